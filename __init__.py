@@ -1,0 +1,7 @@
+"""OWF measures and prevents open-world forgetting of customised diffusion models.
+
+ComfyUI imports this file by path and pytest imports it for every test, so it stays empty
+of work: anything heavy or relative is imported inside the function that needs it.
+"""
+
+__version__ = "0.1.0"

@@ -1,0 +1,24 @@
+"""Run the audit from a checkout that is not installed: `python <folder> my_lora.safetensors`."""
+
+import importlib.util
+import sys
+from pathlib import Path
+
+
+def _bind_checkout() -> None:
+    """Import the folder this file lives in as the package `owf`, whatever the folder is called."""
+    root = Path(__file__).resolve().parent
+    spec = importlib.util.spec_from_file_location(
+        "owf", root / "__init__.py", submodule_search_locations=[str(root)]
+    )
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules["owf"] = module
+    spec.loader.exec_module(module)
+
+
+if __name__ == "__main__":
+    if "owf" not in sys.modules:
+        _bind_checkout()
+    audit = importlib.import_module("owf.cli.audit")
+    sys.exit(audit.main())

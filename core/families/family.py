@@ -1,0 +1,60 @@
+"""What is known of a family of base models, and how its LoRA files are told apart."""
+
+import importlib
+import pkgutil
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+from ..errors import UsageError
+
+
+@dataclass(frozen=True)
+class Family:
+    """One family of base models that share an architecture."""
+
+    name: str
+    """Short name used on the command line and in reports, such as `sd15`."""
+    title: str
+    """Name for people."""
+    hub_id: str | None
+    """Hugging Face repository of the usual base model; None where there is none."""
+    prediction_type: str
+    """What the denoiser predicts by default: `epsilon`, `v_prediction` or `flow`."""
+    resolution: int
+    """Side of the training images in pixels."""
+    context_width: int | None = None
+    """Width of the text features entering the cross-attention of a U-Net; None for transformers."""
+    config_folder: str | None = None
+    """Repository whose configuration loads a single-file checkpoint of this family; None if none is needed."""
+    markers: tuple[tuple[str, ...], ...] = ()
+    """Alternatives of module-name parts (dots as underscores) that together only this family has."""
+    base_versions: tuple[str, ...] = ()
+    """Beginnings of `ss_base_model_version` in its LoRA files."""
+    architectures: tuple[str, ...] = ()
+    """Beginnings of `modelspec.architecture` in its LoRA files."""
+    text_widths: tuple[tuple[str, int], ...] = ()
+    """Pairs of component and hidden width of its text encoders."""
+
+
+@cache
+def all_families() -> tuple[Family, ...]:
+    """Return every family, sorted by name.
+
+    Raises ValueError when two files register the same name: the folder is the registry.
+    """
+    found: dict[str, Family] = {}
+    for module in pkgutil.iter_modules([str(Path(__file__).parent)]):
+        family = getattr(importlib.import_module(f".{module.name}", __package__), "FAMILY", None)
+        if family is not None and found.setdefault(family.name, family) is not family:
+            raise ValueError(f"two files in core/families register the family {family.name!r}")
+    return tuple(found[name] for name in sorted(found))
+
+
+def get(name: str) -> Family:
+    """Return the family called `name`; raises UsageError that lists the known names."""
+    for family in all_families():
+        if family.name == name:
+            return family
+    known = ", ".join(family.name for family in all_families())
+    raise UsageError(f"unknown base family {name!r}; choose one of: {known}")

@@ -1,0 +1,14 @@
+"""FLUX.2."""
+
+from .family import Family
+
+FAMILY = Family(
+    name="flux2",
+    title="FLUX.2",
+    hub_id="black-forest-labs/FLUX.2-dev",
+    prediction_type="flow",
+    resolution=1024,
+    markers=(("single_transformer_blocks_", "to_qkv_mlp_proj"),),
+    base_versions=("flux2",),
+    architectures=("flux-2", "flux.2"),
+)

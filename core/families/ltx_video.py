@@ -1,0 +1,14 @@
+"""LTX-Video."""
+
+from .family import Family
+
+FAMILY = Family(
+    name="ltx_video",
+    title="LTX-Video",
+    hub_id="Lightricks/LTX-Video",
+    prediction_type="flow",
+    resolution=512,
+    markers=(("transformer_blocks_", "attn1_to_q", "patchify_proj"),),
+    architectures=("ltx",),
+    base_versions=("ltx",),
+)

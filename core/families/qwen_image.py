@@ -1,0 +1,18 @@
+"""Qwen-Image."""
+
+from .family import Family
+
+FAMILY = Family(
+    name="qwen_image",
+    title="Qwen-Image",
+    hub_id="Qwen/Qwen-Image",
+    prediction_type="flow",
+    resolution=1024,
+    markers=(
+        ("transformer_blocks_", "img_mod"),
+        ("transformer_blocks_", "img_mlp", "add_q_proj"),
+        ("transformer_blocks_", "img_mlp", "to_add_out"),
+    ),
+    base_versions=("qwen_image",),
+    architectures=("qwen-image",),
+)

@@ -1,0 +1,16 @@
+"""Stable Diffusion 2.x."""
+
+from .family import Family
+
+FAMILY = Family(
+    name="sd2",
+    title="Stable Diffusion 2.1",
+    hub_id="stabilityai/stable-diffusion-2-1-base",
+    prediction_type="epsilon",
+    resolution=512,
+    context_width=1024,
+    config_folder="stabilityai/stable-diffusion-2-1-base",
+    base_versions=("sd_v2", "SD 2"),
+    architectures=("stable-diffusion-v2",),
+    text_widths=(("text_encoder", 1024),),
+)

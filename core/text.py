@@ -1,0 +1,32 @@
+"""Text from strangers made harmless: what a file says is shown, never obeyed."""
+
+import unicodedata
+
+_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
+_HIDDEN = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
+_INVISIBLE = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u3164\uffa0")
+
+
+def inert(text: str, limit: int = 200) -> str:
+    """Return `text` on one line without control, escape, bidirectional or invisible characters.
+
+    Each such character becomes U+FFFD (a space for tabs and line breaks), so that nothing can move the
+    cursor, recolour the terminal or reverse the reading order, and runs longer than `limit` characters
+    end in an ellipsis. HTML is not escaped here: that is the HTML renderer's work.
+    """
+    shown = "".join(_visible(char) for char in text[: limit + 1])
+    return shown if len(shown) <= limit else shown[: max(limit - 1, 0)] + "…"
+
+
+def cell(text: str, limit: int = 200) -> str:
+    """Return `inert` text that a spreadsheet will not run as a formula."""
+    shown = inert(text, limit)
+    return "'" + shown if shown.lstrip().startswith(_FORMULA_STARTS) else shown
+
+
+def _visible(char: str) -> str:
+    if char in "\t\n\r\v\f\x85\u2028\u2029":
+        return " "
+    if unicodedata.category(char) in _HIDDEN or char in _INVISIBLE:
+        return "\ufffd"
+    return char

@@ -1,0 +1,66 @@
+"""The demo base's first stage: an AutoencoderKL with Stable Diffusion's factor of 8."""
+
+from pathlib import Path
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+
+from .fashion import colorize, draw_scene
+from .stage import Stage, run_stage, step_generators
+
+STAGE = Stage("autoencoder", steps=2000, peak_rate=3e-3, averaging=0.99)
+BATCH = 16
+KL_WEIGHT = 1e-4
+EDGE_WEIGHT = 0.5
+"""Differences of neighbouring pixels count too: outlines and folds are what tells the classes apart."""
+
+
+def build_autoencoder():
+    """Return an untrained AutoencoderKL: (N, 3, 64, 64) in [-1, 1] <-> (N, 4, 8, 8)."""
+    from diffusers import AutoencoderKL
+
+    torch.manual_seed(1)
+    return AutoencoderKL(
+        sample_size=64,
+        latent_channels=4,
+        layers_per_block=1,
+        norm_num_groups=8,
+        block_out_channels=(16, 32, 64, 64),
+        down_block_types=("DownEncoderBlock2D",) * 4,
+        up_block_types=("UpDecoderBlock2D",) * 4,
+    )
+
+
+def train_autoencoder(images: np.ndarray, labels: np.ndarray, work: Path, logs: Path):
+    """Return the trained autoencoder with its `scaling_factor` set to 1 / std of the latents."""
+    vae = build_autoencoder().to(memory_format=torch.channels_last)
+
+    def loss_at(step: int) -> torch.Tensor:
+        rng, generator = step_generators(1, step)
+        rows = rng.integers(len(images), size=BATCH)
+        scenes = [draw_scene(int(labels[i]), rng) for i in rows]
+        return autoencoder_loss(vae, colorize(images[rows], scenes, rng) * 2 - 1, generator)
+
+    run_stage(STAGE, vae, loss_at, work, logs)
+    vae.requires_grad_(False).eval()
+    vae.register_to_config(scaling_factor=_scaling_factor(vae, images, labels))
+    return vae
+
+
+def autoencoder_loss(vae, pictures: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
+    """Return L1 of pixels and of pixel differences plus the weighted KL of the posterior (a scalar)."""
+    posterior = vae.encode(pictures).latent_dist
+    output = vae.decode(posterior.sample(generator)).sample
+    edges = sum(F.l1_loss(output.diff(dim=d), pictures.diff(dim=d)) for d in (2, 3))
+    kl = posterior.kl().mean() / posterior.mean[0].numel()
+    return F.l1_loss(output, pictures) + EDGE_WEIGHT * edges + KL_WEIGHT * kl
+
+
+@torch.no_grad()
+def _scaling_factor(vae, images: np.ndarray, labels: np.ndarray) -> float:
+    rng, _ = step_generators(2, 0)
+    rows = rng.integers(len(images), size=1000)
+    scenes = [draw_scene(int(labels[i]), rng) for i in rows]
+    pictures = colorize(images[rows], scenes, rng) * 2 - 1
+    return round(1 / float(vae.encode(pictures).latent_dist.mean.std()), 5)
