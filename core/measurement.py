@@ -1,0 +1,49 @@
+"""What was seen: estimates with intervals and noise floors, grouped by metric. No torch."""
+
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """One number with its confidence interval and its noise floor."""
+
+    value: float
+    """Point estimate."""
+    low: float
+    """Lower end of the 95 % confidence interval."""
+    high: float
+    """Upper end of the 95 % confidence interval."""
+    n: int
+    """Independent samples behind it (images, prompts)."""
+    unit: str = ""
+    """"share" (0.1 is ten points), "delta_e", "nats", "relative" or "" for a plain number."""
+    floor: float | None = None
+    """The same statistic for base against base with other seeds; None where it has no meaning."""
+
+
+@dataclass(frozen=True)
+class Part:
+    """One line of a breakdown, such as one class or one timestep band."""
+
+    label: str
+    """What the line is about."""
+    estimate: Estimate
+    """Its number."""
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """Everything one metric has to say about base against tuned."""
+
+    metric: str
+    """Registry name: denoiser_drift, semantic, color, kid."""
+    version: int
+    """Version of the metric's definition in docs/metrics.md."""
+    headline: str
+    """Key in `estimates` of the number that is shown first."""
+    estimates: dict[str, Estimate]
+    """Name -> estimate."""
+    breakdowns: dict[str, tuple[Part, ...]] = field(default_factory=dict)
+    """Name of the breakdown ("class", "color_term", "timestep", "prompt_group") -> its lines."""
+    facts: dict[str, str | int | float] = field(default_factory=dict)
+    """Settings and side results that have no interval: feature network, p-value, worst class, temperature."""

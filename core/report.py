@@ -1,0 +1,173 @@
+"""Report <-> JSON, versioned. No torch, so a report can be read and re-judged anywhere."""
+
+import dataclasses
+import json
+import math
+import os
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from .errors import UsageError
+from .measurement import Estimate, Measurement, Part
+from .verdict import Judgement, Verdict
+
+VERSION = 1
+"""Version of the JSON layout; report.schema.json describes it."""
+
+
+@dataclass(frozen=True)
+class BaseRecord:
+    """The base model that was audited against."""
+
+    name: str
+    """Hub id, or the file or folder name."""
+    family: str
+    """Family name, such as "sd15"."""
+    digest: str
+    """SHA-256 over the weights that take part."""
+
+
+@dataclass(frozen=True)
+class AdapterRecord:
+    """The LoRA that was audited."""
+
+    name: str
+    """File name."""
+    sha256: str
+    """SHA-256 of the file."""
+    format: str
+    """Naming dialect of the file, such as "kohya"."""
+    algorithm: str
+    """Such as "lora"."""
+    family: str
+    """Family of the base it was made for."""
+    strength: float
+    """W + strength * (W' - W) was measured."""
+    matched: int
+    """Modules of the base it changes."""
+    unmatched: int
+    """Modules in the file that the base does not have."""
+    delta_norm: float
+    """Frobenius norm of the whole change, relative to the norm of the weights it changes."""
+    details: dict[str, str] = field(default_factory=dict)
+    """Rank, alpha, trigger words and other facts worth showing."""
+    warnings: tuple[str, ...] = ()
+    """What a reader of the numbers should know about the file."""
+
+
+@dataclass(frozen=True)
+class ImagePair:
+    """One prompt drawn by base and tuned from the same noise."""
+
+    prompt: str
+    """Prompt of both images."""
+    seed: int
+    """Seed of both images."""
+    change: float
+    """Colour distance of the two images in Delta-E; pairs are sorted by it, the most changed first."""
+    base: str
+    """Path of the base's PNG relative to the report."""
+    tuned: str
+    """Path of the tuned model's PNG relative to the report."""
+
+
+@dataclass(frozen=True)
+class Report:
+    """One audit: plan, what was seen, and what it means."""
+
+    verdict: Verdict
+    """The answer and its reasons."""
+    base: BaseRecord
+    """What was audited against."""
+    adapter: AdapterRecord
+    """What was audited."""
+    plan: dict[str, Any]
+    """The plan as plain data."""
+    plan_digest: str
+    """SHA-256 of the plan."""
+    measurements: dict[str, Measurement]
+    """Metric name -> what it saw."""
+    pairs: tuple[ImagePair, ...]
+    """Image pairs, the most changed first."""
+    environment: dict[str, str]
+    """Versions, device, dtype."""
+    timing: dict[str, float | str]
+    """When it ran and how long: the only part that differs between two runs of the same audit."""
+    cost: dict[str, int]
+    """UNet rows spent: tuned, base."""
+    status: str = "complete"
+    """"complete", or "invalid" where nothing was measured."""
+    version: int = VERSION
+    """Layout version."""
+
+
+def to_json(report: Report) -> str:
+    """Return the report as JSON with sorted keys and no NaN; unbounded interval ends are written as null."""
+    return json.dumps(_plain(dataclasses.asdict(report)), indent=1, sort_keys=True, allow_nan=False) + "\n"
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {str(k): _plain(v) for k, v in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(v) for v in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value
+
+
+def write_report(report: Report, path: Path) -> None:
+    """Write the report's JSON so that a reader sees either the old file or the whole new one."""
+    write_text(path, to_json(report))
+
+
+def write_text(path: Path, text: str) -> None:
+    """Replace a file whole: a full disk or a kill leaves the old content."""
+    partial = path.with_name(path.name + ".partial")
+    partial.write_text(text, encoding="utf-8")
+    os.replace(partial, path)
+
+
+def read_report(path: Path) -> Report:
+    """Return the report in a JSON file; raise UsageError if it is not one of a version this code knows."""
+    try:
+        data = json.loads(Path(path).read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError) as error:
+        raise UsageError(f"{path} is not a readable report: {error}") from error
+    if not isinstance(data, dict) or data.get("version") != VERSION:
+        raise UsageError(f"{path} is not an OWF report of version {VERSION}; make it again with this release.")
+    try:
+        return _report(data)
+    except (KeyError, TypeError, AttributeError) as error:
+        raise UsageError(f"{path} is not a whole OWF report: {error!r}") from error
+
+
+def _report(data: dict[str, Any]) -> Report:
+    verdict = data["verdict"]
+    judgements = tuple(Judgement(**j) for j in verdict["judgements"])
+    verdict = Verdict(**{**verdict, "reasons": tuple(verdict["reasons"]), "judgements": judgements})
+    adapter = AdapterRecord(**{**data["adapter"], "warnings": tuple(data["adapter"]["warnings"])})
+    rest = {
+        "verdict": verdict,
+        "base": BaseRecord(**data["base"]),
+        "adapter": adapter,
+        "measurements": {name: _measurement(m) for name, m in data["measurements"].items()},
+        "pairs": tuple(ImagePair(**pair) for pair in data["pairs"]),
+    }
+    return Report(**{**data, **rest})
+
+
+def _measurement(data: dict[str, Any]) -> Measurement:
+    estimates = {name: _estimate(e) for name, e in data["estimates"].items()}
+    breakdowns = {
+        name: tuple(Part(part["label"], _estimate(part["estimate"])) for part in parts)
+        for name, parts in data["breakdowns"].items()
+    }
+    return Measurement(**{**data, "estimates": estimates, "breakdowns": breakdowns})
+
+
+def _estimate(data: dict[str, Any]) -> Estimate:
+    low = -math.inf if data["low"] is None else data["low"]
+    high = math.inf if data["high"] is None else data["high"]
+    return Estimate(**{**data, "low": low, "high": high})

@@ -1,0 +1,187 @@
+"""What it means: a policy of limits turns measurements into PASS, DRIFT, INCONCLUSIVE or INVALID. No torch."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from .errors import UsageError
+from .measurement import Estimate, Measurement
+
+PASS, DRIFT, INCONCLUSIVE, INVALID = "PASS", "DRIFT", "INCONCLUSIVE", "INVALID"
+EXIT_CODES = {PASS: 0, DRIFT: 1, INCONCLUSIVE: 3, INVALID: 4}
+
+
+@dataclass(frozen=True)
+class Limit:
+    """The most that one estimate may be before it counts as damage."""
+
+    metric: str
+    """Metric it belongs to."""
+    estimate: str
+    """Name of the estimate within the metric."""
+    limit: float
+    """Largest harmless value, in the estimate's unit."""
+    test: str = "equivalence"
+    """"equivalence": PASS needs the whole interval below the limit. "alarm": only an interval wholly above
+    the limit counts, as DRIFT; for statistics whose noise floor is too large to ever prove harmlessness."""
+
+    def __post_init__(self) -> None:
+        if self.test not in ("equivalence", "alarm"):
+            raise UsageError(f"policy: test is {self.test!r}; use 'equivalence' or 'alarm'.")
+        if not math.isfinite(self.limit):
+            raise UsageError(f"policy: the limit of {self.metric}.{self.estimate} must be a finite number.")
+
+
+@dataclass(frozen=True)
+class Policy:
+    """Which estimates are judged, and by which limits."""
+
+    limits: tuple[Limit, ...]
+    """All must hold for PASS."""
+    name: str = "default"
+    """Shown in the report."""
+
+
+DEFAULT_POLICY = Policy(
+    (
+        Limit("semantic", "accuracy_drop", 0.10),
+        Limit("semantic", "worst_class_drop", 0.25, "alarm"),
+        Limit("denoiser_drift", "drift", 0.05),
+        Limit("color", "cdi", 10.0),
+        Limit("kid", "kid", 0.05),
+    )
+)
+"""Ten points of accuracy is the failure sign named by Laria et al. (arXiv 2410.14159); the other limits are
+conventions of this project, argued in docs/metrics.md."""
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """What one limit says."""
+
+    metric: str
+    """Metric judged."""
+    estimate: str
+    """Estimate judged."""
+    limit: float
+    """Its limit."""
+    test: str
+    """Test that was applied."""
+    decision: str
+    """PASS, DRIFT or INCONCLUSIVE."""
+    reason: str
+    """One sentence in plain words."""
+    samples_to_decide: int | None = None
+    """For INCONCLUSIVE: about how many samples in all would decide it."""
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """The answer, and why."""
+
+    decision: str
+    """PASS, DRIFT, INCONCLUSIVE or INVALID."""
+    reasons: tuple[str, ...]
+    """Plain sentences, the decisive ones first."""
+    judgements: tuple[Judgement, ...] = ()
+    """One per limit."""
+    policy: str = "default"
+    """Name of the policy."""
+
+    @property
+    def exit_code(self) -> int:
+        """0 PASS, 1 DRIFT, 3 INCONCLUSIVE, 4 INVALID."""
+        return EXIT_CODES[self.decision]
+
+
+def invalid(*reasons: str) -> Verdict:
+    """Return the verdict for a run whose numbers would mean nothing."""
+    return Verdict(INVALID, reasons)
+
+
+def judge(measurements: Mapping[str, Measurement], policy: Policy = DEFAULT_POLICY) -> Verdict:
+    """Return the verdict: DRIFT if any limit is broken, PASS if every one holds, otherwise INCONCLUSIVE.
+
+    Limits of metrics that were not run are skipped and named; with no limit left the verdict is INVALID.
+    """
+    judgements = tuple(_judge_limit(measurements, limit) for limit in policy.limits if limit.metric in measurements)
+    skipped = sorted({limit.metric for limit in policy.limits} - set(measurements))
+    if not judgements:
+        return invalid("No measured metric has a limit in the policy, so there is nothing to decide.")
+    decision = _combine([j.decision for j in judgements])
+    reasons = [j.reason for j in judgements if j.decision == decision]
+    reasons += [j.reason for j in judgements if j.decision != decision and j.decision != PASS]
+    if skipped:
+        reasons.append(f"Not measured, so not judged: {', '.join(skipped)}.")
+    return Verdict(decision, tuple(reasons), judgements, policy.name)
+
+
+def _combine(decisions: list[str]) -> str:
+    if DRIFT in decisions:
+        return DRIFT
+    return INCONCLUSIVE if INCONCLUSIVE in decisions else PASS
+
+
+def _judge_limit(measurements: Mapping[str, Measurement], limit: Limit) -> Judgement:
+    estimates = measurements[limit.metric].estimates
+    if limit.estimate not in estimates:
+        known = ", ".join(sorted(estimates))
+        raise UsageError(f"policy: {limit.metric} has no estimate {limit.estimate!r}; it has {known}.")
+    estimate = estimates[limit.estimate]
+    decision = _decide(estimate, limit)
+    more = samples_to_decide(estimate, limit.limit) if decision == INCONCLUSIVE else None
+    reason = _reason(limit, estimate, decision, more)
+    return Judgement(limit.metric, limit.estimate, limit.limit, limit.test, decision, reason, more)
+
+
+def _decide(estimate: Estimate, limit: Limit) -> str:
+    if estimate.low > limit.limit:
+        return DRIFT
+    if estimate.high <= limit.limit or limit.test == "alarm":
+        return PASS
+    return INCONCLUSIVE
+
+
+def samples_to_decide(estimate: Estimate, limit: float) -> int | None:
+    """Return about how many samples would bring the interval to one side of the limit; None if no number would."""
+    gap = abs(limit - estimate.value)
+    half = (estimate.high - estimate.low) / 2
+    if gap == 0 or not math.isfinite(half):
+        return None
+    return max(estimate.n + 1, math.ceil(estimate.n * (half / gap) ** 2))
+
+
+_TITLES = {
+    ("semantic", "accuracy_drop"): "zero-shot accuracy drop",
+    ("semantic", "worst_class_drop"): "accuracy drop of the worst class",
+    ("denoiser_drift", "drift"): "change of the denoiser on concept-free prompts",
+    ("color", "cdi"): "colour drift",
+    ("kid", "kid"): "kernel distance of image features (KID)",
+}
+
+
+def title(metric: str, estimate: str) -> str:
+    """Return the plain-word name of an estimate."""
+    return _TITLES.get((metric, estimate), f"{metric} {estimate.replace('_', ' ')}")
+
+
+def format_value(value: float, unit: str) -> str:
+    """Return a number as people read it: shares as points, colours in Delta-E."""
+    if unit == "share":
+        return f"{100 * value:.1f} points"
+    suffix = {"delta_e": " ΔE", "nats": " nats", "relative": " %"}.get(unit, "")
+    return f"{value * (100 if unit == 'relative' else 1):.3g}{suffix}"
+
+
+def _reason(limit: Limit, estimate: Estimate, decision: str, more: int | None) -> str:
+    show = lambda v: format_value(v, estimate.unit)  # noqa: E731
+    name = title(limit.metric, limit.estimate)
+    seen = f"The {name} is {show(estimate.value)} (95 % interval {show(estimate.low)} to {show(estimate.high)})"
+    if decision == DRIFT:
+        return f"{seen}, above the limit of {show(limit.limit)}."
+    if decision == PASS and limit.test == "alarm":
+        return f"{seen}, not shown to be above the alarm limit of {show(limit.limit)}."
+    if decision == PASS:
+        return f"{seen}, within the limit of {show(limit.limit)}."
+    hint = f" About {more} samples in all would decide it." if more else ""
+    return f"{seen}, which does not decide between below and above the limit of {show(limit.limit)}.{hint}"
