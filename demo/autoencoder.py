@@ -1,6 +1,7 @@
 """The demo base's first stage: an AutoencoderKL with Stable Diffusion's factor of 8."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -9,6 +10,9 @@ import torch.nn.functional as F
 from .fashion import colorize, draw_scene
 from .stage import Stage, run_stage, step_generators
 
+if TYPE_CHECKING:
+    from diffusers import AutoencoderKL
+
 STAGE = Stage("autoencoder", steps=2000, peak_rate=3e-3, averaging=0.99)
 BATCH = 16
 KL_WEIGHT = 1e-4
@@ -16,7 +20,7 @@ EDGE_WEIGHT = 0.5
 """Differences of neighbouring pixels count too: outlines and folds are what tells the classes apart."""
 
 
-def build_autoencoder():
+def build_autoencoder() -> "AutoencoderKL":
     """Return an untrained AutoencoderKL: (N, 3, 64, 64) in [-1, 1] <-> (N, 4, 8, 8)."""
     from diffusers import AutoencoderKL
 
@@ -32,7 +36,7 @@ def build_autoencoder():
     )
 
 
-def train_autoencoder(images: np.ndarray, labels: np.ndarray, work: Path, logs: Path):
+def train_autoencoder(images: np.ndarray, labels: np.ndarray, work: Path, logs: Path) -> "AutoencoderKL":
     """Return the trained autoencoder with its `scaling_factor` set to 1 / std of the latents."""
     vae = build_autoencoder().to(memory_format=torch.channels_last)
 

@@ -105,6 +105,15 @@ def silhouette(gray: torch.Tensor) -> torch.Tensor:
     return _enlarge(torch.maximum(closed, solid)).clamp(0, 1)
 
 
+def relief(gray: np.ndarray) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return coverage and light, each (N, 1, 64, 64) in [0, 1], of (N, 28, 28) uint8 pictures."""
+    image = torch.from_numpy(gray.astype(np.float32) / 255)[:, None]
+    cover = F.pad(silhouette(image), (MARGIN,) * 4)
+    peak = image.flatten(1).quantile(0.95, dim=1).clamp(min=0.2)[:, None, None, None]
+    light = F.pad(_enlarge((image / peak).clamp(0, 1)).clamp(0, 1), (MARGIN,) * 4)
+    return cover, light
+
+
 def _enlarge(image: torch.Tensor) -> torch.Tensor:
     side = SIZE - 2 * MARGIN
     return F.interpolate(image, (side, side), mode="bicubic", align_corners=False)
@@ -112,10 +121,7 @@ def _enlarge(image: torch.Tensor) -> torch.Tensor:
 
 def colorize(gray: np.ndarray, scenes: list[Scene], generator: np.random.Generator) -> torch.Tensor:
     """Return (N, 3, 64, 64) pictures in [0, 1]: each object tinted, shaded and put before its background."""
-    image = torch.from_numpy(gray.astype(np.float32) / 255)[:, None]
-    cover = F.pad(silhouette(image), (MARGIN,) * 4)
-    peak = image.flatten(1).quantile(0.95, dim=1).clamp(min=0.2)[:, None, None, None]
-    light = F.pad(_enlarge((image / peak).clamp(0, 1)).clamp(0, 1), (MARGIN,) * 4)
+    cover, light = relief(gray)
     tint, fold, ground = _paints(scenes, generator)
     tinted = tint * (fold + (1 - fold) * light)
     slope = torch.linspace(1.03, 0.97, SIZE)[None, None, :, None]
@@ -133,5 +139,6 @@ def _paints(
         -0.03, 0.03, (len(scenes), 3)
     )
     fold = np.array([paints[s.color][1] for s in scenes])
-    as_tensor = lambda a: torch.from_numpy(a.astype(np.float32))  # noqa: E731
-    return as_tensor(tint)[:, :, None, None], as_tensor(fold)[:, None, None, None], as_tensor(ground)[:, :, None, None]
+    shaped = (tint[:, :, None, None], fold[:, None, None, None], ground[:, :, None, None])
+    tint_, fold_, ground_ = (torch.from_numpy(part.astype(np.float32)) for part in shaped)
+    return tint_, fold_, ground_

@@ -1,7 +1,6 @@
 """One resumable training stage of the demo base: loop, averaged weights, checkpoint, log."""
 
 import csv
-import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -29,7 +28,7 @@ class Stage:
 
 
 def step_generators(seed: int, step: int) -> tuple[np.random.Generator, torch.Generator]:
-    """Return the NumPy and torch generators of one step: functions of (seed, step), so a resume repeats them."""
+    """Return the NumPy and torch generators of (seed, step) alone, so that a resume repeats them."""
     entropy = np.random.SeedSequence([seed, step])
     torch_seed = int(entropy.generate_state(1, np.uint64)[0] >> 1)
     return np.random.default_rng(entropy), torch.Generator().manual_seed(torch_seed)
@@ -78,7 +77,7 @@ def _average(average: dict[str, torch.Tensor], model: nn.Module, decay: float) -
 class _State:
     """Everything a resume needs, saved in one file that is replaced whole."""
 
-    def __init__(self, model, optimizer, schedule, average):
+    def __init__(self, model, optimizer, schedule, average) -> None:
         self.parts = {"model": model, "optimizer": optimizer, "schedule": schedule}
         self.average = average
 
@@ -87,7 +86,7 @@ class _State:
         content = {name: part.state_dict() for name, part in self.parts.items()}
         partial = path.with_suffix(".partial")
         torch.save({**content, "average": self.average, "step": step}, partial)
-        os.replace(partial, path)
+        partial.replace(path)
 
     def load(self, path: Path) -> int:
         content = torch.load(path, weights_only=True)
@@ -101,7 +100,7 @@ class _State:
 class _Log:
     """Mean loss since the last written line, as CSV and on the terminal."""
 
-    def __init__(self, path: Path, first_step: int):
+    def __init__(self, path: Path, first_step: int) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         self.path, self.losses, self.step, self.start = path, [], first_step, time.time()
         if first_step == 0:

@@ -1,0 +1,75 @@
+"""The train pictures as autoencoder latents, encoded once and kept in shards."""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from .fashion import Scene, colorize, draw_scene
+from .stage import step_generators
+
+SHARD = 2000
+SHARDS = 60
+"""120,000 pictures: every train picture twice, each time in another scene."""
+CHUNK = 50
+
+
+@dataclass(frozen=True)
+class Latents:
+    """Posterior of every encoded picture, not yet scaled, and what the picture shows."""
+
+    mean: np.ndarray
+    """(N, 4, 8, 8) float16."""
+    std: np.ndarray
+    """(N, 4, 8, 8) float16."""
+    scenes: np.ndarray
+    """(N, 3) uint8: label, colour, background."""
+
+    def sample(self, rows: np.ndarray, generator: torch.Generator) -> torch.Tensor:
+        """Return (len(rows), 4, 8, 8) float32 latents drawn from the posterior."""
+        mean, std = (torch.from_numpy(part[rows]).float() for part in (self.mean, self.std))
+        return mean + std * torch.randn(mean.shape, generator=generator)
+
+
+def encode_train(vae, images: np.ndarray, labels: np.ndarray, work: Path) -> Latents:
+    """Return the latents of the train pictures; shards that `work` already holds are not encoded again."""
+    folder = work / "latents"
+    folder.mkdir(parents=True, exist_ok=True)
+    for shard in range(SHARDS):
+        if not (folder / f"{shard:02d}.npz").exists():
+            write_shard(vae, images, labels, folder, shard)
+    return read_latents(folder)
+
+
+def write_shard(vae, images: np.ndarray, labels: np.ndarray, folder: Path, shard: int) -> None:
+    """Encode one shard, a function of its number alone, and leave it in the folder."""
+    rng, _ = step_generators(3, shard)
+    rows = np.arange(shard * SHARD, (shard + 1) * SHARD) % len(images)
+    scenes = [draw_scene(int(labels[row]), rng) for row in rows]
+    flip = rng.random(len(rows)) < 0.5
+    gray = np.where(flip[:, None, None], images[rows][:, :, ::-1], images[rows])
+    chunks = [slice(i, i + CHUNK) for i in range(0, SHARD, CHUNK)]
+    mean, std = zip(*(_encode(vae, colorize(gray[c], scenes[c], rng)) for c in chunks), strict=True)
+    content = {"mean": np.concatenate(mean), "std": np.concatenate(std), "scenes": _as_array(scenes)}
+    partial = folder / f"{shard:02d}.{os.getpid()}.partial.npz"
+    np.savez(partial, **content)
+    partial.replace(folder / f"{shard:02d}.npz")
+    print("latents", shard, flush=True)
+
+
+@torch.no_grad()
+def _encode(vae, pictures: torch.Tensor) -> tuple[np.ndarray, np.ndarray]:
+    posterior = vae.encode(pictures * 2 - 1).latent_dist
+    return posterior.mean.numpy().astype(np.float16), posterior.std.numpy().astype(np.float16)
+
+
+def _as_array(scenes: list[Scene]) -> np.ndarray:
+    return np.array([(s.label, s.color, s.background) for s in scenes], np.uint8)
+
+
+def read_latents(folder: Path) -> Latents:
+    """Return all shards of a folder as one record."""
+    shards = [np.load(folder / f"{shard:02d}.npz") for shard in range(SHARDS)]
+    return Latents(*(np.concatenate([s[name] for s in shards]) for name in ("mean", "std", "scenes")))

@@ -1,0 +1,67 @@
+"""Trains the demo base from Fashion-MNIST: `python -m owf.demo.train_base`; repeat the command to resume."""
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+
+from .autoencoder import train_autoencoder
+from .concept import draw_concept, write_concept
+from .diffusion import train_diffusion
+from .export import export_base, export_probes
+from .fashion import read_split
+from .features import save_features, train_features
+from .latents import encode_train
+from .splits import split_held_out
+from .text import load_tokenizer
+from .tokenizer import write_tokenizer
+
+HERE = Path(__file__).parent
+FASHION = Path("/usr/share/datasets/fashion-mnist")
+
+
+def train_base(fashion: Path, out: Path, work: Path, logs: Path) -> None:
+    """Run every stage that `work` does not hold as finished, then write the model folder `out / "base"`."""
+    images, labels = read_split(fashion, "train")
+    vae = train_autoencoder(images, labels, work, logs)
+    save_features(train_features(images, labels, work, logs), out / "base" / "features")
+    latents = encode_train(vae, images, labels, work)
+    tokenizer = load_tokenizer(out / "base" / "tokenizer")
+    models = train_diffusion(latents, vae.config["scaling_factor"], tokenizer, work, logs)
+    export_base(vae, models["unet"], models["text"], out / "base")
+    write_held_out(fashion, out)
+
+
+def write_held_out(fashion: Path, out: Path) -> None:
+    """Write the probes and the concept's pictures, none of which is trained on."""
+    gray, labels = read_split(fashion, "t10k")
+    splits = split_held_out(labels)
+    export_probes(gray[splits.probes], labels[splits.probes], out / "probes.npz")
+    write_concept(draw_concept(gray, labels, splits.concept), out / "concept")
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Train with the options of the command line."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument(
+        "--fashion", type=Path, default=FASHION, help="folder of Fashion-MNIST's four IDX files"
+    )
+    parser.add_argument(
+        "--out", type=Path, default=HERE, help="folder that receives base/, probes.npz, concept/"
+    )
+    parser.add_argument("--work", type=Path, default=HERE / "work", help="folder of checkpoints and latents")
+    parser.add_argument("--logs", type=Path, default=HERE / "logs")
+    parser.add_argument(
+        "--merge-list", type=Path, help="bpe_simple_vocab_16e6.txt.gz, to write base/tokenizer anew"
+    )
+    parser.add_argument("--threads", type=int, default=1, help="torch threads; more than one does not help")
+    options = parser.parse_args(arguments)
+    torch.set_num_threads(options.threads)
+    if options.merge_list:
+        write_tokenizer(options.merge_list, options.out / "base" / "tokenizer")
+    train_base(options.fashion, options.out, options.work, options.logs)
+
+
+if __name__ == "__main__":
+    main()
