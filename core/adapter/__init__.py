@@ -1,0 +1,31 @@
+"""LoRA files: identify, read, validate, apply, switch, write. Importing this pulls no torch."""
+
+import importlib
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from .adapter import Adapter as Adapter
+    from .match_report import MatchReport as MatchReport
+    from .match_report import match as match
+    from .reader import read_adapter as read_adapter
+    from .switch import Switch as Switch
+    from .switch import applied as applied
+    from .switch import prepare as prepare
+
+_HOMES = {
+    "Adapter": "adapter",
+    "MatchReport": "match_report",
+    "match": "match_report",
+    "read_adapter": "reader",
+    "Switch": "switch",
+    "applied": "switch",
+    "prepare": "switch",
+}
+__all__ = ["Adapter", "MatchReport", "Switch", "applied", "match", "prepare", "read_adapter"]
+
+
+def __getattr__(name: str) -> object:
+    """Import the module that holds a public name the first time the name is used."""
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(f".{_HOMES[name]}", __name__), name)

@@ -26,7 +26,7 @@ class Family:
     context_width: int | None = None
     """Width of the text features entering the cross-attention of a U-Net; None for transformers."""
     config_folder: str | None = None
-    """Repository whose configuration loads a single-file checkpoint of this family; None if none is needed."""
+    """Repository whose configuration loads a single-file checkpoint; None if none is needed."""
     markers: tuple[tuple[str, ...], ...] = ()
     """Alternatives of module-name parts (dots as underscores) that together only this family has."""
     base_versions: tuple[str, ...] = ()

@@ -1,0 +1,62 @@
+"""What a LoRA file says about itself, after validation."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from .hashes import Hashes
+from .metadata import Training
+from .module import AdapterModule, BrokenModule
+
+
+@dataclass(frozen=True)
+class Adapter:
+    """A LoRA file that has been read and checked; its tensors are still on disk.
+
+    Every text in it comes from a stranger and has passed through `inert`, except `AdapterModule.stem`,
+    `BrokenModule.stem` and the names of `Entry`, which are needed as they are.
+    """
+
+    path: Path
+    """The file, or the PEFT folder."""
+    hashes: Hashes
+    """sha256 and the public short hashes."""
+    format: str
+    """Who writes such names, such as `kohya` or `diffusers PEFT`."""
+    algorithms: tuple[str, ...]
+    """Every algorithm in it, most frequent first."""
+    family: str | None
+    """Name of the base family; None when shapes and metadata do not tell."""
+    modules: tuple[AdapterModule, ...]
+    """The usable modules."""
+    broken: tuple[BrokenModule, ...]
+    """The modules that cannot be used, with reasons."""
+    ignored: tuple[str, ...]
+    """Tensors that belong to no module (inert names), such as bundled embeddings."""
+    n_keys: int
+    """Number of tensors in the file."""
+    ranks: tuple[int, ...]
+    """Distinct ranks, ascending."""
+    alphas: tuple[float, ...]
+    """Distinct alphas, ascending; empty without any."""
+    dtypes: tuple[str, ...]
+    """Distinct element types of the weights."""
+    trigger_words: tuple[str, ...]
+    """Words that probably call the concept, most certain first."""
+    resolution: tuple[int, int] | None
+    """Width and height of the training images in pixels; None where the file does not say."""
+    prediction_type: str | None
+    """`epsilon` or `v_prediction` where the metadata names it."""
+    training: Training
+    """How it was trained, as far as the metadata says."""
+    warnings: tuple[str, ...]
+    """What a user should know before trusting a score."""
+
+    @property
+    def sha256(self) -> str:
+        """Return the sha256 of the file as 64 hexadecimal digits."""
+        return self.hashes.sha256
+
+    @property
+    def components(self) -> tuple[str, ...]:
+        """Return the parts of the pipeline that it changes, sorted."""
+        return tuple(sorted({module.component for module in self.modules}))

@@ -1,0 +1,60 @@
+"""LoRA and LoCon: a product of two thin matrices, with a small kernel between them in the Tucker form.
+
+Hu et al. 2021, arXiv:2106.09685; LyCORIS, arXiv:2309.14859.
+"""
+
+from typing import TYPE_CHECKING
+
+from ...errors import AdapterError
+from .algorithm import Algorithm, Factors, Outline, Shapes, agree, matrix, plausible, require
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+def _outline(shapes: Shapes) -> Outline:
+    require(shapes, "up", "down")
+    out, rank = matrix(shapes, "up")
+    agree(shapes["up"][1], rank, "kernel of up and 1x1")
+    if "mid" in shapes:
+        return _tucker_outline(shapes, out)
+    down_rank, fan_in = matrix(shapes, "down")
+    agree(rank, down_rank, "ranks of up and down")
+    return plausible(Outline(out, fan_in, shapes["down"][1], rank))
+
+
+def _tucker_outline(shapes: Shapes, out: int) -> Outline:
+    require(shapes, "mid")
+    mid, down = shapes["mid"], shapes["down"]
+    if len(mid) < 3:
+        raise AdapterError(f"mid has shape {list(mid)}, a kernel is needed")
+    agree(shapes["up"][1], mid[0], "ranks of up and mid")
+    agree(down[0], mid[1], "ranks of down and mid")
+    agree(matrix(shapes, "down")[1], down[1], "kernel of down and 1x1")
+    kernel = mid[2:]
+    fan_in = down[1]
+    for side in kernel:
+        fan_in *= side
+    return plausible(Outline(out, fan_in, down[1], down[0]))
+
+
+def _change(weight: "Tensor", factors: Factors, scale: float) -> "Tensor":
+    up, down = factors["up"].flatten(1) * scale, factors["down"].flatten(1)
+    return _tucker(up, down, factors["mid"]) if "mid" in factors else up @ down
+
+
+def _tucker(up: "Tensor", down: "Tensor", mid: "Tensor") -> "Tensor":
+    """Return (out, in, kernel) from (out, r), (q, in) and the core (r, q, kernel)."""
+    import torch
+
+    return torch.einsum("rqk,or,qi->oik", mid.flatten(2), up, down)
+
+
+ALGORITHM = Algorithm(
+    name="lora",
+    marks=frozenset({"up", "down"}),
+    extras=frozenset({"mid"}),
+    outline=_outline,
+    change=_change,
+    alpha_scales=True,
+)

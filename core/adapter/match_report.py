@@ -1,0 +1,212 @@
+"""Which modules of a file change which modules of a live base, and whether that may be scored."""
+
+import math
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from ..text import inert
+from .adapter import Adapter
+from .delta import Delta, delta, misfit
+from .module import AdapterModule
+from .names import flatten
+from .source import Loader
+
+if TYPE_CHECKING:
+    import torch
+
+Components = Mapping[str, "torch.nn.Module"]
+"""The parts of a pipeline by name, such as `unet` and `text_encoder`."""
+MAX_UNMATCHED = 0.1
+"""Share of the file's modules that may find no place before a score would mean something else."""
+
+
+@dataclass(frozen=True)
+class Unmatched:
+    """A module of the file that changes nothing in this base."""
+
+    name: str
+    """The module as the file spells it, inert."""
+    reason: str
+    """Why not."""
+
+
+@dataclass(frozen=True)
+class Bond:
+    """One module of the file and the live module that it changes."""
+
+    module: AdapterModule
+    """The change."""
+    owner: "torch.nn.Module"
+    """What is changed."""
+
+
+@dataclass(frozen=True)
+class Binding:
+    """A file fitted to a base by names and shapes; nothing has been read or computed."""
+
+    adapter: Adapter
+    """The file."""
+    bonds: tuple[Bond, ...]
+    """What fits."""
+    unmatched: tuple[Unmatched, ...]
+    """What does not, broken modules included."""
+
+
+@dataclass(frozen=True)
+class MatchReport:
+    """How much of a LoRA file took effect: a LoRA that did not apply must never read as harmless."""
+
+    matched: int
+    """Modules of the base that were changed."""
+    unmatched: tuple[Unmatched, ...]
+    """Modules of the file that changed nothing, with reasons."""
+    keys_used: int
+    """Tensors of the file that took effect."""
+    keys_total: int
+    """Tensors in the file."""
+    delta_norm: float
+    """Frobenius norm of the whole change of the weights at strength 1; NaN when it could not be computed."""
+    base_norm: float
+    """Frobenius norm of the weights that it changes."""
+    not_finite: tuple[str, ...]
+    """Modules whose changed weights contain NaN or infinity."""
+    broken: int
+    """Modules of the file that are damaged or contradictory."""
+
+    @property
+    def relative_change(self) -> float:
+        """Return the norm of the change relative to that of the weights it changes."""
+        return self.delta_norm / self.base_norm if self.base_norm else 0.0
+
+    @property
+    def coverage(self) -> str:
+        """Return the sentence that every report shows."""
+        return f"{self.keys_used} of {self.keys_total} keys applied to {self.matched} modules"
+
+    @property
+    def problems(self) -> tuple[str, ...]:
+        """Return why a score would be meaningless; empty when the file may be audited."""
+        total = self.matched + len(self.unmatched)
+        if self.matched == 0:
+            return (f"no module of the file fits this base{self._reasons()}",)
+        found = []
+        if self.not_finite:
+            found.append(f"NaN or infinity in {len(self.not_finite)} modules, such as {self.not_finite[0]}")
+        if self.broken:
+            found.append(f"{self.broken} modules of the file are broken{self._reasons()}")
+        if len(self.unmatched) > MAX_UNMATCHED * total:
+            found.append(f"{len(self.unmatched)} of {total} modules do not fit this base{self._reasons()}")
+        if self.delta_norm == 0:
+            found.append("the file changes no weight: its delta is exactly zero")
+        return tuple(found)
+
+    def _reasons(self) -> str:
+        common = Counter(item.reason for item in self.unmatched).most_common(2)
+        return ": " + "; ".join(f"{reason} ({count})" for reason, count in common) if common else ""
+
+
+def bind(adapter: Adapter, components: Components) -> Binding:
+    """Return which modules of `adapter` fit which of `components`, by name and shape alone."""
+    table = {
+        (component, flatten(component, dotted)): owner
+        for component, root in components.items()
+        for dotted, owner in root.named_modules()
+    }
+    bonds: list[Bond] = []
+    unmatched = [Unmatched(inert(item.stem), item.reason) for item in adapter.broken]
+    for module in adapter.modules:
+        owner = table.get((module.component, module.path))
+        reason = _missing(module, components) if owner is None else misfit(module, owner)
+        if owner is None or reason is not None:
+            unmatched.append(Unmatched(inert(module.stem), reason or "unknown"))
+        else:
+            bonds.append(Bond(module, owner))
+    return Binding(adapter, tuple(bonds), tuple(unmatched))
+
+
+def match(adapter: Adapter, components: Components) -> MatchReport:
+    """Return how `adapter` fits `components` and how large its change is; the base stays as it is.
+
+    Every change is computed once, one module at a time, because a zero or broken change shows in no name
+    or shape. Costs one merge; memory beyond the file is that of the largest module.
+    """
+    binding = bind(adapter, components)
+    tally = Tally(binding)
+    for bond, change in deltas(binding):
+        tally.add(bond, change)
+    return tally.report()
+
+
+def deltas(binding: Binding) -> Iterator[tuple[Bond, Delta]]:
+    """Yield every change of a binding, computed without gradients."""
+    import torch
+
+    with torch.no_grad(), loaders(binding) as load:
+        for bond in binding.bonds:
+            yield bond, delta(bond.module, bond.owner, load[id(bond.module.source)])
+
+
+@contextmanager
+def loaders(binding: Binding) -> Iterator[dict[int, Loader]]:
+    """Open each container of a binding once and yield their loaders by identity of the container."""
+    sources = {id(bond.module.source): bond.module.source for bond in binding.bonds}
+    with ExitStack() as stack:
+        yield {key: stack.enter_context(source.reading()) for key, source in sources.items()}
+
+
+class Tally:
+    """Sums the changes of one binding into its report."""
+
+    def __init__(self, binding: Binding) -> None:
+        self._binding = binding
+        self._changes: list[torch.Tensor] = []
+        self._bases: list[torch.Tensor] = []
+
+    def add(self, bond: Bond, change: Delta) -> None:
+        """Count the change of one module; an overflow of half precision counts as infinite."""
+        import torch
+
+        weight = bond.owner._parameters["weight"]
+        assert weight is not None
+        norm = torch.linalg.vector_norm(change.weight)
+        if change.bias is not None:
+            norm = torch.hypot(norm, torch.linalg.vector_norm(change.bias))
+        if weight.dtype == torch.float16:
+            peak = (weight.detach() + change.weight).abs().amax()
+            norm = torch.where(peak > torch.finfo(torch.float16).max, torch.inf, norm)
+        self._changes.append(norm)
+        self._bases.append(torch.linalg.vector_norm(weight.detach(), dtype=norm.dtype))
+
+    def report(self) -> MatchReport:
+        """Return the report; waits for the device."""
+        bonds = self._binding.bonds
+        fake = _is_fake(self._changes)
+        changes = [] if fake else [float(norm) for norm in self._changes]
+        bases = [] if fake else [float(norm) for norm in self._bases]
+        bad = [bond for bond, norm in zip(bonds, changes, strict=False) if not math.isfinite(norm)]
+        return MatchReport(
+            matched=len(bonds),
+            unmatched=self._binding.unmatched,
+            keys_used=sum(len(bond.module.slots) for bond in bonds),
+            keys_total=self._binding.adapter.n_keys,
+            delta_norm=math.nan if fake else math.hypot(*changes),
+            base_norm=math.nan if fake else math.hypot(*bases),
+            not_finite=tuple(inert(bond.module.stem) for bond in bad),
+            broken=len(self._binding.adapter.broken),
+        )
+
+
+def _is_fake(tensors: "list[torch.Tensor]") -> bool:
+    """Return whether the tensors have no values, as under FakeTensorMode."""
+    from torch._subclasses.fake_tensor import FakeTensor
+
+    return any(isinstance(tensor, FakeTensor) for tensor in tensors)
+
+
+def _missing(module: AdapterModule, components: Components) -> str:
+    if module.component not in components:
+        return f"the base has no {module.component}"
+    return f"the base's {module.component} has no such module"

@@ -1,0 +1,146 @@
+"""One changed module of a LoRA file: its factors found, checked by shape, none of them read."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from math import prod
+
+from ..errors import AdapterError
+from .algorithms import Algorithm, Outline, find
+from .algorithms.ia3 import outline_of
+from .source import Entry, Source, one_element
+
+ALPHA_EXTREME = 1000.0
+"""Alpha beyond this many times the rank is reported: no trainer writes it."""
+
+
+@dataclass(frozen=True)
+class AdapterModule:
+    """How one module of the base is changed."""
+
+    component: str
+    """Part of the pipeline: `unet`, `transformer`, `text_encoder`, `text_encoder_2` ..."""
+    path: str
+    """Flattened path inside the component (see `names`)."""
+    stem: str
+    """The module as the file spells it; untrusted, show it through `inert`."""
+    algorithm: Algorithm
+    """How the factors make the change."""
+    outline: Outline
+    """What the factors' shapes say about the layer."""
+    alpha: float | None
+    """The file's alpha, None where it has none."""
+    scale: float
+    """What `algorithm.change` needs: alpha / rank, for OFT the norm bound, for (IA)^3 the axis."""
+    slots: Mapping[str, Entry]
+    """The module's tensors by what they are."""
+    source: Source
+    """Where the tensors are read from."""
+
+    @property
+    def is_dora(self) -> bool:
+        """Return whether the changed weight is renormalised to learned magnitudes."""
+        return "dora" in self.slots or "magnitude" in self.slots
+
+    @property
+    def name(self) -> str:
+        """Return component and path, the module's name in reports."""
+        return f"{self.component}.{self.path}"
+
+    @property
+    def method(self) -> str:
+        """Return the algorithm's full name, variants included, such as `dora` or `boft`."""
+        if self.algorithm.name == "oft":
+            return "boft" if len(self.slots["oft_blocks"].shape) == 4 else "diag-oft"
+        base = "locon" if self.algorithm.name == "lora" and self._has_kernel() else self.algorithm.name
+        if "mid" in self.slots or any(slot in self.slots for slot in ("hada_t1", "lokr_t2", "bm")):
+            base += " tucker"
+        return f"{base} dora" if self.is_dora else base
+
+    def _has_kernel(self) -> bool:
+        return "mid" in self.slots or prod(self.slots["down"].shape[2:]) > 1
+
+
+@dataclass(frozen=True)
+class BrokenModule:
+    """A module of the file that cannot be used."""
+
+    stem: str
+    """The module as the file spells it; untrusted, show it through `inert`."""
+    reason: str
+    """What is wrong with it."""
+    keys: int
+    """How many tensors it has."""
+
+
+@dataclass(frozen=True)
+class Scaling:
+    """Where a module's alpha comes from when the file has no alpha tensor."""
+
+    alpha: float | None
+    """Alpha by configuration; None for none."""
+    by_root: bool
+    """Whether the scale is alpha / sqrt(rank) (rank-stabilised LoRA) instead of alpha / rank."""
+
+
+UNSCALED = Scaling(None, False)
+
+
+def build_module(
+    place: tuple[str, str, str], slots: Mapping[str, Entry], source: Source, scaling: Scaling
+) -> AdapterModule:
+    """Return the module with these slots; `place` is component, flattened path and stem.
+
+    Raises AdapterError for incomplete, contradictory, empty or implausibly large factors, for integer
+    weights and for alphas that are not one finite number.
+    """
+    if any(slot.startswith("tlora") for slot in slots):
+        raise AdapterError("T-LoRA is not supported: its weights need a decomposition of the base's")
+    algorithm = find(frozenset(slots))
+    shapes = {slot: entry.shape for slot, entry in slots.items()}
+    outline = algorithm.outline(shapes)
+    _check_types(slots)
+    alpha = _alpha(slots, source)
+    scale = _scale(algorithm, outline.rank, alpha, scaling, slots)
+    if algorithm.name == "ia3":
+        scale = source.scalar(slots["on_input"])
+        outline = outline_of(shapes, bool(scale))
+    alpha = scaling.alpha if alpha is None else alpha
+    return AdapterModule(*place, algorithm, outline, alpha, scale, slots, source)
+
+
+def _check_types(slots: Mapping[str, Entry]) -> None:
+    integers = [
+        slot for slot, entry in slots.items() if not entry.is_float and slot not in ("alpha", "on_input")
+    ]
+    if integers:
+        dtype = slots[integers[0]].dtype
+        raise AdapterError(
+            f"{', '.join(sorted(integers))} has integer type {dtype}, weights must be floating point"
+        )
+
+
+def _alpha(slots: Mapping[str, Entry], source: Source) -> float | None:
+    if "alpha" not in slots:
+        return None
+    try:
+        one_element(slots["alpha"])
+    except AdapterError as error:
+        raise AdapterError(f"alpha {error}") from None
+    alpha = source.scalar(slots["alpha"])
+    if not math.isfinite(alpha):
+        raise AdapterError(f"alpha is {alpha}")
+    return alpha
+
+
+def _scale(
+    algorithm: Algorithm, rank: int | None, alpha: float | None, scaling: Scaling, slots: Mapping[str, Entry]
+) -> float:
+    """Return alpha / rank, where no alpha and alpha 0 both mean the rank; the bare bound for OFT."""
+    if algorithm.name == "oft":
+        return alpha or 0.0
+    if not algorithm.alpha_scales or rank is None:
+        return 1.0
+    by_root = scaling.by_root and "alpha" not in slots
+    alpha = (scaling.alpha if alpha is None else alpha) or float(rank)
+    return alpha / (math.sqrt(rank) if by_root else rank)

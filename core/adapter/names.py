@@ -1,0 +1,229 @@
+"""Tensor names of every known dialect, turned into one spelling: component, flattened path, slot.
+
+A flattened path is the module's dotted name in diffusers or transformers with underscores for dots, without
+the `text_model` level that transformers 5 dropped. All dialects meet there, and no two modules of a real
+model share one.
+"""
+
+import re
+from dataclasses import dataclass
+
+from . import ldm_names
+
+# Ending of a tensor name -> (slot, dialect that writes this ending; "" where several do).
+_ENDINGS: tuple[tuple[str, str, str], ...] = (
+    (".lora_up.weight", "up", ""),
+    (".lora_down.weight", "down", ""),
+    (".lora_mid.weight", "mid", ""),
+    (".lora_B.weight", "up", "peft"),
+    (".lora_A.weight", "down", "peft"),
+    (".lora_B.bias", "up_bias", "peft"),
+    (".lora_magnitude_vector.weight", "magnitude", "peft"),
+    (".lora_magnitude_vector", "magnitude", "peft"),
+    (".lora.up.weight", "up", "diffusers"),
+    (".lora.down.weight", "down", "diffusers"),
+    (".lora_linear_layer.up.weight", "up", "diffusers"),
+    (".lora_linear_layer.down.weight", "down", "diffusers"),
+    (".lora.alpha", "alpha", "diffusers"),
+    ("_lora.up.weight", "up", "attn_procs"),
+    ("_lora.down.weight", "down", "attn_procs"),
+    ("_lora.alpha", "alpha", "attn_procs"),
+    ("_custom_diffusion.weight", "custom", "custom_diffusion"),
+    ("_custom_diffusion.0.weight", "custom", "custom_diffusion"),
+    ("_custom_diffusion.0.bias", "custom_bias", "custom_diffusion"),
+    (".alpha", "alpha", ""),
+    (".dora_scale", "dora", ""),
+    (".hada_w1_a", "hada_w1_a", ""),
+    (".hada_w1_b", "hada_w1_b", ""),
+    (".hada_w2_a", "hada_w2_a", ""),
+    (".hada_w2_b", "hada_w2_b", ""),
+    (".hada_t1", "hada_t1", ""),
+    (".hada_t2", "hada_t2", ""),
+    (".lokr_w1", "lokr_w1", ""),
+    (".lokr_w1_a", "lokr_w1_a", ""),
+    (".lokr_w1_b", "lokr_w1_b", ""),
+    (".lokr_w2", "lokr_w2", ""),
+    (".lokr_w2_a", "lokr_w2_a", ""),
+    (".lokr_w2_b", "lokr_w2_b", ""),
+    (".lokr_t2", "lokr_t2", ""),
+    (".oft_blocks", "oft_blocks", ""),
+    (".rescale", "rescale", ""),
+    (".a1.weight", "a1", ""),
+    (".a2.weight", "a2", ""),
+    (".b1.weight", "b1", ""),
+    (".b2.weight", "b2", ""),
+    (".bm.weight", "bm", ""),
+    (".on_input", "on_input", ""),
+    (".diff", "diff", ""),
+    (".diff_b", "diff_b", ""),
+    (".w_norm", "w_norm", ""),
+    (".b_norm", "b_norm", ""),
+    (".q_layer.weight", "tlora_q", ""),
+    (".p_layer.weight", "tlora_p", ""),
+    (".lambda_layer", "tlora_lambda", ""),
+    (".weight", "weight", ""),
+)
+# Beginning of a tensor name -> (component, dialect). "unet" may turn into "transformer" by what follows.
+_PREFIXES: tuple[tuple[str, str, str], ...] = (
+    ("base_model.model.", "", "peft folder"),
+    ("text_encoders.clip_l.transformer.", "text_encoder", "comfy"),
+    ("text_encoders.clip_g.transformer.", "text_encoder_2", "comfy"),
+    ("text_encoders.clip_h.transformer.", "text_encoder", "comfy"),
+    ("text_encoders.t5xxl.transformer.", "text_encoder_3", "comfy"),
+    ("clip_l.transformer.", "text_encoder", "comfy"),
+    ("clip_g.transformer.", "text_encoder_2", "comfy"),
+    ("model.diffusion_model.", "unet", "comfy"),
+    ("diffusion_model.", "unet", "comfy"),
+    ("text_encoder_3.", "text_encoder_3", "diffusers"),
+    ("text_encoder_2.", "text_encoder_2", "diffusers"),
+    ("text_encoder.", "text_encoder", "diffusers"),
+    ("transformer.", "transformer", "diffusers"),
+    ("unet.", "unet", "diffusers"),
+    ("lora_unet_", "unet", "kohya"),
+    ("oft_unet_", "unet", "kohya"),
+    ("lora_transformer_", "transformer", "kohya"),
+    ("lora_te1_", "text_encoder", "kohya"),
+    ("lora_te2_", "text_encoder_2", "kohya"),
+    ("lora_te3_", "text_encoder_3", "kohya"),
+    ("lora_te_", "text_encoder", "kohya"),
+    ("lycoris_unet_", "unet", "lycoris"),
+    ("lycoris_te_", "text_encoder", "lycoris"),
+    ("lycoris_te1_", "text_encoder", "lycoris"),
+    ("lycoris_te2_", "text_encoder_2", "lycoris"),
+    ("lycoris_", "", "lycoris"),
+    ("lycoris.", "", "lycoris"),
+)
+_UNET = (
+    "down_blocks_",
+    "up_blocks_",
+    "mid_block_",
+    "conv_in",
+    "conv_out",
+    "conv_norm_out",
+    "time_embedding_",
+    "add_embedding_",
+    "class_embedding_",
+)
+_TEXT = ("text_model_", "encoder_layers_", "embeddings_token_", "embeddings_position_", "final_layer_norm")
+_TRANSFORMER = (
+    "double_blocks_",
+    "single_blocks_",
+    "joint_blocks_",
+    "transformer_blocks_",
+    "single_transformer_blocks_",
+    "context_embedder",
+    "x_embedder",
+    "distilled_guidance_layer_",
+    "double_stream_blocks_",
+    "single_stream_blocks_",
+    "layers_",
+    "blocks_",
+)
+_PLAIN = re.compile(r"[A-Za-z0-9_.\-]+")
+_OLD_TEXT = {"to_q": "q_proj", "to_k": "k_proj", "to_v": "v_proj", "to_out": "out_proj"}
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where one tensor of a LoRA file belongs."""
+
+    component: str
+    """`unet`, `transformer`, `text_encoder`, `text_encoder_2` or `text_encoder_3`."""
+    path: str
+    """Flattened path of the module inside the component."""
+    slot: str
+    """Which factor of the module's change the tensor is."""
+    stem: str
+    """The tensor's name without its ending: the module as the file spells it."""
+    dialect: str
+    """Who writes such names: `kohya`, `sgm`, `diffusers`, `peft` ..."""
+
+
+def place(name: str, component: str | None = None) -> Place | None:
+    """Return where the tensor called `name` belongs, or None for names of no known dialect.
+
+    `component` settles it for dialects that do not say, such as a PEFT folder called `text_encoder`.
+    """
+    ending = _ending(_without_adapter_name(name))
+    if ending is None:
+        return None
+    stem, slot, by_ending = ending
+    located = _locate(stem, component) if _PLAIN.fullmatch(stem) else None
+    if located is None:
+        return None
+    home, path, by_prefix = located
+    old_attention = by_ending == "attn_procs" and home.startswith("text_encoder")
+    path = _old_text(path) if old_attention else path
+    return Place(home, path, slot, stem, _dialect(by_prefix, by_ending))
+
+
+def flatten(component: str, dotted: str) -> str:
+    """Return the flattened path of a live module called `dotted` inside `component`."""
+    flat = dotted.replace(".", "_")
+    return flat.removeprefix("text_model_") if component.startswith("text_encoder") else flat
+
+
+def _without_adapter_name(name: str) -> str:
+    """Drop the adapter's name that PEFT puts between `lora_A` and `weight` in a raw state dict."""
+    parts = name.rsplit(".", 3)
+    if len(parts) == 4 and parts[1] in ("lora_A", "lora_B") and parts[3] in ("weight", "bias"):
+        return f"{parts[0]}.{parts[1]}.{parts[3]}"
+    return name
+
+
+def _ending(name: str) -> tuple[str, str, str] | None:
+    for ending, slot, dialect in _ENDINGS:
+        if name.endswith(ending) and len(name) > len(ending):
+            return name[: -len(ending)], slot, dialect
+    return None
+
+
+def _locate(stem: str, component: str | None) -> tuple[str, str, str] | None:
+    prefix, home, dialect = _prefix(stem)
+    flat = stem[len(prefix) :].replace(".", "_").replace("_processor_", "_")
+    home = home or component or _home(flat)
+    if home is None or not flat:
+        return None
+    if home.startswith("text_encoder"):
+        return home, flat.removeprefix("text_model_"), dialect
+    if ldm_names.is_ldm(flat):
+        sgm = "sgm" if dialect == "kohya" else dialect
+        return "unet", _whole(ldm_names.to_diffusers(flat)), sgm
+    home = "unet" if flat.startswith(_UNET) else "transformer"
+    return home, _whole(flat), dialect
+
+
+def _prefix(stem: str) -> tuple[str, str, str]:
+    for prefix, home, dialect in _PREFIXES:
+        if stem.startswith(prefix):
+            if home or dialect == "lycoris":
+                return prefix, home, dialect
+            inner, inner_home, _ = _prefix(stem[len(prefix) :])
+            return prefix + inner, inner_home, dialect
+    return "", "", ""
+
+
+def _home(flat: str) -> str | None:
+    if flat.startswith(_TEXT):
+        return "text_encoder"
+    if flat.startswith(_UNET) or ldm_names.is_ldm(flat):
+        return "unet"
+    return "transformer" if flat.startswith(_TRANSFORMER) else None
+
+
+def _whole(path: str) -> str:
+    """Return the path with the old attention output layer given its number in the module list."""
+    return f"{path}_0" if path.endswith(("_attn1_to_out", "_attn2_to_out")) else path
+
+
+def _old_text(path: str) -> str:
+    for old, new in _OLD_TEXT.items():
+        if path.endswith(f"_self_attn_{old}"):
+            return path.removesuffix(old) + new
+    return path
+
+
+def _dialect(by_prefix: str, by_ending: str) -> str:
+    if by_ending in ("attn_procs", "custom_diffusion") or not by_prefix:
+        return by_ending or "bare"
+    return by_ending if by_prefix == "diffusers" and by_ending else by_prefix

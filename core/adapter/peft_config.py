@@ -1,0 +1,98 @@
+"""Scales of PEFT adapters: alpha and rank-stabilisation live in a configuration, not in tensors."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from ..errors import AdapterError
+from .metadata import parsed
+from .module import UNSCALED, Scaling
+
+_KNOWN = frozenset({"LORA", "LOHA", "LOKR"})
+_LIMIT = 1024 * 1024
+_WILD = frozenset("*+?[](){}|\\$^")
+
+
+@dataclass(frozen=True)
+class PeftConfig:
+    """What of a PEFT configuration changes the meaning of the tensors."""
+
+    alpha: float | None
+    """Numerator of the scale for modules without a pattern of their own."""
+    by_root: bool
+    """Rank-stabilised: alpha / sqrt(rank)."""
+    patterns: tuple[tuple[str, float], ...]
+    """Endings of module names with alphas of their own."""
+    warnings: tuple[str, ...] = ()
+    """What in the configuration could not be followed."""
+
+    def scaling(self, path: str) -> Scaling:
+        """Return how the module with this flattened path is scaled."""
+        for pattern, alpha in self.patterns:
+            if path == pattern or path.endswith(f"_{pattern}"):
+                return Scaling(alpha, self.by_root)
+        return Scaling(self.alpha, self.by_root)
+
+
+class NoConfig(PeftConfig):
+    """No configuration: alphas come from tensors or are unknown."""
+
+    def __init__(self) -> None:
+        super().__init__(UNSCALED.alpha, UNSCALED.by_root, ())
+
+
+def from_metadata(metadata: Mapping[str, str]) -> Mapping[str, PeftConfig]:
+    """Return the configuration per component that diffusers keeps in `lora_adapter_metadata`."""
+    table = parsed(metadata, "lora_adapter_metadata")
+    if not isinstance(table, dict):
+        return {}
+    split: dict[str, dict[str, object]] = {}
+    for key, value in table.items():
+        component, _, field = key.partition(".")
+        split.setdefault(component, {})[field] = value
+    return {component: from_fields(fields) for component, fields in split.items()}
+
+
+def from_text(text: str) -> PeftConfig:
+    """Return the configuration in an `adapter_config.json`; raises AdapterError unless it is a sound one."""
+    try:
+        fields = json.loads(text[:_LIMIT])
+    except (ValueError, RecursionError) as error:
+        raise AdapterError("adapter_config.json is not valid JSON; get the folder again") from error
+    if not isinstance(fields, dict):
+        raise AdapterError("adapter_config.json is not a JSON object; get the folder again")
+    return from_fields(fields)
+
+
+def from_fields(fields: Mapping[str, object]) -> PeftConfig:
+    """Return the configuration with these fields; raises AdapterError for methods that are no LoRA."""
+    method = fields.get("peft_type", "LORA")
+    if method not in _KNOWN:
+        raise AdapterError(f"PEFT method {str(method)[:30]!r} is not supported yet; LoRA, LoHa and LoKr are")
+    alpha = _number(fields.get("lora_alpha", fields.get("alpha")))
+    patterns, warnings = _patterns(fields.get("alpha_pattern"))
+    return PeftConfig(alpha, fields.get("use_rslora") is True, patterns, warnings)
+
+
+def _patterns(value: object) -> tuple[tuple[tuple[str, float], ...], tuple[str, ...]]:
+    """Return plain patterns, flattened; regular expressions are not run, since a stranger wrote them."""
+    if not isinstance(value, dict):
+        return (), ()
+    found: list[tuple[str, float]] = []
+    skipped = 0
+    for pattern, alpha in value.items():
+        plain = pattern.removeprefix("^").removesuffix("$").replace("\\.", ".")
+        number = _number(alpha)
+        if number is None or _WILD & set(plain):
+            skipped += 1
+        else:
+            found.append((plain.replace(".", "_").removeprefix("text_model_"), number))
+    note = f"{skipped} alpha patterns are regular expressions and were not followed"
+    return tuple(found), (note,) if skipped else ()
+
+
+def _number(value: object) -> float | None:
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        return None
+    number = float(value) if abs(value) < 1e30 else None
+    return number if number == number else None

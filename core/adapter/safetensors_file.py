@@ -1,0 +1,171 @@
+"""The header of a safetensors file, read with caps before any tensor is touched."""
+
+import json
+import stat
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeGuard
+
+from ..errors import AdapterError
+from ..text import inert
+from .scalars import decode
+from .source import FLOATS, INTEGERS, Entry, Loader, one_element
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+MAX_HEADER = 16 * 1024 * 1024
+MAX_TENSORS = 20_000
+MAX_DIMS = 8
+MAX_NAME = 1000
+_SIZES = FLOATS | INTEGERS
+_LENGTH = 8
+_AGAIN = "download the file again, or ask its author for an intact copy"
+
+
+@dataclass(frozen=True)
+class SafetensorsFile:
+    """A safetensors file whose header is sound; implements `Source`."""
+
+    path: Path
+    """The file."""
+    entries: Mapping[str, Entry]
+    """Its tensors by name."""
+    metadata: Mapping[str, str]
+    """The text pairs of the header, untrusted."""
+    data_start: int
+    """Offset of the first tensor byte."""
+
+    def scalar(self, entry: Entry) -> float:
+        """Return the value of a one-element tensor; raises AdapterError for any other shape."""
+        one_element(entry)
+        with self.path.open("rb") as file:
+            file.seek(entry.offset)
+            return decode(file.read(entry.size), entry.dtype)
+
+    @contextmanager
+    def reading(self) -> Iterator[Loader]:
+        """Yield a loader that maps the file once; raises AdapterError if safetensors refuses the file."""
+        from safetensors import SafetensorError, safe_open
+
+        try:
+            with safe_open(self.path, framework="pt", device="cpu") as file:
+
+                def load(name: str) -> "Tensor":
+                    return file.get_tensor(name)
+
+                yield load
+        except SafetensorError as error:
+            raise AdapterError(f"safetensors refuses the file: {inert(str(error))}; {_AGAIN}") from error
+
+
+def open_safetensors(path: Path) -> SafetensorsFile:
+    """Return the checked header of a safetensors file.
+
+    Raises AdapterError for anything but a regular file with a sound header: too long, not JSON, duplicate
+    names, unknown element types, shapes that disagree with the bytes, overlaps, holes, bytes left over.
+    """
+    size = regular_size(path)
+    with path.open("rb") as file:
+        length = _header_length(file.read(_LENGTH), size)
+        raw = file.read(length)
+    header = _parse(raw)
+    metadata = _metadata(header.pop("__metadata__", {}))
+    if len(header) > MAX_TENSORS:
+        raise AdapterError(f"the file lists {len(header)} tensors; more than {MAX_TENSORS} is no LoRA")
+    start = _LENGTH + length
+    entries = {name: _entry(name, fields, start) for name, fields in header.items()}
+    _check_layout(entries.values(), start, size)
+    return SafetensorsFile(path, entries, metadata, start)
+
+
+def regular_size(path: Path) -> int:
+    """Return the size of a regular file in bytes; raises AdapterError for pipes, devices, folders."""
+    try:
+        status = path.stat()
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else str(error)
+        raise AdapterError(f"cannot open the file: {reason}") from error
+    if not stat.S_ISREG(status.st_mode):
+        raise AdapterError("not a regular file (a pipe, device or folder); give a .safetensors file")
+    return status.st_size
+
+
+def _header_length(prefix: bytes, size: int) -> int:
+    if len(prefix) < _LENGTH:
+        raise AdapterError(f"the file has only {len(prefix)} bytes, so it is empty or cut off; {_AGAIN}")
+    length = int.from_bytes(prefix, "little")
+    if length > min(MAX_HEADER, size - _LENGTH):
+        raise AdapterError(_guess(prefix, length))
+    return length
+
+
+def _guess(prefix: bytes, length: int) -> str:
+    """Return what a file with an impossible header length probably is, and what to do about it."""
+    if prefix[:2] in (b"PK", b"\x80\x02", b"\x80\x04"):
+        return "a PyTorch pickle under another name; pickles can run code: get a safetensors file"
+    if prefix.lstrip()[:1] in (b"<", b"{"):
+        return f"a web page or JSON text instead of tensors; {_AGAIN}"
+    return f"the header claims {length} bytes, more than the file or the limit allows; {_AGAIN}"
+
+
+def _parse(raw: bytes) -> dict[str, object]:
+    try:
+        header = json.loads(raw.decode("utf-8"), object_pairs_hook=_no_duplicates)
+    except (ValueError, RecursionError) as error:
+        raise AdapterError(f"the header is not valid JSON ({inert(str(error), 80)}); {_AGAIN}") from error
+    if not isinstance(header, dict):
+        raise AdapterError(f"the header is not a JSON object; {_AGAIN}")
+    return header
+
+
+def _no_duplicates(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise ValueError("a name occurs twice, and readers disagree about which one counts")
+    return found
+
+
+def _metadata(value: object) -> dict[str, str]:
+    if not isinstance(value, dict) or not all(isinstance(text, str) for text in value.values()):
+        raise AdapterError(f"the metadata is not a table of texts; {_AGAIN}")
+    return value
+
+
+def _entry(name: str, fields: object, start: int) -> Entry:
+    shown = inert(name, 80)
+    if len(name) > MAX_NAME:
+        raise AdapterError(f"a tensor name has {len(name)} characters: {shown}")
+    if not isinstance(fields, dict):
+        raise AdapterError(f"tensor {shown}: its description is not a table; {_AGAIN}")
+    dtype, shape, offsets = fields.get("dtype"), fields.get("shape"), fields.get("data_offsets")
+    if not isinstance(dtype, str) or dtype not in _SIZES:
+        raise AdapterError(f"tensor {shown}: unsupported element type {inert(str(dtype), 20)}")
+    if not _is_counts(shape) or len(shape) > MAX_DIMS:
+        raise AdapterError(f"tensor {shown}: its shape is not a list of at most {MAX_DIMS} counts")
+    if not _is_counts(offsets) or len(offsets) != 2:
+        raise AdapterError(f"tensor {shown}: its offsets are not two counts")
+    return Entry(name, dtype, tuple(shape), start + offsets[0], offsets[1] - offsets[0])
+
+
+def _is_counts(value: object) -> TypeGuard[list[int]]:
+    return isinstance(value, list) and all(type(item) is int and 0 <= item < 2**48 for item in value)
+
+
+def _check_layout(entries: Iterable[Entry], start: int, size: int) -> None:
+    """Raise AdapterError unless the tensors fill the file exactly, each with the bytes its shape needs."""
+    expected = start
+    for entry in sorted(entries, key=lambda item: (item.offset, item.size)):
+        shown = inert(entry.name, 80)
+        if entry.size != entry.numel * _SIZES[entry.dtype]:
+            raise AdapterError(
+                f"tensor {shown}: its bytes do not match its shape {list(entry.shape)}; {_AGAIN}"
+            )
+        if entry.offset != expected:
+            raise AdapterError(f"tensor {shown}: overlap or hole in the data; {_AGAIN}")
+        expected += entry.size
+    if expected != size:
+        found = "cut off" if expected > size else "followed by unknown bytes"
+        raise AdapterError(f"the tensor data is {found} ({size} bytes, {expected} expected); {_AGAIN}")

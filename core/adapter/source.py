@@ -1,0 +1,81 @@
+"""Where tensors come from: what every container of tensors can tell and give."""
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+from ..errors import AdapterError
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+FLOATS = {"F16": 2, "BF16": 2, "F32": 4, "F64": 8, "F8_E4M3": 1, "F8_E5M2": 1}
+INTEGERS = {"BOOL": 1, "U8": 1, "I8": 1, "I16": 2, "U16": 2, "I32": 4, "U32": 4, "I64": 8, "U64": 8}
+
+Loader = Callable[[str], "Tensor"]
+"""Gives the tensor of a name, on the CPU, in the dtype of the file."""
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One tensor of a container, described without reading it."""
+
+    name: str
+    """Name in the file, exactly as written there: show it only through `inert`."""
+    dtype: str
+    """Element type in the spelling of safetensors, such as `F16`."""
+    shape: tuple[int, ...]
+    """Size of every dimension."""
+    offset: int
+    """First byte in the file; 0 for tensors that live in memory."""
+    size: int
+    """Number of bytes."""
+
+    @property
+    def is_float(self) -> bool:
+        """Return whether the elements are of a floating type that weights may have."""
+        return self.dtype in FLOATS
+
+    @property
+    def numel(self) -> int:
+        """Return the number of elements."""
+        count = 1
+        for side in self.shape:
+            count *= side
+        return count
+
+
+class Source(Protocol):
+    """A container of tensors that has been checked, with its tensors still unread."""
+
+    @property
+    def path(self) -> Path:
+        """Return the file."""
+        ...
+
+    @property
+    def entries(self) -> Mapping[str, Entry]:
+        """Return the tensors by name."""
+        ...
+
+    @property
+    def metadata(self) -> Mapping[str, str]:
+        """Return the text pairs of the header, unchecked and untrusted."""
+        ...
+
+    def scalar(self, entry: Entry) -> float:
+        """Return the value of a tensor with one element, without importing torch."""
+        ...
+
+    @contextmanager
+    def reading(self) -> Iterator[Loader]:
+        """Open the container and yield its loader."""
+        ...
+
+
+def one_element(entry: Entry) -> None:
+    """Raise AdapterError unless the tensor has exactly one element."""
+    if entry.numel != 1:
+        raise AdapterError(f"must be a single number, but has shape {list(entry.shape)}")

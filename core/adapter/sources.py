@@ -1,0 +1,94 @@
+"""Opening whatever a path names: a safetensors file, a PEFT folder, or a pickle on request."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from ..errors import AdapterError
+from .peft_config import NoConfig, PeftConfig, from_metadata, from_text
+from .safetensors_file import open_safetensors, regular_size
+from .source import Source
+
+_PICKLES = (".pt", ".pth", ".ckpt", ".bin", ".pkl")
+_COMPONENTS = ("unet", "transformer", "text_encoder", "text_encoder_2", "text_encoder_3")
+_WEIGHTS = ("adapter_model.safetensors", "pytorch_lora_weights.safetensors", "adapter_model.bin")
+_CONFIG = "adapter_config.json"
+_CONFIG_LIMIT = 1024 * 1024
+
+
+@dataclass(frozen=True)
+class Part:
+    """One container of a LoRA; a PEFT folder per component gives several."""
+
+    source: Source
+    """The container."""
+    component: str | None = None
+    """Component that its names do not mention; None when they do or it must be guessed."""
+    configs: Mapping[str, PeftConfig] = field(default_factory=dict)
+    """PEFT configuration per component; the empty name stands for all."""
+
+    def config(self, component: str) -> PeftConfig:
+        """Return the configuration for modules of `component`."""
+        return self.configs.get(component) or self.configs.get("") or NoConfig()
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """Return what in the configurations could not be followed."""
+        return tuple(note for config in self.configs.values() for note in config.warnings)
+
+
+def open_parts(path: Path, *, allow_pickle: bool) -> tuple[Part, ...]:
+    """Return the containers at `path`; raises AdapterError for anything that is no LoRA container."""
+    if path.is_dir():
+        return _open_folder(path, allow_pickle)
+    return (_open_file(path, None, allow_pickle),)
+
+
+def _open_folder(folder: Path, allow_pickle: bool) -> tuple[Part, ...]:
+    direct = [folder / name for name in _WEIGHTS if (folder / name).exists()]
+    if direct:
+        component = folder.name if folder.name in _COMPONENTS else None
+        return (_open_file(direct[0], component, allow_pickle),)
+    inner = [(folder / component, component) for component in _COMPONENTS if (folder / component).is_dir()]
+    parts = [
+        _open_file(sub / name, component, allow_pickle)
+        for sub, component in inner
+        for name in _WEIGHTS[:1]
+        if (sub / name).exists()
+    ]
+    if not parts:
+        raise AdapterError(
+            f"the folder holds none of {', '.join(_WEIGHTS)}; give a LoRA file or a PEFT folder"
+        )
+    return tuple(parts)
+
+
+def _open_file(path: Path, component: str | None, allow_pickle: bool) -> Part:
+    source = _open_container(path, allow_pickle)
+    configs = from_metadata(source.metadata)
+    beside = path.parent / _CONFIG
+    if (
+        not configs
+        and any(name.startswith("base_model.model.") for name in source.entries)
+        and beside.exists()
+    ):
+        configs = {"": from_text(_read_text(beside))}
+    return Part(source, component, configs)
+
+
+def _open_container(path: Path, allow_pickle: bool) -> Source:
+    if path.suffix.lower() not in _PICKLES:
+        return open_safetensors(path)
+    if not allow_pickle:
+        raise AdapterError(
+            f"{path.suffix} files are pickles, which can run code: convert it, or pass --allow-pickle"
+        )
+    from .pickle_file import open_pickle
+
+    return open_pickle(path)
+
+
+def _read_text(path: Path) -> str:
+    if regular_size(path) > _CONFIG_LIMIT:
+        raise AdapterError(f"{_CONFIG} is larger than {_CONFIG_LIMIT} bytes")
+    return path.read_text(encoding="utf-8", errors="replace")
