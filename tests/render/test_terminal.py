@@ -1,0 +1,91 @@
+"""The terminal report: 80 columns, no colour needed, nothing obeyed."""
+
+import io
+import re
+
+import pytest
+from owf.core.render.terminal import print_report
+from rich.console import Console
+
+SAMPLES = ["report", "invalid_report", "open_report", "crowded_report", "hostile_report"]
+
+
+def printed(report, folder=None, width=80, encoding="utf-8", **options):
+    raw = io.BytesIO()
+    file = io.TextIOWrapper(raw, encoding=encoding, newline="")
+    print_report(report, Console(file=file, width=width, **options), folder)
+    file.flush()
+    return raw.getvalue().decode(encoding)
+
+
+@pytest.mark.parametrize("name", SAMPLES)
+@pytest.mark.parametrize("width", [60, 80, 120])
+def test_fits_the_width(samples, name, width):
+    text = printed(getattr(samples, name)(), width=width)
+    assert max(len(line) for line in text.splitlines()) <= width
+
+
+@pytest.mark.parametrize("name", SAMPLES)
+def test_a_pipe_gets_plain_text(samples, name):
+    assert not re.search("[\x00-\x09\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]", printed(getattr(samples, name)()))
+
+
+def test_one_line_per_number_at_80_columns(samples):
+    text = printed(samples.report())
+    row = r"Accuracy drop, pts +21\.6 +17\.3 to 25\.9 +1\.1 +10\.0 +✗ DRIFT"
+    assert re.search(row, text)
+    assert re.search(r"KID +0\.0213 +0\.0142 to 0\.0291 +0\.0031 +0\.05 +✓ PASS", text)
+    assert re.search(r"Colour drift, ΔE +9\.3 +7\.7 to 10\.9 +2\.1 +10 +\? INCONCLUSIVE", text)
+
+
+def test_worst_classes_colours_warnings_and_reasons_are_named(samples):
+    text = printed(samples.report())
+    flat = re.sub(r"\s+", " ", text)
+    assert flat.index("dress 62.0") < flat.index("coat 44.0")
+    assert "trousers" not in text
+    assert "black +8.3, orange +6.1, gray −5.5" in flat
+    assert samples.adapter().warnings[0] in flat
+    assert all(reason in flat for reason in samples.report().verdict.reasons)
+
+
+def test_an_invalid_report_has_a_reason_and_no_table(samples):
+    text = printed(samples.invalid_report())
+    assert "! INVALID" in text
+    assert "0 of 192 matched" in text
+    assert "Metric" not in text
+
+
+def test_decisions_are_coloured_in_a_terminal(samples):
+    text = printed(samples.report(), force_terminal=True, color_system="standard")
+    assert "\x1b[31m✗ DRIFT" in text
+    assert "\x1b[32m✓ PASS" in text
+
+
+def test_no_color_is_obeyed(samples):
+    text = printed(samples.report(), force_terminal=True, color_system="standard", no_color=True)
+    assert not re.search("\x1b\\[[0-9;]*3[0-9]", text)
+
+
+def test_markup_and_escapes_of_strangers_stay_text(samples):
+    text = printed(samples.hostile_report(), width=200, force_terminal=True, color_system="standard")
+    assert "[bold]markup[/bold]" in text
+    assert "\x1b[2J" not in text
+    assert "\x1b]" not in text
+    assert "\x1b[31mred" not in text
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "cp1252", "cp437"])
+@pytest.mark.parametrize("name", SAMPLES)
+def test_old_encodings_lose_signs_but_do_not_fail(samples, name, encoding):
+    text = printed(getattr(samples, name)(), encoding=encoding)
+    assert getattr(samples, name)().verdict.decision in text
+
+
+def test_existing_files_are_named_on_whole_lines(samples, tmp_path):
+    folder = tmp_path / ("long" * 30)
+    report = samples.report(samples.draw_pairs(folder, 1))
+    (folder / "report.json").write_text("{}")
+    lines = printed(report, folder).splitlines()
+    assert str(folder / "report.json") in lines
+    assert str(folder / "pairs") in lines
+    assert str(folder / "report.html") not in lines
