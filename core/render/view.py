@@ -189,7 +189,7 @@ def _spoken(key: str, estimate: Estimate, judgement: Judgement | None) -> str:
 
 def _pair(pair: ImagePair, folder: Path, rank: int) -> Pair:
     base, tuned = images.embed_pair(pair, folder, rank) or (None, None)
-    return Pair(rank + 1, pair.prompt, pair.seed, words.number(pair.change), base, tuned)
+    return Pair(rank + 1, pair.prompt, pair.seed, words.number(pair.change, decimals=1), base, tuned)
 
 
 def _audited(report: Report) -> list[tuple[str, str]]:
@@ -225,7 +225,7 @@ def _run(report: Report) -> list[tuple[str, list[tuple[str, str]]]]:
         ("Plan", flatten(report.plan)),
         ("Policy", _policy(report)),
         ("Environment", flatten(report.environment)),
-        ("Time", [(words.humanise(k), timing(k, v)) for k, v in report.timing.items()]),
+        ("Time", [timing(key, value) for key, value in report.timing.items()]),
         ("Cost in UNet rows", flatten(report.cost)),
         ("Digests", flatten(digests)),
     ]
@@ -237,7 +237,7 @@ def _policy(report: Report) -> list[tuple[str, str]]:
     for judgement in report.verdict.judgements:
         unit = _unit(report, judgement)
         limit = words.quantity(judgement.limit, unit, judgement.estimate)
-        rows.append((f"{judgement.metric} {judgement.estimate}", f"{limit} ({judgement.test})"))
+        rows.append((words.estimate_title(judgement.estimate), f"{limit} ({judgement.test})"))
     return rows
 
 
@@ -247,10 +247,11 @@ def _unit(report: Report, judgement: Judgement) -> str:
     return estimate.unit if estimate else ""
 
 
-def timing(key: str, value: float | str) -> str:
-    """Return a time or a time span as text."""
+def timing(key: str, value: float | str) -> tuple[str, str]:
+    """Return a time or a time span as a row."""
+    title = "Duration" if key == "seconds" else words.humanise(key)
     spans = isinstance(value, (int, float)) and math.isfinite(value)
-    return words.duration(float(value)) if spans else words.fact(value)
+    return title, words.duration(float(value)) if spans else words.fact(value)
 
 
 def flatten(data: Mapping[str, Any], prefix: str = "", depth: int = 0) -> list[tuple[str, str]]:

@@ -188,8 +188,13 @@ def fact(value: object) -> str:
     if isinstance(value, int):
         return str(value)
     if isinstance(value, Mapping):
-        return inert(" · ".join(fact(v) for v in list(value.values())[:20]), 120)
+        return " · ".join(_item(key, item) for key, item in list(value.items())[:20] if item != "")
     return inert(str(value), 300) if value not in (None, "") else MISSING
+
+
+def _item(key: object, value: object) -> str:
+    shown = fact(str(value) if isinstance(value, Mapping) else value)
+    return shown if isinstance(value, str) else f"{inert(str(key), 40)} {shown}"
 
 
 def duration(seconds: float) -> str:
