@@ -80,7 +80,19 @@ def paired_kid(base: np.ndarray, tuned: np.ndarray, groups: np.ndarray | None = 
     if n < 3:
         return spread_estimate(value, np.inf, n)
     without = (rows.sum() - 2 * rows) / (pairs - 2 * sizes * (sizes.sum() - sizes))
-    return spread_estimate(value, jackknife_spread(without), n)
+    return _skewed(spread_estimate(value, jackknife_spread(without), n))
+
+
+def _skewed(estimate: Estimate) -> Estimate:
+    """Return the estimate with its upper end taken on the square-root scale.
+
+    MMD^2 is skewed to the right and its jackknife spread grows with it, so that a symmetric interval ends too
+    low (7 % instead of 2.5 % of the time in simulations); (sqrt(v) + h / (2 sqrt(v)))^2 = v + h + h^2 / (4 v).
+    """
+    half = estimate.high - estimate.value
+    return (
+        estimate if half == 0 else replace(estimate, high=estimate.high + half * half / (4 * max(estimate.value, half)))
+    )
 
 
 def permutation_p(

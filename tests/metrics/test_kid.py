@@ -86,7 +86,9 @@ def test_paired_kid_leave_one_out_equals_computing_it_again():
     without = [paired_kid(np.delete(base, i, 0), np.delete(tuned, i, 0)).value for i in range(9)]
     spread = np.sqrt(8 / 9 * ((without - np.mean(without)) ** 2).sum())
     seen = paired_kid(base, tuned)
-    assert seen.high - seen.value == pytest.approx(2.306004 * spread, rel=1e-6)  # t, 8 degrees of freedom
+    half = 2.306004 * spread  # t, 8 degrees of freedom
+    assert seen.value - seen.low == pytest.approx(half, rel=1e-6)
+    assert seen.high == pytest.approx(seen.value + half + half**2 / 4 / max(seen.value, half), rel=1e-6)
 
 
 def test_groups_leave_out_products_within_a_prompt():
@@ -144,13 +146,13 @@ def test_the_closed_form_is_the_large_sample_value():
     assert (seen.high - seen.low) / seen.value < 0.2
 
 
-@pytest.mark.parametrize(("shift", "n"), [(0.0, 40), (0.1, 40), (0.5, 40), (0.5, 100)])
+@pytest.mark.parametrize(("shift", "n"), [(0.0, 40), (0.1, 40), (0.2, 40), (0.5, 40), (0.5, 100)])
 def test_the_interval_covers_the_truth(shift, n):
     rng, truth, runs = np.random.default_rng(10), gaussian_mmd(8, shift), 300
     seen = [paired_kid(*planted_pairs(rng, n, 8, shift)) for _ in range(runs)]
     covered = np.mean([e.low <= truth <= e.high for e in seen])
-    # 300 runs at 95 % spread by 1.3 points; 3 of those below, and the jackknife may be conservative above.
-    assert covered > 0.91
+    # 300 runs at 95 % spread by 1.3 points: 2 of those below. Without change the jackknife is conservative.
+    assert covered > 0.925
     bias = np.mean([e.value for e in seen]) - truth
     assert abs(bias) < 4 * np.std([e.value for e in seen]) / np.sqrt(runs)
 
