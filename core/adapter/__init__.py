@@ -11,6 +11,10 @@ if TYPE_CHECKING:
     from .switch import Switch as Switch
     from .switch import applied as applied
     from .switch import prepare as prepare
+    from .switch import stacked as stacked
+    from .write import LoraCard as LoraCard
+    from .write import LoraPair as LoraPair
+    from .write import write_kohya as write_kohya
 
 _HOMES = {
     "Adapter": "adapter",
@@ -20,8 +24,24 @@ _HOMES = {
     "Switch": "switch",
     "applied": "switch",
     "prepare": "switch",
+    "stacked": "switch",
+    "LoraCard": "write",
+    "LoraPair": "write",
+    "write_kohya": "write",
 }
-__all__ = ["Adapter", "MatchReport", "Switch", "applied", "match", "prepare", "read_adapter"]
+__all__ = [
+    "Adapter",
+    "LoraCard",
+    "LoraPair",
+    "MatchReport",
+    "Switch",
+    "applied",
+    "match",
+    "prepare",
+    "read_adapter",
+    "stacked",
+    "write_kohya",
+]
 
 
 def __getattr__(name: str) -> object:

@@ -48,18 +48,18 @@ def misfit(module: AdapterModule, owner: "torch.nn.Module") -> str | None:
     weight = owner._parameters.get("weight")
     if weight is None or not weight.is_floating_point():
         return "the base has no plain floating-point weight there"
-    shape = tuple(weight.shape)
+    shape: tuple[int, ...] = tuple(weight.shape)
     reason = module.outline.misfit(shape)
     if reason is None and module.algorithm.name == "glora" and len(shape) < 2:
         reason = "the base has no matrix there"
-    return reason or _extras_misfit(module, shape, "bias" in owner._parameters)
+    return reason or _extras_misfit(module, list(shape), "bias" in owner._parameters)
 
 
-def _extras_misfit(module: AdapterModule, shape: tuple[int, ...], has_bias: bool) -> str | None:
+def _extras_misfit(module: AdapterModule, shape: list[int], has_bias: bool) -> str | None:
     sizes = {slot: prod(entry.shape) for slot, entry in module.slots.items()}
     inputs = shape[1] if len(shape) > 1 else shape[0]
     if sizes.get("dora", shape[0]) not in (shape[0], inputs) or sizes.get("magnitude", shape[0]) != shape[0]:
-        return f"magnitudes do not fit a weight of shape {list(shape)}"
+        return f"magnitudes do not fit a weight of shape {shape}"
     biases = [slot for slot in ("diff_b", "b_norm", "up_bias", "custom_bias") if slot in sizes]
     if biases and not has_bias:
         return "changes a bias that the base cannot have"

@@ -54,15 +54,8 @@ def identify(modules: Sequence[AdapterModule], stated: Training, metadata: Mappi
     claimed = claimed_family(stated, metadata)
     width = context_width(modules)
     shown = _family_by_shape(modules, width)
-    if (
-        shown is None
-        and width is not None
-        and claimed is not None
-        and claimed.context_width not in (None, width)
-    ):
-        note = (
-            f"metadata says {claimed.name}, but cross-attention has width {width}"
-        )
+    if shown is None and width is not None and claimed is not None and claimed.context_width not in (None, width):
+        note = f"metadata says {claimed.name}, but cross-attention has width {width}"
         return Identity(None, (note,))
     if shown is not None and claimed is not None and shown.name != claimed.name:
         return Identity(shown.name, (f"the metadata says {claimed.name}, the weights are for {shown.name}",))

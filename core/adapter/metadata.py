@@ -151,13 +151,13 @@ def _largest_bucket(metadata: Mapping[str, str]) -> tuple[int, int] | None:
     if not isinstance(buckets, dict):
         return None
     sizes = [bucket.get("resolution") for bucket in buckets.values() if isinstance(bucket, dict)]
-    pairs = [(size[0], size[1]) for size in sizes if _is_size(size)]
+    pairs = [pair for pair in map(_pair, sizes) if pair is not None]
     return max(pairs, key=lambda pair: pair[0] * pair[1], default=None)
 
 
-def _is_size(value: object) -> bool:
-    return (
-        isinstance(value, list)
-        and len(value) == 2
-        and all(type(side) is int and 0 < side < 100_000 for side in value)
-    )
+def _pair(value: object) -> tuple[int, int] | None:
+    if not isinstance(value, list) or len(value) != 2:
+        return None
+    width, height = value
+    sound = all(type(side) is int and 0 < side < 100_000 for side in value)
+    return (width, height) if sound else None

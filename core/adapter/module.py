@@ -81,9 +81,8 @@ class Scaling:
     """Alpha by configuration; None for none."""
     by_root: bool
     """Whether the scale is alpha / sqrt(rank) (rank-stabilised LoRA) instead of alpha / rank."""
-
-
-UNSCALED = Scaling(None, False)
+    rank: int | None
+    """Rank by configuration, for factors whose shapes do not show it; None for none."""
 
 
 def build_module(
@@ -110,14 +109,10 @@ def build_module(
 
 
 def _check_types(slots: Mapping[str, Entry]) -> None:
-    integers = [
-        slot for slot, entry in slots.items() if not entry.is_float and slot not in ("alpha", "on_input")
-    ]
+    integers = [slot for slot, entry in slots.items() if not entry.is_float and slot not in ("alpha", "on_input")]
     if integers:
         dtype = slots[integers[0]].dtype
-        raise AdapterError(
-            f"{', '.join(sorted(integers))} has integer type {dtype}, weights must be floating point"
-        )
+        raise AdapterError(f"{', '.join(sorted(integers))} has integer type {dtype}, weights must be floating point")
 
 
 def _alpha(slots: Mapping[str, Entry], source: Source) -> float | None:
@@ -139,6 +134,7 @@ def _scale(
     """Return alpha / rank, where no alpha and alpha 0 both mean the rank; the bare bound for OFT."""
     if algorithm.name == "oft":
         return alpha or 0.0
+    rank = rank or scaling.rank
     if not algorithm.alpha_scales or rank is None:
         return 1.0
     by_root = scaling.by_root and "alpha" not in slots

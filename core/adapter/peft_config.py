@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from ..errors import AdapterError
 from .metadata import parsed
-from .module import UNSCALED, Scaling
+from .module import Scaling
 
 _KNOWN = frozenset({"LORA", "LOHA", "LOKR"})
 _LIMIT = 1024 * 1024
@@ -21,6 +21,8 @@ class PeftConfig:
     """Numerator of the scale for modules without a pattern of their own."""
     by_root: bool
     """Rank-stabilised: alpha / sqrt(rank)."""
+    rank: int | None
+    """Rank for modules whose factors do not show it."""
     patterns: tuple[tuple[str, float], ...]
     """Endings of module names with alphas of their own."""
     warnings: tuple[str, ...] = ()
@@ -30,15 +32,12 @@ class PeftConfig:
         """Return how the module with this flattened path is scaled."""
         for pattern, alpha in self.patterns:
             if path == pattern or path.endswith(f"_{pattern}"):
-                return Scaling(alpha, self.by_root)
-        return Scaling(self.alpha, self.by_root)
+                return Scaling(alpha, self.by_root, self.rank)
+        return Scaling(self.alpha, self.by_root, self.rank)
 
 
-class NoConfig(PeftConfig):
-    """No configuration: alphas come from tensors or are unknown."""
-
-    def __init__(self) -> None:
-        super().__init__(UNSCALED.alpha, UNSCALED.by_root, ())
+NO_CONFIG = PeftConfig(None, False, None, ())
+"""For files whose alphas are tensors, or unknown."""
 
 
 def from_metadata(metadata: Mapping[str, str]) -> Mapping[str, PeftConfig]:
@@ -71,7 +70,8 @@ def from_fields(fields: Mapping[str, object]) -> PeftConfig:
         raise AdapterError(f"PEFT method {str(method)[:30]!r} is not supported yet; LoRA, LoHa and LoKr are")
     alpha = _number(fields.get("lora_alpha", fields.get("alpha")))
     patterns, warnings = _patterns(fields.get("alpha_pattern"))
-    return PeftConfig(alpha, fields.get("use_rslora") is True, patterns, warnings)
+    rank = _number(fields.get("r"))
+    return PeftConfig(alpha, fields.get("use_rslora") is True, int(rank) if rank else None, patterns, warnings)
 
 
 def _patterns(value: object) -> tuple[tuple[tuple[str, float], ...], tuple[str, ...]]:

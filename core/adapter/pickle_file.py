@@ -80,9 +80,7 @@ def _check_archive(path: Path, size: int) -> None:
     except (zipfile.BadZipFile, OSError, ValueError) as error:
         raise AdapterError(f"a damaged archive: {inert(str(error))}") from error
     if unpacked > 2 * size + _SLACK:
-        raise AdapterError(
-            f"the archive unpacks to {unpacked} bytes from {size}: it is built to exhaust memory"
-        )
+        raise AdapterError(f"the archive unpacks to {unpacked} bytes from {size}: it is built to exhaust memory")
 
 
 def _load(path: Path) -> object:
@@ -91,9 +89,7 @@ def _load(path: Path) -> object:
     try:
         return torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # a hostile pickle can fail in any way; it must only never succeed
-        raise AdapterError(
-            f"the pickle holds more than tensors, or is damaged: {inert(str(error), 120)}"
-        ) from error
+        raise AdapterError(f"the pickle holds more than tensors, or is damaged: {inert(str(error), 120)}") from error
 
 
 def _tensors(loaded: object) -> "dict[str, Tensor]":
@@ -103,11 +99,7 @@ def _tensors(loaded: object) -> "dict[str, Tensor]":
         loaded = loaded["state_dict"]
     if not isinstance(loaded, dict):
         raise AdapterError("the pickle holds no table of tensors")
-    return {
-        name: value
-        for name, value in loaded.items()
-        if isinstance(name, str) and isinstance(value, torch.Tensor)
-    }
+    return {name: value for name, value in loaded.items() if isinstance(name, str) and isinstance(value, torch.Tensor)}
 
 
 def _entry(name: str, tensor: "Tensor") -> Entry:

@@ -148,9 +148,7 @@ def _describe(path: Path, parts: Sequence[Part], contents: _Contents, n_keys: in
         n_keys=n_keys,
         ranks=tuple(sorted({module.outline.rank for module in modules if module.outline.rank})),
         alphas=tuple(sorted({module.alpha for module in modules if module.alpha is not None})),
-        dtypes=tuple(
-            sorted({entry.dtype for module in modules for entry in module.slots.values() if entry.is_float})
-        ),
+        dtypes=tuple(sorted({entry.dtype for module in modules for entry in module.slots.values() if entry.is_float})),
         trigger_words=meta.trigger_words(source.metadata),
         resolution=meta.resolution(source.metadata),
         prediction_type=meta.prediction_type(source.metadata),

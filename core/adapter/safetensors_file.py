@@ -160,9 +160,7 @@ def _check_layout(entries: Iterable[Entry], start: int, size: int) -> None:
     for entry in sorted(entries, key=lambda item: (item.offset, item.size)):
         shown = inert(entry.name, 80)
         if entry.size != entry.numel * _SIZES[entry.dtype]:
-            raise AdapterError(
-                f"tensor {shown}: its bytes do not match its shape {list(entry.shape)}; {_AGAIN}"
-            )
+            raise AdapterError(f"tensor {shown}: its bytes do not match its shape {list(entry.shape)}; {_AGAIN}")
         if entry.offset != expected:
             raise AdapterError(f"tensor {shown}: overlap or hole in the data; {_AGAIN}")
         expected += entry.size

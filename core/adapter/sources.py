@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ..errors import AdapterError
-from .peft_config import NoConfig, PeftConfig, from_metadata, from_text
+from .peft_config import NO_CONFIG, PeftConfig, from_metadata, from_text
 from .safetensors_file import open_safetensors, regular_size
 from .source import Source
 
@@ -29,7 +29,7 @@ class Part:
 
     def config(self, component: str) -> PeftConfig:
         """Return the configuration for modules of `component`."""
-        return self.configs.get(component) or self.configs.get("") or NoConfig()
+        return self.configs.get(component) or self.configs.get("") or NO_CONFIG
 
     @property
     def warnings(self) -> tuple[str, ...]:
@@ -57,9 +57,7 @@ def _open_folder(folder: Path, allow_pickle: bool) -> tuple[Part, ...]:
         if (sub / name).exists()
     ]
     if not parts:
-        raise AdapterError(
-            f"the folder holds none of {', '.join(_WEIGHTS)}; give a LoRA file or a PEFT folder"
-        )
+        raise AdapterError(f"the folder holds none of {', '.join(_WEIGHTS)}; give a LoRA file or a PEFT folder")
     return tuple(parts)
 
 
@@ -67,11 +65,7 @@ def _open_file(path: Path, component: str | None, allow_pickle: bool) -> Part:
     source = _open_container(path, allow_pickle)
     configs = from_metadata(source.metadata)
     beside = path.parent / _CONFIG
-    if (
-        not configs
-        and any(name.startswith("base_model.model.") for name in source.entries)
-        and beside.exists()
-    ):
+    if not configs and any(name.startswith("base_model.model.") for name in source.entries) and beside.exists():
         configs = {"": from_text(_read_text(beside))}
     return Part(source, component, configs)
 
@@ -80,9 +74,7 @@ def _open_container(path: Path, allow_pickle: bool) -> Source:
     if path.suffix.lower() not in _PICKLES:
         return open_safetensors(path)
     if not allow_pickle:
-        raise AdapterError(
-            f"{path.suffix} files are pickles, which can run code: convert it, or pass --allow-pickle"
-        )
+        raise AdapterError(f"{path.suffix} files are pickles, which can run code: convert it, or pass --allow-pickle")
     from .pickle_file import open_pickle
 
     return open_pickle(path)

@@ -95,9 +95,7 @@ def agree(left: int, right: int, what: str) -> int:
 def plausible(outline: Outline) -> Outline:
     """Return the outline; raises AdapterError when the weight it implies is larger than any real layer."""
     if (outline.out or 1) * (outline.fan_in or 1) > MAX_WEIGHT:
-        raise AdapterError(
-            f"claims a weight of {outline.out} x {outline.fan_in} elements: no layer is that large"
-        )
+        raise AdapterError(f"claims a weight of {outline.out} x {outline.fan_in} elements: no layer is that large")
     return outline
 
 

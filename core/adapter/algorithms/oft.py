@@ -22,9 +22,7 @@ def _outline(shapes: Shapes) -> Outline:
     size = agree(blocks[-1], blocks[-2], "sides of the blocks")
     out = blocks[-3] * size
     if len(blocks) == 4 and (size % 2 or out % (2 ** (blocks[0] - 1) * size)):
-        raise AdapterError(
-            f"{blocks[0]} butterfly stages of {blocks[1]} blocks of {size} do not fit together"
-        )
+        raise AdapterError(f"{blocks[0]} butterfly stages of {blocks[1]} blocks of {size} do not fit together")
     if "rescale" in shapes:
         agree(prod(shapes["rescale"]), out, "outputs of blocks and rescale")
     return plausible(Outline(out=out, rank=size))

@@ -1,0 +1,173 @@
+"""Writing a LoRA the way every known loader reads it: kohya keys, an alpha per module, full metadata."""
+
+import json
+import os
+import tempfile
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ..errors import UsageError
+from ..families import Family
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+_PREFIXES = {"unet": "lora_unet", "text_encoder": "lora_te", "text_encoder_2": "lora_te2"}
+_LENGTH = 8
+
+
+@dataclass(frozen=True)
+class LoraPair:
+    """The trained factors of one module."""
+
+    component: str
+    """`unet`, `text_encoder` or `text_encoder_2`."""
+    module: str
+    """Dotted path of the live module, in diffusers and transformers 4 or 5 spelling."""
+    down: "Tensor"
+    """(rank, in) for linear layers, (rank, in, kernel) for convolutions."""
+    up: "Tensor"
+    """(out, rank), or (out, rank, 1, 1) for convolutions."""
+    alpha: float
+    """The change is alpha / rank * up @ down."""
+
+
+@dataclass(frozen=True)
+class LoraCard:
+    """What the header says about the file."""
+
+    title: str
+    """Name of the LoRA."""
+    family: Family
+    """Base family it was trained on."""
+    trigger_words: tuple[str, ...] = ()
+    """Words that call the concept."""
+    base_model: str = ""
+    """Name or file of the base checkpoint."""
+    resolution: tuple[int, int] | None = None
+    """Width and height of the training images; None for the family's own."""
+    clip_skip: int | None = None
+    """Which text-encoder layer was used; None for the last."""
+    facts: tuple[tuple[str, str], ...] = ()
+    """Further metadata pairs, such as `ss_learning_rate`."""
+
+
+def write_kohya(path: str | Path, pairs: Iterable[LoraPair], card: LoraCard) -> str:
+    """Write a LoRA as kohya-named safetensors and return the sha256 of the file.
+
+    The file appears at once and whole: it is written beside its destination, then renamed. One alpha for
+    all modules is the only choice that every loader reads alike (diffusers mixes up several). Raises
+    UsageError for an unknown component, a module given twice, factors that disagree, or nothing to write.
+    """
+    from safetensors.torch import save
+
+    pairs = tuple(pairs)
+    tensors = _tensors(pairs, _text_prefix(card.family))
+    metadata = kohya_metadata(pairs, card)
+    metadata["sshs_model_hash"] = sha256(_body(save(tensors))).hexdigest()
+    content = save(tensors, metadata=metadata)
+    _replace(Path(path), content)
+    return sha256(content).hexdigest()
+
+
+def kohya_metadata(pairs: Iterable[LoraPair], card: LoraCard) -> dict[str, str]:
+    """Return the `ss_*` and `modelspec.*` texts for these factors."""
+    ranks = {pair.down.shape[0] for pair in pairs}
+    alphas = {pair.alpha for pair in pairs}
+    width, height = card.resolution or (card.family.resolution,) * 2
+    modelspec = {
+        "modelspec.sai_model_spec": "1.0.0",
+        "modelspec.architecture": _first(card.family.architectures, card.family.name) + "/lora",
+        "modelspec.implementation": "diffusers",
+        "modelspec.title": card.title,
+        "modelspec.resolution": f"{width}x{height}",
+        "modelspec.prediction_type": card.family.prediction_type.replace("v_prediction", "v"),
+        "modelspec.date": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+    }
+    if card.trigger_words:
+        modelspec["modelspec.trigger_phrase"] = ", ".join(card.trigger_words)
+    return modelspec | _ss_metadata(card, (width, height), ranks, alphas) | dict(card.facts)
+
+
+def _ss_metadata(card: LoraCard, size: tuple[int, int], ranks: set[int], alphas: set[float]) -> dict[str, str]:
+    frequency = {"1_owf": dict.fromkeys(card.trigger_words, 1)}
+    return {
+        "ss_network_module": "networks.lora",
+        "ss_network_dim": str(ranks.pop()) if len(ranks) == 1 else "Dynamic",
+        "ss_network_alpha": str(alphas.pop()) if len(alphas) == 1 else "Dynamic",
+        "ss_base_model_version": _base_version(card.family),
+        "ss_v2": str(card.family.name == "sd2"),
+        "ss_sd_model_name": card.base_model,
+        "ss_output_name": card.title,
+        "ss_resolution": f"({size[0]}, {size[1]})",
+        "ss_clip_skip": str(card.clip_skip),
+        "ss_tag_frequency": json.dumps(frequency) if card.trigger_words else "{}",
+    }
+
+
+def _base_version(family: Family) -> str:
+    known = {"sd15": "sd_v1", "sd2": "sd_v2", "sdxl": "sdxl_base_v1-0"}
+    return known.get(family.name, _first(family.base_versions, family.name))
+
+
+def _first(options: tuple[str, ...], default: str) -> str:
+    return options[0] if options else default
+
+
+def _text_prefix(family: Family) -> str:
+    return "lora_te1" if len(family.text_widths) > 1 else "lora_te"
+
+
+def _tensors(pairs: Iterable[LoraPair], text_prefix: str) -> "dict[str, Tensor]":
+    import torch
+
+    tensors: dict[str, Tensor] = {}
+    for pair in pairs:
+        _check(pair)
+        stem = _stem(pair, text_prefix)
+        if f"{stem}.alpha" in tensors:
+            raise UsageError(f"{pair.component}.{pair.module} is given twice")
+        tensors[f"{stem}.lora_down.weight"] = pair.down.detach().cpu().contiguous()
+        tensors[f"{stem}.lora_up.weight"] = pair.up.detach().cpu().contiguous()
+        tensors[f"{stem}.alpha"] = torch.tensor(float(pair.alpha))
+    if not tensors:
+        raise UsageError("there is nothing to write: give at least one pair of factors")
+    return tensors
+
+
+def _check(pair: LoraPair) -> None:
+    if pair.component not in _PREFIXES:
+        raise UsageError(f"unknown component {pair.component!r}; known are {', '.join(_PREFIXES)}")
+    if pair.up.ndim < 2 or pair.down.ndim < 2 or pair.up.shape[1] != pair.down.shape[0]:
+        raise UsageError(f"the factors of {pair.component}.{pair.module} do not multiply")
+
+
+def _stem(pair: LoraPair, text_prefix: str) -> str:
+    flat = pair.module.replace(".", "_")
+    if pair.component.startswith("text_encoder"):
+        flat = f"text_model_{flat.removeprefix('text_model_')}"  # transformers 5 dropped this level
+    prefix = text_prefix if pair.component == "text_encoder" else _PREFIXES[pair.component]
+    return f"{prefix}_{flat}"
+
+
+def _body(content: bytes) -> memoryview:
+    """Return the bytes after the header, whose hash is the same whatever the metadata."""
+    return memoryview(content)[_LENGTH + int.from_bytes(content[:_LENGTH], "little") :]
+
+
+def _replace(path: Path, content: bytes) -> None:
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name[:80]}.")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        Path(temporary).chmod(0o644)
+        Path(temporary).replace(path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise

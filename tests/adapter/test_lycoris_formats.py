@@ -1,0 +1,87 @@
+"""Claim: a file of any LyCORIS algorithm gives the outputs of the network that wrote it."""
+
+import pytest
+from owf.core.adapter import applied, read_adapter
+
+LINEAR = [
+    ("locon", {}),
+    ("locon", {"conv_lora_dim": 2, "conv_alpha": 3.0}),
+    ("locon", {"conv_lora_dim": 0}),
+    ("locon", {"use_tucker": True}),
+    ("locon", {"use_scalar": True}),
+    ("locon", {"rs_lora": True}),
+    ("loha", {}),
+    ("loha", {"use_tucker": True}),
+    ("loha", {"rs_lora": True}),
+    ("lokr", {"factor": 4, "lora_dim": 2, "conv_lora_dim": 2}),
+    ("lokr", {"factor": 4, "lora_dim": 1, "conv_lora_dim": 1, "use_tucker": True}),
+    ("lokr", {"factor": 8, "lora_dim": 1, "conv_lora_dim": 1, "decompose_both": True}),
+    ("lokr", {"full_matrix": True}),
+    ("lokr", {"factor": 4, "unbalanced_factorization": True}),
+    ("lokr", {"factor": 2, "lora_dim": 1, "conv_lora_dim": 1, "rs_lora": True}),
+    ("full", {}),
+    ("ia3", {}),
+    ("ia3", {"train_on_input": True}),
+    ("glora", {}),
+    ("diag-oft", {}),
+    ("diag-oft", {"constraint": 0.001}),
+    ("locon", {"train_norm": True}),
+]
+ONLY_FULL_STRENGTH = [
+    ("diag-oft", {"rescaled": True}),
+    ("boft", {}),
+    ("boft", {"constraint": 0.001}),
+    ("boft", {"rescaled": True, "lora_dim": 8, "conv_lora_dim": 8}),
+    ("locon", {"weight_decompose": True}),
+    ("locon", {"weight_decompose": True, "wd_on_out": False}),
+    ("locon", {"weight_decompose": True, "use_tucker": True}),
+    ("loha", {"weight_decompose": True}),
+    ("loha", {"weight_decompose": True, "wd_on_out": False}),
+    ("lokr", {"weight_decompose": True, "factor": 4, "lora_dim": 2, "conv_lora_dim": 2}),
+]
+
+
+def _id(value):
+    return value if isinstance(value, str) else "-".join(f"{key}={item}" for key, item in value.items())
+
+
+def _check(base, written, strengths, largest_difference):
+    adapter = read_adapter(written.path)
+    before = base.outputs()
+    for strength in strengths:
+        with applied(base.components, adapter, strength) as report:
+            after = base.outputs()
+        assert report.problems == ()
+        assert report.unmatched == ()
+        assert report.keys_used == report.keys_total
+        assert largest_difference(after, written.outputs[strength]) < 1e-4
+        assert largest_difference(after, before) > 1e-3, "the test file must change something"
+    return adapter
+
+
+@pytest.mark.parametrize(("algo", "settings"), LINEAR, ids=_id)
+def test_outputs_are_the_writers(algo, settings, small_base, lycoris_file, largest_difference):
+    _check(small_base, lycoris_file(algo, **settings), (1.0, 0.5), largest_difference)
+
+
+@pytest.mark.parametrize(("algo", "settings"), ONLY_FULL_STRENGTH, ids=_id)
+def test_outputs_are_the_writers_at_full_strength(algo, settings, small_base, lycoris_file, largest_difference):
+    _check(small_base, lycoris_file(algo, **settings), (1.0,), largest_difference)
+
+
+@pytest.mark.parametrize("algo", ["locon", "loha"])
+def test_wrapper_names_are_read(algo, small_base, lycoris_file, largest_difference):
+    adapter = _check(small_base, lycoris_file(algo, prefix="lycoris"), (1.0,), largest_difference)
+    assert adapter.format == "LyCORIS wrapper"
+
+
+def test_tlora_is_named_and_refused(tmp_path):
+    import torch
+    from owf.core.errors import AdapterError
+    from safetensors.torch import save_file
+
+    stem = "lora_unet_mid_block_attentions_0_proj_in"
+    names = ("q_layer.weight", "p_layer.weight", "lambda_layer", "alpha")
+    save_file({f"{stem}.{name}": torch.ones(2, 2) for name in names}, tmp_path / "t.safetensors")
+    with pytest.raises(AdapterError, match="T-LoRA"):
+        read_adapter(tmp_path / "t.safetensors")

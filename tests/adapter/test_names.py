@@ -1,0 +1,180 @@
+"""Claim: every dialect of names reaches the same module, whatever library named the live one."""
+
+import re
+
+import pytest
+import torch
+from owf.core.adapter import applied, match, read_adapter
+from owf.core.adapter.names import flatten, place
+from safetensors.torch import save_file
+
+_RESNET = {
+    "norm1": "in_layers_0",
+    "conv1": "in_layers_2",
+    "time_emb_proj": "emb_layers_1",
+    "norm2": "out_layers_0",
+    "conv2": "out_layers_3",
+    "conv_shortcut": "skip_connection",
+}
+_SINGLE = {
+    "conv_in": "input_blocks_0_0",
+    "conv_norm_out": "out_0",
+    "conv_out": "out_2",
+    "time_embedding_linear_1": "time_embed_0",
+    "time_embedding_linear_2": "time_embed_2",
+    "add_embedding_linear_1": "label_emb_0_0",
+    "add_embedding_linear_2": "label_emb_0_2",
+    "mid_block_attentions_0": "middle_block_1",
+    "mid_block_resnets_0": "middle_block_0",
+    "mid_block_resnets_1": "middle_block_2",
+}
+
+
+def to_ldm(path, attention_levels):
+    """Return the LDM spelling of a flattened diffusers path: the inverse of what is tested, written apart."""
+    for ours, theirs in _SINGLE.items():
+        if path == ours or path.startswith(f"{ours}_"):
+            rest = path[len(ours) + 1 :]
+            return f"{theirs}_{_RESNET.get(rest, rest)}".rstrip("_")
+    side, level, kind, layer, rest = re.fullmatch(r"(down|up)_blocks_(\d)_([a-z]+)_(\d)_(.+)", path).groups()
+    level, layer = int(level), int(layer)
+    if kind == "downsamplers":
+        return f"input_blocks_{3 * level + 3}_0_op"
+    if kind == "upsamplers":
+        part = 2 if level in attention_levels else 1
+        return f"output_blocks_{3 * level + 2}_{part}_conv"
+    number = 3 * level + layer + (1 if side == "down" else 0)
+    block = "input" if side == "down" else "output"
+    return f"{block}_blocks_{number}_{0 if kind == 'resnets' else 1}_{_RESNET.get(rest, rest)}"
+
+
+def _weighted(module):
+    return [name for name, part in module.named_modules() if getattr(part, "weight", None) is not None]
+
+
+def test_every_ldm_name_of_sd1_is_understood(base):
+    for dotted in _weighted(base.components["unet"]):
+        path = flatten("unet", dotted)
+        ldm = to_ldm(path, attention_levels=(1, 2, 3))
+        found = place(f"lora_unet_{ldm}.lora_down.weight")
+        assert found is not None
+        assert (found.component, found.path) == ("unet", path)
+        if re.search(r"blocks|_block", ldm):
+            assert found.dialect == "sgm"
+
+
+def test_every_ldm_name_of_sdxl_is_understood():
+    from diffusers import UNet2DConditionModel
+
+    with torch.device("meta"):
+        unet = UNet2DConditionModel(
+            block_out_channels=(32, 64, 64),
+            down_block_types=("DownBlock2D", "CrossAttnDownBlock2D", "CrossAttnDownBlock2D"),
+            up_block_types=("CrossAttnUpBlock2D", "CrossAttnUpBlock2D", "UpBlock2D"),
+            transformer_layers_per_block=(1, 2, 3),
+            cross_attention_dim=64,
+            attention_head_dim=8,
+            norm_num_groups=8,
+            addition_embed_type="text_time",
+            addition_time_embed_dim=8,
+            projection_class_embeddings_input_dim=96,
+            use_linear_projection=True,
+        )
+    for dotted in _weighted(unet):
+        path = flatten("unet", dotted)
+        found = place(f"lora_unet_{to_ldm(path, attention_levels=(0, 1))}.lora_down.weight")
+        assert found is not None
+        assert (found.component, found.path) == ("unet", path)
+
+
+@pytest.mark.parametrize(
+    ("name", "component", "path", "slot"),
+    [
+        ("lora_te1_text_model_encoder_layers_0_mlp_fc1.alpha", "text_encoder", "encoder_layers_0_mlp_fc1", "alpha"),
+        ("lora_te2_text_model_encoder_layers_9_self_attn_q_proj.lora_up.weight", "text_encoder_2", None, "up"),
+        (
+            "text_encoders.clip_g.transformer.text_model.encoder.layers.1.mlp.fc2.dora_scale",
+            "text_encoder_2",
+            None,
+            "dora",
+        ),
+        ("diffusion_model.middle_block.1.proj_in.diff", "unet", "mid_block_attentions_0_proj_in", "diff"),
+        ("unet.mid_block.attentions.0.proj_in.lora.up.weight", "unet", "mid_block_attentions_0_proj_in", "up"),
+        ("lora_unet_double_blocks_0_img_attn_qkv.lora_down.weight", "transformer", None, "down"),
+        ("transformer.single_transformer_blocks.0.attn.to_q.lora_A.weight", "transformer", None, "down"),
+        ("double_blocks.0.processor.qkv_lora1.down.weight", "transformer", None, "down"),
+        ("lora_unet_joint_blocks_0_x_block_attn_qkv.lora_up.weight", "transformer", None, "up"),
+    ],
+)
+def test_single_names(name, component, path, slot):
+    found = place(name)
+    assert found is not None
+    assert (found.component, found.slot) == (component, slot)
+    assert path is None or found.path == path
+
+
+@pytest.mark.parametrize(
+    "name", ["", ".weight", "foo.bar", "baz.lora_A.weight", "lora_unet_\x1b[31m.alpha", "lora_unet_.alpha"]
+)
+def test_other_names_belong_nowhere(name):
+    assert place(name) is None
+
+
+class _Transformers4(torch.nn.Module):
+    """A CLIPTextModel as transformers 4 arranges it: everything one level down, in `text_model`."""
+
+    def __init__(self, inner):
+        super().__init__()
+        self.text_model = inner
+
+    def forward(self, ids):
+        return self.text_model(ids)
+
+
+@pytest.mark.parametrize("file_level", ["text_model_", ""])
+@pytest.mark.parametrize("model_level", [4, 5])
+def test_text_encoders_of_both_transformers_versions(file_level, model_level, base, kohya_tensors, tmp_path):
+    text = base.components["text_encoder"]
+    live = text if model_level == 5 else _Transformers4(text)
+    tensors = {
+        key.replace("text_model_", file_level): tensor
+        for key, tensor in kohya_tensors().items()
+        if key.startswith("lora_te_")
+    }
+    save_file(tensors, tmp_path / "te.safetensors")
+    adapter = read_adapter(tmp_path / "te.safetensors")
+    ids = torch.arange(16)[None]
+    with torch.no_grad(), applied({"text_encoder": live}, adapter) as report:
+        assert report.unmatched == ()
+        assert report.matched == 12
+        changed = live(ids)[0]
+    assert (changed - text(ids)[0]).abs().max() > 1e-3
+
+
+def test_text_model_with_projection_is_matched_too(tmp_path, kohya_tensors):
+    from transformers import CLIPTextConfig, CLIPTextModelWithProjection
+
+    config = CLIPTextConfig(
+        vocab_size=100,
+        hidden_size=32,
+        intermediate_size=64,
+        num_hidden_layers=2,
+        num_attention_heads=4,
+        projection_dim=16,
+    )
+    live = CLIPTextModelWithProjection(config)
+    tensors = {
+        key.replace("lora_te_", "lora_te2_"): tensor
+        for key, tensor in kohya_tensors().items()
+        if key.startswith("lora_te_")
+    }
+    save_file(tensors, tmp_path / "te2.safetensors")
+    report = match(read_adapter(tmp_path / "te2.safetensors"), {"text_encoder_2": live})
+    assert report.matched == 12
+    assert report.problems == ()
+
+
+def test_a_component_the_base_lacks_is_reported(base, kohya_tensors, tmp_path):
+    save_file(kohya_tensors(), tmp_path / "x.safetensors")
+    report = match(read_adapter(tmp_path / "x.safetensors"), {"unet": base.components["unet"]})
+    assert {item.reason for item in report.unmatched} == {"the base has no text_encoder"}

@@ -1,0 +1,114 @@
+"""Claim: what is written is read back as it was, and loads in diffusers with equal output."""
+
+import copy
+import tempfile
+from pathlib import Path
+
+import pytest
+import torch
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from owf.core import families
+from owf.core.adapter import LoraCard, LoraPair, applied, read_adapter, write_kohya
+from owf.core.adapter.names import flatten
+from owf.core.errors import UsageError
+
+CARD = LoraCard("tiny", families.get("sd15"), ("ohwx",), "base.safetensors", (512, 640), 2)
+QUICK = settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+
+
+def _layers(base):
+    return [
+        (component, dotted, module)
+        for component, root in base.components.items()
+        for dotted, module in root.named_modules()
+        if isinstance(module, (torch.nn.Linear, torch.nn.Conv2d))
+    ]
+
+
+def _pair(component, dotted, module, rank, alpha, dtype=torch.float32):
+    weight = module.weight
+    kernel = [1] * (weight.ndim - 2)
+    down = (torch.randn(rank, *weight.shape[1:]) * 0.1).to(dtype)
+    up = (torch.randn(weight.shape[0], rank, *kernel) * 0.1).to(dtype)
+    return LoraPair(component, dotted, down, up, alpha)
+
+
+@pytest.fixture
+def pairs(small_base):
+    with torch.random.fork_rng():
+        torch.manual_seed(1)
+        return [_pair(*layer, 4, 2.0) for layer in _layers(small_base)]
+
+
+def test_metadata_comes_back(pairs, tmp_path):
+    sha = write_kohya(tmp_path / "tiny.safetensors", pairs, CARD)
+    adapter = read_adapter(tmp_path / "tiny.safetensors")
+    assert adapter.sha256 == sha
+    assert adapter.trigger_words[0] == "ohwx"
+    assert adapter.resolution == (512, 640)
+    assert adapter.prediction_type == "epsilon"
+    assert adapter.training.title == "tiny"
+    assert adapter.training.network == "networks.lora"
+    assert not any("sshs_model_hash" in warning for warning in adapter.warnings)
+    assert [path.name for path in tmp_path.iterdir()] == ["tiny.safetensors"]
+
+
+def test_diffusers_loads_it_with_equal_output(small_base, pairs, tmp_path, largest_difference):
+    from diffusers import StableDiffusionPipeline
+
+    plain = [pair for pair in pairs if not pair.module.startswith(("conv_in", "conv_out", "time_emb"))]
+    write_kohya(tmp_path / "tiny.safetensors", plain, CARD)
+    unet, text = (copy.deepcopy(small_base.components[name]) for name in ("unet", "text_encoder"))
+    state, alphas = StableDiffusionPipeline.lora_state_dict(tmp_path / "tiny.safetensors", unet_config=unet.config)
+    StableDiffusionPipeline.load_lora_into_unet(state, alphas, unet)
+    StableDiffusionPipeline.load_lora_into_text_encoder(state, alphas, text)
+    loaded = type(small_base)({"unet": unet.eval(), "text_encoder": text.eval()})
+    with applied(small_base.components, read_adapter(tmp_path / "tiny.safetensors")) as report:
+        assert report.unmatched == ()
+        assert largest_difference(loaded.outputs(), small_base.outputs()) < 1e-4
+
+
+@QUICK
+@given(data=st.data())
+def test_reading_is_the_inverse_of_writing(small_base, data):
+    """For any subset of modules, ranks, alphas, element types and both spellings of text modules."""
+    layers = data.draw(
+        st.lists(st.sampled_from(_layers(small_base)), min_size=1, max_size=6, unique_by=lambda x: x[:2])
+    )
+    dtype = data.draw(st.sampled_from([torch.float32, torch.float16, torch.bfloat16, torch.float64]))
+    alphas = st.floats(-64, 64, width=32, allow_subnormal=False).filter(bool)
+    pairs = [_pair(*layer, data.draw(st.integers(1, 8)), data.draw(alphas), dtype) for layer in layers]
+    if data.draw(st.booleans()):
+        pairs = [_old_spelling(pair) for pair in pairs]
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "x.safetensors"
+        write_kohya(path, pairs, CARD)
+        adapter = read_adapter(path)
+        found = {module.name: module for module in adapter.modules}
+        assert len(found) == len(pairs)
+        for pair in pairs:
+            module = found[f"{pair.component}.{flatten(pair.component, pair.module)}"]
+            assert module.alpha == pytest.approx(pair.alpha)
+            assert module.outline.rank == pair.down.shape[0]
+            with module.source.reading() as load:
+                assert torch.equal(load(module.slots["down"].name), pair.down)
+                assert torch.equal(load(module.slots["up"].name), pair.up)
+
+
+def _old_spelling(pair):
+    if pair.component == "unet":
+        return pair
+    return LoraPair(pair.component, f"text_model.{pair.module}", pair.down, pair.up, pair.alpha)
+
+
+def test_a_failed_write_leaves_the_old_file(pairs, tmp_path):
+    path = tmp_path / "tiny.safetensors"
+    write_kohya(path, pairs, CARD)
+    before = path.read_bytes()
+    with pytest.raises(UsageError, match="twice"):
+        write_kohya(path, [pairs[0], pairs[0]], CARD)
+    with pytest.raises(UsageError, match="nothing"):
+        write_kohya(path, [], CARD)
+    assert path.read_bytes() == before
+    assert len(list(tmp_path.iterdir())) == 1
