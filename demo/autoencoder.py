@@ -11,9 +11,10 @@ from .fashion import colorize, draw_scene
 from .stage import Stage, run_stage, step_generators
 
 if TYPE_CHECKING:
-    from diffusers import AutoencoderKL
+    from diffusers.models.autoencoders.autoencoder_kl import AutoencoderKL
 
 STAGE = Stage("autoencoder", steps=2000, peak_rate=3e-3, averaging=0.99)
+DECODER_STAGE = Stage("decoder", steps=1500, peak_rate=2e-3, averaging=0.99)
 BATCH = 16
 KL_WEIGHT = 1e-4
 EDGE_WEIGHT = 0.5
@@ -22,7 +23,7 @@ EDGE_WEIGHT = 0.5
 
 def build_autoencoder() -> "AutoencoderKL":
     """Return an untrained AutoencoderKL: (N, 3, 64, 64) in [-1, 1] <-> (N, 4, 8, 8)."""
-    from diffusers import AutoencoderKL
+    from diffusers.models.autoencoders.autoencoder_kl import AutoencoderKL
 
     torch.manual_seed(1)
     return AutoencoderKL(
@@ -30,9 +31,9 @@ def build_autoencoder() -> "AutoencoderKL":
         latent_channels=4,
         layers_per_block=1,
         norm_num_groups=8,
-        block_out_channels=(16, 32, 64, 64),
-        down_block_types=("DownEncoderBlock2D",) * 4,
-        up_block_types=("UpDecoderBlock2D",) * 4,
+        block_out_channels=(16, 32, 64, 64),  # pyright: ignore[reportArgumentType]
+        down_block_types=("DownEncoderBlock2D",) * 4,  # pyright: ignore[reportArgumentType]
+        up_block_types=("UpDecoderBlock2D",) * 4,  # pyright: ignore[reportArgumentType]
     )
 
 
@@ -42,9 +43,7 @@ def train_autoencoder(images: np.ndarray, labels: np.ndarray, work: Path, logs: 
 
     def loss_at(step: int) -> torch.Tensor:
         rng, generator = step_generators(1, step)
-        rows = rng.integers(len(images), size=BATCH)
-        scenes = [draw_scene(int(labels[i]), rng) for i in rows]
-        return autoencoder_loss(vae, colorize(images[rows], scenes, rng) * 2 - 1, generator)
+        return autoencoder_loss(vae, _draw_pictures(images, labels, BATCH, rng), generator)
 
     run_stage(STAGE, vae, loss_at, work, logs)
     vae.requires_grad_(False).eval()
@@ -52,19 +51,44 @@ def train_autoencoder(images: np.ndarray, labels: np.ndarray, work: Path, logs: 
     return vae
 
 
+def _draw_pictures(images: np.ndarray, labels: np.ndarray, count: int, rng: np.random.Generator) -> torch.Tensor:
+    """Return (count, 3, 64, 64) random train pictures in random scenes, in [-1, 1]."""
+    rows = rng.integers(len(images), size=count)
+    scenes = [draw_scene(int(labels[i]), rng) for i in rows]
+    return colorize(images[rows], scenes, rng) * 2 - 1
+
+
 def autoencoder_loss(vae, pictures: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
     """Return L1 of pixels and of pixel differences plus the weighted KL of the posterior (a scalar)."""
     posterior = vae.encode(pictures).latent_dist
-    output = vae.decode(posterior.sample(generator)).sample
-    edges = sum(F.l1_loss(output.diff(dim=d), pictures.diff(dim=d)) for d in (2, 3))
     kl = posterior.kl().mean() / posterior.mean[0].numel()
-    return F.l1_loss(output, pictures) + EDGE_WEIGHT * edges + KL_WEIGHT * kl
+    return reconstruction_loss(vae, posterior.sample(generator), pictures) + KL_WEIGHT * kl
+
+
+def reconstruction_loss(vae, latents: torch.Tensor, pictures: torch.Tensor) -> torch.Tensor:
+    """Return L1 of pixels and of pixel differences between decoded latents and pictures."""
+    output = vae.decode(latents).sample
+    edges = [F.l1_loss(output.diff(dim=d), pictures.diff(dim=d)) for d in (2, 3)]
+    return F.l1_loss(output, pictures) + EDGE_WEIGHT * torch.stack(edges).sum()
+
+
+def finish_decoder(vae: "AutoencoderKL", images: np.ndarray, labels: np.ndarray, work: Path, logs: Path) -> None:
+    """Train the decoder on, in place. The encoder keeps still, so latents already made stay valid."""
+    vae.decoder.requires_grad_(True)
+
+    def loss_at(step: int) -> torch.Tensor:
+        rng, generator = step_generators(7, step)
+        pictures = _draw_pictures(images, labels, BATCH, rng)
+        with torch.no_grad():
+            latents = vae.encode(pictures).latent_dist.sample(generator)
+        return reconstruction_loss(vae, latents, pictures)
+
+    run_stage(DECODER_STAGE, vae, loss_at, work, logs)
+    vae.requires_grad_(False)
 
 
 @torch.no_grad()
 def _scaling_factor(vae, images: np.ndarray, labels: np.ndarray) -> float:
     rng, _ = step_generators(2, 0)
-    rows = rng.integers(len(images), size=1000)
-    scenes = [draw_scene(int(labels[i]), rng) for i in rows]
-    pictures = colorize(images[rows], scenes, rng) * 2 - 1
+    pictures = _draw_pictures(images, labels, 1000, rng)
     return round(1 / float(vae.encode(pictures).latent_dist.mean.std()), 5)

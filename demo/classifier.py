@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import torch
 
 if TYPE_CHECKING:
-    from diffusers import StableDiffusionPipeline
+    from diffusers.pipelines.stable_diffusion.pipeline_stable_diffusion import StableDiffusionPipeline
 
 CHUNK = 10
 """Pictures at a time."""
@@ -48,9 +48,9 @@ def _errors(
     for step, t in enumerate(times):
         eps = noise[:, step]
         noisy = schedule[t].sqrt() * x + (1 - schedule[t]).sqrt() * eps
-        prediction = pipeline.unet(
-            noisy.repeat_interleave(classes, 0), t, context.repeat(n, 1, 1)
-        ).sample.unflatten(0, (n, classes))
+        prediction = pipeline.unet(noisy.repeat_interleave(classes, 0), t, context.repeat(n, 1, 1)).sample.unflatten(
+            0, (n, classes)
+        )
         difference = prediction - eps[:, None]
         columns.append(torch.stack([difference.abs().mean((2, 3, 4)), difference.square().mean((2, 3, 4))]))
     return torch.stack(columns, dim=2)

@@ -14,7 +14,8 @@ from .stage import Stage, run_stage, step_generators
 from .text import DETAIL_SHARES, EMPTY_SHARE, WIDTH, all_captions, build_text_encoder, token_ids
 
 if TYPE_CHECKING:
-    from diffusers import DDPMScheduler, UNet2DConditionModel
+    from diffusers.models.unets.unet_2d_condition import UNet2DConditionModel
+    from diffusers.schedulers.scheduling_ddpm import DDPMScheduler
 
 STAGE = Stage("diffusion", steps=5600, peak_rate=1e-3)
 JOINT_STEPS = 2000
@@ -24,7 +25,7 @@ BATCH = 64
 
 def build_unet() -> "UNet2DConditionModel":
     """Return an untrained UNet for (N, 4, 8, 8) latents and (N, 77, 32) caption embeddings."""
-    from diffusers import UNet2DConditionModel
+    from diffusers.models.unets.unet_2d_condition import UNet2DConditionModel
 
     torch.manual_seed(3)
     return UNet2DConditionModel(
@@ -41,7 +42,7 @@ def build_unet() -> "UNet2DConditionModel":
 
 def build_scheduler() -> "DDPMScheduler":
     """Return Stable Diffusion 1's training noise schedule (DDPM, scaled linear, epsilon)."""
-    from diffusers import DDPMScheduler
+    from diffusers.schedulers.scheduling_ddpm import DDPMScheduler
 
     return DDPMScheduler(beta_start=0.00085, beta_end=0.012, beta_schedule="scaled_linear", clip_sample=False)
 

@@ -17,7 +17,7 @@ from .pictures import GUIDANCE, STEPS, generate, load_pipeline, write_grid
 from .splits import split_held_out
 
 if TYPE_CHECKING:
-    from diffusers import StableDiffusionPipeline
+    from diffusers.pipelines.stable_diffusion.pipeline_stable_diffusion import StableDiffusionPipeline
 
 HERE = Path(__file__).parent
 FASHION = Path("/usr/share/datasets/fashion-mnist")
@@ -91,9 +91,7 @@ def held_out(fashion: Path) -> tuple[torch.Tensor, list[Scene]]:
     return colorize(gray[rows], scenes, rng), scenes
 
 
-def measure_concept(
-    pipeline: "StableDiffusionPipeline", network: FeatureNetwork, folder: Path
-) -> dict[str, float]:
+def measure_concept(pipeline: "StableDiffusionPipeline", network: FeatureNetwork, folder: Path) -> dict[str, float]:
     """Return the mean feature cosine of concept pictures and generated bags, with and without trigger."""
     with torch.no_grad():
         wanted = torch.nn.functional.normalize(network(read_concept(folder)), dim=1)
@@ -108,9 +106,7 @@ def write_grids(pipeline: "StableDiffusionPipeline", folder: Path, name: str) ->
     """Write two grids: one row per class in mixed colours, and eight pictures of the concept's caption."""
     folder.mkdir(parents=True, exist_ok=True)
     colors, grounds = len(COLORS), len(BACKGROUNDS)
-    scenes = [
-        Scene(i // colors, i % colors, (i // colors + i) % grounds) for i in range(len(CLASSES) * colors)
-    ]
+    scenes = [Scene(i // colors, i % colors, (i // colors + i) % grounds) for i in range(len(CLASSES) * colors)]
     write_grid(generate(pipeline, [caption(s, 3) for s in scenes], 1), colors, folder / f"{name}.png")
     write_grid(generate(pipeline, [CAPTION] * 8, 1), 8, folder / f"{name}_concept.png")
 
@@ -119,25 +115,21 @@ def evaluate(base: Path, lora: Path | None, fashion: Path, grids: Path) -> dict[
     """Return all numbers of the base, or of the base with a LoRA on it."""
     pipeline, network = load_pipeline(base), load_features(base / "features")
     if lora is not None:
-        pipeline.load_lora_weights(lora.parent, weight_name=lora.name)
+        pipeline.load_lora_weights(str(lora.parent), weight_name=lora.name)
     pictures, scenes = held_out(fashion)
     write_grids(pipeline, grids, "base" if lora is None else lora.stem)
     return {
         "feature_network_on_real_pictures": measure_network(network, pictures, scenes),
         "generation": measure_generation(pipeline, network),
         "concept_similarity": measure_concept(pipeline, network, HERE / "concept"),
-        "diffusion_classifier": measure_classifier(
-            pipeline, pictures, torch.tensor([s.label for s in scenes])
-        ),
+        "diffusion_classifier": measure_classifier(pipeline, pictures, torch.tensor([s.label for s in scenes])),
     }
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Measure the base and every LoRA of demo/lora, and write results.json."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument(
-        "--fashion", type=Path, default=FASHION, help="folder of Fashion-MNIST's four IDX files"
-    )
+    parser.add_argument("--fashion", type=Path, default=FASHION, help="folder of Fashion-MNIST's four IDX files")
     parser.add_argument("--base", type=Path, default=HERE / "base")
     parser.add_argument("--out", type=Path, default=HERE, help="folder for results.json and samples/")
     options = parser.parse_args(arguments)

@@ -11,7 +11,7 @@ from .diffusion import build_scheduler
 from .fashion import CLASSES, caption, colorize, draw_scene
 
 if TYPE_CHECKING:
-    from diffusers import AutoencoderKL
+    from diffusers.models.autoencoders.autoencoder_kl import AutoencoderKL
 
 PROBE_SEED = 30
 

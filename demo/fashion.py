@@ -128,16 +128,12 @@ def colorize(gray: np.ndarray, scenes: list[Scene], generator: np.random.Generat
     return (cover * tinted + (1 - cover) * (ground * slope)).clamp(0, 1)
 
 
-def _paints(
-    scenes: list[Scene], generator: np.random.Generator
-) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+def _paints(scenes: list[Scene], generator: np.random.Generator) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
     """Return object colours (N, 3, 1, 1), fold levels (N, 1, 1, 1) and backgrounds (N, 3, 1, 1), jittered."""
     paints = list(COLORS.values())
     grounds = list(BACKGROUNDS.values())
     tint = np.array([paints[s.color][0] for s in scenes]) + generator.uniform(-0.03, 0.03, (len(scenes), 3))
-    ground = np.array([grounds[s.background] for s in scenes]) + generator.uniform(
-        -0.03, 0.03, (len(scenes), 3)
-    )
+    ground = np.array([grounds[s.background] for s in scenes]) + generator.uniform(-0.03, 0.03, (len(scenes), 3))
     fold = np.array([paints[s.color][1] for s in scenes])
     shaped = (tint[:, :, None, None], fold[:, None, None, None], ground[:, :, None, None])
     tint_, fold_, ground_ = (torch.from_numpy(part.astype(np.float32)) for part in shaped)

@@ -10,7 +10,7 @@ from torch import nn
 from .fashion import BACKGROUNDS, CLASSES, COLORS, colorize, draw_scene
 from .stage import Stage, run_stage, step_generators
 
-STAGE = Stage("features", steps=2500, peak_rate=3e-3, averaging=0.99)
+STAGE = Stage("features", steps=4000, peak_rate=4e-3, averaging=0.99)
 BATCH = 64
 WIDTH = 128
 HEADS = {"label": len(CLASSES), "color": len(COLORS), "background": len(BACKGROUNDS)}
@@ -59,7 +59,8 @@ def save_features(network: FeatureNetwork, folder: Path) -> None:
     from safetensors.torch import save_file
 
     folder.mkdir(parents=True, exist_ok=True)
-    half = {n: p.half() if p.is_floating_point() else p for n, p in network.state_dict().items()}
+    state = network.state_dict().items()
+    half = {n: (p.half() if p.is_floating_point() else p).contiguous() for n, p in state}
     save_file(half, folder / "model.safetensors")
 
 
@@ -81,14 +82,12 @@ def train_features(images: np.ndarray, labels: np.ndarray, work: Path, logs: Pat
 
 
 def augment(pictures: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
-    """Return the pictures, half of them mirrored, each shifted a little and softened by a random amount."""
+    """Return the pictures, half of them mirrored, each softened by a random amount."""
     flip = torch.rand(len(pictures), 1, 1, 1, generator=generator) < 0.5
     pictures = torch.where(flip, pictures.flip(-1), pictures)
-    x, y = (int(i) for i in torch.randint(-3, 4, (2,), generator=generator))
-    pictures = pictures.roll((y, x), dims=(2, 3))
     # Generated pictures come out of the autoencoder a little soft; sharpness must not decide.
     soft = F.avg_pool2d(pictures, 3, 1, 1, count_include_pad=False)
-    return pictures.lerp(soft, torch.rand(len(pictures), 1, 1, 1, generator=generator))
+    return pictures.lerp(soft, 0.7 * torch.rand(len(pictures), 1, 1, 1, generator=generator))
 
 
 def features_loss(network: FeatureNetwork, pictures: torch.Tensor, truth: torch.Tensor) -> torch.Tensor:

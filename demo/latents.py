@@ -52,9 +52,8 @@ def write_shard(vae, images: np.ndarray, labels: np.ndarray, folder: Path, shard
     gray = np.where(flip[:, None, None], images[rows][:, :, ::-1], images[rows])
     chunks = [slice(i, i + CHUNK) for i in range(0, SHARD, CHUNK)]
     mean, std = zip(*(_encode(vae, colorize(gray[c], scenes[c], rng)) for c in chunks), strict=True)
-    content = {"mean": np.concatenate(mean), "std": np.concatenate(std), "scenes": _as_array(scenes)}
     partial = folder / f"{shard:02d}.{os.getpid()}.partial.npz"
-    np.savez(partial, **content)
+    np.savez(partial, mean=np.concatenate(mean), std=np.concatenate(std), scenes=_as_array(scenes))
     partial.replace(folder / f"{shard:02d}.npz")
     print("latents", shard, flush=True)
 

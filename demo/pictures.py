@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import torch
 
 if TYPE_CHECKING:
-    from diffusers import StableDiffusionPipeline
+    from diffusers.pipelines.stable_diffusion.pipeline_stable_diffusion import StableDiffusionPipeline
 
 STEPS = 25
 GUIDANCE = 4.0
@@ -16,7 +16,8 @@ BATCH = 32
 
 def load_pipeline(folder: Path) -> "StableDiffusionPipeline":
     """Return the base in float32 with a DDIM sampler, without a network."""
-    from diffusers import DDIMScheduler, StableDiffusionPipeline
+    from diffusers.pipelines.stable_diffusion.pipeline_stable_diffusion import StableDiffusionPipeline
+    from diffusers.schedulers.scheduling_ddim import DDIMScheduler
 
     pipeline = StableDiffusionPipeline.from_pretrained(folder, safety_checker=None, local_files_only=True)
     pipeline.scheduler = DDIMScheduler.from_config(pipeline.scheduler.config)
@@ -30,9 +31,7 @@ def generate(pipeline: "StableDiffusionPipeline", prompts: Sequence[str], seed: 
     for first in range(0, len(prompts), BATCH):
         part = list(prompts[first : first + BATCH])
         noise = [torch.Generator().manual_seed(seed + first + i) for i in range(len(part))]
-        output = pipeline(
-            part, num_inference_steps=STEPS, guidance_scale=GUIDANCE, generator=noise, output_type="pt"
-        )
+        output = pipeline(part, num_inference_steps=STEPS, guidance_scale=GUIDANCE, generator=noise, output_type="pt")
         batches.append(output.images)  # pyright: ignore[reportAttributeAccessIssue]
     return torch.cat(batches)
 

@@ -34,9 +34,7 @@ def step_generators(seed: int, step: int) -> tuple[np.random.Generator, torch.Ge
     return np.random.default_rng(entropy), torch.Generator().manual_seed(torch_seed)
 
 
-def run_stage(
-    stage: Stage, model: nn.Module, loss_at: Callable[[int], torch.Tensor], work: Path, logs: Path
-) -> None:
+def run_stage(stage: Stage, model: nn.Module, loss_at: Callable[[int], torch.Tensor], work: Path, logs: Path) -> None:
     """Train the model in place by `loss_at(step)` and leave its averaged weights in it.
 
     Continues from `work/<name>.pt` where there is one; appends (step, loss, seconds) to `logs/<name>.csv`.

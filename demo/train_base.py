@@ -6,7 +6,7 @@ from pathlib import Path
 
 import torch
 
-from .autoencoder import train_autoencoder
+from .autoencoder import finish_decoder, train_autoencoder
 from .concept import draw_concept, write_concept
 from .diffusion import train_diffusion
 from .export import export_base, export_probes
@@ -29,6 +29,7 @@ def train_base(fashion: Path, out: Path, work: Path, logs: Path) -> None:
     latents = encode_train(vae, images, labels, work)
     tokenizer = load_tokenizer(out / "base" / "tokenizer")
     models = train_diffusion(latents, vae.config["scaling_factor"], tokenizer, work, logs)
+    finish_decoder(vae, images, labels, work, logs)
     export_base(vae, models["unet"], models["text"], out / "base")
     write_held_out(fashion, out)
 
@@ -44,17 +45,11 @@ def write_held_out(fashion: Path, out: Path) -> None:
 def main(arguments: Sequence[str] | None = None) -> None:
     """Train with the options of the command line."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument(
-        "--fashion", type=Path, default=FASHION, help="folder of Fashion-MNIST's four IDX files"
-    )
-    parser.add_argument(
-        "--out", type=Path, default=HERE, help="folder that receives base/, probes.npz, concept/"
-    )
+    parser.add_argument("--fashion", type=Path, default=FASHION, help="folder of Fashion-MNIST's four IDX files")
+    parser.add_argument("--out", type=Path, default=HERE, help="folder that receives base/, probes.npz, concept/")
     parser.add_argument("--work", type=Path, default=HERE / "work", help="folder of checkpoints and latents")
     parser.add_argument("--logs", type=Path, default=HERE / "logs")
-    parser.add_argument(
-        "--merge-list", type=Path, help="bpe_simple_vocab_16e6.txt.gz, to write base/tokenizer anew"
-    )
+    parser.add_argument("--merge-list", type=Path, help="bpe_simple_vocab_16e6.txt.gz, to write base/tokenizer anew")
     parser.add_argument("--threads", type=int, default=1, help="torch threads; more than one does not help")
     options = parser.parse_args(arguments)
     torch.set_num_threads(options.threads)

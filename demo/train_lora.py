@@ -14,7 +14,7 @@ from .pictures import load_pipeline
 from .stage import step_generators
 
 if TYPE_CHECKING:
-    from diffusers import StableDiffusionPipeline
+    from diffusers.pipelines.stable_diffusion.pipeline_stable_diffusion import StableDiffusionPipeline
 
 HERE = Path(__file__).parent
 NAME = "owf_demo_plain"
@@ -38,15 +38,11 @@ def train(base: Path, concept: Path, steps: int, rate: float, out: Path, log: Pa
         loss.backward()
         optimizer.step()
         losses.append(float(loss.detach()))
-    write_kohya(
-        updates, kohya_metadata(out.stem, CAPTION, len(list(concept.glob("*.png"))), steps, rate), out
-    )
+    write_kohya(updates, kohya_metadata(out.stem, CAPTION, len(list(concept.glob("*.png"))), steps, rate), out)
     _write_log(losses, log)
 
 
-def concept_loss(
-    pipeline: "StableDiffusionPipeline", pictures: torch.Tensor
-) -> Callable[[int], torch.Tensor]:
+def concept_loss(pipeline: "StableDiffusionPipeline", pictures: torch.Tensor) -> Callable[[int], torch.Tensor]:
     """Return loss(step): the denoising error of random concept pictures under the concept's caption."""
     with torch.no_grad():
         posterior = pipeline.vae.encode(pictures * 2 - 1).latent_dist
@@ -77,9 +73,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Train with the options of the command line."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--base", type=Path, default=HERE / "base")
-    parser.add_argument(
-        "--concept", type=Path, default=HERE / "concept", help="folder of the concept's PNG files"
-    )
+    parser.add_argument("--concept", type=Path, default=HERE / "concept", help="folder of the concept's PNG files")
     parser.add_argument("--steps", type=int, default=STEPS)
     parser.add_argument("--rate", type=float, default=RATE, help="learning rate of AdamW, constant")
     parser.add_argument("--out", type=Path, default=HERE / "lora" / f"{NAME}.safetensors")

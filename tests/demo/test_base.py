@@ -1,0 +1,103 @@
+"""The shipped demo base: its size, its layout, and that it has learnt something."""
+
+from pathlib import Path
+
+import numpy as np
+import owf
+import pytest
+import torch
+from owf.demo.classifier import accuracy, classification_errors
+from owf.demo.evaluate import CLASS_PROMPTS
+from owf.demo.fashion import CLASSES, COLORS
+from owf.demo.features import load_features
+from owf.demo.pictures import generate, load_pipeline
+
+DEMO = Path(owf.__file__).parent / "demo"
+
+
+@pytest.fixture(scope="module")
+def pipeline():
+    return load_pipeline(DEMO / "base")
+
+
+@pytest.fixture(scope="module")
+def probes():
+    return np.load(DEMO / "probes.npz")
+
+
+def as_pictures(pixels):
+    return torch.from_numpy(pixels).permute(0, 3, 1, 2).float() / 255
+
+
+def test_everything_that_ships_fits_16_mb():
+    shipped = [DEMO / "probes.npz", *(f for n in ("base", "lora", "concept") for f in (DEMO / n).rglob("*"))]
+    assert sum(file.stat().st_size for file in shipped if file.is_file()) <= 16 * 2**20
+
+
+def test_weights_are_half_precision_safetensors():
+    from safetensors import safe_open
+
+    files = list((DEMO / "base").rglob("*.safetensors"))
+    assert len(files) == 4
+    for file in files:
+        with safe_open(file, "pt") as weights:
+            kinds = {weights.get_slice(key).get_dtype() for key in weights.keys()}  # noqa: SIM118
+        # Batch normalisation counts its batches in an integer.
+        assert kinds <= {"F16", "I64"}
+
+
+def test_architecture_is_stable_diffusion_1(pipeline):
+    unet, vae, text = pipeline.unet.config, pipeline.vae.config, pipeline.text_encoder.config
+    assert unet.down_block_types == ["CrossAttnDownBlock2D"] * 3 + ["DownBlock2D"]
+    assert unet.layers_per_block == 2
+    assert pipeline.vae_scale_factor == 8
+    assert (unet.in_channels, vae.latent_channels, unet.sample_size) == (4, 4, 8)
+    assert unet.cross_attention_dim == text.hidden_size
+    assert (text.vocab_size, text.max_position_embeddings) == (49408, 77)
+    schedule = pipeline.scheduler.config
+    assert (schedule.beta_start, schedule.beta_end) == (0.00085, 0.012)
+    assert (schedule.beta_schedule, schedule.prediction_type) == ("scaled_linear", "epsilon")
+
+
+def test_text_encoder_has_the_names_of_transformers_4():
+    from safetensors import safe_open
+
+    with safe_open(DEMO / "base" / "text_encoder" / "model.safetensors", "pt") as weights:
+        assert all(name.startswith("text_model.") for name in weights.keys())  # noqa: SIM118
+
+
+def test_generation_is_finite_seeded_and_shows_the_color_asked_for(pipeline):
+    prompts = [f"a photo of a {color} bag on a white background" for color in ("red", "green", "blue")]
+    pictures = generate(pipeline, prompts, seed=3)
+    assert pictures.shape == (3, 3, 64, 64)
+    assert pictures.isfinite().all()
+    assert torch.equal(pictures[1:2], generate(pipeline, prompts[1:2], seed=4)) or torch.allclose(
+        pictures[1:2], generate(pipeline, prompts[1:2], seed=4), atol=1e-3
+    )
+    colors = load_features(DEMO / "base" / "features").classify(pictures, "color").argmax(dim=1)
+    assert [list(COLORS)[int(color)] for color in colors] == ["red", "green", "blue"]
+
+
+def test_probes_are_balanced_and_described(probes):
+    assert probes["images"].shape == (300, 64, 64, 3)
+    assert probes["images"].dtype == np.uint8
+    assert np.bincount(probes["labels"]).tolist() == [30] * 10
+    assert tuple(probes["classes"]) == CLASSES
+    for label, caption in zip(probes["labels"], probes["captions"], strict=True):
+        assert f" {CLASSES[label]} on a" in caption
+
+
+def test_classifies_held_out_pictures_far_above_chance(pipeline, probes):
+    rows = np.arange(0, 300, 10)
+    labels = torch.from_numpy(probes["labels"][rows].astype(int))
+    errors = classification_errors(pipeline, as_pictures(probes["images"][rows]), CLASS_PROMPTS, 8, seed=0)
+    # Chance is 10 percent; of 30 guesses more than 9 right happen by chance once in 10,000.
+    assert accuracy(errors[1], labels) > 0.3
+
+
+def test_feature_network_recognises_real_pictures(probes):
+    network = load_features(DEMO / "base" / "features")
+    pictures = as_pictures(probes["images"])
+    assert network(pictures).shape == (300, 128)
+    right = network.classify(pictures).argmax(dim=1) == torch.from_numpy(probes["labels"].astype(int))
+    assert right.float().mean() > 0.75
