@@ -33,7 +33,7 @@ def delta(module: AdapterModule, owner: "torch.nn.Module", load: Loader) -> Delt
     wide = torch.float64 if weight.dtype == torch.float64 else torch.float32
     base = weight.detach().to(wide)
     factors = {
-        slot: load(entry.name).to(device=weight.device, dtype=wide)
+        slot: _beside(weight, load(entry.name)).to(device=weight.device, dtype=wide)
         for slot, entry in module.slots.items()
         if slot not in _NOT_FACTORS
     }
@@ -41,6 +41,13 @@ def delta(module: AdapterModule, owner: "torch.nn.Module", load: Loader) -> Delt
     if module.is_dora:
         change = _decomposed(base, change, factors)
     return Delta(change, _bias_change(owner, factors, module.scale))
+
+
+def _beside(weight: "Tensor", factor: "Tensor") -> "Tensor":
+    """Return the factor as a tensor of the weight's kind: fake where the weight is fake."""
+    from torch._subclasses.fake_tensor import FakeTensor
+
+    return weight.fake_mode.from_tensor(factor) if isinstance(weight, FakeTensor) else factor
 
 
 def misfit(module: AdapterModule, owner: "torch.nn.Module") -> str | None:

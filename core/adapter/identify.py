@@ -20,6 +20,7 @@ _FORMATS = {
     "comfy": "ComfyUI dotted names",
     "lycoris": "LyCORIS wrapper",
     "peft folder": "PEFT",
+    "xlabs": "XLabs",
     "bare": "bare module names",
 }
 

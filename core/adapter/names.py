@@ -61,6 +61,8 @@ _ENDINGS: tuple[tuple[str, str, str], ...] = (
     (".q_layer.weight", "tlora_q", ""),
     (".p_layer.weight", "tlora_p", ""),
     (".lambda_layer", "tlora_lambda", ""),
+    (".up.weight", "up", "xlabs"),
+    (".down.weight", "down", "xlabs"),
     (".weight", "weight", ""),
 )
 # Beginning of a tensor name -> (component, dialect). "unet" may turn into "transformer" by what follows.

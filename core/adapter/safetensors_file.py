@@ -49,12 +49,14 @@ class SafetensorsFile:
     def reading(self) -> Iterator[Loader]:
         """Yield a loader that maps the file once; raises AdapterError if safetensors refuses the file."""
         from safetensors import SafetensorError, safe_open
+        from torch._subclasses.fake_tensor import unset_fake_temporarily
 
         try:
             with safe_open(self.path, framework="pt", device="cpu") as file:
 
                 def load(name: str) -> "Tensor":
-                    return file.get_tensor(name)
+                    with unset_fake_temporarily():  # the file's tensors are real even where the base is fake
+                        return file.get_tensor(name)
 
                 yield load
         except SafetensorError as error:

@@ -93,7 +93,7 @@ def test_every_ldm_name_of_sdxl_is_understood():
         ("lora_te1_text_model_encoder_layers_0_mlp_fc1.alpha", "text_encoder", "encoder_layers_0_mlp_fc1", "alpha"),
         ("lora_te2_text_model_encoder_layers_9_self_attn_q_proj.lora_up.weight", "text_encoder_2", None, "up"),
         (
-            "text_encoders.clip_g.transformer.text_model.encoder.layers.1.mlp.fc2.dora_scale",
+            "text_encoders.clip_g.transformer.text_model.encoder.layers.1.fc2.dora_scale",
             "text_encoder_2",
             None,
             "dora",

@@ -118,7 +118,7 @@ def test_fake_tensors_keep_device_and_shape(base, kohya_tensors, tmp_path):
 
     save_file(kohya_tensors(), tmp_path / "x.safetensors")
     adapter = read_adapter(tmp_path / "x.safetensors")
-    with FakeTensorMode(allow_non_fake_inputs=True):
+    with FakeTensorMode():
         linear = torch.nn.Linear(32, 32, bias=False, device="cuda", dtype=torch.float16)
         root = torch.nn.ModuleDict({"attn1": torch.nn.ModuleDict({"to_q": linear})})
         tree = root
