@@ -138,9 +138,20 @@ def read_report(path: Path) -> Report:
     if not isinstance(data, dict) or data.get("version") != VERSION:
         raise UsageError(f"{path} is not an OWF report of version {VERSION}; make it again with this release.")
     try:
-        return _report(data)
+        report = _report(data)
+        _check_numbers(report)
+        return report
     except (KeyError, TypeError, AttributeError) as error:
         raise UsageError(f"{path} is not a whole OWF report: {error!r}") from error
+
+
+def _check_numbers(report: Report) -> None:
+    """Raise TypeError or KeyError where a measurement lacks its headline or an estimate its numbers."""
+    for measurement in report.measurements.values():
+        parts = [part.estimate for lines in measurement.breakdowns.values() for part in lines]
+        for estimate in [measurement.estimates[measurement.headline], *measurement.estimates.values(), *parts]:
+            math.isfinite(estimate.value)
+            math.isfinite(estimate.low + estimate.high)
 
 
 def _report(data: dict[str, Any]) -> Report:

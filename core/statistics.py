@@ -22,9 +22,7 @@ def mean_estimate(values: np.ndarray, unit: str = "", level: float = LEVEL) -> E
     return spread_estimate(float(values.mean()), spread, n, unit, level)
 
 
-def ratio_estimate(
-    numerators: np.ndarray, denominators: np.ndarray, unit: str = "", level: float = LEVEL
-) -> Estimate:
+def ratio_estimate(numerators: np.ndarray, denominators: np.ndarray, unit: str = "", level: float = LEVEL) -> Estimate:
     """Return sum(numerators) / sum(denominators), both (n,) per cluster, with a jackknife t interval."""
     numerators, denominators = _finite(numerators), _finite(denominators)
     value = numerators.sum() / denominators.sum()

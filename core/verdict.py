@@ -167,6 +167,8 @@ def title(metric: str, estimate: str) -> str:
 
 def format_value(value: float, unit: str) -> str:
     """Return a number as people read it: shares as points, colours in Delta-E."""
+    if not math.isfinite(value):
+        return "unbounded"
     if unit == "share":
         return f"{100 * value:.1f} points"
     suffix = {"delta_e": " ΔE", "nats": " nats", "relative": " %"}.get(unit, "")

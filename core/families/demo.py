@@ -1,4 +1,7 @@
-"""The tiny demo base of this repository: SD1 topology, a few million weights."""
+"""The tiny demo base of this repository: SD1 topology, a few million weights.
+
+It has no `context_width`: its 32 is common among tiny test models, so metadata has to name it.
+"""
 
 from .family import Family
 
@@ -8,8 +11,6 @@ FAMILY = Family(
     hub_id=None,
     prediction_type="epsilon",
     resolution=64,
-    context_width=64,
-    text_widths=(("text_encoder", 64),),
     architectures=("owf-demo",),
     base_versions=("owf_demo",),
 )

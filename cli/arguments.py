@@ -1,0 +1,72 @@
+"""The options of `owf-audit`; importing it is cheap, so that --help answers at once."""
+
+import argparse
+from pathlib import Path
+
+from ..core.device import DEVICES, DTYPES
+from ..core.plan import METRICS
+
+PRESETS = ("quick", "standard", "paper")
+
+EPILOG = """exit codes: 0 PASS, 1 DRIFT, 2 usage error, 3 INCONCLUSIVE, 4 INVALID
+other commands: owf-audit inspect FILE...  shows what is in a LoRA file without a base model"""
+
+
+def parser() -> argparse.ArgumentParser:
+    """Return the parser of `owf-audit`."""
+    top = argparse.ArgumentParser(
+        prog="owf-audit",
+        description="Measure what a LoRA made its base model forget, and judge it: PASS, DRIFT, INCONCLUSIVE or INVALID.",
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    top.add_argument("loras", nargs="*", type=Path, metavar="LORA", help="LoRA files, or folders of them")
+    top.add_argument("--demo", action="store_true", help="audit the LoRA that ships with the demo base")
+    _add_model_options(top.add_argument_group("base model"))
+    _add_plan_options(top.add_argument_group("what is measured"))
+    _add_run_options(top.add_argument_group("how it runs"))
+    return top
+
+
+def _add_model_options(group: argparse._ArgumentGroup) -> None:
+    group.add_argument(
+        "--base",
+        metavar="PATH_OR_ID",
+        help="diffusers folder, hub id, or .safetensors checkpoint (default: the LoRA's family, by [bases] in config.toml, "
+        "the local hub cache, then the hub)",
+    )
+    group.add_argument("--offline", action="store_true", help="never fetch anything")
+    group.add_argument("--strength", type=float, default=1.0, help="strength of the LoRA (default 1.0)")
+
+
+def _add_plan_options(group: argparse._ArgumentGroup) -> None:
+    group.add_argument("--preset", choices=PRESETS, default="quick", help="how much is measured (default quick)")
+    group.add_argument("--images", type=Path, metavar="DIR", help="labelled images, one subfolder per class")
+    group.add_argument(
+        "--skip", nargs="+", choices=METRICS, default=[], metavar="METRIC", help=f"skip {', '.join(METRICS)}"
+    )
+    group.add_argument("--seed", type=int, default=0, help="seed of all noise (default 0)")
+    group.add_argument("--features", choices=("inception", "clip", "dino"), help="feature network of kid")
+    group.add_argument("--policy", type=Path, metavar="TOML", help="limits of the verdict (default: built in)")
+
+
+def _add_run_options(group: argparse._ArgumentGroup) -> None:
+    group.add_argument("--out", type=Path, default=Path("owf-reports"), help="output folder (default owf-reports)")
+    group.add_argument("--resume", action="store_true", help="continue an interrupted run")
+    group.add_argument("--cache", type=Path, help="where base results are kept (default: the user's cache folder)")
+    group.add_argument("--device", choices=DEVICES, default="auto")
+    group.add_argument("--dtype", choices=DTYPES, default="auto")
+    group.add_argument("--batch", type=_positive, help="UNet rows at once (default: chosen, halved if memory runs out)")
+    group.add_argument(
+        "--progress",
+        choices=("auto", "bar", "json", "none"),
+        default="auto",
+        help="auto draws a bar on a terminal; json writes a line per step to stdout",
+    )
+
+
+def _positive(text: str) -> int:
+    value = int(text)
+    if value < 1:
+        raise argparse.ArgumentTypeError("must be at least 1")
+    return value

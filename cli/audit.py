@@ -1,0 +1,120 @@
+"""`owf-audit`: parse, plan, audit, render."""
+
+import argparse
+import json
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ..core.errors import OwfError, UsageError
+from .arguments import parser
+
+if TYPE_CHECKING:
+    from ..core.report import Report
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command and return its exit code: 0 PASS, 1 DRIFT, 2 usage error, 3 INCONCLUSIVE, 4 INVALID."""
+    argv = list(sys.argv[1:] if argv is None else argv)
+    if argv[:1] == ["inspect"]:
+        from .inspect import main as inspect_main
+
+        return inspect_main(argv[1:])
+    options = parser().parse_args(argv)
+    try:
+        return _run(options)
+    except OwfError as error:
+        return _fail(options, str(error), error.exit_code)
+    except KeyboardInterrupt:
+        return _fail(options, "Interrupted. Run the same command with --resume to continue.", 130)
+    except OSError as error:
+        return _fail(options, f"{error}. Check the path, its permissions and the free disk space.", 2)
+
+
+def _fail(options: argparse.Namespace, message: str, code: int) -> int:
+    if options.progress == "json":
+        print(json.dumps({"event": "error", "message": message, "exit_code": code}), flush=True)
+    print(f"owf-audit: {message}", file=sys.stderr)
+    return code
+
+
+def _run(options: argparse.Namespace) -> int:
+    files = _lora_files(options)
+    _quiet_libraries()
+    from ..core.adapter import read_adapter
+    from .session import Session
+
+    if len(files) == 1:
+        return _audit_one(Session(options), read_adapter(files[0]), options, options.out)
+    session, decisions = Session(options), []
+    for file in files:
+        decisions.append(_audit_listed(session, file, options))
+    return _print_overview(decisions, options)
+
+
+def _lora_files(options: argparse.Namespace) -> list[Path]:
+    if options.demo:
+        if options.loras:
+            raise UsageError("--demo brings its own LoRA; leave out the file, or leave out --demo and use --base.")
+        from ..core.base import DEMO_LORA
+
+        return [DEMO_LORA]
+    if not options.loras:
+        raise UsageError("Name a LoRA file, or try --demo. See owf-audit --help.")
+    files = [file for path in options.loras for file in _expand(path)]
+    if not files:
+        raise UsageError("There is no .safetensors file in the given folders.")
+    return files
+
+
+def _expand(path: Path) -> list[Path]:
+    if path.is_dir() and not (path / "adapter_config.json").is_file():
+        return sorted(p for p in path.rglob("*.safetensors") if p.is_file())
+    return [path]
+
+
+def _quiet_libraries() -> None:
+    # Set before the libraries are imported; they would otherwise draw bars and notices into ours.
+    os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
+    os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
+    os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
+
+
+def _audit_one(session: Any, adapter: Any, options: argparse.Namespace, out: Path) -> int:
+    from ..core.render.terminal import print_report
+
+    report, folder = session.audit(adapter, out)
+    if options.progress == "json":
+        line = {"event": "report", "verdict": report.verdict.decision, "folder": str(folder)}
+        print(json.dumps({**line, "exit_code": report.verdict.exit_code}), flush=True)
+    else:
+        print_report(report, session.console, folder)
+    return report.verdict.exit_code
+
+
+def _audit_listed(session: Any, file: Path, options: argparse.Namespace) -> "tuple[str, str, Report | str]":
+    """Audit one of many; a file that cannot be read is one line of the overview, not the end of the run."""
+    from ..core.adapter import read_adapter
+    from ..core.errors import InvalidError
+
+    try:
+        report, _ = session.audit(read_adapter(file), options.out)
+    except InvalidError as error:
+        return file.name, "INVALID", str(error)
+    return file.name, report.verdict.decision, report
+
+
+def _print_overview(decisions: "list[tuple[str, str, Report | str]]", options: argparse.Namespace) -> int:
+    from ..core.verdict import DRIFT, EXIT_CODES, INCONCLUSIVE, INVALID, PASS
+    from .overview import print_overview
+
+    print_overview(decisions, options)
+    seen = {decision for _, decision, _ in decisions}
+    worst = next(d for d in (DRIFT, INVALID, INCONCLUSIVE, PASS) if d in seen)
+    return EXIT_CODES[worst]
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,111 @@
+"""Progress for people (a bar with an ETA) and for hosts (JSON lines on stdout)."""
+
+import json
+import sys
+import time
+from typing import Any
+
+from ..core.progress import Silent
+
+
+class Bar:
+    """A rich progress bar on the terminal; UNet rows are the unit of its ETA."""
+
+    def __init__(self, console: Any):
+        from rich import progress
+
+        self._bar = progress.Progress(
+            progress.TextColumn("{task.description:<34}"),
+            progress.BarColumn(),
+            progress.TaskProgressColumn(),
+            progress.TimeElapsedColumn(),
+            progress.TextColumn("ETA"),
+            progress.TimeRemainingColumn(),
+            console=console,
+            transient=True,
+            speed_estimate_period=120,
+        )
+        self._task = self._bar.add_task("Starting", total=None)
+        self._total = 0
+
+    def __enter__(self) -> "Bar":
+        self._bar.start()
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self._bar.stop()
+
+    def total(self, rows: int) -> None:
+        """Set the length of the bar."""
+        self._total = rows
+        self._bar.update(self._task, total=rows)
+
+    def stage(self, title: str) -> None:
+        """Show what is being done now."""
+        self._bar.update(self._task, description=title)
+
+    def advance(self, rows: int) -> None:
+        """Move the bar."""
+        self._bar.advance(self._task, rows)
+
+    def skip(self, rows: int) -> None:
+        """Shorten the bar."""
+        self._total -= rows
+        self._bar.update(self._task, total=self._total)
+
+
+class JsonLines:
+    """One JSON object a line on stdout, at most a few a second; for hosts that run the audit as a child."""
+
+    def __init__(self) -> None:
+        self._total = self._done = 0
+        self._title, self._start, self._last = "", time.monotonic(), 0.0
+
+    def __enter__(self) -> "JsonLines":
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self._write("end")
+
+    def total(self, rows: int) -> None:
+        """Learn the total."""
+        self._total = rows
+
+    def stage(self, title: str) -> None:
+        """Write that a stage began."""
+        self._title = title
+        self._write("stage")
+
+    def advance(self, rows: int) -> None:
+        """Write the progress if the last line is older than a quarter of a second."""
+        self._done += rows
+        if time.monotonic() - self._last > 0.25:
+            self._write("progress")
+
+    def skip(self, rows: int) -> None:
+        """Shorten the total."""
+        self._total -= rows
+
+    def _write(self, event: str) -> None:
+        self._last = time.monotonic()
+        elapsed = self._last - self._start
+        eta = elapsed * (self._total - self._done) / self._done if self._done else None
+        line = {
+            "event": event,
+            "stage": self._title,
+            "rows": self._done,
+            "total": self._total,
+            "eta_seconds": eta,
+        }
+        sys.stdout.write(json.dumps(line) + "\n")
+        sys.stdout.flush()
+
+
+class Quiet(Silent):
+    """No progress at all."""
+
+    def __enter__(self) -> "Quiet":
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        pass

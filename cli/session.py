@@ -1,0 +1,134 @@
+"""What one call of `owf-audit` keeps between LoRAs: console, base model, feature network."""
+
+import argparse
+import dataclasses
+import os
+import re
+import sys
+from pathlib import Path
+from typing import Any
+
+from ..core.adapter import Adapter
+from ..core.audit import Setting, audit
+from ..core.base import BaseChoice, choose_base, load_base
+from ..core.batch import Batch, default_batch
+from ..core.datasets.demo import read_demo
+from ..core.datasets.folder import read_folder
+from ..core.datasets.labelled import LabelledImages
+from ..core.denoiser import Denoiser
+from ..core.device import choose_device, choose_dtype
+from ..core.errors import UsageError
+from ..core.estimate import estimate
+from ..core.features import load_features
+from ..core.plan import AuditPlan, audit_cost
+from ..core.policy import read_policy
+from ..core.presets import demo_plan, preset_plan
+from ..core.render.html import write_html
+from ..core.report import Report, write_report
+from ..core.text import inert
+from ..core.verdict import DEFAULT_POLICY
+from .progress import Bar, JsonLines, Quiet
+
+
+def cache_folder(chosen: Path | None) -> Path:
+    """Return where base results are kept: the option, $OWF_CACHE, or the user's cache folder."""
+    if chosen is not None:
+        return chosen
+    if "OWF_CACHE" in os.environ:
+        return Path(os.environ["OWF_CACHE"])
+    return Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "owf"
+
+
+class Session:
+    """Audits LoRAs with the same options; a base is loaded once as long as it stays the same."""
+
+    def __init__(self, options: argparse.Namespace):
+        from rich.console import Console
+
+        self._options = options
+        self._policy = DEFAULT_POLICY if options.policy is None else read_policy(options.policy)
+        self.console = Console(stderr=options.progress == "json")
+        self._loaded: tuple[BaseChoice, Denoiser] | None = None
+
+    def audit(self, adapter: Adapter, out: Path) -> tuple[Report, Path]:
+        """Return the report of one LoRA and the folder it was written to."""
+        options = self._options
+        denoiser = self._denoiser(adapter)
+        plan, labelled = self._plan(denoiser)
+        folder = self._folder(adapter, plan, out)
+        features = None
+        if "kid" in plan.metrics:
+            features = load_features(plan.features, denoiser.device, offline=options.offline)
+        batch = Batch(options.batch) if options.batch else default_batch(denoiser)
+        self._announce(denoiser, plan, labelled, batch)
+        with self._progress() as progress:
+            setting = Setting(folder, cache_folder(options.cache), self._policy, progress, batch, features, labelled)
+            report = audit(denoiser, adapter, options.strength, plan, setting)
+            progress.stage("Writing the report")
+            write_report(report, folder / "report.json")
+            write_html(report, folder)
+        _remove_samples(folder)
+        return report, folder
+
+    def _denoiser(self, adapter: Adapter) -> Denoiser:
+        options = self._options
+        choice = choose_base(options.base, adapter.family)
+        if self._loaded is None or self._loaded[0] != choice:
+            self._loaded = None
+            device = choose_device(options.device)
+            with self.console.status("Loading the base model"):
+                denoiser = load_base(choice, device, choose_dtype(options.dtype, device), offline=options.offline)
+            self._loaded = choice, denoiser
+        return self._loaded[1]
+
+    def _plan(self, denoiser: Denoiser) -> tuple[AuditPlan, LabelledImages | None]:
+        options = self._options
+        plan, labelled = preset_plan(options.preset), None
+        if denoiser.family == "demo":
+            labelled = read_demo(0)
+            plan = demo_plan(options.preset, labelled.classes)
+            labelled = read_demo(plan.per_class)
+        if options.images is not None:
+            labelled = read_folder(options.images, denoiser.resolution, plan.per_class)
+            digest = labelled.digest()
+            plan = dataclasses.replace(plan, dataset="folder", dataset_digest=digest, classes=labelled.classes)
+        metrics = tuple(m for m in plan.metrics if m not in options.skip)
+        if not metrics:
+            raise UsageError("--skip leaves nothing to measure.")
+        features = options.features or plan.features
+        plan = dataclasses.replace(plan, seed=options.seed, metrics=metrics, features=features)
+        return plan, labelled
+
+    def _folder(self, adapter: Adapter, plan: AuditPlan, out: Path) -> Path:
+        """Return the LoRA's output folder; without --resume, samples of an earlier run there are dropped."""
+        stem = re.sub(r"[^A-Za-z0-9_-]+", "_", adapter.path.stem)[:80].strip("_") or "lora"
+        folder = out / f"{stem}-{adapter.hashes.autov2}-{plan.preset}"
+        folder.mkdir(parents=True, exist_ok=True)
+        if not self._options.resume:
+            _remove_samples(folder)
+        return folder
+
+    def _announce(self, denoiser: Denoiser, plan: AuditPlan, labelled: LabelledImages | None, batch: Batch) -> None:
+        if self._options.progress == "none":
+            return
+        images = len(plan.classes) * plan.per_class if labelled is None else len(labelled.labels)
+        cost = audit_cost(plan, images)
+        guess = estimate(denoiser, batch)
+        self.console.print(
+            f"Base [bold]{inert(denoiser.name)}[/bold] on {denoiser.device} ({denoiser.dtype}), preset {plan.preset}: "
+            f"{cost.tuned:,} UNet rows for the LoRA, {cost.base:,} for the base (once, then cached). "
+            f"About {guess.minutes(cost.tuned):.1f} + {guess.minutes(cost.base):.1f} minutes, "
+            f"{guess.peak_bytes / 2**30:.1f} GB peak memory.",
+            highlight=False,
+        )
+
+    def _progress(self) -> Any:
+        kind = self._options.progress
+        if kind == "auto":
+            kind = "bar" if sys.stderr.isatty() or sys.stdout.isatty() else "none"
+        return {"bar": lambda: Bar(self.console), "json": JsonLines, "none": Quiet}[kind]()
+
+
+def _remove_samples(folder: Path) -> None:
+    for path in folder.glob("samples-*.sqlite*"):
+        path.unlink()

@@ -1,0 +1,180 @@
+"""The diffusers library behind the Denoiser protocol; the only file that imports it."""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import torch
+from torch import nn
+
+from ..batch import Batch
+from ..denoiser import Conditioning
+from ..errors import InvalidError, UsageError
+from ..schedule import Schedule, variance_preserving
+
+
+class DiffusersDenoiser:
+    """A Stable Diffusion 1 or 2 pipeline's parts as a Denoiser (see `denoiser.Denoiser`)."""
+
+    def __init__(self, pipeline: Any, name: str, family: str):
+        from diffusers import DDPMScheduler
+
+        self.name, self.family = name, family
+        self._vae, self._unet, self._text_encoder = pipeline.vae, pipeline.unet, pipeline.text_encoder
+        self._tokenizer = pipeline.tokenizer
+        for module in (self._vae, self._unet, self._text_encoder):
+            module.eval().requires_grad_(False)
+        self.components: Mapping[str, nn.Module] = {"unet": self._unet, "text_encoder": self._text_encoder}
+        channels, side = self._unet.config.in_channels, self._unet.config.sample_size
+        self.latent_shape = (channels, side, side)
+        self.resolution = side * 2 ** (len(self._vae.config.block_out_channels) - 1)
+        scheduler = DDPMScheduler.from_config(pipeline.scheduler.config)
+        self.schedule: Schedule = variance_preserving(
+            scheduler.alphas_cumprod, pipeline.scheduler.config.prediction_type
+        )
+        self._digest: str | None = None
+
+    @property
+    def device(self) -> torch.device:
+        """Where the UNet's weights are."""
+        return self._unet.device
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """Floating-point type of the UNet's weights."""
+        return self._unet.dtype
+
+    @torch.no_grad()
+    def encode_text(self, prompts: Sequence[str]) -> Conditioning:
+        """Return the text encoder's last hidden states (N, 77, D); longer prompts are cut as in every host."""
+        tokens = self._tokenizer(
+            list(prompts),
+            padding="max_length",
+            max_length=self._tokenizer.model_max_length,
+            truncation=True,
+            return_tensors="pt",
+        )
+        return Conditioning(self._text_encoder(tokens.input_ids.to(self.device))[0])
+
+    @torch.no_grad()
+    def encode_image(self, images: torch.Tensor) -> torch.Tensor:
+        """Return the posterior's mean, scaled, of uint8 images (N, 3, H, W)."""
+        pixels = images.to(self.device, self.dtype) / 127.5 - 1
+        parts = self._vae_batch().run(len(pixels), lambda rows: self._vae.encode(pixels[rows]).latent_dist.mean)
+        return torch.cat(parts) * self._vae.config.scaling_factor
+
+    @torch.no_grad()
+    def decode(self, latents: torch.Tensor) -> torch.Tensor:
+        """Return uint8 images (N, 3, H, W) on the CPU; raise InvalidError where the decoder gives NaN."""
+        latents = latents.to(self.device, self.dtype) / self._vae.config.scaling_factor
+        parts = self._vae_batch().run(len(latents), lambda rows: self._pixels(latents[rows]))
+        return torch.cat(parts)
+
+    def _pixels(self, latents: torch.Tensor) -> torch.Tensor:
+        pixels = self._vae.decode(latents).sample.float().cpu()
+        if not torch.isfinite(pixels).all():
+            raise InvalidError("The decoded images contain NaN or infinite values; try --dtype float32.")
+        return ((pixels + 1) * 127.5).round().clamp(0, 255).to(torch.uint8)
+
+    def _vae_batch(self) -> Batch:
+        # The autoencoder works at full resolution: one 512 px image needs more memory than eight UNet rows.
+        return Batch(max(1, min(16, 2**16 // self.resolution**2)))
+
+    @torch.no_grad()
+    def predict(self, x_t: torch.Tensor, t: torch.Tensor, cond: Conditioning) -> torch.Tensor:
+        """Return the UNet's output for x_t (N, C, h, w) at timesteps t (N,)."""
+        return self._unet(x_t, t, encoder_hidden_states=cond.context).sample
+
+    def digest(self) -> str:
+        """Return the SHA-256 over configuration, tokenizer vocabulary size and weights, computed once.
+
+        Must be called before an adapter changes the weights.
+        """
+        if self._digest is None:
+            self._digest = _digest([self._unet, self._text_encoder, self._vae], self.schedule)
+        return self._digest
+
+
+def _digest(modules: Sequence[Any], schedule: Schedule) -> str:
+    sha = hashlib.sha256(schedule.prediction_type.encode() + schedule.signal.numpy().tobytes())
+    for module in modules:
+        sha.update(type(module).__name__.encode())
+        for name, tensor in sorted(module.state_dict().items()):
+            sha.update(f"{name}|{tensor.dtype}|{tuple(tensor.shape)}".encode())
+            sha.update(tensor.detach().cpu().contiguous().view(-1).view(torch.uint8).numpy())
+    return sha.hexdigest()
+
+
+def load_pipeline_folder(path: str, dtype: torch.dtype, *, local_files_only: bool) -> Any:
+    """Return the pipeline in a diffusers folder or hub repository `path`; safetensors only.
+
+    Raises UsageError for pipelines other than Stable Diffusion 1 and 2, OSError where files are missing.
+    """
+    from diffusers import StableDiffusionPipeline
+
+    index = StableDiffusionPipeline.load_config(path, local_files_only=local_files_only)
+    _require_stable_diffusion(index)
+    options: dict[str, Any] = {
+        **_dtype_option(dtype),
+        "local_files_only": local_files_only,
+        "use_safetensors": True,
+        "safety_checker": None,
+        "feature_extractor": None,
+        "image_encoder": None,
+        "requires_safety_checker": False,
+    }
+    if dtype == torch.float32:
+        return StableDiffusionPipeline.from_pretrained(path, **options)
+    try:
+        return StableDiffusionPipeline.from_pretrained(path, variant="fp16", **options)
+    except (OSError, ValueError):
+        return StableDiffusionPipeline.from_pretrained(path, **options)
+
+
+def _dtype_option(dtype: torch.dtype) -> dict[str, torch.dtype]:
+    """Return the loading option for the type of the weights, which diffusers renamed."""
+    from diffusers.utils import deprecation_utils
+
+    renamed = hasattr(deprecation_utils, "_TORCH_DTYPE_DEPRECATION_MESSAGE")
+    return {"dtype" if renamed else "torch_dtype": dtype}
+
+
+def _require_stable_diffusion(index: Any) -> None:
+    kind = dict(index).get("_class_name")
+    if kind != "StableDiffusionPipeline":
+        raise UsageError(
+            f"The base is a {kind}; audits run on Stable Diffusion 1 and 2 text-to-image models so far. "
+            "Give --base a folder, hub id or .safetensors checkpoint of that kind."
+        )
+
+
+def load_pipeline_file(path: str, config: str, dtype: torch.dtype) -> Any:
+    """Return the pipeline in a single-file checkpoint, read offline with the configuration folder `config`."""
+    from diffusers import StableDiffusionPipeline
+
+    return StableDiffusionPipeline.from_single_file(
+        path,
+        config=config,
+        **_dtype_option(dtype),
+        local_files_only=True,
+        safety_checker=None,
+        feature_extractor=None,
+        image_encoder=None,
+        requires_safety_checker=False,
+    )
+
+
+def context_width(pipeline: Any) -> int:
+    """Return the width of the text features that the UNet's cross-attention takes."""
+    return int(pipeline.unet.config.cross_attention_dim)
+
+
+def silence() -> None:
+    """Turn off the libraries' own progress bars and notices: the caller shows its own."""
+    import transformers
+    from diffusers.utils import logging
+
+    logging.set_verbosity_error()
+    logging.disable_progress_bar()
+    transformers.logging.set_verbosity_error()
+    transformers.utils.logging.disable_progress_bar()

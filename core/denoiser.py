@@ -1,0 +1,72 @@
+"""The boundary to every foreign model: what the measurements may ask of a text-to-image diffusion model."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import torch
+from torch import nn
+
+from .schedule import Schedule
+
+
+@dataclass(frozen=True)
+class Conditioning:
+    """Encoded prompts, one row each."""
+
+    context: torch.Tensor
+    """(N, L, D) hidden states for cross-attention."""
+    pooled: torch.Tensor | None = None
+    """(N, P) pooled embedding, for families that use one."""
+
+    def __len__(self) -> int:
+        return len(self.context)
+
+    def rows(self, index: torch.Tensor | Sequence[int]) -> "Conditioning":
+        """Return the rows at integer positions `index`, repeated and reordered at will."""
+        index = torch.as_tensor(index, device=self.context.device, dtype=torch.long)
+        return Conditioning(self.context[index], None if self.pooled is None else self.pooled[index])
+
+
+class Denoiser(Protocol):
+    """A latent text-to-image diffusion model with its weights on one device.
+
+    Epsilon, v and flow models differ only in `schedule`; an error is always loss(predict, schedule.target).
+    """
+
+    name: str
+    """How people call the model: hub id, file or folder name."""
+    family: str
+    """Name of its record in `families`."""
+    schedule: Schedule
+    """Forward process: noise() and target()."""
+    components: Mapping[str, nn.Module]
+    """The modules that adapters change: "unet", "text_encoder" and so on."""
+    device: torch.device
+    """Where the weights are."""
+    dtype: torch.dtype
+    """Their floating-point type."""
+    resolution: int
+    """Side of the square images the model was made for, in pixels."""
+    latent_shape: tuple[int, int, int]
+    """(C, H, W) of one image's latents at that resolution."""
+
+    def encode_text(self, prompts: Sequence[str]) -> Conditioning:
+        """Return the conditioning of the prompts, one row each."""
+        ...
+
+    def encode_image(self, images: torch.Tensor) -> torch.Tensor:
+        """Return scaled latents (N, C, h, w) of uint8 images (N, 3, H, W): the posterior's mean."""
+        ...
+
+    def decode(self, latents: torch.Tensor) -> torch.Tensor:
+        """Return uint8 images (N, 3, H, W) on the CPU."""
+        ...
+
+    def predict(self, x_t: torch.Tensor, t: torch.Tensor, cond: Conditioning) -> torch.Tensor:
+        """Return the network's prediction for x_t (N, C, h, w) at integer timesteps t (N,)."""
+        ...
+
+    def digest(self) -> str:
+        """Return the SHA-256 over the configuration and weights of the unadapted model."""
+        ...

@@ -1,0 +1,53 @@
+"""Time and memory of an audit, guessed from one real batch before it starts."""
+
+import sys
+import time
+from dataclasses import dataclass
+
+import torch
+
+from .batch import Batch
+from .denoiser import Denoiser
+
+
+@dataclass(frozen=True)
+class Guess:
+    """What one batch through the UNet and one image through the decoder cost."""
+
+    seconds_per_row: float
+    """Seconds per UNet row at this batch size."""
+    peak_bytes: int
+    """Most memory in use so far: of the GPU, or of the process where there is none."""
+
+    def minutes(self, rows: int) -> float:
+        """Return the minutes that so many UNet rows take."""
+        return rows * self.seconds_per_row / 60
+
+
+@torch.no_grad()
+def estimate(denoiser: Denoiser, batch: Batch) -> Guess:
+    """Return the cost of one batch; the first run, which warms up kernels and memory, is not timed."""
+    cond = denoiser.encode_text([""]).rows([0] * batch.size)
+    x = torch.zeros(batch.size, *denoiser.latent_shape, device=denoiser.device, dtype=denoiser.dtype)
+    t = torch.full((batch.size,), denoiser.schedule.steps // 2, device=denoiser.device)
+    seconds = 0.0
+    for _ in range(2):
+        start = time.perf_counter()
+        batch.run(
+            len(x),
+            lambda rows: denoiser.predict(x[rows], t[rows], cond.rows(range(rows.start, rows.stop))).sum().item(),
+        )
+        seconds = time.perf_counter() - start
+    denoiser.decode(x[:1])
+    return Guess(seconds / len(x), _peak_bytes(denoiser.device))
+
+
+def _peak_bytes(device: torch.device) -> int:
+    if device.type == "cuda":
+        return torch.cuda.max_memory_reserved(device)
+    try:
+        import resource
+    except ImportError:  # Windows
+        return 0
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else peak * 1024

@@ -1,0 +1,229 @@
+"""Does the model still know other things? Zero-shot classification with the diffusion model itself.
+
+After the Diffusion Classifier (Li et al., ICCV 2023, arXiv 2303.16203): the predicted class is the prompt
+under which the denoising error, averaged over timesteps and noise shared by all classes, is smallest.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from ..batch import Batch
+from ..denoiser import Conditioning, Denoiser
+from ..errors import InvalidError
+from ..measurement import Estimate, Measurement, Part
+from ..noise import gaussian
+from ..plan import Stage, stage_positions
+from ..schedule import spaced_timesteps
+from ..statistics import accuracy_estimate, drop_estimate, mean_estimate, simultaneous_level
+
+VERSION = 1
+
+
+@torch.no_grad()
+def image_errors(
+    denoiser: Denoiser,
+    latents: torch.Tensor,
+    item: str,
+    classes: Conditioning,
+    stages: tuple[Stage, ...],
+    loss: str,
+    seed: int,
+    batch: Batch,
+    on_rows: Callable[[int], None] = lambda rows: None,
+) -> np.ndarray:
+    """Return the denoising errors (K, T) float32 of one image's latents (C, h, w) under each of K classes.
+
+    T counts the last stage's timesteps in ascending order; what a class did not live to see is NaN. The noise
+    depends on (seed, item, timestep) only: not on the class, the batch size or the other images.
+    """
+    timesteps = spaced_timesteps(stages[-1].samples, denoiser.schedule.steps)
+    noises = [gaussian(tuple(latents.shape), seed, item, t) for t in timesteps]
+    noise = torch.stack(noises).to(latents.device, latents.dtype)
+    errors = np.full((len(classes), len(timesteps)), np.nan, np.float32)
+    alive = np.arange(len(classes))
+    for stage, positions in zip(stages, stage_positions(stages), strict=True):
+        cells = [(k, i) for i in positions for k in alive]
+        measure = lambda rows: _errors(denoiser, latents, noise, timesteps, classes, cells[rows], loss)  # noqa: B023, E731
+        values = torch.cat(batch.run(len(cells), measure)).cpu().numpy()
+        for (k, i), value in zip(cells, values, strict=True):
+            errors[k, i] = value
+        on_rows(len(cells))
+        alive = _survivors(errors, alive, stage.keep)
+    return errors
+
+
+def _errors(
+    denoiser: Denoiser,
+    latents: torch.Tensor,
+    noise: torch.Tensor,
+    timesteps: list[int],
+    classes: Conditioning,
+    cells: list[tuple[int, int]],
+    loss: str,
+) -> torch.Tensor:
+    """Return the error of each (class, timestep position) cell as float32 (len(cells),)."""
+    rows, positions = [k for k, _ in cells], [i for _, i in cells]
+    eps = noise[positions]
+    t = torch.tensor([timesteps[i] for i in positions], device=latents.device)
+    x0 = latents.expand(len(cells), *latents.shape)
+    prediction = denoiser.predict(denoiser.schedule.noise(x0, eps, t), t, classes.rows(rows))
+    difference = prediction.float() - denoiser.schedule.target(x0, eps, t).float()
+    values = difference.abs() if loss == "l1" else difference.square()
+    return values.flatten(1).mean(1)
+
+
+def _survivors(errors: np.ndarray, alive: np.ndarray, keep: int) -> np.ndarray:
+    """Return the `keep` classes of smallest mean error so far, in class order; ties go to the lower index."""
+    means = np.nanmean(errors[alive].astype(np.float64), axis=1)
+    return np.sort(alive[np.argsort(means, kind="stable")[:keep]])
+
+
+def predicted_class(errors: np.ndarray) -> int:
+    """Return the class that an image's errors (K, T) choose: the smallest mean among those that saw every timestep."""
+    if np.isinf(errors).any() or np.isnan(errors).all(axis=0).any():
+        raise InvalidError("The model returned NaN or infinite values; try --dtype float32.")
+    complete = np.flatnonzero(~np.isnan(errors).any(axis=1))
+    if len(complete) == 0:
+        raise InvalidError("The model returned NaN or infinite values; try --dtype float32.")
+    means = errors[complete].astype(np.float64).mean(axis=1)
+    return int(complete[np.argmin(means)])
+
+
+@dataclass(frozen=True)
+class SemanticRows:
+    """Denoising errors of every labelled image."""
+
+    classes: tuple[str, ...]
+    """Class names."""
+    labels: np.ndarray
+    """(N,) true classes."""
+    base: np.ndarray
+    """(N, K, T) errors of the base."""
+    tuned: np.ndarray
+    """(N, K, T) errors of the tuned model, same images and noise."""
+    other: np.ndarray | None
+    """(N, K, T) errors of the base with other noise: the noise floor."""
+
+
+def summarise_semantic(rows: SemanticRows) -> Measurement:
+    """Return accuracy before and after, its paired drop, per-class drops, the worst class and the margin shift.
+
+    Raises InvalidError if the base does not tell the classes apart better than chance, because a model that
+    knows nothing has nothing to forget.
+    """
+    base, tuned = _right(rows.base, rows.labels), _right(rows.tuned, rows.labels)
+    other = None if rows.other is None else _right(rows.other, rows.labels)
+    accuracy = accuracy_estimate(base)
+    _require_above_chance(accuracy, len(rows.classes))
+    parts = _class_drops(rows, base, tuned, other)
+    worst = max(parts, key=lambda part: part.estimate.value)
+    temperature = fit_temperature(mean_errors(rows.base), rows.labels)
+    drop = drop_estimate(base, tuned)
+    return Measurement(
+        "semantic",
+        VERSION,
+        headline="accuracy_drop",
+        estimates={
+            "accuracy_base": accuracy,
+            "accuracy_tuned": accuracy_estimate(tuned),
+            "accuracy_drop": _with_floor(drop, None if other is None else abs(float(base.mean() - other.mean()))),
+            "worst_class_drop": worst.estimate,
+            "margin_shift": _margin_shift(rows, temperature),
+        },
+        breakdowns={"class": parts},
+        facts={
+            "classes": len(rows.classes),
+            "images": len(rows.labels),
+            "worst_class": worst.label,
+            "temperature": temperature,
+            "answers_changed": int((_answers(rows.base) != _answers(rows.tuned)).sum()),
+        },
+    )
+
+
+def _answers(errors: np.ndarray) -> np.ndarray:
+    return np.array([predicted_class(e) for e in errors])
+
+
+def _right(errors: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    return _answers(errors) == labels
+
+
+def _require_above_chance(accuracy: Estimate, classes: int) -> None:
+    if accuracy.low <= 1 / classes:
+        raise InvalidError(
+            f"The base recognises {100 * accuracy.value:.0f} % of the labelled images, no better than chance "
+            f"({100 / classes:.0f} %), so forgetting cannot be seen. Use other images (--images DIR) or another base."
+        )
+
+
+def _class_drops(rows: SemanticRows, base: np.ndarray, tuned: np.ndarray, other: np.ndarray | None) -> tuple[Part, ...]:
+    """Return the paired drop of each class; intervals hold for all classes together.
+
+    The floor of every class is the largest drop that any class shows for base against base, since the worst of
+    many classes is what a reader looks at.
+    """
+    groups = [rows.labels == k for k in range(len(rows.classes))]
+    level = simultaneous_level(len(groups))
+    floor = None
+    if other is not None:
+        floor = max(float(base[g].mean() - other[g].mean()) for g in groups)
+    return tuple(
+        Part(name, _with_floor(drop_estimate(base[g], tuned[g], level), floor))
+        for name, g in zip(rows.classes, groups, strict=True)
+    )
+
+
+def _with_floor(estimate: Estimate, floor: float | None) -> Estimate:
+    return Estimate(estimate.value, estimate.low, estimate.high, estimate.n, estimate.unit, floor)
+
+
+def mean_errors(errors: np.ndarray) -> np.ndarray:
+    """Return the mean error (N, K) over the timesteps that every class of every image saw: no cell is missing."""
+    dense = ~np.isnan(errors).any(axis=(0, 1))
+    return errors[:, :, dense].astype(np.float64).mean(axis=2)
+
+
+def log_posterior(errors: np.ndarray, temperature: float) -> np.ndarray:
+    """Return log p(class | image) (N, K) for mean errors (N, K): softmax of -errors * temperature."""
+    logits = -errors * temperature
+    return logits - np.logaddexp.reduce(logits, axis=1, keepdims=True)
+
+
+def fit_temperature(errors: np.ndarray, labels: np.ndarray) -> float:
+    """Return the temperature that maximises the likelihood of the labels, so that the posterior is calibrated.
+
+    Labels are smoothed to (n + 1) / (n + K) as in Platt scaling (Platt 1999): a base that answers every image right
+    would otherwise get an infinite temperature, whose posterior sees no change at all.
+    """
+    from scipy.optimize import minimize_scalar
+
+    scale = 1 / max(float(np.ptp(errors, axis=1).mean()), 1e-12)
+    n, k = errors.shape
+    weights = np.full((n, k), 1 / (n + k))
+    weights[np.arange(n), labels] = (n + 1) / (n + k)
+
+    def loss(log_temperature: float) -> float:
+        return -float((weights * log_posterior(errors, scale * np.exp(log_temperature))).sum()) / n
+
+    found = minimize_scalar(loss, bounds=(-6.0, 8.0), method="bounded")
+    return float(scale * np.exp(found.x))
+
+
+def _margin_shift(rows: SemanticRows, temperature: float) -> Estimate:
+    """Return the mean change of the true class's log-posterior in nats; negative is worse."""
+    shift = true_log_posterior(rows.tuned, rows.labels, temperature)
+    shift -= true_log_posterior(rows.base, rows.labels, temperature)
+    floor = None
+    if rows.other is not None:
+        other = true_log_posterior(rows.other, rows.labels, temperature)
+        floor = abs(float((other - true_log_posterior(rows.base, rows.labels, temperature)).mean()))
+    return _with_floor(mean_estimate(shift, "nats"), floor)
+
+
+def true_log_posterior(errors: np.ndarray, labels: np.ndarray, temperature: float) -> np.ndarray:
+    """Return log p(true class) (N,) for errors (N, K, T)."""
+    return log_posterior(mean_errors(errors), temperature)[np.arange(len(labels)), labels]

@@ -1,0 +1,127 @@
+"""One model's side of an audit - base or tuned - measured sample by sample into a store."""
+
+import io
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+
+from .batch import Batch
+from .datasets.labelled import LabelledImages
+from .denoiser import Denoiser
+from .metrics.denoiser_drift import predictions
+from .metrics.semantic import image_errors
+from .plan import AuditPlan, semantic_rows
+from .progress import Progress
+from .sample import Sampling, generate
+from .store import SampleStore
+
+Draws = tuple[tuple[str, int], ...]
+"""(prompt, seed) of each image."""
+
+
+def audit_draws(plan: AuditPlan, seed: int) -> Draws:
+    """Return the (prompt, seed) of every image of the plan, prompt by prompt."""
+    return tuple((p.text, seed + i) for p in plan.prompts for i in range(plan.images_per_prompt))
+
+
+class ModelPass:
+    """Measures whatever the denoiser's weights are at the moment; keeps what is done in `store`."""
+
+    def __init__(self, denoiser: Denoiser, plan: AuditPlan, store: SampleStore, batch: Batch, progress: Progress):
+        self._denoiser, self._plan, self._store = denoiser, plan, store
+        self._batch, self._progress = batch, progress
+        self._sampling = Sampling(plan.sampling_steps, plan.guidance_scale)
+
+    def draw(self, title: str, stage: str, draws: Draws) -> np.ndarray:
+        """Return the images (N, 3, H, W) uint8 of (prompt, seed) pairs."""
+        self._progress.stage(title)
+        missing = [d for d in draws if not self._store.has(stage, _draw_name(d))]
+        self._progress.skip((len(draws) - len(missing)) * self._sampling.rows)
+        chunks = Batch(max(1, self._batch.size // 2))
+        chunks.run(len(missing), lambda rows: self._draw_chunk(stage, missing[rows]))
+        return np.stack([_from_png(self._sample(stage, _draw_name(d))["png"]) for d in draws])
+
+    def _draw_chunk(self, stage: str, draws: Sequence[tuple[str, int]]) -> None:
+        prompts, seeds = [p for p, _ in draws], [s for _, s in draws]
+        images, latents = generate(self._denoiser, prompts, seeds, self._sampling, self._progress.advance)
+        samples = [
+            (_draw_name(draw), {"png": _to_png(image.numpy()), "latents": latent.numpy()})
+            for draw, image, latent in zip(draws, images, latents, strict=True)
+        ]
+        self._store.put(stage, samples)
+
+    def latents(self, stage: str, draws: Draws) -> np.ndarray:
+        """Return the latents (N, C, h, w) that `draw` decoded."""
+        return np.stack([self._sample(stage, _draw_name(d))["latents"] for d in draws])
+
+    def classify(self, title: str, stage: str, labelled: LabelledImages, seed: int) -> np.ndarray:
+        """Return the denoising errors (N, K, T) of every labelled image."""
+        self._progress.stage(title)
+        cost = semantic_rows(self._plan)
+        items = labelled.items
+        classes = self._denoiser.encode_text(self._plan.class_prompts)
+        for item, image in zip(items, labelled.images, strict=True):
+            if self._store.has(stage, item):
+                self._progress.skip(cost)
+                continue
+            latents = self._denoiser.encode_image(torch.from_numpy(image)[None])[0]
+            errors = image_errors(
+                self._denoiser,
+                latents,
+                item,
+                classes,
+                self._plan.stages,
+                self._plan.loss,
+                seed,
+                self._batch,
+                self._progress.advance,
+            )
+            self._store.put(stage, [(item, {"errors": errors})])
+        return np.stack([self._sample(stage, item)["errors"] for item in items])
+
+    def predict(self, title: str, stage: str, latents: np.ndarray, batch: Batch | None = None) -> list[np.ndarray]:
+        """Return the predictions (T, C, h, w) on the noised latents (P, C, h, w) of the first P prompts."""
+        self._progress.stage(title)
+        prompts = [p.text for p in self._plan.prompts[: len(latents)]]
+        for index, (prompt, latent) in enumerate(zip(prompts, latents, strict=True)):
+            if self._store.has(stage, str(index)):
+                self._progress.skip(self._plan.drift_timesteps)
+                continue
+            values = predictions(
+                self._denoiser,
+                torch.from_numpy(latent).to(self._denoiser.device, self._denoiser.dtype),
+                prompt,
+                self._denoiser.encode_text([prompt]),
+                self._plan.drift_timesteps,
+                self._plan.seed,
+                batch or self._batch,
+                self._progress.advance,
+            )
+            self._store.put(stage, [(str(index), {"prediction": values})])
+        return [self._sample(stage, str(i))["prediction"] for i in range(len(latents))]
+
+    def _sample(self, stage: str, item: str) -> dict[str, np.ndarray]:
+        sample = self._store.get(stage, item)
+        assert sample is not None, (stage, item)
+        return sample
+
+
+def _draw_name(draw: tuple[str, int]) -> str:
+    return f"{draw[1]}|{draw[0]}"
+
+
+def _to_png(image: np.ndarray) -> np.ndarray:
+    """Return a (3, H, W) uint8 image as the bytes of a PNG: a third of the size on disk."""
+    from PIL import Image
+
+    buffer = io.BytesIO()
+    Image.fromarray(np.ascontiguousarray(image.transpose(1, 2, 0))).save(buffer, "PNG", compress_level=1)
+    return np.frombuffer(buffer.getvalue(), np.uint8)
+
+
+def _from_png(png: np.ndarray) -> np.ndarray:
+    from PIL import Image
+
+    with Image.open(io.BytesIO(png.tobytes())) as picture:
+        return np.asarray(picture).transpose(2, 0, 1)

@@ -1,0 +1,49 @@
+"""Image pairs for the report: the same prompt and noise, drawn by base and tuned."""
+
+from pathlib import Path
+
+import numpy as np
+
+from .plan import AuditPlan
+from .report import ImagePair
+
+SHOWN = 24
+"""Pairs that are written, the most changed first."""
+
+
+def write_pairs(
+    folder: Path, plan: AuditPlan, base: np.ndarray | None, tuned: np.ndarray | None
+) -> tuple[ImagePair, ...]:
+    """Write the most changed pairs of (P * S, 3, H, W) images as PNG under folder/images and return them, sorted."""
+    if base is None or tuned is None:
+        return ()
+    changes = [pixel_change(a, b) for a, b in zip(base, tuned, strict=True)]
+    order = sorted(range(len(changes)), key=lambda i: (-changes[i], i))[:SHOWN]
+    (folder / "images").mkdir(parents=True, exist_ok=True)
+    return tuple(_write_pair(folder, plan, i, rank, changes[i], base[i], tuned[i]) for rank, i in enumerate(order))
+
+
+def pixel_change(a: np.ndarray, b: np.ndarray) -> float:
+    """Return the mean colour distance (CIE76 Delta-E) of corresponding pixels of two (3, H, W) images."""
+    import torch
+
+    from .color_names import lab_pixels
+
+    before, after = (lab_pixels(torch.from_numpy(np.ascontiguousarray(image))) for image in (a, b))
+    return float((before - after).square().sum(1).sqrt().mean())
+
+
+def _write_pair(
+    folder: Path, plan: AuditPlan, index: int, rank: int, change: float, base: np.ndarray, tuned: np.ndarray
+) -> ImagePair:
+    prompt, trial = divmod(index, plan.images_per_prompt)
+    names = [f"images/{rank:03d}_{side}.png" for side in ("base", "tuned")]
+    for name, image in zip(names, (base, tuned), strict=True):
+        _write_png(folder / name, image)
+    return ImagePair(plan.prompts[prompt].text, plan.seed + trial, change, names[0], names[1])
+
+
+def _write_png(path: Path, image: np.ndarray) -> None:
+    from PIL import Image
+
+    Image.fromarray(np.ascontiguousarray(image.transpose(1, 2, 0))).save(path, "PNG")

@@ -1,0 +1,39 @@
+"""Reading a policy from the user's TOML file. No torch."""
+
+import sys
+from pathlib import Path
+from typing import Any
+
+from .errors import UsageError
+from .verdict import Limit, Policy
+
+
+def read_toml(path: Path) -> dict[str, Any]:
+    """Return the content of a TOML file; raise UsageError if it is missing or malformed."""
+    if sys.version_info >= (3, 11):
+        import tomllib
+    else:
+        import tomli as tomllib
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise UsageError(f"{path} cannot be read as TOML: {error}") from error
+
+
+def read_policy(path: Path) -> Policy:
+    """Return the policy in a TOML file of [[limit]] tables with metric, estimate, limit and optional test."""
+    data = read_toml(path)
+    tables = data.get("limit")
+    if not isinstance(tables, list) or not tables:
+        raise UsageError(f"{path} has no [[limit]] table; each needs metric, estimate and limit.")
+    return Policy(tuple(_limit(path, table) for table in tables), name=str(data.get("name", path.stem)))
+
+
+def _limit(path: Path, table: Any) -> Limit:
+    known = {"metric": str, "estimate": str, "limit": (int, float), "test": str}
+    if not isinstance(table, dict) or not {"metric", "estimate", "limit"} <= set(table) <= set(known):
+        raise UsageError(f"{path}: a [[limit]] needs metric, estimate and limit, and may have test.")
+    for name, value in table.items():
+        if not isinstance(value, known[name]) or isinstance(value, bool):
+            raise UsageError(f"{path}: {name} = {value!r} has the wrong type.")
+    return Limit(**{**table, "limit": float(table["limit"])})

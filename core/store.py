@@ -1,0 +1,82 @@
+"""Samples on disk: what has been measured survives Ctrl-C and kill -9, and is never measured twice."""
+
+import sqlite3
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+import numpy as np
+
+from .errors import UsageError
+
+Arrays = Mapping[str, np.ndarray]
+
+
+class SampleStore:
+    """One SQLite file of samples, each a few arrays under (stage, item).
+
+    A put is one transaction, so a killed run loses at most the sample in flight; several processes may
+    share a file.
+    """
+
+    def __init__(self, path: Path):
+        self.path = path
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            self._db = sqlite3.connect(path, timeout=60, isolation_level=None)
+            self._db.execute("PRAGMA journal_mode=WAL")
+            self._db.execute("PRAGMA synchronous=NORMAL")
+            self._db.execute(
+                "CREATE TABLE IF NOT EXISTS samples (stage TEXT, item TEXT, arrays BLOB, PRIMARY KEY (stage, item))"
+            )
+        except sqlite3.Error as error:
+            raise UsageError(
+                f"{path} cannot be used as a store ({error}); delete it or choose another folder."
+            ) from error
+
+    def get(self, stage: str, item: str) -> dict[str, np.ndarray] | None:
+        """Return the arrays of a sample, or None if it was not measured yet."""
+        from safetensors.numpy import load
+
+        row = self._run("SELECT arrays FROM samples WHERE stage = ? AND item = ?", [(stage, item)])
+        return load(row[0]) if row else None
+
+    def has(self, stage: str, item: str) -> bool:
+        """Return whether a sample was measured."""
+        return self._run("SELECT 1 FROM samples WHERE stage = ? AND item = ?", [(stage, item)]) is not None
+
+    def put(self, stage: str, samples: Iterable[tuple[str, Arrays]]) -> None:
+        """Keep samples, all or none."""
+        from safetensors.numpy import save
+
+        rows = [
+            (stage, item, save({k: np.ascontiguousarray(v) for k, v in arrays.items()})) for item, arrays in samples
+        ]
+        self._run("BEGIN IMMEDIATE", [()])
+        try:
+            self._run("INSERT OR REPLACE INTO samples VALUES (?, ?, ?)", rows)
+            self._run("COMMIT", [()])
+        except UsageError:
+            if self._db.in_transaction:
+                self._db.execute("ROLLBACK")
+            raise
+
+    def _run(self, sql: str, rows: Iterable[tuple[object, ...]]) -> tuple[bytes, ...] | None:
+        try:
+            found = None
+            for row in rows:
+                found = self._db.execute(sql, row).fetchone()
+            return found
+        except sqlite3.Error as error:
+            raise UsageError(
+                f"{self.path}: {error}. Free some disk space or choose another folder, then run again with --resume."
+            ) from error
+
+    def close(self) -> None:
+        """Release the file."""
+        self._db.close()
+
+    def __enter__(self) -> "SampleStore":
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.close()

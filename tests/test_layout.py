@@ -1,0 +1,83 @@
+"""The repository is a package, a ComfyUI pack and a wheel at once."""
+
+import ast
+import re
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+CODE = [p for d in ("core", "cli", "demo") for p in (ROOT / d).rglob("*.py")] + [ROOT / "__init__.py"]
+
+
+def test_pyproject_lists_every_subpackage():
+    text = (ROOT / "pyproject.toml").read_text()
+    listed = set(re.findall(r'"(owf(?:\.\w+)*)"', text.split("packages = [")[1].split("]")[0]))
+    found = {".".join(("owf", *p.parent.relative_to(ROOT).parts)) for d in ("core", "cli", "demo") for p in (ROOT / d).rglob("__init__.py")}
+    assert listed == found | {"owf"}
+
+
+def test_code_imports_itself_only_relatively():
+    for path in CODE:
+        for node in ast.walk(ast.parse(path.read_text())):
+            names = [a.name for a in node.names] if isinstance(node, ast.Import) else []
+            if isinstance(node, ast.ImportFrom) and node.level == 0:
+                names = [node.module or ""]
+            bad = [n for n in names if n.split(".")[0] in {"owf", "core", "cli", "demo", "nodes", "webui"}]
+            assert not bad, f"{path}: {bad}"
+
+
+def run(code: str, *arguments: str) -> str:
+    result = subprocess.run([sys.executable, "-I", "-c", code, *arguments], capture_output=True, text=True, check=False)
+    assert result.returncode == 0, result.stderr
+    return result.stdout
+
+
+LOAD_BY_PATH = """
+import importlib, importlib.util, sys
+name, root = "some_host_module", sys.argv[1]
+spec = importlib.util.spec_from_file_location(name, root + "/__init__.py", submodule_search_locations=[root])
+module = importlib.util.module_from_spec(spec)
+sys.modules[name] = module
+spec.loader.exec_module(module)
+importlib.import_module(name + ".core")
+importlib.import_module(name + ".core.report")
+importlib.import_module(name + ".core.verdict")
+importlib.import_module(name + ".cli.audit")
+print(sorted(m for m in ("torch", "numpy", "owf", "core", "diffusers") if m in sys.modules and m != "numpy"))
+"""
+
+
+def test_loads_by_path_from_any_folder_name_without_torch(tmp_path):
+    pack = tmp_path / "My-OWF pack.v2"
+    pack.symlink_to(ROOT, target_is_directory=True)
+    assert run(LOAD_BY_PATH, str(pack)).strip() == "[]"
+
+
+def test_core_without_torch():
+    code = LOAD_BY_PATH + "\nassert 'torch' not in sys.modules\n"
+    run(code, str(ROOT))
+
+
+@pytest.mark.timeout(300)
+def test_wheel_has_one_top_level_name_and_the_data(tmp_path):
+    command = [sys.executable, "-m", "pip", "wheel", "--no-deps", "--no-build-isolation", "-q", "-w", str(tmp_path), str(ROOT)]
+    result = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert result.returncode == 0, result.stderr
+    (wheel,) = tmp_path.glob("*.whl")
+    names = zipfile.ZipFile(wheel).namelist()
+    assert {n.split("/")[0] for n in names if ".dist-info" not in n} == {"owf"}
+    for needed in (
+        "owf/core/report.schema.json",
+        "owf/core/families/configs/sd15/unet/config.json",
+        "owf/core/families/configs/sd15/tokenizer/vocab.json",
+        "owf/demo/base/unet/diffusion_pytorch_model.safetensors",
+        "owf/demo/base/model_index.json",
+        "owf/demo/probes.npz",
+        "owf/demo/lora/owf_demo_plain.safetensors",
+    ):
+        assert needed in names, needed
+    assert not [n for n in names if n.startswith(("owf/tests", "owf/bench", "owf/demo/work"))]

@@ -1,0 +1,79 @@
+"""Plans: budgets, validation, digests, and prompts that training must not see."""
+
+import dataclasses
+
+import pytest
+
+from owf.core.errors import UsageError
+from owf.core.plan import Stage, audit_cost, plan_digest, semantic_rows, stage_positions
+from owf.core.presets import PRESETS, demo_plan, preset_plan
+from owf.core.prompts import COLOR_TERMS, SUBJECTS
+
+
+@pytest.mark.parametrize(("preset", "budget"), [("quick", 6_000), ("standard", 40_000)])
+def test_presets_keep_their_budget(preset, budget):
+    plan = preset_plan(preset)
+    cost = audit_cost(plan, len(plan.classes) * plan.per_class)
+    assert 0.85 * budget < cost.tuned <= budget
+
+
+def test_paper_preset_follows_the_diffusion_classifier():
+    plan = preset_plan("paper")
+    assert plan.stages == (Stage(50, 5), Stage(500, 1))
+    assert plan.loss == "l1"
+    assert semantic_rows(plan) == 10 * 50 + 5 * 450
+    assert plan.images == 1000
+
+
+def test_stage_positions_are_those_of_the_published_code():
+    # len 500, 20 samples: positions 12, 37, ...; then 50 samples: 5, 15, ... where not seen yet
+    first, second = stage_positions((Stage(20, 5), Stage(50, 2), Stage(500, 1)))[:2]
+    assert first[:3] == [12, 37, 62]
+    assert second[:3] == [5, 15, 25]
+    assert not set(first) & set(second)
+
+
+def test_every_part_of_the_plan_changes_its_digest():
+    plan = preset_plan("quick")
+    changed = [dataclasses.replace(plan, seed=1), dataclasses.replace(plan, loss="l1"), dataclasses.replace(plan, per_class=7)]
+    assert len({plan_digest(p) for p in [plan, *changed]}) == 4
+    assert plan_digest(plan) == plan_digest(preset_plan("quick"))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"metrics": ()},
+        {"metrics": ("fid",)},
+        {"classes": ("a",)},
+        {"classes": ("a", "a")},
+        {"loss": "huber"},
+        {"prompts": ()},
+        {"sampling_steps": 0},
+        {"class_prompt": "a photo"},
+        {"stages": ()},
+        {"stages": (Stage(4, 2),)},
+        {"stages": (Stage(8, 2), Stage(4, 1))},
+        {"stages": (Stage(3, 2), Stage(8, 1))},
+    ],
+)
+def test_impossible_plans_are_usage_errors(change):
+    with pytest.raises(UsageError, match="plan:"):
+        dataclasses.replace(preset_plan("quick"), **change)
+
+
+def test_unknown_preset_names_the_known_ones():
+    with pytest.raises(UsageError, match="quick, standard, paper"):
+        preset_plan("fast")
+
+
+def test_prompts_differ_and_ask_for_every_color():
+    texts = [p.text for p in preset_plan("paper").prompts]
+    assert len(set(texts)) == len(texts)
+    assert len({len(subjects) for subjects in SUBJECTS.values()}) == 1
+    assert {p.term for p in preset_plan("quick").prompts} >= set(COLOR_TERMS)
+
+
+@pytest.mark.parametrize("preset", list(PRESETS))
+def test_demo_plans_are_valid(preset):
+    assert demo_plan(preset, ("bag", "coat")).dataset == "demo"

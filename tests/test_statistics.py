@@ -1,0 +1,67 @@
+"""Intervals cover what they claim to cover."""
+
+import numpy as np
+import pytest
+
+from owf.core.errors import InvalidError
+from owf.core.statistics import accuracy_estimate, drop_estimate, mean_estimate, ratio_estimate, simultaneous_level
+
+
+def covered(estimate, truth) -> bool:
+    return estimate.low <= truth <= estimate.high
+
+
+# 1,000 repetitions of a 95 % interval: the standard error of the observed coverage is 0.7 points
+REPETITIONS, LEAST = 1000, 0.93
+
+
+def test_mean_interval_covers():
+    rng = np.random.default_rng(0)
+    hits = [covered(mean_estimate(rng.normal(2, 3, 12)), 2) for _ in range(REPETITIONS)]
+    assert LEAST < np.mean(hits) < 0.97
+
+
+def test_ratio_interval_covers():
+    rng = np.random.default_rng(1)
+    hits = []
+    for _ in range(REPETITIONS):
+        norm = rng.gamma(8, 1, 40)
+        hits.append(covered(ratio_estimate(norm * rng.normal(0.3, 0.1, 40), norm), 0.3))
+    assert np.mean(hits) > LEAST
+
+
+@pytest.mark.parametrize(("lose", "gain"), [(0.0, 0.0), (0.02, 0.02), (0.15, 0.05), (0.3, 0.0)])
+def test_paired_drop_interval_covers(lose, gain):
+    rng = np.random.default_rng(2)
+    hits = []
+    for _ in range(REPETITIONS):
+        outcome = rng.choice(3, size=60, p=[lose, gain, 1 - lose - gain])
+        hits.append(covered(drop_estimate(outcome != 1, outcome != 0), lose - gain))
+    assert np.mean(hits) > LEAST
+
+
+def test_drop_of_equal_answers_is_zero_with_a_real_interval():
+    found = drop_estimate(np.ones(50, bool), np.ones(50, bool))
+    assert (found.value, found.n) == (0.0, 50)
+    assert found.low < 0 < found.high
+
+
+def test_accuracy_interval_stays_within_zero_and_one():
+    sure, never = accuracy_estimate(np.ones(10, bool)), accuracy_estimate(np.zeros(10, bool))
+    assert 0.5 < sure.low < sure.high <= 1
+    assert 0 <= never.low < never.high < 0.5
+
+
+def test_simultaneous_level_splits_the_error():
+    assert simultaneous_level(10) == pytest.approx(0.995)
+
+
+@pytest.mark.parametrize("values", [[], [1.0, np.nan], [np.inf, 1.0]])
+def test_empty_or_non_finite_samples_are_invalid(values):
+    with pytest.raises(InvalidError):
+        mean_estimate(np.array(values))
+
+
+def test_one_sample_has_an_unbounded_interval():
+    found = mean_estimate(np.array([1.0]))
+    assert (found.low, found.high) == (-np.inf, np.inf)

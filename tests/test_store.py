@@ -1,0 +1,71 @@
+"""Samples survive, are never half-written, and broken files are refused."""
+
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from safetensors import SafetensorError
+
+from owf.core.errors import UsageError
+from owf.core.store import SampleStore
+
+WITH_OWF = f"import runpy; runpy.run_path({str(Path(__file__).parent / 'conftest.py')!r})\n"
+
+
+def test_returns_what_was_put(tmp_path):
+    path = tmp_path / "s.sqlite"
+    with SampleStore(path) as store:
+        store.put("a", [("1", {"x": np.arange(3.0), "y": np.zeros((2, 0), np.uint8)})])
+    with SampleStore(path) as store:
+        sample = store.get("a", "1")
+        assert sample is not None
+        assert sample["x"].tolist() == [0, 1, 2]
+        assert store.get("a", "2") is None
+        assert not store.has("b", "1")
+
+
+def test_a_put_is_all_or_nothing(tmp_path):
+    with SampleStore(tmp_path / "s.sqlite") as store:
+        with pytest.raises((TypeError, AttributeError, SafetensorError)):
+            store.put("a", [("1", {"x": np.zeros(1)}), ("2", {"x": object()})])  # pyright: ignore[reportArgumentType]
+        assert not store.has("a", "1")
+
+
+WRITE_FOREVER = """
+import sys, itertools, pathlib, numpy as np
+from owf.core.store import SampleStore
+store = SampleStore(pathlib.Path(sys.argv[1]))
+for i in itertools.count():
+    store.put("a", [(str(i), {"x": np.full(1000, i)})])
+"""
+
+
+def test_kill_9_loses_nothing_that_was_put(tmp_path):
+    path = tmp_path / "s.sqlite"
+    process = subprocess.Popen([sys.executable, "-c", WITH_OWF + WRITE_FOREVER, str(path)])
+    deadline = time.monotonic() + 30
+    while time.monotonic() < deadline:
+        if path.exists():
+            with SampleStore(path) as store:
+                if store.has("a", "20"):
+                    break
+        time.sleep(0.05)
+    process.kill()
+    process.wait()
+    with SampleStore(path) as store:
+        count = sum(store.has("a", str(i)) for i in range(100_000 if store.has("a", "20") else 0))
+        assert count > 20
+        for i in range(count):
+            sample = store.get("a", str(i))
+            assert sample is not None
+            assert (sample["x"] == i).all()
+
+
+def test_a_file_that_is_no_store_is_a_usage_error(tmp_path):
+    path = tmp_path / "s.sqlite"
+    path.write_bytes(b"hello" * 1000)
+    with pytest.raises(UsageError, match="cannot be used"):
+        SampleStore(path)

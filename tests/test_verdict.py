@@ -1,0 +1,96 @@
+"""Equivalence tests, alarms and their combination."""
+
+import math
+
+import pytest
+
+from owf.core.errors import UsageError
+from owf.core.measurement import Estimate, Measurement
+from owf.core.policy import read_policy
+from owf.core.verdict import DRIFT, INCONCLUSIVE, INVALID, PASS, Limit, Policy, judge, samples_to_decide
+
+
+def seen(low: float, high: float, n: int = 100) -> dict[str, Measurement]:
+    estimate = Estimate((low + high) / 2, low, high, n, "share")
+    return {"semantic": Measurement("semantic", 1, "accuracy_drop", {"accuracy_drop": estimate})}
+
+
+def policy(test: str = "equivalence") -> Policy:
+    return Policy((Limit("semantic", "accuracy_drop", 0.1, test),))
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "test", "decision", "code"),
+    [
+        (0.0, 0.1, "equivalence", PASS, 0),
+        (0.11, 0.3, "equivalence", DRIFT, 1),
+        (0.05, 0.15, "equivalence", INCONCLUSIVE, 3),
+        (-0.2, -0.1, "equivalence", PASS, 0),
+        (0.05, 0.5, "alarm", PASS, 0),
+        (0.11, 0.5, "alarm", DRIFT, 1),
+        (-math.inf, math.inf, "equivalence", INCONCLUSIVE, 3),
+    ],
+)
+def test_decision_follows_the_interval(low, high, test, decision, code):
+    measured = seen(low, high)
+    verdict = judge(measured, policy(test))
+    assert (verdict.decision, verdict.exit_code) == (decision, code)
+    assert verdict.reasons or decision == PASS
+
+
+def test_drift_outweighs_inconclusive_outweighs_pass():
+    measured = seen(0.0, 0.05) | {
+        "color": Measurement("color", 1, "cdi", {"cdi": Estimate(9, 8, 12, 10, "delta_e")}),
+        "kid": Measurement("kid", 1, "kid", {"kid": Estimate(1, 0.9, 1.1, 10)}),
+    }
+    limits = [Limit("semantic", "accuracy_drop", 0.1), Limit("color", "cdi", 10), Limit("kid", "kid", 0.5)]
+    assert judge(measured, Policy(tuple(limits))).decision == DRIFT
+    assert judge(measured, Policy(tuple(limits[:2]))).decision == INCONCLUSIVE
+    assert judge(measured, Policy(tuple(limits[:1]))).decision == PASS
+
+
+def test_nothing_measured_is_invalid_never_pass():
+    verdict = judge({}, policy())
+    assert (verdict.decision, verdict.exit_code) == (INVALID, 4)
+
+
+def test_skipped_metrics_are_named():
+    verdict = judge(seen(0, 0.05), Policy((*policy().limits, Limit("kid", "kid", 1))))
+    assert any("kid" in reason for reason in verdict.reasons)
+
+
+def test_inconclusive_says_how_many_samples_would_decide():
+    # Half-width 0.05 at n = 100, gap 0.02: (0.05 / 0.02)^2 = 6.25 times as many
+    assert samples_to_decide(Estimate(0.08, 0.03, 0.13, 100), 0.1) == 625
+    assert samples_to_decide(Estimate(0.1, 0.05, 0.15, 100), 0.1) is None
+
+
+def test_policy_file_is_read(tmp_path):
+    file = tmp_path / "strict.toml"
+    file.write_text('[[limit]]\nmetric = "semantic"\nestimate = "accuracy_drop"\nlimit = 0.02\n')
+    assert read_policy(file) == Policy((Limit("semantic", "accuracy_drop", 0.02),), "strict")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "limit = 3",
+        "[[limit]]\nmetric = 1",
+        '[[limit]]\nmetric = "a"\nestimate = "b"\nlimit = "0.1"',
+        '[[limit]]\nmetric = "a"\nestimate = "b"\nlimit = nan',
+        '[[limit]]\nmetric = "a"\nestimate = "b"\nlimit = 1\ntest = "x"',
+        '[[limit]]\nmetric = "a"\nestimate = "b"\nlimit = true',
+        "not toml",
+    ],
+)
+def test_broken_policy_files_are_usage_errors(tmp_path, text):
+    file = tmp_path / "p.toml"
+    file.write_text(text)
+    with pytest.raises(UsageError):
+        read_policy(file)
+
+
+def test_unknown_estimate_in_a_policy_is_a_usage_error():
+    with pytest.raises(UsageError, match="accuracy_drop"):
+        judge(seen(0, 1), Policy((Limit("semantic", "accurracy", 0.1),)))
