@@ -2,6 +2,7 @@
 
 import json
 import time
+import warnings
 
 import pytest
 import torch
@@ -31,8 +32,10 @@ def pipe(shared):
 
     spec = importlib.util.spec_from_file_location("lora_probe", shared / "probe.py")
     probe = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(probe)
-    pipeline = probe.load_pipeline()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        spec.loader.exec_module(probe)
+        pipeline = probe.load_pipeline()
     return {"unet": pipeline.unet, "text_encoder": pipeline.text_encoder}, lambda: probe.probe(pipeline)
 
 
