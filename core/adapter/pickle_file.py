@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from ..errors import AdapterError
 from ..text import inert
 from .safetensors_file import MAX_TENSORS, regular_size
-from .source import Entry, Loader, one_element
+from .source import Bytes, Entry, Loader, one_element
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -52,6 +52,17 @@ class PickleFile:
     def reading(self) -> Iterator[Loader]:
         """Yield a loader of the tensors in memory."""
         yield self.tensors.__getitem__
+
+    @contextmanager
+    def mapped(self) -> Iterator[Bytes]:
+        """Yield a function that gives the bytes of a tensor in memory."""
+        import torch
+
+        def read(entry: Entry) -> memoryview:
+            flat = self.tensors[entry.name].detach().contiguous().flatten()
+            return flat.view(torch.uint8).numpy().data
+
+        yield read
 
 
 def open_pickle(path: Path) -> PickleFile:

@@ -1,6 +1,7 @@
 """The header of a safetensors file, read with caps before any tensor is touched."""
 
 import json
+import mmap
 import stat
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING, TypeGuard
 from ..errors import AdapterError
 from ..text import inert
 from .scalars import decode
-from .source import FLOATS, INTEGERS, Entry, Loader, one_element
+from .source import FLOATS, INTEGERS, Bytes, Entry, Loader, one_element
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -61,6 +62,16 @@ class SafetensorsFile:
                 yield load
         except SafetensorError as error:
             raise AdapterError(f"safetensors refuses the file: {inert(str(error))}; {_AGAIN}") from error
+
+    @contextmanager
+    def mapped(self) -> Iterator[Bytes]:
+        """Yield a function that gives the bytes of an entry out of a read-only map of the file."""
+        with self.path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
+            view = memoryview(content)
+            try:
+                yield lambda entry: view[entry.offset : entry.offset + entry.size]
+            finally:
+                view.release()
 
 
 def open_safetensors(path: Path) -> SafetensorsFile:

@@ -17,6 +17,9 @@ INTEGERS = {"BOOL": 1, "U8": 1, "I8": 1, "I16": 2, "U16": 2, "I32": 4, "U32": 4,
 Loader = Callable[[str], "Tensor"]
 """Gives the tensor of a name, on the CPU, in the dtype of the file."""
 
+Bytes = Callable[["Entry"], memoryview]
+"""Gives the bytes of a tensor without copying or importing torch."""
+
 
 @dataclass(frozen=True)
 class Entry:
@@ -72,6 +75,11 @@ class Source(Protocol):
     @contextmanager
     def reading(self) -> Iterator[Loader]:
         """Open the container and yield its loader."""
+        ...
+
+    @contextmanager
+    def mapped(self) -> Iterator[Bytes]:
+        """Open the container and yield a function from an entry to its bytes."""
         ...
 
 

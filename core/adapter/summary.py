@@ -1,0 +1,106 @@
+"""What `inspect` tells of a file, as plain values for JSON, terminal and reports."""
+
+from collections import Counter
+from dataclasses import asdict, dataclass
+
+from ..text import inert
+from .adapter import Adapter
+from .blocks import Block, block_of, kind_of
+from .sketch import sketch
+
+MAX_LISTED = 20
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One block and one kind of layer in it."""
+
+    block: Block
+    """The block."""
+    kind: str
+    """Kind of layer, one of `blocks.KINDS`."""
+    modules: int
+    """How many modules are changed."""
+    size: float
+    """Estimated Frobenius norm of their change."""
+
+
+@dataclass(frozen=True)
+class Summary:
+    """Everything known of a file without its base; every text is inert."""
+
+    file: str
+    """File name."""
+    sha256: str
+    """sha256 of the file."""
+    hashes: dict[str, str | None]
+    """AutoV1, AutoV2 and AutoV3."""
+    format: str
+    """Who writes such names."""
+    algorithms: tuple[str, ...]
+    """Algorithms, most frequent first."""
+    family: str | None
+    """Base family; None when unknown."""
+    prediction_type: str | None
+    """Where the metadata names it."""
+    modules: dict[str, int]
+    """Changed modules per component."""
+    coverage: str
+    """How many tensors are understood."""
+    ranks: tuple[int, ...]
+    """Distinct ranks."""
+    alphas: tuple[float, ...]
+    """Distinct alphas."""
+    dtypes: tuple[str, ...]
+    """Distinct element types."""
+    trigger_words: tuple[str, ...]
+    """Words that probably call the concept."""
+    resolution: tuple[int, int] | None
+    """Width and height of the training images."""
+    training: dict[str, str]
+    """Training facts that the metadata states."""
+    blocks: tuple[Cell, ...]
+    """Where the change is, in the order of the network."""
+    broken: tuple[str, ...]
+    """Up to twenty modules that cannot be used, with reasons."""
+    ignored: tuple[str, ...]
+    """Up to twenty tensors that belong to no module."""
+    warnings: tuple[str, ...]
+    """What to know before trusting a score."""
+
+
+def summarise(adapter: Adapter) -> Summary:
+    """Return what is known of `adapter`; reads its weights once with numpy, without torch."""
+    look = sketch(adapter)
+    used = sum(len(module.slots) for module in adapter.modules)
+    bad = tuple(f"NaN or infinity in {name}" for name in look.not_finite[:MAX_LISTED])
+    return Summary(
+        file=inert(adapter.path.name),
+        sha256=adapter.sha256,
+        hashes={"AutoV1": adapter.hashes.autov1, "AutoV2": adapter.hashes.autov2, "AutoV3": adapter.hashes.autov3},
+        format=adapter.format,
+        algorithms=adapter.algorithms,
+        family=adapter.family,
+        prediction_type=adapter.prediction_type,
+        modules=dict(Counter(module.component for module in adapter.modules)),
+        coverage=f"{used} of {adapter.n_keys} keys belong to {len(adapter.modules)} modules",
+        ranks=adapter.ranks,
+        alphas=adapter.alphas,
+        dtypes=adapter.dtypes,
+        trigger_words=adapter.trigger_words,
+        resolution=adapter.resolution,
+        training={name: text for name, text in asdict(adapter.training).items() if text},
+        blocks=_cells(adapter, look.sizes),
+        broken=tuple(f"{inert(item.stem)}: {inert(item.reason)}" for item in adapter.broken[:MAX_LISTED]),
+        ignored=adapter.ignored[:MAX_LISTED],
+        warnings=bad + adapter.warnings,
+    )
+
+
+def _cells(adapter: Adapter, sizes: tuple[float, ...]) -> tuple[Cell, ...]:
+    squares: dict[tuple[Block, str], list[float]] = {}
+    for module, size in zip(adapter.modules, sizes, strict=True):
+        squares.setdefault((block_of(module), kind_of(module)), []).append(size * size)
+    return tuple(
+        Cell(block, kind, len(values), sum(values) ** 0.5) for (block, kind), values in sorted(squares.items())
+    )

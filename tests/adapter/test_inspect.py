@@ -1,0 +1,94 @@
+"""Claim: `inspect` says what a file is, fast, without torch, and shows no text as the file wrote it."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from owf.cli.inspect import main
+from safetensors.torch import save_file
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture
+def file(kohya_tensors, tmp_path):
+    metadata = {
+        "ss_tag_frequency": json.dumps({"10_ohwx": {"ohwx": 10, "a photo": 9}}),
+        "ss_resolution": "(512, 768)",
+        "ss_base_model_version": "sd_v1-5",
+        "ss_steps": "1200",
+    }
+    save_file(kohya_tensors(), tmp_path / "tiny.safetensors", metadata=metadata)
+    return tmp_path / "tiny.safetensors"
+
+
+def test_terminal(file, capsys):
+    assert main([str(file)]) == 0
+    shown = capsys.readouterr().out
+    for word in ("kohya", "lora", "ohwx", "512 x 768 px", "AutoV3", "4 / 2", "self-attention", "mid", "1200"):
+        assert word in shown
+
+
+def test_json(file, capsys):
+    assert main(["--json", str(file)]) == 0
+    (told,) = json.loads(capsys.readouterr().out)
+    assert told["trigger_words"] == ["ohwx"]
+    assert told["ranks"] == [4]
+    assert told["alphas"] == [2.0]
+    assert told["modules"] == {"text_encoder": 12, "unet": 160}
+    assert sum(cell["modules"] for cell in told["blocks"]) == 172
+
+
+def test_estimated_sizes_are_close_to_the_true_ones(base, file):
+    from owf.core.adapter import match, read_adapter
+    from owf.core.adapter.sketch import sketch
+
+    adapter = read_adapter(file)
+    estimate = torch.tensor(sketch(adapter).sizes).norm()
+    # factors are independent and all elements are read, so only the products' spread remains
+    assert estimate == pytest.approx(match(adapter, base.components).delta_norm, rel=0.05)
+
+
+@pytest.mark.parametrize(
+    "dtype", [torch.float16, torch.bfloat16, torch.float64, torch.float8_e4m3fn, torch.float8_e5m2]
+)
+def test_every_element_type_is_understood(dtype, kohya_tensors, tmp_path, capsys):
+    tensors = {key: tensor.to(dtype) for key, tensor in kohya_tensors().items() if "te_text" in key}
+    save_file(tensors, tmp_path / "x.safetensors")
+    assert main(["--json", str(tmp_path / "x.safetensors")]) == 0
+    (told,) = json.loads(capsys.readouterr().out)
+    exact = 0.01 * 8**0.5 * 0.5  # elements of 0.1 each way, rank 4, alpha 2: size per element of the change
+    wanted = exact * (32 * 32) ** 0.5 / 2**0.5 * 4**0.5
+    found = next(cell["size"] for cell in told["blocks"] if cell["kind"] == "self-attention")
+    assert found == pytest.approx(wanted, rel=0.3)
+
+
+def test_refusals_set_the_exit_code_and_name_the_file(file, tmp_path, capsys):
+    (tmp_path / "empty.safetensors").touch()
+    assert main([str(file), str(tmp_path / "empty.safetensors")]) == 4
+    assert "empty.safetensors: refused" in capsys.readouterr().out
+    assert main(["--json", str(tmp_path / "empty.safetensors")]) == 4
+    assert "0 bytes" in json.loads(capsys.readouterr().out)[0]["error"]
+
+
+def test_hostile_text_is_inert_on_the_terminal(kohya_tensors, tmp_path, capsys):
+    nasty = "\x1b]0;owned\x07\x1b[31m[bold]x[/bold]\u202e"
+    metadata = {"modelspec.trigger_phrase": nasty, "ss_sd_model_name": nasty}
+    path = tmp_path / f"{nasty[:9].replace('/', '')}.safetensors"
+    save_file(kohya_tensors(), path, metadata=metadata)
+    assert main([str(path)]) == 0
+    shown = capsys.readouterr().out
+    assert not {"\x1b", "\x07", "\u202e"} & set(shown)
+    assert "[bold]x[/bold]" in shown
+
+
+def test_nothing_heavy_is_imported(file):
+    code = (
+        "import sys; sys.path.insert(0, sys.argv[1]); import conftest; from owf.cli.inspect import main;"
+        "import owf.core.adapter; main([sys.argv[2]]);"
+        "assert not {'torch', 'diffusers', 'transformers', 'safetensors'} & set(sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", code, str(ROOT / "tests"), str(file)], check=True, capture_output=True)
