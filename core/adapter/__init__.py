@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from .adapter import Adapter as Adapter
+    from .low_memory import applied_on_the_fly as applied_on_the_fly
     from .match_report import MatchReport as MatchReport
     from .match_report import match as match
     from .reader import read_adapter as read_adapter
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "Adapter": "adapter",
+    "applied_on_the_fly": "low_memory",
     "MatchReport": "match_report",
     "match": "match_report",
     "read_adapter": "reader",
@@ -36,6 +38,7 @@ __all__ = [
     "MatchReport",
     "Switch",
     "applied",
+    "applied_on_the_fly",
     "match",
     "prepare",
     "read_adapter",

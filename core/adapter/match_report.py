@@ -162,6 +162,7 @@ class Tally:
 
     def __init__(self, binding: Binding) -> None:
         self._binding = binding
+        self._bonds: list[Bond] = []
         self._changes: list[torch.Tensor] = []
         self._bases: list[torch.Tensor] = []
 
@@ -177,12 +178,13 @@ class Tally:
         if weight.dtype == torch.float16:
             peak = (weight.detach() + change.weight).abs().amax()
             norm = torch.where(peak > torch.finfo(torch.float16).max, torch.inf, norm)
+        self._bonds.append(bond)
         self._changes.append(norm)
         self._bases.append(torch.linalg.vector_norm(weight.detach(), dtype=norm.dtype))
 
     def report(self) -> MatchReport:
         """Return the report; waits for the device."""
-        bonds = self._binding.bonds
+        bonds = self._bonds
         fake = _is_fake(self._changes)
         changes = [] if fake else [float(norm) for norm in self._changes]
         bases = [] if fake else [float(norm) for norm in self._bases]

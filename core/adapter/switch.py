@@ -6,16 +6,17 @@ weights are W + s (W' - W), where W' are those at strength 1.
 """
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ..errors import AdapterError, UsageError
 from .adapter import Adapter
-from .match_report import Binding, Components, MatchReport, Tally, bind, deltas
+from .delta import Delta, delta
+from .match_report import Binding, Bond, Components, MatchReport, Tally, bind, loaders
+from .parameters import changed_parameters
 
 if TYPE_CHECKING:
-    import torch
     from torch.nn import Module, Parameter
 
 
@@ -83,50 +84,38 @@ class Switch:
             self._is_on = False
 
     def _form(self, strengths: Sequence[float]) -> tuple[list[Swap], tuple[MatchReport, ...]]:
-        """Return the changed Parameters at these strengths, and the reports at strength 1."""
-        sums = _Sums()
-        reports = tuple(
-            sums.add(binding, strength) for binding, strength in zip(self._bindings, strengths, strict=True)
-        )
-        return sums.swaps(), reports
+        """Return the changed Parameters at these strengths, and the reports at strength 1.
+
+        Layer by layer, so that only one layer at a time exists in float32.
+        """
+        import torch
+
+        tallies = [Tally(binding) for binding in self._bindings]
+        swaps: list[Swap] = []
+        with torch.no_grad(), ExitStack() as stack:
+            loads = [stack.enter_context(loaders(binding)) for binding in self._bindings]
+            for shares in _by_owner(self._bindings):
+                changes: list[tuple[Delta, float]] = []
+                for index, bond in shares:
+                    change = delta(bond.module, bond.owner, loads[index][id(bond.module.source)])
+                    tallies[index].add(bond, change)
+                    changes.append((change, strengths[index]))
+                swaps += _swaps(shares[0][1].owner, changes)
+        return swaps, tuple(tally.report() for tally in tallies)
 
 
-class _Sums:
-    """Changed values of each Parameter, added up over adapters."""
-
-    def __init__(self) -> None:
-        self._values: dict[tuple[int, str], tuple[Module, str, torch.Tensor]] = {}
-
-    def add(self, binding: Binding, strength: float) -> MatchReport:
-        """Add the changes of one adapter and return how it matched."""
-        tally = Tally(binding)
-        for bond, change in deltas(binding):
-            tally.add(bond, change)
-            self._add(bond.owner, "weight", change.weight, strength)
-            if change.bias is not None:
-                self._add(bond.owner, "bias", change.bias, strength)
-        return tally.report()
-
-    def swaps(self) -> list[Swap]:
-        """Return the changed values as Parameters."""
-        return [_swap(owner, name, value) for owner, name, value in self._values.values()]
-
-    def _add(self, owner: "Module", name: str, change: "torch.Tensor", strength: float) -> None:
-        before = self._values.get((id(owner), name))
-        base = owner._parameters[name] if before is None else before[2]
-        value = change * strength if strength != 1 else change
-        if base is not None:
-            value = value + base.detach()
-        self._values[id(owner), name] = (owner, name, value)
+def _by_owner(bindings: Sequence[Binding]) -> list[list[tuple[int, Bond]]]:
+    """Return what changes each live module: pairs of adapter number and bond."""
+    groups: dict[int, list[tuple[int, Bond]]] = {}
+    for index, binding in enumerate(bindings):
+        for bond in binding.bonds:
+            groups.setdefault(id(bond.owner), []).append((index, bond))
+    return list(groups.values())
 
 
-def _swap(owner: "Module", name: str, value: "torch.Tensor") -> Swap:
-    import torch
-
-    base = owner._parameters[name]
-    like = owner._parameters["weight"] if base is None else base
-    assert like is not None
-    return Swap(owner, name, base, torch.nn.Parameter(value.to(like.dtype), requires_grad=False))
+def _swaps(owner: "Module", changes: "list[tuple[Delta, float]]") -> list[Swap]:
+    adapted = changed_parameters(owner, changes)
+    return [Swap(owner, name, owner._parameters[name], parameter) for name, parameter in adapted.items()]
 
 
 def prepare(components: Components, *adapters: Adapter) -> Switch:
