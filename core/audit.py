@@ -16,7 +16,7 @@ from .denoiser import Denoiser
 from .errors import InvalidError
 from .features import FeatureNetwork
 from .measurement import Measurement
-from .metrics.color import ColorRows, measure_color, summarise_color
+from .metrics.color import ColorRows, combine, measure_prompt, summarise_color
 from .metrics.denoiser_drift import DriftRows, squared_norms, summarise_drift
 from .metrics.kid import KidRows, summarise_kid
 from .metrics.semantic import SemanticRows, summarise_semantic
@@ -152,7 +152,7 @@ def _measure(
         tuned = _tuned_side(ModelPass(denoiser, plan, run_store, setting.batch, setting.progress), plan, base)
         switch.off()
     setting.progress.stage("Comparing")
-    return _summarise(plan, base, tuned, setting), write_pairs(setting.folder, plan, base.images, tuned.images)
+    return _summarise(plan, base, tuned, setting, denoiser.device), write_pairs(setting.folder, plan, base.images, tuned.images)
 
 
 def _key(*parts: str) -> str:
@@ -203,11 +203,13 @@ def _tuned_side(model: ModelPass, plan: AuditPlan, base: BaseSide) -> Side:
     return side
 
 
-def _summarise(plan: AuditPlan, base: BaseSide, tuned: Side, setting: Setting) -> dict[str, Measurement]:
+def _summarise(
+    plan: AuditPlan, base: BaseSide, tuned: Side, setting: Setting, device: torch.device
+) -> dict[str, Measurement]:
     makers = {
         "denoiser_drift": lambda: summarise_drift(_drift_rows(plan, base, tuned)),
         "semantic": lambda: summarise_semantic(_semantic_rows(base, tuned)),
-        "color": lambda: summarise_color(_color_rows(plan, base, tuned)),
+        "color": lambda: summarise_color(_color_rows(plan, base, tuned, device)),
         "kid": lambda: summarise_kid(_kid_rows(plan, base, tuned, setting)),
     }
     return {name: makers[name]() for name in plan.metrics}
@@ -227,22 +229,23 @@ def _semantic_rows(base: BaseSide, tuned: Side) -> SemanticRows:
     return SemanticRows(labelled.classes, labelled.labels, base.semantic, tuned.semantic, base.semantic_other)
 
 
-def _color_rows(plan: AuditPlan, base: BaseSide, tuned: Side) -> ColorRows:
-    stacks = [by_prompt(plan, images) for images in (base.images, tuned.images, base.images_other)]
-    prompts = tuple(p.text for p in plan.prompts)
-    return measure_color(stacks[0], stacks[1], stacks[2], prompts, tuple(p.term for p in plan.prompts))
+def _color_rows(plan: AuditPlan, base: BaseSide, tuned: Side, device: torch.device) -> ColorRows:
+    stacks = [by_prompt(plan, images) for images in _present(base.images, tuned.images, base.images_other)]
+    # One prompt at a time on the device: a thousand images of 512 px would not fit beside the model.
+    colors = [measure_prompt(a.to(device), b.to(device), c.to(device)) for a, b, c in zip(*stacks, strict=True)]
+    return combine(colors, [p.text for p in plan.prompts], [p.term for p in plan.prompts])
 
 
 def _kid_rows(plan: AuditPlan, base: BaseSide, tuned: Side, setting: Setting) -> KidRows:
     assert setting.features is not None
     network = setting.features
     sides = [network(torch.from_numpy(images)) for images in _present(base.images, tuned.images, base.images_other)]
-    return KidRows(sides[0], sides[1], sides[2], network.name, plan.seed)
+    groups = np.repeat(np.arange(len(plan.prompts)), plan.images_per_prompt)
+    return KidRows(sides[0], sides[1], sides[2], network.name, plan.seed, groups)
 
 
-def by_prompt(plan: AuditPlan, images: np.ndarray | None) -> torch.Tensor:
+def by_prompt(plan: AuditPlan, images: np.ndarray) -> torch.Tensor:
     """Return images (P * S, 3, H, W) as (P, S, 3, H, W)."""
-    (images,) = _present(images)
     return torch.from_numpy(images).unflatten(0, (len(plan.prompts), plan.images_per_prompt))
 
 

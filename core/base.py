@@ -2,6 +2,7 @@
 
 import os
 import sys
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -98,7 +99,9 @@ def load_base(
     from .backends import diffusers
 
     diffusers.silence()
-    pipeline = _LOADERS[choice.kind](choice.path, dtype, offline)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # the libraries' notices to maintainers of checkpoints
+        pipeline = _LOADERS[choice.kind](choice.path, dtype, offline)
     family = _family_of(diffusers.context_width(pipeline), pipeline.unet.config.sample_size)
     for part in (pipeline.vae, pipeline.unet, pipeline.text_encoder):
         part.to(device)

@@ -10,7 +10,7 @@ from .plan import Prompt, with_article
 COLOR_TERMS = (
     "black",
     "white",
-    "grey",
+    "gray",
     "red",
     "orange",
     "yellow",
@@ -201,5 +201,7 @@ def open_world_prompts(*, colors: int, others: int) -> tuple[Prompt, ...]:
 DEMO_THINGS = ("bag", "coat", "sneaker", "dress")
 """Classes of the demo base whose colours are asked for."""
 
-DEMO_PROMPTS = tuple(color_prompts(DEMO_THINGS, "a photo of {}"))
-"""What audits of the demo base draw: it knows nothing but clothes, shoes and bags."""
+DEMO_PROMPTS = tuple(
+    Prompt(p.text.replace("gray", "grey"), p.group, p.term) for p in color_prompts(DEMO_THINGS, "a photo of {}")
+)
+"""What audits of the demo base draw: it knows clothes, shoes and bags, and spells grey with an e."""

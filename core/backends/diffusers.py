@@ -72,8 +72,7 @@ class DiffusersDenoiser:
 
     def _pixels(self, latents: torch.Tensor) -> torch.Tensor:
         pixels = self._vae.decode(latents).sample.float().cpu()
-        if not torch.isfinite(pixels).all():
-            raise InvalidError("The decoded images contain NaN or infinite values; try --dtype float32.")
+        require_finite(pixels)
         return ((pixels + 1) * 127.5).round().clamp(0, 255).to(torch.uint8)
 
     def _vae_batch(self) -> Batch:
@@ -93,6 +92,12 @@ class DiffusersDenoiser:
         if self._digest is None:
             self._digest = _digest([self._unet, self._text_encoder, self._vae], self.schedule)
         return self._digest
+
+
+def require_finite(pixels: torch.Tensor) -> None:
+    """Raise InvalidError if the decoder overflowed: rounding to bytes would hide it."""
+    if not torch.isfinite(pixels).all():
+        raise InvalidError("The decoded images contain NaN or infinite values; try --dtype float32.")
 
 
 def _digest(modules: Sequence[Any], schedule: Schedule) -> str:

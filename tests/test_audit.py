@@ -1,0 +1,167 @@
+"""The audit as a whole on a tiny random base: zero at strength 0, resumable, reproducible, restored."""
+
+import dataclasses
+import json
+
+import numpy as np
+import pytest
+import torch
+from tiny_sd import tiny_parts, write_tiny_lora
+
+from owf.core.adapter import read_adapter
+from owf.core.audit import Setting, audit
+from owf.core.backends.diffusers import DiffusersDenoiser
+from owf.core.batch import Batch
+from owf.core.datasets.labelled import LabelledImages
+from owf.core.plan import Prompt, Stage
+from owf.core.presets import preset_plan
+from owf.core.progress import Silent
+from owf.core.report import read_report, to_json, write_report
+from owf.core.verdict import DEFAULT_POLICY
+
+CLASSES = ("bag", "coat")
+
+
+class MeanColors:
+    """A feature network that needs no weights: mean colour of each quarter."""
+
+    name, digest = "mean-colors", "0"
+
+    def __call__(self, images: torch.Tensor) -> np.ndarray:
+        quarters = images.float().unfold(2, 32, 32).unfold(3, 32, 32)
+        return quarters.mean(dim=(-1, -2)).flatten(1).numpy() / 255
+
+
+@pytest.fixture(scope="module")
+def denoiser():
+    return DiffusersDenoiser(tiny_parts(), "tiny", "demo")
+
+
+@pytest.fixture
+def plan():
+    return dataclasses.replace(
+        preset_plan("quick"),
+        classes=CLASSES,
+        stages=(Stage(2, 1),),
+        prompts=tuple(Prompt(f"a {c} bag", "colours", c) for c in ("red", "green", "blue")),
+        sampling_steps=2,
+        drift_timesteps=3,
+        features="mean-colors",
+    )
+
+
+def labelled(denoiser, count: int = 12) -> LabelledImages:
+    """Return noise pictures that the random base happens to answer right: a base must beat chance."""
+    from owf.core.metrics.semantic import image_errors, predicted_class
+
+    rng = np.random.default_rng(0)
+    images = rng.integers(0, 256, (count, 3, 64, 64), np.uint8)
+    guess = LabelledImages(images, np.zeros(count, int), CLASSES)
+    cond = denoiser.encode_text([f"a photo of a {c}" for c in CLASSES])
+    labels = []
+    for label in range(2):
+        items = LabelledImages(images, np.full(count, label), CLASSES).items
+        latents = denoiser.encode_image(torch.from_numpy(images))
+        errors = [image_errors(denoiser, x, i, cond, (Stage(2, 1),), "l2", 0, Batch(8)) for x, i in zip(latents, items, strict=True)]
+        labels.append([predicted_class(e) == label for e in errors])
+    chosen = np.array([0 if zero else 1 for zero in labels[0]])
+    keep = np.array([labels[c][i] for i, c in enumerate(chosen)])
+    assert keep.sum() >= 6
+    return LabelledImages(guess.images[keep], chosen[keep], CLASSES)
+
+
+@pytest.fixture(scope="module")
+def images(denoiser):
+    return labelled(denoiser)
+
+
+def setting(folder, images, progress=None) -> Setting:
+    return Setting(folder, folder / "cache", DEFAULT_POLICY, progress or Silent(), Batch(8), MeanColors(), images)
+
+
+def lora(tmp_path, scale=0.3):
+    return read_adapter(write_tiny_lora(tmp_path / "a.safetensors", scale))
+
+
+def without_times(text: str) -> dict:
+    return {k: v for k, v in json.loads(text).items() if k != "timing"}
+
+
+def test_strength_zero_drifts_by_exactly_zero(denoiser, plan, images, tmp_path):
+    report = audit(denoiser, lora(tmp_path), 0.0, plan, setting(tmp_path, images))
+    seen = report.measurements
+    assert seen["denoiser_drift"].estimates["drift"].value == 0
+    assert seen["semantic"].estimates["accuracy_drop"].value == 0
+    assert seen["semantic"].estimates["margin_shift"].value == 0
+    assert seen["color"].estimates["cdi"].value == 0
+    assert seen["kid"].estimates["kid"].value == 0
+    assert all(pair.change == 0 for pair in report.pairs)
+
+
+def test_report_survives_json_and_validates(denoiser, plan, images, tmp_path):
+    jsonschema = pytest.importorskip("jsonschema")
+    from pathlib import Path
+
+    report = audit(denoiser, lora(tmp_path), 1.0, plan, setting(tmp_path, images))
+    assert report.measurements["denoiser_drift"].estimates["drift"].value > 0
+    write_report(report, tmp_path / "report.json")
+    assert to_json(read_report(tmp_path / "report.json")) == to_json(report)
+    schema = json.loads((Path(__file__).parent.parent / "core" / "report.schema.json").read_text())
+    jsonschema.validate(json.loads(to_json(report)), schema)
+
+
+def test_same_inputs_same_report(denoiser, plan, images, tmp_path):
+    texts = []
+    for name in ("one", "two"):
+        (tmp_path / name).mkdir()
+        texts.append(to_json(audit(denoiser, lora(tmp_path), 1.0, plan, setting(tmp_path / name, images))))
+    assert without_times(texts[0]) == without_times(texts[1])
+
+
+class Interrupt(Silent):
+    """Progress that presses Ctrl-C after some rows, and counts them."""
+
+    def __init__(self, after: int = 10**9):
+        self.rows, self.after = 0, after
+
+    def advance(self, rows: int) -> None:
+        self.rows += rows
+        if self.rows >= self.after:
+            raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize("after", [1, 60, 130, 170])
+def test_an_interrupted_run_resumes_to_the_same_report(denoiser, plan, images, tmp_path, after):
+    whole, parts = tmp_path / "whole", tmp_path / "parts"
+    whole.mkdir()
+    parts.mkdir()
+    weight = denoiser.components["unet"].get_parameter("mid_block.attentions.0.transformer_blocks.0.attn1.to_q.weight")
+    expected = audit(denoiser, lora(tmp_path), 1.0, plan, setting(whole, images))
+    with pytest.raises(KeyboardInterrupt):
+        audit(denoiser, lora(tmp_path), 1.0, plan, setting(parts, images, Interrupt(after)))
+    after_it = denoiser.components["unet"].get_parameter("mid_block.attentions.0.transformer_blocks.0.attn1.to_q.weight")
+    assert after_it is weight
+    found = audit(denoiser, lora(tmp_path), 1.0, plan, setting(parts, images))
+    assert without_times(to_json(found)) == without_times(to_json(expected))
+
+
+def test_base_results_are_cached_for_the_next_lora(denoiser, plan, images, tmp_path):
+    first, second = Interrupt(), Interrupt()
+    report = audit(denoiser, lora(tmp_path), 1.0, plan, setting(tmp_path, images, first))
+    other = read_adapter(write_tiny_lora(tmp_path / "b.safetensors", 0.1))
+    audit(denoiser, other, 1.0, plan, setting(tmp_path, images, second))
+    assert second.rows == report.cost["tuned_rows"]
+    assert first.rows > second.rows
+
+
+def test_a_lora_for_another_base_is_invalid(denoiser, plan, images, tmp_path):
+    modules = {"lora_unet_mid_block_attentions_0_transformer_blocks_0_attn1_to_q": (640, 640)}
+    adapter = read_adapter(write_tiny_lora(tmp_path / "x.safetensors", modules=modules))
+    report = audit(denoiser, adapter, 1.0, plan, setting(tmp_path, images))
+    assert (report.verdict.decision, report.status, report.measurements) == ("INVALID", "invalid", {})
+
+
+def test_a_lora_without_effect_is_invalid(denoiser, plan, images, tmp_path):
+    report = audit(denoiser, lora(tmp_path, scale=0.0), 1.0, plan, setting(tmp_path, images))
+    assert report.verdict.decision == "INVALID"
+    assert "zero" in report.verdict.reasons[0]
