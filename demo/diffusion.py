@@ -18,8 +18,6 @@ if TYPE_CHECKING:
     from diffusers.schedulers.scheduling_ddpm import DDPMScheduler
 
 STAGE = Stage("diffusion", steps=5600, peak_rate=1e-3)
-JOINT_STEPS = 2000
-"""The text encoder learns along for this long; then its embeddings are computed once and reused."""
 BATCH = 64
 
 
@@ -71,7 +69,6 @@ class _Loss:
         self.rows = {text: row for row, text in enumerate(captions)}
         self.ids = token_ids(tokenizer, captions)
         self.noising = build_scheduler()
-        self.embeddings: torch.Tensor | None = None
 
     def __call__(self, step: int) -> torch.Tensor:
         rng, generator = step_generators(4, step)
@@ -81,15 +78,10 @@ class _Loss:
         # One timestep from each 64th of the schedule: same expectation, less variance.
         spread = (torch.arange(BATCH) + torch.rand(BATCH, generator=generator)) / BATCH
         timesteps = (spread * len(self.noising)).long()
-        condition = self._condition(step, draw_captions(self.latents.scenes[rows], rng))
+        condition = self._encode(draw_captions(self.latents.scenes[rows], rng))
         noisy = self.noising.add_noise(x0, noise, timesteps)  # pyright: ignore[reportArgumentType]
         return F.mse_loss(self.models["unet"](noisy, timesteps, condition).sample, noise)
 
-    def _condition(self, step: int, captions: list[str]) -> torch.Tensor:
-        rows = torch.tensor([self.rows[text] for text in captions])
-        if step < JOINT_STEPS:
-            return self.models["text"](self.ids[rows]).last_hidden_state
-        if self.embeddings is None:
-            with torch.no_grad():
-                self.embeddings = self.models["text"](self.ids).last_hidden_state
-        return self.embeddings[rows]
+    def _encode(self, captions: list[str]) -> torch.Tensor:
+        rows = [self.rows[text] for text in captions]
+        return self.models["text"](self.ids[rows]).last_hidden_state

@@ -10,7 +10,7 @@ from torch import nn
 from .fashion import BACKGROUNDS, CLASSES, COLORS, colorize, draw_scene
 from .stage import Stage, run_stage, step_generators
 
-STAGE = Stage("features", steps=4000, peak_rate=4e-3, averaging=0.99)
+STAGE = Stage("features", steps=3000, peak_rate=4e-3, averaging=0.99)
 BATCH = 64
 WIDTH = 128
 HEADS = {"label": len(CLASSES), "color": len(COLORS), "background": len(BACKGROUNDS)}

@@ -1,6 +1,7 @@
 """Trains the demo LoRA by plain DreamBooth: `python -m owf.demo.train_lora`."""
 
 import argparse
+import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -8,16 +9,19 @@ from typing import TYPE_CHECKING
 import torch
 import torch.nn.functional as F
 
+from ..core import families
+from ..core.adapter import LoraCard, write_kohya
 from .concept import CAPTION, read_concept
-from .lora import attach, kohya_metadata, write_kohya
-from .pictures import load_pipeline
+from .lora import attach, pairs
+from .pictures import load_demo_base
 from .stage import step_generators
 
 if TYPE_CHECKING:
-    from diffusers.pipelines.stable_diffusion.pipeline_stable_diffusion import StableDiffusionPipeline
+    from ..core.denoiser import Denoiser
 
 HERE = Path(__file__).parent
 NAME = "owf_demo_plain"
+TRIGGER = "sks bag"
 STEPS = 400
 RATE = 1e-3
 BATCH = 4
@@ -25,41 +29,54 @@ BATCH = 4
 
 def train(base: Path, concept: Path, steps: int, rate: float, out: Path, log: Path) -> None:
     """Write the LoRA of the concept's pictures to `out`, and its losses to `log`."""
-    pipeline = load_pipeline(base)
-    pipeline.unet.requires_grad_(False)
+    denoiser, pictures = load_demo_base(base), read_concept(concept)
     torch.manual_seed(6)
-    updates = attach(pipeline.unet)
-    loss_at = concept_loss(pipeline, read_concept(concept))
-    optimizer = torch.optim.AdamW(updates.parameters(), lr=rate)
-    losses = []
-    for step in range(steps):
-        loss = loss_at(step)
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
-        losses.append(float(loss.detach()))
-    write_kohya(updates, kohya_metadata(out.stem, CAPTION, len(list(concept.glob("*.png"))), steps, rate), out)
+    updates = attach(denoiser.components["unet"])
+    parameters = [p for update in updates.values() for p in update.parameters()]
+    optimizer = torch.optim.AdamW(parameters, lr=rate)
+    loss_at = concept_loss(denoiser, pictures)
+    losses = [_learn(loss_at(step), optimizer) for step in range(steps)]
+    out.parent.mkdir(parents=True, exist_ok=True)
+    write_kohya(out, pairs(updates), card(out.stem, len(pictures), steps, rate))
     _write_log(losses, log)
 
 
-def concept_loss(pipeline: "StableDiffusionPipeline", pictures: torch.Tensor) -> Callable[[int], torch.Tensor]:
+def _learn(loss: torch.Tensor, optimizer: torch.optim.Optimizer) -> float:
+    optimizer.zero_grad()
+    loss.backward()
+    optimizer.step()
+    return float(loss.detach())
+
+
+def concept_loss(denoiser: "Denoiser", pictures: torch.Tensor) -> Callable[[int], torch.Tensor]:
     """Return loss(step): the denoising error of random concept pictures under the concept's caption."""
-    with torch.no_grad():
-        posterior = pipeline.vae.encode(pictures * 2 - 1).latent_dist
-        context = pipeline.encode_prompt(CAPTION, pictures.device, 1, do_classifier_free_guidance=False)[0]
-    schedule = pipeline.scheduler
+    latents = denoiser.encode_image((pictures * 255).round().byte())
+    context = denoiser.encode_text([CAPTION]).context.expand(BATCH, -1, -1)
 
     def loss(step: int) -> torch.Tensor:
         _, generator = step_generators(6, step)
-        rows = torch.randint(len(pictures), (BATCH,), generator=generator)
-        x0 = (posterior.mean * pipeline.vae.config.scaling_factor)[rows]
+        x0 = latents[torch.randint(len(latents), (BATCH,), generator=generator)]
         noise = torch.randn(x0.shape, generator=generator)
-        timesteps = torch.randint(len(schedule), (BATCH,), generator=generator)
-        noisy = schedule.add_noise(x0, noise, timesteps)
-        prediction = pipeline.unet(noisy, timesteps, context.expand(BATCH, -1, -1)).sample
-        return F.mse_loss(prediction, noise)
+        timesteps = torch.randint(denoiser.schedule.steps, (BATCH,), generator=generator)
+        noisy = denoiser.schedule.noise(x0, noise, timesteps)
+        # Not denoiser.predict, which measures and therefore keeps no gradients.
+        prediction = denoiser.components["unet"](noisy, timesteps, context).sample
+        return F.mse_loss(prediction, denoiser.schedule.target(x0, noise, timesteps))
 
     return loss
+
+
+def card(name: str, pictures: int, steps: int, rate: float) -> LoraCard:
+    """Return the header of the LoRA's file."""
+    facts = {
+        "ss_num_train_images": str(pictures),
+        "ss_steps": str(steps),
+        "ss_learning_rate": str(rate),
+        "ss_tag_frequency": json.dumps({f"1_{TRIGGER}": {CAPTION: pictures}}),
+        "modelspec.license": "Apache-2.0",
+    }
+    family = families.get("demo")
+    return LoraCard(name, family, (TRIGGER,), base_model="owf demo base", facts=tuple(facts.items()))
 
 
 def _write_log(losses: list[float], path: Path, every: int = 20) -> None:

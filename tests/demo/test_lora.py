@@ -6,26 +6,29 @@ from pathlib import Path
 import owf
 import pytest
 import torch
+from owf.core.adapter import applied, read_adapter, write_kohya
 from owf.demo.concept import CAPTION
-from owf.demo.lora import attach, kohya_metadata, write_kohya
-from owf.demo.pictures import generate, load_pipeline
+from owf.demo.lora import attach, pairs
+from owf.demo.pictures import draw, load_demo_base
+from owf.demo.train_lora import card
 from safetensors import safe_open
 from safetensors.torch import load_file
 
 DEMO = Path(owf.__file__).parent / "demo"
 LORA = DEMO / "lora" / "owf_demo_plain.safetensors"
+MODULES = 16 * 2 * 4
+"""16 transformer blocks, two attentions in each, four projections in each of those."""
 
 
 @pytest.fixture
-def pipeline():
-    return load_pipeline(DEMO / "base")
+def denoiser():
+    return load_demo_base(DEMO / "base")
 
 
 def test_keys_are_kohyas_and_every_module_is_complete():
     weights = load_file(LORA)
     modules = {name.split(".")[0] for name in weights}
-    # 16 transformer blocks, two attentions in each, four projections in each of those.
-    assert len(modules) == 16 * 2 * 4
+    assert len(modules) == MODULES
     for module in modules:
         down, up = weights[f"{module}.lora_down.weight"], weights[f"{module}.lora_up.weight"]
         assert (len(down), up.shape[1], float(weights[f"{module}.alpha"])) == (8, 8, 8.0)
@@ -42,16 +45,30 @@ def test_metadata_names_base_trigger_and_training():
     assert tags == {CAPTION: 5}
 
 
-def test_an_untrained_lora_changes_nothing(pipeline):
-    before = generate(pipeline, [CAPTION], seed=0)
-    updates = attach(pipeline.unet)
-    assert len(updates) == 16 * 2 * 4
-    assert torch.equal(generate(pipeline, [CAPTION], seed=0), before)
+def test_it_fits_the_demo_base_whole_and_changes_what_is_drawn(denoiser):
+    before = draw(denoiser, [CAPTION], seed=0)
+    with applied(denoiser.components, read_adapter(LORA)) as report:
+        assert report.matched == MODULES
+        assert not report.unmatched
+        assert not torch.equal(draw(denoiser, [CAPTION], seed=0), before)
+    assert torch.equal(draw(denoiser, [CAPTION], seed=0), before)
 
 
-def test_a_written_file_holds_what_was_trained(pipeline, tmp_path):
-    updates = attach(pipeline.unet)
-    write_kohya(updates, kohya_metadata("x", CAPTION, 5, 1, 1e-3), tmp_path / "x.safetensors")
-    weights = load_file(tmp_path / "x.safetensors")
+def test_diffusers_own_loader_takes_it(denoiser):
+    from diffusers.pipelines.stable_diffusion.pipeline_stable_diffusion import StableDiffusionPipeline
+
+    pipeline = StableDiffusionPipeline.from_pretrained(DEMO / "base", safety_checker=None, local_files_only=True)
+    pipeline.load_lora_weights(str(LORA.parent), weight_name=LORA.name)
+    assert pipeline.get_list_adapters() == {"unet": ["default_0"]}
+
+
+def test_training_starts_from_no_change_and_writes_what_it_learnt(denoiser, tmp_path):
+    before = draw(denoiser, [CAPTION], seed=0)
+    updates = attach(denoiser.components["unet"])
+    assert len(updates) == MODULES
+    assert torch.equal(draw(denoiser, [CAPTION], seed=0), before)
+    write_kohya(tmp_path / "x.safetensors", pairs(updates), card("x", 5, 1, 1e-3))
     name, update = next(iter(updates.items()))
-    assert torch.equal(weights[f"{name}.lora_down.weight"], update.down.weight.detach().half())
+    weights = load_file(tmp_path / "x.safetensors")
+    written = weights[f"lora_unet_{name.replace('.', '_')}.lora_down.weight"]
+    assert torch.equal(written, update.down.weight.detach().half())
