@@ -39,7 +39,7 @@ def build_autoencoder() -> "AutoencoderKL":
 
 def train_autoencoder(images: np.ndarray, labels: np.ndarray, work: Path, logs: Path) -> "AutoencoderKL":
     """Return the trained autoencoder with its `scaling_factor` set to 1 / std of the latents."""
-    vae = build_autoencoder().to(memory_format=torch.channels_last)
+    vae = build_autoencoder().to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
 
     def loss_at(step: int) -> torch.Tensor:
         rng, generator = step_generators(1, step)
@@ -80,8 +80,8 @@ def finish_decoder(vae: "AutoencoderKL", images: np.ndarray, labels: np.ndarray,
         rng, generator = step_generators(7, step)
         pictures = _draw_pictures(images, labels, BATCH, rng)
         with torch.no_grad():
-            latents = vae.encode(pictures).latent_dist.sample(generator)
-        return reconstruction_loss(vae, latents, pictures)
+            posterior = vae.encode(pictures).latent_dist  # pyright: ignore[reportAttributeAccessIssue]
+        return reconstruction_loss(vae, posterior.sample(generator), pictures)
 
     run_stage(DECODER_STAGE, vae, loss_at, work, logs)
     vae.requires_grad_(False)

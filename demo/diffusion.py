@@ -16,6 +16,7 @@ from .text import DETAIL_SHARES, EMPTY_SHARE, WIDTH, all_captions, build_text_en
 if TYPE_CHECKING:
     from diffusers.models.unets.unet_2d_condition import UNet2DConditionModel
     from diffusers.schedulers.scheduling_ddpm import DDPMScheduler
+    from transformers import CLIPTextModel, CLIPTokenizer
 
 STAGE = Stage("diffusion", steps=5600, peak_rate=1e-3)
 BATCH = 64
@@ -45,11 +46,15 @@ def build_scheduler() -> "DDPMScheduler":
     return DDPMScheduler(beta_start=0.00085, beta_end=0.012, beta_schedule="scaled_linear", clip_sample=False)
 
 
-def train_diffusion(latents: Latents, scale: float, tokenizer, work: Path, logs: Path) -> nn.ModuleDict:
-    """Return the trained {"unet", "text"}."""
-    models = nn.ModuleDict({"unet": build_unet(), "text": build_text_encoder()})
+def train_diffusion(
+    latents: Latents, scale: float, tokenizer: "CLIPTokenizer", work: Path, logs: Path
+) -> tuple["UNet2DConditionModel", "CLIPTextModel"]:
+    """Return the trained UNet and text encoder."""
+    unet, text = build_unet(), build_text_encoder()
+    models = nn.ModuleDict({"unet": unet, "text": text})
     run_stage(STAGE, models, _Loss(models, latents, scale, tokenizer), work, logs)
-    return models.requires_grad_(False).eval()
+    models.requires_grad_(False).eval()
+    return unet, text
 
 
 def draw_captions(scenes: np.ndarray, rng: np.random.Generator) -> list[str]:
@@ -63,7 +68,7 @@ def draw_captions(scenes: np.ndarray, rng: np.random.Generator) -> list[str]:
 class _Loss:
     """The denoising loss of one step, a function of the step number and the models' weights."""
 
-    def __init__(self, models: nn.ModuleDict, latents: Latents, scale: float, tokenizer) -> None:
+    def __init__(self, models: nn.ModuleDict, latents: Latents, scale: float, tokenizer: "CLIPTokenizer") -> None:
         self.models, self.latents, self.scale = models, latents, scale
         captions = all_captions()
         self.rows = {text: row for row, text in enumerate(captions)}

@@ -5,18 +5,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-from torch import nn
 
 from .diffusion import build_scheduler
 from .fashion import CLASSES, caption, colorize, draw_scene
 
 if TYPE_CHECKING:
     from diffusers.models.autoencoders.autoencoder_kl import AutoencoderKL
+    from diffusers.models.unets.unet_2d_condition import UNet2DConditionModel
+    from transformers import CLIPTextModel
 
 PROBE_SEED = 30
 
 
-def export_base(vae: "AutoencoderKL", unet: nn.Module, text: nn.Module, folder: Path) -> None:
+def export_base(vae: "AutoencoderKL", unet: "UNet2DConditionModel", text: "CLIPTextModel", folder: Path) -> None:
     """Write the model in diffusers layout; the tokenizer is in its place already."""
     for name, part in (("vae", vae), ("unet", unet)):
         part.save_config(folder / name)
@@ -26,9 +27,9 @@ def export_base(vae: "AutoencoderKL", unet: nn.Module, text: nn.Module, folder: 
     _write_json(folder / "model_index.json", _model_index())
 
 
-def _export_text(text: nn.Module, folder: Path) -> None:
+def _export_text(text: "CLIPTextModel", folder: Path) -> None:
     """Write the text encoder under the names of transformers 4, which version 5 reads too."""
-    config = text.config.to_dict()  # pyright: ignore[reportAttributeAccessIssue, reportCallIssue]
+    config = text.config.to_dict()
     dropped = ("dtype", "transformers_version", "_name_or_path")
     config = {k: v for k, v in config.items() if v is not None and k not in dropped}
     # Without it transformers 5 would keep the file's float16, in which a CPU does not compute.

@@ -57,7 +57,7 @@ def load_tokenizer(folder: Path) -> "CLIPTokenizer":
     return CLIPTokenizer.from_pretrained(folder, local_files_only=True)
 
 
-def token_ids(tokenizer, captions: list[str]) -> torch.Tensor:
+def token_ids(tokenizer: "CLIPTokenizer", captions: list[str]) -> torch.Tensor:
     """Return (N, 77) token ids, padded as Stable Diffusion pads."""
     batch = tokenizer(captions, padding="max_length", max_length=LENGTH, truncation=True, return_tensors="pt")
     return batch.input_ids

@@ -28,9 +28,9 @@ def train_base(fashion: Path, out: Path, work: Path, logs: Path) -> None:
     save_features(train_features(images, labels, work, logs), out / "base" / "features")
     latents = encode_train(vae, images, labels, work)
     tokenizer = load_tokenizer(out / "base" / "tokenizer")
-    models = train_diffusion(latents, vae.config["scaling_factor"], tokenizer, work, logs)
+    unet, text = train_diffusion(latents, vae.config["scaling_factor"], tokenizer, work, logs)
     finish_decoder(vae, images, labels, work, logs)
-    export_base(vae, models["unet"], models["text"], out / "base")
+    export_base(vae, unet, text, out / "base")
     write_held_out(fashion, out)
 
 
