@@ -7,6 +7,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from ..errors import AdapterError
 from ..text import inert
 from .adapter import Adapter
 from .delta import Delta, delta, misfit
@@ -109,22 +110,46 @@ class MatchReport:
 
 
 def bind(adapter: Adapter, components: Components) -> Binding:
-    """Return which modules of `adapter` fit which of `components`, by name and shape alone."""
-    table = {
-        (component, flatten(component, dotted)): owner
-        for component, root in components.items()
-        for dotted, owner in root.named_modules()
-    }
+    """Return which modules of `adapter` fit which of `components`, by name and shape alone.
+
+    Transformer files in names that no live module has are first converted by diffusers.
+    """
+    adapter, refusal = _in_live_names(adapter, components)
+    table = _live_modules(components)
     bonds: list[Bond] = []
     unmatched = [Unmatched(inert(item.stem), item.reason) for item in adapter.broken]
     for module in adapter.modules:
         owner = table.get((module.component, module.path))
-        reason = _missing(module, components) if owner is None else misfit(module, owner)
+        reason = refusal or _missing(module, components) if owner is None else misfit(module, owner)
         if owner is None or reason is not None:
             unmatched.append(Unmatched(inert(module.stem), reason or "unknown"))
         else:
             bonds.append(Bond(module, owner))
     return Binding(adapter, tuple(bonds), tuple(unmatched))
+
+
+def _live_modules(components: Components) -> "dict[tuple[str, str], torch.nn.Module]":
+    return {
+        (component, flatten(component, dotted)): owner
+        for component, root in components.items()
+        for dotted, owner in root.named_modules()
+    }
+
+
+def _in_live_names(adapter: Adapter, components: Components) -> tuple[Adapter, str | None]:
+    """Return the adapter as the live transformer names it, and why that is impossible where it is."""
+    transformer = components.get("transformer")
+    if transformer is None:
+        return adapter, None
+    live = {flatten("transformer", dotted) for dotted, _ in transformer.named_modules()}
+    if all(module.path in live for module in adapter.modules if module.component == "transformer"):
+        return adapter, None
+    from .convert import converted
+
+    try:
+        return converted(adapter, transformer), None
+    except AdapterError as error:
+        return adapter, str(error)
 
 
 def match(adapter: Adapter, components: Components) -> MatchReport:

@@ -68,6 +68,11 @@ class Source(Protocol):
         """Return the text pairs of the header, unchecked and untrusted."""
         ...
 
+    @property
+    def data_start(self) -> int | None:
+        """Return the offset of the first tensor byte; None where there is no header."""
+        ...
+
     def scalar(self, entry: Entry) -> float:
         """Return the value of a tensor with one element, without importing torch."""
         ...

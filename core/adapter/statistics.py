@@ -112,11 +112,14 @@ def singular_values(matrix: "Tensor") -> "Tensor":
     """Return the singular values of a matrix (rows, columns), descending, float64.
 
     From the eigenvalues of the smaller Gram matrix: a tenth of the time of a decomposition, and exact to
-    the square root of the precision relative to the largest, which is all that a spectrum needs.
+    the square root of the precision relative to the largest, which is all that a spectrum needs. NaN for a
+    matrix with NaN or infinity.
     """
     import torch
 
     wide = matrix.to(torch.float64)
+    if not bool(torch.isfinite(wide).all()):
+        return wide.new_full((min(wide.shape),), math.nan)
     gram = wide @ wide.T if wide.shape[0] <= wide.shape[1] else wide.T @ wide
     return torch.linalg.eigvalsh(gram).clamp_min(0).sqrt().flip(0)
 

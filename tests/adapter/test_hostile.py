@@ -120,6 +120,13 @@ def test_weights_that_are_not_finite_are_a_problem(value, dtype, base, kohya_ten
     assert any("NaN or infinity" in problem for problem in problems)
 
 
+def test_rotations_that_are_not_finite_are_a_problem(base, tmp_path):
+    """Found by fuzzing: a solver that checks for singular matrices raised an error of its own."""
+    blocks = torch.full((4, 4, 4), float("inf"))
+    save_file({f"{STEM}.oft_blocks": blocks}, tmp_path / "x.safetensors")
+    assert "NaN or infinity" in match(read_adapter(tmp_path / "x.safetensors"), base.components).problems[0]
+
+
 def test_shapes_of_another_base_are_a_problem(base, kohya_tensors, tmp_path):
     wide = {
         key: torch.ones(tensor.shape[0], 99) if key.endswith("down.weight") else tensor

@@ -69,7 +69,6 @@ def test_custom_diffusion_weights_replace_those_of_the_base(base, tmp_path):
         ("lora_unet_input_blocks_4_1_transformer_blocks_0_attn2_to_k", 2048, "sdxl"),
         ("lora_unet_down_blocks_0_attentions_0_transformer_blocks_0_attn2_to_k", 768, "sd15"),
         ("lora_unet_down_blocks_0_attentions_0_transformer_blocks_0_attn2_to_v", 1024, "sd2"),
-        ("lora_unet_down_blocks_0_attentions_0_transformer_blocks_0_attn2_to_v", 64, "demo"),
         ("lora_unet_double_blocks_0_img_attn_qkv", 3072, "flux"),
         ("lora_unet_joint_blocks_0_x_block_attn_qkv", 1536, "sd3"),
         ("transformer.single_transformer_blocks.0.attn.to_q", 3072, "flux"),

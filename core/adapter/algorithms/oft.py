@@ -46,7 +46,8 @@ def _cayley(blocks: "Tensor", bound: float) -> "Tensor":
         norm = torch.linalg.vector_norm(skew) + 1e-8
         skew = skew * torch.clamp(bound / norm, max=1.0)
     identity = torch.eye(blocks.shape[-1], device=blocks.device, dtype=blocks.dtype)
-    return torch.linalg.solve(identity - skew, identity + skew, left=False)
+    # unchecked: only NaN or infinity make I - Q singular, and those are found in the result
+    return torch.linalg.solve_ex(identity - skew, identity + skew, left=False).result
 
 
 def _blockwise(rotations: "Tensor", rows: "Tensor") -> "Tensor":

@@ -1,0 +1,93 @@
+"""What a user should know before trusting a score of a file: one sentence each, inert."""
+
+from collections.abc import Iterator, Sequence
+
+from ..text import inert
+from .contents import Contents
+from .module import ALPHA_EXTREME, AdapterModule
+from .source import Source
+
+_UNBOUNDED = 2**62
+
+
+def complaints(contents: Contents) -> tuple[str, ...]:
+    """Return what is odd about the modules of a file, worst first."""
+    modules = contents.modules
+    return (
+        *_about_broken(contents),
+        *_about_names(contents),
+        *_about_ranks(modules),
+        *_about_alphas(modules),
+        *_about_ignored(contents.ignored),
+    )
+
+
+def hash_lie(source: Source, weights: str | None) -> tuple[str, ...]:
+    """Return the sentence for a file whose `sshs_model_hash` is not the hash of its weights."""
+    claimed = source.metadata.get("sshs_model_hash")
+    if not claimed or weights is None or claimed.lower() == weights:
+        return ()
+    return ("sshs_model_hash is not the hash of these weights: the file was changed after training",)
+
+
+def _about_broken(contents: Contents) -> Iterator[str]:
+    if contents.broken:
+        first = contents.broken[0]
+        yield f"{len(contents.broken)} broken modules, such as {inert(first.stem, 80)}: {inert(first.reason)}"
+
+
+def _about_names(contents: Contents) -> Iterator[str]:
+    if contents.twice:
+        first, second = (inert(stem, 80) for stem in contents.twice[0])
+        others = f" ({len(contents.twice)} modules)" if len(contents.twice) > 1 else ""
+        yield f"module named twice, the second is not applied: {first} and {second}{others}"
+
+
+def _about_ranks(modules: Sequence[AdapterModule]) -> Iterator[str]:
+    over = [module for module in modules if module.outline.rank and module.outline.rank > _full_rank(module)]
+    if over:
+        worst = over[0]
+        yield f"rank {worst.outline.rank} exceeds the full rank {_full_rank(worst)} of {inert(worst.stem, 80)}"
+
+
+def _full_rank(module: AdapterModule) -> int:
+    """Return the rank that the layer itself can have; unknown sides do not limit it."""
+    sides = [side for side in (module.outline.out, module.outline.fan_in) if side is not None]
+    low_rank = module.algorithm.name in ("lora", "loha", "glora")
+    return min(sides) if low_rank and len(sides) == 2 else _UNBOUNDED
+
+
+def _about_alphas(modules: Sequence[AdapterModule]) -> Iterator[str]:
+    scaled = [module for module in modules if module.algorithm.alpha_scales and module.outline.rank]
+    notes = (
+        (
+            sum(module.alpha == 0 for module in scaled),
+            "have alpha 0: read as alpha = rank, as trainers mean it; some programs multiply by 0",
+        ),
+        (
+            sum(module.scale < 0 for module in scaled),
+            "have a negative alpha: they subtract what was trained",
+        ),
+        (
+            sum(abs(module.scale) > ALPHA_EXTREME for module in scaled),
+            f"have an alpha beyond {ALPHA_EXTREME:g} times the rank",
+        ),
+        (
+            sum(module.alpha is None and _is_peft(module) for module in scaled),
+            "have no alpha in tensors or metadata: read as alpha = rank, which need not be so",
+        ),
+    )
+    return (f"{count} modules {text}" for count, text in notes if count)
+
+
+def _is_peft(module: AdapterModule) -> bool:
+    return "down" in module.slots and ".lora_A." in module.slots["down"].name
+
+
+def _about_ignored(ignored: Sequence[str]) -> Iterator[str]:
+    embeddings = sum(name.startswith("bundle_emb.") for name in ignored)
+    strangers = [name for name in ignored if not name.startswith("bundle_emb.")]
+    if embeddings:
+        yield f"{embeddings} bundled embedding tensors are not applied"
+    if strangers:
+        yield f"{len(strangers)} tensors belong to no known module, such as {strangers[0]}"

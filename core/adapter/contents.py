@@ -1,0 +1,93 @@
+"""The modules that a file's tensors make up: grouped by name, built, duplicates set aside."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from ..errors import AdapterError
+from ..text import inert
+from .module import AdapterModule, BrokenModule, build_module
+from .names import Place, place
+from .refusals import refuse_other_kinds
+from .source import Entry
+from .sources import Part
+
+
+@dataclass(frozen=True)
+class Contents:
+    """What was found in all parts of a file."""
+
+    modules: tuple[AdapterModule, ...]
+    """The usable modules."""
+    broken: tuple[BrokenModule, ...]
+    """The modules that cannot be used."""
+    twice: tuple[tuple[str, str], ...]
+    """Pairs of spellings of one module, untrusted; the second was set aside."""
+    ignored: tuple[str, ...]
+    """Names of tensors that belong to no module, inert."""
+    dialects: tuple[str, ...]
+    """Who writes such names, once per module."""
+
+
+@dataclass(frozen=True)
+class _Group:
+    """The tensors that one spelling of one module collects."""
+
+    place: Place
+    slots: Mapping[str, Entry]
+    part: Part
+
+
+def collect(parts: Sequence[Part]) -> Contents:
+    """Return the modules in all parts; raises AdapterError for files that hold something else."""
+    groups: list[_Group] = []
+    ignored: list[str] = []
+    for part in parts:
+        found, strangers = _group(part)
+        groups += found
+        ignored += strangers
+    names = [name for part in parts for name in part.source.entries]
+    refuse_other_kinds(names, sum(len(group.slots) for group in groups))
+    modules, broken = _build(groups)
+    kept, twice = _without_duplicates(modules)
+    dialects = tuple(group.place.dialect for group in groups)
+    return Contents(tuple(kept), tuple(broken), tuple(twice), tuple(ignored), dialects)
+
+
+def _group(part: Part) -> tuple[list[_Group], list[str]]:
+    """Return the tensors of one part grouped by module, and the names that belong to none."""
+    groups: dict[tuple[str, str], tuple[Place, dict[str, Entry]]] = {}
+    ignored: list[str] = []
+    for name, entry in part.source.entries.items():
+        where = place(name, part.component)
+        if where is None:
+            ignored.append(inert(name, 120))
+            continue
+        slots = groups.setdefault((where.component, where.stem), (where, {}))[1]
+        slots[where.slot if where.slot not in slots else f"second {where.slot}"] = entry
+    plain = {key for key, (_, slots) in groups.items() if set(slots) == {"weight"}}
+    ignored += [inert(entry.name, 120) for key in plain for entry in groups[key][1].values()]
+    return [_Group(*groups[key], part) for key in groups if key not in plain], ignored
+
+
+def _build(groups: Iterable[_Group]) -> tuple[list[AdapterModule], list[BrokenModule]]:
+    modules: list[AdapterModule] = []
+    broken: list[BrokenModule] = []
+    for group in groups:
+        where, config = group.place, group.part.config(group.place.component)
+        spot = (where.component, where.path, where.stem)
+        try:
+            modules.append(build_module(spot, group.slots, group.part.source, config.scaling(where.path)))
+        except AdapterError as error:
+            broken.append(BrokenModule(where.stem, str(error), len(group.slots)))
+    return modules, broken
+
+
+def _without_duplicates(modules: Iterable[AdapterModule]) -> tuple[list[AdapterModule], list[tuple[str, str]]]:
+    """Return the first spelling of every module, and the pairs of first and later ones."""
+    kept: dict[str, AdapterModule] = {}
+    twice: list[tuple[str, str]] = []
+    for module in modules:
+        first = kept.setdefault(module.name, module)
+        if first is not module:
+            twice.append((first.stem, module.stem))
+    return list(kept.values()), twice

@@ -1,0 +1,74 @@
+"""Claim: Flux LoRAs in the names of several programs change the fused or split layers that they mean."""
+
+import pytest
+import torch
+from owf.core.adapter import applied, match, read_adapter
+from safetensors.torch import save_file
+
+
+@pytest.fixture(scope="module")
+def flux():
+    from diffusers import FluxTransformer2DModel
+
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        return FluxTransformer2DModel(
+            in_channels=4,
+            num_layers=1,
+            num_single_layers=1,
+            attention_head_dim=8,
+            num_attention_heads=2,
+            joint_attention_dim=16,
+            pooled_projection_dim=16,
+            axes_dims_rope=(2, 2, 4),
+        ).requires_grad_(False)
+
+
+def _pair(out, inputs, rank=2):
+    generator = torch.Generator().manual_seed(out)
+    return torch.randn(rank, inputs, generator=generator), torch.randn(out, rank, generator=generator)
+
+
+def _changes(flux, path, adapter):
+    linear = flux.get_submodule(path)
+    before = linear.weight.detach().clone()
+    with applied({"transformer": flux}, adapter) as report:
+        assert report.problems == ()
+        return linear.weight.detach() - before
+
+
+def test_fused_kohya_layers_are_split(flux, tmp_path):
+    down, up = _pair(48, 16)
+    stem = "lora_unet_double_blocks_0_img_attn_qkv"
+    tensors = {f"{stem}.lora_down.weight": down, f"{stem}.lora_up.weight": up, f"{stem}.alpha": torch.tensor(1.0)}
+    save_file(tensors, tmp_path / "x.safetensors")
+    adapter = read_adapter(tmp_path / "x.safetensors")
+    assert adapter.family == "flux"
+    wanted = (0.5 * up @ down).chunk(3)
+    for leaf, change in zip(("to_q", "to_k", "to_v"), wanted, strict=True):
+        found = _changes(flux, f"transformer_blocks.0.attn.{leaf}", adapter)
+        assert torch.allclose(found, change, atol=1e-5)
+
+
+def test_diffusers_names_need_no_converter(flux, tmp_path):
+    down, up = _pair(16, 16)
+    stem = "transformer.single_transformer_blocks.0.attn.to_q"
+    save_file({f"{stem}.lora_A.weight": down, f"{stem}.lora_B.weight": up}, tmp_path / "x.safetensors")
+    found = _changes(flux, "single_transformer_blocks.0.attn.to_q", read_adapter(tmp_path / "x.safetensors"))
+    assert torch.allclose(found, up @ down, atol=1e-5)
+
+
+def test_xlabs_processors(flux, tmp_path):
+    down, up = _pair(48, 16)
+    stem = "double_blocks.0.processor.qkv_lora1"
+    save_file({f"{stem}.down.weight": down, f"{stem}.up.weight": up}, tmp_path / "x.safetensors")
+    found = _changes(flux, "transformer_blocks.0.attn.to_q", read_adapter(tmp_path / "x.safetensors"))
+    assert torch.allclose(found, (up @ down).chunk(3)[0], atol=1e-5)
+
+
+def test_what_the_converter_would_drop_is_refused(flux, tmp_path):
+    stem = "lora_unet_double_blocks_0_img_attn_qkv"
+    tensors = {f"{stem}.hada_w{side}_{half}": torch.ones(2, 2) for side in "12" for half in "ab"}
+    save_file(tensors, tmp_path / "x.safetensors")
+    report = match(read_adapter(tmp_path / "x.safetensors"), {"transformer": flux})
+    assert "not supported yet" in report.problems[0]
