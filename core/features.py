@@ -140,7 +140,7 @@ def _load_inception(offline: bool, progress: Progress | None) -> tuple[Prepare, 
         from torch_fidelity.feature_extractor_inceptionv3 import FeatureExtractorInceptionV3
     except ImportError as error:
         raise UsageError(
-            "The feature network inception needs torch-fidelity: pip install 'owf[kid]', or choose --features clip."
+            "The feature network inception needs torch-fidelity: pip install torch-fidelity, or choose --features clip."
         ) from error
     # The folder that torch-fidelity itself uses, so that nobody has the file twice.
     path = Path(torch.hub.get_dir()) / "checkpoints" / INCEPTION_URL.rpartition("/")[2]

@@ -10,7 +10,7 @@ TOKENIZER = ROOT / "core" / "families" / "configs" / "sd15" / "tokenizer"
 WIDTH = 32
 
 
-def tiny_parts(seed: int = 0) -> SimpleNamespace:
+def tiny_parts(seed: int = 0, width: int = WIDTH) -> SimpleNamespace:
     """Return untrained unet, vae, text_encoder, tokenizer and scheduler; latents are 4x8x8, images 64x64."""
     from diffusers import AutoencoderKL, DDIMScheduler, UNet2DConditionModel
     from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
@@ -19,7 +19,7 @@ def tiny_parts(seed: int = 0) -> SimpleNamespace:
     unet = UNet2DConditionModel(
         sample_size=8,
         block_out_channels=(32, 64, 64, 64),
-        cross_attention_dim=WIDTH,
+        cross_attention_dim=width,
         attention_head_dim=4,
         norm_num_groups=8,
     )
@@ -30,7 +30,7 @@ def tiny_parts(seed: int = 0) -> SimpleNamespace:
         down_block_types=("DownEncoderBlock2D",) * 4,
         up_block_types=("UpDecoderBlock2D",) * 4,
     )
-    text = CLIPTextConfig(hidden_size=WIDTH, intermediate_size=64, num_hidden_layers=2, num_attention_heads=4)
+    text = CLIPTextConfig(hidden_size=width, intermediate_size=64, num_hidden_layers=2, num_attention_heads=4)
     return SimpleNamespace(
         unet=unet,
         vae=vae,

@@ -1,0 +1,89 @@
+"""Stable Diffusion 1.5 in half precision fits 8 GB: allocations of the forward path, counted on fake CUDA tensors."""
+
+import pytest
+import torch
+from torch._subclasses.fake_tensor import FakeTensorMode
+from torch.multiprocessing.reductions import StorageWeakRef
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
+
+from owf.core.base import CONFIGS
+
+GIB = 2**30
+
+
+class PeakMemory(TorchDispatchMode):
+    """Counts the bytes of all storages alive while it is active."""
+
+    def __init__(self):
+        super().__init__()
+        self.alive, self.peak = {}, 0
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        result = func(*args, **(kwargs or {}))
+        for leaf in tree_leaves(result):
+            if isinstance(leaf, torch.Tensor):
+                self.add(leaf)
+        return result
+
+    def add(self, tensor: torch.Tensor):
+        self.alive = {k: v for k, v in self.alive.items() if not v[0].expired()}
+        storage = tensor.untyped_storage()
+        self.alive[storage._cdata] = (StorageWeakRef(storage), storage.nbytes())
+        self.peak = max(self.peak, sum(size for _, size in self.alive.values()))
+
+
+@pytest.fixture(scope="module")
+def models():
+    from diffusers import AutoencoderKL, UNet2DConditionModel
+
+    config = CONFIGS / "sd15"
+    with FakeTensorMode(allow_non_fake_inputs=True):
+        torch.set_default_dtype(torch.float16)
+        try:
+            with torch.device("cuda"):
+                unet = UNet2DConditionModel.from_config(UNet2DConditionModel.load_config(config / "unet"))
+                vae = AutoencoderKL.from_config(AutoencoderKL.load_config(config / "vae"))
+        finally:
+            torch.set_default_dtype(torch.float32)
+        yield unet.eval(), vae.eval()
+
+
+def size(module) -> int:
+    return sum(p.numel() * p.element_size() for p in module.parameters())
+
+
+TEXT_ENCODER = 123_060_480 * 2
+"""Bytes of CLIP ViT-L/14's text model in half precision."""
+
+
+def test_the_shipped_configuration_has_stable_diffusions_size(models):
+    unet, vae = models
+    assert sum(p.numel() for p in unet.parameters()) == 859_520_964
+    assert sum(p.numel() for p in vae.parameters()) == 83_653_863
+
+
+def fused_attention(query, key, value, *args, **kwargs):
+    """Allocate what CUDA's fused kernels do: the output. Fake tensors take the unfused path, which no GPU takes."""
+    return query.new_empty(*query.shape[:-1], value.shape[-1])
+
+
+@torch.no_grad()
+def test_a_batch_of_the_default_size_and_a_decoded_image_fit_8_gb(models, monkeypatch):
+    from types import SimpleNamespace
+
+    from owf.core.batch import default_batch
+
+    monkeypatch.setattr(torch.nn.functional, "scaled_dot_product_attention", fused_attention)
+    unet, vae = models
+    rows = default_batch(SimpleNamespace(latent_shape=(4, 64, 64), device=torch.device("cuda"))).size
+    # A LoRA's changed weights are one more copy of at most the whole UNet and text encoder.
+    weights = 2 * (size(unet) + TEXT_ENCODER) + size(vae)
+    half = {"device": "cuda", "dtype": torch.float16}
+    with PeakMemory() as memory:
+        unet(torch.zeros(rows, 4, 64, 64, **half), torch.zeros(rows, device="cuda"), torch.zeros(rows, 77, 768, **half))
+    peaks = {"unet": memory.peak}
+    with PeakMemory() as memory:
+        vae.decode(torch.zeros(1, 4, 64, 64, **half))
+    peaks["decode"] = memory.peak
+    assert weights + max(peaks.values()) < 7.5 * GIB, {k: v / GIB for k, v in peaks.items()}
