@@ -10,11 +10,13 @@ _INVISIBLE = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u3164\uffa0")
 def inert(text: str, limit: int = 200) -> str:
     """Return `text` on one line without control, escape, bidirectional or invisible characters.
 
-    Each such character becomes U+FFFD (a space for tabs and line breaks), so that nothing can move the
+    Each such character becomes U+FFFD (a space for tabs, line breaks and other spaces), so that nothing can move the
     cursor, recolour the terminal or reverse the reading order, and runs longer than `limit` characters
     end in an ellipsis. HTML is not escaped here: that is the HTML renderer's work.
     """
-    shown = "".join(_visible(char) for char in text[: limit + 1])
+    shown = text[: limit + 1]
+    if not (shown.isascii() and shown.isprintable()):
+        shown = "".join(map(_visible, shown))
     return shown if len(shown) <= limit else shown[: max(limit - 1, 0)] + "…"
 
 
@@ -25,8 +27,9 @@ def cell(text: str, limit: int = 200) -> str:
 
 
 def _visible(char: str) -> str:
-    if char in "\t\n\r\v\f\x85\u2028\u2029":
+    kind = unicodedata.category(char)
+    if char in "\t\n\r\v\f\x85\u2028\u2029" or kind == "Zs":
         return " "
-    if unicodedata.category(char) in _HIDDEN or char in _INVISIBLE:
+    if kind in _HIDDEN or char in _INVISIBLE:
         return "\ufffd"
     return char

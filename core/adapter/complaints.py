@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 
 from ..text import inert
 from .contents import Contents
+from .metadata import Training
 from .module import ALPHA_EXTREME, AdapterModule
 from .source import Source
 
@@ -20,6 +21,13 @@ def complaints(contents: Contents) -> tuple[str, ...]:
         *_about_alphas(modules),
         *_about_ignored(contents.ignored),
     )
+
+
+def about_training(stated: Training) -> tuple[str, ...]:
+    """Return what the stated way of training makes uncertain."""
+    if "dylora" in stated.network_args.lower() and stated.network.startswith("lycoris"):
+        return ("a LyCORIS DyLoRA: its own reader picks ranks at random, so that no reading of it is the right one",)
+    return ()
 
 
 def hash_lie(source: Source, weights: str | None) -> tuple[str, ...]:

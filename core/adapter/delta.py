@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     import torch
     from torch import Tensor
 
+_FOR_VECTORS = ("norm", "full")
 _NOT_FACTORS = frozenset({"alpha", "on_input"})
 
 
@@ -57,7 +58,7 @@ def misfit(module: AdapterModule, owner: "torch.nn.Module") -> str | None:
         return "the base has no plain floating-point weight there"
     shape: tuple[int, ...] = tuple(weight.shape)
     reason = module.outline.misfit(shape)
-    if reason is None and module.algorithm.name == "glora" and len(shape) < 2:
+    if len(shape) < 2 and module.algorithm.name not in _FOR_VECTORS:
         reason = "the base has no matrix there"
     return reason or _extras_misfit(module, list(shape), "bias" in owner._parameters)
 

@@ -1,11 +1,11 @@
 """The hashes under which people know a LoRA file."""
 
 import hashlib
-import threading
+import mmap
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-_CHUNK = 4 * 1024 * 1024
 _V1_START, _V1_LENGTH = 0x100000, 0x10000
 
 
@@ -30,30 +30,18 @@ def hash_file(path: Path, data_start: int | None) -> Hashes:
 
     The two long hashes run on two threads, because each alone takes a second per gigabyte.
     """
-    weights: list[str] = []
-    worker = None
-    if data_start is not None:
-        worker = threading.Thread(target=lambda: weights.append(_sha256(path, data_start)))
-        worker.start()
-    whole = _sha256(path, 0)
-    if worker is not None:
-        worker.join()
-    rest = weights[0] if weights else None
-    return Hashes(whole, _autov1(path), whole[:10], rest[:12] if rest else None, rest)
+    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
+        view = memoryview(content)
+        with ThreadPoolExecutor(1) as pool:
+            rest = None if data_start is None else pool.submit(_sha256, view[data_start:])
+            whole = _sha256(view[:])
+            weights = None if rest is None else rest.result()
+        autov1 = _sha256(view[_V1_START : _V1_START + _V1_LENGTH])[:8]
+        view.release()
+    return Hashes(whole, autov1, whole[:10], weights[:12] if weights else None, weights)
 
 
-def _sha256(path: Path, start: int) -> str:
-    digest = hashlib.sha256()
-    with path.open("rb", buffering=0) as file:
-        file.seek(start)
-        buffer = bytearray(_CHUNK)
-        view = memoryview(buffer)
-        while count := file.readinto(buffer):
-            digest.update(view[:count])
-    return digest.hexdigest()
-
-
-def _autov1(path: Path) -> str:
-    with path.open("rb") as file:
-        file.seek(_V1_START)
-        return hashlib.sha256(file.read(_V1_LENGTH)).hexdigest()[:8]
+def _sha256(view: memoryview) -> str:
+    """Return the sha256 of the bytes, which are released afterwards so that their map can be closed."""
+    with view:
+        return hashlib.sha256(view).hexdigest()

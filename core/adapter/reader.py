@@ -8,7 +8,7 @@ from ..errors import AdapterError
 from ..text import inert
 from . import metadata as meta
 from .adapter import Adapter
-from .complaints import complaints, hash_lie
+from .complaints import about_training, complaints, hash_lie
 from .contents import Contents, collect
 from .hashes import hash_file
 from .identify import format_of, identify
@@ -44,7 +44,7 @@ def _describe(path: Path, parts: Sequence[Part], contents: Contents) -> Adapter:
     name, mixed = format_of(contents.dialects)
     hashes = hash_file(source.path, source.data_start)
     by_config = tuple(note for part in parts for note in part.warnings)
-    lie = hash_lie(source, hashes.weights)
+    doubts = (*about_training(stated), *hash_lie(source, hashes.weights))
     return Adapter(
         path=path,
         hashes=hashes,
@@ -62,5 +62,5 @@ def _describe(path: Path, parts: Sequence[Part], contents: Contents) -> Adapter:
         resolution=meta.resolution(source.metadata),
         prediction_type=meta.prediction_type(source.metadata),
         training=stated,
-        warnings=(*complaints(contents), *by_config, *mixed, *identity.warnings, *lie),
+        warnings=(*complaints(contents), *by_config, *mixed, *identity.warnings, *doubts),
     )

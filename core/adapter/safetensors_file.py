@@ -148,19 +148,26 @@ def _metadata(value: object) -> dict[str, str]:
 
 
 def _entry(name: str, fields: object, start: int) -> Entry:
-    shown = inert(name, 80)
-    if len(name) > MAX_NAME:
-        raise AdapterError(f"a tensor name has {len(name)} characters: {shown}")
+    try:
+        if len(name) > MAX_NAME:
+            raise AdapterError(f"its name has {len(name)} characters")
+        return Entry(name, *_described(fields, start))
+    except AdapterError as error:
+        raise AdapterError(f"tensor {inert(name, 80)}: {error}; {_AGAIN}") from None
+
+
+def _described(fields: object, start: int) -> tuple[str, tuple[int, ...], int, int]:
+    """Return element type, shape, first byte and size; raises AdapterError for any other description."""
     if not isinstance(fields, dict):
-        raise AdapterError(f"tensor {shown}: its description is not a table; {_AGAIN}")
+        raise AdapterError("its description is not a table")
     dtype, shape, offsets = fields.get("dtype"), fields.get("shape"), fields.get("data_offsets")
     if not isinstance(dtype, str) or dtype not in _SIZES:
-        raise AdapterError(f"tensor {shown}: unsupported element type {inert(str(dtype), 20)}")
+        raise AdapterError(f"unsupported element type {inert(str(dtype), 20)}")
     if not _is_counts(shape) or len(shape) > MAX_DIMS:
-        raise AdapterError(f"tensor {shown}: its shape is not a list of at most {MAX_DIMS} counts")
+        raise AdapterError(f"its shape is not a list of at most {MAX_DIMS} counts")
     if not _is_counts(offsets) or len(offsets) != 2:
-        raise AdapterError(f"tensor {shown}: its offsets are not two counts")
-    return Entry(name, dtype, tuple(shape), start + offsets[0], offsets[1] - offsets[0])
+        raise AdapterError("its offsets are not two counts")
+    return dtype, tuple(shape), start + offsets[0], offsets[1] - offsets[0]
 
 
 def _is_counts(value: object) -> TypeGuard[list[int]]:
@@ -171,11 +178,12 @@ def _check_layout(entries: Iterable[Entry], start: int, size: int) -> None:
     """Raise AdapterError unless the tensors fill the file exactly, each with the bytes its shape needs."""
     expected = start
     for entry in sorted(entries, key=lambda item: (item.offset, item.size)):
-        shown = inert(entry.name, 80)
         if entry.size != entry.numel * _SIZES[entry.dtype]:
-            raise AdapterError(f"tensor {shown}: its bytes do not match its shape {list(entry.shape)}; {_AGAIN}")
+            raise AdapterError(
+                f"tensor {inert(entry.name, 80)}: its bytes do not match its shape {list(entry.shape)}; {_AGAIN}"
+            )
         if entry.offset != expected:
-            raise AdapterError(f"tensor {shown}: overlap or hole in the data; {_AGAIN}")
+            raise AdapterError(f"tensor {inert(entry.name, 80)}: overlap or hole in the data; {_AGAIN}")
         expected += entry.size
     if expected != size:
         found = "cut off" if expected > size else "followed by unknown bytes"

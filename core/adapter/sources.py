@@ -11,7 +11,13 @@ from .source import Source
 
 _PICKLES = (".pt", ".pth", ".ckpt", ".bin", ".pkl")
 _COMPONENTS = ("unet", "transformer", "text_encoder", "text_encoder_2", "text_encoder_3")
-_WEIGHTS = ("adapter_model.safetensors", "pytorch_lora_weights.safetensors", "adapter_model.bin")
+_WEIGHTS = (
+    "adapter_model.safetensors",
+    "pytorch_lora_weights.safetensors",
+    "pytorch_custom_diffusion_weights.safetensors",
+    "adapter_model.bin",
+    "pytorch_lora_weights.bin",
+)
 _CONFIG = "adapter_config.json"
 _CONFIG_LIMIT = 1024 * 1024
 
@@ -49,12 +55,11 @@ def _open_folder(folder: Path, allow_pickle: bool) -> tuple[Part, ...]:
     if direct:
         component = folder.name if folder.name in _COMPONENTS else None
         return (_open_file(direct[0], component, allow_pickle),)
-    inner = [(folder / component, component) for component in _COMPONENTS if (folder / component).is_dir()]
     parts = [
-        _open_file(sub / name, component, allow_pickle)
-        for sub, component in inner
-        for name in _WEIGHTS[:1]
-        if (sub / name).exists()
+        _open_file(folder / component / name, component, allow_pickle)
+        for component in _COMPONENTS
+        for name in _WEIGHTS
+        if (folder / component / name).exists()
     ]
     if not parts:
         raise AdapterError(f"the folder holds none of {', '.join(_WEIGHTS)}; give a LoRA file or a PEFT folder")

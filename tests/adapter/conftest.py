@@ -1,6 +1,7 @@
 """A tiny SD1 base, the probe of its outputs, and files written for it by other libraries."""
 
 import contextlib
+import re
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
@@ -215,3 +216,49 @@ def shared():
     if not (SHARED / "files").is_dir():
         pytest.skip("no shared fixtures beside this checkout")
     return SHARED
+
+
+_RESNET = {
+    "norm1": "in_layers_0",
+    "conv1": "in_layers_2",
+    "time_emb_proj": "emb_layers_1",
+    "norm2": "out_layers_0",
+    "conv2": "out_layers_3",
+    "conv_shortcut": "skip_connection",
+}
+_SINGLE = {
+    "conv_in": "input_blocks_0_0",
+    "conv_norm_out": "out_0",
+    "conv_out": "out_2",
+    "time_embedding_linear_1": "time_embed_0",
+    "time_embedding_linear_2": "time_embed_2",
+    "add_embedding_linear_1": "label_emb_0_0",
+    "add_embedding_linear_2": "label_emb_0_2",
+    "mid_block_attentions_0": "middle_block_1",
+    "mid_block_resnets_0": "middle_block_0",
+    "mid_block_resnets_1": "middle_block_2",
+}
+
+
+def _to_ldm(path, attention_levels):
+    """Return the LDM spelling of a flattened diffusers path: the inverse of what is tested, written apart."""
+    for ours, theirs in _SINGLE.items():
+        if path == ours or path.startswith(f"{ours}_"):
+            rest = path[len(ours) + 1 :]
+            return f"{theirs}_{_RESNET.get(rest, rest)}".rstrip("_")
+    side, level, kind, layer, rest = re.fullmatch(r"(down|up)_blocks_(\d)_([a-z]+)_(\d)_(.+)", path).groups()
+    level, layer = int(level), int(layer)
+    if kind == "downsamplers":
+        return f"input_blocks_{3 * level + 3}_0_op"
+    if kind == "upsamplers":
+        part = 2 if level in attention_levels else 1
+        return f"output_blocks_{3 * level + 2}_{part}_conv"
+    number = 3 * level + layer + (1 if side == "down" else 0)
+    block = "input" if side == "down" else "output"
+    return f"{block}_blocks_{number}_{0 if kind == 'resnets' else 1}_{_RESNET.get(rest, rest)}"
+
+
+@pytest.fixture(scope="session")
+def to_ldm():
+    """Return a function from a flattened diffusers path and the levels with attention to the LDM spelling."""
+    return _to_ldm

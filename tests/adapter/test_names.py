@@ -8,54 +8,15 @@ from owf.core.adapter import applied, match, read_adapter
 from owf.core.adapter.names import flatten, place
 from safetensors.torch import save_file
 
-_RESNET = {
-    "norm1": "in_layers_0",
-    "conv1": "in_layers_2",
-    "time_emb_proj": "emb_layers_1",
-    "norm2": "out_layers_0",
-    "conv2": "out_layers_3",
-    "conv_shortcut": "skip_connection",
-}
-_SINGLE = {
-    "conv_in": "input_blocks_0_0",
-    "conv_norm_out": "out_0",
-    "conv_out": "out_2",
-    "time_embedding_linear_1": "time_embed_0",
-    "time_embedding_linear_2": "time_embed_2",
-    "add_embedding_linear_1": "label_emb_0_0",
-    "add_embedding_linear_2": "label_emb_0_2",
-    "mid_block_attentions_0": "middle_block_1",
-    "mid_block_resnets_0": "middle_block_0",
-    "mid_block_resnets_1": "middle_block_2",
-}
-
-
-def to_ldm(path, attention_levels):
-    """Return the LDM spelling of a flattened diffusers path: the inverse of what is tested, written apart."""
-    for ours, theirs in _SINGLE.items():
-        if path == ours or path.startswith(f"{ours}_"):
-            rest = path[len(ours) + 1 :]
-            return f"{theirs}_{_RESNET.get(rest, rest)}".rstrip("_")
-    side, level, kind, layer, rest = re.fullmatch(r"(down|up)_blocks_(\d)_([a-z]+)_(\d)_(.+)", path).groups()
-    level, layer = int(level), int(layer)
-    if kind == "downsamplers":
-        return f"input_blocks_{3 * level + 3}_0_op"
-    if kind == "upsamplers":
-        part = 2 if level in attention_levels else 1
-        return f"output_blocks_{3 * level + 2}_{part}_conv"
-    number = 3 * level + layer + (1 if side == "down" else 0)
-    block = "input" if side == "down" else "output"
-    return f"{block}_blocks_{number}_{0 if kind == 'resnets' else 1}_{_RESNET.get(rest, rest)}"
-
 
 def _weighted(module):
     return [name for name, part in module.named_modules() if getattr(part, "weight", None) is not None]
 
 
-def test_every_ldm_name_of_sd1_is_understood(base):
+def test_every_ldm_name_of_sd1_is_understood(base, to_ldm):
     for dotted in _weighted(base.components["unet"]):
         path = flatten("unet", dotted)
-        ldm = to_ldm(path, attention_levels=(1, 2, 3))
+        ldm = to_ldm(path, (1, 2, 3))
         found = place(f"lora_unet_{ldm}.lora_down.weight")
         assert found is not None
         assert (found.component, found.path) == ("unet", path)
@@ -63,7 +24,7 @@ def test_every_ldm_name_of_sd1_is_understood(base):
             assert found.dialect == "sgm"
 
 
-def test_every_ldm_name_of_sdxl_is_understood():
+def test_every_ldm_name_of_sdxl_is_understood(to_ldm):
     from diffusers import UNet2DConditionModel
 
     with torch.device("meta"):
@@ -82,7 +43,7 @@ def test_every_ldm_name_of_sdxl_is_understood():
         )
     for dotted in _weighted(unet):
         path = flatten("unet", dotted)
-        found = place(f"lora_unet_{to_ldm(path, attention_levels=(0, 1))}.lora_down.weight")
+        found = place(f"lora_unet_{to_ldm(path, (0, 1))}.lora_down.weight")
         assert found is not None
         assert (found.component, found.path) == ("unet", path)
 

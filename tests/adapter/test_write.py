@@ -12,6 +12,7 @@ from owf.core import families
 from owf.core.adapter import LoraCard, LoraPair, applied, read_adapter, write_kohya
 from owf.core.adapter.names import flatten
 from owf.core.errors import UsageError
+from safetensors.torch import load_file, save_file
 
 CARD = LoraCard("tiny", families.get("sd15"), ("ohwx",), "base.safetensors", (512, 640), 2)
 QUICK = settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
@@ -71,8 +72,8 @@ def test_diffusers_loads_it_with_equal_output(small_base, pairs, tmp_path, large
 
 @QUICK
 @given(data=st.data())
-def test_reading_is_the_inverse_of_writing(small_base, data):
-    """For any subset of modules, ranks, alphas, element types and both spellings of text modules."""
+def test_reading_is_the_inverse_of_writing(small_base, to_ldm, data):
+    """For any modules, ranks, alphas, element types, spellings of text modules and dialects of names."""
     layers = data.draw(
         st.lists(st.sampled_from(_layers(small_base)), min_size=1, max_size=6, unique_by=lambda x: x[:2])
     )
@@ -84,6 +85,8 @@ def test_reading_is_the_inverse_of_writing(small_base, data):
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "x.safetensors"
         write_kohya(path, pairs, CARD)
+        dialect = data.draw(st.sampled_from(["kohya", "sgm", "wrapper"]))
+        save_file({_renamed(key, dialect, to_ldm): value for key, value in load_file(path).items()}, path)
         adapter = read_adapter(path)
         found = {module.name: module for module in adapter.modules}
         assert len(found) == len(pairs)
@@ -100,6 +103,16 @@ def _old_spelling(pair):
     if pair.component == "unet":
         return pair
     return LoraPair(pair.component, f"text_model.{pair.module}", pair.down, pair.up, pair.alpha)
+
+
+def _renamed(key, dialect, to_ldm):
+    """Return a key of a kohya file in another dialect."""
+    stem, _, ending = key.partition(".")
+    if dialect == "sgm" and stem.startswith("lora_unet_"):
+        return f"lora_unet_{to_ldm(stem.removeprefix('lora_unet_'), (0,))}.{ending}"
+    if dialect == "wrapper":
+        return f"lycoris_{stem.removeprefix('lora_unet_').removeprefix('lora_te_')}.{ending}"
+    return key
 
 
 def test_a_failed_write_leaves_the_old_file(pairs, tmp_path):

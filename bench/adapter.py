@@ -1,0 +1,104 @@
+"""Times of the LoRA reader on files of real size: `python bench/adapter.py`; numbers in docs/adapter.md."""
+
+import importlib.util
+import resource
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+if importlib.util.find_spec("owf") is None:
+    spec = importlib.util.spec_from_file_location("owf", ROOT / "__init__.py", submodule_search_locations=[str(ROOT)])
+    module = importlib.util.module_from_spec(spec)
+    sys.modules["owf"] = module
+    spec.loader.exec_module(module)
+
+from owf.core.adapter import prepare, read_adapter  # noqa: E402
+from owf.core.adapter.summary import summarise  # noqa: E402
+
+ATTENTION = ("attn1_to_q", "attn1_to_k", "attn1_to_v", "attn1_to_out_0", "attn2_to_q", "attn2_to_k", "attn2_to_v")
+
+
+def best(action, times=5) -> float:
+    """Return the shortest of several runs in seconds."""
+    seconds = []
+    for _ in range(times):
+        start = time.perf_counter()
+        action()
+        seconds.append(time.perf_counter() - start)
+    return min(seconds)
+
+
+def sdxl_like(path: Path) -> None:
+    """Write about 200 MB of kohya LoRA in half precision, 700 modules as in SDXL."""
+    import torch
+    from safetensors.torch import save_file
+
+    tensors = {}
+    for block in range(10):
+        for layer in range(10):
+            for leaf in ATTENTION:
+                stem = f"lora_unet_input_blocks_{7 + block % 2}_1_transformer_blocks_{10 * block + layer}_{leaf}"
+                inputs = 2048 if leaf in ("attn2_to_k", "attn2_to_v") else 1280
+                tensors[f"{stem}.lora_down.weight"] = torch.randn(51, inputs).half()
+                tensors[f"{stem}.lora_up.weight"] = torch.randn(1280, 51).half()
+                tensors[f"{stem}.alpha"] = torch.tensor(32.0).half()
+    save_file(tensors, path)
+
+
+def sd1_like(path: Path, rank: int = 32) -> tuple[dict, dict]:
+    """Write an SD1-like LoRA of 236 modules; return the live modules and their weights by name."""
+    import torch
+    from safetensors.torch import save_file
+
+    root, tensors, weights = torch.nn.Module(), {}, {}
+    blocks = torch.nn.ModuleList()
+    root.add_module("down_blocks", blocks)
+    for index in range(236):
+        width = (320, 640, 1280, 1280)[index % 4]
+        blocks.append(torch.nn.Linear(width, width, bias=False).requires_grad_(False))
+        stem = f"lora_unet_down_blocks_{index}"
+        tensors[f"{stem}.lora_down.weight"] = torch.randn(rank, width) * 0.01
+        tensors[f"{stem}.lora_up.weight"] = torch.randn(width, rank) * 0.01
+        tensors[f"{stem}.alpha"] = torch.tensor(16.0)
+        weights[stem] = blocks[index].weight
+    save_file(tensors, path)
+    return {"unet": root}, weights
+
+
+def plain_merge(path: Path, weights: dict) -> list:
+    """Load with safetensors and merge once: what any loader has to do."""
+    from safetensors.torch import load_file
+
+    tensors = load_file(path)
+    merged = []
+    for stem, weight in weights.items():
+        down, up = tensors[f"{stem}.lora_down.weight"], tensors[f"{stem}.lora_up.weight"]
+        scale = float(tensors[f"{stem}.alpha"]) / down.shape[0]
+        merged.append(weight + scale * (up @ down))
+    return merged
+
+
+def main() -> None:
+    """Print every number of docs/adapter.md."""
+    with tempfile.TemporaryDirectory() as folder:
+        large, small = Path(folder) / "sdxl.safetensors", Path(folder) / "sd1.safetensors"
+        sdxl_like(large)
+        print(f"inspect {large.stat().st_size / 1e6:.0f} MB: {best(lambda: summarise(read_adapter(large))):.3f} s")
+        components, weights = sd1_like(small)
+        plain = best(lambda: plain_merge(small, weights))
+        load = best(lambda: prepare(components, read_adapter(small)))
+        print(f"load: {load:.3f} s, plain load_file and one merge: {plain:.3f} s, ratio {load / plain:.2f}")
+        switch = prepare(components, read_adapter(small))
+
+        def toggle() -> None:
+            switch.on()
+            switch.off()
+
+        print(f"toggle on and off, {switch.report.matched} modules: {best(toggle, 50) * 1e3:.3f} ms")
+        print(f"peak memory: {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:.0f} MiB")
+
+
+if __name__ == "__main__":
+    main()
