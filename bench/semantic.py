@@ -17,7 +17,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-
 from owf.core.adapter import Switch, read_adapter
 from owf.core.base import CONFIGS, DEMO_LORA, choose_base, load_base
 from owf.core.batch import Batch
@@ -91,7 +90,9 @@ def compare(images: int) -> None:
     switch = Switch(denoiser.components, (read_adapter(DEMO_LORA),))
     stages = demo_plan("quick", labelled.classes).stages
     a, b = ours(denoiser, labelled, switch, stages), plain(denoiser, labelled, switch, stages)
-    print(f"{len(labelled.labels)} images, {len(labelled.classes)} classes, {stages[-1].samples} timesteps, both models")
+    print(
+        f"{len(labelled.labels)} images, {len(labelled.classes)} classes, {stages[-1].samples} timesteps, both models"
+    )
     print(f"{'':8}{'UNet rows':>12}{'seconds':>10}{'drop +-':>12}{'margin +-':>12}")
     for name, run in (("ours", a), ("plain", b)):
         print(f"{name:8}{run.rows:12,}{run.seconds:10.1f}{run.drop_half:12.4f}{run.margin_half:12.4f}")
@@ -106,7 +107,6 @@ class Timed:
 
     def __init__(self):
         from diffusers import UNet2DConditionModel
-
         from owf.core.schedule import variance_preserving
 
         config = UNet2DConditionModel.load_config(CONFIGS / "sd15" / "unet")

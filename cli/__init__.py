@@ -1,0 +1,1 @@
+"""The command line: parse, plan, call core, render."""

@@ -1,6 +1,7 @@
 """The options of `owf-audit`; importing it is cheap, so that --help answers at once."""
 
 import argparse
+import math
 from pathlib import Path
 
 from ..core.device import DEVICES, DTYPES
@@ -16,7 +17,7 @@ def parser() -> argparse.ArgumentParser:
     """Return the parser of `owf-audit`."""
     top = argparse.ArgumentParser(
         prog="owf-audit",
-        description="Measure what a LoRA made its base model forget, and judge it: PASS, DRIFT, INCONCLUSIVE or INVALID.",
+        description="Measure what a LoRA made its base model forget: PASS, DRIFT, INCONCLUSIVE or INVALID.",
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -32,11 +33,11 @@ def _add_model_options(group: argparse._ArgumentGroup) -> None:
     group.add_argument(
         "--base",
         metavar="PATH_OR_ID",
-        help="diffusers folder, hub id, or .safetensors checkpoint (default: the LoRA's family, by [bases] in config.toml, "
-        "the local hub cache, then the hub)",
+        help="diffusers folder, hub id, or .safetensors checkpoint (default: by the LoRA's family, from [bases] in "
+        "config.toml, the local hub cache, then the hub)",
     )
     group.add_argument("--offline", action="store_true", help="never fetch anything")
-    group.add_argument("--strength", type=float, default=1.0, help="strength of the LoRA (default 1.0)")
+    group.add_argument("--strength", type=_finite, default=1.0, help="strength of the LoRA (default 1.0)")
 
 
 def _add_plan_options(group: argparse._ArgumentGroup) -> None:
@@ -63,6 +64,13 @@ def _add_run_options(group: argparse._ArgumentGroup) -> None:
         default="auto",
         help="auto draws a bar on a terminal; json writes a line per step to stdout",
     )
+
+
+def _finite(text: str) -> float:
+    value = float(text)
+    if not math.isfinite(value):
+        raise argparse.ArgumentTypeError("must be a finite number")
+    return value
 
 
 def _positive(text: str) -> int:

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..core.adapter.blocks import KINDS
+from ..core.adapter.blocks import KINDS, Block
 from ..core.adapter.reader import read_adapter
 from ..core.adapter.summary import Cell, Summary, summarise
 from ..core.errors import OwfError
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 _SHADES = (("░", "blue"), ("▒", "cyan"), ("▓", "yellow"), ("█", "red"))
 _MAX_WARNINGS = 12
+_MAX_ROWS = 120
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -148,10 +149,14 @@ def heat_map(cells: Sequence[Cell]) -> "Table":
     for heading in ("", *shown):
         table.add_column(heading, style="dim" if not heading else None)
     largest = max((cell.size for cell in cells if math.isfinite(cell.size)), default=0.0)
-    for block in dict.fromkeys(cell.block for cell in cells):
-        row = {cell.kind: cell for cell in cells if cell.block == block}
+    rows: dict[Block, dict[str, Cell]] = {}
+    for cell in cells:
+        rows.setdefault(cell.block, {})[cell.kind] = cell
+    for block, row in list(rows.items())[:_MAX_ROWS]:
         shades = [_shade(row[kind], largest) if kind in row else Text("") for kind in shown]
         table.add_row(Text(block.title), *shades)
+    if len(rows) > _MAX_ROWS:
+        table.add_row(Text(f"and {len(rows) - _MAX_ROWS} more blocks"))
     return table
 
 

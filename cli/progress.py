@@ -11,7 +11,7 @@ from ..core.progress import Silent
 class Bar:
     """A rich progress bar on the terminal; UNet rows are the unit of its ETA."""
 
-    def __init__(self, console: Any):
+    def __init__(self, console: Any) -> None:
         from rich import progress
 
         self._bar = progress.Progress(

@@ -8,6 +8,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from ..core.adapter import Adapter
 from ..core.audit import Setting, audit
 from ..core.base import BaseChoice, choose_base, load_base
@@ -42,7 +44,7 @@ def cache_folder(chosen: Path | None) -> Path:
 class Session:
     """Audits LoRAs with the same options; a base is loaded once as long as it stays the same."""
 
-    def __init__(self, options: argparse.Namespace):
+    def __init__(self, options: argparse.Namespace) -> None:
         from rich.console import Console
 
         self._options = options
@@ -60,6 +62,8 @@ class Session:
         if "kid" in plan.metrics:
             features = load_features(plan.features, denoiser.device, offline=options.offline)
         batch = Batch(options.batch) if options.batch else default_batch(denoiser)
+        if batch.workers > 1:
+            torch.set_num_threads(1)
         self._announce(denoiser, plan, labelled, batch)
         with self._progress() as progress:
             setting = Setting(folder, cache_folder(options.cache), self._policy, progress, batch, features, labelled)

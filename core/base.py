@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from .backends.diffusers import DiffusersDenoiser
 
 ROOT = Path(__file__).resolve().parent.parent
+AUDITED = ("sd15", "sd2")
+"""Families that audits run on, besides the demo base."""
+
 CUSTOM = "custom"
 """Family of a base that has the Stable Diffusion architecture in sizes of its own."""
 
@@ -58,6 +61,11 @@ def choose_base(base: str | None, family: str | None) -> BaseChoice:
         raise UsageError("The LoRA does not say which base it was made for; name one with --base PATH_OR_ID.")
     if family == "demo":
         return BaseChoice(str(DEMO_BASE), "folder")
+    if family not in AUDITED:
+        raise UsageError(
+            f"The LoRA is for {families.get(family).title}, which audits do not run on yet; they run on "
+            f"{' and '.join(families.get(name).title for name in AUDITED)}. `owf-audit inspect` reads the file."
+        )
     configured = _configured_bases().get(family)
     if configured is not None:
         return _by_name(configured)

@@ -42,14 +42,20 @@ class Denoiser(Protocol):
     """Forward process: noise() and target()."""
     components: Mapping[str, nn.Module]
     """The modules that adapters change: "unet", "text_encoder" and so on."""
-    device: torch.device
-    """Where the weights are."""
-    dtype: torch.dtype
-    """Their floating-point type."""
     resolution: int
     """Side of the square images the model was made for, in pixels."""
     latent_shape: tuple[int, int, int]
     """(C, H, W) of one image's latents at that resolution."""
+
+    @property
+    def device(self) -> torch.device:
+        """Return where the weights are."""
+        ...
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """Return their floating-point type."""
+        ...
 
     def encode_text(self, prompts: Sequence[str]) -> Conditioning:
         """Return the conditioning of the prompts, one row each."""

@@ -27,19 +27,18 @@ class Guess:
 @torch.no_grad()
 def estimate(denoiser: Denoiser, batch: Batch) -> Guess:
     """Return the cost of one batch; the first run, which warms up kernels and memory, is not timed."""
-    cond = denoiser.encode_text([""]).rows([0] * batch.size)
-    x = torch.zeros(batch.size, *denoiser.latent_shape, device=denoiser.device, dtype=denoiser.dtype)
-    t = torch.full((batch.size,), denoiser.schedule.steps // 2, device=denoiser.device)
-    seconds = 0.0
-    for _ in range(2):
-        start = time.perf_counter()
-        batch.run(
-            len(x),
-            lambda rows: denoiser.predict(x[rows], t[rows], cond.rows(range(rows.start, rows.stop))).sum().item(),
-        )
-        seconds = time.perf_counter() - start
+    count = batch.size * batch.workers
+    cond = denoiser.encode_text([""]).rows([0] * count)
+    x = torch.zeros(count, *denoiser.latent_shape, device=denoiser.device, dtype=denoiser.dtype)
+    t = torch.full((count,), denoiser.schedule.steps // 2, device=denoiser.device)
+    # Reading a value waits for the device, which a timing must do.
+    predict = lambda s: float(denoiser.predict(x[s], t[s], cond.rows(range(s.start, s.stop))).sum())  # noqa: E731
+    batch.run(count, predict)
+    start = time.perf_counter()
+    batch.run(count, predict)
+    seconds = time.perf_counter() - start
     denoiser.decode(x[:1])
-    return Guess(seconds / len(x), _peak_bytes(denoiser.device))
+    return Guess(seconds / count, _peak_bytes(denoiser.device))
 
 
 def _peak_bytes(device: torch.device) -> int:

@@ -28,7 +28,9 @@ def audit_draws(plan: AuditPlan, seed: int) -> Draws:
 class ModelPass:
     """Measures whatever the denoiser's weights are at the moment; keeps what is done in `store`."""
 
-    def __init__(self, denoiser: Denoiser, plan: AuditPlan, store: SampleStore, batch: Batch, progress: Progress):
+    def __init__(
+        self, denoiser: Denoiser, plan: AuditPlan, store: SampleStore, batch: Batch, progress: Progress
+    ) -> None:
         self._denoiser, self._plan, self._store = denoiser, plan, store
         self._batch, self._progress = batch, progress
         self._sampling = Sampling(plan.sampling_steps, plan.guidance_scale)
@@ -38,13 +40,14 @@ class ModelPass:
         self._progress.stage(title)
         missing = [d for d in draws if not self._store.has(stage, _draw_name(d))]
         self._progress.skip((len(draws) - len(missing)) * self._sampling.rows)
-        chunks = Batch(max(1, self._batch.size // 2))
-        chunks.run(len(missing), lambda rows: self._draw_chunk(stage, missing[rows]))
+        size = max(1, self._batch.size * self._batch.workers // (self._sampling.rows // self._sampling.steps))
+        for start in range(0, len(missing), size):
+            self._draw_chunk(stage, missing[start : start + size])
         return np.stack([_from_png(self._sample(stage, _draw_name(d))["png"]) for d in draws])
 
     def _draw_chunk(self, stage: str, draws: Sequence[tuple[str, int]]) -> None:
         prompts, seeds = [p for p, _ in draws], [s for _, s in draws]
-        images, latents = generate(self._denoiser, prompts, seeds, self._sampling, self._progress.advance)
+        images, latents = generate(self._denoiser, prompts, seeds, self._sampling, self._batch, self._progress.advance)
         samples = [
             (_draw_name(draw), {"png": _to_png(image.numpy()), "latents": latent.numpy()})
             for draw, image, latent in zip(draws, images, latents, strict=True)
@@ -90,7 +93,7 @@ class ModelPass:
                 continue
             values = predictions(
                 self._denoiser,
-                torch.from_numpy(latent).to(self._denoiser.device, self._denoiser.dtype),
+                torch.from_numpy(latent).to(self._denoiser.device),
                 prompt,
                 self._denoiser.encode_text([prompt]),
                 self._plan.drift_timesteps,

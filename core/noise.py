@@ -19,3 +19,8 @@ def gaussian(shape: tuple[int, ...], seed: int, item: str, timestep: int = 0, tr
     key = np.frombuffer(hashlib.blake2b(words, digest_size=16).digest(), np.uint64)
     generator = np.random.Generator(np.random.Philox(key=key))
     return torch.from_numpy(generator.standard_normal(shape, np.float32))
+
+
+def at_least_float32(tensor: torch.Tensor) -> torch.Tensor:
+    """Return the tensor in float32 or better: latents and noise are mixed before they are rounded to half precision."""
+    return tensor.to(torch.promote_types(tensor.dtype, torch.float32))

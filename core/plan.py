@@ -4,6 +4,7 @@ import dataclasses
 import hashlib
 import json
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 from .errors import UsageError
@@ -15,6 +16,9 @@ METRICS = ("denoiser_drift", "semantic", "color", "kid")
 """Every metric an audit can run, in the order they are run and shown."""
 
 LOSSES = ("l1", "l2")
+
+FLOOR_PROMPTS = 8
+"""Prompts whose predictions the base repeats row by row, to see what arithmetic alone changes."""
 
 
 @dataclass(frozen=True)
@@ -114,7 +118,7 @@ def _check(holds: bool, message: str) -> None:
 def _check_stages(stages: tuple[Stage, ...]) -> None:
     _check(len(stages) >= 1, "at least one stage is needed")
     _check(stages[-1].keep == 1, "the last stage must keep one class")
-    pairs = list(zip(stages, stages[1:], strict=False))
+    pairs = list(pairwise(stages))
     _check(all(a.samples < b.samples for a, b in pairs), "samples must grow from stage to stage")
     _check(all(a.keep > b.keep for a, b in pairs), "fewer classes must survive each stage")
     _check(all(s.samples >= 1 and s.keep >= 1 for s in stages), "samples and keep must be positive")
@@ -176,6 +180,8 @@ class Cost:
     """Labelled images made by the base; 0 where they come from a folder."""
     latents: int
     """Images made by the base only to be noised; 0 where it draws them anyway."""
+    repeats: int
+    """Predictions that the base repeats for the floor of denoiser_drift."""
 
     @property
     def tuned(self) -> int:
@@ -186,7 +192,7 @@ class Cost:
     def base(self) -> int:
         """Rows of the base: paid once, then cached. Classifier and images count twice: once for the comparison,
         once with other seeds for the noise floor."""
-        return self.denoiser_drift + 2 * (self.semantic + self.images) + self.probes + self.latents
+        return self.denoiser_drift + 2 * (self.semantic + self.images) + self.probes + self.latents + self.repeats
 
 
 def audit_cost(plan: AuditPlan, labelled: int) -> Cost:
@@ -200,6 +206,7 @@ def audit_cost(plan: AuditPlan, labelled: int) -> Cost:
         images=images * plan.images * per_image,
         probes=(semantic and plan.dataset == "generated") * labelled * per_image,
         latents=(drift and not images) * len(plan.prompts) * per_image,
+        repeats=drift * min(FLOOR_PROMPTS, len(plan.prompts)) * plan.drift_timesteps,
     )
 
 

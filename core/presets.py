@@ -112,7 +112,7 @@ _DEMO_SIZES = {
     "standard": (30, (Stage(10, 3), Stage(30, 1)), 2),
     "paper": (30, (Stage(50, 5), Stage(500, 1)), 10),
 }
-"""Preset -> (labelled images per class, stages, images per prompt) on the demo base, whose UNet is 300 times cheaper."""
+"""Preset -> (labelled images per class, stages, images per prompt) on the demo base, a far cheaper model."""
 
 
 def demo_plan(preset: str, classes: tuple[str, ...]) -> AuditPlan:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import torch
 
+from .batch import Batch
 from .denoiser import Conditioning, Denoiser
 from .noise import gaussian
 
@@ -30,6 +31,7 @@ def generate(
     prompts: Sequence[str],
     seeds: Sequence[int],
     sampling: Sampling,
+    batch: Batch,
     on_step: Callable[[int], None] = lambda rows: None,
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """Return (uint8 images (N, 3, H, W), scaled latents (N, C, h, w)), both on the CPU.
@@ -42,7 +44,7 @@ def generate(
     cond = _guided(denoiser, prompts, sampling)
     times = trailing_timesteps(sampling.steps, denoiser.schedule.steps)
     for t, t_next in zip(times, [*times[1:], None], strict=True):
-        x = _ddim_step(denoiser, x, t, t_next, cond, sampling)
+        x = _ddim_step(denoiser, x, t, t_next, cond, sampling, batch)
         on_step(len(cond))
     return denoiser.decode(x), x.float().cpu()
 
@@ -54,12 +56,20 @@ def _guided(denoiser: Denoiser, prompts: Sequence[str], sampling: Sampling) -> C
 
 
 def _ddim_step(
-    denoiser: Denoiser, x: torch.Tensor, t: int, t_next: int | None, cond: Conditioning, sampling: Sampling
+    denoiser: Denoiser,
+    x: torch.Tensor,
+    t: int,
+    t_next: int | None,
+    cond: Conditioning,
+    sampling: Sampling,
+    batch: Batch,
 ) -> torch.Tensor:
     """Return x one DDIM step (Song et al. 2021, eq. 12 with sigma 0) closer to the clean latents, in float32."""
     copies = len(cond) // len(x)
     steps = torch.full((len(cond),), t, device=x.device)
-    prediction = denoiser.predict(x.repeat(copies, 1, 1, 1).to(denoiser.dtype), steps, cond).float()
+    rows = x.repeat(copies, 1, 1, 1).to(denoiser.dtype)
+    parts = batch.run(len(rows), lambda s: denoiser.predict(rows[s], steps[s], cond.rows(range(s.start, s.stop))))
+    prediction = torch.cat(parts).float()
     if copies == 2:
         with_prompt, without = prediction.chunk(2)
         prediction = without + sampling.guidance_scale * (with_prompt - without)

@@ -53,9 +53,10 @@ class Schedule:
     def factors(self, t: torch.Tensor, like: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Return (signal_t, sigma_t) shaped and typed to multiply latents like `like`."""
         shape = (-1,) + (1,) * (like.ndim - 1)
-        place = {"device": like.device, "dtype": like.dtype}
         t = t.to(self.signal.device)
-        return self.signal[t].to(**place).view(shape), self.sigma[t].to(**place).view(shape)
+        # Rounded before it is moved: not every device has float64.
+        signal, sigma = (factor[t].to(like.dtype).to(like.device) for factor in (self.signal, self.sigma))
+        return signal.view(shape), sigma.view(shape)
 
 
 def variance_preserving(alphas_cumprod: torch.Tensor, prediction_type: str) -> Schedule:

@@ -6,8 +6,6 @@ import json
 import numpy as np
 import pytest
 import torch
-from tiny_sd import tiny_parts, write_tiny_lora
-
 from owf.core.adapter import read_adapter
 from owf.core.audit import Setting, audit
 from owf.core.backends.diffusers import DiffusersDenoiser
@@ -18,6 +16,7 @@ from owf.core.presets import preset_plan
 from owf.core.progress import Silent
 from owf.core.report import read_report, to_json, write_report
 from owf.core.verdict import DEFAULT_POLICY
+from tiny_sd import tiny_parts, write_tiny_lora
 
 CLASSES = ("bag", "coat")
 
@@ -62,7 +61,10 @@ def labelled(denoiser, count: int = 12) -> LabelledImages:
     for label in range(2):
         items = LabelledImages(images, np.full(count, label), CLASSES).items
         latents = denoiser.encode_image(torch.from_numpy(images))
-        errors = [image_errors(denoiser, x, i, cond, (Stage(2, 1),), "l2", 0, Batch(8)) for x, i in zip(latents, items, strict=True)]
+        errors = [
+            image_errors(denoiser, x, i, cond, (Stage(2, 1),), "l2", 0, Batch(8))
+            for x, i in zip(latents, items, strict=True)
+        ]
         labels.append([predicted_class(e) == label for e in errors])
     chosen = np.array([0 if zero else 1 for zero in labels[0]])
     keep = np.array([labels[c][i] for i, c in enumerate(chosen)])
@@ -139,7 +141,9 @@ def test_an_interrupted_run_resumes_to_the_same_report(denoiser, plan, images, t
     expected = audit(denoiser, lora(tmp_path), 1.0, plan, setting(whole, images))
     with pytest.raises(KeyboardInterrupt):
         audit(denoiser, lora(tmp_path), 1.0, plan, setting(parts, images, Interrupt(after)))
-    after_it = denoiser.components["unet"].get_parameter("mid_block.attentions.0.transformer_blocks.0.attn1.to_q.weight")
+    after_it = denoiser.components["unet"].get_parameter(
+        "mid_block.attentions.0.transformer_blocks.0.attn1.to_q.weight"
+    )
     assert after_it is weight
     found = audit(denoiser, lora(tmp_path), 1.0, plan, setting(parts, images))
     assert without_times(to_json(found)) == without_times(to_json(expected))

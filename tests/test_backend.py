@@ -6,8 +6,6 @@ import numpy as np
 import pytest
 import torch
 from ldm_checkpoint import write_checkpoint
-from tiny_sd import tiny_parts, write_tiny_lora
-
 from owf.core import base
 from owf.core.adapter import applied, read_adapter
 from owf.core.backends.diffusers import DiffusersDenoiser
@@ -19,6 +17,7 @@ from owf.core.noise import gaussian
 from owf.core.plan import Stage
 from owf.core.sample import Sampling, generate, trailing_timesteps
 from owf.core.schedule import spaced_timesteps
+from tiny_sd import tiny_parts, write_tiny_lora
 
 CPU = torch.device("cpu")
 
@@ -99,8 +98,8 @@ def test_errors_are_equal_in_batches_of_1_and_64_and_in_a_plain_loop(denoiser, l
 
 def test_images_do_not_depend_on_their_company(denoiser):
     sampling = Sampling(4, 3.0)
-    _, together = generate(denoiser, ["a bag", "a coat", "a dress"], [1, 2, 3], sampling)
-    _, alone = generate(denoiser, ["a coat"], [2], sampling)
+    _, together = generate(denoiser, ["a bag", "a coat", "a dress"], [1, 2, 3], sampling, Batch(4))
+    _, alone = generate(denoiser, ["a coat"], [2], sampling, Batch(4))
     torch.testing.assert_close(alone[0], together[1], atol=1e-4, rtol=1e-4)
 
 
@@ -108,7 +107,7 @@ def test_sampling_equals_diffusers_ddim(denoiser):
     from diffusers import DDIMScheduler
 
     steps, scale = 5, 3.0  # divides 1000, so that both agree on the previous timestep
-    _, ours = generate(denoiser, ["a bag"], [7], Sampling(steps, scale))
+    _, ours = generate(denoiser, ["a bag"], [7], Sampling(steps, scale), Batch(4))
     ddim = DDIMScheduler(
         1000, 0.00085, 0.012, "scaled_linear", clip_sample=False, set_alpha_to_one=True, timestep_spacing="trailing"
     )
@@ -125,7 +124,7 @@ def test_sampling_equals_diffusers_ddim(denoiser):
 def test_adapter_off_is_bit_exact_and_strength_zero_is_the_base(denoiser, tmp_path):
     adapter = read_adapter(write_tiny_lora(tmp_path / "a.safetensors"))
     sampling = Sampling(2, 1.0)
-    draw = lambda: generate(denoiser, ["a bag"], [0], sampling)[1].numpy().tobytes()  # noqa: E731
+    draw = lambda: generate(denoiser, ["a bag"], [0], sampling, Batch(4))[1].numpy().tobytes()  # noqa: E731
     before, digest = draw(), denoiser.digest()
     with applied(denoiser.components, adapter, 1.0) as match:
         assert match.matched == 3
@@ -163,6 +162,8 @@ def test_without_base_the_family_is_looked_up(tmp_path, monkeypatch):
     assert choose_base(None, "sd15") == BaseChoice(str(tmp_path), "folder")
     with pytest.raises(UsageError, match="--base"):
         choose_base(None, None)
+    with pytest.raises(UsageError, match="inspect"):
+        choose_base(None, "flux")
 
 
 def test_offline_hub_ids_say_what_to_do(monkeypatch, tmp_path):

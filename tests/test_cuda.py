@@ -2,16 +2,16 @@
 
 import pytest
 import torch
-from tiny_sd import tiny_parts, write_tiny_lora
-from torch._subclasses.fake_tensor import FakeTensorMode
-
 from owf.core.adapter import Switch, read_adapter
 from owf.core.backends import diffusers
 from owf.core.backends.diffusers import DiffusersDenoiser
+from owf.core.batch import Batch
 from owf.core.metrics import semantic
 from owf.core.noise import gaussian
 from owf.core.sample import Sampling, generate
 from owf.core.schedule import spaced_timesteps
+from tiny_sd import tiny_parts, write_tiny_lora
+from torch._subclasses.fake_tensor import FakeTensorMode
 
 CUDA = torch.device("cuda")
 
@@ -55,7 +55,7 @@ def test_errors_of_the_classifier(denoiser):
 
 def test_sampling_and_decoding(denoiser, monkeypatch):
     monkeypatch.setattr(diffusers, "require_finite", lambda pixels: None)  # asks for values, which fakes lack
-    images, latents = generate(denoiser, ["a bag", "a coat"], [0, 1], Sampling(3, 5.0))
+    images, latents = generate(denoiser, ["a bag", "a coat"], [0, 1], Sampling(3, 5.0), Batch(4))
     check(images, (2, 3, 64, 64), torch.uint8, "cpu")
     check(latents, (2, 4, 8, 8), torch.float32, "cpu")
 
@@ -78,7 +78,10 @@ def test_adapter_on_and_off(lora, denoiser):
     assert changed is not weight
     check(denoiser.encode_text(["a bag"]).context, (1, 77, 32), denoiser.dtype)
     switch.off()
-    assert denoiser.components["unet"].get_parameter("mid_block.attentions.0.transformer_blocks.0.attn1.to_q.weight") is weight
+    assert (
+        denoiser.components["unet"].get_parameter("mid_block.attentions.0.transformer_blocks.0.attn1.to_q.weight")
+        is weight
+    )
 
 
 def test_a_tensor_left_on_the_cpu_is_noticed(denoiser):

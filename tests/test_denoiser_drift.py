@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 import torch
 from gaussian_denoiser import GaussianDenoiser
-
 from owf.core.batch import Batch
 from owf.core.metrics.denoiser_drift import DriftRows, predictions, squared_norms, summarise_drift
 from owf.core.noise import gaussian

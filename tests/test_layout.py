@@ -16,7 +16,11 @@ CODE = [p for d in ("core", "cli", "demo") for p in (ROOT / d).rglob("*.py")] + 
 def test_pyproject_lists_every_subpackage():
     text = (ROOT / "pyproject.toml").read_text()
     listed = set(re.findall(r'"(owf(?:\.\w+)*)"', text.split("packages = [")[1].split("]")[0]))
-    found = {".".join(("owf", *p.parent.relative_to(ROOT).parts)) for d in ("core", "cli", "demo") for p in (ROOT / d).rglob("__init__.py")}
+    found = {
+        ".".join(("owf", *p.parent.relative_to(ROOT).parts))
+        for d in ("core", "cli", "demo")
+        for p in (ROOT / d).rglob("__init__.py")
+    }
     assert listed == found | {"owf"}
 
 
@@ -64,7 +68,18 @@ def test_core_without_torch():
 
 @pytest.mark.timeout(300)
 def test_wheel_has_one_top_level_name_and_the_data(tmp_path):
-    command = [sys.executable, "-m", "pip", "wheel", "--no-deps", "--no-build-isolation", "-q", "-w", str(tmp_path), str(ROOT)]
+    command = [
+        sys.executable,
+        "-m",
+        "pip",
+        "wheel",
+        "--no-deps",
+        "--no-build-isolation",
+        "-q",
+        "-w",
+        str(tmp_path),
+        str(ROOT),
+    ]
     result = subprocess.run(command, capture_output=True, text=True, check=False)
     assert result.returncode == 0, result.stderr
     (wheel,) = tmp_path.glob("*.whl")

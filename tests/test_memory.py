@@ -2,12 +2,11 @@
 
 import pytest
 import torch
+from owf.core.base import CONFIGS
 from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.multiprocessing.reductions import StorageWeakRef
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
-
-from owf.core.base import CONFIGS
 
 GIB = 2**30
 

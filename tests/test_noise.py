@@ -1,7 +1,6 @@
 """Noise is a pure function of its counters."""
 
 import numpy as np
-
 from owf.core.noise import gaussian
 
 
@@ -10,7 +9,8 @@ def test_same_counters_same_bytes():
 
 
 def test_each_counter_changes_the_noise():
-    draws = [gaussian((64,), *key) for key in [(0, "a", 0, 0), (1, "a", 0, 0), (0, "b", 0, 0), (0, "a", 1, 0), (0, "a", 0, 1)]]
+    keys = [(0, "a", 0, 0), (1, "a", 0, 0), (0, "b", 0, 0), (0, "a", 1, 0), (0, "a", 0, 1)]
+    draws = [gaussian((64,), *key) for key in keys]
     assert len({d.numpy().tobytes() for d in draws}) == 5
 
 

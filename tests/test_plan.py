@@ -3,7 +3,6 @@
 import dataclasses
 
 import pytest
-
 from owf.core.errors import UsageError
 from owf.core.plan import Stage, audit_cost, plan_digest, semantic_rows, stage_positions
 from owf.core.presets import PRESETS, demo_plan, preset_plan
@@ -35,7 +34,11 @@ def test_stage_positions_are_those_of_the_published_code():
 
 def test_every_part_of_the_plan_changes_its_digest():
     plan = preset_plan("quick")
-    changed = [dataclasses.replace(plan, seed=1), dataclasses.replace(plan, loss="l1"), dataclasses.replace(plan, per_class=7)]
+    changed = [
+        dataclasses.replace(plan, seed=1),
+        dataclasses.replace(plan, loss="l1"),
+        dataclasses.replace(plan, per_class=7),
+    ]
     assert len({plan_digest(p) for p in [plan, *changed]}) == 4
     assert plan_digest(plan) == plan_digest(preset_plan("quick"))
 

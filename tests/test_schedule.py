@@ -3,7 +3,6 @@
 import pytest
 import torch
 from gaussian_denoiser import ddpm_schedule
-
 from owf.core.schedule import rectified_flow, spaced_timesteps
 
 

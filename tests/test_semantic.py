@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 import torch
 from gaussian_denoiser import GaussianDenoiser
-
 from owf.core.batch import Batch
 from owf.core.errors import InvalidError
 from owf.core.metrics.semantic import (

@@ -3,7 +3,6 @@
 import math
 
 import pytest
-
 from owf.core.errors import UsageError
 from owf.core.measurement import Estimate, Measurement
 from owf.core.policy import read_policy

@@ -1,0 +1,1 @@
+"""Foreign model libraries behind the Denoiser protocol, one file each."""

@@ -16,8 +16,8 @@ from ..schedule import Schedule, variance_preserving
 class DiffusersDenoiser:
     """A Stable Diffusion 1 or 2 pipeline's parts as a Denoiser (see `denoiser.Denoiser`)."""
 
-    def __init__(self, pipeline: Any, name: str, family: str):
-        from diffusers import DDPMScheduler
+    def __init__(self, pipeline: Any, name: str, family: str) -> None:
+        from diffusers.schedulers.scheduling_ddpm import DDPMScheduler
 
         self.name, self.family = name, family
         self._vae, self._unet, self._text_encoder = pipeline.vae, pipeline.unet, pipeline.text_encoder
@@ -28,7 +28,7 @@ class DiffusersDenoiser:
         channels, side = self._unet.config.in_channels, self._unet.config.sample_size
         self.latent_shape = (channels, side, side)
         self.resolution = side * 2 ** (len(self._vae.config.block_out_channels) - 1)
-        scheduler = DDPMScheduler.from_config(pipeline.scheduler.config)
+        scheduler: Any = DDPMScheduler.from_config(pipeline.scheduler.config)
         self.schedule: Schedule = variance_preserving(
             scheduler.alphas_cumprod, pipeline.scheduler.config.prediction_type
         )
@@ -115,7 +115,7 @@ def load_pipeline_folder(path: str, dtype: torch.dtype, *, local_files_only: boo
 
     Raises UsageError for pipelines other than Stable Diffusion 1 and 2, OSError where files are missing.
     """
-    from diffusers import StableDiffusionPipeline
+    from diffusers.pipelines.stable_diffusion.pipeline_stable_diffusion import StableDiffusionPipeline
 
     index = StableDiffusionPipeline.load_config(path, local_files_only=local_files_only)
     _require_stable_diffusion(index)
@@ -155,7 +155,7 @@ def _require_stable_diffusion(index: Any) -> None:
 
 def load_pipeline_file(path: str, config: str, dtype: torch.dtype) -> Any:
     """Return the pipeline in a single-file checkpoint, read offline with the configuration folder `config`."""
-    from diffusers import StableDiffusionPipeline
+    from diffusers.pipelines.stable_diffusion.pipeline_stable_diffusion import StableDiffusionPipeline
 
     return StableDiffusionPipeline.from_single_file(
         path,

@@ -1,0 +1,1 @@
+"""Labelled image sets, one file each."""

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 import torch
@@ -9,7 +10,7 @@ import torch
 from ..batch import Batch
 from ..denoiser import Conditioning, Denoiser
 from ..measurement import Estimate, Measurement, Part
-from ..noise import gaussian
+from ..noise import at_least_float32, gaussian
 from ..schedule import spaced_timesteps
 from ..statistics import ratio_estimate
 
@@ -35,10 +36,11 @@ def predictions(
     `cond` is the one row of the prompt; the noise depends on (seed, item, timestep) only.
     """
     timesteps = spaced_timesteps(count, denoiser.schedule.steps)
+    latents = at_least_float32(latents)
     noise = torch.stack([gaussian(tuple(latents.shape), seed, f"drift|{item}", t) for t in timesteps])
     noise = noise.to(latents.device, latents.dtype)
     t = torch.tensor(timesteps, device=latents.device)
-    x_t = denoiser.schedule.noise(latents.expand_as(noise), noise, t)
+    x_t = denoiser.schedule.noise(latents.expand_as(noise), noise, t).to(denoiser.dtype)
     predict = lambda rows: denoiser.predict(x_t[rows], t[rows], cond.rows([0] * len(t[rows]))).float().cpu()  # noqa: E731
     parts = batch.run(count, predict)
     on_rows(count)
@@ -91,7 +93,7 @@ def _bands(rows: DriftRows) -> tuple[Part, ...]:
     bands = min(BANDS, count)
     edges = [round(i * count / bands) for i in range(bands + 1)]
     parts = []
-    for first, last in zip(edges, edges[1:], strict=False):
+    for first, last in pairwise(edges):
         estimate = ratio_estimate(rows.change[:, first:last].sum(1), rows.norm[:, first:last].sum(1), "relative")
         label = f"{round(1000 * first / count)}-{round(1000 * last / count)}"
         parts.append(Part(label, _floored(estimate, None)))

@@ -14,7 +14,7 @@ from ..batch import Batch
 from ..denoiser import Conditioning, Denoiser
 from ..errors import InvalidError
 from ..measurement import Estimate, Measurement, Part
-from ..noise import gaussian
+from ..noise import at_least_float32, gaussian
 from ..plan import Stage, stage_positions
 from ..schedule import spaced_timesteps
 from ..statistics import accuracy_estimate, drop_estimate, mean_estimate, simultaneous_level
@@ -40,6 +40,7 @@ def image_errors(
     depends on (seed, item, timestep) only: not on the class, the batch size or the other images.
     """
     timesteps = spaced_timesteps(stages[-1].samples, denoiser.schedule.steps)
+    latents = at_least_float32(latents)
     noises = [gaussian(tuple(latents.shape), seed, item, t) for t in timesteps]
     noise = torch.stack(noises).to(latents.device, latents.dtype)
     errors = np.full((len(classes), len(timesteps)), np.nan, np.float32)
@@ -69,7 +70,8 @@ def _errors(
     eps = noise[positions]
     t = torch.tensor([timesteps[i] for i in positions], device=latents.device)
     x0 = latents.expand(len(cells), *latents.shape)
-    prediction = denoiser.predict(denoiser.schedule.noise(x0, eps, t), t, classes.rows(rows))
+    x_t = denoiser.schedule.noise(x0, eps, t).to(denoiser.dtype)
+    prediction = denoiser.predict(x_t, t, classes.rows(rows))
     difference = prediction.float() - denoiser.schedule.target(x0, eps, t).float()
     values = difference.abs() if loss == "l1" else difference.square()
     return values.flatten(1).mean(1)

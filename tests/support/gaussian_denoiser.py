@@ -4,10 +4,9 @@ import hashlib
 from collections.abc import Sequence
 
 import torch
-from torch import nn
-
 from owf.core.denoiser import Conditioning
 from owf.core.schedule import Schedule, variance_preserving
+from torch import nn
 
 
 def ddpm_schedule(prediction_type: str = "epsilon", steps: int = 1000) -> Schedule:

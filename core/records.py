@@ -1,0 +1,61 @@
+"""What a report says about the LoRA and about where it was measured."""
+
+import platform
+from importlib.metadata import PackageNotFoundError, version
+
+import torch
+
+from .adapter import Adapter, MatchReport
+from .denoiser import Denoiser
+from .report import AdapterRecord
+from .text import inert
+
+LIBRARIES = ("owf", "torch", "diffusers", "transformers", "numpy")
+NAMED_UNMATCHED = 10
+"""Modules without a place in the base that are named one by one."""
+
+
+def adapter_record(adapter: Adapter, match: MatchReport, strength: float) -> AdapterRecord:
+    """Return what the report says about the LoRA, every text of strangers made inert."""
+    unmatched = tuple(f"{u.name}: {u.reason}" for u in match.unmatched[:NAMED_UNMATCHED])
+    return AdapterRecord(
+        name=inert(adapter.path.name),
+        sha256=adapter.hashes.sha256,
+        format=adapter.format,
+        algorithm=", ".join(adapter.algorithms),
+        family=adapter.family or "unknown",
+        strength=strength,
+        matched=match.matched,
+        unmatched=len(match.unmatched),
+        delta_norm=match.relative_change,
+        details=_details(adapter, match),
+        warnings=(*map(inert, adapter.warnings), *map(inert, unmatched)),
+    )
+
+
+def _details(adapter: Adapter, match: MatchReport) -> dict[str, str]:
+    details = {
+        "rank": ", ".join(map(str, adapter.ranks)),
+        "alpha": ", ".join(f"{a:g}" for a in adapter.alphas),
+        "trigger words": ", ".join(adapter.trigger_words),
+        "AutoV1": adapter.hashes.autov1,
+        "AutoV2": adapter.hashes.autov2,
+        "AutoV3": adapter.hashes.autov3 or "",
+        "coverage": match.coverage,
+    }
+    return {name: inert(value) for name, value in details.items() if value}
+
+
+def environment(denoiser: Denoiser) -> dict[str, str]:
+    """Return versions and place of the computation."""
+    place = {"device": denoiser.device.type, "dtype": str(denoiser.dtype).removeprefix("torch.")}
+    if denoiser.device.type == "cuda":
+        place["gpu"] = torch.cuda.get_device_name(denoiser.device)
+    return {**{name: _version(name) for name in LIBRARIES}, **place, "python": platform.python_version()}
+
+
+def _version(name: str) -> str:
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return "not installed"

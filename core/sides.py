@@ -1,0 +1,91 @@
+"""The two sides of an audit: everything that is measured of the base, and of the tuned model."""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from .batch import Batch
+from .datasets.labelled import LabelledImages
+from .model_pass import Draws, ModelPass, audit_draws
+from .plan import FLOOR_PROMPTS, AuditPlan, needs_images
+
+OTHER_SEED = 1_000_003
+"""Added to the plan's seed for the base-against-base noise floor."""
+
+
+@dataclass
+class Side:
+    """What was seen of one model. Fields stay None where the plan does not ask for them."""
+
+    semantic: np.ndarray | None = None
+    """(N, K, T) classification errors."""
+    images: np.ndarray | None = None
+    """(P * S, 3, H, W) generated images."""
+    predictions: list[np.ndarray] | None = None
+    """P arrays (T, C, h, w)."""
+
+
+@dataclass
+class BaseSide(Side):
+    """What was seen of the base, and its noise floors."""
+
+    labelled: LabelledImages | None = None
+    """The labelled images that both models classify."""
+    latents: np.ndarray | None = None
+    """(P, C, h, w) clean latents of the concept-free prompts."""
+    semantic_other: np.ndarray | None = None
+    """Classification errors with other noise."""
+    images_other: np.ndarray | None = None
+    """Images of other seeds."""
+    predictions_again: list[np.ndarray] = field(default_factory=list)
+    """The first predictions repeated one row at a time."""
+
+
+def measure_base(model: ModelPass, plan: AuditPlan, labelled: LabelledImages | None) -> BaseSide:
+    """Return the base's side; without labelled images the base makes them."""
+    side, draws = BaseSide(labelled=labelled), audit_draws(plan, plan.seed)
+    if needs_images(plan):
+        other = audit_draws(plan, plan.seed + OTHER_SEED)
+        side.images = model.draw("Base: drawing", "draw", draws)
+        side.images_other = model.draw("Base: noise floor of images", "draw-other", other)
+    if "denoiser_drift" in plan.metrics:
+        _measure_predictions(model, plan, side, draws[:: plan.images_per_prompt])
+    if "semantic" in plan.metrics:
+        _measure_answers(model, plan, side)
+    return side
+
+
+def _measure_predictions(model: ModelPass, plan: AuditPlan, side: BaseSide, draws: Draws) -> None:
+    if not needs_images(plan):
+        model.draw("Base: drawing latents", "draw", draws)
+    side.latents = model.latents("draw", draws)
+    side.predictions = model.predict("Base: predicting", "predict", side.latents)
+    floor, single = side.latents[:FLOOR_PROMPTS], Batch(1)
+    side.predictions_again = model.predict("Base: noise floor of predictions", "predict-again", floor, single)
+
+
+def _measure_answers(model: ModelPass, plan: AuditPlan, side: BaseSide) -> None:
+    if side.labelled is None:
+        side.labelled = _make_labelled(model, plan)
+    other = plan.seed + OTHER_SEED
+    side.semantic = model.classify("Base: classifying", "classify", side.labelled, plan.seed)
+    side.semantic_other = model.classify("Base: noise floor of answers", "classify-other", side.labelled, other)
+
+
+def _make_labelled(model: ModelPass, plan: AuditPlan) -> LabelledImages:
+    """Return labelled images that the base makes of its own idea of each class."""
+    draws: Draws = tuple((prompt, plan.seed + i) for prompt in plan.class_prompts for i in range(plan.per_class))
+    images = model.draw("Base: making labelled images", "probe", draws)
+    return LabelledImages(images, np.repeat(np.arange(len(plan.classes)), plan.per_class), plan.classes)
+
+
+def measure_tuned(model: ModelPass, plan: AuditPlan, base: BaseSide) -> Side:
+    """Return the tuned model's side on the base's latents, labelled images, prompts and seeds."""
+    side = Side()
+    if base.latents is not None:
+        side.predictions = model.predict("LoRA: predicting", "predict", base.latents)
+    if base.labelled is not None and base.semantic is not None:
+        side.semantic = model.classify("LoRA: classifying", "classify", base.labelled, plan.seed)
+    if base.images is not None:
+        side.images = model.draw("LoRA: drawing", "draw", audit_draws(plan, plan.seed))
+    return side

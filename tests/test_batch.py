@@ -1,0 +1,40 @@
+"""Batches: the same slices whatever the workers, and smaller ones when memory runs out."""
+
+import pytest
+import torch
+from owf.core.batch import Batch
+from owf.core.errors import InvalidError
+
+
+@pytest.mark.parametrize("workers", [1, 3])
+def test_covers_everything_in_order(workers):
+    assert Batch(4, workers).run(10, lambda rows: (rows.start, rows.stop)) == [(0, 4), (4, 8), (8, 10)]
+    assert Batch(4, workers).run(0, lambda rows: rows) == []
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_halves_when_memory_runs_out(workers):
+    def work(rows: slice) -> int:
+        if rows.stop - rows.start > 2:
+            raise torch.cuda.OutOfMemoryError("CUDA out of memory")
+        return rows.stop - rows.start
+
+    batch = Batch(8, workers)
+    assert batch.run(5, work) == [2, 2, 1]
+    assert batch.size == 2
+
+
+def test_one_row_too_many_is_invalid():
+    def work(rows: slice) -> None:
+        raise RuntimeError("DefaultCPUAllocator: can't allocate memory")
+
+    with pytest.raises(InvalidError, match="Out of memory"):
+        Batch(4).run(4, work)
+
+
+def test_other_errors_pass():
+    def work(rows: slice) -> None:
+        raise RuntimeError("shape mismatch")
+
+    with pytest.raises(RuntimeError, match="shape"):
+        Batch(4).run(4, work)
