@@ -5,6 +5,7 @@ from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING
 
 from ..errors import AdapterError
+from ..text import inert
 from .adapter import Adapter
 from .delta import delta
 from .match_report import Binding, Bond, Components, MatchReport, Tally, bind, deltas, loaders
@@ -25,7 +26,7 @@ def applied_on_the_fly(components: Components, adapter: Adapter, strength: float
     binding = bind(adapter, components)
     report = _report(binding)
     if report.matched == 0 or report.not_finite:
-        raise AdapterError(f"{adapter.path.name}: {report.problems[0]}")
+        raise AdapterError(f"{inert(adapter.path.name)}: {report.problems[0]}")
     with ExitStack() as stack:
         load = stack.enter_context(loaders(binding))
         for bond in binding.bonds if strength else ():

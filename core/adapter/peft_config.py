@@ -10,6 +10,7 @@ from .module import Scaling
 
 _KNOWN = frozenset({"LORA", "LOHA", "LOKR"})
 _LIMIT = 1024 * 1024
+_MAX_PATTERNS = 2000
 _WILD = frozenset("*+?[](){}|\\$^")
 
 
@@ -78,6 +79,8 @@ def _patterns(value: object) -> tuple[tuple[tuple[str, float], ...], tuple[str, 
     """Return plain patterns, flattened; regular expressions are not run, since a stranger wrote them."""
     if not isinstance(value, dict):
         return (), ()
+    if len(value) > _MAX_PATTERNS:
+        raise AdapterError(f"{len(value)} alpha patterns; more than {_MAX_PATTERNS} are not believed")
     found: list[tuple[str, float]] = []
     skipped = 0
     for pattern, alpha in value.items():

@@ -84,6 +84,8 @@ def open_safetensors(path: Path) -> SafetensorsFile:
     with path.open("rb") as file:
         length = _header_length(file.read(_LENGTH), size)
         raw = file.read(length)
+    if raw.count(b"data_offsets") > MAX_TENSORS:  # before the JSON of a bomb takes seconds
+        raise AdapterError(f"the file lists more than {MAX_TENSORS} tensors, so it is no LoRA")
     header = _parse(raw)
     metadata = _metadata(header.pop("__metadata__", {}))
     if len(header) > MAX_TENSORS:

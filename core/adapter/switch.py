@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ..errors import AdapterError, UsageError
+from ..text import inert
 from .adapter import Adapter
 from .delta import Delta, delta
 from .match_report import Binding, Bond, Components, MatchReport, Tally, bind, loaders
@@ -127,7 +128,7 @@ def prepare(components: Components, *adapters: Adapter) -> Switch:
     switch = Switch(components, adapters)
     for adapter, report in zip(adapters, switch.reports, strict=True):
         if report.matched == 0 or report.not_finite:
-            raise AdapterError(f"{adapter.path.name}: {report.problems[0]}")
+            raise AdapterError(f"{inert(adapter.path.name)}: {report.problems[0]}")
     return switch
 
 
