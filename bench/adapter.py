@@ -97,6 +97,9 @@ def main() -> None:
             switch.off()
 
         print(f"toggle on and off, {switch.report.matched} modules: {best(toggle, 50) * 1e3:.3f} ms")
+        weights = sum(parameter.numel() * 4 for parameter in components["unet"].parameters()) / 2**20
+        layer = 1280 * 1280 * 4 / 2**20
+        print(f"second set of weights: {weights:.0f} MiB swapped, one layer ({layer:.1f} MiB) on the fly")
         print(f"peak memory: {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:.0f} MiB")
 
 

@@ -5,7 +5,7 @@ import math
 from pathlib import Path
 
 from ..core.device import DEVICES, DTYPES
-from ..core.plan import METRICS
+from ..core.plan import METRICS, Stage
 
 PRESETS = ("quick", "standard", "paper")
 
@@ -43,6 +43,17 @@ def _add_model_options(group: argparse._ArgumentGroup) -> None:
 def _add_plan_options(group: argparse._ArgumentGroup) -> None:
     group.add_argument("--preset", choices=PRESETS, default="quick", help="how much is measured (default quick)")
     group.add_argument("--images", type=Path, metavar="DIR", help="labelled images, one subfolder per class")
+    group.add_argument("--per-class", type=_positive, metavar="N", help="labelled images per class")
+    group.add_argument(
+        "--class-prompt", metavar="TEXT", help='prompt of a class; {} is its name ("a blurry photo of {}")'
+    )
+    group.add_argument(
+        "--stages",
+        type=_stages,
+        metavar="T:KEEP,...",
+        help="rounds of the classifier: timesteps seen and classes kept, such as 50:5,500:1",
+    )
+    group.add_argument("--loss", choices=LOSSES, help="denoising error of the classifier")
     group.add_argument(
         "--skip", nargs="+", choices=METRICS, default=[], metavar="METRIC", help=f"skip {', '.join(METRICS)}"
     )
@@ -64,6 +75,14 @@ def _add_run_options(group: argparse._ArgumentGroup) -> None:
         default="auto",
         help="auto draws a bar on a terminal; json writes a line per step to stdout",
     )
+
+
+def _stages(text: str) -> tuple[Stage, ...]:
+    try:
+        rounds = [[int(number) for number in part.split(":")] for part in text.split(",")]
+        return tuple(Stage(samples, keep) for samples, keep in rounds)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError("must look like 50:5,500:1") from error
 
 
 def _finite(text: str) -> float:

@@ -8,10 +8,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..core.errors import OwfError, UsageError
+from ..core.errors import InvalidError, OwfError, UsageError
 from .arguments import parser
 
 if TYPE_CHECKING:
+    from ..core.adapter import Adapter
     from ..core.report import Report
 
 
@@ -43,11 +44,10 @@ def _fail(options: argparse.Namespace, message: str, code: int) -> int:
 def _run(options: argparse.Namespace) -> int:
     files = _lora_files(options)
     _quiet_libraries()
-    from ..core.adapter import read_adapter
     from .session import Session
 
     if len(files) == 1:
-        return _audit_one(Session(options), read_adapter(files[0]), options, options.out)
+        return _audit_one(Session(options), _read(files[0]), options)
     session, decisions = Session(options), []
     for file in files:
         decisions.append(_audit_listed(session, file, options))
@@ -70,6 +70,8 @@ def _lora_files(options: argparse.Namespace) -> list[Path]:
 
 
 def _expand(path: Path) -> list[Path]:
+    if not path.exists():
+        raise UsageError(f"{path}: no such file or folder.")
     if path.is_dir() and not (path / "adapter_config.json").is_file():
         return sorted(p for p in path.rglob("*.safetensors") if p.is_file())
     return [path]
@@ -82,10 +84,21 @@ def _quiet_libraries() -> None:
     os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
 
 
-def _audit_one(session: Any, adapter: Any, options: argparse.Namespace, out: Path) -> int:
+def _read(file: Path) -> "Adapter":
+    """Return the LoRA in a file; the error names the file."""
+    from ..core.adapter import read_adapter
+    from ..core.text import inert
+
+    try:
+        return read_adapter(file)
+    except InvalidError as error:
+        raise InvalidError(f"{inert(file.name)}: {error}") from error
+
+
+def _audit_one(session: Any, adapter: "Adapter", options: argparse.Namespace) -> int:
     from ..core.render.terminal import print_report
 
-    report, folder = session.audit(adapter, out)
+    report, folder = session.audit(adapter, options.out)
     if options.progress == "json":
         line = {"event": "report", "verdict": report.verdict.decision, "folder": str(folder)}
         print(json.dumps({**line, "exit_code": report.verdict.exit_code}), flush=True)
@@ -96,11 +109,8 @@ def _audit_one(session: Any, adapter: Any, options: argparse.Namespace, out: Pat
 
 def _audit_listed(session: Any, file: Path, options: argparse.Namespace) -> "tuple[str, str, Report | str]":
     """Audit one of many; a file that cannot be read is one line of the overview, not the end of the run."""
-    from ..core.adapter import read_adapter
-    from ..core.errors import InvalidError
-
     try:
-        report, _ = session.audit(read_adapter(file), options.out)
+        report, _ = session.audit(_read(file), options.out)
     except InvalidError as error:
         return file.name, "INVALID", str(error)
     return file.name, report.verdict.decision, report

@@ -87,20 +87,14 @@ class Session:
 
     def _plan(self, denoiser: Denoiser) -> tuple[AuditPlan, LabelledImages | None]:
         options = self._options
-        plan, labelled = preset_plan(options.preset), None
+        plan, labelled = _adjusted(preset_plan(options.preset), options), None
         if denoiser.family == "demo":
-            labelled = read_demo(0)
-            plan = demo_plan(options.preset, labelled.classes)
+            plan = _adjusted(demo_plan(options.preset, read_demo(1).classes), options)
             labelled = read_demo(plan.per_class)
         if options.images is not None:
             labelled = read_folder(options.images, denoiser.resolution, plan.per_class)
             digest = labelled.digest()
             plan = dataclasses.replace(plan, dataset="folder", dataset_digest=digest, classes=labelled.classes)
-        metrics = tuple(m for m in plan.metrics if m not in options.skip)
-        if not metrics:
-            raise UsageError("--skip leaves nothing to measure.")
-        features = options.features or plan.features
-        plan = dataclasses.replace(plan, seed=options.seed, metrics=metrics, features=features)
         return plan, labelled
 
     def _folder(self, adapter: Adapter, plan: AuditPlan, out: Path) -> Path:
@@ -119,11 +113,12 @@ class Session:
         cost = audit_cost(plan, images)
         guess = estimate(denoiser, batch)
         self.console.print(
-            f"Base [bold]{inert(denoiser.name)}[/bold] on {denoiser.device} ({denoiser.dtype}), preset {plan.preset}: "
+            f"Base {inert(denoiser.name)} on {denoiser.device} ({denoiser.dtype}), preset {plan.preset}: "
             f"{cost.tuned:,} UNet rows for the LoRA, {cost.base:,} for the base (once, then cached). "
             f"About {guess.minutes(cost.tuned):.1f} + {guess.minutes(cost.base):.1f} minutes, "
             f"{guess.peak_bytes / 2**30:.1f} GB peak memory.",
             highlight=False,
+            markup=False,
         )
 
     def _progress(self) -> Any:
@@ -131,6 +126,23 @@ class Session:
         if kind == "auto":
             kind = "bar" if sys.stderr.isatty() or sys.stdout.isatty() else "none"
         return {"bar": lambda: Bar(self.console), "json": JsonLines, "none": Quiet}[kind]()
+
+
+def _adjusted(plan: AuditPlan, options: argparse.Namespace) -> AuditPlan:
+    """Return the plan with everything that an option sets."""
+    metrics = tuple(m for m in plan.metrics if m not in options.skip)
+    if not metrics:
+        raise UsageError("--skip leaves nothing to measure.")
+    return dataclasses.replace(
+        plan,
+        seed=options.seed,
+        metrics=metrics,
+        per_class=options.per_class or plan.per_class,
+        class_prompt=options.class_prompt or plan.class_prompt,
+        stages=options.stages or plan.stages,
+        loss=options.loss or plan.loss,
+        features=options.features or plan.features,
+    )
 
 
 def _remove_samples(folder: Path) -> None:

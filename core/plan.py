@@ -97,7 +97,7 @@ class AuditPlan:
     @property
     def class_prompts(self) -> tuple[str, ...]:
         """Prompt of each class, in label order."""
-        return tuple(self.class_prompt.format(with_article(name)) for name in self.classes)
+        return tuple(self.class_prompt.replace("{}", with_article(name)) for name in self.classes)
 
     @property
     def timesteps(self) -> int:

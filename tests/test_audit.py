@@ -169,3 +169,19 @@ def test_a_lora_without_effect_is_invalid(denoiser, plan, images, tmp_path):
     report = audit(denoiser, lora(tmp_path, scale=0.0), 1.0, plan, setting(tmp_path, images))
     assert report.verdict.decision == "INVALID"
     assert "zero" in report.verdict.reasons[0]
+
+
+def test_without_labelled_images_the_base_makes_them(denoiser, plan, tmp_path):
+    from owf.core.model_pass import ModelPass
+    from owf.core.sides import measure_base
+    from owf.core.store import SampleStore
+
+    plan = dataclasses.replace(plan, per_class=2, metrics=("semantic",))
+    with SampleStore(tmp_path / "s.sqlite") as store:
+        side = measure_base(ModelPass(denoiser, plan, store, Batch(8), Silent()), plan, None)
+    assert side.labelled is not None
+    assert side.labelled.images.shape == (4, 3, 64, 64)
+    assert side.labelled.labels.tolist() == [0, 0, 1, 1]
+    assert side.semantic is not None
+    assert side.semantic.shape == (4, 2, 2)
+    assert len(set(side.labelled.items)) == 4

@@ -87,7 +87,7 @@ def _family_by_shape(modules: Sequence[AdapterModule], width: int | None) -> Fam
 
 def _family_by_markers(modules: Sequence[AdapterModule]) -> Family | None:
     """Return the transformer family with the most specific marker found among the module names."""
-    paths = "\n".join(module.path for module in modules if module.component == "transformer")
+    paths = "\n".join(f"{module.path}:{_inputs(module)}" for module in modules if module.component == "transformer")
     hits = [
         (len(marker), sum(map(len, marker)), family)
         for family in families.all_families()

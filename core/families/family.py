@@ -28,7 +28,7 @@ class Family:
     config_folder: str | None = None
     """Repository whose configuration loads a single-file checkpoint; None if none is needed."""
     markers: tuple[tuple[str, ...], ...] = ()
-    """Alternatives of module-name parts (dots as underscores) that together only this family has."""
+    """Alternatives of parts of `path:inputs` (dots as underscores) that together only this family has."""
     base_versions: tuple[str, ...] = ()
     """Beginnings of `ss_base_model_version` in its LoRA files."""
     architectures: tuple[str, ...] = ()

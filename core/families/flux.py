@@ -14,6 +14,7 @@ FAMILY = Family(
         ("double_blocks_", "processor"),
         ("single_blocks_", "linear1"),
         ("single_transformer_blocks_",),
+        ("transformer_blocks_", "_attn_to_q:3072"),
     ),
     base_versions=("flux1", "flux"),
     architectures=("flux-1", "flux.1"),

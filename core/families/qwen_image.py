@@ -12,6 +12,8 @@ FAMILY = Family(
         ("transformer_blocks_", "img_mod"),
         ("transformer_blocks_", "img_mlp", "add_q_proj"),
         ("transformer_blocks_", "img_mlp", "to_add_out"),
+        ("transformer_blocks_40_", "_attn_to_q:3072"),
+        ("transformer_blocks_", "img_mlp_net"),
     ),
     base_versions=("qwen_image",),
     architectures=("qwen-image",),

@@ -24,23 +24,56 @@ def test_every_ldm_name_of_sd1_is_understood(base, to_ldm):
             assert found.dialect == "sgm"
 
 
-def test_every_ldm_name_of_sdxl_is_understood(to_ldm):
+def _sdxl_unet():
     from diffusers import UNet2DConditionModel
 
+    return UNet2DConditionModel(
+        sample_size=8,
+        block_out_channels=(32, 64, 64),
+        down_block_types=("DownBlock2D", "CrossAttnDownBlock2D", "CrossAttnDownBlock2D"),
+        up_block_types=("CrossAttnUpBlock2D", "CrossAttnUpBlock2D", "UpBlock2D"),
+        transformer_layers_per_block=(1, 2, 3),
+        cross_attention_dim=64,
+        attention_head_dim=8,
+        norm_num_groups=8,
+        addition_embed_type="text_time",
+        addition_time_embed_dim=8,
+        projection_class_embeddings_input_dim=96,
+        use_linear_projection=True,
+    )
+
+
+@pytest.mark.parametrize("names", ["sgm", "diffusers"])
+def test_sdxl_unet_files_give_what_diffusers_gives(names, to_ldm, tmp_path):
+    from diffusers import StableDiffusionXLPipeline
+
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        live, reference = _sdxl_unet().eval(), _sdxl_unet().eval()
+        reference.load_state_dict(live.state_dict())
+        tensors = {}
+        for dotted, module in live.named_modules():
+            if isinstance(module, torch.nn.Linear) and "attentions" in dotted:
+                path = flatten("unet", dotted)
+                stem = f"lora_unet_{to_ldm(path, (0, 1)) if names == 'sgm' else path}"
+                tensors[f"{stem}.lora_down.weight"] = torch.randn(2, module.in_features) * 0.1
+                tensors[f"{stem}.lora_up.weight"] = torch.randn(module.out_features, 2) * 0.1
+                tensors[f"{stem}.alpha"] = torch.tensor(1.0)
+        inputs = (torch.randn(1, 4, 8, 8), torch.tensor([300]), torch.randn(1, 5, 64))
+        added = {"text_embeds": torch.randn(1, 48), "time_ids": torch.randn(1, 6)}
+    save_file(tensors, tmp_path / "xl.safetensors")
+    state, alphas = StableDiffusionXLPipeline.lora_state_dict(tmp_path / "xl.safetensors", unet_config=reference.config)
+    StableDiffusionXLPipeline.load_lora_into_unet(state, alphas, reference)
+    with torch.no_grad(), applied({"unet": live}, read_adapter(tmp_path / "xl.safetensors")) as report:
+        assert report.unmatched == ()
+        found = live(*inputs, added_cond_kwargs=added).sample
+        wanted = reference.eval()(*inputs, added_cond_kwargs=added).sample
+    assert (found - wanted).abs().max() < 1e-4
+
+
+def test_every_ldm_name_of_sdxl_is_understood(to_ldm):
     with torch.device("meta"):
-        unet = UNet2DConditionModel(
-            block_out_channels=(32, 64, 64),
-            down_block_types=("DownBlock2D", "CrossAttnDownBlock2D", "CrossAttnDownBlock2D"),
-            up_block_types=("CrossAttnUpBlock2D", "CrossAttnUpBlock2D", "UpBlock2D"),
-            transformer_layers_per_block=(1, 2, 3),
-            cross_attention_dim=64,
-            attention_head_dim=8,
-            norm_num_groups=8,
-            addition_embed_type="text_time",
-            addition_time_embed_dim=8,
-            projection_class_embeddings_input_dim=96,
-            use_linear_projection=True,
-        )
+        unet = _sdxl_unet()
     for dotted in _weighted(unet):
         path = flatten("unet", dotted)
         found = place(f"lora_unet_{to_ldm(path, (0, 1))}.lora_down.weight")
