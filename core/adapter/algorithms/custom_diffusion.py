@@ -3,7 +3,7 @@
 from math import prod
 from typing import TYPE_CHECKING
 
-from .algorithm import Algorithm, Factors, Outline, Shapes, matrix, plausible, require
+from .algorithm import Algorithm, Factors, Outline, Shapes, agree, matrix, plausible, require
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -14,7 +14,7 @@ def _outline(shapes: Shapes) -> Outline:
     out, fan_in = matrix(shapes, "custom")
     if "custom_bias" in shapes:
         require(shapes, "custom_bias")
-        out = out if prod(shapes["custom_bias"]) == out else -1
+        agree(prod(shapes["custom_bias"]), out, "outputs of weight and bias")
     return plausible(Outline(out, fan_in))
 
 

@@ -17,8 +17,9 @@ def _outline(shapes: Shapes) -> Outline:
     fan_in = matrix(shapes, "b2")[1]
     if "bm" in shapes:
         require(shapes, "bm")
-        agree(b_rank, shapes["bm"][0], "ranks of b1 and bm")
-        fan_in *= matrix(shapes, "bm")[1] // agree(shapes["bm"][1], shapes["b2"][0], "ranks of b2 and bm")
+        core_rank, core = matrix(shapes, "bm")
+        agree(b_rank, core_rank, "ranks of b1 and bm")
+        fan_in *= core // agree(shapes["bm"][1], shapes["b2"][0], "ranks of b2 and bm")
     else:
         agree(b_rank, shapes["b2"][0], "ranks of b1 and b2")
     return plausible(Outline(out, fan_in, inputs, rank))

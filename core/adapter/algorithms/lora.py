@@ -3,6 +3,7 @@
 Hu et al. 2021, arXiv:2106.09685; LyCORIS, arXiv:2309.14859.
 """
 
+from math import prod
 from typing import TYPE_CHECKING
 
 from ...errors import AdapterError
@@ -25,17 +26,14 @@ def _outline(shapes: Shapes) -> Outline:
 
 def _tucker_outline(shapes: Shapes, out: int) -> Outline:
     require(shapes, "mid")
-    mid, down = shapes["mid"], shapes["down"]
+    mid = shapes["mid"]
     if len(mid) < 3:
         raise AdapterError(f"mid has shape {list(mid)}, a kernel is needed")
+    rank, inputs = matrix(shapes, "down")
     agree(shapes["up"][1], mid[0], "ranks of up and mid")
-    agree(down[0], mid[1], "ranks of down and mid")
-    agree(matrix(shapes, "down")[1], down[1], "kernel of down and 1x1")
-    kernel = mid[2:]
-    fan_in = down[1]
-    for side in kernel:
-        fan_in *= side
-    return plausible(Outline(out, fan_in, down[1], down[0]))
+    agree(rank, mid[1], "ranks of down and mid")
+    agree(inputs, shapes["down"][1], "kernel of down and 1x1")
+    return plausible(Outline(out, inputs * prod(mid[2:]), inputs, rank))
 
 
 def _change(weight: "Tensor", factors: Factors, scale: float) -> "Tensor":

@@ -13,6 +13,8 @@ from .algorithm import Algorithm, Factors, Outline, Shapes, agree, plausible, re
 if TYPE_CHECKING:
     from torch import Tensor
 
+_MAX_STAGES = 32
+
 
 def _outline(shapes: Shapes) -> Outline:
     require(shapes, "oft_blocks")
@@ -21,7 +23,7 @@ def _outline(shapes: Shapes) -> Outline:
         raise AdapterError(f"oft_blocks has {len(blocks)} dimensions; 3 (Diag-OFT) or 4 (BOFT) are known")
     size = agree(blocks[-1], blocks[-2], "sides of the blocks")
     out = blocks[-3] * size
-    if len(blocks) == 4 and (size % 2 or out % (2 ** (blocks[0] - 1) * size)):
+    if len(blocks) == 4 and (size % 2 or blocks[0] > _MAX_STAGES or out % (2 ** (blocks[0] - 1) * size)):
         raise AdapterError(f"{blocks[0]} butterfly stages of {blocks[1]} blocks of {size} do not fit together")
     if "rescale" in shapes:
         agree(prod(shapes["rescale"]), out, "outputs of blocks and rescale")
