@@ -5,7 +5,7 @@ import math
 from pathlib import Path
 
 from ..core.device import DEVICES, DTYPES
-from ..core.plan import METRICS, Stage
+from ..core.plan import LOSSES, METRICS, Stage
 
 PRESETS = ("quick", "standard", "paper")
 
@@ -45,7 +45,7 @@ def _add_plan_options(group: argparse._ArgumentGroup) -> None:
     group.add_argument("--images", type=Path, metavar="DIR", help="labelled images, one subfolder per class")
     group.add_argument("--per-class", type=_positive, metavar="N", help="labelled images per class")
     group.add_argument(
-        "--class-prompt", metavar="TEXT", help='prompt of a class; {} is its name ("a blurry photo of {}")'
+        "--class-prompt", metavar="TEXT", help='prompt of a class, {} its name ("a blurry photo of {}")'
     )
     group.add_argument(
         "--stages",

@@ -48,7 +48,7 @@ DEFAULT_POLICY = Policy(
         Limit("semantic", "worst_class_drop", 0.25, "alarm"),
         Limit("denoiser_drift", "drift", 0.05),
         Limit("color", "cdi", 10.0),
-        Limit("kid", "kid", 0.05),
+        Limit("kid", "kid_relative", 0.10),
     )
 )
 """Ten points of accuracy is the failure sign named by Laria et al. (arXiv 2410.14159); the other limits are
@@ -156,6 +156,7 @@ _TITLES = {
     ("semantic", "worst_class_drop"): "accuracy drop of the worst class",
     ("denoiser_drift", "drift"): "change of the denoiser on concept-free prompts",
     ("color", "cdi"): "colour drift",
+    ("kid", "kid_relative"): "shift of image features (KID, relative to their spread over the base's images)",
     ("kid", "kid"): "kernel distance of image features (KID)",
 }
 

@@ -59,7 +59,7 @@ class DiffusersDenoiser:
     @torch.no_grad()
     def encode_image(self, images: torch.Tensor) -> torch.Tensor:
         """Return the posterior's mean, scaled, of uint8 images (N, 3, H, W)."""
-        pixels = images.to(self.device, self.dtype) / 127.5 - 1
+        pixels = (images.to(self.device).float() / 127.5 - 1).to(self.dtype)
         parts = self._vae_batch().run(len(pixels), lambda rows: self._vae.encode(pixels[rows]).latent_dist.mean)
         return torch.cat(parts) * self._vae.config.scaling_factor
 

@@ -115,7 +115,7 @@ def permutation_p(
 
 
 def summarise_kid(rows: KidRows) -> Measurement:
-    """Return paired KID with its floor, the permutation p-value and the subset KID of the literature.
+    """Return paired KID, plain and relative to the base's spread, its p-value and the subset KID of the literature.
 
     The floor is the upper end of the same interval for base against other seeds: the largest value that other
     seeds alone plausibly make. Its point estimate would be near 0, above or below by luck. Raise InvalidError if
@@ -135,7 +135,24 @@ def summarise_kid(rows: KidRows) -> Measurement:
     }
     if kid.n < FEW_UNITS:
         facts["note"] = f"Only {kid.n} independent units: the interval is approximate, the p-value is exact."
-    return Measurement("kid", VERSION, "kid", {"kid": kid}, facts=facts)
+    estimates = {"kid_relative": _relative(kid, base_spread(rows.base, rows.groups)), "kid": kid}
+    return Measurement("kid", VERSION, "kid_relative", estimates, facts=facts)
+
+
+def base_spread(base: np.ndarray, groups: np.ndarray | None = None) -> float:
+    """Return the variance of the kernel's feature map over base images (N, D): mean k(x, x) - mean k(x, x').
+
+    x' runs over images of other `groups` (N,). It is the MMD^2 between two single images, so KID divided by it
+    says the same for every feature network.
+    """
+    kernel = polynomial_kernel(base, base)
+    groups = np.arange(len(base)) if groups is None else np.asarray(groups)
+    return float(kernel.diagonal().mean() - kernel[groups[:, None] != groups].mean())
+
+
+def _relative(kid: Estimate, spread: float) -> Estimate:
+    floor = None if kid.floor is None else kid.floor / spread
+    return Estimate(kid.value / spread, kid.low / spread, kid.high / spread, kid.n, "relative", floor)
 
 
 def _floor(rows: KidRows) -> float | None:

@@ -47,8 +47,9 @@ METRICS = {
     "kid": Metric(
         "Texture and content",
         "Did the look of images change as a whole?",
-        "Distance between the image statistics of both models (KID). Zero means none. It can stay near zero "
-        "while single classes break, so never judge by it alone.",
+        "Distance between the image statistics of both models (KID), also relative to how much the base's own images "
+        "differ from one another, which reads alike for every feature network. Zero means none. It can stay near "
+        "zero while single classes break, so never judge by it alone.",
     ),
     "fidelity": Metric(
         "Same picture",
@@ -76,6 +77,7 @@ _ESTIMATES = {
     "margin_shift": "Margin shift",
     "drift": "Denoiser drift",
     "cdi": "Colour drift",
+    "kid_relative": "KID / spread",
     "kid": "KID",
 }
 _LEVELS = frozenset({"accuracy_base", "accuracy_tuned"})

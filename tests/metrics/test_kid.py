@@ -191,7 +191,7 @@ def test_a_summary_has_floor_facts_and_a_note():
     base, tuned = planted_pairs(np.random.default_rng(15), 40, 8, 0.6)
     other = features(40, 8, 16)
     seen = summarise_kid(KidRows(base, tuned, other, "inception", 3))
-    estimate = seen.estimates[seen.headline]
+    estimate = seen.estimates["kid"]
     assert estimate.floor == paired_kid(base, other).high
     assert estimate.low > 0
     assert seen.facts["features"] == "inception"
@@ -226,3 +226,17 @@ def test_a_tuned_model_that_collapsed_is_measured():
     base = features(20, 6, 1)
     seen = summarise_kid(KidRows(base, np.ones_like(base), None, "test", 0)).estimates["kid"]
     assert seen.low > 0
+
+
+def test_relative_kid_does_not_depend_on_the_scale_of_the_kernel_for_small_features():
+    # For small features the cubic kernel is affine in the inner product, so a scale cancels: (1 + u)^3 ~ 1 + 3u
+    rng = np.random.default_rng(0)
+    base = rng.normal(size=(80, 16))
+    tuned = base + 0.5
+    values = [
+        summarise_kid(KidRows(base * s, tuned * s, None, "test", 0)).estimates["kid_relative"].value
+        for s in (1e-3, 1e-2)
+    ]
+    assert values[0] == pytest.approx(values[1], rel=1e-2)
+    # |shift|^2 / variance = 16 * 0.25 / 16
+    assert values[0] == pytest.approx(0.25, rel=0.1)

@@ -85,7 +85,10 @@ def color() -> Measurement:
 def kid() -> Measurement:
     number = Estimate(0.0213, 0.0142, 0.0291, 96, "", 0.0031)
     facts = {"p_value": 0.002, "features": "demo-features", "subset_mean": 0.0209, "subset_std": 0.0036}
-    return Measurement("kid", 1, "kid", {"kid": number}, {}, facts)
+    relative = dataclasses.replace(
+        number, value=3 * number.value, low=3 * number.low, high=3 * number.high, unit="relative"
+    )
+    return Measurement("kid", 1, "kid_relative", {"kid_relative": relative, "kid": number}, {}, facts)
 
 
 def adapter() -> AdapterRecord:

@@ -34,7 +34,7 @@ def test_one_line_per_number_at_80_columns(samples):
     text = printed(samples.report())
     row = r"Accuracy drop, pts +21\.6 +17\.3 to 25\.9 +1\.1 +10\.0 +✗ DRIFT"
     assert re.search(row, text)
-    assert re.search(r"KID +0\.0213 +0\.0142 to 0\.0291 +0\.0031 +0\.05 +✓ PASS", text)
+    assert re.search(r"KID / spread, % +6\.39 +4\.26 to 8\.73 +0\.31 +10 +✓ PASS", text)
     assert re.search(r"Colour drift, ΔE +9\.3 +7\.7 to 10\.9 +2\.1 +10 +\? INCONCLUSIVE", text)
 
 
