@@ -44,9 +44,7 @@ def _add_plan_options(group: argparse._ArgumentGroup) -> None:
     group.add_argument("--preset", choices=PRESETS, default="quick", help="how much is measured (default quick)")
     group.add_argument("--images", type=Path, metavar="DIR", help="labelled images, one subfolder per class")
     group.add_argument("--per-class", type=_positive, metavar="N", help="labelled images per class")
-    group.add_argument(
-        "--class-prompt", metavar="TEXT", help='prompt of a class, {} its name ("a blurry photo of {}")'
-    )
+    group.add_argument("--class-prompt", metavar="TEXT", help='prompt of a class, {} its name ("a blurry photo of {}")')
     group.add_argument(
         "--stages",
         type=_stages,

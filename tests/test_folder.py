@@ -1,0 +1,55 @@
+"""Labelled images from a folder: what is read, and what is refused by name."""
+
+import numpy as np
+import pytest
+from owf.core.datasets.folder import read_folder
+from owf.core.datasets.labelled import LabelledImages
+from owf.core.errors import UsageError
+from PIL import Image
+
+
+def picture(path, size=(10, 20), color=(255, 0, 0), mode="RGB"):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.new(mode, size, color if mode == "RGB" else 0).save(path)
+
+
+def test_reads_one_subfolder_per_class(tmp_path):
+    picture(tmp_path / "hot_dog" / "b.png")
+    picture(tmp_path / "hot_dog" / "a.jpg", size=(30, 8))
+    picture(tmp_path / "cat" / "c.png", mode="L")
+    (tmp_path / "cat" / "notes.txt").write_text("x")
+    found = read_folder(tmp_path, 16, 0)
+    assert found.images.shape == (3, 3, 16, 16)
+    assert found.images.dtype == np.uint8
+    assert found.classes == ("cat", "hot dog")
+    assert found.labels.tolist() == [0, 1, 1]
+
+
+def test_takes_the_first_few_of_each_class(tmp_path):
+    for name in "abc":
+        picture(tmp_path / "x" / f"{name}.png")
+        picture(tmp_path / "y" / f"{name}.png")
+    assert read_folder(tmp_path, 8, 2).labels.tolist() == [0, 0, 1, 1]
+
+
+@pytest.mark.parametrize("broken", ["missing", "one class", "empty class", "no picture"])
+def test_refuses_with_the_place(tmp_path, broken):
+    picture(tmp_path / "a" / "a.png")
+    if broken == "empty class":
+        (tmp_path / "b").mkdir()
+    elif broken == "no picture":
+        (tmp_path / "b").mkdir()
+        (tmp_path / "b" / "b.png").write_bytes(b"GIF89a junk")
+    folder = tmp_path / "none" if broken == "missing" else tmp_path
+    with pytest.raises(UsageError, match=str(folder)):
+        read_folder(folder, 16, 0)
+
+
+def test_items_name_images_by_content_and_tell_copies_apart():
+    images = np.zeros((3, 3, 4, 4), np.uint8)
+    images[2] = 7
+    one = LabelledImages(images, np.array([0, 0, 1]), ("a", "b"))
+    other = LabelledImages(images[::-1].copy(), np.array([1, 0, 0]), ("a", "b"))
+    assert len(set(one.items)) == 3
+    assert set(one.items) == set(other.items)
+    assert one.digest() != other.digest()
