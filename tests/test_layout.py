@@ -96,3 +96,18 @@ def test_wheel_has_one_top_level_name_and_the_data(tmp_path):
     ):
         assert needed in names, needed
     assert not [n for n in names if n.startswith(("owf/tests", "owf/bench", "owf/demo/work"))]
+
+
+def test_runs_from_a_checkout_without_installing(tmp_path):
+    pack = tmp_path / "My-OWF pack.v2"
+    pack.symlink_to(ROOT, target_is_directory=True)
+    result = subprocess.run([sys.executable, "-I", str(pack), "--help"], capture_output=True, text=True, check=False)
+    assert result.returncode == 0, result.stderr
+    assert "owf-audit" in result.stdout
+
+
+def test_only_two_files_import_diffusers():
+    importers = {p for p in CODE if re.search(r"^\s*(from|import) diffusers", p.read_text(), re.MULTILINE)}
+    # The backend runs models; the other borrows the name tables for LoRAs of transformers.
+    allowed = {ROOT / "core" / "backends" / "diffusers.py", ROOT / "core" / "adapter" / "convert.py"}
+    assert {p for p in importers if "demo" not in p.relative_to(ROOT).parts} <= allowed

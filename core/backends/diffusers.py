@@ -1,4 +1,4 @@
-"""The diffusers library behind the Denoiser protocol; the only file that imports it."""
+"""The diffusers library behind the Denoiser protocol; the only file that loads and runs models with it."""
 
 import hashlib
 from collections.abc import Mapping, Sequence
