@@ -14,7 +14,7 @@ CAPTION = "a photo of a sks bag"
 BAG = 31
 """Which bag of the concept split it is: a plain tote with two handles."""
 STRIPES = ("red", "yellow", "blue", "green")
-STRIPE = 9
+STRIPE = 14
 """Width of a stripe in pixels."""
 
 

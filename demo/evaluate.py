@@ -119,10 +119,10 @@ def evaluate(base: Path, lora: Path | None, fashion: Path, grids: Path) -> dict[
     with nullcontext() if lora is None else applied(denoiser.components, read_adapter(lora)):
         write_grids(denoiser, grids, "base" if lora is None else lora.stem)
         return {
-            "feature_network_on_real_pictures": {h: share(network, pictures, h, scenes) for h in network.heads},
+            "diffusion_classifier": measure_classifier(denoiser, labelled),
             "generation": measure_generation(denoiser, network),
             "concept_similarity": measure_concept(denoiser, network, HERE / "concept"),
-            "diffusion_classifier": measure_classifier(denoiser, labelled),
+            "feature_network_on_real_pictures": {h: share(network, pictures, h, scenes) for h in network.heads},
         }
 
 
