@@ -108,7 +108,7 @@ def preset_plan(name: str) -> AuditPlan:
 
 
 _DEMO_SIZES = {
-    "quick": (20, (Stage(6, 3), Stage(12, 1)), 1),
+    "quick": (15, (Stage(6, 3), Stage(12, 1)), 1),
     "standard": (30, (Stage(10, 3), Stage(30, 1)), 2),
     "paper": (30, (Stage(50, 5), Stage(500, 1)), 10),
 }
