@@ -96,9 +96,10 @@ def test_probes_are_balanced_and_described(probes):
 
 
 def test_classifies_held_out_pictures_far_above_chance(denoiser):
-    errors = classification_errors(denoiser, read_demo(3), timesteps=8, loss="l2", seed=0)
-    # Chance is 10 percent; of 30 guesses more than 9 right happen by chance once in 2,000.
-    assert recognised(errors, read_demo(3).labels).mean() > 0.3
+    labelled = read_demo(2)
+    errors = classification_errors(denoiser, labelled, timesteps=6, loss="l2", seed=0)
+    # Chance is 10 percent; of 20 guesses 8 or more are right by chance once in 2,400.
+    assert recognised(errors, labelled.labels).sum() >= 8
 
 
 def test_feature_network_recognises_real_pictures(probes):

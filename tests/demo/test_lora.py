@@ -20,7 +20,7 @@ MODULES = 16 * 2 * 4
 """16 transformer blocks, two attentions in each, four projections in each of those."""
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def denoiser():
     return load_demo_base(DEMO / "base")
 
@@ -32,8 +32,10 @@ def test_keys_are_kohyas_and_every_module_is_complete():
     for module in modules:
         down, up = weights[f"{module}.lora_down.weight"], weights[f"{module}.lora_up.weight"]
         assert (len(down), up.shape[1], float(weights[f"{module}.alpha"])) == (8, 8, 8.0)
-        assert up.abs().max() > 0
         assert down.isfinite().all()
+        # Where the picture is one latent wide, attention to itself has no choice: queries and keys learn nothing.
+        idle = module.startswith("lora_unet_mid_block") and module.endswith(("attn1_to_q", "attn1_to_k"))
+        assert bool(up.any()) is not idle
 
 
 def test_metadata_names_base_trigger_and_training():
@@ -62,11 +64,13 @@ def test_diffusers_own_loader_takes_it(denoiser):
     assert pipeline.get_list_adapters() == {"unet": ["default_0"]}
 
 
-def test_training_starts_from_no_change_and_writes_what_it_learnt(denoiser, tmp_path):
-    before = draw(denoiser, [CAPTION], seed=0)
+def test_training_starts_from_no_change_and_writes_what_it_learnt(tmp_path):
+    denoiser = load_demo_base(DEMO / "base")
+    x, t, prompt = torch.ones(1, 4, 8, 8), torch.tensor([500]), denoiser.encode_text([CAPTION])
+    before = denoiser.predict(x, t, prompt)
     updates = attach(denoiser.components["unet"])
     assert len(updates) == MODULES
-    assert torch.equal(draw(denoiser, [CAPTION], seed=0), before)
+    assert torch.equal(denoiser.predict(x, t, prompt), before)
     write_kohya(tmp_path / "x.safetensors", pairs(updates), card("x", 5, 1, 1e-3))
     name, update = next(iter(updates.items()))
     weights = load_file(tmp_path / "x.safetensors")
