@@ -22,6 +22,7 @@ def parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     top.add_argument("loras", nargs="*", type=Path, metavar="LORA", help="LoRA files, or folders of them")
+    top.add_argument("--allow-pickle", action="store_true", help="also read .pt, .ckpt and .bin files named one by one")
     top.add_argument("--demo", action="store_true", help="audit the LoRA that ships with the demo base")
     _add_model_options(top.add_argument_group("base model"))
     _add_plan_options(top.add_argument_group("what is measured"))

@@ -47,7 +47,7 @@ def _run(options: argparse.Namespace) -> int:
     from .session import Session
 
     if len(files) == 1:
-        return _audit_one(Session(options), _read(files[0]), options)
+        return _audit_one(Session(options), _read(files[0], options.allow_pickle), options)
     session, decisions = Session(options), []
     for file in files:
         decisions.append(_audit_listed(session, file, options))
@@ -84,13 +84,13 @@ def _quiet_libraries() -> None:
     os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
 
 
-def _read(file: Path) -> "Adapter":
+def _read(file: Path, allow_pickle: bool) -> "Adapter":
     """Return the LoRA in a file; the error names the file."""
     from ..core.adapter import read_adapter
     from ..core.text import inert
 
     try:
-        return read_adapter(file)
+        return read_adapter(file, allow_pickle=allow_pickle)
     except InvalidError as error:
         raise InvalidError(f"{inert(file.name)}: {error}") from error
 
@@ -110,7 +110,7 @@ def _audit_one(session: Any, adapter: "Adapter", options: argparse.Namespace) ->
 def _audit_listed(session: Any, file: Path, options: argparse.Namespace) -> "tuple[str, str, Report | str]":
     """Audit one of many; a file that cannot be read is one line of the overview, not the end of the run."""
     try:
-        report, _ = session.audit(_read(file), options.out)
+        report, _ = session.audit(_read(file, options.allow_pickle), options.out)
     except InvalidError as error:
         return file.name, "INVALID", str(error)
     return file.name, report.verdict.decision, report

@@ -8,18 +8,16 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..core.adapter.blocks import KINDS, Block
+from ..core.adapter.kinds import KINDS
 from ..core.adapter.reader import read_adapter
 from ..core.adapter.summary import Cell, Summary, summarise
 from ..core.errors import OwfError
+from ..core.render.heat_map import HeatMap, Spot, heat_map
 from ..core.text import inert
 
 if TYPE_CHECKING:
     from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
 
-_SHADES = (("░", "blue"), ("▒", "cyan"), ("▓", "yellow"), ("█", "red"))
 _MAX_WARNINGS = 12
 _MAX_ROWS = 120
 
@@ -98,11 +96,13 @@ def show_summary(summary: Summary, console: "Console") -> None:
     """Print the summary of one file to a rich console that has markup off."""
     from rich.text import Text
 
+    from ..core.render.heat_table import print_heat_map
+
     console.print(Text(summary.file, "bold"))
     for label, value in _lines(summary):
         if value:
             console.print(Text(f"  {label:<14}", "dim"), Text(value), sep="")
-    console.print(heat_map(summary.blocks))
+    print_heat_map(_heat_map(summary.blocks), console, _MAX_ROWS)
     for warning in summary.warnings[:_MAX_WARNINGS]:
         console.print(Text(f"  ! {warning}", "yellow"))
     if len(summary.warnings) > _MAX_WARNINGS:
@@ -139,32 +139,7 @@ def _range(values: Sequence[float]) -> str:
     return f"{values[0]:g} to {values[-1]:g} ({len(values)} values)"
 
 
-def heat_map(cells: Sequence[Cell]) -> "Table":
-    """Return a table of blocks by kinds of layer, shaded by the estimated size of the change."""
-    from rich.table import Table
-    from rich.text import Text
-
-    table = Table(box=None, padding=(0, 1), title_justify="left")
-    shown = [kind for kind in KINDS if any(cell.kind == kind for cell in cells)]
-    for heading in ("", *shown):
-        table.add_column(heading, style="dim" if not heading else None)
-    largest = max((cell.size for cell in cells if math.isfinite(cell.size)), default=0.0)
-    rows: dict[Block, dict[str, Cell]] = {}
-    for cell in cells:
-        rows.setdefault(cell.block, {})[cell.kind] = cell
-    for block, row in list(rows.items())[:_MAX_ROWS]:
-        shades = [_shade(row[kind], largest) if kind in row else Text("") for kind in shown]
-        table.add_row(Text(block.title), *shades)
-    if len(rows) > _MAX_ROWS:
-        table.add_row(Text(f"and {len(rows) - _MAX_ROWS} more blocks"))
-    return table
-
-
-def _shade(cell: Cell, largest: float) -> "Text":
-    from rich.text import Text
-
-    if not math.isfinite(cell.size):
-        return Text("NaN", "bold red")
-    level = min(int(len(_SHADES) * cell.size / largest), len(_SHADES) - 1) if largest else 0
-    sign, colour = _SHADES[level]
-    return Text(f"{sign * 3} {cell.size:.2g}", colour)
+def _heat_map(cells: Sequence[Cell]) -> HeatMap:
+    """Return blocks of the network by kinds of layer, shaded by the estimated size of the change."""
+    spots = [Spot(cell.block.component, cell.block.title, cell.kind, cell.size) for cell in cells]
+    return heat_map(spots, KINDS, "{:.2g}".format)

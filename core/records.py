@@ -1,13 +1,15 @@
 """What a report says about the LoRA and about where it was measured."""
 
+import math
 import platform
 from importlib.metadata import PackageNotFoundError, version
 
 import torch
 
 from .adapter import Adapter, MatchReport
+from .adapter.norms import block_norms
 from .denoiser import Denoiser
-from .report import AdapterRecord
+from .report import AdapterRecord, BlockChange
 from .text import inert
 
 LIBRARIES = ("owf", "torch", "diffusers", "transformers", "numpy")
@@ -30,14 +32,34 @@ def adapter_record(adapter: Adapter, match: MatchReport, strength: float) -> Ada
         delta_norm=match.relative_change,
         details=_details(adapter, match),
         warnings=(*map(inert, adapter.warnings), *map(inert, unmatched)),
+        blocks=_blocks(match),
+    )
+
+
+def _blocks(match: MatchReport) -> tuple[BlockChange, ...]:
+    """Return where the change sits, from the norms that matching took with the LoRA off."""
+    return tuple(
+        BlockChange(
+            component=inert(norms.block.component),
+            block=inert(norms.block.title),
+            kind=norms.kind,
+            modules=norms.modules,
+            relative=norms.relative if math.isfinite(norms.relative) else None,
+        )
+        for norms in block_norms(match.norms)
     )
 
 
 def _details(adapter: Adapter, match: MatchReport) -> dict[str, str]:
+    width, height = adapter.resolution or (0, 0)
     details = {
         "rank": ", ".join(map(str, adapter.ranks)),
         "alpha": ", ".join(f"{a:g}" for a in adapter.alphas),
         "trigger words": ", ".join(adapter.trigger_words),
+        "trained on": adapter.training.base_model,
+        "training size": f"{width} x {height} px" if adapter.resolution else "",
+        "training steps": adapter.training.steps,
+        "prediction type": adapter.prediction_type or "",
         "AutoV1": adapter.hashes.autov1,
         "AutoV2": adapter.hashes.autov2,
         "AutoV3": adapter.hashes.autov3 or "",

@@ -28,6 +28,22 @@ class BaseRecord:
 
 
 @dataclass(frozen=True)
+class BlockChange:
+    """How much the LoRA changes one kind of layer in one block of the network."""
+
+    component: str
+    """Part of the pipeline, such as "unet"."""
+    block: str
+    """Title of the block, such as "down 0"."""
+    kind: str
+    """Kind of layer, such as "cross-attention"."""
+    modules: int
+    """How many modules are changed."""
+    relative: float | None
+    """Frobenius norm of their change at strength 1 relative to that of their base weights; None if not finite."""
+
+
+@dataclass(frozen=True)
 class AdapterRecord:
     """The LoRA that was audited."""
 
@@ -53,6 +69,8 @@ class AdapterRecord:
     """Rank, alpha, trigger words and other facts worth showing."""
     warnings: tuple[str, ...] = ()
     """What a reader of the numbers should know about the file."""
+    blocks: tuple[BlockChange, ...] = ()
+    """Where the change sits, in the order of the network; empty if no module fits."""
 
 
 @dataclass(frozen=True)
@@ -161,15 +179,19 @@ def _report(data: dict[str, Any]) -> Report:
     verdict = data["verdict"]
     judgements = tuple(Judgement(**j) for j in verdict["judgements"])
     verdict = Verdict(**{**verdict, "reasons": tuple(verdict["reasons"]), "judgements": judgements})
-    adapter = AdapterRecord(**{**data["adapter"], "warnings": tuple(data["adapter"]["warnings"])})
     rest = {
         "verdict": verdict,
         "base": BaseRecord(**data["base"]),
-        "adapter": adapter,
+        "adapter": _adapter(data["adapter"]),
         "measurements": {name: _measurement(m) for name, m in data["measurements"].items()},
         "pairs": tuple(ImagePair(**pair) for pair in data["pairs"]),
     }
     return Report(**{**data, **rest})
+
+
+def _adapter(data: dict[str, Any]) -> AdapterRecord:
+    blocks = tuple(BlockChange(**block) for block in data.get("blocks", ()))
+    return AdapterRecord(**{**data, "warnings": tuple(data["warnings"]), "blocks": blocks})
 
 
 def _measurement(data: dict[str, Any]) -> Measurement:

@@ -16,9 +16,11 @@ from owf.core.presets import preset_plan
 from owf.core.progress import Silent
 from owf.core.report import read_report, to_json, write_report
 from owf.core.verdict import DEFAULT_POLICY
+from safetensors.torch import load_file, save_file
 from tiny_sd import tiny_parts, write_tiny_lora
 
 CLASSES = ("bag", "coat")
+MID = "lora_unet_mid_block_attentions_0_transformer_blocks_0_attn1_to_q"
 
 
 class MeanColors:
@@ -110,6 +112,30 @@ def test_report_survives_json_and_validates(denoiser, plan, images, tmp_path):
     assert to_json(read_report(tmp_path / "report.json")) == to_json(report)
     schema = json.loads((Path(__file__).parent.parent / "core" / "report.schema.json").read_text())
     jsonschema.validate(json.loads(to_json(report)), schema)
+
+
+def test_the_report_says_where_the_change_sits_and_how_it_was_trained(denoiser, plan, images, tmp_path):
+    stated = {"ss_sd_model_name": "some-base", "ss_steps": "1200", "ss_resolution": "(512, 768)"}
+    tensors = load_file(write_tiny_lora(tmp_path / "a.safetensors", 0.3))
+    save_file(tensors, tmp_path / "b.safetensors", metadata={**stated, "modelspec.prediction_type": "epsilon"})
+    told = audit(denoiser, read_adapter(tmp_path / "b.safetensors"), 0.5, plan, setting(tmp_path, images)).adapter
+    assert [(b.component, b.block, b.kind, b.modules) for b in told.blocks] == [
+        ("text_encoder", "text 0", "self-attention", 1),
+        ("unet", "down 0", "cross-attention", 1),
+        ("unet", "mid", "self-attention", 1),
+    ]
+    change = tensors[MID + ".lora_up.weight"] @ tensors[MID + ".lora_down.weight"]  # alpha is the rank
+    weight = denoiser.components["unet"].get_parameter("mid_block.attentions.0.transformer_blocks.0.attn1.to_q.weight")
+    assert told.blocks[2].relative == pytest.approx(float(change.norm() / weight.norm()), rel=1e-5)
+    assert (
+        told.details.items()
+        >= {
+            "trained on": "some-base",
+            "training size": "512 x 768 px",
+            "training steps": "1200",
+            "prediction type": "epsilon",
+        }.items()
+    )
 
 
 def test_same_inputs_same_report(denoiser, plan, images, tmp_path):

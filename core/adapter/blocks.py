@@ -5,8 +5,6 @@ from dataclasses import dataclass
 
 from .module import AdapterModule
 
-KINDS = ("self-attention", "cross-attention", "feed-forward", "resnet", "other")
-"""Columns of every table per block."""
 _UNET = re.compile(r"(down|up)_blocks_(\d+)_", re.ASCII)
 _NUMBERED = re.compile(r"([a-z_]*?)(?:blocks|layers|layer|block)_(\d+)_", re.ASCII)
 _TITLES = {"text_encoder": "text", "text_encoder_2": "text 2", "text_encoder_3": "text 3"}
@@ -45,7 +43,7 @@ def block_of(module: AdapterModule) -> Block:
 
 
 def kind_of(module: AdapterModule) -> str:
-    """Return the kind of layer, one of `KINDS`."""
+    """Return the kind of layer, one of `kinds.KINDS`."""
     path = f"_{module.path}_"
     return next((kind for kind, parts in _PARTS if any(part in path for part in parts)), "other")
 

@@ -10,9 +10,11 @@ from typing import TYPE_CHECKING
 from ..errors import AdapterError
 from ..text import inert
 from .adapter import Adapter
+from .blocks import block_of, kind_of
 from .delta import Delta, delta, misfit
 from .module import AdapterModule
 from .names import flatten
+from .norms import ModuleNorms
 from .source import Loader
 
 if TYPE_CHECKING:
@@ -76,6 +78,8 @@ class MatchReport:
     """Modules whose changed weights contain NaN or infinity."""
     broken: int
     """Modules of the file that are damaged or contradictory."""
+    norms: tuple[ModuleNorms, ...] = ()
+    """Size of the change of every module that was changed, biases included; empty when it was not computed."""
 
     @property
     def relative_change(self) -> float:
@@ -223,7 +227,12 @@ class Tally:
             base_norm=math.nan if fake else math.hypot(*bases),
             not_finite=tuple(inert(bond.module.stem) for bond in bad),
             broken=len(self._binding.adapter.broken),
+            norms=tuple(_norms(*sizes) for sizes in zip(bonds, changes, bases, strict=False)),
         )
+
+
+def _norms(bond: Bond, change: float, base: float) -> ModuleNorms:
+    return ModuleNorms(block_of(bond.module), kind_of(bond.module), change, base)
 
 
 def _is_fake(tensors: "list[torch.Tensor]") -> bool:

@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from .adapter import Adapter
-from .blocks import KINDS, Block, block_of, kind_of
+from .blocks import Block, block_of, kind_of
 from .delta import Delta
 from .match_report import Bond, Components, bind, deltas
+from .norms import BlockNorms, ModuleNorms, by_block, relative
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -20,28 +21,15 @@ DEAD = 1e-6
 
 
 @dataclass(frozen=True)
-class ModuleStatistics:
+class ModuleStatistics(ModuleNorms):
     """The change of one module's weight at strength 1."""
 
     name: str
     """Component and flattened path."""
-    block: Block
-    """Block of the network."""
-    kind: str
-    """Kind of layer, one of `blocks.KINDS`."""
-    change: float
-    """Frobenius norm of the change."""
-    base: float
-    """Frobenius norm of the base weight."""
     effective_rank: float
     """exp of the entropy of the squared singular values' shares (Roy and Vetterli 2007); 0 for no change."""
     spectrum: tuple[float, ...]
     """Up to eight largest singular values, descending."""
-
-    @property
-    def relative(self) -> float:
-        """Return the norm of the change relative to that of the base weight; infinite over a zero weight."""
-        return self.change / self.base if self.base else (math.inf if self.change else 0.0)
 
     @property
     def is_dead(self) -> bool:
@@ -50,17 +38,9 @@ class ModuleStatistics:
 
 
 @dataclass(frozen=True)
-class BlockStatistics:
+class BlockStatistics(BlockNorms):
     """The changes of one kind of layer in one block."""
 
-    block: Block
-    """The block."""
-    kind: str
-    """Kind of layer."""
-    modules: int
-    """How many modules are changed."""
-    relative: float
-    """Norm of all their changes relative to the norm of all their base weights."""
     effective_rank: float
     """Mean effective rank."""
 
@@ -69,7 +49,8 @@ def module_statistics(adapter: Adapter, components: Components) -> tuple[ModuleS
     """Return the statistics of every module of `adapter` that fits `components`, in file order.
 
     Weights are seen as matrices of outputs by everything else. Costs one merge plus one eigenvalue problem
-    of the smaller side per module, on the base's device.
+    of the smaller side per module, on the base's device: seconds for each of the wide ones, so that the audit's
+    report keeps to the norms that matching gives anyway.
     """
     import torch
 
@@ -79,11 +60,7 @@ def module_statistics(adapter: Adapter, components: Components) -> tuple[ModuleS
 
 def block_statistics(modules: Iterable[ModuleStatistics]) -> tuple[BlockStatistics, ...]:
     """Return module statistics summed per block and kind of layer, in the order of the network."""
-    groups: dict[tuple[Block, str], list[ModuleStatistics]] = {}
-    for module in modules:
-        groups.setdefault((module.block, module.kind), []).append(module)
-    ordered = sorted(groups.items(), key=lambda item: (item[0][0], KINDS.index(item[0][1])))
-    return tuple(_block(block, kind, members) for (block, kind), members in ordered)
+    return tuple(_block(block, kind, members) for block, kind, members in by_block(modules))
 
 
 def dead_modules(modules: Iterable[ModuleStatistics]) -> tuple[str, ...]:
@@ -136,7 +113,5 @@ def effective_rank(values: "Tensor") -> float:
 
 
 def _block(block: Block, kind: str, members: list[ModuleStatistics]) -> BlockStatistics:
-    change = math.hypot(*(module.change for module in members))
-    base = math.hypot(*(module.base for module in members))
     mean_rank = sum(module.effective_rank for module in members) / len(members)
-    return BlockStatistics(block, kind, len(members), change / base if base else 0.0, mean_rank)
+    return BlockStatistics(block, kind, len(members), relative(members), mean_rank)

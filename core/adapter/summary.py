@@ -18,7 +18,7 @@ class Cell:
     block: Block
     """The block."""
     kind: str
-    """Kind of layer, one of `blocks.KINDS`."""
+    """Kind of layer, one of `kinds.KINDS`."""
     modules: int
     """How many modules are changed."""
     size: float

@@ -132,10 +132,15 @@ def _breakdown(name: str, key: str, measurement: Measurement) -> Breakdown:
         unit=words.unit_word(unit),
         axis=charts.axis_chart(axis, unit, kind.signed),
         rows=[_row(part, kind, decimals, _chart(key, axis, lines)) for part in ordered],
-        first=FIRST_ROWS if len(ordered) > FIRST_ROWS + 5 else len(ordered),
+        first=first_rows(len(ordered)),
         has_floor=any(p.estimate.floor is not None for p in parts),
         reference=words.quantity(overall, unit) if lines else "",
     )
+
+
+def first_rows(count: int) -> int:
+    """Return how many of `count` rows are shown at first; a few more are not worth asking for."""
+    return FIRST_ROWS if count > FIRST_ROWS + 5 else count
 
 
 def _extent(part: Part, signed: bool) -> list[float | None]:

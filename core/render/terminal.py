@@ -12,19 +12,23 @@ from rich.text import Text
 
 from ..measurement import Estimate, Part
 from ..report import Report
-from ..text import inert
 from ..verdict import DRIFT, INCONCLUSIVE, INVALID, PASS, Judgement
 from . import words
+from .console_text import console_text
+from .heat_map import relative_heat_map
+from .heat_table import print_heat_map
 
 WORST_CLASSES = 5
 """Classes that are named."""
+MOST_BLOCKS = 24
+"""Blocks whose change is shown: those that change most."""
 _STYLES = {PASS: "green", DRIFT: "red", INCONCLUSIVE: "yellow", INVALID: "magenta"}
-_PLAIN = str.maketrans({"−": "-", "–": "-", "Δ": "d", "✓": "+", "✗": "x", "…": "...", "∞": "inf", "•": "*"})
 
 
 def print_report(report: Report, console: Console, folder: Path | None = None) -> None:
     """Print the report; `folder` is where its files are, None if it was not written."""
     _print_subject(report, console)
+    _print_blocks(report, console)
     if report.measurements:
         _print_numbers(report, console)
     _print_classes(report, console)
@@ -34,31 +38,31 @@ def print_report(report: Report, console: Console, folder: Path | None = None) -
         _print_files(report, console, folder)
 
 
-def _text(console: Console, value: str, style: str = "", limit: int = 200) -> Text:
-    shown = inert(value, limit)
-    try:
-        shown.encode(console.encoding)
-    except UnicodeEncodeError:
-        shown = shown.translate(_PLAIN).encode(console.encoding, "replace").decode(console.encoding)
-    return Text(shown, style=style)
-
-
 def _print_subject(report: Report, console: Console) -> None:
     console.print()
-    name = _text(console, report.adapter.name, "bold", 100)
-    console.print(Text.assemble(name, " on ", _text(console, report.base.name, "bold", 100)))
+    name = console_text(console, report.adapter.name, "bold", 100)
+    console.print(Text.assemble(name, " on ", console_text(console, report.base.name, "bold", 100)))
     facts = f"strength {report.adapter.strength:g}, {report.adapter.matched} modules changed"
     facts += f", {report.adapter.unmatched} unmatched" if report.adapter.unmatched else ""
-    console.print(_text(console, facts, "dim"))
+    console.print(console_text(console, facts, "dim"))
     for warning in report.adapter.warnings:
         _print_point(console, "!", "yellow", warning)
+
+
+def _print_blocks(report: Report, console: Console) -> None:
+    blocks = report.adapter.blocks
+    if not blocks:
+        return
+    console.print()
+    console.print(console_text(console, "Change by block, in % of the weights it changes", "bold"))
+    print_heat_map(relative_heat_map(blocks), console, MOST_BLOCKS)
 
 
 def _print_point(console: Console, mark: str, style: str, text: str) -> None:
     grid = Table.grid(padding=(0, 1))
     grid.add_column(no_wrap=True)
     grid.add_column(overflow="fold")
-    grid.add_row(_text(console, mark, style), _text(console, text, limit=600))
+    grid.add_row(console_text(console, mark, style), console_text(console, text, limit=600))
     console.print(grid)
 
 
@@ -80,7 +84,7 @@ def _table(console: Console, first: str, *others: str) -> Table:
     table.add_column(Text(first), overflow="fold", min_width=12, max_width=30)
     for name in others:
         table.add_column(
-            _text(console, name, "bold"), justify="right", overflow="crop", no_wrap=name != "95 % interval"
+            console_text(console, name, "bold"), justify="right", overflow="crop", no_wrap=name != "95 % interval"
         )
     return table
 
@@ -90,17 +94,17 @@ def _number_row(console: Console, key: str, estimate: Estimate, judgement: Judge
     word = words.unit_word(unit, key).replace("points", "pts")
     title = words.estimate_title(key) + (f", {word}" if word else "")
     style = "" if judgement else "dim"
-    yield _text(console, title, style, 40)
-    yield _text(console, words.number(estimate.value, unit), style or "bold")
-    yield _text(console, words.interval(estimate.low, estimate.high, unit), style)
-    yield _text(console, "" if estimate.floor is None else words.number(estimate.floor, unit), style)
-    yield _text(console, words.number(judgement.limit, unit) if judgement else "", style)
+    yield console_text(console, title, style, 40)
+    yield console_text(console, words.number(estimate.value, unit), style or "bold")
+    yield console_text(console, words.interval(estimate.low, estimate.high, unit), style)
+    yield console_text(console, "" if estimate.floor is None else words.number(estimate.floor, unit), style)
+    yield console_text(console, words.number(judgement.limit, unit) if judgement else "", style)
     yield _decision(console, judgement.decision) if judgement else Text()
 
 
 def _decision(console: Console, decision: str) -> Text:
     mark = words.SYMBOLS.get(decision, "–")
-    return _text(console, f"{mark} {decision}", _STYLES.get(decision, ""), 15)
+    return console_text(console, f"{mark} {decision}", _STYLES.get(decision, ""), 15)
 
 
 def _parts(report: Report, metric: str, breakdown: str) -> list[Part]:
@@ -118,7 +122,7 @@ def _print_classes(report: Report, console: Console) -> None:
         e = part.estimate
         floor = "" if e.floor is None else words.number(e.floor, e.unit)
         cells = (words.number(e.value, e.unit), words.interval(e.low, e.high, e.unit), floor)
-        table.add_row(_text(console, part.label, limit=40), *(_text(console, cell) for cell in cells))
+        table.add_row(console_text(console, part.label, limit=40), *(console_text(console, cell) for cell in cells))
     console.print()
     console.print(table)
 
@@ -131,15 +135,15 @@ def _print_colors(report: Report, console: Console) -> None:
     ordered = sorted(clear, key=lambda part: -abs(part.estimate.value))[:6]
     moved = (f"{part.label} {words.number(part.estimate.value, part.estimate.unit, True)}" for part in ordered)
     console.print()
-    console.print(_text(console, f"Colours, points of image area: {', '.join(moved)}", limit=400))
+    console.print(console_text(console, f"Colours, points of image area: {', '.join(moved)}", limit=400))
 
 
 def _print_verdict(report: Report, console: Console) -> None:
     decision = report.verdict.decision
     style = f"bold {_STYLES.get(decision, '')}".strip()
-    line = _text(console, f"{words.SYMBOLS.get(decision, '–')} {decision}", style, 20)
+    line = console_text(console, f"{words.SYMBOLS.get(decision, '–')} {decision}", style, 20)
     console.print()
-    console.print(Text.assemble(line, "  ", _text(console, words.SENTENCES.get(decision, ""))))
+    console.print(Text.assemble(line, "  ", console_text(console, words.SENTENCES.get(decision, ""))))
     for reason in report.verdict.reasons:
         _print_point(console, "  •", style, reason)
 
@@ -150,4 +154,4 @@ def _print_files(report: Report, console: Console, folder: Path) -> None:
     if paths:
         console.print()
     for path in paths:
-        console.print(_text(console, str(path), limit=4000), soft_wrap=True)
+        console.print(console_text(console, str(path), limit=4000), soft_wrap=True)

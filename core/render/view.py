@@ -13,6 +13,7 @@ from ..report import ImagePair, Report
 from ..verdict import DRIFT, INCONCLUSIVE, INVALID, PASS, Judgement
 from . import charts, images, words
 from .breakdowns import Breakdown, breakdowns
+from .heat_map import Part, by_component, relative_heat_map
 
 FIRST_PAIRS = 12
 """Pairs shown before the reader asks for more."""
@@ -114,6 +115,8 @@ class View:
     """Pairs shown before the reader asks for more."""
     audited: list[tuple[str, str]]
     """Facts about base and LoRA."""
+    blocks: list[Part]
+    """Where the change sits, one heat map per component."""
     run: list[tuple[str, list[tuple[str, str]]]]
     """Sections of what was run, each with its rows."""
 
@@ -132,6 +135,7 @@ def view(report: Report, folder: Path) -> View:
         pairs=[_pair(pair, folder, rank) for rank, pair in enumerate(report.pairs)],
         first_pairs=FIRST_PAIRS,
         audited=_audited(report),
+        blocks=by_component(relative_heat_map(report.adapter.blocks)),
         run=_run(report),
     )
 

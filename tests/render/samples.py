@@ -5,7 +5,7 @@ import math
 from pathlib import Path
 
 from owf.core.measurement import Estimate, Measurement, Part
-from owf.core.report import AdapterRecord, BaseRecord, ImagePair, Report
+from owf.core.report import AdapterRecord, BaseRecord, BlockChange, ImagePair, Report
 from owf.core.verdict import invalid, judge
 
 CLASSES = {
@@ -85,10 +85,16 @@ def color() -> Measurement:
 def kid() -> Measurement:
     number = Estimate(0.0213, 0.0142, 0.0291, 96, "", 0.0031)
     facts = {"p_value": 0.002, "features": "demo-features", "subset_mean": 0.0209, "subset_std": 0.0036}
-    relative = dataclasses.replace(
-        number, value=3 * number.value, low=3 * number.low, high=3 * number.high, unit="relative"
-    )
+    relative = dataclasses.replace(number, floor=0.0031, unit="relative")
     return Measurement("kid", 1, "kid_relative", {"kid_relative": relative, "kid": number}, {}, facts)
+
+
+def blocks() -> tuple[BlockChange, ...]:
+    text = [BlockChange("text_encoder", f"text {i}", k, 4, 0.021) for i in range(2) for k in ("self-attention",)]
+    sizes = {"down 0": 0.04, "down 1": 0.11, "down 2": 0.1830001, "mid": 0.0, "up 1": 0.243, "up 2": 0.16, "up 3": 1e-5}
+    kinds = {"self-attention": 1.0, "cross-attention": 0.7, "feed-forward": 0.4}
+    unet = [BlockChange("unet", block, k, 8, share * v) for block, v in sizes.items() for k, share in kinds.items()]
+    return (*text, *unet, BlockChange("unet", "out", "other", 1, None))
 
 
 def adapter() -> AdapterRecord:
@@ -104,6 +110,7 @@ def adapter() -> AdapterRecord:
         delta_norm=0.183,
         details={"rank": "8", "alpha": "8", "trigger_words": "zgz bag"},
         warnings=("The file does not name its base; the family was read from the shapes of its weights.",),
+        blocks=blocks(),
     )
 
 
@@ -135,7 +142,7 @@ def report(pairs: tuple[ImagePair, ...] = ()) -> Report:
 def invalid_report() -> Report:
     """Return a report in which nothing was measured."""
     verdict = invalid("The LoRA changes no module of this base: 0 of 192 matched, so any number would be meaningless.")
-    empty = dataclasses.replace(adapter(), matched=0, unmatched=192, delta_norm=0.0)
+    empty = dataclasses.replace(adapter(), matched=0, unmatched=192, delta_norm=0.0, blocks=())
     return dataclasses.replace(report(), verdict=verdict, adapter=empty, measurements={}, status="invalid", cost={})
 
 
@@ -150,11 +157,13 @@ def open_report() -> Report:
 
 
 def crowded_report() -> Report:
-    """Return a report with 100 classes."""
+    """Return a report with 100 classes and 57 blocks."""
     parts = tuple(Part(f"class number {i}", estimate(math.sin(i * 7.0) * 0.4, 0.2, 5, floor=0.1)) for i in range(100))
     full = report()
     many = dataclasses.replace(semantic(), breakdowns={"class": parts})
-    return dataclasses.replace(full, measurements={**full.measurements, "semantic": many})
+    blocks = tuple(BlockChange("transformer", f"blocks {i}", "self-attention", 4, i / 99) for i in range(57))
+    deep = dataclasses.replace(full.adapter, blocks=blocks)
+    return dataclasses.replace(full, adapter=deep, measurements={**full.measurements, "semantic": many})
 
 
 def hostile_report() -> Report:
@@ -166,11 +175,12 @@ def hostile_report() -> Report:
     labels = tuple(Part(text, estimate(0.3, 0.1)) for text in HOSTILE)
     known = dataclasses.replace(semantic(), breakdowns={"class": labels}, facts={bad: bad})
     seen = {bad: metric, "semantic": known}
+    blocks = tuple(BlockChange(text, text, text, 1, size) for text in HOSTILE for size in (math.nan, -math.inf, 0.1))
     judgements = tuple(dataclasses.replace(j, reason=bad, decision=HOSTILE[3]) for j in full.verdict.judgements)
     return Report(
         verdict=dataclasses.replace(full.verdict, reasons=HOSTILE, judgements=judgements, policy=bad),
         base=BaseRecord(bad, bad, bad),
-        adapter=AdapterRecord(bad, bad, bad, bad, bad, 1.0, 1, 0, 0.1, {t: t for t in HOSTILE}, HOSTILE),
+        adapter=AdapterRecord(bad, bad, bad, bad, bad, 1.0, 1, 0, 0.1, {t: t for t in HOSTILE}, HOSTILE, blocks),
         plan={bad: {bad: [bad, {bad: bad}]}},
         plan_digest=bad,
         measurements=seen,

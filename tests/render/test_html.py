@@ -253,3 +253,21 @@ def test_plans_are_shown_in_full(page):
     assert "samples 4 · keep 3; samples 8 · keep 1" in text
     assert "a photo of a gray bag · colours · gray" in text
     assert re.search(r"Duration ?2 min 23 s", text)
+
+
+def test_the_change_by_block_is_told_in_numbers_beside_its_shades(page):
+    shown = page("report")
+    text = shown.text()
+    assert text.index("What was audited") < text.index("Where the change sits") < text.index("What was measured")
+    assert "up 1 24.3 17.0 9.7" in text
+    assert "out not changed not changed not changed NaN/∞" in text
+    shades = [attrs["class"] for attrs in shown.of("td") if "class" in attrs]
+    assert {"heat-0", "heat-1", "heat-2", "heat-3", "heat-4", "bad", "blank"} == set(shades)
+    assert "Where the change sits" not in page("invalid_report").text()
+
+
+def test_many_blocks_fold_and_the_largest_stay_in_sight(page):
+    shown = page("crowded_report")
+    assert "the 20 blocks that change most" in shown.text()
+    assert "Show all 57 blocks" in shown.text()
+    assert shown.text().index("blocks 56") < shown.text().index("Show all 57 blocks") < shown.text().index("blocks 3 ")

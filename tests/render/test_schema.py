@@ -1,6 +1,8 @@
 """The JSON layout: what is written fits the schema and reads back the same."""
 
+import dataclasses
 import json
+import math
 from pathlib import Path
 
 import jsonschema
@@ -40,6 +42,8 @@ def test_json_to_report_to_json_is_the_identity(samples, name, tmp_path):
         (("version",), 2),
         (("surprise",), 1),
         (("adapter", "matched"), -1),
+        (("adapter", "blocks", 0, "relative"), -0.1),
+        (("adapter", "blocks", 0, "modules"), 0),
         (("measurements", "kid", "estimates", "kid", "value"), None),
     ],
 )
@@ -59,3 +63,20 @@ def test_every_record_field_is_described(samples):
     for name, record in SCHEMA["$defs"].items():
         if record.get("type") == "object":
             assert set(record["required"]) == set(record["properties"]), name
+
+
+@pytest.mark.parametrize("size", [math.nan, math.inf])
+def test_changes_that_are_not_finite_are_null_and_read_as_none(samples, tmp_path, size):
+    report = samples.report()
+    block = dataclasses.replace(report.adapter.blocks[0], relative=size)
+    report = dataclasses.replace(report, adapter=dataclasses.replace(report.adapter, blocks=(block,)))
+    write_report(report, tmp_path / "report.json")
+    jsonschema.validate(json.loads(to_json(report)), SCHEMA, jsonschema.Draft202012Validator)
+    assert read_report(tmp_path / "report.json").adapter.blocks[0].relative is None
+
+
+def test_reports_from_before_blocks_were_recorded_can_be_read(samples, tmp_path):
+    data = json.loads(to_json(samples.report()))
+    del data["adapter"]["blocks"]
+    (tmp_path / "report.json").write_text(json.dumps(data))
+    assert read_report(tmp_path / "report.json").adapter.blocks == ()

@@ -34,7 +34,7 @@ def test_one_line_per_number_at_80_columns(samples):
     text = printed(samples.report())
     row = r"Accuracy drop, pts +21\.6 +17\.3 to 25\.9 +1\.1 +10\.0 +✗ DRIFT"
     assert re.search(row, text)
-    assert re.search(r"KID / spread, % +6\.39 +4\.26 to 8\.73 +0\.31 +10 +✓ PASS", text)
+    assert re.search(r"KID / spread, % +2\.13 +1\.42 to 2\.91 +0\.31 +5 +✓ PASS", text)
     assert re.search(r"Colour drift, ΔE +9\.3 +7\.7 to 10\.9 +2\.1 +10 +\? INCONCLUSIVE", text)
 
 
@@ -46,6 +46,21 @@ def test_worst_classes_colours_warnings_and_reasons_are_named(samples):
     assert "black +8.3, orange +6.1, gray −5.5" in flat
     assert samples.adapter().warnings[0] in flat
     assert all(reason in flat for reason in samples.report().verdict.reasons)
+
+
+def test_the_change_by_block_comes_before_the_numbers(samples):
+    text = printed(samples.report())
+    assert re.search(r"up 1 +███ +24\.3 +▓▓▓ +17\.0 +▒▒▒ +9\.7", text)
+    assert re.search(r"out +NaN/∞", text)
+    assert text.index("Change by block, in %") < text.index("cross-attention") < text.index("Accuracy drop")
+    assert "Change by block" not in printed(samples.invalid_report())
+
+
+def test_only_the_blocks_that_change_most_are_named(samples):
+    text = printed(samples.crowded_report())
+    assert "blocks 56" in text
+    assert "blocks 32" not in text
+    assert "and 33 more blocks that change less" in text
 
 
 def test_an_invalid_report_has_a_reason_and_no_table(samples):

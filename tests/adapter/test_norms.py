@@ -1,0 +1,41 @@
+"""Claim: norms per block add up to those of the file, and what is not finite stays visible."""
+
+import math
+
+import pytest
+import torch
+from owf.core.adapter import match, read_adapter
+from owf.core.adapter.blocks import Block
+from owf.core.adapter.norms import ModuleNorms, block_norms
+from owf.core.adapter.statistics import block_statistics, module_statistics
+from safetensors.torch import save_file
+
+
+def test_norms_of_matching_are_those_of_the_statistics(base, kohya_tensors, tmp_path):
+    save_file(kohya_tensors(), tmp_path / "x.safetensors")
+    adapter = read_adapter(tmp_path / "x.safetensors")
+    report = match(adapter, base.components)
+    cheap = block_norms(report.norms)
+    full = block_statistics(module_statistics(adapter, base.components))
+    assert [(b.block, b.kind, b.modules) for b in cheap] == [(b.block, b.kind, b.modules) for b in full]
+    # the same float32 norms, summed in another order
+    assert [b.relative for b in cheap] == pytest.approx([b.relative for b in full], rel=1e-6)
+    assert math.hypot(*(norms.change for norms in report.norms)) == pytest.approx(report.delta_norm)
+
+
+@pytest.mark.parametrize(
+    ("change", "weight", "relative"), [(3.0, 4.0, 0.75), (0.0, 0.0, 0.0), (1.0, 0.0, math.inf), (math.inf, 1, math.inf)]
+)
+def test_relative_change_over_zero(change, weight, relative):
+    (block,) = block_norms([ModuleNorms(Block("unet", 2, 0, "mid"), "resnet", change, weight)])
+    assert block.relative == relative
+
+
+def test_a_broken_module_shows_in_its_block_alone(base, kohya_tensors, tmp_path):
+    tensors = kohya_tensors()
+    bad = next(key for key in tensors if "mid_block" in key and "attn1_to_q" in key and key.endswith("up.weight"))
+    tensors[bad] = torch.full_like(tensors[bad], math.nan)
+    save_file(tensors, tmp_path / "x.safetensors")
+    blocks = block_norms(match(read_adapter(tmp_path / "x.safetensors"), base.components).norms)
+    wrong = [(b.block.title, b.kind) for b in blocks if not math.isfinite(b.relative)]
+    assert wrong == [("mid", "self-attention")]
