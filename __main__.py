@@ -8,9 +8,7 @@ from pathlib import Path
 def _bind_checkout() -> None:
     """Import the folder this file lives in as the package `owf`, whatever the folder is called."""
     root = Path(__file__).resolve().parent
-    spec = importlib.util.spec_from_file_location(
-        "owf", root / "__init__.py", submodule_search_locations=[str(root)]
-    )
+    spec = importlib.util.spec_from_file_location("owf", root / "__init__.py", submodule_search_locations=[str(root)])
     assert spec is not None and spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     sys.modules["owf"] = module

@@ -113,8 +113,14 @@ def load_base(
     family = _family_of(diffusers.context_width(pipeline), pipeline.unet.config.sample_size)
     for part in (pipeline.vae, pipeline.unet, pipeline.text_encoder):
         part.to(device)
-    name = choice.path if choice.kind == "hub" else Path(choice.path).resolve().name
-    return diffusers.DiffusersDenoiser(pipeline, name, family)
+    return diffusers.DiffusersDenoiser(pipeline, _name(choice), family)
+
+
+def _name(choice: BaseChoice) -> str:
+    if choice.kind == "hub":
+        return choice.path
+    path = Path(choice.path).resolve()
+    return "OWF demo base" if path == DEMO_BASE else path.name
 
 
 def _load_folder(path: str, dtype: "torch.dtype", offline: bool) -> Any:

@@ -46,9 +46,9 @@ DEFAULT_POLICY = Policy(
     (
         Limit("semantic", "accuracy_drop", 0.10),
         Limit("semantic", "worst_class_drop", 0.25, "alarm"),
-        Limit("denoiser_drift", "drift", 0.05),
+        Limit("denoiser_drift", "drift", 0.01),
         Limit("color", "cdi", 10.0),
-        Limit("kid", "kid_relative", 0.10),
+        Limit("kid", "kid_relative", 0.05),
     )
 )
 """Ten points of accuracy is the failure sign named by Laria et al. (arXiv 2410.14159); the other limits are
