@@ -40,4 +40,5 @@ def write_grid(pictures: torch.Tensor, columns: int, path: Path) -> None:
     padded = torch.nn.functional.pad(pictures, (1, 1, 1, 1), value=255)
     rows = [torch.cat(list(row), dim=2) for row in padded.split(columns)]
     path.parent.mkdir(parents=True, exist_ok=True)
-    Image.fromarray(torch.cat(rows, dim=1).permute(1, 2, 0).numpy()).save(path, optimize=True)
+    grid = Image.fromarray(torch.cat(rows, dim=1).permute(1, 2, 0).numpy())
+    grid.quantize(256, dither=Image.Dither.NONE).save(path, optimize=True)
