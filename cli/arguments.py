@@ -54,9 +54,9 @@ def _add_plan_options(group: argparse._ArgumentGroup) -> None:
     )
     group.add_argument("--loss", choices=LOSSES, help="denoising error of the classifier")
     group.add_argument(
-        "--skip", nargs="+", choices=METRICS, default=[], metavar="METRIC", help=f"skip {', '.join(METRICS)}"
+        "--skip", type=_metrics, default=(), metavar="METRIC,...", help=f"leave out some of {', '.join(METRICS)}"
     )
-    group.add_argument("--seed", type=int, default=0, help="seed of all noise (default 0)")
+    group.add_argument("--seed", type=_seed, default=0, help="seed of all noise (default 0)")
     group.add_argument("--features", choices=("inception", "clip", "dino"), help="feature network of kid")
     group.add_argument("--policy", type=Path, metavar="TOML", help="limits of the verdict (default: built in)")
 
@@ -82,6 +82,20 @@ def _stages(text: str) -> tuple[Stage, ...]:
         return tuple(Stage(samples, keep) for samples, keep in rounds)
     except ValueError as error:
         raise argparse.ArgumentTypeError("must look like 50:5,500:1") from error
+
+
+def _seed(text: str) -> int:
+    value = int(text)
+    if not 0 <= value < 2**31:
+        raise argparse.ArgumentTypeError("must be between 0 and 2147483647")
+    return value
+
+
+def _metrics(text: str) -> tuple[str, ...]:
+    names = tuple(text.split(","))
+    if not set(names) <= set(METRICS):
+        raise argparse.ArgumentTypeError(f"must be a list of {', '.join(METRICS)}, separated by commas")
+    return names
 
 
 def _finite(text: str) -> float:

@@ -4,6 +4,7 @@ import argparse
 import json
 import os
 import sys
+import traceback
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,6 +15,10 @@ from .arguments import parser
 if TYPE_CHECKING:
     from ..core.adapter import Adapter
     from ..core.report import Report
+
+
+CRASHED = 70
+"""Exit code of a bug: none of the verdicts'."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -32,9 +37,15 @@ def main(argv: Sequence[str] | None = None) -> int:
         return _fail(options, "Interrupted. Run the same command with --resume to continue.", 130)
     except OSError as error:
         return _fail(options, f"{error}. Check the path, its permissions and the free disk space.", 2)
+    except Exception as error:  # a crash must not exit with 1, which means DRIFT
+        traceback.print_exc()
+        return _fail(options, f"This is a bug, please report it: {error!r}", CRASHED)
 
 
 def _fail(options: argparse.Namespace, message: str, code: int) -> int:
+    from ..core.text import inert
+
+    message = inert(message, 2000)
     if options.progress == "json":
         print(json.dumps({"event": "error", "message": message, "exit_code": code}), flush=True)
     print(f"owf-audit: {message}", file=sys.stderr)
@@ -108,10 +119,10 @@ def _audit_one(session: Any, adapter: "Adapter", options: argparse.Namespace) ->
 
 
 def _audit_listed(session: Any, file: Path, options: argparse.Namespace) -> "tuple[str, str, Report | str]":
-    """Audit one of many; a file that cannot be read is one line of the overview, not the end of the run."""
+    """Audit one of many; a file that cannot be audited is one line of the overview, not the end of the run."""
     try:
         report, _ = session.audit(_read(file, options.allow_pickle), options.out)
-    except InvalidError as error:
+    except OwfError as error:
         return file.name, "INVALID", str(error)
     return file.name, report.verdict.decision, report
 

@@ -2,6 +2,7 @@
 
 import argparse
 import dataclasses
+import hashlib
 import os
 import re
 import sys
@@ -22,7 +23,7 @@ from ..core.device import choose_device, choose_dtype
 from ..core.errors import UsageError
 from ..core.estimate import estimate
 from ..core.features import load_features
-from ..core.plan import AuditPlan, audit_cost
+from ..core.plan import AuditPlan, audit_cost, plan_digest
 from ..core.policy import read_policy
 from ..core.presets import demo_plan, preset_plan
 from ..core.render.html import write_html
@@ -71,7 +72,8 @@ class Session:
             progress.stage("Writing the report")
             write_report(report, folder / "report.json")
             write_html(report, folder)
-        _remove_samples(folder)
+        if report.status == "complete":
+            _remove_samples(folder)
         return report, folder
 
     def _denoiser(self, adapter: Adapter) -> Denoiser:
@@ -99,10 +101,13 @@ class Session:
 
     def _folder(self, adapter: Adapter, plan: AuditPlan, out: Path) -> Path:
         """Return the LoRA's output folder; without --resume, samples of an earlier run there are dropped."""
+        options = self._options
+        run = f"{plan_digest(plan)}|{options.strength!r}|{options.dtype}|{self._policy}"
         stem = re.sub(r"[^A-Za-z0-9_-]+", "_", adapter.path.stem)[:80].strip("_") or "lora"
-        folder = out / f"{stem}-{adapter.hashes.autov2}-{plan.preset}"
+        run = hashlib.sha256(run.encode()).hexdigest()[:6]
+        folder = out / f"{stem}-{adapter.hashes.autov2}-{plan.preset}-{run}"
         folder.mkdir(parents=True, exist_ok=True)
-        if not self._options.resume:
+        if not options.resume:
             _remove_samples(folder)
         return folder
 

@@ -100,7 +100,8 @@ def _require_match(match: MatchReport, adapter: Adapter) -> None:
 def _measure(
     denoiser: Denoiser, adapter: Adapter, switch: Switch, strength: float, plan: AuditPlan, setting: Setting
 ) -> tuple[dict[str, Measurement], tuple[ImagePair, ...]]:
-    base_key = _key(denoiser.digest(), plan_digest(plan), denoiser.device.type, str(denoiser.dtype))
+    # Everything that may change a base result in the last digit, so that strength 0 stays exactly 0.
+    base_key = _key(denoiser.digest(), plan_digest(plan), *environment(denoiser).values(), str(setting.batch.size))
     run_key = _key(base_key, adapter.hashes.sha256, repr(float(strength)))
     with (
         SampleStore(setting.cache / f"base-{base_key}.sqlite") as base_store,

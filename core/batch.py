@@ -8,7 +8,7 @@ from typing import TypeVar
 import torch
 
 from .denoiser import Denoiser
-from .errors import InvalidError
+from .errors import UsageError
 
 T = TypeVar("T")
 
@@ -27,7 +27,7 @@ class Batch:
     def run(self, count: int, work: Callable[[slice], T]) -> list[T]:
         """Return work(rows) of consecutive slices that cover 0 .. count-1.
 
-        Raises InvalidError if even one row does not fit into memory.
+        Raises UsageError if even one row does not fit into memory.
         """
         while True:
             slices = [slice(i, min(i + self.size, count)) for i in range(0, count, self.size)]
@@ -46,7 +46,7 @@ class Batch:
         if not _is_out_of_memory(error):
             raise error
         if self.size == 1:
-            raise InvalidError(
+            raise UsageError(
                 "Out of memory with a single image; close other programs, or use --dtype float16 or --device cpu."
             ) from error
         self.size //= 2
@@ -64,6 +64,12 @@ SMALL_LATENT = 256
 """Latent pixels up to which one row cannot keep several cores busy: 16 x 16."""
 
 
+def _cores() -> int:
+    if hasattr(os, "sched_getaffinity"):  # what this process may use, not what the machine has
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
 def default_batch(denoiser: Denoiser) -> Batch:
     """Return a starting size: small latents in large batches, an image of 512 px in 16 rows on a GPU and 2 on a CPU.
 
@@ -73,5 +79,5 @@ def default_batch(denoiser: Denoiser) -> Batch:
     if denoiser.device.type != "cpu":
         return Batch(max(1, min(64, 2**16 // latent)))
     if latent <= SMALL_LATENT:
-        return Batch(32, workers=os.cpu_count() or 1)
+        return Batch(32, workers=_cores())
     return Batch(max(1, 2**13 // latent))

@@ -20,9 +20,19 @@ Draws = tuple[tuple[str, int], ...]
 """(prompt, seed) of each image."""
 
 
-def audit_draws(plan: AuditPlan, seed: int) -> Draws:
+SEEDS = 1_000_000
+"""Image seeds that belong to each seed of a plan, so that two plans share none."""
+
+
+def draw_seed(plan: AuditPlan, trial: int, *, floor: bool = False) -> int:
+    """Return the seed of a prompt's image number `trial`; the noise floor's images have seeds of their own."""
+    return plan.seed * SEEDS + floor * SEEDS // 2 + trial
+
+
+def audit_draws(plan: AuditPlan, *, floor: bool = False) -> Draws:
     """Return the (prompt, seed) of every image of the plan, prompt by prompt."""
-    return tuple((p.text, seed + i) for p in plan.prompts for i in range(plan.images_per_prompt))
+    trials = range(plan.images_per_prompt)
+    return tuple((p.text, draw_seed(plan, i, floor=floor)) for p in plan.prompts for i in trials)
 
 
 class ModelPass:

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
+from .model_pass import draw_seed
 from .plan import AuditPlan
 from .report import ImagePair
 
@@ -40,7 +41,7 @@ def _write_pair(
     names = [f"images/{rank:03d}_{side}.png" for side in ("base", "tuned")]
     for name, image in zip(names, (base, tuned), strict=True):
         _write_png(folder / name, image)
-    return ImagePair(plan.prompts[prompt].text, plan.seed + trial, change, names[0], names[1])
+    return ImagePair(plan.prompts[prompt].text, draw_seed(plan, trial), change, names[0], names[1])
 
 
 def _write_png(path: Path, image: np.ndarray) -> None:

@@ -17,6 +17,9 @@ METRICS = ("denoiser_drift", "semantic", "color", "kid")
 
 LOSSES = ("l1", "l2")
 
+MAX_TIMESTEPS = 1000
+"""Timesteps of the models that are audited."""
+
 FLOOR_PROMPTS = 8
 """Prompts whose predictions the base repeats row by row, to see what arithmetic alone changes."""
 
@@ -117,6 +120,7 @@ def _check(holds: bool, message: str) -> None:
 
 def _check_stages(stages: tuple[Stage, ...]) -> None:
     _check(len(stages) >= 1, "at least one stage is needed")
+    _check(stages[-1].samples <= MAX_TIMESTEPS, f"a model has {MAX_TIMESTEPS} timesteps, so samples end there")
     _check(stages[-1].keep == 1, "the last stage must keep one class")
     pairs = list(pairwise(stages))
     _check(all(a.samples < b.samples for a, b in pairs), "samples must grow from stage to stage")

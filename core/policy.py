@@ -7,6 +7,14 @@ from typing import Any
 from .errors import UsageError
 from .verdict import Limit, Policy
 
+ESTIMATES = {
+    "denoiser_drift": ("drift",),
+    "semantic": ("accuracy_base", "accuracy_tuned", "accuracy_drop", "worst_class_drop", "margin_shift"),
+    "color": ("cdi",),
+    "kid": ("kid_relative", "kid"),
+}
+"""Metric -> what a policy may limit."""
+
 
 def read_toml(path: Path) -> dict[str, Any]:
     """Return the content of a TOML file; raise UsageError if it is missing or malformed."""
@@ -36,4 +44,7 @@ def _limit(path: Path, table: Any) -> Limit:
     for name, value in table.items():
         if not isinstance(value, known[name]) or isinstance(value, bool):
             raise UsageError(f"{path}: {name} = {value!r} has the wrong type.")
+    if table["estimate"] not in ESTIMATES.get(table["metric"], ()):
+        known = "; ".join(f"{metric}: {', '.join(names)}" for metric, names in ESTIMATES.items())
+        raise UsageError(f"{path}: there is no {table['metric']} {table['estimate']}. There are {known}.")
     return Limit(**{**table, "limit": float(table["limit"])})

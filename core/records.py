@@ -31,7 +31,7 @@ def adapter_record(adapter: Adapter, match: MatchReport, strength: float) -> Ada
         unmatched=len(match.unmatched),
         delta_norm=match.relative_change,
         details=_details(adapter, match),
-        warnings=(*map(inert, adapter.warnings), *map(inert, unmatched)),
+        warnings=(*_strength_warning(strength), *map(inert, adapter.warnings), *map(inert, unmatched)),
         blocks=_blocks(match),
     )
 
@@ -48,6 +48,10 @@ def _blocks(match: MatchReport) -> tuple[BlockChange, ...]:
         )
         for norms in block_norms(match.norms)
     )
+
+
+def _strength_warning(strength: float) -> tuple[str, ...]:
+    return () if strength else ("Strength 0 leaves the base as it is: this report compares the base with itself.",)
 
 
 def _details(adapter: Adapter, match: MatchReport) -> dict[str, str]:

@@ -74,5 +74,4 @@ def rectified_flow(steps: int = 1000, shift: float = 1.0) -> Schedule:
 
 def spaced_timesteps(count: int, steps: int) -> list[int]:
     """Return `count` evenly spaced timesteps, each in the middle of its band (Diffusion Classifier's choice)."""
-    width = steps // count
-    return list(range(width // 2, steps, width))[:count]
+    return [(2 * i + 1) * steps // (2 * count) for i in range(count)]

@@ -6,11 +6,11 @@ import numpy as np
 
 from .batch import Batch
 from .datasets.labelled import LabelledImages
-from .model_pass import Draws, ModelPass, audit_draws
+from .model_pass import Draws, ModelPass, audit_draws, draw_seed
 from .plan import FLOOR_PROMPTS, AuditPlan, needs_images
 
 OTHER_SEED = 1_000_003
-"""Added to the plan's seed for the base-against-base noise floor."""
+"""Added to the plan's seed for the classifier's base-against-base noise floor."""
 
 
 @dataclass
@@ -43,9 +43,9 @@ class BaseSide(Side):
 
 def measure_base(model: ModelPass, plan: AuditPlan, labelled: LabelledImages | None) -> BaseSide:
     """Return the base's side; without labelled images the base makes them."""
-    side, draws = BaseSide(labelled=labelled), audit_draws(plan, plan.seed)
+    side, draws = BaseSide(labelled=labelled), audit_draws(plan)
     if needs_images(plan):
-        other = audit_draws(plan, plan.seed + OTHER_SEED)
+        other = audit_draws(plan, floor=True)
         side.images = model.draw("Base: drawing", "draw", draws)
         side.images_other = model.draw("Base: noise floor of images", "draw-other", other)
     if "denoiser_drift" in plan.metrics:
@@ -74,7 +74,7 @@ def _measure_answers(model: ModelPass, plan: AuditPlan, side: BaseSide) -> None:
 
 def _make_labelled(model: ModelPass, plan: AuditPlan) -> LabelledImages:
     """Return labelled images that the base makes of its own idea of each class."""
-    draws: Draws = tuple((prompt, plan.seed + i) for prompt in plan.class_prompts for i in range(plan.per_class))
+    draws: Draws = tuple((prompt, draw_seed(plan, i)) for prompt in plan.class_prompts for i in range(plan.per_class))
     images = model.draw("Base: making labelled images", "probe", draws)
     return LabelledImages(images, np.repeat(np.arange(len(plan.classes)), plan.per_class), plan.classes)
 
@@ -87,5 +87,5 @@ def measure_tuned(model: ModelPass, plan: AuditPlan, base: BaseSide) -> Side:
     if base.labelled is not None and base.semantic is not None:
         side.semantic = model.classify("LoRA: classifying", "classify", base.labelled, plan.seed)
     if base.images is not None:
-        side.images = model.draw("LoRA: drawing", "draw", audit_draws(plan, plan.seed))
+        side.images = model.draw("LoRA: drawing", "draw", audit_draws(plan))
     return side

@@ -35,10 +35,14 @@ class SampleStore:
 
     def get(self, stage: str, item: str) -> dict[str, np.ndarray] | None:
         """Return the arrays of a sample, or None if it was not measured yet."""
+        from safetensors import SafetensorError
         from safetensors.numpy import load
 
         row = self._run("SELECT arrays FROM samples WHERE stage = ? AND item = ?", [(stage, item)])
-        return load(row[0]) if row else None
+        try:
+            return load(row[0]) if row else None
+        except SafetensorError as error:
+            raise UsageError(f"{self.path} is damaged ({error}); delete it and run again.") from error
 
     def has(self, stage: str, item: str) -> bool:
         """Return whether a sample was measured."""
@@ -68,7 +72,7 @@ class SampleStore:
             return found
         except sqlite3.Error as error:
             raise UsageError(
-                f"{self.path}: {error}. Free some disk space or choose another folder, then run again with --resume."
+                f"{self.path}: {error}. Free disk space, or delete the file if damaged, and run again with --resume."
             ) from error
 
     def close(self) -> None:

@@ -3,7 +3,7 @@
 import pytest
 import torch
 from owf.core.batch import Batch
-from owf.core.errors import InvalidError
+from owf.core.errors import UsageError
 
 
 @pytest.mark.parametrize("workers", [1, 3])
@@ -24,11 +24,11 @@ def test_halves_when_memory_runs_out(workers):
     assert batch.size == 2
 
 
-def test_one_row_too_many_is_invalid():
+def test_one_row_too_many_says_what_to_do():
     def work(rows: slice) -> None:
         raise RuntimeError("DefaultCPUAllocator: can't allocate memory")
 
-    with pytest.raises(InvalidError, match="Out of memory"):
+    with pytest.raises(UsageError, match="Out of memory"):
         Batch(4).run(4, work)
 
 

@@ -45,7 +45,7 @@ def _timed_help() -> float:
         (["{lora}", "--images", "/no/such/images"], "no such folder"),
         (["{lora}", "--policy", "/no/such/policy.toml"], "policy.toml"),
         (["{lora}", "--device", "cuda"], "--device"),
-        (["{lora}", "--skip", "semantic", "kid", "color", "denoiser_drift"], "--skip"),
+        (["{lora}", "--skip", "semantic,kid,color,denoiser_drift"], "--skip"),
         (["{empty}"], "no .safetensors"),
     ],
 )

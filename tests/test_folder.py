@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from owf.core.datasets.folder import read_folder
+from owf.core.datasets.folder import read_folder, read_picture
 from owf.core.datasets.labelled import LabelledImages
 from owf.core.errors import UsageError
 from PIL import Image
@@ -53,3 +53,23 @@ def test_items_name_images_by_content_and_tell_copies_apart():
     assert len(set(one.items)) == 3
     assert set(one.items) == set(other.items)
     assert one.digest() != other.digest()
+
+
+def test_turns_scales_and_flattens_pictures(tmp_path):
+    sideways = Image.new("RGB", (8, 8), "black")
+    sideways.paste("white", (0, 0, 4, 8))
+    exif = Image.Exif()
+    exif[0x0112] = 6  # the camera was turned: the left side belongs on top
+    sideways.save(tmp_path / "turned.png", exif=exif)
+    Image.fromarray(np.full((8, 8), 30_000, np.uint16)).save(tmp_path / "deep.png")
+    Image.new("RGBA", (8, 8), (0, 0, 0, 0)).save(tmp_path / "clear.png")
+    turned = read_picture(tmp_path / "turned.png", 8)
+    assert turned[:, 0].min() == 255
+    assert turned[:, -1].max() == 0
+    assert read_picture(tmp_path / "clear.png", 8).min() == 255
+    assert read_picture(tmp_path / "deep.png", 8).shape == (3, 8, 8)
+
+
+def test_a_very_long_picture_costs_little(tmp_path):
+    Image.new("L", (200_000, 1), 7).save(tmp_path / "long.png")
+    assert read_picture(tmp_path / "long.png", 512).shape == (3, 512, 512)

@@ -58,6 +58,7 @@ def test_every_part_of_the_plan_changes_its_digest():
         {"stages": (Stage(4, 2),)},
         {"stages": (Stage(8, 2), Stage(4, 1))},
         {"stages": (Stage(3, 2), Stage(8, 1))},
+        {"stages": (Stage(1001, 1),)},
     ],
 )
 def test_impossible_plans_are_usage_errors(change):

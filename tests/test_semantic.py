@@ -180,7 +180,17 @@ def test_a_base_at_chance_is_invalid():
         summarise_semantic(SemanticRows(("a", "b"), labels, rows, rows, None))
 
 
-def test_non_finite_errors_are_invalid():
-    errors = np.full((2, 3), np.nan, np.float32)
+@pytest.mark.parametrize("broken", [0, 3])
+def test_nan_for_one_class_at_one_timestep_is_invalid(broken):
+    means = torch.randn(4, *SHAPE, generator=torch.Generator().manual_seed(0))
+    denoiser = GaussianDenoiser(means, SPREAD)
+    predict = denoiser.predict
+
+    def overflowing(x_t, t, cond):
+        hit = (cond.context[:, 0] == denoiser.means.weight[broken]).all(1) & (t > 800)
+        return torch.where(hit[:, None, None, None], torch.nan, predict(x_t, t, cond))
+
+    denoiser.predict = overflowing
+    cond = denoiser.encode_text([str(k) for k in range(4)])
     with pytest.raises(InvalidError, match="NaN"):
-        predicted_class(errors)
+        image_errors(denoiser, means[3].double(), "x", cond, (Stage(4, 2), Stage(8, 1)), "l2", 0, Batch(64))

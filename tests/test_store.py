@@ -63,6 +63,15 @@ def test_kill_9_loses_nothing_that_was_put(tmp_path):
             assert (sample["x"] == i).all()
 
 
+def test_a_damaged_sample_is_a_usage_error(tmp_path):
+    path = tmp_path / "s.sqlite"
+    with SampleStore(path) as store:
+        store.put("a", [("1", {"x": np.zeros(3)})])
+        store._db.execute("UPDATE samples SET arrays = x'00112233'")
+        with pytest.raises(UsageError, match="damaged"):
+            store.get("a", "1")
+
+
 def test_a_file_that_is_no_store_is_a_usage_error(tmp_path):
     path = tmp_path / "s.sqlite"
     path.write_bytes(b"hello" * 1000)

@@ -81,6 +81,8 @@ def test_policy_file_is_read(tmp_path):
         '[[limit]]\nmetric = "a"\nestimate = "b"\nlimit = 1\ntest = "x"',
         '[[limit]]\nmetric = "a"\nestimate = "b"\nlimit = true',
         "not toml",
+        '[[limit]]\nmetric = "semantics"\nestimate = "accuracy_drop"\nlimit = 0.1',
+        '[[limit]]\nmetric = "semantic"\nestimate = "accurracy_drop"\nlimit = 0.1',
     ],
 )
 def test_broken_policy_files_are_usage_errors(tmp_path, text):

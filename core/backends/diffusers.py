@@ -1,6 +1,7 @@
 """The diffusers library behind the Denoiser protocol; the only file that loads and runs models with it."""
 
 import hashlib
+import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -85,12 +86,13 @@ class DiffusersDenoiser:
         return self._unet(x_t, t, encoder_hidden_states=cond.context).sample
 
     def digest(self) -> str:
-        """Return the SHA-256 over configuration, tokenizer vocabulary size and weights, computed once.
+        """Return the SHA-256 over configurations, vocabulary, schedule and weights, computed once.
 
         Must be called before an adapter changes the weights.
         """
         if self._digest is None:
-            self._digest = _digest([self._unet, self._text_encoder, self._vae], self.schedule)
+            modules = [self._unet, self._text_encoder, self._vae]
+            self._digest = _digest(modules, self._tokenizer, self.schedule)
         return self._digest
 
 
@@ -100,14 +102,23 @@ def require_finite(pixels: torch.Tensor) -> None:
         raise InvalidError("The decoded images contain NaN or infinite values; try --dtype float32.")
 
 
-def _digest(modules: Sequence[Any], schedule: Schedule) -> str:
+def _digest(modules: Sequence[Any], tokenizer: Any, schedule: Schedule) -> str:
     sha = hashlib.sha256(schedule.prediction_type.encode() + schedule.signal.numpy().tobytes())
+    sha.update(json.dumps([sorted(tokenizer.get_vocab().items()), tokenizer.model_max_length]).encode())
     for module in modules:
-        sha.update(type(module).__name__.encode())
+        sha.update(type(module).__name__.encode() + _settings(module).encode())
         for name, tensor in sorted(module.state_dict().items()):
             sha.update(f"{name}|{tensor.dtype}|{tuple(tensor.shape)}".encode())
             sha.update(tensor.detach().cpu().contiguous().view(-1).view(torch.uint8).numpy())
     return sha.hexdigest()
+
+
+def _settings(module: Any) -> str:
+    """Return a model's configuration as text, without where it was loaded from and by which version."""
+    config = module.config.to_dict() if hasattr(module.config, "to_dict") else dict(module.config)
+    volatile = ("architectures", "transformers_version", "dtype", "torch_dtype")
+    kept = {name: value for name, value in config.items() if name not in volatile and not name.startswith("_")}
+    return json.dumps(kept, sort_keys=True, default=str)
 
 
 def load_pipeline_folder(path: str, dtype: torch.dtype, *, local_files_only: bool) -> Any:

@@ -2,11 +2,15 @@
 
 import warnings
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ..errors import UsageError
 from .labelled import LabelledImages
+
+if TYPE_CHECKING:
+    from PIL import Image
 
 SUFFIXES = {".png", ".jpg", ".jpeg", ".webp", ".bmp"}
 MAX_PIXELS = 10**8
@@ -51,16 +55,37 @@ def read_picture(path: Path, side: int) -> np.ndarray:
                     raise UsageError(
                         f"{path} has {picture.width} x {picture.height} pixels; shrink it or leave it out."
                     )
-                return _square(picture.convert("RGB"), side)
-    except (OSError, UnidentifiedImageError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+                return _square(_upright_rgb(picture), side)
+    except (
+        OSError,
+        UnidentifiedImageError,
+        ValueError,
+        SyntaxError,
+        MemoryError,
+        Image.DecompressionBombError,
+    ) as error:
         raise UsageError(f"{path} cannot be read as a picture: {error}") from error
 
 
-def _square(picture, side: int) -> np.ndarray:
+def _upright_rgb(picture: "Image.Image") -> "Image.Image":
+    """Return the picture turned as its camera says, 16-bit greys scaled to 8, transparency on white."""
+    from PIL import Image, ImageOps
+
+    picture = ImageOps.exif_transpose(picture)
+    if picture.mode.startswith("I"):
+        grey = np.asarray(picture, np.float64)
+        return Image.fromarray((grey / max(grey.max(), 255) * 255).round().astype(np.uint8)).convert("RGB")
+    if "A" in picture.getbands() or "transparency" in picture.info:
+        picture = picture.convert("RGBA")
+        return Image.alpha_composite(Image.new("RGBA", picture.size, "white"), picture).convert("RGB")
+    return picture.convert("RGB")
+
+
+def _square(picture: "Image.Image", side: int) -> np.ndarray:
     from PIL import Image
 
-    scale = side / min(picture.size)
-    width, height = (max(side, round(x * scale)) for x in picture.size)
-    resized = picture.resize((width, height), Image.Resampling.BICUBIC)
-    left, top = (width - side) // 2, (height - side) // 2
-    return np.asarray(resized.crop((left, top, left + side, top + side))).transpose(2, 0, 1).copy()
+    # Cropping first is the same for the centre and keeps a 200,000 x 1 picture from growing to gigabytes.
+    short = min(picture.size)
+    left, top = ((x - short) // 2 for x in picture.size)
+    square = picture.crop((left, top, left + short, top + short))
+    return np.asarray(square.resize((side, side), Image.Resampling.BICUBIC)).transpose(2, 0, 1).copy()

@@ -49,6 +49,7 @@ def image_errors(
         cells = [(k, i) for i in positions for k in alive]
         measure = lambda rows: _errors(denoiser, latents, noise, timesteps, classes, cells[rows], loss)  # noqa: B023, E731
         values = torch.cat(batch.run(len(cells), measure)).cpu().numpy()
+        _require_finite(values)
         for (k, i), value in zip(cells, values, strict=True):
             errors[k, i] = value
         on_rows(len(cells))
@@ -77,6 +78,12 @@ def _errors(
     return values.flatten(1).mean(1)
 
 
+def _require_finite(values: np.ndarray) -> None:
+    # Here and not later: in the table of errors, NaN means that a class was eliminated.
+    if not np.isfinite(values).all():
+        raise InvalidError("The model returned NaN or infinite values; try --dtype float32.")
+
+
 def _survivors(errors: np.ndarray, alive: np.ndarray, keep: int) -> np.ndarray:
     """Return the `keep` classes of smallest mean error so far, in class order; ties go to the lower index."""
     means = np.nanmean(errors[alive].astype(np.float64), axis=1)
@@ -85,11 +92,7 @@ def _survivors(errors: np.ndarray, alive: np.ndarray, keep: int) -> np.ndarray:
 
 def predicted_class(errors: np.ndarray) -> int:
     """Return the class that an image's errors (K, T) choose: the smallest mean among those that saw every timestep."""
-    if np.isinf(errors).any() or np.isnan(errors).all(axis=0).any():
-        raise InvalidError("The model returned NaN or infinite values; try --dtype float32.")
     complete = np.flatnonzero(~np.isnan(errors).any(axis=1))
-    if len(complete) == 0:
-        raise InvalidError("The model returned NaN or infinite values; try --dtype float32.")
     means = errors[complete].astype(np.float64).mean(axis=1)
     return int(complete[np.argmin(means)])
 
@@ -157,8 +160,9 @@ def _right(errors: np.ndarray, labels: np.ndarray) -> np.ndarray:
 def _require_above_chance(accuracy: Estimate, classes: int) -> None:
     if accuracy.low <= 1 / classes:
         raise InvalidError(
-            f"The base recognises {100 * accuracy.value:.0f} % of the labelled images, no better than chance "
-            f"({100 / classes:.0f} %), so forgetting cannot be seen. Use other images (--images DIR) or another base."
+            f"The base recognises {100 * accuracy.value:.0f} % of {accuracy.n} labelled images, not shown to be "
+            f"better than chance ({100 / classes:.0f} %), so forgetting cannot be seen. Use more images (--per-class), "
+            "other images (--images DIR) or another base."
         )
 
 
