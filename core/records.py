@@ -6,13 +6,14 @@ from importlib.metadata import PackageNotFoundError, version
 
 import torch
 
+from .. import __version__
 from .adapter import Adapter, MatchReport
 from .adapter.norms import block_norms
 from .denoiser import Denoiser
 from .report import AdapterRecord, BlockChange
 from .text import inert
 
-LIBRARIES = ("owf", "torch", "diffusers", "transformers", "numpy")
+LIBRARIES = ("torch", "diffusers", "transformers", "numpy")
 NAMED_UNMATCHED = 10
 """Modules without a place in the base that are named one by one."""
 
@@ -77,7 +78,8 @@ def environment(denoiser: Denoiser) -> dict[str, str]:
     place = {"device": denoiser.device.type, "dtype": str(denoiser.dtype).removeprefix("torch.")}
     if denoiser.device.type == "cuda":
         place["gpu"] = torch.cuda.get_device_name(denoiser.device)
-    return {**{name: _version(name) for name in LIBRARIES}, **place, "python": platform.python_version()}
+    libraries = {name: _version(name) for name in LIBRARIES}
+    return {"owf": __version__, **libraries, **place, "python": platform.python_version()}
 
 
 def _version(name: str) -> str:
