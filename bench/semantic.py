@@ -114,7 +114,7 @@ class Timed:
         self.unet = UNet2DConditionModel.from_config(config).eval()
         betas = torch.linspace(0.00085**0.5, 0.012**0.5, 1000, dtype=torch.float64) ** 2
         self.schedule = variance_preserving(torch.cumprod(1 - betas, 0), "epsilon")
-        self.seconds = 0.0
+        self.seconds, self.dtype = 0.0, torch.float32
 
     def predict(self, x_t, t, cond):
         start = time.perf_counter()
