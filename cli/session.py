@@ -1,4 +1,4 @@
-"""What one call of `owf-audit` keeps between LoRAs: console, base model, feature network."""
+"""What one call of `owf-audit` keeps between LoRAs: options, policy, console and base model."""
 
 import argparse
 import dataclasses

@@ -112,7 +112,7 @@ class Report:
     timing: dict[str, float | str]
     """When it ran and how long: the only part that differs between two runs of the same audit."""
     cost: dict[str, int]
-    """UNet rows spent: tuned, base."""
+    """UNet rows that the plan asks of the tuned model and of the base; cached ones are counted too."""
     status: str = "complete"
     """"complete", or "invalid" where nothing was measured."""
     version: int = VERSION

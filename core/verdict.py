@@ -179,7 +179,7 @@ def format_value(value: float, unit: str) -> str:
 def _reason(limit: Limit, estimate: Estimate, decision: str, more: int | None) -> str:
     show = lambda v: format_value(v, estimate.unit)  # noqa: E731
     name = title(limit.metric, limit.estimate)
-    floor = "" if estimate.floor is None else f"; base against itself with other seeds: {show(estimate.floor)}"
+    floor = "" if estimate.floor is None else f"; noise floor {show(estimate.floor)}"
     interval = f"95 % interval {show(estimate.low)} to {show(estimate.high)}"
     seen = f"The {name} is {show(estimate.value)} ({interval}{floor})"
     if decision == DRIFT:

@@ -1,12 +1,15 @@
 """Plans: budgets, validation, digests, and prompts that training must not see."""
 
 import dataclasses
+from pathlib import Path
 
 import pytest
 from owf.core.errors import UsageError
 from owf.core.plan import Stage, audit_cost, plan_digest, semantic_rows, stage_positions
 from owf.core.presets import PRESETS, demo_plan, preset_plan
 from owf.core.prompts import COLOR_TERMS, SUBJECTS
+
+ROOT = Path(__file__).resolve().parent.parent
 
 
 @pytest.mark.parametrize(("preset", "budget"), [("quick", 6_000), ("standard", 40_000)])
@@ -81,3 +84,12 @@ def test_prompts_differ_and_ask_for_every_color():
 @pytest.mark.parametrize("preset", list(PRESETS))
 def test_demo_plans_are_valid(preset):
     assert demo_plan(preset, ("bag", "coat")).dataset == "demo"
+
+
+@pytest.mark.parametrize("preset", list(PRESETS))
+def test_the_readme_states_the_cost_of_each_preset(preset):
+    plan = preset_plan(preset)
+    cost = audit_cost(plan, len(plan.classes) * plan.per_class)
+    (line,) = [x for x in (ROOT / "README.md").read_text().splitlines() if x.startswith(f"| `{preset}`")]
+    assert f"{cost.tuned:,}" in line
+    assert f"{cost.base:,}" in line
