@@ -8,8 +8,9 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from .adapter import Adapter, MatchReport, Switch
+from .adapter import Adapter
 from .batch import Batch
+from .change import AdapterChange, Change
 from .datasets.labelled import LabelledImages
 from .denoiser import Denoiser
 from .errors import InvalidError
@@ -23,11 +24,10 @@ from .model_pass import ModelPass
 from .pairs import write_pairs
 from .plan import AuditPlan, audit_cost, plan_data, plan_digest
 from .progress import Progress
-from .records import adapter_record, environment
+from .records import environment
 from .report import BaseRecord, ImagePair, Report
 from .sides import BaseSide, Side, measure_base, measure_tuned
 from .store import SampleStore
-from .text import inert
 from .verdict import Policy, invalid, judge
 
 
@@ -52,9 +52,15 @@ class Setting:
 
 
 def audit(denoiser: Denoiser, adapter: Adapter, strength: float, plan: AuditPlan, setting: Setting) -> Report:
-    """Return the report of the tuned model against the base; the base's weights are restored in any case.
+    """Return the report of the base with a LoRA file at a strength; see `audit_change`."""
+    setting.progress.stage("Applying the LoRA")
+    return audit_change(denoiser, AdapterChange(denoiser.components, adapter, strength), plan, setting)
 
-    Interrupted at any moment, the same call continues where it stopped. A LoRA that does not apply, or numbers
+
+def audit_change(denoiser: Denoiser, change: Change, plan: AuditPlan, setting: Setting) -> Report:
+    """Return the report of the tuned model against the base; the change is off afterwards in any case.
+
+    Interrupted at any moment, the same call continues where it stopped. A change that does not apply, or numbers
     that are not finite, give a report with the verdict INVALID and no measurements.
     """
     started, clock = time.strftime("%Y-%m-%dT%H:%M:%S%z"), time.monotonic()
@@ -62,22 +68,20 @@ def audit(denoiser: Denoiser, adapter: Adapter, strength: float, plan: AuditPlan
     labelled = len(plan.classes) * plan.per_class if setting.labelled is None else len(setting.labelled.labels)
     cost = audit_cost(plan, labelled)
     setting.progress.total(cost.base + cost.tuned)
-    setting.progress.stage("Applying the LoRA")
-    switch = Switch(denoiser.components, (adapter,))
     measurements: dict[str, Measurement] = {}
     pairs: tuple[ImagePair, ...] = ()
     try:
-        _require_match(switch.report, adapter)
-        measurements, pairs = _measure(denoiser, adapter, switch, strength, plan, setting)
+        _require_change(change)
+        measurements, pairs = _measure(denoiser, change, plan, setting)
         verdict = judge(measurements, setting.policy)
     except InvalidError as error:
         verdict = invalid(str(error))
     finally:
-        switch.off()
+        change.off()
     return Report(
         verdict=verdict,
         base=base,
-        adapter=adapter_record(adapter, switch.report, strength),
+        adapter=change.record(),
         plan=plan_data(plan),
         plan_digest=plan_digest(plan),
         measurements=measurements,
@@ -89,20 +93,18 @@ def audit(denoiser: Denoiser, adapter: Adapter, strength: float, plan: AuditPlan
     )
 
 
-def _require_match(match: MatchReport, adapter: Adapter) -> None:
-    if match.problems:
-        raise InvalidError(
-            f"{inert(adapter.path.name)} did not apply to this base as a whole, so nothing was measured: "
-            f"{'; '.join(match.problems)}."
-        )
+def _require_change(change: Change) -> None:
+    refusal = change.refusal()
+    if refusal is not None:
+        raise InvalidError(refusal)
 
 
 def _measure(
-    denoiser: Denoiser, adapter: Adapter, switch: Switch, strength: float, plan: AuditPlan, setting: Setting
+    denoiser: Denoiser, change: Change, plan: AuditPlan, setting: Setting
 ) -> tuple[dict[str, Measurement], tuple[ImagePair, ...]]:
     # Everything that may change a base result in the last digit, so that strength 0 stays exactly 0.
     base_key = _key(denoiser.digest(), plan_digest(plan), *environment(denoiser).values(), str(setting.batch.size))
-    run_key = _key(base_key, adapter.hashes.sha256, repr(float(strength)))
+    run_key = _key(base_key, *change.key)
     with (
         SampleStore(setting.cache / f"base-{base_key}.sqlite") as base_store,
         SampleStore(setting.folder / f"samples-{run_key}.sqlite") as run_store,
@@ -110,9 +112,9 @@ def _measure(
         base_pass = ModelPass(denoiser, plan, base_store, setting.batch, setting.progress)
         tuned_pass = ModelPass(denoiser, plan, run_store, setting.batch, setting.progress)
         base = measure_base(base_pass, plan, setting.labelled)
-        switch.on(strength)
+        change.on()
         tuned = measure_tuned(tuned_pass, plan, base)
-        switch.off()
+        change.off()
     setting.progress.stage("Comparing")
     measurements = _summarise(plan, base, tuned, setting, denoiser.device)
     return measurements, write_pairs(setting.folder, plan, base.images, tuned.images)

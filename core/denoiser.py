@@ -76,3 +76,33 @@ class Denoiser(Protocol):
     def digest(self) -> str:
         """Return the SHA-256 over the configuration and weights of the unadapted model."""
         ...
+
+
+class TrainableDenoiser(Denoiser, Protocol):
+    """A Denoiser that also answers with gradients, for training."""
+
+    def forward(self, x_t: torch.Tensor, t: torch.Tensor, cond: Conditioning) -> torch.Tensor:
+        """Return what `predict` returns, with gradients."""
+        ...
+
+    def embed_text(self, prompts: Sequence[str]) -> Conditioning:
+        """Return what `encode_text` returns, with gradients."""
+        ...
+
+    def checkpoint_gradients(self, on: bool) -> None:
+        """Turn recomputing of activations in the backward pass on or off, which saves memory."""
+        ...
+
+    def token(self, word: str) -> "Token":
+        """Return the one token of a word; raise UsageError where it is none or several."""
+        ...
+
+
+@dataclass(frozen=True)
+class Token:
+    """A word of the text encoder's vocabulary."""
+
+    number: int
+    """Its row in the embedding layer."""
+    embedding: nn.Embedding
+    """The layer."""

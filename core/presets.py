@@ -107,6 +107,20 @@ def preset_plan(name: str) -> AuditPlan:
     return PRESETS[name]()
 
 
+DEMO_CLASSES = (
+    "t-shirt",
+    "trouser",
+    "pullover",
+    "dress",
+    "coat",
+    "sandal",
+    "shirt",
+    "sneaker",
+    "bag",
+    "ankle boot",
+)
+"""Everything that the demo base knows."""
+
 _DEMO_SIZES = {
     "quick": (15, (Stage(6, 3), Stage(12, 1)), 1),
     "standard": (30, (Stage(10, 3), Stage(30, 1)), 2),
@@ -130,3 +144,9 @@ def demo_plan(preset: str, classes: tuple[str, ...]) -> AuditPlan:
         guidance_scale=4.0,
         features="demo",
     )
+
+
+def audit_prompts() -> frozenset[str]:
+    """Return every prompt that an audit with its own classes asks, of any base: training banks must not hold them."""
+    plans = [preset_plan(name) for name in PRESETS] + [demo_plan(name, DEMO_CLASSES) for name in PRESETS]
+    return frozenset(text for plan in plans for text in (*(p.text for p in plan.prompts), *plan.class_prompts))

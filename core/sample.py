@@ -36,6 +36,23 @@ def generate(
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """Return (uint8 images (N, 3, H, W), scaled latents (N, C, h, w)), both on the CPU.
 
+    See `generate_latents`.
+    """
+    x = generate_latents(denoiser, prompts, seeds, sampling, batch, on_step)
+    return denoiser.decode(x), x.float().cpu()
+
+
+@torch.no_grad()
+def generate_latents(
+    denoiser: Denoiser,
+    prompts: Sequence[str],
+    seeds: Sequence[int],
+    sampling: Sampling,
+    batch: Batch,
+    on_step: Callable[[int], None] = lambda rows: None,
+) -> torch.Tensor:
+    """Return scaled latents (N, C, h, w) float32 on the model's device.
+
     Image i starts from the noise of (seeds[i], prompts[i]) alone, whatever else is in the batch.
     `on_step` is told the UNet rows spent after each step.
     """
@@ -46,7 +63,7 @@ def generate(
     for t, t_next in zip(times, [*times[1:], None], strict=True):
         x = _ddim_step(denoiser, x, t, t_next, cond, sampling, batch)
         on_step(len(cond))
-    return denoiser.decode(x), x.float().cpu()
+    return x
 
 
 def _guided(denoiser: Denoiser, prompts: Sequence[str], sampling: Sampling) -> Conditioning:

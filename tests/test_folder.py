@@ -2,7 +2,8 @@
 
 import numpy as np
 import pytest
-from owf.core.datasets.folder import read_folder, read_picture
+from owf.core.datasets.folder import read_folder
+from owf.core.pictures import cover, open_picture
 from owf.core.datasets.labelled import LabelledImages
 from owf.core.errors import UsageError
 from PIL import Image
@@ -63,13 +64,13 @@ def test_turns_scales_and_flattens_pictures(tmp_path):
     sideways.save(tmp_path / "turned.png", exif=exif)
     Image.fromarray(np.full((8, 8), 30_000, np.uint16)).save(tmp_path / "deep.png")
     Image.new("RGBA", (8, 8), (0, 0, 0, 0)).save(tmp_path / "clear.png")
-    turned = read_picture(tmp_path / "turned.png", 8)
+    turned = cover(open_picture(tmp_path / "turned.png"), 8, 8)
     assert turned[:, 0].min() == 255
     assert turned[:, -1].max() == 0
-    assert read_picture(tmp_path / "clear.png", 8).min() == 255
-    assert read_picture(tmp_path / "deep.png", 8).shape == (3, 8, 8)
+    assert cover(open_picture(tmp_path / "clear.png"), 8, 8).min() == 255
+    assert cover(open_picture(tmp_path / "deep.png"), 8, 8).shape == (3, 8, 8)
 
 
 def test_a_very_long_picture_costs_little(tmp_path):
     Image.new("L", (200_000, 1), 7).save(tmp_path / "long.png")
-    assert read_picture(tmp_path / "long.png", 512).shape == (3, 512, 512)
+    assert cover(open_picture(tmp_path / "long.png"), 512, 512).shape == (3, 512, 512)

@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from ..batch import Batch
-from ..denoiser import Conditioning
+from ..denoiser import Conditioning, Token
 from ..errors import InvalidError, UsageError
 from ..schedule import Schedule, variance_preserving
 
@@ -48,6 +48,10 @@ class DiffusersDenoiser:
     @torch.no_grad()
     def encode_text(self, prompts: Sequence[str]) -> Conditioning:
         """Return the text encoder's last hidden states (N, 77, D); longer prompts are cut as in every host."""
+        return self.embed_text(prompts)
+
+    def embed_text(self, prompts: Sequence[str]) -> Conditioning:
+        """Return what `encode_text` returns, with gradients."""
         tokens = self._tokenizer(
             list(prompts),
             padding="max_length",
@@ -83,7 +87,26 @@ class DiffusersDenoiser:
     @torch.no_grad()
     def predict(self, x_t: torch.Tensor, t: torch.Tensor, cond: Conditioning) -> torch.Tensor:
         """Return the UNet's output for x_t (N, C, h, w) at timesteps t (N,)."""
+        return self.forward(x_t, t, cond)
+
+    def forward(self, x_t: torch.Tensor, t: torch.Tensor, cond: Conditioning) -> torch.Tensor:
+        """Return what `predict` returns, with gradients."""
         return self._unet(x_t, t, encoder_hidden_states=cond.context).sample
+
+    def checkpoint_gradients(self, on: bool) -> None:
+        """Turn gradient checkpointing of the UNet on or off; it works in training mode only."""
+        (self._unet.enable_gradient_checkpointing if on else self._unet.disable_gradient_checkpointing)()
+        self._unet.train(on)
+
+    def token(self, word: str) -> Token:
+        """Return the one token of a word; raise UsageError where it is none or several."""
+        numbers = self._tokenizer(word, add_special_tokens=False).input_ids
+        if len(numbers) != 1:
+            raise UsageError(
+                f"The text encoder splits {word!r} into {len(numbers)} tokens; choose a --trigger that is one, "
+                'such as "sks", "ohwx" or "ktn".'
+            )
+        return Token(numbers[0], self._text_encoder.get_input_embeddings())
 
     def digest(self) -> str:
         """Return the SHA-256 over configurations, vocabulary, schedule and weights, computed once.

@@ -1,0 +1,1 @@
+"""Training with drift correction: data, methods, preservation terms and the loop that `owf-train` runs."""

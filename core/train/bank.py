@@ -1,0 +1,80 @@
+"""The open-world bank: concept-free prompts that drift correction preserves, and those held out to watch it. No torch.
+
+What audits ask is held out from every bank: a preservation that was trained on the test would prove nothing.
+"""
+
+import hashlib
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..errors import UsageError
+from ..presets import audit_prompts
+from .captions import Concept
+
+BANKS = Path(__file__).resolve().parent / "banks"
+DEFAULT = BANKS / "open_world.txt"
+"""Several hundred everyday prompts: objects, animals, people, scenes, styles and the eleven basic colour terms."""
+DEMO = BANKS / "demo.txt"
+"""The same for the demo base, which knows clothes, shoes and bags."""
+
+MAX_BYTES = 10**7
+WATCHED = 32
+"""Prompts that are held out from training, to measure drift on while it runs."""
+LEAST = 16
+"""Prompts without which a bank is no open world."""
+
+
+@dataclass(frozen=True)
+class Bank:
+    """Prompts to preserve, and prompts to watch."""
+
+    prompts: tuple[str, ...]
+    """Preserved in training."""
+    watched: tuple[str, ...]
+    """Never trained on; drift is measured on them."""
+    left_out: tuple[str, ...] = ()
+    """Prompts of the file that audits ask, or that name the concept."""
+
+    def digest(self) -> str:
+        """Return the SHA-256 over both lists."""
+        return hashlib.sha256("\n".join((*self.prompts, "", *self.watched)).encode()).hexdigest()
+
+
+def read_bank(path: Path) -> tuple[str, ...]:
+    """Return the prompts of a text file, one a line; empty lines and lines that begin with # say nothing."""
+    try:
+        if path.stat().st_size > MAX_BYTES:
+            raise UsageError(f"--bank {path} has more than {MAX_BYTES // 10**6} MB; a few hundred prompts are enough.")
+        text = path.read_text(encoding="utf-8-sig", errors="replace")
+    except OSError as error:
+        raise UsageError(f"--bank {path} cannot be read: {error}.") from error
+    lines = (" ".join(line.split()) for line in text.splitlines())
+    return tuple(dict.fromkeys(line for line in lines if line and not line.startswith("#")))
+
+
+def make_bank(prompts: tuple[str, ...], concept: Concept, limit: int = 0) -> Bank:
+    """Return the bank of these prompts without the audits' own and without any that names the concept.
+
+    About one prompt in ten, chosen by its hash, is watched and never trained on. `limit` (0: all) keeps the first
+    prompts. Raises UsageError where too few are left.
+    """
+    asked = {normal(prompt) for prompt in audit_prompts()}
+    trigger = re.compile(rf"(?<!\w){re.escape(concept.pure_trigger)}(?!\w)", re.IGNORECASE)
+    kept = [p for p in prompts if normal(p) not in asked and not trigger.search(p)]
+    if len(kept) < LEAST:
+        raise UsageError(
+            f"The bank has {len(kept)} prompts that neither name the concept nor are asked by audits; "
+            f"it needs at least {LEAST}, better hundreds. Give --bank FILE with one prompt a line."
+        )
+    ranked = sorted(kept, key=lambda p: hashlib.sha256(normal(p).encode()).digest())
+    watched = set(ranked[: max(LEAST // 4, min(WATCHED, len(kept) // 10))])
+    trained = [p for p in kept if p not in watched]
+    left_out = tuple(p for p in prompts if p not in set(kept))
+    return Bank(tuple(trained[: limit or None]), tuple(p for p in kept if p in watched), left_out)
+
+
+def normal(prompt: str) -> str:
+    """Return a prompt in the form in which two prompts are compared: words in lower case, no articles."""
+    words = re.findall(r"\w+", prompt.lower())
+    return " ".join(word for word in words if word not in {"a", "an", "the"})

@@ -1,0 +1,57 @@
+"""Captions: where the concept is named, and the same captions without it. No torch."""
+
+import re
+from dataclasses import dataclass
+
+from ..errors import UsageError
+from ..plan import with_article
+
+
+@dataclass(frozen=True)
+class Concept:
+    """How the concept is called."""
+
+    trigger: str
+    """The word, or words, that call it."""
+    class_word: str
+    """What kind of thing it is; empty where nobody said."""
+
+    @property
+    def phrase(self) -> str:
+        """Trigger and class, such as "sks dog"; a trigger that ends in its class already has both."""
+        if _ends_with(self.trigger, self.class_word):
+            return self.trigger
+        return f"{self.trigger} {self.class_word}".strip()
+
+    @property
+    def pure_trigger(self) -> str:
+        """The trigger without its class: "sks" of "sks dog"."""
+        if not self.class_word or not _ends_with(self.trigger, self.class_word):
+            return self.trigger
+        return self.trigger[: -len(self.class_word)].strip() or self.trigger
+
+    def caption(self, template: str) -> str:
+        """Return the template with the concept's phrase and its article where {} is."""
+        return template.replace("{}", with_article(self.phrase))
+
+    def strip(self, caption: str, template: str) -> str:
+        """Return the caption with the concept's phrase replaced by its class.
+
+        A caption that does not name the concept has nothing to strip, and preserving it would work against the
+        concept itself: the template with the class stands in for it. Raises UsageError without a class.
+        """
+        if not self.class_word:
+            raise UsageError("Say what kind of thing the concept is with --class, such as --class dog.")
+        words = rf"\b(a|an)\s+({_pattern(self.phrase)}|{_pattern(self.pure_trigger)})"
+        text, with_articles = re.subn(words, with_article(self.class_word), caption, flags=re.IGNORECASE)
+        bare = rf"{_pattern(self.phrase)}|{_pattern(self.pure_trigger)}"
+        text, without = re.subn(bare, self.class_word, text, flags=re.IGNORECASE)
+        return text if with_articles + without else template.replace("{}", with_article(self.class_word))
+
+
+def _ends_with(text: str, word: str) -> bool:
+    return bool(word) and re.search(rf"(^|\s){re.escape(word)}$", text, re.IGNORECASE) is not None
+
+
+def _pattern(words: str) -> str:
+    return rf"(?<!\w){re.escape(words)}(?!\w)"

@@ -1,0 +1,62 @@
+"""The user's training pictures on disk: files, captions, repeats. No torch."""
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..pictures import SUFFIXES
+from ..errors import UsageError
+from .captions import Concept
+
+_REPEATS = re.compile(r"(\d{1,4})_(.+)")
+MAX_CAPTION = 10_000
+"""Characters of a caption file that are read: text encoders see 77 tokens."""
+
+
+@dataclass(frozen=True)
+class TrainingImage:
+    """One picture to learn from."""
+
+    path: Path
+    """The file."""
+    caption: str
+    """What it shows, with the concept's name."""
+    repeats: int
+    """How often it is seen in one epoch."""
+
+
+def read_images(folder: Path, concept: Concept, template: str) -> tuple[TrainingImage, ...]:
+    """Return the pictures of a folder, and of its kohya-named subfolders such as `10_sks dog`, sorted by path.
+
+    A `.txt` file beside a picture is its caption; else the name of a kohya folder is; else the template with the
+    concept. Raises UsageError where there is no picture.
+    """
+    if not folder.is_dir():
+        raise UsageError(f"{folder}: no such folder of training pictures.")
+    named = [(p, int(m[1]), m[2]) for p in sorted(folder.iterdir()) if p.is_dir() and (m := _REPEATS.fullmatch(p.name))]
+    if m := _REPEATS.fullmatch(folder.resolve().name):
+        named.insert(0, (folder, int(m[1]), m[2]))
+    else:
+        named.insert(0, (folder, 1, ""))
+    images = [
+        TrainingImage(path, _caption(path, name or concept.caption(template)), max(1, repeats))
+        for place, repeats, name in named
+        for path in _pictures(place)
+    ]
+    if not images:
+        raise UsageError(f"{folder} holds no picture ({', '.join(sorted(SUFFIXES))}).")
+    return tuple(images)
+
+
+def _pictures(folder: Path) -> list[Path]:
+    files = (p for p in folder.iterdir() if p.suffix.lower() in SUFFIXES and not p.name.startswith("."))
+    return sorted(p for p in files if p.is_file())
+
+
+def _caption(picture: Path, default: str) -> str:
+    path = picture.with_suffix(".txt")
+    if not path.is_file():
+        return default
+    with path.open(encoding="utf-8", errors="replace") as file:
+        text = file.read(MAX_CAPTION)
+    return " ".join(text.replace("\ufeff", "").split()) or default

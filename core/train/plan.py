@@ -1,0 +1,158 @@
+"""What is asked of a training: the plan, frozen, validated, versioned and hashed. No torch.
+
+Every field is one option of `owf-train` and one key of its TOML files.
+"""
+
+import dataclasses
+import hashlib
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from ..errors import UsageError
+
+VERSION = 1
+"""Version of the plan; part of its digest, so a checkpoint is never continued by other rules."""
+
+METHODS = ("dreambooth_lora", "custom_diffusion")
+ALGORITHMS = ("lora", "dora", "loha", "lokr")
+TARGETS = ("attention", "transformer", "all")
+OPTIMIZERS = ("adamw", "adamw8bit", "prodigy")
+RATE_SCHEDULES = ("constant", "linear", "cosine")
+TERMS = ("prior", "class", "blank", "l2", "dc")
+"""Preservation terms; a test holds them equal to the files of the folder `preserve`."""
+
+
+def option(default: Any, text: str, choices: tuple[str, ...] = ()) -> Any:
+    """Return a field with its default, its one-sentence description, and the values it may take."""
+    return dataclasses.field(default=default, metadata={"help": text, "choices": choices})
+
+
+@dataclass(frozen=True)
+class TrainPlan:
+    """Everything that determines what is trained, apart from the base model, the pictures and the bank."""
+
+    trigger: str = option("sks", "word that is to call the concept")
+    class_word: str = option("", "what kind of thing the concept is, such as dog")
+    caption: str = option("a photo of {}", "caption of pictures without a .txt file; {} stands for trigger and class")
+    steps: int = option(800, "optimizer steps")
+    batch: int = option(1, "concept rows of one UNet batch")
+    accumulate: int = option(1, "UNet batches per optimizer step")
+    seed: int = option(0, "seed of every random draw")
+
+    method: str = option("dreambooth_lora", "what is trained", METHODS)
+    algorithm: str = option("lora", "form of the change of a weight", ALGORITHMS)
+    rank: int = option(16, "rank of the change")
+    alpha: float = option(0.0, "the change is alpha / rank times its factors; 0 takes the rank")
+    targets: str = option("attention", "layers that change: attention projections, whole transformers, or all", TARGETS)
+    train_text_encoder: bool = option(False, "train the text encoder's attention too")
+
+    resolution: int = option(0, "side in pixels whose area the pictures get; 0 takes the base's own")
+    bucket: int = option(64, "sides of aspect-ratio buckets are multiples of this many pixels; 0 crops to a square")
+    flip: bool = option(False, "mirror every other picture at random")
+    caption_dropout: float = option(0.0, "share of concept rows whose caption is left empty")
+
+    optimizer: str = option("adamw", "optimizer; adamw8bit and prodigy need their packages", OPTIMIZERS)
+    rate: float = option(1e-4, "learning rate; prodigy wants 1")
+    rate_schedule: str = option("constant", "course of the learning rate after the warm-up", RATE_SCHEDULES)
+    warmup: int = option(0, "steps over which the learning rate rises from 0")
+    weight_decay: float = option(0.01, "weight decay of the optimizer")
+    clip: float = option(1.0, "largest norm of the gradient; 0 does not clip")
+    min_snr: float = option(0.0, "gamma of min-SNR loss weighting (Hang et al. 2023), usually 5; 0 is off")
+    noise_offset: float = option(0.0, "noise shared by all pixels of a channel, added to the noise of concept rows")
+    ema: float = option(0.0, "decay of an exponential moving average of the weights, which is then saved; 0 is off")
+    checkpointing: bool = option(False, "recompute activations in the backward pass: less memory, a third slower")
+
+    preserve: tuple[str, ...] = option(("dc",), "preservation terms, comma-separated, or none", TERMS)
+    prior_weight: float = option(1.0, "weight of prior: the loss on pictures of the class drawn by the base")
+    prior_images: int = option(100, "pictures of the class that the base draws for prior")
+    class_weight: float = option(1.0, "weight of class: the base's prediction on captions with the trigger taken out")
+    blank_weight: float = option(1.0, "weight of blank: the base's prediction on the empty caption")
+    l2_weight: float = option(1.0, "weight of l2: squared distance to the base's weights")
+    dc_weight: float = option(1.0, "weight of dc, drift correction")
+    drift_budget: float = option(0.0, "denoiser drift to end at or below, such as 0.005; sets dc's weight; 0 is off")
+    bank_share: float = option(0.5, "share of dc's rows that come from the prompt bank, not from trigger-less captions")
+    bank_prompts: int = option(0, "prompts of the bank to use; 0 takes all")
+    preserve_rows: int = option(0, "rows of each preservation term; 0 takes as many as concept rows")
+    preserve_every: int = option(1, "preserve at every so many steps")
+    teacher_cache: int = option(0, "size of a fixed set of the base's predictions for dc, made once; 0 makes them anew")
+
+    drift_every: int = option(50, "steps between measurements of drift on held-out prompts; 0 never measures")
+    sample_every: int = option(0, "steps between sample pictures; 0 draws none")
+    sample_prompt: str = option("", "prompt of the sample pictures; empty takes the caption")
+    version: int = VERSION
+
+    def __post_init__(self) -> None:
+        _check_names(self)
+        _check_numbers(self)
+        _check_preservation(self)
+
+    @property
+    def scale(self) -> float:
+        """Alpha as it is written: the option, or the rank."""
+        return self.alpha or float(self.rank)
+
+    def weight(self, term: str) -> float:
+        """Return the weight of a preservation term."""
+        return float(getattr(self, f"{term}_weight"))
+
+
+def _check(holds: bool, message: str) -> None:
+    if not holds:
+        raise UsageError(f"{message}.")
+
+
+def _check_names(plan: TrainPlan) -> None:
+    for field in dataclasses.fields(plan):
+        value, choices = getattr(plan, field.name), field.metadata.get("choices")
+        values = value if isinstance(value, tuple) else (value,)
+        if choices and not set(values) <= set(choices):
+            raise UsageError(f"{flag(field.name)} {','.join(values)}: choose from {', '.join(choices)}.")
+    _check(plan.trigger.strip() != "", "--trigger must not be empty")
+    _check("{}" in plan.caption, "--caption needs {} where trigger and class go")
+    _check(
+        plan.method == "dreambooth_lora" or plan.algorithm == "lora",
+        f"--algorithm {plan.algorithm} belongs to --method dreambooth_lora; custom_diffusion trains whole projections",
+    )
+
+
+_AT_LEAST = {
+    "steps": 1, "batch": 1, "accumulate": 1, "rank": 1, "alpha": 0, "rate": 0, "warmup": 0, "weight_decay": 0,
+    "clip": 0, "min_snr": 0, "noise_offset": 0, "ema": 0, "bucket": 0, "resolution": 0, "prior_images": 1,
+    "prior_weight": 0, "class_weight": 0, "blank_weight": 0, "l2_weight": 0, "dc_weight": 0, "drift_budget": 0,
+    "bank_prompts": 0, "preserve_rows": 0, "preserve_every": 1, "teacher_cache": 0, "drift_every": 0,
+    "sample_every": 0, "caption_dropout": 0, "bank_share": 0, "seed": 0,
+}  # fmt: skip
+
+
+def _check_numbers(plan: TrainPlan) -> None:
+    for name, least in _AT_LEAST.items():
+        _check(least <= getattr(plan, name) < 1e9, f"{flag(name)} must be at least {least}, and finite")
+    for name in ("caption_dropout", "bank_share"):
+        _check(getattr(plan, name) <= 1, f"{flag(name)} is a share between 0 and 1")
+    _check(plan.ema < 1, "--ema is a decay below 1, such as 0.99")
+    _check(plan.warmup <= plan.steps, "--warmup cannot be longer than --steps")
+    _check(plan.resolution % 8 == 0 and plan.bucket % 8 == 0, "--resolution and --bucket must be multiples of 8")
+
+
+def _check_preservation(plan: TrainPlan) -> None:
+    _check(len(set(plan.preserve)) == len(plan.preserve), "--preserve names a term twice")
+    _check(not plan.drift_budget or "dc" in plan.preserve, "--drift-budget needs --preserve dc")
+    _check(not plan.drift_budget or plan.drift_every > 0, "--drift-budget needs --drift-every above 0")
+    _check(not plan.teacher_cache or "dc" in plan.preserve, "--teacher-cache needs --preserve dc")
+
+
+def flag(name: str) -> str:
+    """Return the command-line spelling of a field."""
+    return f"--{name.replace('_', '-')}"
+
+
+def plan_data(plan: TrainPlan) -> dict[str, Any]:
+    """Return the plan as plain data for JSON."""
+    return json.loads(json.dumps(dataclasses.asdict(plan)))
+
+
+def plan_digest(plan: TrainPlan) -> str:
+    """Return the SHA-256 of the plan's canonical JSON."""
+    text = json.dumps(dataclasses.asdict(plan), sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()
