@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from .switch import prepare as prepare
     from .switch import stacked as stacked
     from .write import LoraCard as LoraCard
+    from .write import LoraFactors as LoraFactors
     from .write import LoraPair as LoraPair
     from .write import write_kohya as write_kohya
 
@@ -28,12 +29,14 @@ _HOMES = {
     "prepare": "switch",
     "stacked": "switch",
     "LoraCard": "write",
+    "LoraFactors": "write",
     "LoraPair": "write",
     "write_kohya": "write",
 }
 __all__ = [
     "Adapter",
     "LoraCard",
+    "LoraFactors",
     "LoraPair",
     "MatchReport",
     "Switch",

@@ -3,7 +3,6 @@
 import json
 import os
 import tempfile
-import time
 from collections.abc import Iterable
 from dataclasses import dataclass
 from hashlib import sha256
@@ -35,6 +34,32 @@ class LoraPair:
     alpha: float
     """The change is alpha / rank * up @ down."""
 
+    @property
+    def rank(self) -> int:
+        """Rank of the factorisation."""
+        return self.down.shape[0]
+
+    @property
+    def factors(self) -> "tuple[tuple[str, Tensor], ...]":
+        """Key endings and tensors, as they are written."""
+        return ("lora_down.weight", self.down), ("lora_up.weight", self.up)
+
+
+@dataclass(frozen=True)
+class LoraFactors:
+    """The trained factors of one module in another form than `LoraPair`: DoRA, LoHa, LoKr."""
+
+    component: str
+    """As in `LoraPair`."""
+    module: str
+    """As in `LoraPair`."""
+    factors: "tuple[tuple[str, Tensor], ...]"
+    """Key endings of the LyCORIS naming, such as `hada_w1_a`, and tensors."""
+    alpha: float
+    """The change is alpha / rank times the product of the factors."""
+    rank: int
+    """Rank of the factorisation."""
+
 
 @dataclass(frozen=True)
 class LoraCard:
@@ -56,11 +81,12 @@ class LoraCard:
     """Further metadata pairs, such as `ss_learning_rate`."""
 
 
-def write_kohya(path: str | Path, pairs: Iterable[LoraPair], card: LoraCard) -> str:
+def write_kohya(path: str | Path, pairs: Iterable[LoraPair | LoraFactors], card: LoraCard) -> str:
     """Write a LoRA as kohya-named safetensors and return the sha256 of the file.
 
     The file appears at once and whole: it is written beside its destination, then renamed. One alpha for
-    all modules is the only choice that every loader reads alike (diffusers mixes up several). Raises
+    all modules is the only choice that every loader reads alike (diffusers mixes up several). The same tensors
+    and card give the same bytes: the header has no date. Raises
     UsageError for an unknown component, a module given twice, factors that disagree, or nothing to write.
     """
     from safetensors.torch import save
@@ -74,9 +100,9 @@ def write_kohya(path: str | Path, pairs: Iterable[LoraPair], card: LoraCard) -> 
     return sha256(content).hexdigest()
 
 
-def kohya_metadata(pairs: Iterable[LoraPair], card: LoraCard) -> dict[str, str]:
+def kohya_metadata(pairs: Iterable[LoraPair | LoraFactors], card: LoraCard) -> dict[str, str]:
     """Return the `ss_*` and `modelspec.*` texts for these factors."""
-    ranks = {pair.down.shape[0] for pair in pairs}
+    ranks = {pair.rank for pair in pairs}
     alphas = {pair.alpha for pair in pairs}
     width, height = card.resolution or (card.family.resolution,) * 2
     modelspec = {
@@ -86,7 +112,6 @@ def kohya_metadata(pairs: Iterable[LoraPair], card: LoraCard) -> dict[str, str]:
         "modelspec.title": card.title,
         "modelspec.resolution": f"{width}x{height}",
         "modelspec.prediction_type": card.family.prediction_type.replace("v_prediction", "v"),
-        "modelspec.date": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
     }
     if card.trigger_words:
         modelspec["modelspec.trigger_phrase"] = ", ".join(card.trigger_words)
@@ -122,7 +147,7 @@ def _text_prefix(family: Family) -> str:
     return "lora_te1" if len(family.text_widths) > 1 else "lora_te"
 
 
-def _tensors(pairs: Iterable[LoraPair], text_prefix: str) -> "dict[str, Tensor]":
+def _tensors(pairs: Iterable[LoraPair | LoraFactors], text_prefix: str) -> "dict[str, Tensor]":
     import torch
 
     tensors: dict[str, Tensor] = {}
@@ -131,22 +156,23 @@ def _tensors(pairs: Iterable[LoraPair], text_prefix: str) -> "dict[str, Tensor]"
         stem = _stem(pair, text_prefix)
         if f"{stem}.alpha" in tensors:
             raise UsageError(f"{pair.component}.{pair.module} is given twice")
-        tensors[f"{stem}.lora_down.weight"] = pair.down.detach().cpu().contiguous()
-        tensors[f"{stem}.lora_up.weight"] = pair.up.detach().cpu().contiguous()
+        tensors.update({f"{stem}.{ending}": factor.detach().cpu().contiguous() for ending, factor in pair.factors})
         tensors[f"{stem}.alpha"] = torch.tensor(float(pair.alpha))
     if not tensors:
         raise UsageError("there is nothing to write: give at least one pair of factors")
     return tensors
 
 
-def _check(pair: LoraPair) -> None:
+def _check(pair: LoraPair | LoraFactors) -> None:
     if pair.component not in _PREFIXES:
         raise UsageError(f"unknown component {pair.component!r}; known are {', '.join(_PREFIXES)}")
+    if isinstance(pair, LoraFactors):
+        return
     if pair.up.ndim < 2 or pair.down.ndim < 2 or pair.up.shape[1] != pair.down.shape[0]:
         raise UsageError(f"the factors of {pair.component}.{pair.module} do not multiply")
 
 
-def _stem(pair: LoraPair, text_prefix: str) -> str:
+def _stem(pair: LoraPair | LoraFactors, text_prefix: str) -> str:
     flat = pair.module.replace(".", "_")
     if pair.component.startswith("text_encoder"):
         flat = f"text_model_{flat.removeprefix('text_model_')}"  # transformers 5 dropped this level
