@@ -1,0 +1,83 @@
+"""An audit takes any change that can be switched on and off, not only a LoRA file."""
+
+import dataclasses
+from pathlib import Path
+
+import pytest
+from owf.core.audit import Setting, audit_change
+from owf.core.backends.diffusers import DiffusersDenoiser
+from owf.core.batch import Batch
+from owf.core.plan import Prompt
+from owf.core.presets import preset_plan
+from owf.core.progress import Silent
+from owf.core.report import AdapterRecord
+from owf.core.verdict import DEFAULT_POLICY
+from tiny_sd import tiny_parts
+
+
+class Louder:
+    """A change that no LoRA file describes: every output of the UNet is multiplied."""
+
+    def __init__(self, denoiser, factor: float, refused: str | None = None):
+        self.key, self._factor, self._refused = ("louder", repr(factor)), factor, refused
+        self._layer = denoiser.components["unet"].conv_out
+        self._handle = None
+
+    def refusal(self):
+        return self._refused
+
+    def record(self):
+        return AdapterRecord("louder", "", "patches", "patches", "demo", 1.0, 0, 0, 0.0)
+
+    def on(self):
+        self._handle = self._layer.register_forward_hook(lambda module, inputs, output: output * self._factor)
+
+    def off(self):
+        if self._handle is not None:
+            self._handle.remove()
+            self._handle = None
+
+
+@pytest.fixture(scope="module")
+def denoiser():
+    return DiffusersDenoiser(tiny_parts(), "tiny", "demo")
+
+
+@pytest.fixture
+def plan():
+    prompts = tuple(Prompt(f"a {c} bag", "colours", c) for c in ("red", "green", "blue"))
+    return dataclasses.replace(
+        preset_plan("quick"), metrics=("denoiser_drift",), prompts=prompts, sampling_steps=2, drift_timesteps=3
+    )
+
+
+def run(denoiser, change, plan, folder: Path):
+    setting = Setting(folder, folder / "cache", DEFAULT_POLICY, Silent(), Batch(8), None, None)
+    return audit_change(denoiser, change, plan, setting)
+
+
+def test_drift_of_a_change_without_a_file(denoiser, plan, tmp_path):
+    report = run(denoiser, Louder(denoiser, 1.1), plan, tmp_path)
+    # The tuned prediction is 1.1 times the base's, so its change is 0.1 of it: 0.1^2, up to float32 rounding.
+    assert report.measurements["denoiser_drift"].estimates["drift"].value == pytest.approx(0.01, rel=1e-4)
+    assert report.adapter.name == "louder"
+
+
+def test_a_refused_change_is_invalid_and_not_measured(denoiser, plan, tmp_path):
+    report = run(denoiser, Louder(denoiser, 1.1, "it changes nothing."), plan, tmp_path)
+    assert report.verdict.decision == "INVALID"
+    assert report.verdict.reasons == ("it changes nothing.",)
+    assert report.measurements == {}
+
+
+def test_the_change_is_off_after_an_exception(denoiser, plan, tmp_path, monkeypatch):
+    change = Louder(denoiser, 1.1)
+
+    def broken(*arguments, **named):
+        raise RuntimeError("broken")
+
+    monkeypatch.setattr("owf.core.audit.measure_tuned", broken)
+    with pytest.raises(RuntimeError, match="broken"):
+        run(denoiser, change, plan, tmp_path)
+    assert change._handle is None
+    assert not denoiser.components["unet"].conv_out._forward_hooks
