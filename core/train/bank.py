@@ -34,7 +34,7 @@ class Bank:
     watched: tuple[str, ...]
     """Never trained on; drift is measured on them."""
     left_out: tuple[str, ...] = ()
-    """Prompts of the file that audits ask, or that name the concept."""
+    """Prompts of the file that audits ask, that name the concept, or that are there already."""
 
     def digest(self) -> str:
         """Return the SHA-256 over both lists."""
@@ -44,34 +44,39 @@ class Bank:
 def read_bank(path: Path) -> tuple[str, ...]:
     """Return the prompts of a text file, one a line; empty lines and lines that begin with # say nothing."""
     try:
-        if path.stat().st_size > MAX_BYTES:
-            raise UsageError(f"--bank {path} has more than {MAX_BYTES // 10**6} MB; a few hundred prompts are enough.")
-        text = path.read_text(encoding="utf-8-sig", errors="replace")
+        with path.open("rb") as file:
+            content = file.read(MAX_BYTES + 1)
     except OSError as error:
         raise UsageError(f"--bank {path} cannot be read: {error}.") from error
-    lines = (" ".join(line.split()) for line in text.splitlines())
+    if len(content) > MAX_BYTES:
+        raise UsageError(f"--bank {path} has more than {MAX_BYTES // 10**6} MB; a few hundred prompts are enough.")
+    lines = (" ".join(line.split()) for line in content.decode("utf-8-sig", errors="replace").splitlines())
     return tuple(dict.fromkeys(line for line in lines if line and not line.startswith("#")))
 
 
 def make_bank(prompts: tuple[str, ...], concept: Concept, limit: int = 0) -> Bank:
     """Return the bank of these prompts without the audits' own and without any that names the concept.
 
-    About one prompt in ten, chosen by its hash, is watched and never trained on. `limit` (0: all) keeps the first
-    prompts. Raises UsageError where too few are left.
+    Of prompts that differ in articles and capitals alone, the first stays. About one prompt in ten, chosen by its
+    hash, is watched and never trained on. `limit` (0: all) keeps so many of the others, also by their hash: the first
+    of a file would all be of one kind. Raises UsageError where too few are left.
     """
     asked = {normal(prompt) for prompt in audit_prompts()}
-    trigger = re.compile(rf"(?<!\w){re.escape(concept.pure_trigger)}(?!\w)", re.IGNORECASE)
-    kept = [p for p in prompts if normal(p) not in asked and not trigger.search(p)]
+    differing = {normal(prompt): prompt for prompt in reversed(prompts)}
+    kept = [p for p in prompts if normal(p) not in asked and differing[normal(p)] == p and not concept.named_in(p)]
     if len(kept) < LEAST:
         raise UsageError(
             f"The bank has {len(kept)} prompts that neither name the concept nor are asked by audits; "
             f"it needs at least {LEAST}, better hundreds. Give --bank FILE with one prompt a line."
         )
     ranked = sorted(kept, key=lambda p: hashlib.sha256(normal(p).encode()).digest())
-    watched = set(ranked[: max(LEAST // 4, min(WATCHED, len(kept) // 10))])
-    trained = [p for p in kept if p not in watched]
-    left_out = tuple(p for p in prompts if p not in set(kept))
-    return Bank(tuple(trained[: limit or None]), tuple(p for p in kept if p in watched), left_out)
+    count = max(LEAST // 4, min(WATCHED, len(kept) // 10))
+    watched, trained, known = set(ranked[:count]), set(ranked[count:][: limit or None]), set(kept)
+    return Bank(
+        tuple(p for p in kept if p in trained),
+        tuple(p for p in kept if p in watched),
+        tuple(p for p in prompts if p not in known),
+    )
 
 
 def normal(prompt: str) -> str:

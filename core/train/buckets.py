@@ -9,7 +9,7 @@ MAX_RATIO = 2.0
 
 
 def bucket_shapes(resolution: int, step: int) -> tuple[tuple[int, int], ...]:
-    """Return every (height, width) in multiples of `step` pixels whose area is at most resolution squared.
+    """Return the square, and every (height, width) in multiples of `step` pixels of at most the square's area.
 
     For each width the largest height that fits; `step` 0 leaves the square alone.
     """
@@ -39,7 +39,7 @@ def epoch_order(
     """
     rng = np.random.default_rng([seed, epoch])
     batches: list[list[int]] = []
-    for shape in sorted(set(shapes)):
+    for shape in sorted({own for own, times in zip(shapes, repeats, strict=True) if times > 0}):
         members = [i for i, own in enumerate(shapes) if own == shape for _ in range(repeats[i])]
         order = [members[i] for i in rng.permutation(len(members))]
         padded = order * (1 + batch // len(order)) + order

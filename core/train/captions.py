@@ -16,6 +16,10 @@ class Concept:
     class_word: str
     """What kind of thing it is; empty where nobody said."""
 
+    def __post_init__(self) -> None:
+        for name in ("trigger", "class_word"):
+            object.__setattr__(self, name, " ".join(getattr(self, name).split()))
+
     @property
     def phrase(self) -> str:
         """Trigger and class, such as "sks dog"; a trigger that ends in its class already has both."""
@@ -34,6 +38,10 @@ class Concept:
         """Return the template with the concept's phrase and its article where {} is."""
         return template.replace("{}", with_article(self.phrase))
 
+    def named_in(self, text: str) -> bool:
+        """Return whether the trigger occurs in the text."""
+        return re.search(_pattern(self.pure_trigger), text, re.IGNORECASE) is not None
+
     def strip(self, caption: str, template: str) -> str:
         """Return the caption with the concept's phrase replaced by its class.
 
@@ -42,11 +50,12 @@ class Concept:
         """
         if not self.class_word:
             raise UsageError("Say what kind of thing the concept is with --class, such as --class dog.")
-        words = rf"\b(a|an)\s+({_pattern(self.phrase)}|{_pattern(self.pure_trigger)})"
-        text, with_articles = re.subn(words, with_article(self.class_word), caption, flags=re.IGNORECASE)
-        bare = rf"{_pattern(self.phrase)}|{_pattern(self.pure_trigger)}"
-        text, without = re.subn(bare, self.class_word, text, flags=re.IGNORECASE)
-        return text if with_articles + without else template.replace("{}", with_article(self.class_word))
+        names = rf"({_pattern(self.phrase)}|{_pattern(self.pure_trigger)})"
+        text, found = re.subn(rf"(\ban?\s+)?{names}", self._class_instead, caption, flags=re.IGNORECASE)
+        return text if found else template.replace("{}", with_article(self.class_word))
+
+    def _class_instead(self, match: re.Match[str]) -> str:
+        return with_article(self.class_word) if match[1] else self.class_word
 
 
 def _ends_with(text: str, word: str) -> bool:
@@ -54,4 +63,5 @@ def _ends_with(text: str, word: str) -> bool:
 
 
 def _pattern(words: str) -> str:
-    return rf"(?<!\w){re.escape(words)}(?!\w)"
+    spaced = r"\s+".join(map(re.escape, words.split()))
+    return rf"(?<!\w){spaced}(?!\w)"

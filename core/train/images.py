@@ -1,11 +1,12 @@
 """The user's training pictures on disk: files, captions, repeats. No torch."""
 
 import re
+from codecs import BOM_UTF16_BE, BOM_UTF16_LE
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..pictures import SUFFIXES
 from ..errors import UsageError
+from ..pictures import SUFFIXES
 from .captions import Concept
 
 _REPEATS = re.compile(r"(\d{1,4})_(.+)")
@@ -29,7 +30,7 @@ def read_images(folder: Path, concept: Concept, template: str) -> tuple[Training
     """Return the pictures of a folder, and of its kohya-named subfolders such as `10_sks dog`, sorted by path.
 
     A `.txt` file beside a picture is its caption; else the name of a kohya folder is; else the template with the
-    concept. Raises UsageError where there is no picture.
+    concept. A folder repeated 0 times is left out. Raises UsageError where there is no picture.
     """
     if not folder.is_dir():
         raise UsageError(f"{folder}: no such folder of training pictures.")
@@ -39,9 +40,10 @@ def read_images(folder: Path, concept: Concept, template: str) -> tuple[Training
     else:
         named.insert(0, (folder, 1, ""))
     images = [
-        TrainingImage(path, _caption(path, name or concept.caption(template)), max(1, repeats))
+        TrainingImage(path, _caption(path, name or concept.caption(template)), repeats)
         for place, repeats, name in named
         for path in _pictures(place)
+        if repeats > 0
     ]
     if not images:
         raise UsageError(f"{folder} holds no picture ({', '.join(sorted(SUFFIXES))}).")
@@ -57,6 +59,8 @@ def _caption(picture: Path, default: str) -> str:
     path = picture.with_suffix(".txt")
     if not path.is_file():
         return default
-    with path.open(encoding="utf-8", errors="replace") as file:
-        text = file.read(MAX_CAPTION)
-    return " ".join(text.replace("\ufeff", "").split()) or default
+    with path.open("rb") as file:
+        content = file.read(4 * MAX_CAPTION)
+    encoding = "utf-16" if content.startswith((BOM_UTF16_LE, BOM_UTF16_BE)) else "utf-8-sig"
+    text = content.decode(encoding, errors="replace")[:MAX_CAPTION]
+    return " ".join(text.replace("\0", " ").split()) or default

@@ -142,9 +142,25 @@ def _check_preservation(plan: TrainPlan) -> None:
     _check(not plan.teacher_cache or "dc" in plan.preserve, "--teacher-cache needs --preserve dc")
 
 
+def term_rows(plan: TrainPlan) -> int:
+    """Return how many student rows a preservation term asks in one UNet batch."""
+    return plan.preserve_rows or plan.batch
+
+
+def step_rows(plan: TrainPlan, step: int) -> int:
+    """Return the student's UNet rows in one optimizer step: the concept's and, where it is their turn, the terms'."""
+    asking = len([name for name in plan.preserve if name != "l2"]) if step % plan.preserve_every == 0 else 0
+    return plan.accumulate * (plan.batch + asking * term_rows(plan))
+
+
+def key(name: str) -> str:
+    """Return the spelling of a field in TOML files; `class` is a reserved word only in Python."""
+    return "class" if name == "class_word" else name.replace("_", "-")
+
+
 def flag(name: str) -> str:
-    """Return the command-line spelling of a field."""
-    return f"--{name.replace('_', '-')}"
+    """Return the spelling of a field on the command line."""
+    return f"--{key(name)}"
 
 
 def plan_data(plan: TrainPlan) -> dict[str, Any]:

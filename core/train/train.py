@@ -1,88 +1,134 @@
-"""One training from pictures to a LoRA file: what it needs, what it tells, what it returns."""
+"""One training, from pictures to a LoRA file."""
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from pathlib import Path
+import hashlib
+import json
+from collections import Counter
+from collections.abc import Sequence
 
-import torch
-
-from ..batch import Batch
-from ..progress import Progress
-
-
-@dataclass(frozen=True)
-class Picture:
-    """One training picture, cut to its bucket."""
-
-    pixels: torch.Tensor
-    """(3, H, W) uint8."""
-    caption: str
-    """What it shows, with the concept's name."""
-    repeats: int = 1
-    """How often it is seen in one epoch."""
+from .. import families
+from ..adapter import LoraCard
+from ..denoiser import TrainableDenoiser
+from .bank import Bank
+from .captions import Concept
+from .data import ConceptData
+from .drawings import SAMPLING, Drawings
+from .drift import DriftWatch
+from .loop import Loop
+from .methods.method import Method, attach
+from .plan import TrainPlan, plan_data, plan_digest, step_rows
+from .preserve.term import Situation, Term, make_term
+from .records import Picture, Trained, TrainSetting
 
 
-@dataclass(frozen=True)
-class StepRecord:
-    """What one optimizer step looked like."""
+def train(
+    denoiser: TrainableDenoiser,
+    pictures: Sequence[Picture],
+    bank: Bank,
+    plan: TrainPlan,
+    setting: TrainSetting,
+) -> Trained:
+    """Return what the training left behind; the base's modules are as before in any case.
 
-    step: int
-    """Steps done, from 1."""
-    loss: float
-    """Mean denoising error of the concept's rows."""
-    terms: Mapping[str, float]
-    """Unweighted loss of each preservation term that was asked in this step."""
-    weights: Mapping[str, float]
-    """Weight of each preservation term."""
-    rate: float
-    """Learning rate."""
-    drift: float | None = None
-    """Denoiser drift on the watched prompts, where it was measured after this step."""
-    validation: float | None = None
-    """Denoising error of the held-out pictures, likewise."""
-
-
-@dataclass(frozen=True)
-class TrainSetting:
-    """What a training works with, besides the plan, the base and the pictures."""
-
-    name: str
-    """Name of the LoRA; its file is `<folder>/<name>.safetensors`."""
-    folder: Path
-    """Where the LoRA, its checkpoint, curves and samples go."""
-    cache: Path
-    """Where latents drawn by the base are kept for the next training."""
-    progress: Progress
-    """Who is told how far it is: UNet rows drawn, then rows trained."""
-    batch: Batch
-    """UNet rows at once where nothing is trained."""
-    precision: torch.dtype = torch.float32
-    """Type of autocast in training; float32 is none."""
-    resume: bool = False
-    """Continue from the checkpoint in `folder`, if there is one."""
-    save_every: float = 60.0
-    """Seconds between checkpoints."""
-    watch: Callable[[StepRecord], None] = lambda record: None
-    """Told of every step; may raise to stop at once."""
-    stop: Callable[[], bool] = lambda: False
-    """Asked after every step whether to save a checkpoint and return early."""
-    validation: tuple[Picture, ...] = ()
-    """Held-out pictures of the concept, for the validation loss."""
+    The same plan, pictures, bank and base give the same bytes, interrupted and resumed or not. Raises UsageError
+    where plan, pictures or base do not fit together.
+    """
+    fingerprint = _fingerprint(denoiser, pictures, bank, plan)
+    setting.progress.total(_cost(pictures, bank, plan))
+    setting.progress.stage("Encoding pictures")
+    data = _data(denoiser, pictures, plan)
+    held_out = _data(denoiser, setting.validation, plan) if setting.validation else None
+    method = attach(denoiser, plan)
+    try:
+        denoiser.checkpoint_gradients(plan.checkpointing)
+        terms, watch = _preservation(denoiser, method, data, bank, plan, setting)
+        loop = Loop(denoiser, method, data, held_out, terms, watch, plan, setting, fingerprint)
+        finished = loop.run()
+        return _finish(loop, method, denoiser, pictures, plan, setting, finished)
+    finally:
+        denoiser.checkpoint_gradients(False)
+        method.detach()
 
 
-@dataclass(frozen=True)
-class Trained:
-    """What a training left behind."""
+def _data(denoiser: TrainableDenoiser, pictures: Sequence[Picture], plan: TrainPlan) -> ConceptData:
+    captions, repeats = [p.caption for p in pictures], [p.repeats for p in pictures]
+    return ConceptData(denoiser, [p.pixels for p in pictures], captions, repeats, plan)
 
-    path: Path
-    """The LoRA."""
-    embedding: Path | None
-    """The trigger's embedding, where the method learns one."""
-    steps: int
-    """Steps done."""
-    finished: bool
-    """Whether these are all; otherwise the same call with `resume` continues."""
-    drift: float | None
-    """Denoiser drift on the watched prompts at the end."""
-    facts: tuple[tuple[str, str], ...]
-    """Metadata of the file."""
+
+def _preservation(
+    denoiser: TrainableDenoiser,
+    method: Method,
+    data: ConceptData,
+    bank: Bank,
+    plan: TrainPlan,
+    setting: TrainSetting,
+) -> tuple[dict[str, Term], DriftWatch | None]:
+    """Return the plan's terms by name, and the watch over drift if the plan wants one."""
+    drawings = Drawings(denoiser, setting.cache, setting.batch, setting.progress)
+    concept = Concept(plan.trigger, plan.class_word)
+    situation = Situation(denoiser, method, plan, concept, bank, drawings, data)
+    with method.off():
+        terms = {name: make_term(name, situation) for name in plan.preserve}
+    watch = DriftWatch(denoiser, method, bank.watched, drawings, setting.batch) if plan.drift_every else None
+    return terms, watch
+
+
+def _fingerprint(denoiser: TrainableDenoiser, pictures: Sequence[Picture], bank: Bank, plan: TrainPlan) -> str:
+    """Return the SHA-256 over everything that determines the result."""
+    sha = hashlib.sha256(f"{denoiser.digest()}|{plan_digest(plan)}|{bank.digest()}|{denoiser.dtype}".encode())
+    for picture in pictures:
+        sha.update(f"{tuple(picture.pixels.shape)}|{picture.caption}|{picture.repeats}|".encode())
+        sha.update(picture.pixels.numpy().tobytes())
+    return sha.hexdigest()
+
+
+def _cost(pictures: Sequence[Picture], bank: Bank, plan: TrainPlan) -> int:
+    """Return the UNet rows of drawing, if nothing is cached yet, and of training."""
+    drawn = plan.prior_images * ("prior" in plan.preserve)
+    drawn += min(len(bank.prompts), plan.bank_prompts or len(bank.prompts)) * ("dc" in plan.preserve)
+    drawn += len(bank.watched) * (plan.drift_every > 0)
+    return drawn * SAMPLING.rows + sum(step_rows(plan, step) for step in range(plan.steps))
+
+
+def _finish(
+    loop: Loop,
+    method: Method,
+    denoiser: TrainableDenoiser,
+    pictures: Sequence[Picture],
+    plan: TrainPlan,
+    setting: TrainSetting,
+    finished: bool,
+) -> Trained:
+    """Write the LoRA, also that of an interrupted training, and return what there is."""
+    path = setting.folder / f"{setting.name}.safetensors"
+    facts = _facts(loop, pictures, plan)
+    concept = Concept(plan.trigger, plan.class_word)
+    family = families.get(denoiser.family)
+    card = LoraCard(setting.name, family, (concept.phrase,), base_model=denoiser.name, facts=facts)
+    with loop.averaged():
+        embedding = method.write(path, card)
+    return Trained(path, embedding, loop.step, finished, loop.drift, facts)
+
+
+def _facts(loop: Loop, pictures: Sequence[Picture], plan: TrainPlan) -> tuple[tuple[str, str], ...]:
+    tags = Counter({p.caption: 0 for p in pictures})
+    for picture in pictures:
+        tags[picture.caption] += picture.repeats
+    facts = {
+        "ss_num_train_images": str(sum(p.repeats for p in pictures)),
+        "ss_steps": str(loop.step),
+        "ss_max_train_steps": str(plan.steps),
+        "ss_learning_rate": str(plan.rate),
+        "ss_seed": str(plan.seed),
+        "ss_batch_size_per_device": str(plan.batch),
+        "ss_gradient_accumulation_steps": str(plan.accumulate),
+        "ss_optimizer": plan.optimizer,
+        "ss_lr_scheduler": plan.rate_schedule,
+        "ss_tag_frequency": json.dumps({f"1_{plan.trigger}": dict(tags)}),
+        "owf.plan": json.dumps(plan_data(plan), sort_keys=True),
+        "owf.preserve": ",".join(plan.preserve) or "none",
+    }
+    if plan.algorithm in ("loha", "lokr"):
+        facts |= {"ss_network_module": "lycoris.kohya", "ss_network_args": json.dumps({"algo": plan.algorithm})}
+    if loop.drift is not None:
+        facts["owf.watched_drift"] = f"{loop.drift:.6g}"
+    return tuple(facts.items())

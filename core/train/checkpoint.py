@@ -1,0 +1,39 @@
+"""Checkpoints: everything that the rest of a training depends on, in one file that is replaced whole."""
+
+import os
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from ..errors import UsageError
+
+
+def save_checkpoint(path: Path, content: dict[str, Any]) -> None:
+    """Write tensors and plain values; a kill at any moment leaves the old file or the new one."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(path.name + ".partial")
+    with partial.open("wb") as file:
+        torch.save(content, file)
+        file.flush()
+        os.fsync(file.fileno())
+    partial.replace(path)
+
+
+def load_checkpoint(path: Path, fingerprint: str) -> dict[str, Any] | None:
+    """Return the content of a checkpoint made with the same fingerprint, or None if there is no file.
+
+    Raises UsageError where the file belongs to other settings or is damaged. Nothing in it is executed.
+    """
+    if not path.is_file():
+        return None
+    try:
+        content = torch.load(path, weights_only=True, map_location="cpu")
+    except Exception as error:  # a damaged file raises anything from EOFError to UnpicklingError
+        raise UsageError(f"{path} cannot be read ({error}); delete it to start over.") from error
+    if not isinstance(content, dict) or content.get("fingerprint") != fingerprint:
+        raise UsageError(
+            f"{path} belongs to a training with other settings, pictures or base. Repeat the command that made it, "
+            "or leave out --resume to start over."
+        )
+    return content

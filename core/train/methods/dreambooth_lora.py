@@ -1,0 +1,152 @@
+"""DreamBooth-LoRA: low-rank changes of attention, transformers or all layers, kept by the PEFT library.
+
+Ruiz et al. 2023 (arXiv 2208.12242) with LoRA (arXiv 2106.09685), DoRA (2402.09353), LoHa (2108.06098) and LoKr.
+"""
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from ...adapter import LoraCard, LoraFactors, LoraPair, write_kohya
+from ...denoiser import TrainableDenoiser
+from ...errors import UsageError
+from ..plan import TrainPlan
+
+_ATTENTION = r"attn\d\.(to_q|to_k|to_v|to_out\.0)"
+_TRANSFORMER = rf"{_ATTENTION}|ff\.net\.(0\.proj|2)|attentions\.\d+\.proj_(in|out)"
+_ALL = rf"{_TRANSFORMER}|resnets\.\d+\.(conv1|conv2|conv_shortcut|time_emb_proj)|samplers\.\d+\.conv"
+_LAYERS = {"attention": _ATTENTION, "transformer": _TRANSFORMER, "all": _ALL}
+_TEXT_LAYERS = {"attention": r"self_attn\.(q|k|v|out)_proj"}
+_TEXT_LAYERS["transformer"] = _TEXT_LAYERS["all"] = rf"{_TEXT_LAYERS['attention']}|mlp\.fc[12]"
+_ADAPTER = "default"
+
+
+class DreamBoothLora:
+    """PEFT layers in the place of the base's, which they wrap."""
+
+    def __init__(self, denoiser: TrainableDenoiser, plan: TrainPlan) -> None:
+        self._plan = plan
+        self.trains_text = plan.train_text_encoder
+        self._layers: dict[tuple[str, str], Any] = {}
+        self._attach("unet", denoiser.components["unet"], _LAYERS[plan.targets])
+        if plan.train_text_encoder:
+            self._attach("text_encoder", denoiser.components["text_encoder"], _TEXT_LAYERS[plan.targets])
+        self.parameters: dict[str, nn.Parameter] = {}
+        for (component, module), layer in self._layers.items():
+            named = {f"{component}.{module}.{name}": p for name, p in layer.named_parameters() if p.requires_grad}
+            self.parameters.update(named)
+        for parameter in self.parameters.values():
+            parameter.data = parameter.data.float()
+
+    def _attach(self, component: str, model: nn.Module, layers: str) -> None:
+        peft = _peft()
+        pattern = re.compile(rf"(.*\.)?({layers})")
+        names = [n for n, m in model.named_modules() if pattern.fullmatch(n) and isinstance(m, nn.Linear | nn.Conv2d)]
+        if not names:
+            raise UsageError(f"The base's {component} has none of the layers of --targets {self._plan.targets}.")
+        # The library draws its first factors from the global generator: it is lent one, and gets its own back.
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(self._plan.seed)
+            peft.inject_adapter_in_model(_config(peft, self._plan, names), model, _ADAPTER)
+        self._layers.update({(component, name): model.get_submodule(name) for name in names})
+        self._models = {**getattr(self, "_models", {}), component: model}
+
+    @contextmanager
+    def off(self) -> Iterator[None]:
+        """Return a context in which every layer is the base's own."""
+        self._enable(False)
+        try:
+            yield
+        finally:
+            self._enable(True)
+
+    def _enable(self, on: bool) -> None:
+        for layer in self._layers.values():
+            layer.enable_adapters(on)
+
+    def changes(self) -> Iterator[torch.Tensor]:
+        """Return each layer's change of its weight, with gradients."""
+        for layer in self._layers.values():
+            if self._plan.algorithm == "dora":
+                yield _dora_weight(layer) - layer.get_base_layer().weight.float()
+            else:
+                yield layer.get_delta_weight(_ADAPTER)
+
+    def write(self, path: Path, card: LoraCard) -> None:
+        """Write the LoRA with kohya's names in float16."""
+        write_kohya(path, list(self._factors()), card)
+
+    def _factors(self) -> Iterator[LoraPair | LoraFactors]:
+        alpha, rank = self._plan.scale, self._plan.rank
+        for (component, module), layer in self._layers.items():
+            if self._plan.algorithm == "lora":
+                down, up = layer.lora_A[_ADAPTER].weight, layer.lora_B[_ADAPTER].weight
+                yield LoraPair(component, module, down.detach().half(), up.detach().half(), alpha)
+            else:
+                factors = tuple((name, t.detach().half()) for name, t in _FACTORS[self._plan.algorithm](layer))
+                yield LoraFactors(component, module, factors, alpha, rank)
+
+    def detach(self) -> None:
+        """Put the base's own layers back."""
+        for (component, name), layer in self._layers.items():
+            self._models[component].set_submodule(name, layer.get_base_layer())
+        self._layers.clear()
+        for model in self._models.values():
+            if hasattr(model, "peft_config"):
+                del model.peft_config
+
+
+def _peft() -> Any:
+    try:
+        import peft
+    except ImportError as error:
+        raise UsageError("Training needs the peft package: pip install 'owf[train]', or pip install peft.") from error
+    return peft
+
+
+def _config(peft: Any, plan: TrainPlan, names: list[str]) -> Any:
+    """Return PEFT's configuration; every layer is named in full."""
+    if plan.algorithm == "loha":
+        return peft.LoHaConfig(r=plan.rank, alpha=plan.scale, target_modules=names)
+    if plan.algorithm == "lokr":
+        return peft.LoKrConfig(r=plan.rank, alpha=plan.scale, target_modules=names)
+    dora = plan.algorithm == "dora"
+    return peft.LoraConfig(r=plan.rank, lora_alpha=plan.scale, target_modules=names, use_dora=dora)
+
+
+def _dora_factors(layer: Any) -> Iterator[tuple[str, torch.Tensor]]:
+    yield "lora_down.weight", layer.lora_A[_ADAPTER].weight
+    yield "lora_up.weight", layer.lora_B[_ADAPTER].weight
+    magnitude = layer.lora_magnitude_vector[_ADAPTER].weight
+    shape = (-1,) + (1,) * (layer.get_base_layer().weight.ndim - 1)
+    yield "dora_scale", magnitude.reshape(shape)
+
+
+def _loha_factors(layer: Any) -> Iterator[tuple[str, torch.Tensor]]:
+    for name in ("hada_w1_a", "hada_w1_b", "hada_w2_a", "hada_w2_b"):
+        yield name, getattr(layer, name)[_ADAPTER]
+
+
+def _lokr_factors(layer: Any) -> Iterator[tuple[str, torch.Tensor]]:
+    names = ("lokr_w1", "lokr_w1_a", "lokr_w1_b", "lokr_w2", "lokr_w2_a", "lokr_w2_b")
+    factors = {name: getattr(layer, name)[_ADAPTER] for name in names if _ADAPTER in getattr(layer, name)}
+    if {"lokr_w1", "lokr_w2"} <= factors.keys():
+        # LyCORIS does not scale two factors that are both whole; PEFT does.
+        factors["lokr_w2"] = factors["lokr_w2"] * layer.scaling[_ADAPTER]
+    yield from factors.items()
+
+
+_FACTORS = {"dora": _dora_factors, "loha": _loha_factors, "lokr": _lokr_factors}
+
+
+def _dora_weight(layer: Any) -> torch.Tensor:
+    """Return the layer's weight under DoRA: the magnitude times the direction of base plus low-rank change."""
+    weight = layer.get_base_layer().weight.float() + layer.get_delta_weight(_ADAPTER)
+    norm = weight.flatten(1).norm(dim=1)
+    magnitude = layer.lora_magnitude_vector[_ADAPTER].weight.flatten()
+    return weight * (magnitude / norm).reshape((-1,) + (1,) * (weight.ndim - 1))

@@ -1,0 +1,88 @@
+"""What a training is given, what it tells, and what it returns."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from ..batch import Batch
+from ..progress import Progress
+
+
+@dataclass(frozen=True)
+class Picture:
+    """One training picture, cut to its bucket."""
+
+    pixels: torch.Tensor
+    """(3, H, W) uint8."""
+    caption: str
+    """What it shows, with the concept's name."""
+    repeats: int = 1
+    """How often it is seen in one epoch."""
+
+
+@dataclass(frozen=True)
+class StepRecord:
+    """What one optimizer step looked like."""
+
+    step: int
+    """Steps done, from 1."""
+    loss: float
+    """Mean denoising error of the concept's rows."""
+    terms: Mapping[str, float]
+    """Unweighted loss of each preservation term that was asked in this step."""
+    weights: Mapping[str, float]
+    """Weight of each preservation term."""
+    rate: float
+    """Learning rate."""
+    drift: float | None = None
+    """Denoiser drift on the watched prompts, where it was measured after this step."""
+    validation: float | None = None
+    """Denoising error of the held-out pictures, likewise."""
+
+
+@dataclass(frozen=True)
+class TrainSetting:
+    """What a training works with, besides the plan, the base and the pictures."""
+
+    name: str
+    """Name of the LoRA; its file is `<folder>/<name>.safetensors`."""
+    folder: Path
+    """Where the LoRA, its checkpoint, curves and samples go."""
+    cache: Path
+    """Where latents drawn by the base are kept for the next training."""
+    progress: Progress
+    """Who is told how far it is: UNet rows drawn, then rows trained."""
+    batch: Batch
+    """UNet rows at once where nothing is trained."""
+    precision: torch.dtype = torch.float32
+    """Type of autocast in training; float32 is none."""
+    resume: bool = False
+    """Continue from the checkpoint in `folder`, if there is one."""
+    save_every: float = 60.0
+    """Seconds between checkpoints."""
+    watch: Callable[[StepRecord], None] = lambda record: None
+    """Told of every step; may raise to stop at once."""
+    stop: Callable[[], bool] = lambda: False
+    """Asked after every step whether to save a checkpoint and return early."""
+    validation: tuple[Picture, ...] = ()
+    """Held-out pictures of the concept, for the validation loss."""
+
+
+@dataclass(frozen=True)
+class Trained:
+    """What a training left behind."""
+
+    path: Path
+    """The LoRA."""
+    embedding: Path | None
+    """The trigger's embedding, where the method learns one."""
+    steps: int
+    """Steps done."""
+    finished: bool
+    """Whether these are all; otherwise the same call with `resume` continues."""
+    drift: float | None
+    """Denoiser drift on the watched prompts at the end."""
+    facts: tuple[tuple[str, str], ...]
+    """Metadata of the file."""

@@ -1,0 +1,22 @@
+"""Sample pictures drawn while a training runs."""
+
+from ..denoiser import TrainableDenoiser
+from ..sample import Sampling, generate
+from .captions import Concept
+from .plan import TrainPlan
+from .records import TrainSetting
+
+SAMPLING = Sampling(steps=20, guidance_scale=5.0)
+COUNT = 4
+
+
+def write_samples(denoiser: TrainableDenoiser, plan: TrainPlan, setting: TrainSetting, step: int) -> None:
+    """Draw four pictures with the same seeds each time into `<folder>/samples/<name>-<step>.png`."""
+    from PIL import Image
+
+    prompt = plan.sample_prompt or Concept(plan.trigger, plan.class_word).caption(plan.caption)
+    images, _ = generate(denoiser, [prompt] * COUNT, range(COUNT), SAMPLING, setting.batch)
+    folder = setting.folder / "samples"
+    folder.mkdir(parents=True, exist_ok=True)
+    sheet = images.permute(2, 0, 3, 1).flatten(1, 2)
+    Image.fromarray(sheet.numpy()).save(folder / f"{setting.name}-{step:06d}.png")
