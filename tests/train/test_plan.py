@@ -1,0 +1,134 @@
+"""The training plan: every bad value names its flag, and every field counts."""
+
+import dataclasses
+import math
+from pathlib import Path
+
+import pytest
+from owf.core.errors import UsageError
+from owf.core.train import plan as plan_module
+from owf.core.train.plan import TERMS, TrainPlan, flag, key, plan_data, plan_digest
+
+PRESERVE = Path(plan_module.__file__).parent / "preserve"
+
+BAD = [
+    ("trigger", " "),
+    ("caption", "a photo"),
+    ("method", "textual_inversion"),
+    ("algorithm", "oft"),
+    ("targets", "none"),
+    ("optimizer", "sgd"),
+    ("rate_schedule", "step"),
+    ("preserve", ("ewc",)),
+    ("preserve", ("dc", "dc")),
+    ("preserve", ("none",)),
+    ("steps", 0),
+    ("batch", 0),
+    ("accumulate", 0),
+    ("seed", -1),
+    ("rank", 0),
+    ("alpha", -1.0),
+    ("resolution", 100),
+    ("resolution", -8),
+    ("bucket", 60),
+    ("caption_dropout", 1.5),
+    ("caption_dropout", -0.5),
+    ("rate", -1e-4),
+    ("rate", math.nan),
+    ("rate", math.inf),
+    ("warmup", 801),
+    ("weight_decay", -1.0),
+    ("clip", -1.0),
+    ("min_snr", -1.0),
+    ("noise_offset", -0.1),
+    ("ema", 1.0),
+    ("ema", -0.5),
+    ("prior_weight", -1.0),
+    ("prior_images", 0),
+    ("class_weight", math.nan),
+    ("blank_weight", -1.0),
+    ("l2_weight", math.inf),
+    ("dc_weight", -1.0),
+    ("drift_budget", -0.1),
+    ("bank_share", 1.1),
+    ("bank_prompts", -1),
+    ("preserve_rows", -1),
+    ("preserve_every", 0),
+    ("teacher_cache", -1),
+    ("drift_every", -1),
+    ("sample_every", -1),
+]
+
+
+@pytest.mark.parametrize(("name", "value"), BAD)
+def test_a_bad_value_is_a_usage_error_that_names_its_flag(name, value):
+    with pytest.raises(UsageError, match=rf"{flag(name)}\b"):
+        TrainPlan(**{name: value})
+
+
+def test_every_number_has_a_bad_value():
+    numbers = {f.name for f in dataclasses.fields(TrainPlan) if type(f.default) in (int, float)} - {"version"}
+    assert numbers <= {name for name, _ in BAD}
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"method": "custom_diffusion", "algorithm": "loha"}, "--algorithm"),
+        ({"drift_budget": 0.01, "preserve": ("class",)}, "--drift-budget needs --preserve dc"),
+        ({"drift_budget": 0.01, "drift_every": 0}, "--drift-every"),
+        ({"teacher_cache": 64, "preserve": ()}, "--teacher-cache"),
+    ],
+)
+def test_options_that_contradict_each_other_are_refused(changes, words):
+    with pytest.raises(UsageError, match=words):
+        TrainPlan(**changes)
+
+
+OTHER = {
+    str: "other {}",
+    bool: True,
+    int: 8,
+    float: 0.25,
+    tuple: ("dc", "l2"),
+}
+
+
+@pytest.mark.parametrize("field", dataclasses.fields(TrainPlan), ids=lambda f: f.name)
+def test_every_field_changes_the_digest(field):
+    choices = field.metadata.get("choices")
+    value = OTHER[type(field.default)]
+    if choices and not isinstance(field.default, tuple):
+        value = next(c for c in choices if c != field.default)
+    assert plan_digest(dataclasses.replace(TrainPlan(), **{field.name: value})) != plan_digest(TrainPlan())
+    assert plan_digest(TrainPlan()) == plan_digest(TrainPlan())
+
+
+def test_every_field_is_described():
+    for field in dataclasses.fields(TrainPlan):
+        assert field.name == "version" or field.metadata["help"]
+
+
+def test_flags_are_what_people_type():
+    assert flag("class_word") == "--class"
+    assert flag("rate_schedule") == "--rate-schedule"
+    assert key("class_word") == "class"
+    keys = [key(f.name) for f in dataclasses.fields(TrainPlan)]
+    assert len(set(keys)) == len(keys)
+
+
+def test_the_terms_are_the_files_of_the_folder():
+    files = {path.stem.rstrip("_") for path in PRESERVE.glob("*.py")} - {"", "__init", "term"}
+    assert files == set(TERMS)
+
+
+def test_plans_are_plain_data():
+    data = plan_data(TrainPlan())
+    assert data["preserve"] == ["dc"]
+    assert TrainPlan(**{**data, "preserve": tuple(data["preserve"])}) == TrainPlan()
+
+
+def test_alpha_is_the_rank_unless_it_is_given():
+    assert TrainPlan(rank=8).scale == 8
+    assert TrainPlan(rank=8, alpha=4.0).scale == 4
+    assert TrainPlan(dc_weight=3.0).weight("dc") == 3
