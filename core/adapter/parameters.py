@@ -11,15 +11,23 @@ if TYPE_CHECKING:
 
 
 def changed_parameters(owner: "Module", changes: "Iterable[tuple[Delta, float]]") -> "dict[str, Parameter]":
-    """Return the Parameters that `owner` has under these changes, each times its strength, by name."""
+    """Return the Parameters that `owner` has under these changes, each times its strength, by name.
+
+    Consumes the changes: their memory becomes that of the Parameters, because the system takes longer to hand
+    out fresh pages for a second set of weights than the algebra takes.
+    """
     weights: list[Tensor] = []
     biases: list[Tensor] = []
     for change, strength in changes:
-        weights.append(change.weight * strength if strength != 1 else change.weight)
+        weights.append(_scaled(change.weight, strength))
         if change.bias is not None:
-            biases.append(change.bias * strength if strength != 1 else change.bias)
+            biases.append(_scaled(change.bias, strength))
     found = {"weight": weights, "bias": biases}
     return {name: _changed(owner, name, values) for name, values in found.items() if values}
+
+
+def _scaled(change: "Tensor", strength: float) -> "Tensor":
+    return change if strength == 1 else change.mul_(strength)
 
 
 def _changed(owner: "Module", name: str, changes: "list[Tensor]") -> "Parameter":
@@ -27,6 +35,13 @@ def _changed(owner: "Module", name: str, changes: "list[Tensor]") -> "Parameter"
 
     base, weight = owner._parameters[name], owner._parameters["weight"]
     assert weight is not None
-    total = sum(changes[1:], changes[0])
-    value = total if base is None else base.detach() + total
+    total = changes[0]
+    for change in changes[1:]:
+        total.add_(change)
+    value = total if base is None else _onto(base.detach(), total)
     return torch.nn.Parameter(value.to((weight if base is None else base).dtype), requires_grad=False)
+
+
+def _onto(base: "Tensor", total: "Tensor") -> "Tensor":
+    """Return base + total, in the memory of `total` unless the base's elements are in another order."""
+    return total.add_(base) if total.stride() == base.stride() else base + total

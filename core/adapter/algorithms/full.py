@@ -19,7 +19,7 @@ def _outline(shapes: Shapes) -> Outline:
 
 
 def _change(weight: "Tensor", factors: Factors, scale: float) -> "Tensor":
-    return factors["diff"] if "diff" in factors else weight.new_zeros(weight.shape)
+    return factors["diff"].clone() if "diff" in factors else weight.new_zeros(weight.shape)
 
 
 ALGORITHM = Algorithm(

@@ -18,7 +18,7 @@ def _outline(shapes: Shapes) -> Outline:
 
 
 def _change(weight: "Tensor", factors: Factors, scale: float) -> "Tensor":
-    return factors["w_norm"]
+    return factors["w_norm"].clone()
 
 
 ALGORITHM = Algorithm(
