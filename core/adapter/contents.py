@@ -1,6 +1,7 @@
 """The modules that a file's tensors make up: grouped by name, built, duplicates set aside."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 
 from ..errors import AdapterError
@@ -8,7 +9,7 @@ from ..text import inert
 from .module import AdapterModule, BrokenModule, build_module
 from .names import Place, place
 from .refusals import refuse_other_kinds
-from .source import Entry
+from .source import Bytes, Entry
 from .sources import Part
 
 
@@ -47,7 +48,7 @@ def collect(parts: Sequence[Part]) -> Contents:
         ignored += strangers
     names = [name for part in parts for name in part.source.entries]
     refuse_other_kinds(names, sum(len(group.slots) for group in groups))
-    modules, broken = _build(groups)
+    modules, broken = _build_all(groups)
     kept, twice = _without_duplicates(modules)
     dialects = tuple(group.place.dialect for group in groups)
     return Contents(tuple(kept), tuple(broken), tuple(twice), tuple(ignored), dialects)
@@ -69,17 +70,24 @@ def _group(part: Part) -> tuple[list[_Group], list[str]]:
     return [_Group(*groups[key], part) for key in groups if key not in plain], ignored
 
 
-def _build(groups: Iterable[_Group]) -> tuple[list[AdapterModule], list[BrokenModule]]:
+def _build_all(groups: Sequence[_Group]) -> tuple[list[AdapterModule], list[BrokenModule]]:
     modules: list[AdapterModule] = []
     broken: list[BrokenModule] = []
-    for group in groups:
-        where, config = group.place, group.part.config(group.place.component)
-        spot = (where.component, where.path, where.stem)
-        try:
-            modules.append(build_module(spot, group.slots, group.part.source, config.scaling(where.path)))
-        except AdapterError as error:
-            broken.append(BrokenModule(where.stem, str(error), len(group.slots)))
+    with ExitStack() as stack:
+        parts = {id(group.part): group.part for group in groups}
+        reads = {key: stack.enter_context(part.source.mapped()) for key, part in parts.items()}
+        for group in groups:
+            try:
+                modules.append(_build(group, reads[id(group.part)]))
+            except AdapterError as error:
+                broken.append(BrokenModule(group.place.stem, str(error), len(group.slots)))
     return modules, broken
+
+
+def _build(group: _Group, read: Bytes) -> AdapterModule:
+    where, part = group.place, group.part
+    scaling = part.config(where.component).scaling(where.path)
+    return build_module((where.component, where.path, where.stem), group.slots, part.source, read, scaling)
 
 
 def _without_duplicates(modules: Iterable[AdapterModule]) -> tuple[list[AdapterModule], list[tuple[str, str]]]:

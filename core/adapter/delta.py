@@ -17,7 +17,7 @@ _NOT_FACTORS = frozenset({"alpha", "on_input"})
 
 @dataclass(frozen=True)
 class Delta:
-    """What one adapter adds to one live module at strength 1."""
+    """What one adapter adds to one live module at strength 1; its tensors share no memory with base or file."""
 
     weight: "Tensor"
     """Change of the weight, in its shape, float32 (float64 for float64 weights), on its device."""
@@ -66,7 +66,8 @@ def misfit(module: AdapterModule, owner: "torch.nn.Module") -> str | None:
 def _extras_misfit(module: AdapterModule, shape: list[int], has_bias: bool) -> str | None:
     sizes = {slot: prod(entry.shape) for slot, entry in module.slots.items()}
     inputs = shape[1] if len(shape) > 1 else shape[0]
-    if sizes.get("dora", shape[0]) not in (shape[0], inputs) or sizes.get("magnitude", shape[0]) != shape[0]:
+    peft_side = inputs if "token_up" in sizes else shape[0]
+    if sizes.get("dora", shape[0]) not in (shape[0], inputs) or sizes.get("magnitude", peft_side) != peft_side:
         return f"magnitudes do not fit a weight of shape {shape}"
     biases = [slot for slot in ("diff_b", "b_norm", "up_bias", "custom_bias") if slot in sizes]
     if biases and not has_bias:
@@ -79,15 +80,15 @@ def _extras_misfit(module: AdapterModule, shape: list[int], has_bias: bool) -> s
 def _decomposed(base: "Tensor", change: "Tensor", factors: "dict[str, Tensor]") -> "Tensor":
     """Return the change with base + change rescaled to the learned magnitudes (DoRA, arXiv:2402.09353).
 
-    LyCORIS keeps one magnitude per output, its first versions and ComfyUI one per input; PEFT always one
-    per output. The shape of the tensor tells: (out, 1, ...) or (1, in, ...).
+    LyCORIS keeps one magnitude per output, its first versions and ComfyUI one per input, which the shape of the
+    tensor tells: (out, 1, ...) or (1, in, ...). PEFT keeps one per output, of token embeddings one per feature.
     """
     import torch
 
     moved = base + change
     learned = factors["magnitude"] if "magnitude" in factors else factors["dora"]
-    by_input = "magnitude" not in factors and _is_by_input(tuple(learned.shape), tuple(base.shape))
-    axis = 1 if by_input else 0
+    by_shape = "magnitude" not in factors and _is_by_input(tuple(learned.shape), tuple(base.shape))
+    axis = 1 if by_shape or "token_up" in factors else 0
     others = [dim for dim in range(base.ndim) if dim != axis]
     norm = torch.linalg.vector_norm(moved, dim=others, keepdim=True) + torch.finfo(moved.dtype).eps
     return moved * (learned.reshape(norm.shape) / norm) - base
@@ -104,8 +105,8 @@ def _bias_change(owner: "torch.nn.Module", factors: "dict[str, Tensor]", scale: 
     if "custom_bias" in factors:
         bias = owner._parameters["bias"]
         replaced = factors["custom_bias"].flatten()
-        return replaced if bias is None else replaced - bias.detach().to(replaced.dtype)
+        return replaced.clone() if bias is None else replaced - bias.detach().to(replaced.dtype)
     if "up_bias" in factors:
         return factors["up_bias"].flatten() * scale
     plain = factors.get("diff_b", factors.get("b_norm"))
-    return None if plain is None else plain.flatten()
+    return None if plain is None else plain.flatten().clone()

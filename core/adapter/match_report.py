@@ -123,7 +123,7 @@ def bind(adapter: Adapter, components: Components) -> Binding:
     bonds: list[Bond] = []
     unmatched = [Unmatched(inert(item.stem), item.reason) for item in adapter.broken]
     for module in adapter.modules:
-        owner = table.get((module.component, module.path))
+        owner = table.get((module.component, module.path)) or _other_encoder(module, table)
         reason = refusal or _missing(module, components) if owner is None else misfit(module, owner)
         if owner is None or reason is not None:
             unmatched.append(Unmatched(inert(module.stem), reason or "unknown"))
@@ -138,6 +138,15 @@ def _live_modules(components: Components) -> "dict[tuple[str, str], torch.nn.Mod
         for component, root in components.items()
         for dotted, owner in root.named_modules()
     }
+
+
+def _other_encoder(
+    module: AdapterModule, table: "Mapping[tuple[str, str], torch.nn.Module]"
+) -> "torch.nn.Module | None":
+    """Return the module of a T5, which files count as the third text encoder and Flux pipelines as the second."""
+    if module.component != "text_encoder_3" or not module.path.startswith("encoder_block_"):
+        return None
+    return table.get(("text_encoder_2", module.path))
 
 
 def _in_live_names(adapter: Adapter, components: Components) -> tuple[Adapter, str | None]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from ..errors import AdapterError
 from ..text import inert
-from .source import Bytes, Entry, Loader, one_element
+from .source import Bytes, Entry, Loader
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -43,11 +43,6 @@ class MemoryFile:
     """Text pairs; pickles have none."""
     data_start: int | None = None
     """Always None: there is no header."""
-
-    def scalar(self, entry: Entry) -> float:
-        """Return the value of a one-element tensor; raises AdapterError for any other shape."""
-        one_element(entry)
-        return float(self.tensors[entry.name])
 
     @contextmanager
     def reading(self) -> Iterator[Loader]:

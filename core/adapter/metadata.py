@@ -112,6 +112,14 @@ def prediction_type(metadata: Mapping[str, str]) -> str | None:
     return None
 
 
+def rank_stabilised(metadata: Mapping[str, str]) -> bool:
+    """Return whether LyCORIS trained with alpha / sqrt(rank), by the arguments that kohya's trainer wrote down."""
+    arguments = parsed(metadata, "ss_network_args")
+    if not isinstance(arguments, dict) or not metadata.get("ss_network_module", "").startswith("lycoris"):
+        return False
+    return str(arguments.get("rs_lora")).lower() in ("true", "1", "yes")
+
+
 def parsed(metadata: Mapping[str, str], key: str) -> object:
     """Return the JSON value of a metadata text; None for anything that is not JSON, too long or too deep."""
     text = metadata.get(key, "")

@@ -8,7 +8,8 @@ from math import prod
 from ..errors import AdapterError
 from .algorithms import Algorithm, Outline, find
 from .algorithms.ia3 import outline_of
-from .source import Entry, Source, one_element
+from .scalars import scalar
+from .source import Bytes, Entry, Source
 
 ALPHA_EXTREME = 1000.0
 """Alpha beyond this many times the rank is reported: no trainer writes it."""
@@ -80,15 +81,15 @@ class Scaling:
     alpha: float | None
     """Alpha by configuration; None for none."""
     by_root: bool
-    """Whether the scale is alpha / sqrt(rank) (rank-stabilised LoRA) instead of alpha / rank."""
+    """Whether it was trained with alpha / sqrt(rank) (rank-stabilised LoRA) instead of alpha / rank."""
     rank: int | None
     """Rank by configuration, for factors whose shapes do not show it; None for none."""
 
 
 def build_module(
-    place: tuple[str, str, str], slots: Mapping[str, Entry], source: Source, scaling: Scaling
+    place: tuple[str, str, str], slots: Mapping[str, Entry], source: Source, read: Bytes, scaling: Scaling
 ) -> AdapterModule:
-    """Return the module with these slots; `place` is component, flattened path and stem.
+    """Return the module with these slots; `place` is component, flattened path and stem, `read` maps `source`.
 
     Raises AdapterError for incomplete, contradictory, empty or implausibly large factors, for integer
     weights and for alphas that are not one finite number.
@@ -99,10 +100,10 @@ def build_module(
     shapes = {slot: entry.shape for slot, entry in slots.items()}
     outline = algorithm.outline(shapes)
     _check_types(slots)
-    alpha = _alpha(slots, source)
+    alpha = _alpha(slots, read)
     scale = _scale(algorithm, outline.rank, alpha, scaling, slots)
     if algorithm.name == "ia3":
-        scale = source.scalar(slots["on_input"])
+        scale = scalar(slots["on_input"], read)
         outline = outline_of(shapes, bool(scale))
     alpha = scaling.alpha if alpha is None else alpha
     return AdapterModule(*place, algorithm, outline, alpha, scale, slots, source)
@@ -115,14 +116,13 @@ def _check_types(slots: Mapping[str, Entry]) -> None:
         raise AdapterError(f"{', '.join(sorted(integers))} has integer type {dtype}, weights must be floating point")
 
 
-def _alpha(slots: Mapping[str, Entry], source: Source) -> float | None:
+def _alpha(slots: Mapping[str, Entry], read: Bytes) -> float | None:
     if "alpha" not in slots:
         return None
     try:
-        one_element(slots["alpha"])
+        alpha = scalar(slots["alpha"], read)
     except AdapterError as error:
         raise AdapterError(f"alpha {error}") from None
-    alpha = source.scalar(slots["alpha"])
     if not math.isfinite(alpha):
         raise AdapterError(f"alpha is {alpha}")
     return alpha
@@ -135,8 +135,10 @@ def _scale(
     if algorithm.name == "oft":
         return alpha or 0.0
     rank = rank or scaling.rank
-    if not algorithm.alpha_scales or rank is None:
+    if not algorithm.alpha_scales:
         return 1.0
-    by_root = scaling.by_root and "alpha" not in slots
+    if rank is None:  # a whole LoKr of rank r, whose alpha LyCORIS makes r, or r sqrt(r) for a scale of sqrt(r)
+        return alpha ** (1 / 3) if scaling.by_root and alpha and alpha > 0 else 1.0
+    by_root = scaling.by_root and ("alpha" not in slots or algorithm.alpha_hides_root)
     alpha = (scaling.alpha if alpha is None else alpha) or float(rank)
     return alpha / (math.sqrt(rank) if by_root else rank)

@@ -18,6 +18,8 @@ _ENDINGS: tuple[tuple[str, str, str], ...] = (
     (".lora_B.weight", "up", "peft"),
     (".lora_A.weight", "down", "peft"),
     (".lora_B.bias", "up_bias", "peft"),
+    (".lora_embedding_A", "token_down", "peft"),
+    (".lora_embedding_B", "token_up", "peft"),
     (".lora_magnitude_vector.weight", "magnitude", "peft"),
     (".lora_magnitude_vector", "magnitude", "peft"),
     (".lora.up.weight", "up", "diffusers"),
@@ -74,6 +76,7 @@ _PREFIXES: tuple[tuple[str, str, str], ...] = (
     ("text_encoders.t5xxl.transformer.", "text_encoder_3", "comfy"),
     ("clip_l.transformer.", "text_encoder", "comfy"),
     ("clip_g.transformer.", "text_encoder_2", "comfy"),
+    ("t5xxl.transformer.", "text_encoder_3", "comfy"),
     ("model.diffusion_model.", "unet", "comfy"),
     ("diffusion_model.", "unet", "comfy"),
     ("text_encoder_3.", "text_encoder_3", "diffusers"),
@@ -122,6 +125,8 @@ _TRANSFORMER = (
     "blocks_",
 )
 _PLAIN = re.compile(r"[A-Za-z0-9_.\-]+")
+_BEGINNING = re.compile("|".join(re.escape(prefix) for prefix, _, _ in _PREFIXES))
+_BY_PREFIX = {prefix: (home, dialect) for prefix, home, dialect in _PREFIXES}
 _OLD_TEXT = {"to_q": "q_proj", "to_k": "k_proj", "to_v": "v_proj", "to_out": "out_proj"}
 
 
@@ -196,13 +201,14 @@ def _locate(stem: str, component: str | None) -> tuple[str, str, str] | None:
 
 
 def _prefix(stem: str) -> tuple[str, str, str]:
-    for prefix, home, dialect in _PREFIXES:
-        if stem.startswith(prefix):
-            if home or dialect == "lycoris":
-                return prefix, home, dialect
-            inner, inner_home, _ = _prefix(stem[len(prefix) :])
-            return prefix + inner, inner_home, dialect
-    return "", "", ""
+    found = _BEGINNING.match(stem)
+    if found is None:
+        return "", "", ""
+    home, dialect = _BY_PREFIX[found[0]]
+    if home or dialect == "lycoris":
+        return found[0], home, dialect
+    inner, inner_home, _ = _prefix(stem[found.end() :])
+    return found[0] + inner, inner_home, dialect
 
 
 def _home(flat: str) -> str | None:

@@ -12,6 +12,7 @@ _KNOWN = frozenset({"LORA", "LOHA", "LOKR"})
 _LIMIT = 1024 * 1024
 _MAX_PATTERNS = 2000
 _WILD = frozenset("*+?[](){}|\\$^")
+_OLD_LOKR = "written by PEFT before 0.14, which trained LoKr without its alpha: read without it; later PEFT applies it"
 
 
 @dataclass(frozen=True)
@@ -39,6 +40,8 @@ class PeftConfig:
 
 NO_CONFIG = PeftConfig(None, False, None, ())
 """For files whose alphas are tensors, or unknown."""
+RANK_STABILISED = PeftConfig(None, True, None, ())
+"""For LyCORIS files that say so, for the algorithms whose alpha does not."""
 
 
 def from_metadata(metadata: Mapping[str, str]) -> Mapping[str, PeftConfig]:
@@ -69,6 +72,8 @@ def from_fields(fields: Mapping[str, object]) -> PeftConfig:
     method = fields.get("peft_type", "LORA")
     if method not in _KNOWN:
         raise AdapterError(f"PEFT method {str(method)[:30]!r} is not supported yet; LoRA, LoHa and LoKr are")
+    if method == "LOKR" and "rank_dropout_scale" not in fields:
+        return PeftConfig(None, False, None, (), (_OLD_LOKR,))
     alpha = _number(fields.get("lora_alpha", fields.get("alpha")))
     patterns, warnings = _patterns(fields.get("alpha_pattern"))
     rank = _number(fields.get("r"))

@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING, TypeGuard
 
 from ..errors import AdapterError
 from ..text import inert
-from .scalars import decode
-from .source import FLOATS, INTEGERS, Bytes, Entry, Loader, one_element
+from .source import FLOATS, INTEGERS, Bytes, Entry, Loader
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -38,13 +37,6 @@ class SafetensorsFile:
     """The text pairs of the header, untrusted."""
     data_start: int
     """Offset of the first tensor byte."""
-
-    def scalar(self, entry: Entry) -> float:
-        """Return the value of a one-element tensor; raises AdapterError for any other shape."""
-        one_element(entry)
-        with self.path.open("rb") as file:
-            file.seek(entry.offset)
-            return decode(file.read(entry.size), entry.dtype)
 
     @contextmanager
     def reading(self) -> Iterator[Loader]:

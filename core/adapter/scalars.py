@@ -4,6 +4,7 @@ import math
 import struct
 
 from ..errors import AdapterError
+from .source import Bytes, Entry
 
 _CODES = {
     "F16": "<e",
@@ -19,6 +20,13 @@ _CODES = {
     "I64": "<q",
     "U64": "<Q",
 }
+
+
+def scalar(entry: Entry, read: Bytes) -> float:
+    """Return the value of a tensor with one element; raises AdapterError for any other shape."""
+    if entry.numel != 1:
+        raise AdapterError(f"must be a single number, but has shape {list(entry.shape)}")
+    return decode(bytes(read(entry)), entry.dtype)
 
 
 def decode(raw: bytes, dtype: str) -> float:

@@ -6,8 +6,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-from ..errors import AdapterError
-
 if TYPE_CHECKING:
     from torch import Tensor
 
@@ -73,10 +71,6 @@ class Source(Protocol):
         """Return the offset of the first tensor byte; None where there is no header."""
         ...
 
-    def scalar(self, entry: Entry) -> float:
-        """Return the value of a tensor with one element, without importing torch."""
-        ...
-
     @contextmanager
     def reading(self) -> Iterator[Loader]:
         """Open the container and yield its loader."""
@@ -86,9 +80,3 @@ class Source(Protocol):
     def mapped(self) -> Iterator[Bytes]:
         """Open the container and yield a function from an entry to its bytes."""
         ...
-
-
-def one_element(entry: Entry) -> None:
-    """Raise AdapterError unless the tensor has exactly one element."""
-    if entry.numel != 1:
-        raise AdapterError(f"must be a single number, but has shape {list(entry.shape)}")

@@ -5,7 +5,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ..errors import AdapterError
-from .peft_config import NO_CONFIG, PeftConfig, from_metadata, from_text
+from .metadata import rank_stabilised
+from .peft_config import NO_CONFIG, RANK_STABILISED, PeftConfig, from_metadata, from_text
 from .safetensors_file import open_safetensors, regular_size
 from .source import Source
 
@@ -69,6 +70,8 @@ def _open_folder(folder: Path, allow_pickle: bool) -> tuple[Part, ...]:
 def _open_file(path: Path, component: str | None, allow_pickle: bool) -> Part:
     source = _open_container(path, allow_pickle)
     configs = from_metadata(source.metadata)
+    if not configs and rank_stabilised(source.metadata):
+        configs = {"": RANK_STABILISED}
     beside = path.parent / _CONFIG
     if not configs and any(name.startswith("base_model.model.") for name in source.entries) and beside.exists():
         configs = {"": from_text(_read_text(beside))}

@@ -1,6 +1,7 @@
 """A tiny SD1 base, the probe of its outputs, and files written for it by other libraries."""
 
 import contextlib
+import json
 import re
 import warnings
 from dataclasses import dataclass
@@ -175,7 +176,8 @@ def lycoris_file(small_base, tmp_path):
                     lead = "lycoris" if prefix == "lycoris" else _PREFIXES[component]
                     tensors[key.replace("lycoris", lead, 1)] = tensor.contiguous().clone()
         path = tmp_path / f"{algo}.safetensors"
-        save_file(tensors, path)
+        arguments = json.dumps({"algo": algo, "rs_lora": str(settings.get("rs_lora", False))})
+        save_file(tensors, path, {"ss_network_module": "lycoris.kohya", "ss_network_args": arguments})
         return Written(path, outputs)
 
     return write
@@ -201,6 +203,12 @@ def make_kohya(base, rank=4, alpha=2.0, seed=0):
             tensors[f"{stem}.lora_up.weight"] = torch.randn(out, rank, generator=generator) * 0.1
             tensors[f"{stem}.alpha"] = torch.tensor(alpha)
     return tensors
+
+
+@pytest.fixture(scope="session")
+def text_level():
+    """Return a function from a text encoder to its layers, which transformers 4 keeps one level down."""
+    return lambda encoder: getattr(encoder, "text_model", encoder)
 
 
 @pytest.fixture

@@ -22,10 +22,10 @@ def test_it_equals_swapping(strength, base, kohya_tensors, tmp_path):
     assert not any(module._forward_hooks for module in base.components["unet"].modules())
 
 
-def test_an_exception_inside_a_layer_restores_it(base, kohya_tensors, tmp_path):
+def test_an_exception_inside_a_layer_restores_it(base, kohya_tensors, text_level, tmp_path):
     save_file(kohya_tensors(), tmp_path / "x.safetensors")
     before = base.parameters()
-    layer = base.components["text_encoder"].get_submodule("encoder.layers.0.mlp.fc1")
+    layer = text_level(base.components["text_encoder"]).get_submodule("encoder.layers.0.mlp.fc1")
     with applied_on_the_fly(base.components, read_adapter(tmp_path / "x.safetensors")):
         with pytest.raises(RuntimeError):
             layer(torch.ones(1, 3))

@@ -1,7 +1,10 @@
 """Claim: a file of any LyCORIS algorithm gives the outputs of the network that wrote it."""
 
+import re
+
 import pytest
 from owf.core.adapter import applied, read_adapter
+from safetensors.torch import load_file, save_file
 
 LINEAR = [
     ("locon", {}),
@@ -19,10 +22,12 @@ LINEAR = [
     ("lokr", {"full_matrix": True}),
     ("lokr", {"factor": 4, "unbalanced_factorization": True}),
     ("lokr", {"factor": 2, "lora_dim": 1, "conv_lora_dim": 1, "rs_lora": True}),
+    ("lokr", {"full_matrix": True, "rs_lora": True}),
     ("full", {}),
     ("ia3", {}),
     ("ia3", {"train_on_input": True}),
     ("glora", {}),
+    ("glora", {"rs_lora": True}),
     ("diag-oft", {}),
     ("diag-oft", {"constraint": 0.001}),
     ("locon", {"train_norm": True}),
@@ -75,10 +80,21 @@ def test_wrapper_names_are_read(algo, small_base, lycoris_file, largest_differen
     assert adapter.format == "LyCORIS wrapper"
 
 
+def test_glora_of_earlier_versions_is_read(small_base, lycoris_file, largest_difference):
+    """They named the factors the other way round: a1 and b1 stood next to the input."""
+    written = lycoris_file("glora")
+    turned = {"a1": "a2", "a2": "a1", "b1": "b2", "b2": "b1"}
+    tensors = {
+        re.sub(r"\b[ab][12]\b", lambda found: turned[found[0]], key): value
+        for key, value in load_file(written.path).items()
+    }
+    save_file(tensors, written.path)
+    _check(small_base, written, (1.0, 0.5), largest_difference)
+
+
 def test_tlora_is_named_and_refused(tmp_path):
     import torch
     from owf.core.errors import AdapterError
-    from safetensors.torch import save_file
 
     stem = "lora_unet_mid_block_attentions_0_proj_in"
     names = ("q_layer.weight", "p_layer.weight", "lambda_layer", "alpha")

@@ -127,8 +127,10 @@ class _Transformers4(torch.nn.Module):
 
 @pytest.mark.parametrize("file_level", ["text_model_", ""])
 @pytest.mark.parametrize("model_level", [4, 5])
-def test_text_encoders_of_both_transformers_versions(file_level, model_level, base, kohya_tensors, tmp_path):
-    text = base.components["text_encoder"]
+def test_text_encoders_of_both_transformers_versions(
+    file_level, model_level, base, kohya_tensors, text_level, tmp_path
+):
+    text = text_level(base.components["text_encoder"])
     live = text if model_level == 5 else _Transformers4(text)
     tensors = {
         key.replace("text_model_", file_level): tensor

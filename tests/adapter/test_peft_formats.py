@@ -1,6 +1,8 @@
 """Claim: files written by PEFT and diffusers give the outputs of the live PEFT model."""
 
 import copy
+import dataclasses
+import json
 
 import pytest
 import torch
@@ -14,6 +16,9 @@ TEXT = ["q_proj", "v_proj"]
 def _config(targets, **settings):
     from peft import LoraConfig
 
+    unknown = settings.keys() - {field.name for field in dataclasses.fields(LoraConfig)}
+    if unknown:
+        pytest.skip(f"this PEFT has no {', '.join(unknown)}")
     return LoraConfig(**{"r": 4, "lora_alpha": 2, "target_modules": targets, "init_lora_weights": False, **settings})
 
 
@@ -49,17 +54,18 @@ def _check(base, path, expected, largest_difference):
 
 @pytest.mark.parametrize("name", CONFIGS)
 def test_diffusers_file_with_metadata(name, small_base, tmp_path, largest_difference):
-    from diffusers import StableDiffusionPipeline
-    from diffusers.training_utils import _collate_lora_metadata
+    from diffusers import StableDiffusionPipeline, training_utils
     from peft.utils import get_peft_model_state_dict
 
+    if not hasattr(training_utils, "_collate_lora_metadata"):
+        pytest.skip("this diffusers writes no metadata")
     tuned = _tuned(small_base, **CONFIGS[name])
     unet, text = tuned.components["unet"], tuned.components["text_encoder"]
     StableDiffusionPipeline.save_lora_weights(
         tmp_path,
         unet_lora_layers=get_peft_model_state_dict(unet, adapter_name="default"),
         text_encoder_lora_layers=get_peft_model_state_dict(text, adapter_name="default"),
-        **_collate_lora_metadata({"unet": unet, "text_encoder": text}),
+        **training_utils._collate_lora_metadata({"unet": unet, "text_encoder": text}),
     )
     adapter = _check(small_base, tmp_path, tuned.outputs(), largest_difference)
     assert adapter.format == "diffusers PEFT"
@@ -98,6 +104,20 @@ def test_native_peft_folders(name, small_base, tmp_path, largest_difference):
     assert alone.alphas == tuple(module_alphas(settings))
 
 
+@pytest.mark.parametrize("settings", [{}, {"use_rslora": True}, {"use_dora": True}], ids=str)
+def test_token_embeddings(settings, small_base, tmp_path, largest_difference):
+    from peft import get_peft_model
+
+    with torch.random.fork_rng():
+        torch.manual_seed(5)
+        text = copy.deepcopy(small_base.components["text_encoder"])
+        text = get_peft_model(text, _config([*TEXT, "token_embedding"], **settings))
+    text.save_pretrained(tmp_path / "text_encoder")
+    tuned = type(small_base)({**small_base.components, "text_encoder": text.eval()})
+    adapter = _check(small_base, tmp_path, tuned.outputs(), largest_difference)
+    assert any("lora_embedding" in method for method in adapter.algorithms)
+
+
 def module_alphas(settings):
     return sorted({2.0, *map(float, settings.get("alpha_pattern", {}).values())})
 
@@ -116,6 +136,24 @@ def test_peft_hadamard_and_kronecker_folders(kind, small_base, tmp_path, largest
     unet.save_pretrained(tmp_path / "unet")
     tuned = type(small_base)({**small_base.components, "unet": unet.eval()})
     _check(small_base, tmp_path, tuned.outputs(), largest_difference)
+
+
+def test_kronecker_folders_of_peft_before_0_14_have_no_alpha(small_base, tmp_path, largest_difference):
+    """Until then PEFT computed the scale of LoKr and never used it; the field `rank_dropout_scale` is as old."""
+    import peft
+
+    config = peft.LoKrConfig(r=4, alpha=4, target_modules=ATTENTION, init_weights=False)
+    with torch.random.fork_rng():
+        torch.manual_seed(5)
+        unet = peft.get_peft_model(copy.deepcopy(small_base.components["unet"]), config)
+    unet.save_pretrained(tmp_path / "unet")
+    settings = tmp_path / "unet" / "adapter_config.json"
+    fields = json.loads(settings.read_text()) | {"alpha": 2}
+    fields.pop("rank_dropout_scale", None)
+    settings.write_text(json.dumps(fields))
+    tuned = type(small_base)({**small_base.components, "unet": unet.eval()})
+    adapter = _check(small_base, tmp_path, tuned.outputs(), largest_difference)
+    assert any("before 0.14" in warning for warning in adapter.warnings)
 
 
 def test_other_peft_methods_are_named_and_refused(small_base, tmp_path):

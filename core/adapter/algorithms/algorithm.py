@@ -18,7 +18,10 @@ Shape = tuple[int, ...]
 Shapes = Mapping[str, Shape]
 Factors = Mapping[str, "Tensor"]
 Change = Callable[["Tensor", Factors, float], "Tensor"]
-"""From the base weight, the factors and the scale to what is added to the weight; all in one float type."""
+"""From the base weight, the factors and the scale to what is added to the weight; all in one float type.
+
+The result is a new tensor, which the caller may overwrite.
+"""
 
 ALWAYS_ALLOWED = frozenset({"alpha", "dora", "magnitude", "diff_b", "up_bias"})
 """Slots that may accompany any algorithm."""
@@ -65,6 +68,8 @@ class Algorithm:
     """Further slots it may have."""
     alpha_scales: bool = False
     """Whether alpha / rank multiplies the change (otherwise alpha has another meaning, or none)."""
+    alpha_hides_root: bool = False
+    """Whether LyCORIS writes alpha as given even if rank-stabilised; elsewhere it writes it times sqrt(rank)."""
 
 
 def require(shapes: Shapes, *slots: str) -> None:

@@ -1,6 +1,11 @@
-"""GLoRA: one low-rank map on the weight's inputs plus one low-rank change (arXiv:2306.07967, LyCORIS)."""
+"""GLoRA: one low-rank map on the weight's inputs plus one low-rank change (arXiv:2306.07967, LyCORIS).
 
-from typing import TYPE_CHECKING
+The change is scale (W a1 a2 + b1 b2). Earlier versions of LyCORIS named both halves the other way round, with a1
+and b1 next to the input: scale (W a2 a1 + b2 b1). Shapes tell, except for factors of full rank in a square layer.
+"""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, TypeVar
 
 from .algorithm import Algorithm, Factors, Outline, Shapes, agree, matrix, plausible, require
 
@@ -8,8 +13,14 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 
+Value = TypeVar("Value")
+_OLD_NAMES = {"a1": "a2", "a2": "a1", "b1": "b2", "b2": "b1"}
+
+
 def _outline(shapes: Shapes) -> Outline:
     require(shapes, "a1", "a2", "b1", "b2")
+    if _is_old(shapes):
+        shapes = _renamed(shapes)
     inputs, rank = matrix(shapes, "a1")
     agree(matrix(shapes, "a2")[0], rank, "ranks of a1 and a2")
     agree(matrix(shapes, "a2")[1], inputs, "inputs of a1 and a2")
@@ -25,9 +36,22 @@ def _outline(shapes: Shapes) -> Outline:
     return plausible(Outline(out, fan_in, inputs, rank))
 
 
+def _is_old(shapes: Shapes) -> bool:
+    """Return whether the ranks agree in the old order of the factors; of two such orders the thin factors count."""
+    a1, a2, b1, b2 = (matrix(shapes, slot) for slot in ("a1", "a2", "b1", "b2"))
+    old, new = {a1[0], a2[1], b1[0], b2[1]}, {a1[1], a2[0], b1[1], b2[0]}
+    return len(old) == 1 and (len(new) > 1 or min(old) < min(new))
+
+
+def _renamed(slots: Mapping[str, Value]) -> dict[str, Value]:
+    return {_OLD_NAMES.get(slot, slot): value for slot, value in slots.items()}
+
+
 def _change(weight: "Tensor", factors: Factors, scale: float) -> "Tensor":
     import torch
 
+    if _is_old({slot: tuple(factors[slot].shape) for slot in _OLD_NAMES}):
+        factors = _renamed(factors)
     a1, a2, b1, b2 = (factors[slot].flatten(1) for slot in ("a1", "a2", "b1", "b2"))
     core = factors.get("bm")
     added = b1 @ b2 if core is None else torch.einsum("rqk,or,qi->oik", core.flatten(2), b1, b2)
@@ -42,4 +66,5 @@ ALGORITHM = Algorithm(
     outline=_outline,
     change=_change,
     alpha_scales=True,
+    alpha_hides_root=True,
 )
