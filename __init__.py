@@ -4,4 +4,15 @@ ComfyUI imports this file by path and pytest imports it for every test, so it st
 of work: anything heavy or relative is imported inside the function that needs it.
 """
 
+from typing import Any
+
 __version__ = "0.1.0"
+
+WEB_DIRECTORY = "./web"
+
+
+def comfy_entrypoint() -> Any:
+    """Return the ComfyUI extension; ComfyUI calls this once at its start."""
+    from .nodes.extension import OwfExtension
+
+    return OwfExtension()

@@ -18,26 +18,41 @@ ESTIMATES = {
 
 def read_toml(path: Path) -> dict[str, Any]:
     """Return the content of a TOML file; raise UsageError if it is missing or malformed."""
+    try:
+        return _parse_toml(path.read_text(encoding="utf-8"), str(path))
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"{path} cannot be read as TOML: {error}") from error
+
+
+def _parse_toml(text: str, source: str) -> dict[str, Any]:
     if sys.version_info >= (3, 11):
         import tomllib
     else:
         import tomli as tomllib
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise UsageError(f"{path} cannot be read as TOML: {error}") from error
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise UsageError(f"{source} cannot be read as TOML: {error}") from error
 
 
 def read_policy(path: Path) -> Policy:
     """Return the policy in a TOML file of [[limit]] tables with metric, estimate, limit and optional test."""
-    data = read_toml(path)
+    return _policy(read_toml(path), str(path), path.stem)
+
+
+def parse_policy(text: str, source: str) -> Policy:
+    """Return the policy in TOML text; `source` names it in errors and, unless it has a name of its own, in reports."""
+    return _policy(_parse_toml(text, source), source, source)
+
+
+def _policy(data: dict[str, Any], source: str, name: str) -> Policy:
     tables = data.get("limit")
     if not isinstance(tables, list) or not tables:
-        raise UsageError(f"{path} has no [[limit]] table; each needs metric, estimate and limit.")
-    return Policy(tuple(_limit(path, table) for table in tables), name=str(data.get("name", path.stem)))
+        raise UsageError(f"{source} has no [[limit]] table; each needs metric, estimate and limit.")
+    return Policy(tuple(_limit(source, table) for table in tables), name=str(data.get("name", name)))
 
 
-def _limit(path: Path, table: Any) -> Limit:
+def _limit(path: str, table: Any) -> Limit:
     known = {"metric": str, "estimate": str, "limit": (int, float), "test": str}
     if not isinstance(table, dict) or not {"metric", "estimate", "limit"} <= set(table) <= set(known):
         raise UsageError(f"{path}: a [[limit]] needs metric, estimate and limit, and may have test.")

@@ -1,0 +1,1 @@
+"""The ComfyUI nodes: thin faces of `core`. Only `backend` imports comfy."""

@@ -1,0 +1,67 @@
+"""Prompts as ComfyUI encodes them: hidden states, pooled vector and whatever else its models take."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+from ...core.denoiser import Conditioning
+from ...core.errors import UsageError
+
+Entries = Mapping[str, Any]
+"""Name of an input of the model -> ComfyUI's COND object for one row."""
+
+
+@dataclass(frozen=True)
+class HostConditioning(Conditioning):
+    """Encoded prompts with ComfyUI's own entries for each row; `context` is the part that every model has."""
+
+    entries: tuple[Entries, ...] = ()
+    """What the model takes for each row."""
+
+    def rows(self, index: torch.Tensor | Sequence[int]) -> "HostConditioning":
+        """Return the rows at integer positions `index`, repeated and reordered at will."""
+        positions = [int(i) for i in index]
+        plain = super().rows(positions)
+        return HostConditioning(plain.context, plain.pooled, tuple(self.entries[i] for i in positions))
+
+
+def encode(model: Any, clip: Any, prompts: Sequence[str], latents: torch.Tensor) -> HostConditioning:
+    """Return the conditioning of the prompts, one row each, for latents shaped like `latents` (1, C, ...)."""
+    found = {prompt: _encode_one(model, clip, prompt, latents) for prompt in dict.fromkeys(prompts)}
+    parts = [found[prompt] for prompt in prompts]
+    context = joined([{"context": entry["c_crossattn"]} for entry, _ in parts if "c_crossattn" in entry])
+    if len(parts) and not context:
+        raise UsageError("MODEL takes no text conditioning, so there is nothing to ask it by prompts.")
+    pooled = [p for _, p in parts]
+    together = torch.cat(pooled) if all(torch.is_tensor(p) for p in pooled) else None
+    return HostConditioning(context["context"].cond, together, tuple(entry for entry, _ in parts))
+
+
+def _encode_one(model: Any, clip: Any, prompt: str, latents: torch.Tensor) -> tuple[Entries, torch.Tensor | None]:
+    """Return the entries of a prompt taken literally: parentheses in it are no weights."""
+    from comfy.sampler_helpers import convert_cond
+    from comfy.samplers import encode_model_conds
+
+    encoded = clip.encode_from_tokens_scheduled(clip.tokenize(prompt, disable_weights=True))
+    if len(encoded) != 1:
+        raise UsageError("CLIP has scheduled hooks, which an audit cannot follow; connect one without.")
+    converted = convert_cond(encoded)
+    device = model.load_device
+    (entry,) = encode_model_conds(model.model.extra_conds, converted, latents.to(device), device, "positive")
+    return entry["model_conds"], encoded[0][1].get("pooled_output")
+
+
+def joined(entries: Sequence[Entries]) -> dict[str, Any]:
+    """Return one set of entries with a row for each of `entries`, as ComfyUI joins prompts that it runs together."""
+    if not entries:
+        return {}
+    return {name: _concat([entry[name] for entry in entries]) for name in entries[0]}
+
+
+def _concat(conditions: Sequence[Any]) -> Any:
+    first, *others = conditions
+    if not others:
+        return first
+    return first._copy_with(first.concat(others))

@@ -1,0 +1,185 @@
+"""ComfyUI's MODEL, CLIP and VAE as a Denoiser, whatever the graph did to them."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import nn
+
+from ...core.denoiser import Conditioning
+from ...core.errors import InvalidError, UsageError
+from ...core.schedule import Schedule
+from . import components, host
+from .conditions import HostConditioning, encode, joined
+from .digest import digest_of
+from .families import family_of
+from .schedule import prediction, schedule_of, to_host
+
+_VAE_PIXELS = 2**16
+"""Pixels that go through the autoencoder between two looks at the cancel button: 16 images of 64, one of 256."""
+
+
+@dataclass(frozen=True)
+class Pair:
+    """The two parts of a checkpoint that a LoRA or another patch changes."""
+
+    model: Any
+    """MODEL: a ModelPatcher."""
+    clip: Any
+    """CLIP."""
+
+
+class ComfyDenoiser:
+    """A base MODEL, CLIP and VAE as a Denoiser (see `core.denoiser`), able to stand in for a tuned pair.
+
+    Weights are loaded through ComfyUI's memory management before every use, so models may be offloaded between.
+    """
+
+    def __init__(
+        self,
+        base: Pair,
+        vae: Any,
+        resolution: int | None = None,
+        on_images: Callable[[torch.Tensor], None] = lambda images: None,
+    ) -> None:
+        self.base, self.live, self._vae = base, base, vae
+        kind = family_of(base.model.model)
+        self.family, self.name = kind.name, kind.title
+        self.schedule: Schedule = schedule_of(base.model.get_model_object("model_sampling"))
+        self.resolution = resolution or kind.resolution
+        self.latent_shape = _latent_shape(base.model.model.latent_format, vae, self.resolution)
+        self._on_images = on_images
+        self._digest: str | None = None
+
+    @property
+    def components(self) -> Mapping[str, nn.Module]:
+        """The base's modules under the names that LoRA files use."""
+        return components.of(self.base.model.model, self.base.clip)
+
+    @property
+    def device(self) -> torch.device:
+        """Where MODEL computes."""
+        return self.live.model.load_device
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """Floating-point type that MODEL computes in."""
+        model = self.live.model.model
+        return model.manual_cast_dtype or model.get_dtype()
+
+    def use(self, pair: Pair) -> None:
+        """Answer as `pair` from now on; the graph's own models stay as they are."""
+        self.live = pair
+
+    def load_base(self) -> None:
+        """Load the base without anybody's patches but its own, so that its weights may be looked at."""
+        host.load(self.base.model, self.base.clip.patcher)
+
+    def encode_text(self, prompts: Sequence[str]) -> HostConditioning:
+        """Return the conditioning of the prompts, one row each, as ComfyUI's own text nodes make it."""
+        host.check_interrupt()
+        return encode(self.live.model, self.live.clip, prompts, torch.zeros(1, *self._host_shape()))
+
+    def encode_image(self, images: torch.Tensor) -> torch.Tensor:
+        """Return scaled latents (N, C, h, w) of uint8 images (N, 3, H, W)."""
+        parts = [self._encode_pixels(chunk) for chunk in images.split(self._vae_rows())]
+        return torch.cat(parts).to(self.device)
+
+    def decode(self, latents: torch.Tensor) -> torch.Tensor:
+        """Return uint8 images (N, 3, H, W) on the CPU; raise InvalidError where the decoder gives NaN."""
+        images = torch.cat([self._decode_latents(chunk) for chunk in latents.split(self._vae_rows())])
+        self._on_images(images)
+        return images
+
+    def predict(self, x_t: torch.Tensor, t: torch.Tensor, cond: Conditioning) -> torch.Tensor:
+        """Return the network's prediction for x_t (N, C, h, w) at timesteps t (N,), in float32."""
+        assert isinstance(cond, HostConditioning)
+        with self._running() as options:
+            if not _is_patched(options):
+                return self._predict(x_t, t, cond, options)
+            # Patches may ask for the one sigma that a sampler's whole batch has.
+            out = torch.empty_like(x_t, dtype=torch.float32)
+            for step in t.unique():
+                rows = (t == step).nonzero().flatten()
+                out[rows] = self._predict(x_t[rows], t[rows], cond.rows(rows), options)
+            return out
+
+    def digest(self) -> str:
+        """Return the SHA-256 over the base's weights; one of its own for every audit of a base that is patched."""
+        if self._digest is None:
+            self.load_base()
+            self._digest = digest_of(self.base.model, self.base.clip, self._vae)
+        return self._digest
+
+    def _predict(
+        self, x_t: torch.Tensor, t: torch.Tensor, cond: HostConditioning, options: dict[str, Any]
+    ) -> torch.Tensor:
+        from comfy.samplers import calc_cond_batch
+
+        sampling = self.base.model.get_model_object("model_sampling")
+        x = to_host(self.schedule, x_t, t)
+        sigma = sampling.sigmas.to(x.device)[t.to(x.device)].float()
+        entry = {"model_conds": joined(cond.entries), "uuid": None}
+        host_x = x.view(len(x), *self._host_shape())
+        (denoised,) = calc_cond_batch(self.live.model.model, [[entry]], host_x, sigma, options)
+        return prediction(self.schedule, x, sigma, denoised.view(x.shape))
+
+    @contextmanager
+    def _running(self) -> Iterator[dict[str, Any]]:
+        """Load MODEL, prepare it as a sampler does, and yield its options; what was prepared is undone."""
+        from comfy.model_patcher import create_model_options_clone
+        from comfy.patcher_extension import merge_nested_dicts
+
+        host.check_interrupt()
+        patcher = self.live.model
+        host.load(patcher)
+        options = create_model_options_clone(patcher.model_options)
+        transformer = options.setdefault("transformer_options", {})
+        for name in ("wrappers", "callbacks"):
+            merge_nested_dicts(transformer.setdefault(name, {}), getattr(patcher, name), copy_dict1=False)
+        patcher.pre_run()
+        try:
+            yield options
+        finally:
+            patcher.cleanup()
+
+    def _encode_pixels(self, images: torch.Tensor) -> torch.Tensor:
+        host.check_interrupt()
+        pixels = images.movedim(1, -1).float() / 255
+        latents = self.base.model.model.process_latent_in(self._vae.encode(pixels))
+        return latents.view(len(images), *self.latent_shape)
+
+    def _decode_latents(self, latents: torch.Tensor) -> torch.Tensor:
+        host.check_interrupt()
+        rows = latents.float().view(len(latents), *self._host_shape())
+        pixels = self._vae.decode(self.base.model.model.process_latent_out(rows))
+        if not torch.isfinite(pixels).all():
+            raise InvalidError("The decoded images contain NaN or infinite values; try a VAE in float32 (--fp32-vae).")
+        pixels = pixels.reshape(len(latents), *pixels.shape[-3:])
+        return (pixels.movedim(-1, 1)[:, :3] * 255).round().clamp(0, 255).to(torch.uint8).cpu()
+
+    def _vae_rows(self) -> int:
+        return max(1, min(16, _VAE_PIXELS // self.resolution**2))
+
+    def _host_shape(self) -> tuple[int, ...]:
+        """Return one image's latents as the network takes them: image models made of video ones want a frame."""
+        channels, *sides = self.latent_shape
+        frames = (1,) * (self.base.model.model.latent_format.latent_dimensions - 2)
+        return (channels, *frames, *sides)
+
+
+def _latent_shape(latent_format: Any, vae: Any, resolution: int) -> tuple[int, int, int]:
+    if latent_format.latent_dimensions not in (2, 3):
+        raise UsageError("MODEL does not make images, so there is nothing to audit.")
+    factor = vae.spacial_compression_decode()
+    if resolution % factor:
+        raise UsageError(f"resolution {resolution} is not a multiple of {factor}, the VAE's factor; choose another.")
+    return (latent_format.latent_channels, resolution // factor, resolution // factor)
+
+
+def _is_patched(options: dict[str, Any]) -> bool:
+    """Return whether anything besides weights changes what MODEL does."""
+    plain = {"transformer_options", "sampler_cfg_function", "sampler_post_cfg_function", "sampler_pre_cfg_function"}
+    return any(options["transformer_options"].values()) or bool(set(options) - plain)

@@ -1,0 +1,52 @@
+"""What a base is known by, so that its results are measured once."""
+
+import hashlib
+import weakref
+from typing import Any
+
+import torch
+
+_DIGESTS: "weakref.WeakKeyDictionary[torch.nn.Module, str]" = weakref.WeakKeyDictionary()
+"""Module -> SHA-256 of its weights: reading gigabytes again for every audit would be slow."""
+
+
+def digest_of(model: Any, clip: Any, vae: Any) -> str:
+    """Return the SHA-256 over the weights of MODEL, CLIP and VAE, which must be loaded without foreign patches.
+
+    A MODEL or CLIP with patches of any kind gets a digest that is never met again, since a patch is code.
+    """
+    sha = hashlib.sha256(b"comfy")
+    for module in (model.model.diffusion_model, clip.cond_stage_model, vae.first_stage_model):
+        sha.update(_weights(module).encode())
+    sha.update(str(_settings(model)).encode())
+    if is_patched(model) or is_patched(clip.patcher):
+        sha.update(repr((id(model), model.patches_uuid, clip.patcher.patches_uuid)).encode() + _once())
+    return sha.hexdigest()
+
+
+def is_patched(patcher: Any) -> bool:
+    """Return whether a ModelPatcher changes its model in any way."""
+    options = {name: value for name, value in patcher.model_options.items() if name != "transformer_options"}
+    marks = (patcher.patches, patcher.object_patches, patcher.hook_patches, patcher.wrappers, patcher.additional_models)
+    return any(marks) or bool(options) or any(patcher.model_options["transformer_options"].values())
+
+
+def _once() -> bytes:
+    import uuid
+
+    return uuid.uuid4().bytes
+
+
+def _settings(model: Any) -> tuple[str, ...]:
+    sampling = model.get_model_object("model_sampling")
+    return (*sorted(base.__name__ for base in type(sampling).__mro__), str(model.model.latent_format.scale_factor))
+
+
+def _weights(module: torch.nn.Module) -> str:
+    if module not in _DIGESTS:
+        sha = hashlib.sha256(type(module).__name__.encode())
+        for name, tensor in sorted(module.state_dict().items()):
+            sha.update(f"{name}|{tensor.dtype}|{tuple(tensor.shape)}".encode())
+            sha.update(tensor.detach().cpu().contiguous().view(-1).view(torch.uint8).numpy())
+        _DIGESTS[module] = sha.hexdigest()
+    return _DIGESTS[module]

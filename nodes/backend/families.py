@@ -1,0 +1,47 @@
+"""Which family of base models a MODEL of ComfyUI belongs to."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from ...core import families
+from ...core.base import CUSTOM
+
+_NAMES = {
+    "SD15": "sd15",
+    "SD20": "sd2",
+    "SDXL": "sdxl",
+    "SD3": "sd3",
+    "Flux": "flux",
+    "FluxSchnell": "flux",
+    "Chroma": "chroma",
+    "PixArtSigma": "pixart",
+    "PixArtAlpha": "pixart",
+    "Lumina2": "lumina2",
+    "HiDream": "hidream",
+    "QwenImage": "qwen_image",
+}
+"""ComfyUI's name of a model's configuration -> family."""
+
+_UNKNOWN_SIDE = 1024
+
+
+@dataclass(frozen=True)
+class Kind:
+    """What is known of a MODEL."""
+
+    name: str
+    """Name of the family."""
+    title: str
+    """Name for people."""
+    resolution: int
+    """Side of the square images it was made for, in pixels."""
+
+
+def family_of(model: Any) -> Kind:
+    """Return the family of a BaseModel; "custom" with images of 1024 px where ComfyUI's name of it is unknown."""
+    config = type(model.model_config)
+    name = getattr(config, "owf_family", None) or _NAMES.get(config.__name__)
+    if name is None:
+        return Kind(CUSTOM, config.__name__, _UNKNOWN_SIDE)
+    family = families.get(name)
+    return Kind(name, family.title, family.resolution)

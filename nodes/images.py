@@ -1,0 +1,67 @@
+"""ComfyUI's IMAGE batches, float (N, H, W, 3) of 0 to 1, as the uint8 images (N, 3, H, W) that `core` takes."""
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ..core.errors import UsageError
+
+if TYPE_CHECKING:
+    import numpy as np
+    import torch
+    from PIL.Image import Image
+
+
+def to_bytes(images: "torch.Tensor") -> "torch.Tensor":
+    """Return an IMAGE batch as uint8 (N, 3, H, W); transparency is dropped."""
+    import torch
+
+    pixels = images.detach().cpu()[..., :3].movedim(-1, 1)
+    return (pixels * 255).round().clamp(0, 255).to(torch.uint8).contiguous()
+
+
+def from_bytes(images: "np.ndarray | torch.Tensor") -> "torch.Tensor":
+    """Return uint8 images (N, 3, H, W) as an IMAGE batch."""
+    import torch
+
+    return torch.as_tensor(images).movedim(1, -1).float() / 255
+
+
+def from_pictures(pictures: "Iterable[Image]") -> "torch.Tensor":
+    """Return RGB pictures of one size as an IMAGE batch."""
+    import numpy as np
+    import torch
+
+    return torch.from_numpy(np.stack([np.asarray(picture.convert("RGB")) for picture in pictures])).float() / 255
+
+
+def read_pictures(paths: "Iterable[Path]") -> "torch.Tensor":
+    """Return picture files of one size as an IMAGE batch."""
+    from PIL import Image
+
+    def opened(path: Path) -> Any:
+        with Image.open(path) as picture:
+            return picture.convert("RGB")
+
+    return from_pictures(opened(path) for path in paths)
+
+
+def square(images: "torch.Tensor", side: int) -> "np.ndarray":
+    """Return an IMAGE batch as uint8 (N, 3, side, side): centre cut out, resized (bicubic, antialiased)."""
+    import torch.nn.functional
+
+    pixels = to_bytes(images).float()
+    height, width = pixels.shape[-2:]
+    short = min(height, width)
+    top, left = (height - short) // 2, (width - short) // 2
+    pixels = pixels[..., top : top + short, left : left + short]
+    if short != side:
+        pixels = torch.nn.functional.interpolate(pixels, (side, side), mode="bicubic", antialias=True)
+    return pixels.round().clamp(0, 255).to(torch.uint8).numpy()
+
+
+def require_batch(images: "torch.Tensor | None", name: str) -> "torch.Tensor":
+    """Return the images; raise UsageError that names the input if there are none."""
+    if images is None or not len(images):
+        raise UsageError(f"{name} has no images; connect an IMAGE batch.")
+    return images

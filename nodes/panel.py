@@ -1,0 +1,74 @@
+"""What a node's panel in the browser shows of a report: texts made here, positions in percent, addresses of files."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from ..core.measurement import Estimate, Measurement
+from ..core.render import charts, words
+from ..core.report import Report
+from ..core.text import inert
+from ..core.verdict import Judgement
+from .places import view_url
+
+PAIRS = 8
+"""Image pairs that the panel offers, the most changed first."""
+REASONS = 3
+
+
+def report_panel(report: Report, folder: Path) -> dict[str, Any]:
+    """Return the panel of a report that lies in `folder`, as plain data."""
+    decision = report.verdict.decision
+    return {
+        "kind": "report",
+        "verdict": decision,
+        "symbol": words.SYMBOLS.get(decision, words.MISSING),
+        "sentence": words.SENTENCES.get(decision, ""),
+        "reasons": [inert(reason, 400) for reason in report.verdict.reasons[:REASONS]],
+        "title": f"{inert(report.adapter.name)} on {inert(report.base.name)}",
+        "bars": bars(report),
+        "pairs": [_pair(pair, folder) for pair in report.pairs[:PAIRS]],
+        "report": view_url(folder / "report.html"),
+    }
+
+
+def bars(report: Report) -> list[dict[str, Any]]:
+    """Return one bar for every judged estimate, or every headline where nothing was judged, in reading order."""
+    judged = {(j.metric, j.estimate): j for j in report.verdict.judgements}
+    found = []
+    for metric in sorted(report.measurements, key=words.metric_order):
+        measurement = report.measurements[metric]
+        for name in _shown(measurement, judged):
+            found.append(bar(name, measurement.estimates[name], judged.get((metric, name))))
+    return found
+
+
+def _shown(measurement: Measurement, judged: dict[tuple[str, str], Judgement]) -> Sequence[str]:
+    names = [name for name in measurement.estimates if (measurement.metric, name) in judged]
+    return names or [measurement.headline]
+
+
+def bar(name: str, estimate: Estimate, judgement: Judgement | None = None) -> dict[str, Any]:
+    """Return one estimate with its interval, noise floor and limit, as text and as positions."""
+    limit = None if judgement is None else judgement.limit
+    marks = {"low": estimate.low, "value": estimate.value, "high": estimate.high}
+    marks |= {"floor": estimate.floor, "limit": limit}
+    axis = charts.scale([*marks.values(), None if limit is None else 1.2 * limit])
+    return {
+        "title": words.estimate_title(name),
+        "value": words.quantity(estimate.value, estimate.unit, name),
+        "interval": words.interval(estimate.low, estimate.high, estimate.unit),
+        "floor": "" if estimate.floor is None else words.quantity(estimate.floor, estimate.unit, name),
+        "limit": "" if limit is None else words.quantity(limit, estimate.unit, name),
+        "state": "" if judgement is None else judgement.decision,
+        "at": {"zero": axis.at(0.0), **{mark: axis.at(v) for mark, v in marks.items() if v is not None}},
+    }
+
+
+def _pair(pair: Any, folder: Path) -> dict[str, str]:
+    return {
+        "prompt": inert(pair.prompt, 200),
+        "change": f"{words.number(pair.change, decimals=1)} ΔE",
+        "base": view_url(folder / pair.base),
+        "tuned": view_url(folder / pair.tuned),
+    }

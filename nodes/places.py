@@ -1,0 +1,93 @@
+"""Where files are read from and written to: ComfyUI's own folders and nothing outside them."""
+
+import re
+from pathlib import Path
+from urllib.parse import urlencode
+
+from ..core.errors import UsageError
+
+DEMO = "[demo] owf_demo_plain.safetensors"
+"""Choice for the LoRA that ships with the demo base."""
+NONE = "none"
+"""Choice for no file."""
+
+
+def output_folder() -> Path:
+    """Return ComfyUI's output folder."""
+    import folder_paths
+
+    return Path(folder_paths.get_output_directory()).resolve()
+
+
+def reports_folder() -> Path:
+    """Return the folder of all audits, below ComfyUI's output folder."""
+    return output_folder() / "owf"
+
+
+def cache_folder() -> Path:
+    """Return the folder of base results; deleting it costs only time."""
+    return reports_folder() / "cache"
+
+
+def lora_choices() -> list[str]:
+    """Return what a LoRA input offers: none, the demo's, and ComfyUI's files."""
+    import folder_paths
+
+    return [NONE, DEMO, *folder_paths.get_filename_list("loras")]
+
+
+def lora_path(choice: str) -> Path:
+    """Return the file of a choice; raise UsageError if it is not one of ComfyUI's LoRA files."""
+    import folder_paths
+
+    if choice == DEMO:
+        from ..core.base import DEMO_LORA
+
+        return DEMO_LORA
+    if choice not in folder_paths.get_filename_list("loras"):
+        raise UsageError(f"lora {choice!r} is not among ComfyUI's LoRA files; refresh the page and choose another.")
+    return Path(folder_paths.get_full_path_or_raise("loras", choice))
+
+
+def file_mark(path: Path) -> str:
+    """Return what changes when the file does: its size and time."""
+    stat = path.stat()
+    return f"{stat.st_size}-{stat.st_mtime_ns}"
+
+
+def input_folder(name: str) -> Path:
+    """Return the folder `name` below ComfyUI's input folder; raise UsageError if it is elsewhere or missing."""
+    import folder_paths
+
+    return _below(Path(folder_paths.get_input_directory()).resolve(), name, "input")
+
+
+def report_choices() -> list[str]:
+    """Return the reports below ComfyUI's output folder, the newest first."""
+    root = reports_folder()
+    files = sorted(root.glob("*/report.json"), key=lambda path: path.stat().st_mtime, reverse=True)
+    return [path.parent.relative_to(root).as_posix() for path in files]
+
+
+def report_file(name: str) -> Path:
+    """Return the report.json of a report below ComfyUI's output folder."""
+    return _below(reports_folder(), name, "output/owf") / "report.json"
+
+
+def _below(root: Path, name: str, title: str) -> Path:
+    folder = (root / name).resolve()
+    if not folder.is_relative_to(root) or not folder.is_dir():
+        raise UsageError(f"There is no folder {name!r} below ComfyUI's {title} folder.")
+    return folder
+
+
+def safe_name(text: str, fallback: str) -> str:
+    """Return a stranger's text as one plain file name."""
+    return re.sub(r"[^A-Za-z0-9_-]+", "_", text)[:80].strip("_") or fallback
+
+
+def view_url(path: Path) -> str:
+    """Return the address of a file below the output folder on ComfyUI's own view route."""
+    relative = path.resolve().relative_to(output_folder())
+    subfolder = relative.parent.as_posix() if relative.parent != Path() else ""
+    return "/view?" + urlencode({"filename": relative.name, "subfolder": subfolder, "type": "output"})

@@ -1,0 +1,65 @@
+"""Progress of a long node: ComfyUI's bar with a preview, and events for the node's own panel."""
+
+import time
+from typing import TYPE_CHECKING, Any
+
+from .backend.host import Bar, check_interrupt
+
+if TYPE_CHECKING:
+    import torch
+
+EVENT = "owf.progress"
+"""Name of the message that web/owf.js listens to."""
+_EVERY = 0.25
+
+
+class NodeProgress:
+    """The Progress of `core` on a node; every call raises ComfyUI's own exception when the user pressed cancel."""
+
+    def __init__(self, node_id: str | None) -> None:
+        self._node_id, self._bar = node_id, Bar(1)
+        self._total = self._done = 0
+        self._title, self._last = "", 0.0
+
+    def total(self, rows: int) -> None:
+        """Learn the length of the bar."""
+        self._total = rows
+
+    def stage(self, title: str) -> None:
+        """Show what is being done now."""
+        check_interrupt()
+        self._title = title
+        self._show(force=True)
+
+    def advance(self, rows: int) -> None:
+        """Move the bar."""
+        self._done += rows
+        self._show()
+
+    def skip(self, rows: int) -> None:
+        """Shorten the bar."""
+        self._total -= rows
+
+    def preview(self, images: "torch.Tensor") -> None:
+        """Show the last of uint8 images (N, 3, H, W) on the node."""
+        from PIL import Image
+
+        picture = Image.fromarray(images[-1].movedim(0, -1).contiguous().numpy())
+        self._bar.move(self._done, self._total, picture)
+
+    def _show(self, *, force: bool = False) -> None:
+        if not force and time.monotonic() - self._last < _EVERY:
+            return
+        self._last = time.monotonic()
+        self._bar.move(self._done, self._total)
+        send(EVENT, self._node_id, {"stage": self._title, "done": self._done, "total": max(self._total, 1)})
+
+
+def send(event: str, node_id: str | None, data: dict[str, Any]) -> None:
+    """Send a message about a node to the browser that queued it; does nothing where ComfyUI runs without a server."""
+    import sys
+
+    server = getattr(sys.modules.get("server"), "PromptServer", None)
+    instance = getattr(server, "instance", None)
+    if instance is not None:
+        instance.send_sync(event, {"node": node_id, **data}, getattr(instance, "client_id", None))

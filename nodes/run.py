@@ -1,0 +1,154 @@
+"""One audit in the graph: everything between a node's inputs and the report on disk."""
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ..core.errors import UsageError
+from . import places
+from .progress import NodeProgress
+from .request import Wishes, label_images, plan_for, policy_from, with_images
+
+if TYPE_CHECKING:
+    import torch
+
+    from ..core.datasets.labelled import LabelledImages
+    from ..core.plan import AuditPlan
+    from ..core.report import Report
+    from .backend.change import GraphChange, LoraChange
+    from .backend.denoiser import ComfyDenoiser, Pair
+
+
+@dataclass(frozen=True)
+class Tuned:
+    """What is audited: a LoRA by name, or a second pair of MODEL and CLIP."""
+
+    lora: str
+    """Choice among ComfyUI's LoRA files, or `places.NONE`."""
+    strength: float
+    """Strength of the LoRA."""
+    model: Any = None
+    """Second MODEL; None for a LoRA."""
+    clip: Any = None
+    """Second CLIP; None where only MODEL differs."""
+
+
+@dataclass(frozen=True)
+class Probes:
+    """Labelled images of the user's own, if any."""
+
+    images: "torch.Tensor | None" = None
+    """IMAGE batch."""
+    labels: str = ""
+    """Class of each image of the batch."""
+    folder: str = ""
+    """Folder below ComfyUI's input folder with one subfolder a class."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What an audit left behind."""
+
+    report: "Report"
+    """The report."""
+    folder: Path
+    """Where it lies."""
+    tuned: "Pair"
+    """The MODEL and CLIP that were judged."""
+
+
+def run_audit(
+    base: "Pair",
+    vae: Any,
+    tuned: Tuned,
+    wishes: Wishes,
+    probes: Probes,
+    policy: str,
+    resolution: int,
+    progress: NodeProgress,
+) -> Outcome:
+    """Return the outcome of auditing `tuned` against `base`; the graph's models are left as they were.
+
+    Raises UsageError, which says what to change, and ComfyUI's exception when the user pressed cancel; an
+    interrupted audit of a LoRA file continues where it stopped when it is queued again.
+    """
+    from ..core.audit import Setting, audit_change
+    from ..core.batch import Batch, default_batch
+    from .backend.denoiser import ComfyDenoiser
+
+    limits = policy_from(policy)
+    denoiser = ComfyDenoiser(base, vae, resolution or None, progress.preview)
+    plan, labelled = with_images(plan_for(denoiser.family, wishes), _labelled(probes, denoiser.resolution, wishes))
+    progress.stage("Applying the change")
+    change = _change(denoiser, tuned)
+    folder = _folder(change, plan, tuned, f"{limits}|{resolution}")
+    # ComfyUI is not made for several threads in one model, so slices are not run side by side.
+    batch = Batch(default_batch(denoiser).size)
+    setting = Setting(folder, places.cache_folder(), limits, progress, batch, _features(plan, denoiser), labelled)
+    try:
+        report = audit_change(denoiser, change, plan, setting)
+    finally:
+        denoiser.load_base()
+        if tuned.model is not None:
+            _remove_samples(folder)
+    _write(report, folder)
+    return Outcome(report, folder, change.tuned)
+
+
+def _labelled(probes: Probes, side: int, wishes: Wishes) -> "LabelledImages | None":
+    if probes.images is not None and probes.folder:
+        raise UsageError("Connect probe_images or name a probe_folder, not both.")
+    if probes.images is not None:
+        return label_images(probes.images, probes.labels, side)
+    if not probes.folder:
+        return None
+    from ..core.datasets.folder import read_folder
+
+    return read_folder(places.input_folder(probes.folder), side, wishes.per_class)
+
+
+def _change(denoiser: "ComfyDenoiser", tuned: Tuned) -> "LoraChange | GraphChange":
+    from ..core.adapter import read_adapter
+    from .backend.change import GraphChange, LoraChange
+    from .backend.denoiser import Pair
+
+    by_name = tuned.lora != places.NONE
+    if by_name == (tuned.model is not None or tuned.clip is not None):
+        raise UsageError("Choose a LoRA by name, or connect tuned_model (and tuned_clip): one of the two.")
+    if by_name:
+        return LoraChange(denoiser, read_adapter(places.lora_path(tuned.lora)), tuned.strength)
+    return GraphChange(denoiser, Pair(tuned.model or denoiser.base.model, tuned.clip or denoiser.base.clip))
+
+
+def _features(plan: "AuditPlan", denoiser: "ComfyDenoiser") -> Any:
+    if "kid" not in plan.metrics:
+        return None
+    from ..core.features import load_features
+
+    return load_features(plan.features, denoiser.device)
+
+
+def _folder(change: "LoraChange | GraphChange", plan: "AuditPlan", tuned: Tuned, rest: str) -> Path:
+    from ..core.plan import plan_digest
+
+    run = "|".join((*change.key, plan_digest(plan), rest))
+    stem = places.safe_name(Path(tuned.lora).stem if tuned.model is None else "graph", "lora")
+    folder = places.reports_folder() / f"{stem}-{plan.preset}-{hashlib.sha256(run.encode()).hexdigest()[:8]}"
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+def _write(report: "Report", folder: Path) -> None:
+    from ..core.render.html import write_html
+    from ..core.report import write_report
+
+    write_report(report, folder / "report.json")
+    write_html(report, folder)
+    if report.status == "complete":
+        _remove_samples(folder)
+
+
+def _remove_samples(folder: Path) -> None:
+    for path in folder.glob("samples-*.sqlite*"):
+        path.unlink()

@@ -1,0 +1,86 @@
+"""Charts as one picture, for graphs that save or send what they saw."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+    from PIL.ImageDraw import ImageDraw
+
+WIDTH, MARGIN, ROW = 960, 32, 76
+PAPER, INK, FAINT, TRACK = "#ffffff", "#1c1f24", "#6a717c", "#e6e8ec"
+COLORS = {"PASS": "#1d7f45", "DRIFT": "#c22f2f", "INCONCLUSIVE": "#9a6a00", "INVALID": "#6a717c", "": "#2d62b8"}
+"""Decision -> colour of its badge and its bars."""
+_FLOOR = "#c6cbd3"
+
+
+def chart_sheet(title: str, badge: str, lines: Sequence[str], bars: Sequence[dict[str, Any]]) -> "Image":
+    """Return a badge, a few sentences and one bar an estimate (see `panel.bar`) as an RGB picture."""
+    from PIL import Image, ImageDraw
+
+    wrapped = [part for line in lines for part in _wrap(line, 17)]
+    top = MARGIN + 84 + 24 * len(wrapped) + 16
+    picture = Image.new("RGB", (WIDTH, top + ROW * len(bars) + MARGIN), PAPER)
+    draw = ImageDraw.Draw(picture)
+    _draw_head(draw, title, badge, wrapped)
+    for index, bar in enumerate(bars):
+        _draw_bar(draw, bar, top + ROW * index)
+    return picture
+
+
+def _font(size: int) -> Any:
+    from PIL import ImageFont
+
+    return ImageFont.load_default(size)
+
+
+def _plain(text: str) -> str:
+    """Return the text with the letters that Pillow's own font lacks spelled otherwise."""
+    for letter, instead in (("Δ", "delta "), ("−", "-"), ("–", "-"), ("∞", "inf"), ("✓", ""), ("✗", "")):
+        text = text.replace(letter, instead)
+    return text.encode("latin-1", "replace").decode("latin-1")
+
+
+def _wrap(text: str, size: int) -> list[str]:
+    font, lines = _font(size), [""]
+    for word in _plain(text).split():
+        longer = f"{lines[-1]} {word}".strip()
+        if lines[-1] and font.getlength(longer) > WIDTH - 2 * MARGIN:
+            lines.append(word)
+        else:
+            lines[-1] = longer
+    return lines
+
+
+def _draw_head(draw: "ImageDraw", title: str, badge: str, lines: Sequence[str]) -> None:
+    font = _font(24)
+    width = font.getlength(badge) + 32
+    draw.rounded_rectangle((MARGIN, MARGIN, MARGIN + width, MARGIN + 44), 8, fill=COLORS.get(badge, COLORS[""]))
+    draw.text((MARGIN + 16, MARGIN + 8), badge, PAPER, font)
+    draw.text((MARGIN + width + 16, MARGIN + 12), _plain(title)[:70], INK, _font(19))
+    for index, line in enumerate(lines):
+        draw.text((MARGIN, MARGIN + 66 + 24 * index), line, INK, _font(17))
+
+
+def _draw_bar(draw: "ImageDraw", bar: dict[str, Any], top: int) -> None:
+    color, at = COLORS.get(bar["state"], COLORS[""]), {name: _x(share) for name, share in bar["at"].items()}
+    draw.text((MARGIN, top), _plain(f"{bar['title']}: {bar['value']}"), INK, _font(18))
+    draw.text((WIDTH - MARGIN, top + 2), _plain(_caption(bar)), FAINT, _font(15), anchor="ra")
+    y = top + 40
+    draw.rounded_rectangle((MARGIN, y - 7, WIDTH - MARGIN, y + 7), 4, fill=TRACK)
+    if "floor" in at:
+        draw.rectangle((*sorted((at["zero"], at["floor"]))[:1], y - 7, max(at["zero"], at["floor"]), y + 7), fill=_FLOOR)
+    draw.line((at["low"], y, at["high"], y), color, 5)
+    draw.ellipse((at["value"] - 8, y - 8, at["value"] + 8, y + 8), fill=color)
+    if "limit" in at:
+        draw.line((at["limit"], y - 14, at["limit"], y + 14), INK, 3)
+
+
+def _caption(bar: dict[str, Any]) -> str:
+    parts = [f"95 % interval {bar['interval']}"]
+    parts += [f"{name} {bar[name]}" for name in ("floor", "limit") if bar[name]]
+    return ", ".join(parts)
+
+
+def _x(share: float) -> float:
+    return MARGIN + (WIDTH - 2 * MARGIN) * share / 100
