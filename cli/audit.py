@@ -2,23 +2,18 @@
 
 import argparse
 import json
-import os
 import sys
-import traceback
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..core.errors import InvalidError, OwfError, UsageError
 from .arguments import parser
+from .command import guarded, print_failure, quiet_libraries
 
 if TYPE_CHECKING:
     from ..core.adapter import Adapter
     from ..core.report import Report
-
-
-CRASHED = 70
-"""Exit code of a bug: none of the verdicts'."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -29,32 +24,15 @@ def main(argv: Sequence[str] | None = None) -> int:
 
         return inspect_main(argv[1:])
     options = parser().parse_args(argv)
-    try:
-        return _run(options)
-    except OwfError as error:
-        return _fail(options, str(error), error.exit_code)
-    except KeyboardInterrupt:
-        return _fail(options, "Interrupted. Run the same command with --resume to continue.", 130)
-    except OSError as error:
-        return _fail(options, f"{error}. Check the path, its permissions and the free disk space.", 2)
-    except Exception as error:  # a crash must not exit with 1, which means DRIFT
-        traceback.print_exc()
-        return _fail(options, f"This is a bug, please report it: {error!r}", CRASHED)
-
-
-def _fail(options: argparse.Namespace, message: str, code: int) -> int:
-    from ..core.text import inert
-
-    message = inert(message, 2000)
-    if options.progress == "json":
-        print(json.dumps({"event": "error", "message": message, "exit_code": code}), flush=True)
-    print(f"owf-audit: {message}", file=sys.stderr)
-    return code
+    return guarded(
+        lambda: _run(options),
+        lambda message, code: print_failure("owf-audit", options.progress, message, code),
+    )
 
 
 def _run(options: argparse.Namespace) -> int:
     files = _lora_files(options)
-    _quiet_libraries()
+    quiet_libraries()
     from .session import Session
 
     if len(files) == 1:
@@ -86,13 +64,6 @@ def _expand(path: Path) -> list[Path]:
     if path.is_dir() and not (path / "adapter_config.json").is_file():
         return sorted(p for p in path.rglob("*.safetensors") if p.is_file())
     return [path]
-
-
-def _quiet_libraries() -> None:
-    # Set before the libraries are imported; they would otherwise draw bars and notices into ours.
-    os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
-    os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
-    os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
 
 
 def _read(file: Path, allow_pickle: bool) -> "Adapter":

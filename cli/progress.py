@@ -3,9 +3,17 @@
 import json
 import sys
 import time
+from collections.abc import Mapping
 from typing import Any
 
 from ..core.progress import Silent
+
+
+def progress_kind(option: str) -> str:
+    """Return "bar", "json" or "none" for the option; "auto" draws a bar where there is a terminal."""
+    if option != "auto":
+        return option
+    return "bar" if sys.stderr.isatty() or sys.stdout.isatty() else "none"
 
 
 class Bar:
@@ -65,7 +73,7 @@ class JsonLines:
         return self
 
     def __exit__(self, *exc: object) -> None:
-        self._write("end")
+        self.write("end")
 
     def total(self, rows: int) -> None:
         """Learn the total."""
@@ -74,19 +82,24 @@ class JsonLines:
     def stage(self, title: str) -> None:
         """Write that a stage began."""
         self._title = title
-        self._write("stage")
+        self.write("stage")
 
     def advance(self, rows: int) -> None:
         """Write the progress if the last line is older than a quarter of a second."""
         self._done += rows
-        if time.monotonic() - self._last > 0.25:
-            self._write("progress")
+        if self.due():
+            self.write("progress")
 
     def skip(self, rows: int) -> None:
         """Shorten the total."""
         self._total -= rows
 
-    def _write(self, event: str) -> None:
+    def due(self) -> bool:
+        """Return whether the last line is older than a quarter of a second."""
+        return time.monotonic() - self._last > 0.25
+
+    def write(self, event: str, more: Mapping[str, object] | None = None) -> None:
+        """Write a line with how far the run is and with whatever `more` there is to say."""
         self._last = time.monotonic()
         elapsed = self._last - self._start
         eta = elapsed * (self._total - self._done) / self._done if self._done else None
@@ -96,6 +109,7 @@ class JsonLines:
             "rows": self._done,
             "total": self._total,
             "eta_seconds": eta,
+            **(more or {}),
         }
         sys.stdout.write(json.dumps(line) + "\n")
         sys.stdout.flush()

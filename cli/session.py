@@ -3,11 +3,8 @@
 import argparse
 import dataclasses
 import hashlib
-import os
-import re
-import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 
@@ -30,28 +27,24 @@ from ..core.render.html import write_html
 from ..core.report import Report, write_report
 from ..core.text import inert
 from ..core.verdict import DEFAULT_POLICY
-from .progress import Bar, JsonLines, Quiet
+from .folders import cache_folder, safe_name
+from .progress import Bar, JsonLines, Quiet, progress_kind
 
-
-def cache_folder(chosen: Path | None) -> Path:
-    """Return where base results are kept: the option, $OWF_CACHE, or the user's cache folder."""
-    if chosen is not None:
-        return chosen
-    if "OWF_CACHE" in os.environ:
-        return Path(os.environ["OWF_CACHE"])
-    return Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "owf"
+if TYPE_CHECKING:
+    from ..core.backends.diffusers import DiffusersDenoiser
 
 
 class Session:
     """Audits LoRAs with the same options; a base is loaded once as long as it stays the same."""
 
-    def __init__(self, options: argparse.Namespace) -> None:
+    def __init__(self, options: argparse.Namespace, loaded: tuple[BaseChoice, Denoiser] | None = None) -> None:
+        """Take a base that is `loaded` already instead of loading the same choice again."""
         from rich.console import Console
 
         self._options = options
         self._policy = DEFAULT_POLICY if options.policy is None else read_policy(options.policy)
         self.console = Console(stderr=options.progress == "json")
-        self._loaded: tuple[BaseChoice, Denoiser] | None = None
+        self._loaded = loaded
 
     def audit(self, adapter: Adapter, out: Path) -> tuple[Report, Path]:
         """Return the report of one LoRA and the folder it was written to."""
@@ -81,10 +74,7 @@ class Session:
         choice = choose_base(options.base, adapter.family)
         if self._loaded is None or self._loaded[0] != choice:
             self._loaded = None
-            device = choose_device(options.device)
-            with self.console.status("Loading the base model"):
-                denoiser = load_base(choice, device, choose_dtype(options.dtype, device), offline=options.offline)
-            self._loaded = choice, denoiser
+            self._loaded = choice, load_chosen(choice, self.console, options.device, options.dtype, options.offline)
         return self._loaded[1]
 
     def _plan(self, denoiser: Denoiser) -> tuple[AuditPlan, LabelledImages | None]:
@@ -103,9 +93,8 @@ class Session:
         """Return the LoRA's output folder; without --resume, samples of an earlier run there are dropped."""
         options = self._options
         run = f"{plan_digest(plan)}|{options.strength!r}|{options.dtype}|{self._policy}"
-        stem = re.sub(r"[^A-Za-z0-9_-]+", "_", adapter.path.stem)[:80].strip("_") or "lora"
         run = hashlib.sha256(run.encode()).hexdigest()[:6]
-        folder = out / f"{stem}-{adapter.hashes.autov2}-{plan.preset}-{run}"
+        folder = out / f"{safe_name(adapter.path.stem)}-{adapter.hashes.autov2}-{plan.preset}-{run}"
         folder.mkdir(parents=True, exist_ok=True)
         if not options.resume:
             _remove_samples(folder)
@@ -127,10 +116,15 @@ class Session:
         )
 
     def _progress(self) -> Any:
-        kind = self._options.progress
-        if kind == "auto":
-            kind = "bar" if sys.stderr.isatty() or sys.stdout.isatty() else "none"
+        kind = progress_kind(self._options.progress)
         return {"bar": lambda: Bar(self.console), "json": JsonLines, "none": Quiet}[kind]()
+
+
+def load_chosen(choice: BaseChoice, console: Any, device: str, dtype: str, offline: bool) -> "DiffusersDenoiser":
+    """Return the base on the device and in the type that their options name."""
+    place = choose_device(device)
+    with console.status("Loading the base model"):
+        return load_base(choice, place, choose_dtype(dtype, place), offline=offline)
 
 
 def _adjusted(plan: AuditPlan, options: argparse.Namespace) -> AuditPlan:

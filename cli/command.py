@@ -1,0 +1,47 @@
+"""What every command does around its work: libraries kept quiet, errors as one sentence and an exit code."""
+
+import json
+import os
+import sys
+import traceback
+from collections.abc import Callable
+
+from ..core.errors import OwfError
+
+INTERRUPTED = 130
+"""Exit code of a run that was stopped with Ctrl-C."""
+CRASHED = 70
+"""Exit code of a bug: none of the verdicts'."""
+
+
+def guarded(work: Callable[[], int], fail: Callable[[str, int], int]) -> int:
+    """Return the exit code of `work`, or of `fail(sentence, code)` where it raises anything."""
+    try:
+        return work()
+    except OwfError as error:
+        return fail(str(error), error.exit_code)
+    except KeyboardInterrupt:
+        return fail("Interrupted. Run the same command with --resume to continue.", INTERRUPTED)
+    except OSError as error:
+        return fail(f"{error}. Check the path, its permissions and the free disk space.", 2)
+    except Exception as error:  # a crash must not exit with 1, which means DRIFT
+        traceback.print_exc()
+        return fail(f"This is a bug, please report it: {error!r}", CRASHED)
+
+
+def print_failure(program: str, progress: str, message: str, code: int) -> int:
+    """Print an error for people and, where progress is "json", for hosts; return its exit code."""
+    from ..core.text import inert
+
+    message = inert(message, 2000)
+    if progress == "json":
+        print(json.dumps({"event": "error", "message": message, "exit_code": code}), flush=True)
+    print(f"{program}: {message}", file=sys.stderr)
+    return code
+
+
+def quiet_libraries() -> None:
+    """Keep the libraries' bars and notices out of ours; works before they are imported."""
+    os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
+    os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
+    os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
