@@ -8,11 +8,10 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..core.adapter.kinds import KINDS
 from ..core.adapter.reader import read_adapter
-from ..core.adapter.summary import Cell, Summary, summarise
+from ..core.adapter.summary import Summary, summarise
 from ..core.errors import OwfError
-from ..core.render.heat_map import HeatMap, Spot, heat_map
+from ..core.render.summary_text import summary_heat_map, summary_lines
 from ..core.text import inert
 
 if TYPE_CHECKING:
@@ -99,47 +98,11 @@ def show_summary(summary: Summary, console: "Console") -> None:
     from ..core.render.heat_table import print_heat_map
 
     console.print(Text(summary.file, "bold"))
-    for label, value in _lines(summary):
+    for label, value in summary_lines(summary):
         if value:
             console.print(Text(f"  {label:<14}", "dim"), Text(value), sep="")
-    print_heat_map(_heat_map(summary.blocks), console, _MAX_ROWS)
+    print_heat_map(summary_heat_map(summary.blocks), console, _MAX_ROWS)
     for warning in summary.warnings[:_MAX_WARNINGS]:
         console.print(Text(f"  ! {warning}", "yellow"))
     if len(summary.warnings) > _MAX_WARNINGS:
         console.print(Text(f"  ! and {len(summary.warnings) - _MAX_WARNINGS} more warnings", "yellow"))
-
-
-def _lines(summary: Summary) -> list[tuple[str, str]]:
-    parts = ", ".join(f"{name} {count}" for name, count in summary.modules.items())
-    size = f"{summary.resolution[0]} x {summary.resolution[1]} px" if summary.resolution else ""
-    hashes = ", ".join(f"{name} {value}" for name, value in summary.hashes.items() if value)
-    return [
-        ("format", summary.format),
-        ("algorithm", ", ".join(summary.algorithms)),
-        ("family", summary.family or "unknown"),
-        ("prediction", summary.prediction_type or ""),
-        ("modules", parts),
-        ("coverage", summary.coverage),
-        ("rank / alpha", f"{_range(summary.ranks)} / {_range(summary.alphas)}"),
-        ("weights", ", ".join(summary.dtypes)),
-        ("trigger words", ", ".join(summary.trigger_words)),
-        ("resolution", size),
-        ("trained on", summary.training.get("base_model", "")),
-        ("steps", summary.training.get("steps", "")),
-        ("sha256", summary.sha256),
-        ("hashes", hashes),
-    ]
-
-
-def _range(values: Sequence[float]) -> str:
-    if not values:
-        return "none"
-    if len(values) <= 4:
-        return ", ".join(f"{value:g}" for value in values)
-    return f"{values[0]:g} to {values[-1]:g} ({len(values)} values)"
-
-
-def _heat_map(cells: Sequence[Cell]) -> HeatMap:
-    """Return blocks of the network by kinds of layer, shaded by the estimated size of the change."""
-    spots = [Spot(cell.block.component, cell.block.title, cell.kind, cell.size) for cell in cells]
-    return heat_map(spots, KINDS, "{:.2g}".format)

@@ -153,8 +153,17 @@ def write_text(path: Path, text: str) -> None:
 def read_report(path: Path) -> Report:
     """Return the report in a JSON file; raise UsageError if it is not one of a version this code knows."""
     try:
-        data = json.loads(Path(path).read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError) as error:
+        text = Path(path).read_text(encoding="utf-8")
+    except (OSError, ValueError) as error:
+        raise UsageError(f"{path} is not a readable report: {error}") from error
+    return parse_report(text, str(path))
+
+
+def parse_report(text: str, path: str) -> Report:
+    """Return the report in JSON text that comes from `path`; raise UsageError as `read_report` does."""
+    try:
+        data = json.loads(text)
+    except (ValueError, RecursionError) as error:
         raise UsageError(f"{path} is not a readable report: {error}") from error
     if not isinstance(data, dict) or data.get("version") != VERSION:
         raise UsageError(f"{path} is not an OWF report of version {VERSION}; make it again with this release.")

@@ -151,12 +151,16 @@ def _options() -> list[io.Input]:
         io.Model.Input("tuned_model", optional=True, tooltip=tuned),
         io.Clip.Input("tuned_clip", optional=True, tooltip=tuned),
         io.Image.Input("probe_images", optional=True, tooltip="Labelled images that both models classify."),
-        io.String.Input("probe_labels", optional=True, default="", multiline=True, tooltip="Class of each probe image."),
+        io.String.Input(
+            "probe_labels", optional=True, default="", multiline=True, tooltip="Class of each probe image."
+        ),
         io.String.Input("probe_folder", optional=True, default="", tooltip=folder),
         io.String.Input("policy", optional=True, default="", multiline=True, tooltip=toml),
         io.String.Input("metrics", optional=True, default="", tooltip=f"Some of {', '.join(METRICS)}; empty: all."),
         io.Int.Input("per_class", optional=True, default=0, min=0, max=10000, tooltip="0: as the preset says."),
-        io.Int.Input("resolution", optional=True, default=0, min=0, max=4096, tooltip="0: what the family is made for."),
+        io.Int.Input(
+            "resolution", optional=True, default=0, min=0, max=4096, tooltip="0: what the family is made for."
+        ),
         io.Float.Input(
             "guidance_scale",
             optional=True,

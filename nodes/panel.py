@@ -6,7 +6,7 @@ from typing import Any
 
 from ..core.measurement import Estimate, Measurement
 from ..core.render import charts, words
-from ..core.report import Report
+from ..core.report import ImagePair, Report
 from ..core.text import inert
 from ..core.verdict import Judgement
 from .places import view_url
@@ -27,7 +27,7 @@ def report_panel(report: Report, folder: Path) -> dict[str, Any]:
         "reasons": [inert(reason, 400) for reason in report.verdict.reasons[:REASONS]],
         "title": f"{inert(report.adapter.name)} on {inert(report.base.name)}",
         "bars": bars(report),
-        "pairs": [_pair(pair, folder) for pair in report.pairs[:PAIRS]],
+        "pairs": [_pair(pair, folder) for pair in report.pairs[:PAIRS] if _is_inside(pair, folder)],
         "report": view_url(folder / "report.html"),
     }
 
@@ -65,7 +65,12 @@ def bar(name: str, estimate: Estimate, judgement: Judgement | None = None) -> di
     }
 
 
-def _pair(pair: Any, folder: Path) -> dict[str, str]:
+def _is_inside(pair: ImagePair, folder: Path) -> bool:
+    """Return whether both pictures lie below the report, which may come from a stranger."""
+    return all((folder / name).resolve().is_relative_to(folder.resolve()) for name in (pair.base, pair.tuned))
+
+
+def _pair(pair: ImagePair, folder: Path) -> dict[str, str]:
     return {
         "prompt": inert(pair.prompt, 200),
         "change": f"{words.number(pair.change, decimals=1)} ΔE",

@@ -54,7 +54,9 @@ def plan_for(family: str, wishes: Wishes) -> AuditPlan:
 def _metrics(text: str) -> tuple[str, ...]:
     wanted = {name.strip() for name in text.split(",") if name.strip()}
     if not wanted <= set(METRICS):
-        raise UsageError(f"metrics {text!r}: use a list of {', '.join(METRICS)}, separated by commas, or leave it empty.")
+        raise UsageError(
+            f"metrics {text!r}: use a list of {', '.join(METRICS)}, separated by commas, or leave it empty."
+        )
     return tuple(name for name in METRICS if not wanted or name in wanted)
 
 

@@ -7,6 +7,8 @@ if TYPE_CHECKING:
     from PIL.Image import Image
     from PIL.ImageDraw import ImageDraw
 
+    from ..core.render.heat_map import HeatMap, Row
+
 WIDTH, MARGIN, ROW = 960, 32, 76
 PAPER, INK, FAINT, TRACK = "#ffffff", "#1c1f24", "#6a717c", "#e6e8ec"
 COLORS = {"PASS": "#1d7f45", "DRIFT": "#c22f2f", "INCONCLUSIVE": "#9a6a00", "INVALID": "#6a717c", "": "#2d62b8"}
@@ -69,7 +71,9 @@ def _draw_bar(draw: "ImageDraw", bar: dict[str, Any], top: int) -> None:
     y = top + 40
     draw.rounded_rectangle((MARGIN, y - 7, WIDTH - MARGIN, y + 7), 4, fill=TRACK)
     if "floor" in at:
-        draw.rectangle((*sorted((at["zero"], at["floor"]))[:1], y - 7, max(at["zero"], at["floor"]), y + 7), fill=_FLOOR)
+        draw.rectangle(
+            (*sorted((at["zero"], at["floor"]))[:1], y - 7, max(at["zero"], at["floor"]), y + 7), fill=_FLOOR
+        )
     draw.line((at["low"], y, at["high"], y), color, 5)
     draw.ellipse((at["value"] - 8, y - 8, at["value"] + 8, y + 8), fill=color)
     if "limit" in at:
@@ -84,3 +88,38 @@ def _caption(bar: dict[str, Any]) -> str:
 
 def _x(share: float) -> float:
     return MARGIN + (WIDTH - 2 * MARGIN) * share / 100
+
+
+_HEAT = ("#f3f4f6", "#dbe7f7", "#a9c8ef", "#6b9fe0", "#2d62b8")
+_CELL, _LABEL = 104, 230
+
+
+def heat_sheet(title: str, heat: "HeatMap") -> "Image":
+    """Return blocks of a network by kinds of layer as an RGB picture, each cell with its number."""
+    from PIL import Image, ImageDraw
+
+    width = max(WIDTH // 2, 2 * MARGIN + _LABEL + _CELL * len(heat.kinds))
+    picture = Image.new("RGB", (width, 2 * MARGIN + 72 + 28 * len(heat.rows)), PAPER)
+    draw = ImageDraw.Draw(picture)
+    draw.text((MARGIN, MARGIN - 8), _plain(title)[:60], INK, _font(19))
+    for column, kind in enumerate(heat.kinds):
+        draw.text((_column(column) + _CELL / 2, MARGIN + 48), _plain(kind), FAINT, _font(13), anchor="ms")
+    for index, row in enumerate(heat.rows):
+        _draw_row(draw, row, MARGIN + 60 + 28 * index)
+    return picture
+
+
+def _column(index: int) -> int:
+    return MARGIN + _LABEL + _CELL * index
+
+
+def _draw_row(draw: "ImageDraw", row: "Row", top: int) -> None:
+    draw.text((MARGIN, top + 4), _plain(f"{row.component} {row.title}")[:30], INK, _font(14))
+    for column, cell in enumerate(row.cells):
+        left = _column(column)
+        if cell is None:
+            continue
+        level = max(cell.level, 0)
+        draw.rectangle((left, top, left + _CELL - 3, top + 25), fill=_HEAT[level])
+        color = PAPER if level == len(_HEAT) - 1 else INK
+        draw.text((left + _CELL / 2, top + 18), _plain(cell.text), color, _font(14), anchor="ms")

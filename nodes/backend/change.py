@@ -78,7 +78,9 @@ class GraphChange:
         if base.latent_channels != tuned.latent_channels or base.scale_factor != tuned.scale_factor:
             return "The tuned model works on latents of another kind than the base, so the two cannot be compared."
         if all(torch.equal(a, b) for a, b in zip(self._probe(), self._probe_tuned(), strict=True)):
-            return "The tuned model answers exactly as the base does: nothing was changed, so there is nothing to audit."
+            return (
+                "The tuned model answers exactly as the base does: nothing was changed, so there is nothing to audit."
+            )
         return None
 
     def record(self) -> AdapterRecord:

@@ -5,27 +5,25 @@
 
 import asyncio
 import json
-import os
 import sys
 import time
 from pathlib import Path
 
 PACK, HOME = sys.argv[1], Path(sys.argv[2])
 sys.argv = sys.argv[:1]
-sys.path.insert(0, os.getcwd())
+sys.path.insert(0, str(Path.cwd()))
 
 from comfy.cli_args import args  # noqa: E402
 
 args.cpu = True
 import folder_paths  # noqa: E402
 import torch  # noqa: E402
+import utils.install_util  # noqa: E402, F401 - ComfyUI's `utils`, before another package called so
 
 for kind in ("input", "output", "temp", "user"):
     (HOME / kind).mkdir(parents=True, exist_ok=True)
     getattr(folder_paths, f"set_{kind}_directory")(str(HOME / kind))
 folder_paths.add_model_folder_path("loras", str(HOME / "output" / "loras"))
-
-import utils.install_util  # noqa: E402 - before another package called utils is
 
 import execution  # noqa: E402
 import nodes  # noqa: E402

@@ -1,0 +1,161 @@
+"""Two sets of images from anywhere, compared without pairs: colours and image features, with floors from splitting."""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+
+from .color_names import TERMS, lab_pixels, name_shares
+from .errors import UsageError
+from .features import FeatureNetwork
+from .measurement import Estimate, Measurement, Part
+from .metrics.color import color_distance
+from .metrics.kid import base_spread, polynomial_kernel
+from .statistics import simultaneous_level, spread_estimate
+
+VERSION = 1
+"""Version of these definitions in docs/metrics.md."""
+
+LEAST = 4
+"""Images of a set below which halves have no spread."""
+FEW = 50
+"""Images of a set below which intervals are only approximate, and the result says so."""
+_GROUPS = 10
+"""Groups of images that the colour jackknife leaves out one at a time: an evaluation takes up to a second."""
+_COLOR_SPLITS, _SPLITS = 4, 100
+_QUANTILE = 0.95
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """What two sets of images say about each other."""
+
+    measurements: tuple[Measurement, ...]
+    """Colours and, with a feature network, KID."""
+    notes: tuple[str, ...]
+    """What to know before trusting the numbers, such as too few images."""
+
+
+def compare(a: torch.Tensor, b: torch.Tensor, network: FeatureNetwork | None, seed: int = 0) -> Comparison:
+    """Return the comparison of uint8 images (N, 3, H, W) and (M, 3, H', W'); the order of images means nothing.
+
+    Floors are what random halves of one and the same set differ by; halves are smaller than the sets, so floors
+    are rather too high. Raises UsageError for sets of fewer than four images.
+    """
+    for name, images in (("first", a), ("second", b)):
+        if len(images) < LEAST:
+            raise UsageError(f"The {name} set has {len(images)} images; at least {LEAST} are needed, better {FEW}.")
+    measurements = [_color(a, b, seed)]
+    if network is not None:
+        measurements.append(kid_of_sets(network(a), network(b), network.name, seed))
+    return Comparison(tuple(measurements), _notes(measurements, min(len(a), len(b))))
+
+
+def _notes(measurements: list[Measurement], n: int) -> tuple[str, ...]:
+    notes = [f"{n} images are few: intervals are approximate below {FEW}."] if n < FEW else []
+    for measurement in measurements:
+        estimate = measurement.estimates[measurement.headline]
+        if estimate.floor is not None and estimate.low <= estimate.floor:
+            notes.append(_too_few(measurement.headline, estimate, n))
+    return tuple(notes)
+
+
+def _too_few(name: str, estimate: Estimate, n: int) -> str:
+    """Return the note on a value that chance alone may have made; floor and half-width shrink like 1 / sqrt(n)."""
+    assert estimate.floor is not None
+    noise = estimate.floor + estimate.value - estimate.low
+    text = f"{n} images are too few to tell {name} from what two halves of one set differ by"
+    if estimate.value <= 0 or not math.isfinite(noise):
+        return f"{text}; there may be no difference at all."
+    return f"{text}; about {math.ceil(n * (noise / estimate.value) ** 2):,} in each set would."
+
+
+def _color(a: torch.Tensor, b: torch.Tensor, seed: int) -> Measurement:
+    distance = lambda x, y: color_distance(a[x], b[y])  # noqa: E731
+    value = color_distance(a, b)
+    spread = _group_jackknife(distance, len(a), len(b), seed)
+    floors = [color_distance(s[x], s[y]) for s in (a, b) for x, y in _halves(len(s), _COLOR_SPLITS, seed)]
+    cdi = replace(spread_estimate(value, spread, min(len(a), len(b)), "delta_e"), floor=float(np.mean(floors)))
+    cdi = replace(cdi, low=max(0.0, cdi.low))
+    facts = {"images_a": len(a), "images_b": len(b)}
+    return Measurement("color", VERSION, "cdi", {"cdi": cdi}, {"color_term": _terms(a, b, seed)}, facts)
+
+
+def _group_jackknife(distance: Callable[[np.ndarray, np.ndarray], float], n: int, m: int, seed: int) -> float:
+    """Return the standard error of distance(rows of A, rows of B), leaving out one group of either set at a time."""
+    every = np.arange(n), np.arange(m)
+    variance = 0.0
+    for side, count in enumerate((n, m)):
+        groups = np.array_split(np.random.default_rng(seed + side).permutation(count), min(count, _GROUPS))
+        values = []
+        for group in groups:
+            kept = list(every)
+            kept[side] = np.setdiff1d(every[side], group)
+            values.append(distance(*kept))
+        variance += (len(groups) - 1) * float(np.var(values))
+    return math.sqrt(variance)
+
+
+def _halves(n: int, count: int, seed: int) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Return `count` random splits of n rows into halves."""
+    generator = np.random.default_rng(seed)
+    orders = [generator.permutation(n) for _ in range(count)]
+    return [(order[: n // 2], order[n // 2 :]) for order in orders]
+
+
+def _terms(a: torch.Tensor, b: torch.Tensor, seed: int) -> tuple[Part, ...]:
+    """Return the difference of each colour term's share of pixels, with Welch intervals that hold together."""
+    shares = [np.stack([name_shares(lab_pixels(image)) for image in images]) for images in (a, b)]
+    level = simultaneous_level(len(TERMS))
+    change = shares[1].mean(0) - shares[0].mean(0)
+    spread = np.sqrt(sum(s.var(0, ddof=1) / len(s) for s in shares))
+    floor = _half_quantile(shares, lambda x, y: np.abs(x.mean(0) - y.mean(0)), seed)
+    n = min(len(a), len(b))
+    parts = [spread_estimate(float(v), float(s), n, "share", level) for v, s in zip(change, spread, strict=True)]
+    return tuple(
+        Part(term, replace(estimate, floor=float(low))) for term, estimate, low in zip(TERMS, parts, floor, strict=True)
+    )
+
+
+def _half_quantile(
+    sets: list[np.ndarray], statistic: Callable[[np.ndarray, np.ndarray], np.ndarray], seed: int
+) -> np.ndarray:
+    """Return the 95 % quantile of a statistic over random halves of either set."""
+    values = [statistic(s[x], s[y]) for s in sets for x, y in _halves(len(s), _SPLITS, seed)]
+    return np.quantile(np.stack(values), _QUANTILE, axis=0)
+
+
+def kid_of_sets(a: np.ndarray, b: np.ndarray, network: str, seed: int) -> Measurement:
+    """Return the unbiased MMD^2 of features (N, D), (M, D), plain and relative to the spread of the first set."""
+    kernel, scale = polynomial_kernel(np.concatenate([a, b]), np.concatenate([a, b])), base_spread(a)
+    rows = np.arange(len(a)), np.arange(len(a), len(a) + len(b))
+    value, spread = mmd(kernel, *rows), _kid_spread(kernel, *rows)
+    halves = [mmd(kernel, side[x], side[y]) for side in rows for x, y in _halves(len(side), _SPLITS, seed)]
+    floor = max(0.0, float(np.quantile(halves, _QUANTILE)))
+    n = min(len(a), len(b))
+    kid = replace(spread_estimate(value, spread, n), floor=floor)
+    relative = replace(spread_estimate(value / scale, spread / scale, n, "relative"), floor=floor / scale)
+    facts: dict[str, str | int | float] = {"features": network, "images_a": len(a), "images_b": len(b)}
+    return Measurement("kid", VERSION, "kid_relative", {"kid_relative": relative, "kid": kid}, facts=facts)
+
+
+def mmd(kernel: np.ndarray, x: np.ndarray, y: np.ndarray) -> float:
+    """Return the unbiased MMD^2 of rows x against rows y of a kernel over all images."""
+    within = [_off_diagonal(kernel[np.ix_(rows, rows)]) for rows in (x, y)]
+    return float(sum(within) - 2 * kernel[np.ix_(x, y)].mean())
+
+
+def _off_diagonal(kernel: np.ndarray) -> float:
+    n = len(kernel)
+    return (kernel.sum() - kernel.trace()) / (n * (n - 1))
+
+
+def _kid_spread(kernel: np.ndarray, x: np.ndarray, y: np.ndarray) -> float:
+    """Return the jackknife standard error of `mmd` over the images of both sets."""
+    variance = 0.0
+    for rows, others in ((x, y), (y, x)):
+        without = [mmd(kernel, np.delete(rows, i), others) for i in range(len(rows))]
+        variance += (len(rows) - 1) * float(np.var(without))
+    return math.sqrt(variance)

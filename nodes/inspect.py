@@ -1,0 +1,53 @@
+"""OWF_InspectLoRA: what is in a LoRA file, as text and as a heat map."""
+
+from typing import Any
+
+from comfy_api.latest import io
+
+from . import places
+
+
+class InspectLora(io.ComfyNode):
+    """The node."""
+
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        """Return inputs and outputs."""
+        return io.Schema(
+            node_id="OWF_InspectLoRA",
+            display_name="Inspect LoRA (OWF)",
+            category="OWF",
+            description="What is in a LoRA file: format, algorithm, base family, rank, trigger words, heat map.",
+            inputs=[io.Combo.Input("lora", options=places.lora_choices()[1:], default=places.DEMO)],
+            outputs=[
+                io.String.Output("text", display_name="text"),
+                io.Image.Output("heat_map", display_name="heat map"),
+                io.String.Output("trigger", display_name="trigger words"),
+            ],
+            is_output_node=True,
+        )
+
+    @classmethod
+    def fingerprint_inputs(cls, lora: str) -> str:
+        """Return what makes the node run again: another file under the same name."""
+        return places.file_mark(places.lora_path(lora))
+
+    @classmethod
+    def execute(cls, lora: str) -> io.NodeOutput:
+        """Read the file; no base model is needed."""
+        from ..core.adapter import read_adapter
+        from ..core.adapter.summary import summarise
+        from ..core.render.summary_text import summary_heat_map, summary_lines
+        from .images import from_pictures
+        from .sheet import heat_sheet
+
+        summary = summarise(read_adapter(places.lora_path(lora)))
+        lines = [(label, value) for label, value in summary_lines(summary) if value]
+        text = "\n".join([summary.file, *(f"{label}: {value}" for label, value in lines), *_warnings(summary)])
+        picture = heat_sheet(summary.file, summary_heat_map(summary.blocks))
+        panel = {"kind": "facts", "title": summary.file, "lines": lines, "notes": list(summary.warnings[:6])}
+        return io.NodeOutput(text, from_pictures([picture]), ", ".join(summary.trigger_words), ui={"owf": [panel]})
+
+
+def _warnings(summary: Any) -> list[str]:
+    return [f"warning: {warning}" for warning in summary.warnings]

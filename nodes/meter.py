@@ -1,0 +1,82 @@
+"""OWF_CDIKIDMeter: how far two batches of images are apart in colour and content."""
+
+from typing import Any
+
+from comfy_api.latest import io
+
+from ..core.features import NAMES
+from ..core.measurement import Measurement
+
+NO_FEATURES = "none"
+_TERMS = 5
+"""Colour terms in the panel: those that changed most."""
+
+
+class CdiKidMeter(io.ComfyNode):
+    """The node."""
+
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        """Return inputs and outputs."""
+        return io.Schema(
+            node_id="OWF_CDIKIDMeter",
+            display_name="CDI / KID meter (OWF)",
+            category="OWF",
+            description="How far two batches of images are apart in colour (CDI) and content (KID), with intervals "
+            "and with what two halves of one batch differ by; says how many images would be enough.",
+            inputs=[
+                io.Image.Input("images_a", tooltip="What is compared against."),
+                io.Image.Input("images_b"),
+                io.Combo.Input("features", options=[*NAMES, NO_FEATURES], default=NAMES[0]),
+                io.Int.Input("split_seed", default=0, min=0, max=2**31 - 1, tooltip="Seed of the random halves."),
+            ],
+            outputs=[
+                io.Float.Output("cdi", display_name="CDI"),
+                io.Float.Output("kid", display_name="KID"),
+                io.String.Output("text", display_name="text"),
+                io.Image.Output("chart", display_name="chart"),
+            ],
+            is_output_node=True,
+        )
+
+    @classmethod
+    def execute(cls, images_a: Any, images_b: Any, features: str, split_seed: int) -> io.NodeOutput:
+        """Compare them."""
+        from ..core.features import load_features
+        from ..core.meter import compare
+        from .backend.host import check_interrupt
+        from .images import require_batch, to_bytes
+
+        check_interrupt()
+        network = None if features == NO_FEATURES else load_features(features)
+        batches = [to_bytes(require_batch(images, n)) for images, n in ((images_a, "images_a"), (images_b, "images_b"))]
+        result = compare(*batches, network, split_seed)
+        return _answer(result.measurements, result.notes, tuple(map(len, batches)))
+
+
+def _answer(measurements: tuple[Measurement, ...], notes: tuple[str, ...], counts: tuple[int, ...]) -> io.NodeOutput:
+    from .images import from_pictures
+    from .panel import bar
+    from .sheet import chart_sheet
+
+    found = {name: e for measurement in measurements for name, e in measurement.estimates.items()}
+    bars = [bar(name, estimate) for name, estimate in found.items()]
+    terms = term_bars(measurements[0])
+    title = f"{counts[0]} against {counts[1]} images"
+    chart = from_pictures([chart_sheet(title, "CDI / KID", notes, [*bars, *terms])])
+    panel = {"kind": "meter", "title": title, "bars": bars, "terms": terms, "notes": list(notes)}
+    kid = found["kid"].value if "kid" in found else float("nan")
+    return io.NodeOutput(found["cdi"].value, kid, _text(title, [*bars, *terms], notes), chart, ui={"owf": [panel]})
+
+
+def term_bars(color: Measurement) -> list[dict[str, Any]]:
+    """Return a bar for each of the colour terms whose share of pixels changed most."""
+    from .panel import bar
+
+    parts = sorted(color.breakdowns["color_term"], key=lambda part: -abs(part.estimate.value))
+    return [bar(part.label, part.estimate) for part in parts[:_TERMS]]
+
+
+def _text(title: str, bars: list[dict[str, Any]], notes: tuple[str, ...]) -> str:
+    lines = [f"{b['title']}: {b['value']} (95 % interval {b['interval']}; floor {b['floor'] or 'none'})" for b in bars]
+    return "\n".join([title, *lines, *notes])

@@ -1,0 +1,91 @@
+"""OWF_LoadReport and OWF_ShowReport: an earlier audit opened in the graph."""
+
+from pathlib import Path
+from typing import Any
+
+from comfy_api.latest import io
+
+from . import places
+
+NO_REPORT = "(no report yet)"
+
+
+class LoadReport(io.ComfyNode):
+    """The node that reads a report below ComfyUI's output folder."""
+
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        """Return inputs and outputs."""
+        return io.Schema(
+            node_id="OWF_LoadReport",
+            display_name="Load report (OWF)",
+            category="OWF",
+            description="Opens an earlier audit from output/owf.",
+            inputs=[io.Combo.Input("name", options=places.report_choices() or [NO_REPORT])],
+            outputs=[
+                io.String.Output("report", display_name="report"),
+                io.String.Output("verdict", display_name="verdict"),
+                io.Image.Output("sheet", display_name="sheet"),
+            ],
+        )
+
+    @classmethod
+    def fingerprint_inputs(cls, name: str) -> str:
+        """Return what makes the node run again: another report in the same place."""
+        return places.file_mark(places.report_file(name))
+
+    @classmethod
+    def execute(cls, name: str) -> io.NodeOutput:
+        """Read it."""
+        from ..core.report import read_report
+        from .audit import report_sheet
+        from .images import from_pictures
+
+        path = places.report_file(name)
+        report = read_report(path)
+        sheet = from_pictures([report_sheet(report)])
+        return io.NodeOutput(path.read_text(encoding="utf-8"), report.verdict.decision, sheet)
+
+
+class ShowReport(io.ComfyNode):
+    """The node that shows a report's panel."""
+
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        """Return inputs and outputs."""
+        return io.Schema(
+            node_id="OWF_ShowReport",
+            display_name="Show report (OWF)",
+            category="OWF",
+            description="Shows a report as its audit did: verdict, intervals, image pairs, and the full HTML page.",
+            inputs=[io.String.Input("report", force_input=True, tooltip="The report output of an audit or a loader.")],
+            outputs=[io.String.Output("text", display_name="verdict and reasons")],
+            is_output_node=True,
+        )
+
+    @classmethod
+    def execute(cls, report: str) -> io.NodeOutput:
+        """Write it out anew, so that its page is there, and show it."""
+        from ..core.render.html import write_html
+        from ..core.report import parse_report
+        from .panel import report_panel
+
+        found = parse_report(report, "the report input")
+        folder = _home(found, report)
+        (folder / "report.json").write_text(report, encoding="utf-8")
+        write_html(found, folder)
+        text = "\n".join([found.verdict.decision, *found.verdict.reasons])
+        return io.NodeOutput(text, ui={"owf": [report_panel(found, folder)]})
+
+
+def _home(report: Any, text: str) -> Path:
+    """Return the folder that a report was loaded from, or a new one for a report from elsewhere."""
+    import hashlib
+
+    for name in places.report_choices():
+        if places.report_file(name).read_text(encoding="utf-8") == text:
+            return places.report_file(name).parent
+    stem = places.safe_name(report.adapter.name, "report")
+    folder = places.reports_folder() / f"{stem}-shown-{hashlib.sha256(text.encode()).hexdigest()[:8]}"
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
