@@ -13,7 +13,7 @@ from .source import Bytes, Entry, Loader
 if TYPE_CHECKING:
     from torch import Tensor
 
-_NAMES = {
+DTYPES = {
     "float16": "F16",
     "bfloat16": "BF16",
     "float32": "F32",
@@ -27,6 +27,7 @@ _NAMES = {
     "uint8": "U8",
     "bool": "BOOL",
 }
+"""Element types of PyTorch in the spelling of safetensors."""
 
 
 @dataclass(frozen=True)
@@ -67,7 +68,7 @@ def in_memory(path: Path, tensors: "Mapping[str, Tensor]") -> MemoryFile:
 
 
 def _entry(name: str, tensor: "Tensor") -> Entry:
-    dtype = _NAMES.get(str(tensor.dtype).removeprefix("torch."))
+    dtype = DTYPES.get(str(tensor.dtype).removeprefix("torch."))
     if dtype is None or tensor.is_sparse or tensor.is_quantized:
         raise AdapterError(f"tensor {inert(name, 80)}: unsupported element type {tensor.dtype}")
     return Entry(name, dtype, tuple(tensor.shape), 0, tensor.numel() * tensor.element_size())

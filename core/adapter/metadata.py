@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 from ..text import inert
 
-MAX_JSON = 4 * 1024 * 1024
+MAX_JSON = 1024 * 1024
+"""Characters of JSON that are parsed: the values take up to twenty times as much memory."""
 MAX_WORDS = 8
 _FREQUENT = 0.95
 _SIZE = re.compile(r"(\d{2,5})\D{1,4}(\d{2,5})", re.ASCII)

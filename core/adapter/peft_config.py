@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from ..errors import AdapterError
-from .metadata import parsed
+from .metadata import MAX_JSON, parsed
 from .module import Scaling
 
 _KNOWN = frozenset({"LORA", "LOHA", "LOKR"})
@@ -46,6 +46,9 @@ RANK_STABILISED = PeftConfig(None, True, None, ())
 
 def from_metadata(metadata: Mapping[str, str]) -> Mapping[str, PeftConfig]:
     """Return the configuration per component that diffusers keeps in `lora_adapter_metadata`."""
+    length = len(metadata.get("lora_adapter_metadata", ""))
+    if length > MAX_JSON:
+        raise AdapterError(f"lora_adapter_metadata has {length} characters; alpha patterns that long are not believed")
     table = parsed(metadata, "lora_adapter_metadata")
     if not isinstance(table, dict):
         return {}

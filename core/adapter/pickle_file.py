@@ -1,25 +1,38 @@
 """Pickled LoRA files, opened only on request and only for their plain tensors."""
 
+import pickletools
 import zipfile
+import zlib
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..errors import AdapterError
 from ..text import inert
-from .memory_file import MemoryFile, in_memory
-from .safetensors_file import MAX_TENSORS, regular_size
+from .header import MAX_TENSORS
+from .memory_file import DTYPES, MemoryFile, in_memory
+from .safetensors_file import regular_size
 
 if TYPE_CHECKING:
     from torch import Tensor
 
 _SLACK = 1024 * 1024
+_MAX_STEPS = 500_000
+_HARMLESS = frozenset(
+    {
+        "collections OrderedDict",
+        "torch._utils _rebuild_parameter",
+        "torch._utils _rebuild_tensor_v2",
+        "torch._utils _rebuild_tensor_v3",
+    }
+)
+"""What a pickle of tensors calls. `weights_only` allows more, some of which takes memory without end."""
 
 
 def open_pickle(path: Path) -> MemoryFile:
     """Return the tensors of a pickled state dict, loaded with `weights_only=True`.
 
-    Raises AdapterError for code in the pickle, for archives that unpack to more than twice their size,
-    and for tensors that pretend to be larger than their storage.
+    Raises AdapterError for calls of anything but tensors, for pickles older than PyTorch 1.6, for archives that
+    unpack to more than twice their size, and for tensors that pretend to be larger than their storage.
     """
     size = regular_size(path)
     _check_archive(path, size)
@@ -33,15 +46,35 @@ def open_pickle(path: Path) -> MemoryFile:
 
 
 def _check_archive(path: Path, size: int) -> None:
+    """Raise AdapterError unless it is an archive of about its own size whose pickle only makes tensors."""
     if not zipfile.is_zipfile(path):
-        return
+        raise AdapterError("a damaged pickle, or one from before PyTorch 1.6: load and save it again as safetensors")
     try:
         with zipfile.ZipFile(path) as archive:
             unpacked = sum(item.file_size for item in archive.infolist())
-    except (zipfile.BadZipFile, OSError, ValueError) as error:
+            if unpacked > 2 * size + _SLACK:
+                raise AdapterError(
+                    f"the archive unpacks to {unpacked} bytes from {size}: it is built to exhaust memory"
+                )
+            for item in archive.infolist():
+                if item.filename.endswith("data.pkl"):
+                    _check_pickle(archive.read(item))
+    except (zipfile.BadZipFile, zlib.error, OSError, ValueError, NotImplementedError, RuntimeError) as error:
         raise AdapterError(f"a damaged archive: {inert(str(error))}") from error
-    if unpacked > 2 * size + _SLACK:
-        raise AdapterError(f"the archive unpacks to {unpacked} bytes from {size}: it is built to exhaust memory")
+
+
+def _check_pickle(content: bytes) -> None:
+    """Raise AdapterError for a pickle that calls anything but what makes tensors, or takes too many steps."""
+    for step, (opcode, argument, _) in enumerate(pickletools.genops(content)):
+        if step > _MAX_STEPS:
+            raise AdapterError("the pickle takes more steps than any LoRA: it is built to exhaust memory")
+        if opcode.name in ("GLOBAL", "STACK_GLOBAL", "INST") and not _is_harmless(str(argument)):
+            raise AdapterError(f"the pickle holds more than tensors: it calls {inert(str(argument), 60)}")
+
+
+def _is_harmless(name: str) -> bool:
+    kind = name.removeprefix("torch ")
+    return name in _HARMLESS or (kind != name and (kind.endswith("Storage") or kind in DTYPES))
 
 
 def _load(path: Path) -> object:

@@ -1,6 +1,5 @@
 """The header of a safetensors file, read with caps before any tensor is touched."""
 
-import json
 import mmap
 import stat
 from collections.abc import Iterable, Iterator, Mapping
@@ -11,18 +10,17 @@ from typing import TYPE_CHECKING, TypeGuard
 
 from ..errors import AdapterError
 from ..text import inert
+from .header import AGAIN, parse_header
 from .source import FLOATS, INTEGERS, Bytes, Entry, Loader
 
 if TYPE_CHECKING:
     from torch import Tensor
 
 MAX_HEADER = 16 * 1024 * 1024
-MAX_TENSORS = 20_000
 MAX_DIMS = 8
 MAX_NAME = 1000
 _SIZES = FLOATS | INTEGERS
 _LENGTH = 8
-_AGAIN = "download the file again, or ask its author for an intact copy"
 
 
 @dataclass(frozen=True)
@@ -53,7 +51,7 @@ class SafetensorsFile:
 
                 yield load
         except SafetensorError as error:
-            raise AdapterError(f"safetensors refuses the file: {inert(str(error))}; {_AGAIN}") from error
+            raise AdapterError(f"safetensors refuses the file: {inert(str(error))}; {AGAIN}") from error
 
     @contextmanager
     def mapped(self) -> Iterator[Bytes]:
@@ -75,17 +73,11 @@ def open_safetensors(path: Path) -> SafetensorsFile:
     size = regular_size(path)
     with path.open("rb") as file:
         length = _header_length(file.read(_LENGTH), size)
-        raw = file.read(length)
-    if raw.count(b"data_offsets") > MAX_TENSORS:  # before the JSON of a bomb takes seconds
-        raise AdapterError(f"the file lists more than {MAX_TENSORS} tensors, so it is no LoRA")
-    header = _parse(raw)
-    metadata = _metadata(header.pop("__metadata__", {}))
-    if len(header) > MAX_TENSORS:
-        raise AdapterError(f"the file lists {len(header)} tensors; more than {MAX_TENSORS} is no LoRA")
+        header = parse_header(file.read(length))
     start = _LENGTH + length
-    entries = {name: _entry(name, fields, start) for name, fields in header.items()}
+    entries = {name: _entry(name, fields, start) for name, fields in header.tensors.items()}
     _check_layout(entries.values(), start, size)
-    return SafetensorsFile(path, entries, metadata, start)
+    return SafetensorsFile(path, entries, header.metadata, start)
 
 
 def regular_size(path: Path) -> int:
@@ -102,7 +94,7 @@ def regular_size(path: Path) -> int:
 
 def _header_length(prefix: bytes, size: int) -> int:
     if len(prefix) < _LENGTH:
-        raise AdapterError(f"the file has only {len(prefix)} bytes, so it is empty or cut off; {_AGAIN}")
+        raise AdapterError(f"the file has only {len(prefix)} bytes, so it is empty or cut off; {AGAIN}")
     length = int.from_bytes(prefix, "little")
     if length > min(MAX_HEADER, size - _LENGTH):
         raise AdapterError(_guess(prefix, length))
@@ -114,31 +106,8 @@ def _guess(prefix: bytes, length: int) -> str:
     if prefix[:2] in (b"PK", b"\x80\x02", b"\x80\x04"):
         return "a PyTorch pickle under another name; pickles can run code: get a safetensors file"
     if prefix.lstrip()[:1] in (b"<", b"{"):
-        return f"a web page or JSON text instead of tensors; {_AGAIN}"
-    return f"the header claims {length} bytes, more than the file or the limit allows; {_AGAIN}"
-
-
-def _parse(raw: bytes) -> dict[str, object]:
-    try:
-        header = json.loads(raw.decode("utf-8"), object_pairs_hook=_no_duplicates)
-    except (ValueError, RecursionError) as error:
-        raise AdapterError(f"the header is not valid JSON ({inert(str(error), 80)}); {_AGAIN}") from error
-    if not isinstance(header, dict):
-        raise AdapterError(f"the header is not a JSON object; {_AGAIN}")
-    return header
-
-
-def _no_duplicates(pairs: list[tuple[str, object]]) -> dict[str, object]:
-    found = dict(pairs)
-    if len(found) != len(pairs):
-        raise ValueError("a name occurs twice, and readers disagree about which one counts")
-    return found
-
-
-def _metadata(value: object) -> dict[str, str]:
-    if not isinstance(value, dict) or not all(isinstance(text, str) for text in value.values()):
-        raise AdapterError(f"the metadata is not a table of texts; {_AGAIN}")
-    return value
+        return f"a web page or JSON text instead of tensors; {AGAIN}"
+    return f"the header claims {length} bytes, more than the file or the limit allows; {AGAIN}"
 
 
 def _entry(name: str, fields: object, start: int) -> Entry:
@@ -147,7 +116,7 @@ def _entry(name: str, fields: object, start: int) -> Entry:
             raise AdapterError(f"its name has {len(name)} characters")
         return Entry(name, *_described(fields, start))
     except AdapterError as error:
-        raise AdapterError(f"tensor {inert(name, 80)}: {error}; {_AGAIN}") from None
+        raise AdapterError(f"tensor {inert(name, 80)}: {error}; {AGAIN}") from None
 
 
 def _described(fields: object, start: int) -> tuple[str, tuple[int, ...], int, int]:
@@ -174,11 +143,11 @@ def _check_layout(entries: Iterable[Entry], start: int, size: int) -> None:
     for entry in sorted(entries, key=lambda item: (item.offset, item.size)):
         if entry.size != entry.numel * _SIZES[entry.dtype]:
             raise AdapterError(
-                f"tensor {inert(entry.name, 80)}: its bytes do not match its shape {list(entry.shape)}; {_AGAIN}"
+                f"tensor {inert(entry.name, 80)}: its bytes do not match its shape {list(entry.shape)}; {AGAIN}"
             )
         if entry.offset != expected:
-            raise AdapterError(f"tensor {inert(entry.name, 80)}: overlap or hole in the data; {_AGAIN}")
+            raise AdapterError(f"tensor {inert(entry.name, 80)}: overlap or hole in the data; {AGAIN}")
         expected += entry.size
     if expected != size:
         found = "cut off" if expected > size else "followed by unknown bytes"
-        raise AdapterError(f"the tensor data is {found} ({size} bytes, {expected} expected); {_AGAIN}")
+        raise AdapterError(f"the tensor data is {found} ({size} bytes, {expected} expected); {AGAIN}")
