@@ -1,0 +1,49 @@
+"""`owf-train`: parse, plan, train, audit."""
+
+import sys
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from .command import CRASHED, INTERRUPTED, guarded, print_failure, quiet_libraries
+from .train_arguments import parser
+from .train_config import effective, read_config, write_config
+
+USAGE = 2
+"""Exit code of everything that the user can mend."""
+_BASES = {"base", "demo_base"}
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command and return its exit code: 0 trained, 2 usage error, 70 a bug, 130 interrupted."""
+    given = vars(parser().parse_args(argv))
+
+    def fail(message: str, code: int) -> int:
+        # Verdicts have no place here: whatever is no bug and no Ctrl-C is for the user to mend.
+        code = code if code in (CRASHED, INTERRUPTED) else USAGE
+        return print_failure("owf-train", given.get("progress", "auto"), message, code)
+
+    return guarded(lambda: _run(given), fail)
+
+
+def _run(given: Mapping[str, Any]) -> int:
+    plan, options = effective(_merged(given))
+    if "save_config" in given:
+        write_config(given["save_config"], plan, options)
+        return 0
+    options.require_subject()
+    quiet_libraries()
+    from .train_session import TrainSession
+
+    return TrainSession(plan, options, resume="resume" in given, overwrite="overwrite" in given).run()
+
+
+def _merged(given: Mapping[str, Any]) -> dict[str, Any]:
+    """Return field name -> value of the file with the flags over it; a base on the command line replaces the file's."""
+    values = read_config(given["config"]) if "config" in given else {}
+    if _BASES & set(given):
+        values = {name: value for name, value in values.items() if name not in _BASES}
+    return {**values, **given}
+
+
+if __name__ == "__main__":
+    sys.exit(main())

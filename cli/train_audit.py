@@ -1,0 +1,70 @@
+"""The audit at the end of a training, and its verdict in the LoRA's metadata."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from ..core.adapter import read_adapter
+from ..core.base import BaseChoice
+from ..core.denoiser import Denoiser
+from ..core.errors import OwfError
+from ..core.render.terminal import print_report
+from ..core.report import Report
+from ..core.text import inert
+from ..core.train.metadata import add_metadata
+from .arguments import parser
+from .session import Session
+from .train_options import RunOptions
+
+PRESET = "quick"
+_ESTIMATES = {
+    "denoiser_drift": ("denoiser_drift", "drift"),
+    "accuracy_drop": ("semantic", "accuracy_drop"),
+    "worst_class_drop": ("semantic", "worst_class_drop"),
+    "color_drift": ("color", "cdi"),
+    "kid_relative": ("kid", "kid_relative"),
+}
+"""Metadata name -> metric and estimate."""
+
+
+def audit_trained(path: Path, choice: BaseChoice, denoiser: Denoiser, options: RunOptions, console: Any) -> None:
+    """Audit the LoRA on the base that it was trained on, print the report and write its numbers into the file.
+
+    The LoRA is there already, so an audit that cannot run is a sentence and not a failure.
+    """
+    try:
+        session = Session(parser().parse_args(_arguments(choice, options)), (choice, denoiser))
+        report, folder = session.audit(read_adapter(path), path.parent / "audit")
+    except OwfError as error:
+        console.print(f"The LoRA is trained, but not audited: {inert(str(error), 2000)}", highlight=False, markup=False)
+        return
+    add_metadata(path, audit_facts(report))
+    if options.progress == "json":
+        print(json.dumps({"event": "report", "verdict": report.verdict.decision, "folder": str(folder)}), flush=True)
+    else:
+        print_report(report, console, folder)
+
+
+def _arguments(choice: BaseChoice, options: RunOptions) -> list[str]:
+    arguments = ["--base", choice.path, "--preset", PRESET, "--resume", "--progress", options.progress]
+    arguments += ["--device", options.device, "--dtype", options.dtype]
+    if options.cache:
+        arguments += ["--cache", str(Path(options.cache).expanduser())]
+    return [*arguments, "--offline"] if options.offline else arguments
+
+
+def audit_facts(report: Report) -> dict[str, str]:
+    """Return the report's verdict and numbers, with the ends of their 95 % intervals, as metadata."""
+    facts = {
+        "owf.verdict": report.verdict.decision,
+        "owf.audit_preset": str(report.plan["preset"]),
+        "owf.audit_plan": report.plan_digest,
+        "owf.audit_policy": report.verdict.policy,
+    }
+    for name, (metric, key) in _ESTIMATES.items():
+        estimates = report.measurements[metric].estimates if metric in report.measurements else {}
+        if key in estimates:
+            estimate = estimates[key]
+            ends = {"": estimate.value, "_low": estimate.low, "_high": estimate.high}
+            facts |= {f"owf.{name}{end}": f"{value:.6g}" for end, value in ends.items()}
+    return facts

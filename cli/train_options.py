@@ -1,0 +1,49 @@
+"""What a call of `owf-train` says besides the plan. No torch."""
+
+from dataclasses import dataclass
+
+from ..core.device import DEVICES, DTYPES
+from ..core.errors import UsageError
+from ..core.train.plan import option
+from .folders import safe_name
+
+
+@dataclass(frozen=True)
+class RunOptions:
+    """Where things are, and how the run goes; like the plan, every field is a flag and a key of TOML files."""
+
+    pictures: str = option("", "folder of training pictures; a .txt file beside a picture is its caption")
+    validation: str = option("", "folder of held-out pictures of the concept, for the validation loss")
+    bank: str = option("", "text file with one concept-free prompt a line, instead of the bank that ships")
+
+    base: str = option("", "diffusers folder, hub id, or .safetensors checkpoint")
+    demo_base: bool = option(False, "train on the small base model that ships with the project")
+    offline: bool = option(False, "never fetch anything")
+    device: str = option("auto", "where the model runs", DEVICES)
+    dtype: str = option("auto", "type of the base's weights; what is trained is float32", DTYPES)
+
+    out: str = option("owf-loras", "folder of the LoRA and everything beside it")
+    name: str = option("", "name of the LoRA; empty takes trigger and class")
+    cache: str = option("", "where latents drawn by the base are kept; empty takes the user's cache folder")
+    save_every: float = option(60.0, "seconds between checkpoints")
+    audit: bool = option(True, "audit the finished LoRA and write the verdict into its file")
+    progress: str = option("auto", "auto draws a bar on a terminal; json writes lines", ("auto", "bar", "json", "none"))
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.save_every < float("inf"):
+            raise UsageError("--save-every is a number of seconds, at least 0.")
+        for name in ("device", "dtype", "progress"):
+            choices = self.__dataclass_fields__[name].metadata["choices"]
+            if getattr(self, name) not in choices:
+                raise UsageError(f"--{name} {getattr(self, name)}: choose from {', '.join(choices)}.")
+
+    def require_subject(self) -> None:
+        """Raise UsageError where nobody said what to train on."""
+        if not self.pictures:
+            raise UsageError("Name a folder of training pictures. See owf-train --help.")
+        if self.demo_base == bool(self.base):
+            raise UsageError("Name the base model with --base PATH_OR_ID, or use --demo-base.")
+
+    def file_name(self, phrase: str) -> str:
+        """Return the LoRA's name as files are called; `phrase` stands in for a missing name."""
+        return safe_name(self.name or phrase)

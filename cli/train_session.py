@@ -1,0 +1,182 @@
+"""One training from folders to an audited LoRA."""
+
+import hashlib
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from ..core import families
+from ..core.base import DEMO_BASE, BaseChoice, choose_base
+from ..core.batch import Batch, default_batch
+from ..core.denoiser import TrainableDenoiser
+from ..core.errors import UsageError
+from ..core.text import inert
+from ..core.train.bank import DEFAULT, DEMO, Bank, make_bank, read_bank
+from ..core.train.captions import Concept
+from ..core.train.curves import Curves
+from ..core.train.data import load_pictures
+from ..core.train.images import TrainingImage, read_images
+from ..core.train.metadata import add_metadata, read_metadata
+from ..core.train.plan import TrainPlan, plan_digest
+from ..core.train.records import Picture, StepRecord, Trained, TrainSetting
+from ..core.train.train import train
+from .command import INTERRUPTED
+from .folders import cache_folder
+from .interrupt import Interrupt
+from .session import load_chosen
+from .train_audit import audit_trained
+from .train_config import write_config
+from .train_options import RunOptions
+from .train_progress import train_progress
+from .train_summary import summary
+
+RUN = "owf.run"
+"""Metadata key of the digest over everything that a finished LoRA was trained with."""
+
+
+class TrainSession:
+    """Everything between the options and the finished LoRA."""
+
+    def __init__(self, plan: TrainPlan, options: RunOptions, *, resume: bool, overwrite: bool) -> None:
+        from rich.console import Console
+
+        self._plan, self._options, self._resume, self._overwrite = plan, options, resume, overwrite
+        self._concept = Concept(plan.trigger, plan.class_word)
+        self._name = options.file_name(self._concept.phrase)
+        self._folder = Path(options.out).expanduser()
+        self._console = Console(stderr=options.progress == "json")
+
+    def run(self) -> int:
+        """Train and audit; return 0, or 130 if the training was interrupted."""
+        self._require_class()
+        images = self._images(self._options.pictures)
+        choice = choose_base(str(DEMO_BASE) if self._options.demo_base else self._options.base, None)
+        run = self._digest(images, choice)
+        self._require_no_other(run)
+        self._folder.mkdir(parents=True, exist_ok=True)
+        write_config(self._folder / f"{self._name}.toml", self._plan, self._options)
+        options = self._options
+        denoiser = load_chosen(choice, self._console, options.device, options.dtype, options.offline)
+        families.get(denoiser.family)  # a base without a family has no LoRA format: said before hours of training
+        trained = self._train(denoiser, images)
+        if not trained.finished:
+            return self._say_how_to_resume(trained)
+        add_metadata(trained.path, {RUN: run})
+        self._announce_result(trained)
+        if options.audit:
+            audit_trained(trained.path, choice, denoiser, options, self._console)
+        return 0
+
+    def _require_class(self) -> None:
+        """Raise UsageError early where a term needs the class and there is none."""
+        plan = self._plan
+        if {"prior", "class"} & set(plan.preserve) or ("dc" in plan.preserve and plan.bank_share < 1):
+            self._concept.strip("", plan.caption)
+
+    def _images(self, folder: str) -> tuple[TrainingImage, ...]:
+        return read_images(Path(folder).expanduser(), self._concept, self._plan.caption)
+
+    def _bank(self, family: str) -> Bank:
+        shipped = DEMO if family == "demo" else DEFAULT
+        path = Path(self._options.bank).expanduser() if self._options.bank else shipped
+        return make_bank(read_bank(path), self._concept, self._plan.bank_prompts)
+
+    def _digest(self, images: Sequence[TrainingImage], choice: BaseChoice) -> str:
+        """Return the SHA-256 over plan, base and type, bank file and pictures."""
+        options = self._options
+        sha = hashlib.sha256(f"{plan_digest(self._plan)}|{Path(choice.path).name}|{options.dtype}|".encode())
+        if options.bank:
+            sha.update("\n".join(read_bank(Path(options.bank).expanduser())).encode())
+        for image in images:
+            sha.update(f"|{image.caption}|{image.repeats}|".encode(errors="replace") + image.path.read_bytes())
+        return sha.hexdigest()
+
+    def _require_no_other(self, run: str) -> None:
+        """Raise UsageError where a LoRA lies that this training would replace by another."""
+        path = self._folder / f"{self._name}.safetensors"
+        if self._overwrite or not path.exists():
+            return
+        facts = read_metadata(path)
+        unfinished = "owf.plan" in facts and RUN not in facts
+        if not unfinished and facts.get(RUN) != run:
+            raise UsageError(
+                f"{path} is a finished LoRA that was trained with other settings, pictures or base. "
+                "Choose another --name, or replace it with --overwrite."
+            )
+
+    def _train(self, denoiser: TrainableDenoiser, images: Sequence[TrainingImage]) -> Trained:
+        plan, options = self._plan, self._options
+        pictures = self._pictures(denoiser, images)
+        held_out = self._pictures(denoiser, self._images(options.validation)) if options.validation else ()
+        bank = self._bank(denoiser.family)
+        batch = default_batch(denoiser)
+        if batch.workers > 1:
+            torch.set_num_threads(1)
+        self._announce(summary(denoiser, pictures, bank, plan))
+        progress = train_progress(options.progress, self._console, plan.steps)
+        with Curves(self._folder, self._name) as curves, progress, Interrupt() as interrupt:
+
+            def watch(record: StepRecord) -> None:
+                interrupt.patient = True
+                curves.add(record)
+                progress.step(record)
+
+            setting = self._setting(denoiser, batch, held_out, progress, interrupt, watch)
+            trained = train(denoiser, pictures, bank, plan, setting)
+            curves.draw(plan.drift_budget)
+        return trained
+
+    def _pictures(self, denoiser: TrainableDenoiser, images: Sequence[TrainingImage]) -> tuple[Picture, ...]:
+        pixels = load_pictures(images, self._plan.resolution or denoiser.resolution, self._plan.bucket)
+        return tuple(Picture(p, image.caption, image.repeats) for p, image in zip(pixels, images, strict=True))
+
+    def _setting(
+        self,
+        denoiser: TrainableDenoiser,
+        batch: Batch,
+        held_out: tuple[Picture, ...],
+        progress: Any,
+        interrupt: Interrupt,
+        watch: Any,
+    ) -> TrainSetting:
+        return TrainSetting(
+            name=self._name,
+            folder=self._folder,
+            cache=cache_folder(Path(self._options.cache).expanduser() if self._options.cache else None),
+            progress=progress,
+            batch=batch,
+            precision=denoiser.dtype,
+            resume=self._resume,
+            save_every=self._options.save_every,
+            watch=watch,
+            stop=lambda: interrupt.asked,
+            validation=held_out,
+        )
+
+    def _announce(self, text: str) -> None:
+        if self._options.progress != "none":
+            self._console.print(text, highlight=False, markup=False)
+
+    def _say_how_to_resume(self, trained: Trained) -> int:
+        message = (
+            f"Interrupted after step {trained.steps} of {self._plan.steps}; the checkpoint is saved. "
+            "Run the same command with --resume to continue to the same bytes."
+        )
+        self._tell("interrupted", trained, message, INTERRUPTED)
+        return INTERRUPTED
+
+    def _announce_result(self, trained: Trained) -> None:
+        drift = "" if trained.drift is None else f", drift {trained.drift:.2%} on held-out prompts"
+        embedding = "" if trained.embedding is None else f" with {inert(str(trained.embedding), 4000)}"
+        self._tell("trained", trained, f"Trained {inert(str(trained.path), 4000)}{embedding}{drift}.", 0)
+
+    def _tell(self, event: str, trained: Trained, message: str, code: int) -> None:
+        if self._options.progress == "json":
+            embedding = None if trained.embedding is None else str(trained.embedding)
+            line = {"event": event, "path": str(trained.path), "embedding": embedding, "steps": trained.steps}
+            print(json.dumps({**line, "drift": trained.drift, "exit_code": code}), flush=True)
+        if self._options.progress != "json" or event == "interrupted":
+            self._console.print(message, highlight=False, markup=False, soft_wrap=True)

@@ -1,0 +1,74 @@
+"""What a training is about to do, in one paragraph."""
+
+from collections import Counter
+from collections.abc import Sequence
+
+from ..core.batch import Batch
+from ..core.denoiser import Denoiser
+from ..core.estimate import estimate
+from ..core.text import inert
+from ..core.train.bank import Bank
+from ..core.train.drawings import SAMPLING
+from ..core.train.plan import TrainPlan, step_rows, term_rows
+from ..core.train.records import Picture
+
+_BACKWARD = 3
+"""A row with gradients costs about three rows without."""
+_SILENT = ("prior", "l2")
+"""Terms whose target is not a prediction of the base."""
+
+
+def summary(denoiser: Denoiser, pictures: Sequence[Picture], bank: Bank, plan: TrainPlan) -> str:
+    """Return the paragraph; the time in it is guessed from one batch through the UNet."""
+    sentences = [_pictures(pictures), _length(pictures, plan), _preservation(bank, plan), _time(denoiser, bank, plan)]
+    return f"Base {inert(denoiser.name)} on {denoiser.device} ({denoiser.dtype}). " + " ".join(sentences)
+
+
+def _pictures(pictures: Sequence[Picture]) -> str:
+    shapes = Counter(tuple(p.pixels.shape[1:]) for p in pictures)
+    buckets = ", ".join(f"{count} of {width}x{height}" for (height, width), count in shapes.most_common(4))
+    more = f" and {len(shapes) - 4} more shapes" if len(shapes) > 4 else ""
+    return f"{_count(len(pictures), 'picture')} ({buckets}{more}), {sum(p.repeats for p in pictures)} an epoch with repeats."
+
+
+def _length(pictures: Sequence[Picture], plan: TrainPlan) -> str:
+    epochs = plan.steps * plan.batch * plan.accumulate / sum(p.repeats for p in pictures)
+    rows = step_rows(plan, 0)
+    teacher = f" and {_teacher_rows(plan)} of the base" if _teacher_rows(plan) else ""
+    often = f" at every {plan.preserve_every}. step" if plan.preserve and plan.preserve_every > 1 else ""
+    return f"{_count(plan.steps, 'step')}, {epochs:.3g} epochs, {rows} UNet rows with gradients{teacher} a step{often}."
+
+
+def _count(number: int, thing: str) -> str:
+    return f"{number:,} {thing}" + ("s" if number != 1 else "")
+
+
+def _teacher_rows(plan: TrainPlan) -> int:
+    asking = [t for t in plan.preserve if t not in _SILENT and not (t == "dc" and plan.teacher_cache)]
+    return plan.accumulate * len(asking) * term_rows(plan)
+
+
+def _preservation(bank: Bank, plan: TrainPlan) -> str:
+    if not plan.preserve:
+        return "Nothing is preserved."
+    terms = ", ".join(f"{term} (weight {plan.weight(term):g})" for term in plan.preserve)
+    budget = f", aiming at a drift of {plan.drift_budget:.2%}" if plan.drift_budget else ""
+    left_out = f", {len(bank.left_out)} left out" if bank.left_out else ""
+    asked = f" The bank has {len(bank.prompts)} prompts and {len(bank.watched)} held out to watch drift{left_out}."
+    return f"Preserved by {terms}{budget}.{asked}"
+
+
+def drawn_pictures(bank: Bank, plan: TrainPlan) -> int:
+    """Return how many pictures the base draws before the first step if none is cached."""
+    bank_prompts = len(bank.prompts) if "dc" in plan.preserve else 0
+    return bank_prompts + plan.prior_images * ("prior" in plan.preserve) + len(bank.watched) * (plan.drift_every > 0)
+
+
+def _time(denoiser: Denoiser, bank: Bank, plan: TrainPlan) -> str:
+    preserving = -(-plan.steps // plan.preserve_every)
+    student = sum(step_rows(plan, step) for step in range(plan.steps))
+    rows = _BACKWARD * student + preserving * _teacher_rows(plan)
+    guess = estimate(denoiser, Batch(step_rows(plan, 0)))
+    drawn = drawn_pictures(bank, plan)
+    before = f", after {guess.minutes(drawn * SAMPLING.rows):.1f} for {drawn} drawings that are then cached"
+    return f"About {guess.minutes(rows):.1f} minutes{before if drawn else ''}."
