@@ -89,12 +89,18 @@ def _family_by_markers(modules: Sequence[AdapterModule]) -> Family | None:
     """Return the transformer family with the most specific marker found among the module names."""
     paths = "\n".join(f"{module.path}:{_inputs(module)}" for module in modules if module.component == "transformer")
     hits = [
-        (len(marker), sum(map(len, marker)), family)
+        (_weight(marker), family)
         for family in families.all_families()
         for marker in family.markers
-        if all(part in paths for part in marker)
+        if all((part[1:] not in paths) if part.startswith("!") else (part in paths) for part in marker)
     ]
-    return max(hits, key=lambda hit: hit[:2])[2] if hits else None
+    return max(hits, key=lambda hit: hit[0])[1] if hits else None
+
+
+def _weight(marker: tuple[str, ...]) -> tuple[int, int]:
+    """Return how specific a marker is: its parts that must be there, then their length."""
+    parts = [part for part in marker if not part.startswith("!")]
+    return len(parts), sum(map(len, parts))
 
 
 def _family_by_text_encoder(modules: Sequence[AdapterModule]) -> Family | None:

@@ -196,8 +196,9 @@ def _locate(stem: str, component: str | None) -> tuple[str, str, str] | None:
     if ldm_names.is_ldm(flat):
         sgm = "sgm" if dialect == "kohya" else dialect
         return "unet", _whole(ldm_names.to_diffusers(flat)), sgm
-    home = "unet" if flat.startswith(_UNET) else "transformer"
-    return home, _whole(flat), dialect
+    if flat.startswith(_UNET):
+        return "unet", _whole(flat), dialect
+    return "transformer", flat, dialect
 
 
 def _prefix(stem: str) -> tuple[str, str, str]:

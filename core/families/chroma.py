@@ -8,7 +8,7 @@ FAMILY = Family(
     hub_id="lodestones/Chroma1-HD",
     prediction_type="flow",
     resolution=1024,
-    markers=(("distilled_guidance_layer_",),),
+    markers=(("distilled_guidance_layer_",), ("distilled_guidance_layer_", "blocks_")),
     base_versions=("chroma",),
     architectures=("chroma",),
 )

@@ -28,7 +28,10 @@ class Family:
     config_folder: str | None = None
     """Repository whose configuration loads a single-file checkpoint; None if none is needed."""
     markers: tuple[tuple[str, ...], ...] = ()
-    """Alternatives of parts of `path:inputs` (dots as underscores) that together only this family has."""
+    """Alternatives of parts of `path:inputs` (dots as underscores) that together only this family has.
+
+    A part after `!` must be absent.
+    """
     base_versions: tuple[str, ...] = ()
     """Beginnings of `ss_base_model_version` in its LoRA files."""
     architectures: tuple[str, ...] = ()

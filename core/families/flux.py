@@ -13,7 +13,7 @@ FAMILY = Family(
         ("double_blocks_", "img_attn"),
         ("double_blocks_", "processor"),
         ("single_blocks_", "linear1"),
-        ("single_transformer_blocks_",),
+        ("single_transformer_blocks_", "!joint_transformer_blocks_", "!token_refiner"),
         ("transformer_blocks_", "_attn_to_q:3072"),
     ),
     base_versions=("flux1", "flux"),

@@ -8,7 +8,7 @@ FAMILY = Family(
     hub_id="hunyuanvideo-community/HunyuanVideo",
     prediction_type="flow",
     resolution=720,
-    markers=(("double_blocks_", "img_attn_q_"), ("txt_in_individual_token_refiner",)),
+    markers=(("double_blocks_", "img_attn_q_"), ("token_refiner",)),
     architectures=("hunyuan",),
     base_versions=("hunyuan",),
 )

@@ -10,7 +10,7 @@ FAMILY = Family(
     resolution=1024,
     markers=(
         ("joint_blocks_",),
-        ("transformer_blocks_", "attn_add_k_proj", "norm1_context"),
+        ("transformer_blocks_", "attn_add_k_proj", "norm1_context", "!single_transformer_blocks_"),
         ("transformer_blocks_", "_attn_to_q:1536"),
         ("transformer_blocks_", "_attn_to_q:2432"),
     ),
