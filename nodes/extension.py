@@ -12,6 +12,7 @@ NODES = {
     "meter": "CdiKidMeter",
     "report": "LoadReport ShowReport",
     "prompts": "PromptBank",
+    "train": "TrainLoraDC",
 }
 """Module of this folder -> the nodes in it."""
 

@@ -7,6 +7,7 @@ from .backend.host import Bar, check_interrupt
 
 if TYPE_CHECKING:
     import torch
+    from PIL.Image import Image
 
 EVENT = "owf.progress"
 """Name of the message that web/owf.js listens to."""
@@ -42,9 +43,12 @@ class NodeProgress:
 
     def preview(self, images: "torch.Tensor") -> None:
         """Show the last of uint8 images (N, 3, H, W) on the node."""
-        from PIL import Image
+        from PIL.Image import fromarray
 
-        picture = Image.fromarray(images[-1].movedim(0, -1).contiguous().numpy())
+        self.picture(fromarray(images[-1].movedim(0, -1).contiguous().numpy()))
+
+    def picture(self, picture: "Image") -> None:
+        """Show a picture on the node."""
         self._bar.move(self._done, self._total, picture)
 
     def _show(self, *, force: bool = False) -> None:

@@ -25,19 +25,55 @@ def of(model: Any, clip: Any) -> dict[str, nn.Module]:
 
 
 def renamed(root: nn.Module, names: Mapping[str, str]) -> nn.Module:
-    """Return a tree of the modules of `root` whose `weight` has an entry in `names` (new -> old parameter name)."""
-    tree, ending = nn.Module(), ".weight"
-    modules = dict(root.named_modules())
-    for new, old in names.items():
-        if new.endswith(ending) and old.removesuffix(ending) in modules:
-            _graft(tree, new.removesuffix(ending).split("."), modules[old.removesuffix(ending)])
+    """Return a tree of the modules of `root` whose `weight` has an entry in `names` (new -> old parameter name).
+
+    Modules come in the order in which diffusers defines them, so that what is drawn layer by layer is the same.
+    """
+    tree, ending = Alias(), ".weight"
+    paths = dict(root.named_modules())
+    for new in sorted((name for name in names if name.endswith(ending)), key=_order):
+        old = names[new].removesuffix(ending)
+        if old in paths:
+            parent, _, leaf = old.rpartition(".")
+            tree.graft(new.removesuffix(ending).split("."), paths[parent], leaf)
     return tree
 
 
-def _graft(tree: nn.Module, path: list[str], module: nn.Module) -> None:
-    *parents, leaf = path
-    for name in parents:
-        if name not in tree._modules:
-            tree.add_module(name, nn.Module())
-        tree = tree.get_submodule(name)
-    tree.add_module(leaf, module)
+class Alias(nn.Module):
+    """A branch of the tree. Who puts another module in a leaf's place, puts it into the real network."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.homes: dict[str, tuple[nn.Module, str]] = {}
+
+    def graft(self, path: list[str], parent: nn.Module, leaf: str) -> None:
+        """Add the child `leaf` of the real module `parent` under a path of new names."""
+        name, *rest = path
+        if rest:
+            if name not in self._modules:
+                self.add_module(name, Alias())
+            branch = self._modules[name]
+            assert isinstance(branch, Alias)
+            branch.graft(rest, parent, leaf)
+        else:
+            self.add_module(name, parent.get_submodule(leaf))
+            self.homes[name] = (parent, leaf)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        super().__setattr__(name, value)
+        if name in self.__dict__.get("homes", {}):
+            parent, leaf = self.homes[name]
+            setattr(parent, leaf, value)
+
+
+_PARTS = (
+    "conv_in time_embedding down_blocks up_blocks mid_block conv_norm_out conv_out attentions resnets downsamplers "
+    "upsamplers norm norm1 proj_in transformer_blocks attn1 to_q to_k to_v to_out norm2 attn2 norm3 ff proj_out conv1 "
+    "time_emb_proj conv2 conv_shortcut linear_1 linear_2"
+).split()  # noqa: SIM905
+
+
+def _order(name: str) -> list[tuple[int, int]]:
+    """Return the sort key of a parameter's name: numbers by value, words as diffusers defines them."""
+    known = {part: place for place, part in enumerate(_PARTS)}
+    return [(0, int(part)) if part.isdigit() else (1, known.get(part, len(_PARTS))) for part in name.split(".")]

@@ -53,6 +53,18 @@ def _encode_one(model: Any, clip: Any, prompt: str, latents: torch.Tensor) -> tu
     return entry["model_conds"], encoded[0][1].get("pooled_output")
 
 
+def entries_of(model: Any, cond: Conditioning, latents: torch.Tensor) -> dict[str, Any]:
+    """Return the entries of conditioning rows, made anew from hidden states and pooled vectors where it has none."""
+    if isinstance(cond, HostConditioning):
+        return joined(cond.entries)
+    from comfy.samplers import encode_model_conds
+
+    device = model.load_device
+    plain = {"cross_attn": cond.context, "pooled_output": cond.pooled, "model_conds": {}}
+    (entry,) = encode_model_conds(model.model.extra_conds, [plain], latents.to(device), device, "positive")
+    return entry["model_conds"]
+
+
 def joined(entries: Sequence[Entries]) -> dict[str, Any]:
     """Return one set of entries with a row for each of `entries`, as ComfyUI joins prompts that it runs together."""
     if not entries:

@@ -12,7 +12,7 @@ from ...core.denoiser import Conditioning
 from ...core.errors import InvalidError, UsageError
 from ...core.schedule import Schedule
 from . import components, host
-from .conditions import HostConditioning, encode, joined
+from .conditions import HostConditioning, encode, entries_of
 from .digest import digest_of
 from .families import family_of
 from .schedule import prediction, schedule_of, to_host
@@ -80,7 +80,7 @@ class ComfyDenoiser:
     def encode_text(self, prompts: Sequence[str]) -> HostConditioning:
         """Return the conditioning of the prompts, one row each, as ComfyUI's own text nodes make it."""
         host.check_interrupt()
-        return encode(self.live.model, self.live.clip, prompts, torch.zeros(1, *self._host_shape()))
+        return encode(self.live.model, self.live.clip, prompts, self._blank())
 
     def encode_image(self, images: torch.Tensor) -> torch.Tensor:
         """Return scaled latents (N, C, h, w) of uint8 images (N, 3, H, W)."""
@@ -95,7 +95,6 @@ class ComfyDenoiser:
 
     def predict(self, x_t: torch.Tensor, t: torch.Tensor, cond: Conditioning) -> torch.Tensor:
         """Return the network's prediction for x_t (N, C, h, w) at timesteps t (N,), in float32."""
-        assert isinstance(cond, HostConditioning)
         with self._running() as options:
             if not _is_patched(options):
                 return self._predict(x_t, t, cond, options)
@@ -113,18 +112,24 @@ class ComfyDenoiser:
             self._digest = digest_of(self.base.model, self.base.clip, self._vae)
         return self._digest
 
-    def _predict(
-        self, x_t: torch.Tensor, t: torch.Tensor, cond: HostConditioning, options: dict[str, Any]
-    ) -> torch.Tensor:
+    def _predict(self, x_t: torch.Tensor, t: torch.Tensor, cond: Conditioning, options: dict[str, Any]) -> torch.Tensor:
         from comfy.samplers import calc_cond_batch
 
-        sampling = self.base.model.get_model_object("model_sampling")
-        x = to_host(self.schedule, x_t, t)
-        sigma = sampling.sigmas.to(x.device)[t.to(x.device)].float()
-        entry = {"model_conds": joined(cond.entries), "uuid": None}
-        host_x = x.view(len(x), *self._host_shape())
-        (denoised,) = calc_cond_batch(self.live.model.model, [[entry]], host_x, sigma, options)
+        x, sigma = to_host(self.schedule, x_t, t), self._sigma(t)
+        entries = entries_of(self.live.model, cond, self._blank())
+        host_x = self._framed(x)
+        (denoised,) = calc_cond_batch(
+            self.live.model.model, [[{"model_conds": entries, "uuid": None}]], host_x, sigma, options
+        )
         return prediction(self.schedule, x, sigma, denoised.view(x.shape))
+
+    def _sigma(self, t: torch.Tensor) -> torch.Tensor:
+        """Return ComfyUI's noise levels (N,) of timesteps (N,)."""
+        sigmas = self.base.model.get_model_object("model_sampling").sigmas
+        return sigmas.to(self.device)[t.to(self.device)].float()
+
+    def _blank(self) -> torch.Tensor:
+        return torch.zeros(1, *self._host_shape())
 
     @contextmanager
     def _running(self) -> Iterator[dict[str, Any]]:
@@ -134,7 +139,7 @@ class ComfyDenoiser:
 
         host.check_interrupt()
         patcher = self.live.model
-        host.load(patcher)
+        self._load(patcher)
         options = create_model_options_clone(patcher.model_options)
         transformer = options.setdefault("transformer_options", {})
         for name in ("wrappers", "callbacks"):
@@ -145,16 +150,18 @@ class ComfyDenoiser:
         finally:
             patcher.cleanup()
 
+    def _load(self, patcher: Any) -> None:
+        host.load(patcher)
+
     def _encode_pixels(self, images: torch.Tensor) -> torch.Tensor:
         host.check_interrupt()
         pixels = images.movedim(1, -1).float() / 255
         latents = self.base.model.model.process_latent_in(self._vae.encode(pixels))
-        return latents.view(len(images), *self.latent_shape)
+        return latents.squeeze(2) if latents.ndim == 5 else latents
 
     def _decode_latents(self, latents: torch.Tensor) -> torch.Tensor:
         host.check_interrupt()
-        rows = latents.float().view(len(latents), *self._host_shape())
-        pixels = self._vae.decode(self.base.model.model.process_latent_out(rows))
+        pixels = self._vae.decode(self.base.model.model.process_latent_out(self._framed(latents.float())))
         if not torch.isfinite(pixels).all():
             raise InvalidError("The decoded images contain NaN or infinite values; try a VAE in float32 (--fp32-vae).")
         pixels = pixels.reshape(len(latents), *pixels.shape[-3:])
@@ -163,11 +170,12 @@ class ComfyDenoiser:
     def _vae_rows(self) -> int:
         return max(1, min(16, _VAE_PIXELS // self.resolution**2))
 
+    def _framed(self, latents: torch.Tensor) -> torch.Tensor:
+        """Return latents (N, C, h, w) as the network takes them: image models made of video ones want a frame."""
+        return latents.unsqueeze(2) if self.base.model.model.latent_format.latent_dimensions == 3 else latents
+
     def _host_shape(self) -> tuple[int, ...]:
-        """Return one image's latents as the network takes them: image models made of video ones want a frame."""
-        channels, *sides = self.latent_shape
-        frames = (1,) * (self.base.model.model.latent_format.latent_dimensions - 2)
-        return (channels, *frames, *sides)
+        return tuple(self._framed(torch.empty(1, *self.latent_shape)).shape[1:])
 
 
 def _latent_shape(latent_format: Any, vae: Any, resolution: int) -> tuple[int, int, int]:

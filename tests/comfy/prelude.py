@@ -25,7 +25,7 @@ for kind in ("input", "output", "temp", "user"):
     getattr(folder_paths, f"set_{kind}_directory")(str(HOME / kind))
 folder_paths.add_model_folder_path("loras", str(HOME / "output" / "loras"))
 
-import execution  # noqa: E402
+import execution  # noqa: E402, I001
 import nodes  # noqa: E402
 
 

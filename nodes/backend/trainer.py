@@ -1,0 +1,71 @@
+"""ComfyUI's MODEL as a TrainableDenoiser: gradients through the graph's own network."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from torch import nn
+
+from ...core.denoiser import Conditioning, Token
+from ...core.errors import UsageError
+from . import host
+from .conditions import HostConditioning, entries_of
+from .denoiser import ComfyDenoiser, Pair
+from .schedule import prediction, to_host
+
+
+class ComfyTrainer(ComfyDenoiser):
+    """The base of a training. Everything is loaded once: the network must not move while layers wrap its own."""
+
+    def __init__(self, base: Pair, vae: Any, resolution: int | None) -> None:
+        super().__init__(base, vae, resolution)
+        if "unet" not in self.components:
+            raise UsageError(f"Training runs on UNet models (Stable Diffusion 1, 2 and XL), not yet on {self.name}.")
+        self.digest()
+        host.load(base.model, base.clip.patcher, vae.patcher)
+        make_trainable(base.model.model)
+
+    def forward(self, x_t: torch.Tensor, t: torch.Tensor, cond: Conditioning) -> torch.Tensor:
+        """Return the network's prediction for x_t (N, C, h, w) at timesteps t (N,), with gradients."""
+        x, sigma = to_host(self.schedule, x_t, t), self._sigma(t)
+        entries = entries_of(self.base.model, cond, self._blank())
+        inputs = {name: entry.process_cond(batch_size=len(x), area=None).cond for name, entry in entries.items()}
+        with self._running() as options:
+            transformer = options["transformer_options"]
+            denoised = self.base.model.model.apply_model(x, sigma, transformer_options=transformer, **inputs)
+        return prediction(self.schedule, x, sigma, denoised)
+
+    def embed_text(self, prompts: Any) -> HostConditioning:
+        """Raise UsageError: ComfyUI's text encoders answer without gradients."""
+        raise UsageError("The training node does not train text encoders; use owf-train for that.")
+
+    def checkpoint_gradients(self, on: bool) -> None:
+        """Raise UsageError if it is to be turned on: ComfyUI's networks do not recompute activations."""
+        if on:
+            raise UsageError("checkpointing does not exist in ComfyUI's networks; use owf-train for that.")
+
+    def token(self, word: str) -> Token:
+        """Raise UsageError: only Custom Diffusion asks for it, which the node does not offer."""
+        raise UsageError("The training node does not train words; use owf-train --method custom_diffusion.")
+
+    def _load(self, patcher: Any) -> None:
+        """Leave everything where it is."""
+
+
+def make_trainable(root: nn.Module) -> None:
+    """Replace weights that were loaded in inference mode by equal ones that autograd may pass through."""
+    for module in root.modules():
+        for name, parameter in list(module._parameters.items()):
+            if parameter is not None and parameter.is_inference():
+                module._parameters[name] = nn.Parameter(parameter.detach().clone(), requires_grad=False)
+        for name, buffer in list(module._buffers.items()):
+            if buffer is not None and buffer.is_inference():
+                module._buffers[name] = buffer.clone()
+
+
+@contextmanager
+def gradients() -> Iterator[None]:
+    """Leave the inference mode that ComfyUI runs every node in, for as long as the block lasts."""
+    with torch.inference_mode(False), torch.enable_grad():
+        yield

@@ -1,0 +1,187 @@
+"""The audit node on the real executor: the same numbers as the command line, gates, cancel, and nothing left behind."""
+
+import json
+import math
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from graphs import DEMO, audit, show
+
+ROOT = Path(__file__).resolve().parents[2]
+
+RUN = """
+start(("nodes_preview_any.py",))
+import json
+prompt = json.loads(PROMPT)
+executor = run(prompt)
+outputs = executor.history_result["outputs"]
+errors = [data for event, data in executor.server.sent if event == "execution_error"]
+answer(success=executor.success, outputs=outputs, errors=errors,
+       progress=sum(event == "owf.progress" for event, _ in executor.server.sent),
+       heavy=[m for m in ("diffusers", "peft", "transformers") if m in AT_LOAD])
+"""
+
+
+def run(host, prompt: dict, **named) -> dict:
+    return host.run(f"PROMPT = {json.dumps(prompt)!r}\nAT_LOAD = ()\n" + RUN, **named)
+
+
+def command_line(folder: Path, *options: str) -> dict:
+    code = "import importlib.util, sys; sys.argv = sys.argv[1:]; import runpy; runpy.run_path(sys.argv[0], run_name='__main__')"
+    command = [sys.executable, "-c", code, str(ROOT), "--demo", *options, "--out", str(folder), "--progress", "none"]
+    result = subprocess.run(
+        [*command, "--cache", str(folder / "cache")], capture_output=True, text=True, check=False, timeout=900
+    )
+    assert result.returncode in (0, 1, 3), result.stderr
+    (report,) = folder.glob("*/report.json")
+    return json.loads(report.read_text())
+
+
+def numbers(report: dict) -> dict[str, float]:
+    """Return every estimate of a report, its interval and floor too, by path."""
+    found = {}
+    for metric, measurement in report["measurements"].items():
+        named = [(name, e) for name, e in measurement["estimates"].items()]
+        for kind, parts in measurement["breakdowns"].items():
+            named += [(f"{kind}.{part['label']}", part["estimate"]) for part in parts]
+        for name, estimate in named:
+            for field in ("value", "low", "high", "floor"):
+                if estimate[field] is not None:
+                    found[f"{metric}.{name}.{field}"] = estimate[field]
+    return found
+
+
+def test_the_node_reads_what_the_command_line_reads(host, tmp_path):
+    expected = command_line(tmp_path / "cli", "--per-class", "4")
+    result = run(host, {"1": DEMO, "2": audit(per_class=4), "3": show("2", 1)})
+    assert result["success"], result["errors"]
+    report = json.loads(result["outputs"]["3"]["text"][0])
+    assert report["verdict"]["decision"] == expected["verdict"]["decision"]
+    assert report["plan"] == expected["plan"]
+    ours, theirs = numbers(report), numbers(expected)
+    assert ours.keys() == theirs.keys()
+    # The floor of denoiser_drift is floating-point noise itself, different on any two implementations.
+    compared = [name for name in theirs if name != "denoiser_drift.drift.floor"]
+    # Colour shares and KID intervals near 0 are differences of large numbers: 1e-4 of the metric's own scale.
+    far = {
+        n: (ours[n], theirs[n]) for n in compared if not math.isclose(ours[n], theirs[n], rel_tol=1e-4, abs_tol=2e-5)
+    }
+    assert not far
+    headlines = ("denoiser_drift.drift", "color.cdi", "kid.kid_relative", "semantic.accuracy_drop")
+    for name in headlines:
+        assert ours[f"{name}.value"] == pytest.approx(theirs[f"{name}.value"], rel=1e-4)
+    assert result["progress"] > 10
+
+
+GATE = {
+    "1": DEMO,
+    "3": {"class_type": "CLIPTextEncode", "inputs": {"clip": ["2", 6], "text": "a photo of a red bag"}},
+    "4": {"class_type": "EmptyLatentImage", "inputs": {"width": 64, "height": 64, "batch_size": 1}},
+    "5": {
+        "class_type": "KSampler",
+        "inputs": {
+            "model": ["2", 5], "positive": ["3", 0], "negative": ["3", 0], "latent_image": ["4", 0], "seed": 1,
+            "steps": 2, "cfg": 1.0, "sampler_name": "euler", "scheduler": "normal", "denoise": 1.0,
+        },
+    },
+    "6": {"class_type": "VAEDecode", "inputs": {"samples": ["5", 0], "vae": ["1", 2]}},
+    "7": {"class_type": "PreviewImage", "inputs": {"images": ["6", 0]}},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("stop", ["never", "on DRIFT or INVALID"])
+def test_the_gate_stops_what_follows_and_nothing_else(host, stop):
+    prompt = {**GATE, "2": audit(metrics="denoiser_drift", stop_graph=stop), "8": show("2", 0)}
+    result = run(host, prompt)
+    assert result["outputs"]["8"]["text"] == ["DRIFT"]
+    assert ("7" in result["outputs"]) == (stop == "never")
+    if stop != "never":
+        assert "DRIFT" in result["errors"][0]["exception_message"]
+
+
+def test_a_patched_model_is_audited_without_a_file(host):
+    loader = {"class_type": "ModelSamplingDiscrete", "inputs": {"model": ["1", 0], "sampling": "eps", "zsnr": False}}
+    prompt = {"1": DEMO, "9": loader, "2": audit(lora="none", tuned_model=["9", 0], metrics="denoiser_drift")}
+    code = f"PROMPT = {json.dumps({**prompt, '3': show('2', 1)})!r}\nAT_LOAD = ()\n"
+    extras = RUN.replace('("nodes_preview_any.py",)', '("nodes_preview_any.py", "nodes_model_advanced.py")')
+    result = host.run(code + extras)
+    report = json.loads(result["outputs"]["3"]["text"][0])
+    # The patch replaces the sampling by an equal one, so that nothing is changed: never "harmless", but INVALID.
+    assert report["verdict"]["decision"] == "INVALID"
+    assert "exactly as the base" in report["verdict"]["reasons"][0]
+
+
+INTERRUPT = """
+start()
+import threading, comfy.model_management as management
+import json
+keep = {}
+demo = nodes.NODE_CLASS_MAPPINGS["OWF_DemoCheckpoint"]
+load = pack("nodes.backend.demo").load_demo
+def kept():
+    keep["models"] = load()
+    return keep["models"]
+pack("nodes.backend.demo").load_demo = kept
+def state(models):
+    import hashlib
+    sha = hashlib.sha256()
+    for module in (models[0].model, models[1].cond_stage_model, models[2].first_stage_model):
+        for name, tensor in sorted(module.state_dict().items()):
+            sha.update(name.encode() + tensor.contiguous().view(-1).view(torch.uint8).numpy().tobytes())
+    return sha.hexdigest()
+before = state(load())
+"""
+
+CANCEL = (
+    INTERRUPT
+    + """
+class Canceller(Server):
+    def send_sync(self, event, data, client=None):
+        super().send_sync(event, data, client)
+        if event == "owf.progress" and data["stage"] == STAGE and data["done"] and "at" not in keep:
+            keep["at"] = time.monotonic()
+            management.interrupt_current_processing()
+server = Canceller()
+executor = run(json.loads(PROMPT), server)
+keep["end"] = time.monotonic()
+kinds = [event for event, _ in server.sent]
+answer(seconds=keep["end"] - keep["at"], interrupted="execution_interrupted" in kinds,
+       same=state(keep["models"]) == before, patched=bool(keep["models"][0].patches))
+"""
+)
+
+
+@pytest.mark.parametrize("stage", ["Base: predicting", "LoRA: predicting"])
+def test_cancel_is_answered_within_two_seconds_and_leaves_the_models_as_they_were(host, stage):
+    prompt = {"1": DEMO, "2": audit(metrics="denoiser_drift")}
+    result = host.run(f"PROMPT = {json.dumps(prompt)!r}\nSTAGE = {stage!r}\n" + CANCEL)
+    assert result["interrupted"]
+    assert result["seconds"] < 2
+    assert result["same"] and not result["patched"]
+
+
+BROKEN = (
+    INTERRUPT
+    + """
+denoiser = pack("nodes.backend.denoiser").ComfyDenoiser
+predict = denoiser.predict
+def failing(self, x_t, t, cond):
+    if self.live is not self.base:
+        raise torch.cuda.OutOfMemoryError("out of memory") if OOM else RuntimeError("broken")
+    return predict(self, x_t, t, cond)
+denoiser.predict = failing
+executor = run(json.loads(PROMPT))
+message = [data for event, data in executor.server.sent if event == "execution_error"][0]["exception_message"]
+answer(message=message, same=state(keep["models"]) == before, patched=bool(keep["models"][0].patches))
+"""
+)
+
+
+@pytest.mark.parametrize(("oom", "said"), [(True, "Out of memory"), (False, "broken")])
+def test_a_failure_leaves_the_models_as_they_were(host, oom, said):
+    prompt = {"1": DEMO, "2": audit(metrics="denoiser_drift")}
+    result = host.run(f"PROMPT = {json.dumps(prompt)!r}\nOOM = {oom}\n" + BROKEN)
+    assert said in result["message"]
+    assert result["same"] and not result["patched"]

@@ -1,0 +1,263 @@
+// The panels of the OWF nodes: verdict, intervals, image pairs, meters and live training curves.
+// A panel is plain data from Python (nodes/panel.py), kept in the node's properties so that it is saved with the
+// workflow. Texts come from files of strangers and only ever become text nodes, never HTML.
+import { app } from "../../scripts/app.js";
+import { api } from "../../scripts/api.js";
+
+const NODES = {
+  OWF_DriftAudit: 430,
+  OWF_ShowReport: 430,
+  OWF_CDIKIDMeter: 330,
+  OWF_InspectLoRA: 260,
+  OWF_TrainLoRADC: 330,
+};
+const KEY = "owf_panel";
+const EMPTY = "Queue the graph to see results here.";
+
+const style = document.createElement("link");
+style.rel = "stylesheet";
+style.href = new URL("./owf.css", import.meta.url).href;
+document.head.append(style);
+
+/** Return a new element with a class and children; strings become text. */
+function make(tag, className = "", ...children) {
+  const element = document.createElement(tag);
+  if (className) element.className = className;
+  element.append(...children);
+  return element;
+}
+
+function svg(tag, attributes, ...children) {
+  const element = document.createElementNS("http://www.w3.org/2000/svg", tag);
+  for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, value);
+  element.append(...children);
+  return element;
+}
+
+function button(label, act) {
+  const element = make("button", "", label);
+  element.type = "button";
+  element.addEventListener("click", act);
+  return element;
+}
+
+function mark(className, left, width) {
+  const element = make("i", className);
+  element.style.left = `${left}%`;
+  if (width !== undefined) element.style.width = `${width}%`;
+  return element;
+}
+
+/** Return one estimate: its text above a track with noise floor, interval, value and limit. */
+function bar(data) {
+  const at = data.at;
+  const track = make("div", "owf-track");
+  if (at.floor !== undefined) {
+    track.append(mark("owf-floor", Math.min(at.zero, at.floor), Math.abs(at.floor - at.zero)));
+  }
+  track.append(mark("owf-interval", at.low, at.high - at.low), mark("owf-value", at.value));
+  if (at.limit !== undefined) track.append(mark("owf-limit", at.limit));
+  const parts = [`95 % ${data.interval}`];
+  if (data.floor) parts.push(`floor ${data.floor}`);
+  if (data.limit) parts.push(`limit ${data.limit}`);
+  const head = make("span", "", make("b", "", data.title), ` ${data.value}`);
+  const text = make("div", "owf-bar-text", head, make("span", "owf-faint", parts.join(" · ")));
+  const whole = make("div", `owf-bar owf-${data.state || "none"}`, text, track);
+  whole.title = [`${data.title} ${data.value}`, ...parts].join("\n");
+  return whole;
+}
+
+function picture(url) {
+  const image = make("img");
+  image.addEventListener("load", () => image.classList.toggle("owf-tiny", image.naturalWidth <= 160));
+  image.addEventListener("error", () => (image.style.visibility = "hidden"));
+  image.src = api.apiURL(url);
+  image.draggable = false;
+  return image;
+}
+
+/** Return image pairs under a slider: the base on its left, the tuned model on its right. */
+function pairs(list) {
+  const box = make("div");
+  let index = 0;
+  const show = () => {
+    const pair = list[index];
+    const tuned = picture(pair.tuned);
+    const divider = make("i", "owf-divider");
+    const range = make("input");
+    Object.assign(range, { type: "range", min: 0, max: 100, value: 50, ariaLabel: "before and after" });
+    const move = () => {
+      tuned.style.clipPath = `inset(0 0 0 ${range.value}%)`;
+      divider.style.left = `${range.value}%`;
+    };
+    range.addEventListener("input", move);
+    for (const name of ["pointerdown", "pointermove"]) range.addEventListener(name, (event) => event.stopPropagation());
+    move();
+    const turn = (by) => () => ((index = (index + by + list.length) % list.length), show());
+    const count = `${index + 1} / ${list.length}, ${pair.change}`;
+    box.replaceChildren(
+      make("div", "owf-slider", picture(pair.base), tuned, divider, range),
+      make("div", "owf-caption", pair.prompt),
+      make("div", "owf-row", button("‹", turn(-1)), make("span", "owf-faint", count), button("›", turn(1))),
+    );
+  };
+  show();
+  return box;
+}
+
+/** Open the HTML report in a tab. ComfyUI's view route sends HTML as a download, so it is shown as a blob. */
+async function openReport(url) {
+  const tab = window.open("", "_blank");
+  const answer = await fetch(api.apiURL(url));
+  if (!answer.ok) {
+    tab?.close();
+    return alert("The report is no longer in ComfyUI's output folder; queue the audit again.");
+  }
+  const page = URL.createObjectURL(new Blob([await answer.text()], { type: "text/html" }));
+  if (tab) tab.location = page;
+}
+
+function head(data, badge) {
+  const title = make("span", "owf-title", data.title);
+  title.title = data.title;
+  return make("div", `owf-head owf-${badge || "none"}`, ...(badge ? [make("span", "owf-badge", badge)] : []), title);
+}
+
+function reportPanel(data) {
+  const top = head(data, data.verdict);
+  top.firstChild.prepend(`${data.symbol} `);
+  const parts = [top, ...data.reasons.map((reason) => make("p", "owf-reason owf-faint", reason)), ...data.bars.map(bar)];
+  if (data.pairs.length) parts.push(pairs(data.pairs));
+  if (data.report) parts.push(make("div", "owf-row", button("Open the full report", () => openReport(data.report))));
+  return parts;
+}
+
+function meterPanel(data) {
+  const notes = data.notes.map((note) => make("p", "owf-reason owf-faint", note));
+  return [head(data), ...data.bars.map(bar), make("div", "owf-faint", "Colour names that changed most"), ...data.terms.map(bar), ...notes];
+}
+
+function factsPanel(data) {
+  const cells = data.lines.flatMap(([label, value]) => [make("span", "owf-faint", label), make("span", "", value)]);
+  return [head(data), make("div", "owf-facts", ...cells), ...data.notes.map((note) => make("p", "owf-reason", note))];
+}
+
+/** Return one curve with its name, last value and, if given, the line it is to stay under. */
+function curve(name, points, steps, target) {
+  const values = points.map((point) => point[1]);
+  const top = Math.max(...values, target ?? 0, 1e-12);
+  const low = Math.min(...values, 0);
+  const y = (value) => (60 * (top - value)) / (top - low) + 2;
+  const line = points.map(([step, value]) => `${((1000 * step) / Math.max(steps, 1)).toFixed(1)},${y(value).toFixed(2)}`);
+  const chart = svg("svg", { class: "owf-curve", viewBox: "0 0 1000 64", preserveAspectRatio: "none" });
+  if (target) chart.append(svg("line", { x1: 0, x2: 1000, y1: y(target), y2: y(target) }));
+  chart.append(svg("polyline", { points: line.join(" ") }));
+  const last = values.length ? values[values.length - 1].toPrecision(3) : "";
+  return make("div", "", make("div", "owf-bar-text", make("b", "", name), make("span", "owf-faint", last)), chart);
+}
+
+function curvesPanel(data) {
+  const shown = Object.entries(data.curves).filter(([, points]) => points.length);
+  const charts = shown.map(([name, points]) => curve(name, points, data.steps, (data.targets ?? {})[name]));
+  const notes = (data.notes ?? []).map((note) => make("p", "owf-reason owf-faint", note));
+  return [head(data), ...charts, ...notes];
+}
+
+const PANELS = { report: reportPanel, meter: meterPanel, facts: factsPanel, curves: curvesPanel };
+
+function progress(state) {
+  const inner = make("i");
+  inner.style.width = `${Math.min(100, (100 * state.done) / Math.max(state.total, 1))}%`;
+  const text = make("div", "owf-bar-text", make("b", "", state.stage), make("span", "owf-faint", `${state.done} / ${state.total}`));
+  return [text, make("div", "owf-progress", inner)];
+}
+
+function draw(node) {
+  const data = node.properties?.[KEY];
+  const parts = node.owfProgress ? progress(node.owfProgress) : [];
+  const panel = data && PANELS[data.kind];
+  if (panel) parts.push(...panel(data));
+  if (!parts.length) parts.push(make("div", "owf-empty", EMPTY));
+  node.owfElement.replaceChildren(...parts);
+}
+
+/** Keep a panel with the node, so that it is there after a reload of the page. */
+function keep(node, data) {
+  node.properties ??= {};
+  node.properties[KEY] = data;
+  node.owfProgress = null;
+  draw(node);
+  app.extensionManager?.workflow?.activeWorkflow?.changeTracker?.checkState?.();
+}
+
+function addPanel(node, height) {
+  const element = make("div", "owf");
+  element.addEventListener("wheel", (event) => element.scrollHeight > element.clientHeight && event.stopPropagation(), { passive: true });
+  node.owfElement = element;
+  const widget = node.addDOMWidget(KEY, "owf", element, { serialize: false, hideOnZoom: false, getMinHeight: () => height });
+  widget.serialize = false;
+  node.setSize?.([Math.max(node.size[0], 420), node.computeSize()[1]]);
+  const after = (name, act) => {
+    const before = node[name];
+    node[name] = function (...values) {
+      const result = before?.apply(this, values);
+      act(...values);
+      return result;
+    };
+  };
+  after("onExecuted", (output) => output?.owf?.[0] && keep(node, output.owf[0]));
+  after("onConfigure", () => draw(node));
+  draw(node);
+}
+
+/** Return the node a message is about; ids of nodes in subgraphs are paths. */
+function find(id) {
+  let graph = app.graph;
+  let node = null;
+  for (const part of String(id).split(":")) {
+    node = graph?.getNodeById?.(Number(part)) ?? graph?.getNodeById?.(part);
+    graph = node?.subgraph;
+  }
+  return node?.owfElement ? node : null;
+}
+
+function onProgress({ detail }) {
+  const node = find(detail.node);
+  if (!node) return;
+  node.owfProgress = detail;
+  draw(node);
+}
+
+/** Take one step of a training: a value for some of the curves. */
+function onTraining({ detail }) {
+  const node = find(detail.node);
+  if (!node) return;
+  const old = node.properties?.[KEY];
+  const fresh = detail.step <= 1 || old?.kind !== "curves" || old.run !== detail.run;
+  const data = fresh ? { kind: "curves", title: detail.title, run: detail.run, curves: {} } : old;
+  Object.assign(data, { steps: detail.steps, targets: detail.targets });
+  for (const [name, value] of Object.entries(detail.values)) (data.curves[name] ??= []).push([detail.step, value]);
+  (node.properties ??= {})[KEY] = data;
+  draw(node);
+}
+
+function onStopped() {
+  for (const node of app.graph?._nodes ?? []) {
+    if (!node.owfProgress) continue;
+    node.owfProgress = null;
+    draw(node);
+  }
+}
+
+app.registerExtension({
+  name: "OWF.Panels",
+  setup() {
+    api.addEventListener("owf.progress", onProgress);
+    api.addEventListener("owf.training", onTraining);
+    for (const name of ["execution_error", "execution_interrupted"]) api.addEventListener(name, onStopped);
+  },
+  nodeCreated(node) {
+    const height = NODES[node.comfyClass];
+    if (height) addPanel(node, height);
+  },
+});
