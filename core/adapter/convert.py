@@ -71,7 +71,8 @@ def _convert(tensors: "dict[str, Tensor]", transformer: str) -> "dict[str, Tenso
     try:
         state, alphas = _with_alphas(mixin.lora_state_dict(tensors, return_alphas=True))
     except Exception as error:  # converters raise whatever they stumble over in a stranger's file
-        raise AdapterError(f"not supported yet: diffusers cannot convert it: {inert(str(error))}") from error
+        reason = inert(f"{type(error).__name__} {error}")
+        raise AdapterError(f"not supported yet: diffusers cannot convert it: {reason}") from error
     return {**state, **alphas}
 
 

@@ -160,7 +160,7 @@ def _in_live_names(adapter: Adapter, components: Components) -> tuple[Adapter, s
     from .convert import converted
 
     try:
-        return converted(adapter, transformer), None
+        return converted(adapter, transformer), "not supported yet: neither the base nor diffusers knows this name"
     except AdapterError as error:
         return adapter, str(error)
 

@@ -1,8 +1,6 @@
 """Writing a LoRA the way every known loader reads it: kohya keys, an alpha per module, full metadata."""
 
 import json
-import os
-import tempfile
 from collections.abc import Iterable
 from dataclasses import dataclass
 from hashlib import sha256
@@ -11,12 +9,12 @@ from typing import TYPE_CHECKING
 
 from ..errors import UsageError
 from ..families import Family
+from .canonical import body, replace_file, with_metadata
 
 if TYPE_CHECKING:
     from torch import Tensor
 
 _PREFIXES = {"unet": "lora_unet", "text_encoder": "lora_te", "text_encoder_2": "lora_te2"}
-_LENGTH = 8
 
 
 @dataclass(frozen=True)
@@ -86,17 +84,18 @@ def write_kohya(path: str | Path, pairs: Iterable[LoraPair | LoraFactors], card:
 
     The file appears at once and whole: it is written beside its destination, then renamed. One alpha for
     all modules is the only choice that every loader reads alike (diffusers mixes up several). The same tensors
-    and card give the same bytes: the header has no date. Raises
-    UsageError for an unknown component, a module given twice, factors that disagree, or nothing to write.
+    and card give the same bytes: the header has no date. Raises UsageError for an unknown component, a module given twice, factors that disagree, or nothing to
+    write.
     """
     from safetensors.torch import save
 
     pairs = tuple(pairs)
     tensors = _tensors(pairs, _text_prefix(card.family))
     metadata = kohya_metadata(pairs, card)
-    metadata["sshs_model_hash"] = sha256(_body(save(tensors))).hexdigest()
-    content = save(tensors, metadata=metadata)
-    _replace(Path(path), content)
+    content = save(tensors)
+    metadata["sshs_model_hash"] = sha256(body(content)).hexdigest()
+    content = with_metadata(content, metadata)
+    replace_file(Path(path), content)
     return sha256(content).hexdigest()
 
 
@@ -178,22 +177,3 @@ def _stem(pair: LoraPair | LoraFactors, text_prefix: str) -> str:
         flat = f"text_model_{flat.removeprefix('text_model_')}"  # transformers 5 dropped this level
     prefix = text_prefix if pair.component == "text_encoder" else _PREFIXES[pair.component]
     return f"{prefix}_{flat}"
-
-
-def _body(content: bytes) -> memoryview:
-    """Return the bytes after the header, whose hash is the same whatever the metadata."""
-    return memoryview(content)[_LENGTH + int.from_bytes(content[:_LENGTH], "little") :]
-
-
-def _replace(path: Path, content: bytes) -> None:
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name[:80]}.")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        Path(temporary).chmod(0o644)
-        Path(temporary).replace(path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise

@@ -8,7 +8,7 @@ FAMILY = Family(
     hub_id="black-forest-labs/FLUX.2-dev",
     prediction_type="flow",
     resolution=1024,
-    markers=(("single_transformer_blocks_", "to_qkv_mlp_proj"),),
+    markers=(("single_transformer_blocks_", "to_qkv_mlp_proj"), ("double_blocks_", "img_attn_qkv:6144")),
     base_versions=("flux2",),
     architectures=("flux-2", "flux.2"),
 )

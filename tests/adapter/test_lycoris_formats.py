@@ -3,6 +3,7 @@
 import re
 
 import pytest
+import torch
 from owf.core.adapter import applied, read_adapter
 from safetensors.torch import load_file, save_file
 
@@ -74,6 +75,16 @@ def test_outputs_are_the_writers_at_full_strength(algo, settings, small_base, ly
     _check(small_base, lycoris_file(algo, **settings), (1.0,), largest_difference)
 
 
+@pytest.mark.parametrize("make", [torch.Tensor.half, lambda alpha: alpha.reshape(1), torch.Tensor.double])
+@pytest.mark.parametrize("algo", ["locon", "loha", "glora"])
+def test_alphas_of_any_float_type_and_one_element_are_read(algo, make, small_base, lycoris_file, largest_difference):
+    written = lycoris_file(algo)
+    tensors = load_file(written.path)
+    # 2 and 1 are exact in half precision
+    save_file({key: make(value) if key.endswith(".alpha") else value for key, value in tensors.items()}, written.path)
+    _check(small_base, written, (1.0,), largest_difference)
+
+
 @pytest.mark.parametrize("algo", ["locon", "loha"])
 def test_wrapper_names_are_read(algo, small_base, lycoris_file, largest_difference):
     adapter = _check(small_base, lycoris_file(algo, prefix="lycoris"), (1.0,), largest_difference)
@@ -93,7 +104,6 @@ def test_glora_of_earlier_versions_is_read(small_base, lycoris_file, largest_dif
 
 
 def test_tlora_is_named_and_refused(tmp_path):
-    import torch
     from owf.core.errors import AdapterError
 
     stem = "lora_unet_mid_block_attentions_0_proj_in"

@@ -66,6 +66,14 @@ def test_xlabs_processors(flux, tmp_path):
     assert torch.allclose(found, (up @ down).chunk(3)[0], atol=1e-5)
 
 
+def test_names_that_nobody_converts_are_refused(flux, tmp_path):
+    down, up = _pair(48, 16)
+    stem = "diffusion_model.joint_blocks.0.x_block.attn.qkv"
+    save_file({f"{stem}.lora_A.weight": down, f"{stem}.lora_B.weight": up}, tmp_path / "x.safetensors")
+    report = match(read_adapter(tmp_path / "x.safetensors"), {"transformer": flux})
+    assert "not supported yet" in report.problems[0]
+
+
 def test_what_the_converter_would_drop_is_refused(flux, tmp_path):
     stem = "lora_unet_double_blocks_0_img_attn_qkv"
     tensors = {f"{stem}.hada_w{side}_{half}": torch.ones(2, 2) for side in "12" for half in "ab"}

@@ -12,6 +12,7 @@ from owf.core import families
 from owf.core.adapter import LoraCard, LoraPair, applied, read_adapter, write_kohya
 from owf.core.adapter.names import flatten
 from owf.core.errors import UsageError
+from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
 CARD = LoraCard("tiny", families.get("sd15"), ("ohwx",), "base.safetensors", (512, 640), 2)
@@ -68,6 +69,36 @@ def test_diffusers_loads_it_with_equal_output(small_base, pairs, tmp_path, large
     with applied(small_base.components, read_adapter(tmp_path / "tiny.safetensors")) as report:
         assert report.unmatched == ()
         assert largest_difference(loaded.outputs(), small_base.outputs()) < 1e-4
+
+
+def test_plain_peft_loads_it_with_equal_output(small_base, pairs, tmp_path, largest_difference):
+    """Without diffusers' loader: rank and alpha from the metadata, modules by the flattened names of the live ones."""
+    from peft import LoraConfig, get_peft_model, set_peft_model_state_dict
+
+    write_kohya(tmp_path / "tiny.safetensors", pairs, CARD)
+    tensors, facts = load_file(tmp_path / "tiny.safetensors"), _metadata(tmp_path / "tiny.safetensors")
+    loaded = {}
+    for component, prefix in (("unet", "lora_unet"), ("text_encoder", "lora_te_text_model")):
+        model = copy.deepcopy(small_base.components[component])
+        names = {f"{prefix}_{flatten(component, dotted)}": dotted for dotted, _ in model.named_modules()}
+        state = {}
+        for key, tensor in tensors.items():
+            stem, _, ending = key.partition(".")
+            half = {"lora_down.weight": "lora_A", "lora_up.weight": "lora_B"}.get(ending)
+            if half and stem in names:
+                state[f"base_model.model.{names[stem]}.{half}.weight"] = tensor
+        targets = sorted({key.removeprefix("base_model.model.").rsplit(".lora_", 1)[0] for key in state})
+        rank, alpha = int(facts["ss_network_dim"]), float(facts["ss_network_alpha"])
+        loaded[component] = get_peft_model(model, LoraConfig(r=rank, lora_alpha=alpha, target_modules=targets)).eval()
+        assert not set_peft_model_state_dict(loaded[component], state).unexpected_keys
+    with applied(small_base.components, read_adapter(tmp_path / "tiny.safetensors")) as report:
+        assert report.matched == len(pairs)
+        assert largest_difference(type(small_base)(loaded).outputs(), small_base.outputs()) < 1e-4
+
+
+def _metadata(path):
+    with safe_open(path, "pt") as file:
+        return file.metadata()
 
 
 @QUICK

@@ -1,0 +1,42 @@
+"""The header of a safetensors file, written the same way each time, and files that appear at once and whole."""
+
+import json
+import os
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+
+LENGTH = 8
+"""Bytes in front of the header that say how long it is."""
+
+
+def body(content: bytes) -> memoryview:
+    """Return the bytes after the header, whose hash is the same whatever the metadata."""
+    return memoryview(content)[LENGTH + int.from_bytes(content[:LENGTH], "little") :]
+
+
+def with_metadata(content: bytes, metadata: Mapping[str, str]) -> bytes:
+    """Return a sound safetensors file's bytes with these text pairs instead of its own.
+
+    Names are sorted: the library writes pairs in an order that changes from one call to the next.
+    """
+    header = json.loads(content[LENGTH : len(content) - len(body(content))])
+    header["__metadata__"] = dict(sorted(metadata.items()))
+    head = json.dumps({name: header[name] for name in sorted(header)}, separators=(",", ":")).encode()
+    head += b" " * (-len(head) % LENGTH)
+    return len(head).to_bytes(LENGTH, "little") + head + body(content)
+
+
+def replace_file(path: Path, content: bytes) -> None:
+    """Write a file beside its destination, then rename it: a kill leaves the old file or the new one."""
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name[:80]}.")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        Path(temporary).chmod(0o644)
+        Path(temporary).replace(path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
