@@ -66,11 +66,11 @@ class Alias(nn.Module):
             setattr(parent, leaf, value)
 
 
-_PARTS = (
+_PARTS = (  # noqa: SIM905 - as a list it would fill a screen
     "conv_in time_embedding down_blocks up_blocks mid_block conv_norm_out conv_out attentions resnets downsamplers "
     "upsamplers norm norm1 proj_in transformer_blocks attn1 to_q to_k to_v to_out norm2 attn2 norm3 ff proj_out conv1 "
     "time_emb_proj conv2 conv_shortcut linear_1 linear_2"
-).split()  # noqa: SIM905
+).split()
 
 
 def _order(name: str) -> list[tuple[int, int]]:
