@@ -2,6 +2,7 @@
 
 import importlib.util
 import resource
+import statistics
 import sys
 import tempfile
 import time
@@ -22,8 +23,8 @@ ATTENTION = ("attn1_to_q", "attn1_to_k", "attn1_to_v", "attn1_to_out_0", "attn2_
 
 
 @dataclass(frozen=True)
-class Best:
-    """The shortest of several runs, in seconds: on the clock, and of processor time over all threads."""
+class Times:
+    """The median of several runs, in seconds: on the clock, and of processor time over all threads."""
 
     wall: float
     cpu: float
@@ -32,15 +33,26 @@ class Best:
         return f"{self.wall:.3f} s ({self.cpu:.3f} s of processor time)"
 
 
-def best(action, times=5) -> Best:
-    """Return the shortest times of several runs."""
-    walls, cpus = [], []
-    for _ in range(times):
-        wall, cpu = time.perf_counter(), time.process_time()
-        action()
-        walls.append(time.perf_counter() - wall)
-        cpus.append(time.process_time() - cpu)
-    return Best(min(walls), min(cpus))
+def typical(action, times=9) -> Times:
+    """Return the median times of several runs."""
+    return _median([once(action) for _ in range(times)])
+
+
+def alternating(first, second, times=9) -> tuple[Times, Times]:
+    """Return the median times of two actions that take turns, so that both see the machine in the same moods."""
+    pairs = [(once(first), once(second)) for _ in range(times)]
+    return _median([pair[0] for pair in pairs]), _median([pair[1] for pair in pairs])
+
+
+def once(action) -> Times:
+    """Return the times of one run."""
+    wall, cpu = time.perf_counter(), time.process_time()
+    action()
+    return Times(time.perf_counter() - wall, time.process_time() - cpu)
+
+
+def _median(runs: list[Times]) -> Times:
+    return Times(statistics.median(run.wall for run in runs), statistics.median(run.cpu for run in runs))
 
 
 def sdxl_like(path: Path) -> None:
@@ -98,10 +110,9 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         large, small = Path(folder) / "sdxl.safetensors", Path(folder) / "sd1.safetensors"
         sdxl_like(large)
-        print(f"inspect {large.stat().st_size / 1e6:.0f} MB: {best(lambda: summarise(read_adapter(large)))}")
+        print(f"inspect {large.stat().st_size / 1e6:.0f} MB: {typical(lambda: summarise(read_adapter(large)))}")
         components, weights = sd1_like(small)
-        plain = best(lambda: plain_merge(small, weights))
-        load = best(lambda: prepare(components, read_adapter(small)))
+        plain, load = alternating(lambda: plain_merge(small, weights), lambda: prepare(components, read_adapter(small)))
         print(f"load and prepare: {load}")
         print(f"plain load_file and one merge: {plain}; ratio of processor times {load.cpu / plain.cpu:.2f}")
         switch = prepare(components, read_adapter(small))
@@ -110,7 +121,7 @@ def main() -> None:
             switch.on()
             switch.off()
 
-        print(f"toggle on and off, {switch.report.matched} modules: {best(toggle, 50).wall * 1e3:.3f} ms")
+        print(f"toggle on and off, {switch.report.matched} modules: {typical(toggle, 50).wall * 1e3:.3f} ms")
         weights = sum(parameter.numel() * 4 for parameter in components["unet"].parameters()) / 2**20
         layer = 1280 * 1280 * 4 / 2**20
         print(f"second set of weights: {weights:.0f} MiB swapped, one layer ({layer:.1f} MiB) on the fly")
