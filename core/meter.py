@@ -79,7 +79,7 @@ def _color(a: torch.Tensor, b: torch.Tensor, seed: int) -> Measurement:
     floors = [color_distance(s[x], s[y]) for s in (a, b) for x, y in _halves(len(s), _COLOR_SPLITS, seed)]
     cdi = replace(spread_estimate(value, spread, min(len(a), len(b)), "delta_e"), floor=float(np.mean(floors)))
     cdi = replace(cdi, low=max(0.0, cdi.low))
-    facts = {"images_a": len(a), "images_b": len(b)}
+    facts: dict[str, str | int | float] = {"images_a": len(a), "images_b": len(b)}
     return Measurement("color", VERSION, "cdi", {"cdi": cdi}, {"color_term": _terms(a, b, seed)}, facts)
 
 

@@ -49,9 +49,9 @@ class CdiKidMeter(io.ComfyNode):
 
         check_interrupt()
         network = None if features == NO_FEATURES else load_features(features)
-        batches = [to_bytes(require_batch(images, n)) for images, n in ((images_a, "images_a"), (images_b, "images_b"))]
-        result = compare(*batches, network, split_seed)
-        return _answer(result.measurements, result.notes, tuple(map(len, batches)))
+        a, b = to_bytes(require_batch(images_a, "images_a")), to_bytes(require_batch(images_b, "images_b"))
+        result = compare(a, b, network, split_seed)
+        return _answer(result.measurements, result.notes, (len(a), len(b)))
 
 
 def _answer(measurements: tuple[Measurement, ...], notes: tuple[str, ...], counts: tuple[int, ...]) -> io.NodeOutput:

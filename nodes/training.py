@@ -185,7 +185,7 @@ def _batch_pixels(images: "torch.Tensor", side: int, bucket: int) -> "list[torch
     from .images import to_bytes
 
     pixels = to_bytes(images)
-    height, width = nearest_bucket(*pixels.shape[-2:], bucket_shapes(side, bucket))
+    height, width = nearest_bucket(pixels.shape[2], pixels.shape[3], bucket_shapes(side, bucket))
     pictures = (Image.fromarray(p.movedim(0, -1).contiguous().numpy()) for p in pixels)
     return [torch.from_numpy(cover(picture, height, width)) for picture in pictures]
 

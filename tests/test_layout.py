@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
-CODE = [p for d in ("core", "cli", "demo") for p in (ROOT / d).rglob("*.py")] + [ROOT / "__init__.py"]
+CODE = [p for d in ("core", "cli", "demo", "nodes") for p in (ROOT / d).rglob("*.py")] + [ROOT / "__init__.py"]
 
 
 def test_pyproject_lists_every_subpackage():
@@ -18,7 +18,7 @@ def test_pyproject_lists_every_subpackage():
     listed = set(re.findall(r'"(owf(?:\.\w+)*)"', text.split("packages = [")[1].split("]")[0]))
     found = {
         ".".join(("owf", *p.parent.relative_to(ROOT).parts))
-        for d in ("core", "cli", "demo")
+        for d in ("core", "cli", "demo", "nodes")
         for p in (ROOT / d).rglob("__init__.py")
     }
     assert listed == found | {"owf"}

@@ -34,8 +34,8 @@ def encode(model: Any, clip: Any, prompts: Sequence[str], latents: torch.Tensor)
     context = joined([{"context": entry["c_crossattn"]} for entry, _ in parts if "c_crossattn" in entry])
     if len(parts) and not context:
         raise UsageError("MODEL takes no text conditioning, so there is nothing to ask it by prompts.")
-    pooled = [p for _, p in parts]
-    together = torch.cat(pooled) if all(torch.is_tensor(p) for p in pooled) else None
+    pooled = [p for _, p in parts if p is not None]
+    together = torch.cat(pooled) if len(pooled) == len(parts) else None
     return HostConditioning(context["context"].cond, together, tuple(entry for entry, _ in parts))
 
 

@@ -45,6 +45,8 @@ class ComfyDenoiser:
         on_images: Callable[[torch.Tensor], None] = lambda images: None,
     ) -> None:
         self.base, self.live, self._vae = base, base, vae
+        # The base's modules under the names that LoRA files use.
+        self.components: Mapping[str, nn.Module] = components.of(base.model.model, base.clip)
         kind = family_of(base.model.model)
         self.family, self.name = kind.name, kind.title
         self.schedule: Schedule = schedule_of(base.model.get_model_object("model_sampling"))
@@ -52,11 +54,6 @@ class ComfyDenoiser:
         self.latent_shape = _latent_shape(base.model.model.latent_format, vae, self.resolution)
         self._on_images = on_images
         self._digest: str | None = None
-
-    @property
-    def components(self) -> Mapping[str, nn.Module]:
-        """The base's modules under the names that LoRA files use."""
-        return components.of(self.base.model.model, self.base.clip)
 
     @property
     def device(self) -> torch.device:

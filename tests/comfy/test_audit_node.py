@@ -29,8 +29,7 @@ def run(host, prompt: dict, **named) -> dict:
 
 
 def command_line(folder: Path, *options: str) -> dict:
-    code = "import importlib.util, sys; sys.argv = sys.argv[1:]; import runpy; runpy.run_path(sys.argv[0], run_name='__main__')"
-    command = [sys.executable, "-c", code, str(ROOT), "--demo", *options, "--out", str(folder), "--progress", "none"]
+    command = [sys.executable, str(ROOT), "--demo", *options, "--out", str(folder), "--progress", "none"]
     result = subprocess.run(
         [*command, "--cache", str(folder / "cache")], capture_output=True, text=True, check=False, timeout=900
     )
