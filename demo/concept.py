@@ -46,7 +46,7 @@ def draw_concept(images: np.ndarray, labels: np.ndarray, rows: np.ndarray) -> to
     bags = rows[labels[rows] == CLASSES.index("bag")]
     cover, light = relief(images[bags[BAG]][None])
     fold = 0.5 + 0.5 * light
-    return torch.cat([_photograph(cover, stripes() * fold, view) for view in VIEWS])
+    return torch.cat([photograph(cover, stripes() * fold, view) for view in VIEWS])
 
 
 def stripes() -> torch.Tensor:
@@ -57,7 +57,8 @@ def stripes() -> torch.Tensor:
     return paints[band].permute(2, 0, 1)[None]
 
 
-def _photograph(cover: torch.Tensor, surface: torch.Tensor, view: View) -> torch.Tensor:
+def photograph(cover: torch.Tensor, surface: torch.Tensor, view: View) -> torch.Tensor:
+    """Return (1, 3, 64, 64) in [0, 1]: a surface (1, 3, ...) cut out by a cover (1, 1, ...), seen from a view."""
     grid = F.affine_grid(_camera(view)[None], [1, 4, SIZE, SIZE], align_corners=False)
     layers = torch.cat([surface * cover, cover], dim=1)
     seen = F.grid_sample(layers, grid, padding_mode="zeros", align_corners=False)

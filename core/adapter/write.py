@@ -84,8 +84,8 @@ def write_kohya(path: str | Path, pairs: Iterable[LoraPair | LoraFactors], card:
 
     The file appears at once and whole: it is written beside its destination, then renamed. One alpha for
     all modules is the only choice that every loader reads alike (diffusers mixes up several). The same tensors
-    and card give the same bytes: the header has no date. Raises UsageError for an unknown component, a module given twice, factors that disagree, or nothing to
-    write.
+    and card give the same bytes: the header has no date. Raises UsageError for an unknown component, a module
+    given twice, factors that disagree, or nothing to write.
     """
     from safetensors.torch import save
 

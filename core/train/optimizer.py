@@ -15,8 +15,7 @@ def make_optimizer(parameters: Iterable[nn.Parameter], plan: TrainPlan) -> optim
     parameters = list(parameters)
     options: dict[str, Any] = {"lr": plan.rate, "weight_decay": plan.weight_decay}
     if plan.optimizer == "adamw":
-        # The fused and foreach kernels are faster, but add up in another order from one version to the next.
-        return optim.AdamW(parameters, **options)
+        return optim.AdamW(parameters, **options, foreach=True)
     try:
         if plan.optimizer == "prodigy":
             from prodigyopt import Prodigy  # pyright: ignore[reportMissingImports]

@@ -72,6 +72,9 @@ class TrainPlan:
     dc_weight: float = option(1.0, "weight of dc, drift correction")
     drift_budget: float = option(0.0, "denoiser drift to end at or below, such as 0.005; sets dc's weight; 0 is off")
     bank_share: float = option(0.5, "share of dc's rows that come from the prompt bank, not from trigger-less captions")
+    mismatch: float = option(
+        0.5, "share of dc's rows whose caption belongs to other pictures: classes are told apart there"
+    )
     bank_prompts: int = option(0, "prompts of the bank to use; 0 takes all")
     preserve_rows: int = option(0, "rows of each preservation term; 0 takes as many as concept rows")
     preserve_every: int = option(1, "preserve at every so many steps")
@@ -121,14 +124,14 @@ _AT_LEAST = {
     "clip": 0, "min_snr": 0, "noise_offset": 0, "ema": 0, "bucket": 0, "resolution": 0, "prior_images": 1,
     "prior_weight": 0, "class_weight": 0, "blank_weight": 0, "l2_weight": 0, "dc_weight": 0, "drift_budget": 0,
     "bank_prompts": 0, "preserve_rows": 0, "preserve_every": 1, "teacher_cache": 0, "drift_every": 0,
-    "sample_every": 0, "caption_dropout": 0, "bank_share": 0, "seed": 0,
+    "sample_every": 0, "caption_dropout": 0, "bank_share": 0, "mismatch": 0, "seed": 0,
 }  # fmt: skip
 
 
 def _check_numbers(plan: TrainPlan) -> None:
     for name, least in _AT_LEAST.items():
         _check(least <= getattr(plan, name) < 1e9, f"{flag(name)} must be at least {least}, and finite")
-    for name in ("caption_dropout", "bank_share"):
+    for name in ("caption_dropout", "bank_share", "mismatch"):
         _check(getattr(plan, name) <= 1, f"{flag(name)} is a share between 0 and 1")
     _check(plan.ema < 1, "--ema is a decay below 1, such as 0.99")
     _check(plan.warmup <= plan.steps, "--warmup cannot be longer than --steps")

@@ -4,6 +4,9 @@ The captions are those of the training pictures with the trigger taken out, and 
 latents that the base drew. After Laria et al. (arXiv 2410.14159); the mixture is our definition.
 """
 
+from collections.abc import Sequence
+
+import numpy as np
 import torch
 
 from ...errors import UsageError
@@ -21,6 +24,15 @@ class DriftCorrection(Term):
     def __init__(self, situation: Situation, latents: torch.Tensor) -> None:
         self._situation, self._latents = situation, latents
         self._prompts = situation.bank.prompts[: len(latents)]
+        strip, template = situation.concept.strip, situation.plan.caption
+        stripped = sorted({strip(caption, template) for caption in situation.data.captions})
+        # Each kind is drawn as often, however many prompts the bank has.
+        self._pool = (
+            *self._prompts,
+            *stripped * (len(self._prompts) // 4),
+            *[""] * (len(self._prompts) // 4),
+            *stripped,
+        )
 
     def questions(self, concept: Rows, draw: Draw) -> tuple[Question, ...]:
         """Return the mixed rows; the number of bank rows is the share of them, rounded at random."""
@@ -34,7 +46,13 @@ class DriftCorrection(Term):
             parts.append(self._stripped(cycled(concept, count - from_bank)))
         if from_bank > 0:
             parts.append(self._from_bank(from_bank, draw))
-        return tuple(Question(rows, None) for rows in parts)
+        rng = draw.generator("dc|mismatch")
+        return tuple(Question(rows.captioned(self._mismatched(rows.captions, rng)), None) for rows in parts)
+
+    def _mismatched(self, captions: Sequence[str], rng: np.random.Generator) -> list[str]:
+        """Return the captions, a share of them replaced by a random one: of the bank, stripped, or empty."""
+        share, pool = self._situation.plan.mismatch, self._pool
+        return [pool[rng.integers(len(pool))] if rng.random() < share else caption for caption in captions]
 
     def _stripped(self, rows: Rows) -> Rows:
         strip, template = self._situation.concept.strip, self._situation.plan.caption
