@@ -51,6 +51,7 @@ BAD = [
     ("dc_weight", -1.0),
     ("drift_budget", -0.1),
     ("bank_share", 1.1),
+    ("mismatch", 1.1),
     ("bank_prompts", -1),
     ("preserve_rows", -1),
     ("preserve_every", 0),
