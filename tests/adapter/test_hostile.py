@@ -63,10 +63,10 @@ BROKEN = {
 def test_broken_containers_are_refused_at_once(name, tmp_path):
     path = tmp_path / "x.safetensors"
     path.write_bytes(BROKEN[name])
-    start = time.perf_counter()
+    start = time.process_time()  # the machine may be busy with other work
     with pytest.raises(AdapterError) as caught:
         read_adapter(path)
-    assert time.perf_counter() - start < 2
+    assert time.process_time() - start < 2
     assert len(str(caught.value)) < 500
 
 
