@@ -86,13 +86,11 @@ def plan_from(preset: str, preserve: str, seed: int, options: dict[str, Any]) ->
 
 
 def _answer(base: Any, trained: Any, watcher: Watcher) -> io.NodeOutput:
-    import comfy.sd
-    import comfy.utils
-
+    from .backend.change import lora_weights, patched
     from .images import from_pictures
 
-    weights = comfy.utils.load_torch_file(str(trained.path), safe_load=True)
-    model, _ = comfy.sd.load_lora_for_models(base.model, None, weights, 1.0, 0.0)
+    weights = lora_weights(trained.path)
+    model = patched(base, weights, 1.0).model
     notes = [f"Saved as {trained.path.name}."]
     if trained.drift is not None:
         notes.append(f"Drift on held-out prompts: {trained.drift:.2%}.")

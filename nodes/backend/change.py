@@ -31,7 +31,7 @@ class LoraChange:
             )
         denoiser.load_base()
         self._match = match(adapter, denoiser.components)
-        self.tuned = patched(denoiser.base, adapter.path, strength)
+        self.tuned = patched(denoiser.base, lora_weights(adapter.path), strength)
 
     @property
     def key(self) -> tuple[str, ...]:
@@ -55,12 +55,17 @@ class LoraChange:
         self._denoiser.use(self._denoiser.base)
 
 
-def patched(base: Pair, path: Path, strength: float) -> Pair:
-    """Return the pair with a LoRA file, as ComfyUI's own loader node patches it; the base stays as it is."""
-    import comfy.sd
+def lora_weights(path: Path) -> dict[str, torch.Tensor]:
+    """Return a LoRA file as ComfyUI's own loader nodes pass it on."""
     import comfy.utils
 
-    weights = comfy.utils.load_torch_file(str(path), safe_load=True)
+    return comfy.utils.load_torch_file(str(path), safe_load=True)
+
+
+def patched(base: Pair, weights: dict[str, torch.Tensor], strength: float) -> Pair:
+    """Return the pair with a LoRA, as ComfyUI's own loader node patches it; the base stays as it is."""
+    import comfy.sd
+
     return Pair(*comfy.sd.load_lora_for_models(base.model, base.clip, weights, strength, strength))
 
 

@@ -1,0 +1,75 @@
+"""A stand-in for comfy_api.latest.io: records schemas and is strict about what they may say."""
+
+import inspect
+from dataclasses import dataclass, field
+from enum import Enum
+
+
+class Hidden(str, Enum):
+    unique_id = "UNIQUE_ID"
+
+
+class Socket:
+    def __init__(self, kind, id, **settings):
+        self.kind, self.id, self.settings = kind, id, settings
+
+
+Input = Output = Socket
+
+
+def kind(name, allowed=()):
+    """Return a type whose Input and Output refuse settings that ComfyUI does not know."""
+    common = {"display_name", "optional", "tooltip", "lazy", "default", "socketless", "force_input"}
+
+    class Type:
+        class Input(Socket):
+            def __init__(self, id, **settings):
+                assert set(settings) <= common | set(allowed), (name, id, settings)
+                super().__init__(name, id, **settings)
+
+        class Output(Socket):
+            def __init__(self, id=None, **settings):
+                assert set(settings) <= {"display_name", "tooltip", "is_output_list"}, (name, id, settings)
+                super().__init__(name, id, **settings)
+
+    return Type
+
+
+Model, Clip, Vae, Image, LoraModel = (kind(n) for n in ("MODEL", "CLIP", "VAE", "IMAGE", "LORA_MODEL"))
+Int = kind("INT", ("min", "max", "step", "control_after_generate"))
+Float = kind("FLOAT", ("min", "max", "step", "round"))
+String = kind("STRING", ("multiline", "placeholder"))
+Combo = kind("COMBO", ("options",))
+Custom = kind
+
+
+@dataclass
+class Schema:
+    node_id: str
+    display_name: str
+    category: str
+    inputs: list
+    outputs: list
+    description: str = ""
+    hidden: list = field(default_factory=list)
+    is_output_node: bool = False
+
+
+class NodeOutput:
+    def __init__(self, *args, ui=None):
+        self.args, self.ui = args, ui
+
+
+class ComfyNode:
+    class hidden:
+        unique_id = "7"
+
+    @classmethod
+    def GET_SCHEMA(cls):
+        schema = cls.define_schema()
+        given = [i.id for i in schema.inputs]
+        assert len(set(given)) == len(given), given
+        parameters = inspect.signature(cls.execute).parameters.values()
+        takes_all = any(p.kind is p.VAR_KEYWORD for p in parameters)
+        assert takes_all or {p.name for p in parameters} == set(given), (schema.node_id, given)
+        return schema

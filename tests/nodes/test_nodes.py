@@ -1,0 +1,227 @@
+"""Nodes that need no model, walked as a graph on the stub host."""
+
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def test_inspecting_a_lora_tells_what_is_in_it(stub):
+    code = """
+node = NODES["OWF_InspectLoRA"]
+out = node.execute("[demo] owf_demo_plain.safetensors")
+text, picture, trigger = out.args
+answer(text=text, shape=list(picture.shape), low=float(picture.min()), high=float(picture.max()), trigger=trigger,
+       kind=out.ui["owf"][0]["kind"], mark=node.fingerprint_inputs("[demo] owf_demo_plain.safetensors"))
+"""
+    found = stub.run(code)
+    assert "family: demo" in found["text"] and "rank / alpha" in found["text"]
+    assert found["shape"][0] == 1 and found["shape"][3] == 3
+    assert 0 <= found["low"] < 0.6 and found["high"] == 1
+    assert "sks" in found["trigger"] and found["kind"] == "facts" and found["mark"]
+
+
+def test_a_changed_file_is_noticed(stub):
+    lora = stub.home / "loras" / "mine.safetensors"
+    lora.write_bytes((ROOT / "demo" / "lora" / "owf_demo_plain.safetensors").read_bytes())
+    code = 'answer(mark=NODES["OWF_InspectLoRA"].fingerprint_inputs("mine.safetensors"))'
+    before = stub.run(code)["mark"]
+    lora.write_bytes(lora.read_bytes() + b"\0")
+    assert stub.run(code)["mark"] != before
+
+
+@pytest.mark.parametrize("name", ["../secret.safetensors", "/etc/passwd", "unknown.safetensors"])
+def test_a_lora_outside_the_list_is_refused(stub, name):
+    (stub.home / "secret.safetensors").write_bytes(b"x")
+    code = f"""
+try:
+    pack("nodes.places").lora_path({name!r})
+except pack("core.errors").UsageError as error:
+    answer(said=str(error))
+"""
+    assert "not among" in stub.run(code)["said"]
+
+
+@pytest.mark.parametrize("name", ["..", "../output", "/etc", "missing"])
+def test_folders_outside_the_input_folder_are_refused(stub, name):
+    code = f"""
+try:
+    pack("nodes.places").input_folder({name!r})
+except pack("core.errors").UsageError as error:
+    answer(said=str(error))
+"""
+    assert "below ComfyUI's input folder" in stub.run(code)["said"]
+
+
+def test_the_meter_names_what_changed_and_what_is_too_few(stub):
+    code = """
+import torch
+generator = torch.Generator().manual_seed(0)
+dark = torch.rand(6, 8, 8, 3, generator=generator) * 0.2
+light = dark + 0.7
+out = NODES["OWF_CDIKIDMeter"].execute(dark, light, "none", 0)
+cdi, kid, text, chart = out.args
+answer(cdi=cdi, text=text, shape=list(chart.shape), panel=out.ui["owf"][0], isnan=kid != kid)
+"""
+    found = stub.run(code)
+    assert found["cdi"] > 40 and found["isnan"]
+    assert "black" in found["text"].lower() and "6 images are few" in found["text"]
+    assert found["panel"]["kind"] == "meter" and len(found["panel"]["terms"]) == 5
+    assert found["shape"][0] == 1
+
+
+def test_a_cancelled_meter_does_nothing(stub):
+    code = """
+import comfy.model_management as management
+management.interrupted = True
+try:
+    NODES["OWF_CDIKIDMeter"].execute(None, None, "none", 0)
+except management.InterruptProcessingException:
+    answer(stopped=True)
+"""
+    assert stub.run(code)["stopped"]
+
+
+def test_the_prompt_bank_joins_shipped_and_own_prompts_once(stub):
+    code = """
+node = NODES["OWF_PromptBank"]
+bank, text = node.execute("demo base", " a  lamp \\n# no prompt\\n\\na lamp").args
+own, _ = node.execute("only my own", "a lamp").args
+try:
+    node.execute("only my own", "# nothing")
+except pack("core.errors").UsageError as error:
+    said = str(error)
+answer(count=len(bank), last=bank[-1], lines=len(text.splitlines()), own=list(own), said=said)
+"""
+    found = stub.run(code)
+    assert found["count"] == found["lines"] > 50
+    assert found["last"] == "a lamp" and found["own"] == ["a lamp"]
+    assert "empty" in found["said"]
+
+
+REPORT = """
+import dataclasses
+report = pack("core.report")
+verdict = pack("core.verdict")
+measurement = pack("core.measurement")
+estimate = measurement.Estimate(0.03, 0.02, 0.04, 8, "relative", 1e-9)
+drift = measurement.Measurement("denoiser_drift", 1, "drift", {"drift": estimate})
+made = report.Report(
+    verdict=verdict.judge({"denoiser_drift": drift}),
+    base=report.BaseRecord("base", "demo", "ab"),
+    adapter=report.AdapterRecord("<b>evil</b>", "cd", "kohya", "lora", "demo", 1.0, 2, 0, 0.1),
+    plan={}, plan_digest="ef", measurements={"denoiser_drift": drift}, pairs=PAIRS, environment={}, timing={}, cost={})
+text = report.to_json(made)
+"""
+
+
+def test_a_report_is_shown_and_found_again(stub):
+    code = (
+        "PAIRS = ()\n"
+        + REPORT
+        + """
+out = NODES["OWF_ShowReport"].execute(text)
+panel = out.ui["owf"][0]
+name = pack("nodes.places").report_choices()[0]
+again, decision, sheet = NODES["OWF_LoadReport"].execute(name).args
+answer(verdict=out.args[0].splitlines()[0], panel=panel, same=again == text, decision=decision, shape=list(sheet.shape))
+"""
+    )
+    found = stub.run(code)
+    assert found["verdict"] == found["decision"] == found["panel"]["verdict"] == "DRIFT"
+    assert found["same"]
+    (bar,) = found["panel"]["bars"]
+    assert 0 <= bar["at"]["limit"] < bar["at"]["low"] < bar["at"]["value"] < bar["at"]["high"] <= 100
+    assert found["panel"]["report"].startswith("/view?filename=report.html&subfolder=owf%2F")
+    page = next((stub.home / "output" / "owf").glob("*/report.html")).read_text()
+    assert "<b>evil</b>" not in page
+
+
+def test_pictures_outside_the_report_are_not_offered(stub):
+    pairs = 'PAIRS = (pack("core.report").ImagePair("p", 0, 1.0, "../../../secret.png", "images/a.png"),)\n'
+    code = pairs + REPORT + 'answer(panel=NODES["OWF_ShowReport"].execute(text).ui["owf"][0])'
+    assert stub.run(code)["panel"]["pairs"] == []
+
+
+@pytest.mark.parametrize(("stop", "blocked"), [("never", False), ("on DRIFT or INVALID", True), ("unless PASS", True)])
+def test_the_gate(stub, stop, blocked):
+    code = (
+        "PAIRS = ()\n"
+        + REPORT
+        + f"""
+from types import SimpleNamespace
+folder = Path(pack("nodes.places").reports_folder(), "x"); folder.mkdir(parents=True)
+outcome = pack("nodes.run").Outcome(made, folder, SimpleNamespace(model="MODEL", clip="CLIP"))
+out = pack("nodes.audit").answer(outcome, {stop!r})
+model, base_images = out.args[5], out.args[3]
+answer(message=getattr(model, "message", None), model=str(model), silent=base_images.message)
+"""
+    )
+    found = stub.run(code)
+    assert (found["model"] != "MODEL") == blocked
+    assert not blocked or "DRIFT" in found["message"]
+    assert found["silent"] is None
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [("metrics='colour'", "metrics"), ("preset='huge'", "preset"), ("per_class=-1", "positive")],
+)
+def test_wrong_settings_say_what_to_change(stub, settings, said):
+    code = f"""
+request = pack("nodes.request")
+wishes = dict(preset="quick", seed=0) | dict({settings})
+try:
+    request.plan_for("sd15", request.Wishes(**wishes))
+except pack("core.errors").UsageError as error:
+    answer(said=str(error))
+"""
+    assert said in stub.run(code)["said"]
+
+
+def test_probe_images_need_a_label_each(stub):
+    code = """
+import torch
+request, error = pack("nodes.request"), pack("core.errors").UsageError
+said = []
+for labels in ("cat", "cat, cat"):
+    try:
+        request.label_images(torch.rand(2, 8, 12, 3), labels, 16)
+    except error as wrong:
+        said.append(str(wrong))
+made = request.label_images(torch.rand(2, 8, 12, 3), "dog\\ncat", 16)
+answer(said=said, classes=made.classes, labels=made.labels.tolist(), shape=list(made.images.shape))
+"""
+    found = stub.run(code)
+    assert "names 1 classes for 2" in found["said"][0] and "two different" in found["said"][1]
+    assert found["classes"] == ["cat", "dog"] and found["labels"] == [1, 0]
+    assert found["shape"] == [2, 3, 16, 16]
+
+
+def test_a_finished_lora_never_replaces_another(stub):
+    code = """
+training = pack("nodes.training")
+paths = []
+for content in ("one", "two", "one"):
+    made = Path(pack("nodes.places").output_folder(), "made.safetensors")
+    made.write_text(content)
+    paths.append(training.publish(made, "mine").name)
+answer(paths=paths)
+"""
+    assert stub.run(code)["paths"] == ["mine.safetensors", "mine_2.safetensors", "mine.safetensors"]
+
+
+def test_captions_are_one_for_all_or_one_for_each(stub):
+    code = """
+training, TrainPlan = pack("nodes.training"), pack("core.train.plan").TrainPlan
+plan = TrainPlan(trigger="sks", class_word="bag")
+captions = [training.captions_for(text, 2, plan) for text in ("", "one", "one\\n\\ntwo")]
+try:
+    training.captions_for("1\\n2\\n3", 2, plan)
+except pack("core.errors").UsageError as error:
+    answer(captions=captions, said=str(error))
+"""
+    found = stub.run(code)
+    assert found["captions"] == [["a photo of a sks bag"] * 2, ["one", "one"], ["one", "two"]]
+    assert "3 lines for 2 images" in found["said"]

@@ -1,0 +1,126 @@
+"""The pack as ComfyUI loads it: ids, schemas, what it imports, and what a missing package switches off."""
+
+import ast
+import json
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+IDS = {
+    "OWF_DemoCheckpoint",
+    "OWF_DriftAudit",
+    "OWF_CDIKIDMeter",
+    "OWF_TrainLoRADC",
+    "OWF_InspectLoRA",
+    "OWF_LoadReport",
+    "OWF_ShowReport",
+    "OWF_PromptBank",
+}
+
+SCHEMAS = """
+found = {}
+for name, node in NODES.items():
+    s = node.GET_SCHEMA()
+    plain = lambda sockets: [[x.kind, x.id, {k: v for k, v in x.settings.items()}] for x in sockets]
+    found[name] = {"category": s.category, "name": s.display_name, "about": s.description,
+                   "inputs": plain(s.inputs)}
+heavy = ("torch", "diffusers", "transformers", "peft", "scipy", "jinja2", "comfy.utils")
+answer(nodes=found, seconds=SECONDS, heavy=[m for m in heavy if m in sys.modules])
+"""
+
+
+@pytest.fixture
+def loaded(stub):
+    return stub.run(SCHEMAS)
+
+
+def test_the_node_ids_that_saved_workflows_rely_on(loaded):
+    assert set(loaded["nodes"]) == IDS
+
+
+def test_every_node_says_where_it_belongs_and_what_it_does(loaded):
+    for node in loaded["nodes"].values():
+        assert node["category"] == "OWF"
+        assert "(OWF)" in node["name"] and len(node["about"]) > 20
+
+
+def test_numbers_are_shown_as_they_are_sent(loaded):
+    # Without step and round, the browser shows and sends 0.02 as 0.0.
+    for node in loaded["nodes"].values():
+        for kind, name, settings in node["inputs"]:
+            assert kind != "FLOAT" or {"step", "round", "min", "max"} <= set(settings), name
+            assert kind != "INT" or {"min", "max"} <= set(settings), name
+
+
+def test_no_seed_changes_by_itself(loaded):
+    # The browser draws a new value after each run for every INT of these names, which would run the audit again.
+    names = {name for node in loaded["nodes"].values() for _, name, _ in node["inputs"]}
+    assert not names & {"seed", "noise_seed"}
+
+
+def test_loading_is_quick_and_imports_nothing_heavy(loaded):
+    assert loaded["heavy"] == []
+    assert loaded["seconds"] < 0.5
+
+
+def test_a_missing_package_switches_off_one_node_with_a_message(stub):
+    code = "sys.modules['peft'] = None\n[sys.modules.pop(m) for m in list(sys.modules) if m.endswith('nodes.train')]\n"
+    code += "answer(nodes=sorted(load()))"
+    found = stub.run(code)
+    assert set(found["nodes"]) == IDS - {"OWF_TrainLoRADC"}
+    assert "TrainLoraDC" in found["log"] and "pip install peft" in found["log"]
+
+
+def test_only_the_backend_imports_comfy():
+    for path in (ROOT / "nodes").rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            names = [a.name for a in node.names] if isinstance(node, ast.Import) else []
+            if isinstance(node, ast.ImportFrom) and node.level == 0:
+                names = [node.module or ""]
+            is_comfy = any(name.split(".")[0] == "comfy" for name in names)
+            assert not is_comfy or path.parent.name == "backend", path
+
+
+def test_the_panels_belong_to_nodes_and_make_no_html_of_texts():
+    script = (ROOT / "web" / "owf.js").read_text()
+    assert set(re.findall(r"OWF_\w+", script)) <= IDS
+    assert not re.search(r"innerHTML|insertAdjacentHTML|outerHTML|document\.write|eval\(", script)
+
+
+@pytest.mark.skipif(shutil.which("node") is None, reason="needs node to parse JavaScript")
+def test_the_script_parses(tmp_path):
+    module = tmp_path / "owf.mjs"
+    module.write_text((ROOT / "web" / "owf.js").read_text())
+    result = subprocess.run(["node", "--check", str(module)], capture_output=True, text=True, check=False)
+    assert result.returncode == 0, result.stderr
+
+
+def test_every_node_has_a_help_page_that_names_its_inputs(loaded):
+    for name, node in loaded["nodes"].items():
+        text = (ROOT / "web" / "docs" / f"{name}.md").read_text()
+        for _, given, _ in node["inputs"]:
+            assert f"`{given}`" in text, f"{name}.md does not explain {given}"
+
+
+def test_the_examples_are_made_of_nodes_and_inputs_that_exist(loaded):
+    files = sorted((ROOT / "examples").glob("*.json"))
+    assert {f.stem for f in files} >= {"audit_a_lora", "train_then_audit", "meter_two_batches", "gate_a_graph"}
+    for file in files:
+        for node in json.loads(file.read_text())["nodes"]:
+            if node["type"].startswith("OWF_"):
+                inputs = {name for _, name, _ in loaded["nodes"][node["type"]]["inputs"]}
+                assert {socket["name"] for socket in node.get("inputs", [])} <= inputs, file.name
+
+
+def test_the_registry_entry_and_the_requirements_do_not_fight_the_host():
+    text = (ROOT / "requirements.txt").read_text()
+    names = {re.split(r"[<>=; ]", line)[0] for line in text.splitlines() if line and not line.startswith("#")}
+    assert not names & {"torch", "torchvision", "numpy", "transformers", "diffusers", "pillow", "safetensors"}
+    project = (ROOT / "pyproject.toml").read_text()
+    assert "[tool.comfy]" in project
+    # WEB_DIRECTORY is exported; both would load the script twice.
+    assert not re.search(r"^web *=", project, re.MULTILINE)
