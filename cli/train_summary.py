@@ -28,7 +28,8 @@ def _pictures(pictures: Sequence[Picture]) -> str:
     shapes = Counter(tuple(p.pixels.shape[1:]) for p in pictures)
     buckets = ", ".join(f"{count} of {width}x{height}" for (height, width), count in shapes.most_common(4))
     more = f" and {len(shapes) - 4} more shapes" if len(shapes) > 4 else ""
-    return f"{_count(len(pictures), 'picture')} ({buckets}{more}), {sum(p.repeats for p in pictures)} an epoch with repeats."
+    epoch = sum(p.repeats for p in pictures)
+    return f"{_count(len(pictures), 'picture')} ({buckets}{more}), {epoch} an epoch with repeats."
 
 
 def _length(pictures: Sequence[Picture], plan: TrainPlan) -> str:

@@ -1,0 +1,172 @@
+"""The options of `owf-train`: flags, TOML files, and what is said to wrong ones. No torch."""
+
+import dataclasses
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from owf.cli.train import main
+from owf.cli.train_arguments import parser
+from owf.cli.train_config import effective, read_config, write_config
+from owf.cli.train_options import RunOptions
+from owf.core.errors import UsageError
+from owf.core.train.plan import TrainPlan, flag
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+CONCEPT = ROOT / "demo" / "concept"
+CALL = f"""
+import runpy, sys
+runpy.run_path({str(ROOT / "tests" / "conftest.py")!r})
+from owf.cli.train import main
+try: main(sys.argv[1:])
+except SystemExit: pass
+print([m for m in ("torch", "numpy", "rich") if m in sys.modules])
+"""
+
+
+def run(*arguments: str) -> str:
+    return subprocess.run([sys.executable, "-c", CALL, *arguments], capture_output=True, text=True, check=True).stdout
+
+
+def given(*arguments: str) -> tuple[TrainPlan, RunOptions]:
+    return effective(vars(parser().parse_args(arguments)))
+
+
+def test_help_answers_in_half_a_second_without_torch():
+    assert min(_help_seconds() for _ in range(3)) < 0.5
+    assert run("--help").splitlines()[-1] == "[]"
+
+
+def _help_seconds() -> float:
+    """Return the processor time of --help, which does not depend on what else the machine does."""
+    resource = pytest.importorskip("resource")
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    assert "--drift-budget" in run("--help")
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return after.ru_utime - before.ru_utime + after.ru_stime - before.ru_stime
+
+
+def test_every_option_is_in_the_help():
+    text = parser().format_help()
+    for record in (TrainPlan, RunOptions):
+        for field in dataclasses.fields(record):
+            if "help" in field.metadata:
+                words = " ".join(text.split())
+                assert " ".join(field.metadata["help"].split()) in words, field.name
+
+
+@pytest.mark.parametrize("record", [TrainPlan, RunOptions])
+def test_every_option_is_in_the_documentation(record):
+    text = (ROOT / "docs" / "training.md").read_text()
+    missing = {flag(f.name) for f in dataclasses.fields(record) if "help" in f.metadata and flag(f.name) not in text}
+    assert missing <= {"--pictures", "--audit"}
+
+
+def test_nothing_given_is_the_default():
+    assert given() == (TrainPlan(), RunOptions())
+
+
+def test_flags_set_the_fields_they_are_named_after():
+    plan, options = given(
+        "photos", "--class", "dog", "--steps", "7", "--rate", "1e-3", "--flip", "--no-checkpointing",
+        "--preserve", "class,l2", "--no-audit", "--demo-base", "--out", "x",
+    )  # fmt: skip
+    wanted = TrainPlan(class_word="dog", steps=7, rate=1e-3, flip=True, preserve=("class", "l2"))
+    assert plan == wanted
+    assert options == RunOptions(pictures="photos", audit=False, demo_base=True, out="x")
+    assert given("--preserve", "none")[0].preserve == ()
+
+
+def test_a_written_config_reads_back_as_the_same_options(tmp_path):
+    plan = TrainPlan(
+        trigger='s"k\\s\x7f é\n', class_word="dog", rate=1e-5, preserve=(), flip=True, drift_every=0, noise_offset=0.1
+    )
+    options = RunOptions(pictures="photos 🐕", audit=False, save_every=1.0)
+    write_config(tmp_path / "train.toml", plan, options)
+    assert effective(read_config(tmp_path / "train.toml")) == (plan, options)
+
+
+def config(tmp_path, text):
+    path = tmp_path / "train.toml"
+    path.write_text(text)
+    return path
+
+
+def test_keys_may_have_dashes_or_underscores(tmp_path):
+    path = config(tmp_path, 'class = "dog"\ndrift_budget = 0.005\ndrift-every = 10\nrate = 1\npreserve = "dc,l2"\n')
+    plan, _ = effective(read_config(path))
+    assert plan == TrainPlan(class_word="dog", drift_budget=0.005, drift_every=10, rate=1.0, preserve=("dc", "l2"))
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("drift-budgett = 1", "'drift-budget'"),
+        ("class_word = 'dog'", "'class'"),
+        ("zzz = 1", "--help"),
+        ("steps = 1.5", "a whole number"),
+        ("steps = true", "a whole number"),
+        ("flip = 1", "true or false"),
+        ("trigger = 3", "a text"),
+        ("preserve = [1]", "a list"),
+        ("[plan]\nsteps = 3", "unknown key 'plan'"),
+        ("rate-schedule = 'linear'\nrate_schedule = 'cosine'", "twice"),
+        ("steps = ", "TOML"),
+        ("device = 'tpu'", "--device"),
+        ("save-every = -1", "--save-every"),
+        ("resume = true", "unknown key 'resume'"),
+    ],
+)
+def test_wrong_files_say_what_is_wrong(tmp_path, text, words, capsys):
+    assert main(["photos", "--config", str(config(tmp_path, text))]) == 2
+    assert words in capsys.readouterr().err
+
+
+def test_flags_override_the_file_and_a_base_replaces_its_base(tmp_path):
+    path = config(tmp_path, 'pictures = "a"\nbase = "x/y"\nsteps = 5\nrank = 4\n')
+    saved = tmp_path / "saved.toml"
+    assert main(["b", "--config", str(path), "--steps", "6", "--demo-base", "--save-config", str(saved)]) == 0
+    plan, options = effective(read_config(saved))
+    assert plan == TrainPlan(steps=6, rank=4)
+    assert options == RunOptions(pictures="b", demo_base=True)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ([], "training pictures"),
+        (["photos"], "--base"),
+        (["photos", "--base", "x", "--demo-base"], "--base"),
+        (["/no/such/photos", "--demo-base", "--class", "dog"], "no such folder"),
+        ([str(CONCEPT), "--demo-base"], "--class"),
+        ([str(CONCEPT), "--base", "/no/such/base", "--class", "bag"], "no such file"),
+        ([str(CONCEPT), "--demo-base", "--class", "bag", "--bank", "/no/bank"], "--bank"),
+        (["photos", "--steps", "0"], "--steps"),
+        (["photos", "--preserve", "dcc"], "--preserve"),
+        (["photos", "--config", "/no/such.toml"], "such.toml"),
+    ],
+)
+def test_wrong_use_says_what_to_change(arguments, words, tmp_path, capsys):
+    assert main([*arguments, "--out", str(tmp_path / "out"), "--progress", "none"]) == 2
+    assert words in capsys.readouterr().err
+    assert not (tmp_path / "out").exists() or "--bank" in arguments
+
+
+def test_what_is_no_number_is_refused_by_its_flag(capsys):
+    with pytest.raises(SystemExit) as stopped:
+        main(["photos", "--steps", "many"])
+    assert stopped.value.code == 2
+    assert "--steps" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("name", "file"), [("../../etc/x", "etc_x"), ("a b", "a_b"), ("", "sks_dog"), ("\x1b[31m", "31m"), ("日本", "lora")]
+)
+def test_names_become_harmless(name, file):
+    assert RunOptions(name=name).file_name("sks dog") == file
+
+
+def test_usage_errors_of_the_records_name_their_flags():
+    with pytest.raises(UsageError, match="--progress"):
+        RunOptions(progress="loud")
