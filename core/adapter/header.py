@@ -36,6 +36,8 @@ def parse_header(raw: bytes) -> Header:
     """Return the header in `raw`; raises AdapterError unless it is a table of tensors and at most one of texts."""
     if len(raw) > MAX_WIDE and not (raw.isascii() and b"\\u" not in raw):
         raise AdapterError(f"the header has {len(raw)} bytes, too many for text that is not plain ASCII")
+    if raw.count(b"data_offsets") > MAX_TENSORS:  # at once, where counting while parsing takes a quarter second
+        raise AdapterError(f"the file lists more than {MAX_TENSORS} tensors, so it is no LoRA")
     try:
         text = raw.decode("utf-8")
         del raw  # one copy less while the texts are made
