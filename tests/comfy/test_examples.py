@@ -1,0 +1,43 @@
+"""The example workflows run to the end on the demo base, through ComfyUI's own executor."""
+
+import json
+from pathlib import Path
+
+import pytest
+from graphs import from_interface
+
+EXAMPLES = sorted((Path(__file__).resolve().parents[2] / "examples").glob("*.json"))
+
+RUN = """
+start(("nodes_preview_any.py",))
+executor = run(json.loads(PROMPT))
+errors = [data["exception_message"] for event, data in executor.server.sent if event == "execution_error"]
+answer(success=executor.success, outputs=executor.history_result["outputs"], errors=errors)
+"""
+
+TYPES = """
+start(("nodes_preview_any.py",))
+answer(**{name: node.INPUT_TYPES() for name, node in nodes.NODE_CLASS_MAPPINGS.items() if name in WANTED})
+"""
+
+
+@pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
+def test_an_example_runs(host, path):
+    workflow = json.loads(path.read_text())
+    wanted = {node["type"] for node in workflow["nodes"]}
+    types = host.run(f"WANTED = {wanted!r}\n" + TYPES)
+    prompt = from_interface(workflow, types)
+    # As the example says, only fewer labelled pictures: the quick preset takes minutes on one core.
+    for node in prompt.values():
+        if node["class_type"] == "OWF_DriftAudit":
+            node["inputs"]["per_class"] = 3
+    result = host.run(f"PROMPT = {json.dumps(prompt)!r}\n" + RUN, seconds=1700)
+    gated = path.stem == "gate_a_graph"
+    assert result["success"] != gated, result["errors"]
+    if gated:
+        assert "The drift audit said DRIFT" in result["errors"][0]
+    panels = {id: output["owf"][0] for id, output in result["outputs"].items() if "owf" in output}
+    assert panels
+    for panel in panels.values():
+        assert panel["kind"] in ("report", "meter", "curves")
+        assert panel["kind"] != "report" or panel["verdict"] in ("PASS", "DRIFT", "INCONCLUSIVE")

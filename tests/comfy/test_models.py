@@ -1,0 +1,124 @@
+"""ComfyUI's models as a Denoiser: the demo base as diffusers answers, SDXL, v and flow by their definitions."""
+
+DEMO = """
+start()
+import importlib
+load_base = pack("core.base").load_base
+choice = pack("core.base").BaseChoice(str(pack("core.base").DEMO_BASE), "folder")
+backend = pack("nodes.backend.denoiser")
+gaussian = pack("core.noise").gaussian
+with torch.inference_mode():
+    model, clip, vae = pack("nodes.backend.demo").load_demo()
+    ours = backend.ComfyDenoiser(backend.Pair(model, clip), vae)
+    theirs = load_base(choice, torch.device("cpu"), torch.float32, offline=True)
+    prompts = ["a photo of a red bag", "", "a photo of a (green:1.3) sneaker"]
+    a, b = ours.encode_text(prompts), theirs.encode_text(prompts)
+    x = torch.stack([gaussian((4, 8, 8), 0, str(i)) for i in range(3)])
+    t = torch.tensor([10, 500, 990])
+    images = theirs.decode(x)
+    far = lambda p, q: float((p.float() - q.float()).abs().max() / q.float().abs().max())
+    plain = pack("core.denoiser").Conditioning(a.context, a.pooled)
+    layer = (torch.nn.Linear, torch.nn.Conv2d)
+    names = lambda d: [n for n, m in d.components["unet"].named_modules() if isinstance(m, layer)]
+    answer(text=far(a.context, b.context), predicted=far(ours.predict(x, t, a), theirs.predict(x, t, b)),
+           plain=far(ours.predict(x, t, plain), theirs.predict(x, t, b)),
+           encoded=far(ours.encode_image(images), theirs.encode_image(images)),
+           decoded=int((ours.decode(x).int() - images.int()).abs().max()), digest=ours.digest() == ours.digest(),
+           schedule=far(ours.schedule.signal, theirs.schedule.signal), order=names(ours) == names(theirs),
+           shape=[ours.latent_shape, ours.resolution, ours.family] == [(4, 8, 8), 64, "demo"])
+"""
+
+
+def test_the_demo_base_answers_as_it_does_in_diffusers(host):
+    found = host.run(DEMO)
+    # Float32 sums in another order: a few units in the seventh digit, growing with depth.
+    assert found["text"] < 2e-6 and found["encoded"] < 2e-6
+    assert found["predicted"] < 1e-5 and found["plain"] < 1e-5
+    assert found["decoded"] <= 1
+    assert found["schedule"] < 1e-6
+    assert found["digest"] and found["order"] and found["shape"]
+
+
+SDXL = """
+start()
+import comfy.sd, comfy.model_patcher
+from comfy import supported_models, supported_models_base, sdxl_clip, model_base
+small = {"hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 3, "num_attention_heads": 4}
+class Tiny(supported_models.SDXL):
+    unet_extra_config = {}
+    def model_type(self, state_dict, prefix=""):
+        return getattr(model_base.ModelType, KIND)
+class Flow(Tiny):
+    sampling_settings = {"shift": 3.0}
+config = (Flow if KIND == "FLOW" else Tiny)(dict(
+    image_size=8, in_channels=4, out_channels=4, model_channels=32, channel_mult=[1, 2], num_res_blocks=[1, 1],
+    transformer_depth=[0, 1], transformer_depth_output=[0, 0, 1, 1], transformer_depth_middle=1, context_dim=64,
+    num_heads=4, num_head_channels=-1, use_spatial_transformer=True, use_linear_in_transformer=True,
+    use_temporal_attention=False, legacy=False, adm_in_channels=32 + 1536, num_classes="sequential"))
+config.set_inference_dtype(torch.float32, None)
+def fill(module):
+    with torch.no_grad():
+        for parameter in module.parameters():
+            parameter.copy_(torch.randn(parameter.shape) * 0.08)
+torch.manual_seed(0)
+with torch.inference_mode(False):
+    network = config.get_model({}, device="cpu")
+    fill(network.diffusion_model)
+    model = comfy.model_patcher.ModelPatcher(network, torch.device("cpu"), torch.device("cpu"))
+    target = supported_models_base.ClipTarget(sdxl_clip.SDXLTokenizer, sdxl_clip.SDXLClipModel)
+    sizes = {"clip_l_model_config": small, "clip_g_model_config": small}
+    clip = comfy.sd.CLIP(target, model_options={**sizes, "dtype": torch.float32})
+    fill(clip.cond_stage_model)
+    _, _, vae = pack("nodes.backend.demo").load_demo()
+backend = pack("nodes.backend.denoiser")
+gaussian = pack("core.noise").gaussian
+with torch.inference_mode():
+    ours = backend.ComfyDenoiser(backend.Pair(model, clip), vae, 64)
+    cond = ours.encode_text(["a cat", "a red dog"])
+    x0, eps = (torch.stack([gaussian((4, 8, 8), seed, str(i)) for i in range(2)]) for seed in (0, 1))
+    t = torch.tensor([100, 900])
+    x_t = ours.schedule.noise(x0, eps, t)
+    predicted = ours.predict(x_t, t, cond)
+    # The network asked directly, by the definition of its kind.
+    sigma = model.get_model_object("model_sampling").sigmas[t]
+    signal = 1 - sigma if KIND == "FLOW" else (1 + sigma ** 2) ** -0.5
+    pooled = network.encode_adm(pooled_output=cond.pooled, width=64, height=64, device="cpu")
+    time = sigma * 1000 if KIND == "FLOW" else t.float()
+    direct = network.diffusion_model(x_t, time, context=cond.context, y=pooled)
+    one = torch.cat([ours.predict(x_t[i:i+1], t[i:i+1], cond.rows([i])) for i in range(2)])
+    patched = model.clone()
+    patched.set_model_attn1_patch(lambda q, k, v, extra: (q * 1.5, k, v))
+    ours.use(backend.Pair(patched, clip))
+    changed = ours.predict(x_t, t, cond)
+    ours.use(ours.base)
+    far = lambda p, q: float((p - q).abs().max() / q.abs().max())
+    target = ours.schedule.target(x0, eps, t)
+    x0_again, eps_again = ours.schedule.split(x_t, target, t)
+    answer(kind=ours.schedule.prediction_type, family=ours.family, direct=far(predicted, direct),
+           one=far(one, predicted),
+           changed=far(changed, predicted), back=far(ours.predict(x_t, t, cond), predicted), split=far(x0_again, x0),
+           pooled=list(cond.pooled.shape), context=list(cond.context.shape))
+"""
+
+
+def check(host, kind: str, name: str):
+    found = host.run(f"KIND = {kind!r}\n" + SDXL)
+    assert (found["kind"], found["family"]) == (name, "sdxl")
+    assert found["context"] == [2, 77, 64] and found["pooled"] == [2, 32]
+    # ComfyUI gives denoised latents; getting the prediction back divides by sigma, at least 0.1 here.
+    assert found["direct"] < 2e-5 and found["one"] < 2e-5
+    assert found["split"] < 1e-4
+    assert found["changed"] > 1e-3, "an attention patch must count"
+    assert found["back"] == 0, "and must be gone afterwards"
+
+
+def test_sdxl_epsilon(host):
+    check(host, "EPS", "epsilon")
+
+
+def test_sdxl_v_prediction(host):
+    check(host, "V_PREDICTION", "v_prediction")
+
+
+def test_flow(host):
+    check(host, "FLOW", "flow")

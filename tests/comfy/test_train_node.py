@@ -1,0 +1,113 @@
+"""The training node on the real executor: the losses of owf-train, a LoRA that loads, cancel, same seed same bytes."""
+
+import json
+import math
+import subprocess
+import sys
+from pathlib import Path
+
+from graphs import DEMO, audit, show
+
+ROOT = Path(__file__).resolve().parents[2]
+SETTINGS = {
+    "name": "mine", "trigger": "sks", "class_word": "bag", "preset": "drift correction", "steps": 20, "batch": 1,
+    "rank": 4, "rate": 1e-3, "dc_weight": 1.0, "drift_budget": 0.0, "train_seed": 0, "folder": "[demo] concept",
+    "bank_prompts": 16, "drift_every": 20,
+}  # fmt: skip
+OPTIONS = (
+    "--demo-base --trigger sks --class bag --steps 20 --batch 1 --rank 4 --rate 1e-3 --seed 0 --bank-prompts 16 "
+    "--drift-every 20 --progress none --no-audit --name mine"
+)
+
+RUN = """
+start(("nodes_preview_any.py", "nodes_train.py"))
+import hashlib
+executor = run(json.loads(PROMPT))
+errors = [data["exception_message"] for event, data in executor.server.sent if event == "execution_error"]
+loras = HOME / "output" / "loras"
+digests = {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in sorted(loras.glob("*"))}
+answer(success=executor.success, outputs=executor.history_result["outputs"], errors=errors, files=digests,
+       events=sum(event == "owf.training" for event, _ in executor.server.sent))
+"""
+
+
+def train(**inputs):
+    models = {"model": ["1", 0], "clip": ["1", 1], "vae": ["1", 2]}
+    return {"class_type": "OWF_TrainLoRADC", "inputs": {**models, **SETTINGS, **inputs}}
+
+
+def run(host, prompt: dict) -> dict:
+    return host.run(f"PROMPT = {json.dumps(prompt)!r}\n" + RUN)
+
+
+def command_line(folder: Path) -> list[dict]:
+    code = f"import sys; sys.path.insert(0, {str(ROOT / 'tests')!r}); import conftest; "
+    code += "from owf.cli.train import main; main(sys.argv[1:])"
+    command = [sys.executable, "-c", code, str(ROOT / "demo" / "concept"), *OPTIONS.split()]
+    places = ["--out", str(folder), "--cache", str(folder / "cache")]
+    result = subprocess.run([*command, *places], capture_output=True, text=True, check=False)
+    assert result.returncode == 0, result.stderr
+    return [json.loads(line) for line in (folder / "mine.curves.jsonl").read_text().splitlines()]
+
+
+def test_the_node_trains_as_the_command_line_does_and_its_lora_loads(host, tmp_path):
+    loader = {"class_type": "LoraModelLoader", "inputs": {"model": ["1", 0], "lora": ["2", 0], "strength_model": 1.0}}
+    judge = audit(lora="none", tuned_model=["3", 0], metrics="denoiser_drift")
+    result = run(host, {"1": DEMO, "2": train(), "3": loader, "4": judge, "5": show("4", 1)})
+    assert result["success"], result["errors"]
+    curves = result["outputs"]["2"]["owf"][0]["curves"]
+    expected = command_line(tmp_path / "cli")
+    assert len(curves["loss"]) == len(expected) == 20
+    for (step, loss), row in zip(curves["loss"], expected, strict=True):
+        assert math.isclose(loss, row["loss"], rel_tol=1e-3), step
+    # Drift on the same held-out prompts; both trainings ended at the same place up to rounding.
+    assert math.isclose(curves["drift"][-1][1], expected[-1]["drift"], rel_tol=0.02)
+    report = json.loads(result["outputs"]["5"]["text"][0])
+    assert report["status"] == "complete", report["verdict"]
+    assert 0 < report["measurements"]["denoiser_drift"]["estimates"]["drift"]["value"] < 0.05
+    assert result["events"] > 1
+
+
+def test_the_same_seed_gives_the_same_file_and_images_count_as_a_folder_does(host):
+    prompt = {"1": DEMO, "2": train(steps=3, drift_every=0), "3": train(steps=3, drift_every=0, train_seed=1)}
+    first = run(host, prompt)["files"]
+    assert len(set(first.values())) == 2
+    again = run(host, {"1": DEMO, "2": train(steps=3, drift_every=0)})["files"]
+    assert again == first, "an equal file is not written twice"
+
+
+CANCEL = """
+start()
+import comfy.model_management as management
+keep = {}
+load = pack("nodes.backend.demo").load_demo
+def kept():
+    keep["models"] = load()
+    return keep["models"]
+pack("nodes.backend.demo").load_demo = kept
+def state(model):
+    import hashlib
+    sha = hashlib.sha256()
+    for name, tensor in sorted(model.model.state_dict().items()):
+        sha.update(name.encode() + tensor.contiguous().view(-1).view(torch.uint8).numpy().tobytes())
+    return sha.hexdigest()
+before = state(load()[0])
+class Canceller(Server):
+    def send_sync(self, event, data, client=None):
+        super().send_sync(event, data, client)
+        if event == "owf.training" and data["step"] >= 2 and "at" not in keep:
+            keep["at"] = time.monotonic()
+            management.interrupt_current_processing()
+server = Canceller()
+run(json.loads(PROMPT), server)
+answer(seconds=time.monotonic() - keep["at"], interrupted=any(e == "execution_interrupted" for e, _ in server.sent),
+       same=state(keep["models"][0]) == before,
+       kinds=[str(type(m)) for m in keep["models"][0].model.modules() if "peft" in type(m).__module__])
+"""
+
+
+def test_cancel_is_answered_within_two_seconds_and_leaves_the_model_as_it_was(host):
+    prompt = {"1": DEMO, "2": train(steps=2000, drift_every=0)}
+    found = host.run(f"PROMPT = {json.dumps(prompt)!r}\n" + CANCEL)
+    assert found["interrupted"] and found["seconds"] < 2
+    assert found["same"] and found["kinds"] == []
