@@ -25,14 +25,9 @@ class DriftCorrection(Term):
         self._situation, self._latents = situation, latents
         self._prompts = situation.bank.prompts[: len(latents)]
         strip, template = situation.concept.strip, situation.plan.caption
-        stripped = sorted({strip(caption, template) for caption in situation.data.captions})
-        # Each kind is drawn as often, however many prompts the bank has.
-        self._pool = (
-            *self._prompts,
-            *stripped * (len(self._prompts) // 4),
-            *[""] * (len(self._prompts) // 4),
-            *stripped,
-        )
+        stripped = tuple(sorted({strip(caption, template) for caption in situation.data.captions}))
+        # What a caption is replaced by: of six, four from the bank, one trigger-less, one empty.
+        self._others = tuple(kind for kind in (*(self._prompts,) * 4, stripped, ("",)) if kind)
 
     def questions(self, concept: Rows, draw: Draw) -> tuple[Question, ...]:
         """Return the mixed rows; the number of bank rows is the share of them, rounded at random."""
@@ -50,9 +45,13 @@ class DriftCorrection(Term):
         return tuple(Question(rows.captioned(self._mismatched(rows.captions, rng)), None) for rows in parts)
 
     def _mismatched(self, captions: Sequence[str], rng: np.random.Generator) -> list[str]:
-        """Return the captions, a share of them replaced by a random one: of the bank, stripped, or empty."""
-        share, pool = self._situation.plan.mismatch, self._pool
-        return [pool[rng.integers(len(pool))] if rng.random() < share else caption for caption in captions]
+        """Return the captions, a share of them replaced by one that belongs to other pictures, or to none."""
+        share = self._situation.plan.mismatch
+        return [self._other(rng) if rng.random() < share else caption for caption in captions]
+
+    def _other(self, rng: np.random.Generator) -> str:
+        kind = self._others[rng.integers(len(self._others))]
+        return kind[rng.integers(len(kind))]
 
     def _stripped(self, rows: Rows) -> Rows:
         strip, template = self._situation.concept.strip, self._situation.plan.caption
