@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from ..core.adapter.reader import read_adapter
 from ..core.adapter.summary import Summary, summarise
 from ..core.errors import OwfError
-from ..core.render.summary_text import summary_heat_map, summary_lines
+from ..core.inspection import summary_heat_map, summary_lines
 from ..core.text import inert
 
 if TYPE_CHECKING:

@@ -2,9 +2,9 @@
 
 from collections.abc import Sequence
 
-from ..adapter.kinds import KINDS
-from ..adapter.summary import Cell, Summary
-from .heat_map import HeatMap, Spot, heat_map
+from .adapter.kinds import KINDS
+from .adapter.summary import Cell, Summary
+from .render.heat_map import HeatMap, Spot, heat_map
 
 
 def summary_lines(summary: Summary) -> list[tuple[str, str]]:
