@@ -41,9 +41,9 @@ def lora_path(choice: str) -> Path:
     import folder_paths
 
     if choice == DEMO:
-        from ..core.base import DEMO_LORA
+        from ..core.base import DEMO_LORAS
 
-        return DEMO_LORA
+        return DEMO_LORAS[0]
     if choice not in folder_paths.get_filename_list("loras"):
         raise UsageError(f"lora {choice!r} is not among ComfyUI's LoRA files; refresh the page and choose another.")
     return Path(folder_paths.get_full_path_or_raise("loras", choice))

@@ -40,7 +40,9 @@ class Kind:
 def family_of(model: Any) -> Kind:
     """Return the family of a BaseModel; "custom" with images of 1024 px where ComfyUI's name of it is unknown."""
     config = type(model.model_config)
-    name = getattr(config, "owf_family", None) or _NAMES.get(config.__name__)
+    # Variants of a family, such as smaller XL models, are subclasses of it.
+    known = (_NAMES[base.__name__] for base in config.__mro__ if base.__name__ in _NAMES)
+    name = getattr(config, "owf_family", None) or next(known, None)
     if name is None:
         return Kind(CUSTOM, config.__name__, _UNKNOWN_SIDE)
     family = families.get(name)
