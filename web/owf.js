@@ -5,8 +5,8 @@ import { app } from "../../scripts/app.js";
 import { api } from "../../scripts/api.js";
 
 const NODES = {
-  OWF_DriftAudit: 430,
-  OWF_ShowReport: 430,
+  OWF_DriftAudit: 520,
+  OWF_ShowReport: 520,
   OWF_CDIKIDMeter: 330,
   OWF_InspectLoRA: 260,
   OWF_TrainLoRADC: 330,
@@ -61,8 +61,7 @@ function bar(data) {
   if (data.floor) parts.push(`floor ${data.floor}`);
   if (data.limit) parts.push(`limit ${data.limit}`);
   const head = make("span", "", make("b", "", data.title), ` ${data.value}`);
-  const text = make("div", "owf-bar-text", head, make("span", "owf-faint", parts.join(" · ")));
-  const whole = make("div", `owf-bar owf-${data.state || "none"}`, text, track);
+  const whole = make("div", `owf-bar owf-${data.state || "none"}`, head, track, make("small", "owf-faint", parts.join(" · ")));
   whole.title = [`${data.title} ${data.value}`, ...parts].join("\n");
   return whole;
 }
@@ -126,7 +125,9 @@ function head(data, badge) {
 function reportPanel(data) {
   const top = head(data, data.verdict);
   top.firstChild.prepend(`${data.symbol} `);
-  const parts = [top, ...data.reasons.map((reason) => make("p", "owf-reason owf-faint", reason)), ...data.bars.map(bar)];
+  // The bars say what the other reasons would; all of them are in the full report.
+  const reason = make("p", "owf-reason owf-faint", data.reasons[0] ?? data.sentence);
+  const parts = [top, reason, ...data.bars.map(bar)];
   if (data.pairs.length) parts.push(pairs(data.pairs));
   if (data.report) parts.push(make("div", "owf-row", button("Open the full report", () => openReport(data.report))));
   return parts;
