@@ -81,11 +81,10 @@ GRID = {
 FRONTIER = {
     "every step, as many rows": {},
     "half the rows": {"preserve_rows": 2},
-    "a quarter of the rows": {"preserve_rows": 1},
     "every second step": {"preserve_every": 2},
     "every fourth step": {"preserve_every": 4},
     "256 cached predictions": {"teacher_cache": 256},
-    "256 cached predictions, half the rows": {"teacher_cache": 256, "preserve_rows": 2},
+    "256 cached predictions, every second step": {"teacher_cache": 256, "preserve_every": 2},
 }
 """Cheaper forms of dc -> options; the batch has four concept rows."""
 

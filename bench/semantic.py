@@ -18,7 +18,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from owf.core.adapter import Switch, read_adapter
-from owf.core.base import CONFIGS, DEMO_LORA, choose_base, load_base
+from owf.core.base import CONFIGS, DEMO_LORAS, choose_base, load_base
 from owf.core.batch import Batch
 from owf.core.datasets.demo import read_demo
 from owf.core.denoiser import Conditioning
@@ -87,7 +87,7 @@ def plain(denoiser, labelled, switch, stages) -> Run:
 def compare(images: int) -> None:
     denoiser = load_base(choose_base(None, "demo"), torch.device("cpu"), torch.float32, offline=True)
     labelled = read_demo(images // 10)
-    switch = Switch(denoiser.components, (read_adapter(DEMO_LORA),))
+    switch = Switch(denoiser.components, (read_adapter(DEMO_LORAS[0]),))
     stages = demo_plan("quick", labelled.classes).stages
     a, b = ours(denoiser, labelled, switch, stages), plain(denoiser, labelled, switch, stages)
     print(

@@ -1,9 +1,8 @@
-"""Measures the demo base and its LoRA: `python -m owf.demo.evaluate` writes results.json and sample grids."""
+"""Measures the demo base and its LoRAs: `python -m owf.demo.evaluate` writes results.json and sample grids."""
 
 import argparse
 import json
 from collections.abc import Sequence
-from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -111,19 +110,26 @@ def write_grids(denoiser: "DiffusersDenoiser", folder: Path, name: str) -> None:
     write_grid(draw(denoiser, [CAPTION] * 10, 1), 10, folder / f"{name}_concept.png")
 
 
-def evaluate(base: Path, lora: Path | None, fashion: Path, grids: Path) -> dict[str, Any]:
-    """Return all numbers of the base, or of the base with a LoRA on it."""
-    denoiser, network = load_demo_base(base), load_features(base / "features")
+def evaluate_base(folder: Path, fashion: Path, grids: Path) -> dict[str, Any]:
+    """Return how good the base is."""
+    denoiser, network = load_demo_base(folder), load_features(folder / "features")
     labelled, scenes = held_out(fashion)
     pictures = torch.from_numpy(labelled.images)
-    with nullcontext() if lora is None else applied(denoiser.components, read_adapter(lora)):
-        write_grids(denoiser, grids, "base" if lora is None else lora.stem)
-        return {
-            "diffusion_classifier": measure_classifier(denoiser, labelled),
-            "generation": measure_generation(denoiser, network),
-            "concept_similarity": measure_concept(denoiser, network, HERE / "concept"),
-            "feature_network_on_real_pictures": {h: share(network, pictures, h, scenes) for h in network.heads},
-        }
+    write_grids(denoiser, grids, "base")
+    return {
+        "diffusion_classifier": measure_classifier(denoiser, labelled),
+        "generation": measure_generation(denoiser, network),
+        "concept_similarity": measure_concept(denoiser, network, HERE / "concept"),
+        "feature_network_on_real_pictures": {h: share(network, pictures, h, scenes) for h in network.heads},
+    }
+
+
+def evaluate_lora(folder: Path, lora: Path, grids: Path) -> dict[str, Any]:
+    """Return what a LoRA learnt; what it made the base forget is for `owf-audit --demo` to say."""
+    denoiser, network = load_demo_base(folder), load_features(folder / "features")
+    with applied(denoiser.components, read_adapter(lora)):
+        write_grids(denoiser, grids, lora.stem)
+        return {"concept_similarity": measure_concept(denoiser, network, HERE / "concept")}
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -134,9 +140,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--out", type=Path, default=HERE, help="folder for results.json and samples/")
     parser.add_argument("--only", help='"base" or the name of a LoRA of demo/lora')
     options = parser.parse_args(arguments)
-    subjects = {"base": None, **{path.stem: path for path in sorted((HERE / "lora").glob("*.safetensors"))}}
-    for name in [options.only] if options.only else list(subjects):
-        numbers = evaluate(options.base, subjects[name], options.fashion, options.out / "samples")
+    loras = {path.stem: path for path in sorted((HERE / "lora").glob("*.safetensors"))}
+    for name in [options.only] if options.only else ["base", *loras]:
+        if name == "base":
+            numbers = evaluate_base(options.base, options.fashion, options.out / "samples")
+        else:
+            numbers = evaluate_lora(options.base, loras[name], options.out / "samples")
         print(name, json.dumps(numbers, indent=2), flush=True)
         _record(options.out / "results.json", name, numbers)
 

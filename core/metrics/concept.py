@@ -22,5 +22,5 @@ def _unit(features: np.ndarray) -> np.ndarray:
 def summarise_concept(generated: np.ndarray, references: np.ndarray) -> Measurement:
     """Return the mean cosine similarity; each generated picture, with a seed of its own, is an independent unit."""
     estimate = mean_estimate(similarities(generated, references), "cosine")
-    facts = {"generated": len(generated), "references": len(references)}
+    facts: dict[str, str | int | float] = {"generated": len(generated), "references": len(references)}
     return Measurement("concept", VERSION, "similarity", {"similarity": estimate}, {}, facts)

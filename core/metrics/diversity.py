@@ -19,5 +19,5 @@ def spread_within(features: np.ndarray) -> np.ndarray:
 def summarise_diversity(base: np.ndarray, tuned: np.ndarray) -> Measurement:
     """Return the ratio of tuned to base spread, from features (P, S, D) each; the prompt is the independent unit."""
     ratio = ratio_estimate(spread_within(tuned), spread_within(base), "relative")
-    facts = {"prompts": base.shape[0], "images_per_prompt": base.shape[1]}
+    facts: dict[str, str | int | float] = {"prompts": base.shape[0], "images_per_prompt": base.shape[1]}
     return Measurement("diversity", VERSION, "diversity_ratio", {"diversity_ratio": ratio}, {}, facts)

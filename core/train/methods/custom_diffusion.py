@@ -5,7 +5,7 @@ of its own, as textual inversion writes it.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -30,13 +30,16 @@ class CustomDiffusion:
         self._layers = {n: m for n, m in unet.named_modules() if _LAYERS.fullmatch(n) and isinstance(m, nn.Linear)}
         if not self._layers:
             raise UsageError("The base has no cross-attention of the kind that --method custom_diffusion trains.")
-        self._base = {name: layer.weight for name, layer in self._layers.items()}
+        self._base = {name: layer.get_parameter("weight") for name, layer in self._layers.items()}
         self._weights = {n: nn.Parameter(w.detach().float().clone()) for n, w in self._base.items()}
         word = plan.trigger.split()[0]
         self._token = denoiser.token(word)
         start = self._token.embedding.weight[self._token.number].detach().float().clone()
         self._word, self._embedding = word, nn.Parameter(start)
-        self.parameters = {**{f"unet.{n}.weight": w for n, w in self._weights.items()}, "embedding": self._embedding}
+        self.parameters: Mapping[str, nn.Parameter] = {
+            **{f"unet.{n}.weight": w for n, w in self._weights.items()},
+            "embedding": self._embedding,
+        }
         self._is_on = True
         self._hook = self._token.embedding.register_forward_hook(self._embed)
         self._swap(self._weights)

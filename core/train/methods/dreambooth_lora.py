@@ -4,7 +4,7 @@ Ruiz et al. 2023 (arXiv 2208.12242) with LoRA (arXiv 2106.09685), DoRA (2402.093
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -36,10 +36,12 @@ class DreamBoothLora:
         self._attach("unet", denoiser.components["unet"], _LAYERS[plan.targets])
         if plan.train_text_encoder:
             self._attach("text_encoder", denoiser.components["text_encoder"], _TEXT_LAYERS[plan.targets])
-        self.parameters: dict[str, nn.Parameter] = {}
-        for (component, module), layer in self._layers.items():
-            named = {f"{component}.{module}.{name}": p for name, p in layer.named_parameters() if p.requires_grad}
-            self.parameters.update(named)
+        self.parameters: Mapping[str, nn.Parameter] = {
+            f"{component}.{module}.{name}": parameter
+            for (component, module), layer in self._layers.items()
+            for name, parameter in layer.named_parameters()
+            if parameter.requires_grad
+        }
         for parameter in self.parameters.values():
             parameter.data = parameter.data.float()
 
