@@ -5,8 +5,8 @@ import { app } from "../../scripts/app.js";
 import { api } from "../../scripts/api.js";
 
 const NODES = {
-  OWF_DriftAudit: 520,
-  OWF_ShowReport: 520,
+  OWF_DriftAudit: 560,
+  OWF_ShowReport: 560,
   OWF_CDIKIDMeter: 330,
   OWF_InspectLoRA: 260,
   OWF_TrainLoRADC: 330,
@@ -128,8 +128,8 @@ function reportPanel(data) {
   // The bars say what the other reasons would; all of them are in the full report.
   const reason = make("p", "owf-reason owf-faint", data.reasons[0] ?? data.sentence);
   const parts = [top, reason, ...data.bars.map(bar)];
-  if (data.pairs.length) parts.push(pairs(data.pairs));
   if (data.report) parts.push(make("div", "owf-row", button("Open the full report", () => openReport(data.report))));
+  if (data.pairs.length) parts.push(pairs(data.pairs));
   return parts;
 }
 

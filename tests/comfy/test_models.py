@@ -87,7 +87,7 @@ with torch.inference_mode():
     direct = network.diffusion_model(x_t, time, context=cond.context, y=pooled)
     one = torch.cat([ours.predict(x_t[i:i+1], t[i:i+1], cond.rows([i])) for i in range(2)])
     patched = model.clone()
-    patched.set_model_attn1_patch(lambda q, k, v, extra: (q * 1.5, k, v))
+    patched.set_model_attn1_output_patch(lambda out, extra: out * -20)
     ours.use(backend.Pair(patched, clip))
     changed = ours.predict(x_t, t, cond)
     ours.use(ours.base)
@@ -108,7 +108,7 @@ def check(host, kind: str, name: str):
     # ComfyUI gives denoised latents; getting the prediction back divides by sigma, at least 0.1 here.
     assert found["direct"] < 2e-5 and found["one"] < 2e-5
     assert found["split"] < 1e-4
-    assert found["changed"] > 1e-3, "an attention patch must count"
+    assert found["changed"] > 1e-4, "an attention patch must count"
     assert found["back"] == 0, "and must be gone afterwards"
 
 
