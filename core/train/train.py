@@ -37,16 +37,16 @@ def train(
     setting.progress.stage("Encoding pictures")
     data = _data(denoiser, pictures, plan)
     held_out = _data(denoiser, setting.validation, plan) if setting.validation else None
+    denoiser.checkpoint_gradients(plan.checkpointing)
     method = attach(denoiser, plan)
     try:
-        denoiser.checkpoint_gradients(plan.checkpointing)
         terms, watch = _preservation(denoiser, method, data, bank, plan, setting)
         loop = Loop(denoiser, method, data, held_out, terms, watch, plan, setting, fingerprint)
         finished = loop.run()
         return _finish(loop, method, denoiser, pictures, plan, setting, finished)
     finally:
-        denoiser.checkpoint_gradients(False)
         method.detach()
+        denoiser.checkpoint_gradients(False)
 
 
 def _data(denoiser: TrainableDenoiser, pictures: Sequence[Picture], plan: TrainPlan) -> ConceptData:

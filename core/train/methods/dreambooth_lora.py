@@ -56,6 +56,8 @@ class DreamBoothLora:
             torch.manual_seed(self._plan.seed)
             peft.inject_adapter_in_model(_config(peft, self._plan, names), model, _ADAPTER)
         self._layers.update({(component, name): model.get_submodule(name) for name in names})
+        for layer in self._layers.values():
+            layer.eval()  # in training mode LoHa and LoKr ask the global generator whether to drop out
         self._models = {**getattr(self, "_models", {}), component: model}
 
     @contextmanager

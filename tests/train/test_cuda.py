@@ -1,0 +1,84 @@
+"""The loss of a training step on fake CUDA tensors: a tensor on the wrong device or of the wrong type fails here."""
+
+import pytest
+import torch
+from owf.core.backends.diffusers import DiffusersDenoiser
+from owf.core.denoiser import Conditioning
+from owf.core.train.loss import LossMaker
+from owf.core.train.methods.method import attach
+from owf.core.train.preserve.term import Question, Term
+from owf.core.train.rows import Rows
+from small_training import small_plan
+from tiny_sd import tiny_parts
+from torch._subclasses.fake_tensor import FakeTensorMode
+
+CUDA = torch.device("cuda")
+
+
+@pytest.fixture(params=[torch.float16, torch.bfloat16], ids=["fp16", "bf16"])
+def denoiser(request):
+    with FakeTensorMode(allow_non_fake_inputs=True):
+        torch.set_default_dtype(request.param)
+        try:
+            with CUDA:
+                parts = tiny_parts()
+        finally:
+            torch.set_default_dtype(torch.float32)
+        yield DiffusersDenoiser(parts, "fake", "demo")
+
+
+@pytest.fixture(autouse=True)
+def layers_where_the_base_is(monkeypatch):
+    # PEFT makes its layers on the CPU and moves them, which fake modules cannot do: they are made in place instead.
+    monkeypatch.setattr(torch.nn.Module, "to", lambda self, *where, **how: self)
+
+
+@pytest.fixture(autouse=True)
+def autocast_as_with_a_gpu(monkeypatch):
+    monkeypatch.setattr("torch.cuda.amp.common.amp_definitely_not_available", lambda: False)
+    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda *a, **k: True)
+
+
+def attached(denoiser, plan):
+    with CUDA:
+        return attach(denoiser, plan)
+
+
+class AskTheBase(Term):
+    """The concept's rows under another caption."""
+
+    def questions(self, concept, draw):
+        return (Question(concept.captioned(["a bag", ""]), None),)
+
+
+def rows():
+    x = torch.zeros(2, 4, 8, 8, device=CUDA)
+    return Rows(x, x.clone(), torch.tensor([3, 700], device=CUDA), ("a sks bag", "a sks bag"))
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{}, {"train_text_encoder": True}, {"method": "custom_diffusion"}, {"algorithm": "loha"}, {"min_snr": 5.0}],
+)
+def test_the_loss_is_float32_on_the_gpu(denoiser, options):
+    precision = denoiser.dtype
+    plan = small_plan(**options)
+    method = attached(denoiser, plan)
+    assert {p.dtype for p in method.parameters.values()} == {torch.float32}
+    assert {p.device.type for p in method.parameters.values()} == {"cuda"}
+    losses = LossMaker(denoiser, method, {"class": AskTheBase()}, plan.min_snr, precision).losses(rows(), None, True)
+    for loss in (losses.concept, losses.terms["class"]):
+        assert (loss.dtype, loss.device.type, loss.requires_grad) == (torch.float32, "cuda", True)
+
+
+def test_a_tensor_left_on_the_cpu_is_noticed(denoiser):
+    method = attached(denoiser, small_plan())
+    wrong = Rows(torch.zeros(1, 4, 8, 8), torch.zeros(1, 4, 8, 8), torch.tensor([3]), ("a",))
+    with pytest.raises(Exception, match="device"):
+        LossMaker(denoiser, method, {}, 0.0, denoiser.dtype).losses(wrong, None, True)
+
+
+def test_text_is_encoded_where_the_model_is(denoiser):
+    cond = denoiser.embed_text(["a"])
+    assert isinstance(cond, Conditioning)
+    assert (cond.context.device.type, cond.context.dtype) == ("cuda", denoiser.dtype)
