@@ -6,8 +6,11 @@ from urllib.parse import urlencode
 
 from ..core.errors import UsageError
 
-DEMO = "[demo] owf_demo_plain.safetensors"
-"""Choice for the LoRA that ships with the demo base."""
+_MARK = "[demo] "
+"""Begins the choices for LoRAs that ship with the demo base."""
+DEMO = f"{_MARK}owf_demo_plain.safetensors"
+"""Choice for the ordinary one."""
+_DEMO_LORAS = Path(__file__).resolve().parent.parent / "demo" / "lora"
 NONE = "none"
 """Choice for no file."""
 
@@ -33,17 +36,16 @@ def lora_choices() -> list[str]:
     """Return what a LoRA input offers: none, the demo's, and ComfyUI's files."""
     import folder_paths
 
-    return [NONE, DEMO, *folder_paths.get_filename_list("loras")]
+    shipped = sorted((path.name for path in _DEMO_LORAS.glob("*.safetensors")), reverse=True)
+    return [NONE, *(_MARK + name for name in shipped), *folder_paths.get_filename_list("loras")]
 
 
 def lora_path(choice: str) -> Path:
     """Return the file of a choice; raise UsageError if it is not one of ComfyUI's LoRA files."""
     import folder_paths
 
-    if choice == DEMO:
-        from ..core.base import DEMO_LORAS
-
-        return DEMO_LORAS[0]
+    if choice.startswith(_MARK) and choice in lora_choices():
+        return _DEMO_LORAS / choice.removeprefix(_MARK)
     if choice not in folder_paths.get_filename_list("loras"):
         raise UsageError(f"lora {choice!r} is not among ComfyUI's LoRA files; refresh the page and choose another.")
     return Path(folder_paths.get_full_path_or_raise("loras", choice))
