@@ -23,7 +23,7 @@ def parser() -> argparse.ArgumentParser:
     )
     top.add_argument("loras", nargs="*", type=Path, metavar="LORA", help="LoRA files, or folders of them")
     top.add_argument("--allow-pickle", action="store_true", help="also read .pt, .ckpt and .bin files named one by one")
-    top.add_argument("--demo", action="store_true", help="audit the LoRA that ships with the demo base")
+    top.add_argument("--demo", action="store_true", help="audit the LoRAs that ship with the demo base")
     _add_model_options(top.add_argument_group("base model"))
     _add_plan_options(top.add_argument_group("what is measured"))
     _add_run_options(top.add_argument_group("how it runs"))

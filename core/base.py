@@ -26,8 +26,12 @@ CUSTOM = "custom"
 DEMO_BASE = ROOT / "demo" / "base"
 """The small base model that ships with the project."""
 
-DEMO_LORA = ROOT / "demo" / "lora" / "owf_demo_plain.safetensors"
-"""The LoRA that the demo audits."""
+DEMO_LORAS = tuple(
+    path
+    for name in ("owf_demo_plain", "owf_demo_dc")
+    if (path := ROOT / "demo" / "lora" / f"{name}.safetensors").is_file()
+)
+"""The LoRAs that the demo audits: one concept trained plainly, and with drift correction."""
 
 CONFIGS = Path(__file__).resolve().parent / "families" / "configs"
 """Configuration and tokenizer of each family whose single-file checkpoints are read offline."""

@@ -10,8 +10,9 @@ from pathlib import Path
 
 import pytest
 from owf.cli.audit import main
-from owf.core.base import DEMO_BASE, DEMO_LORA
+from owf.core.base import DEMO_BASE, DEMO_LORAS
 
+DEMO_LORA = DEMO_LORAS[0]
 WITH_OWF = f"import runpy; runpy.run_path({str(Path(__file__).parent / 'conftest.py')!r})\n"
 RUN = WITH_OWF + "import sys; from owf.cli.audit import main; sys.exit(main(sys.argv[1:]))"
 

@@ -2,11 +2,12 @@
 
 import pytest
 from owf.core.adapter import read_adapter
-from owf.core.base import DEMO_LORA
+from owf.core.base import DEMO_LORAS
 from owf.core.errors import AdapterError
 from owf.core.train.metadata import add_metadata, read_metadata
 from safetensors.torch import load_file
 
+DEMO_LORA = DEMO_LORAS[0]
 FACTS = {"owf.verdict": "PASS", "owf.note": 'quote " café 🐕 \\ \n end'}
 
 
