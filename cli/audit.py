@@ -3,6 +3,7 @@
 import argparse
 import json
 import sys
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,7 +14,7 @@ from .command import guarded, print_failure, quiet_libraries
 
 if TYPE_CHECKING:
     from ..core.adapter import Adapter
-    from ..core.report import Report
+    from ..core.render.audited import Audited
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -35,24 +36,22 @@ def _run(options: argparse.Namespace) -> int:
     quiet_libraries()
     from .session import Session
 
+    session = Session(options)
     if len(files) == 1:
-        return _audit_one(Session(options), _read(files[0], options.allow_pickle), options)
-    session, decisions = Session(options), []
-    for file in files:
-        decisions.append(_audit_listed(session, file, options))
-    return _print_overview(decisions, options)
+        return _audit_one(session, _read(files[0], options.allow_pickle), options)
+    return _audit_many(session, files, options)
 
 
 def _lora_files(options: argparse.Namespace) -> list[Path]:
     if options.demo:
         if options.loras:
-            raise UsageError("--demo brings its own LoRA; leave out the file, or leave out --demo and use --base.")
-        from ..core.base import DEMO_LORA
+            raise UsageError("--demo brings its own LoRAs; leave out the file, or leave out --demo and use --base.")
+        from ..core.base import DEMO_LORAS
 
-        return [DEMO_LORA]
+        return list(DEMO_LORAS)
     if not options.loras:
         raise UsageError("Name a LoRA file, or try --demo. See owf-audit --help.")
-    files = [file for path in options.loras for file in _expand(path)]
+    files = list(dict.fromkeys(file for path in options.loras for file in _expand(path)))
     if not files:
         raise UsageError("There is no .safetensors file in the given folders.")
     return files
@@ -89,23 +88,38 @@ def _audit_one(session: Any, adapter: "Adapter", options: argparse.Namespace) ->
     return report.verdict.exit_code
 
 
-def _audit_listed(session: Any, file: Path, options: argparse.Namespace) -> "tuple[str, str, Report | str]":
-    """Audit one of many; a file that cannot be audited is one line of the overview, not the end of the run."""
-    try:
-        report, _ = session.audit(_read(file, options.allow_pickle), options.out)
-    except OwfError as error:
-        return file.name, "INVALID", str(error)
-    return file.name, report.verdict.decision, report
-
-
-def _print_overview(decisions: "list[tuple[str, str, Report | str]]", options: argparse.Namespace) -> int:
-    from ..core.verdict import DRIFT, EXIT_CODES, INCONCLUSIVE, INVALID, PASS
+def _audit_many(session: Any, files: Sequence[Path], options: argparse.Namespace) -> int:
+    from ..core.render.overview import write_overview
+    from ..core.verdict import EXIT_CODES, worst
     from .overview import print_overview
 
-    print_overview(decisions, options)
-    seen = {decision for _, decision, _ in decisions}
-    worst = next(d for d in (DRIFT, INVALID, INCONCLUSIVE, PASS) if d in seen)
-    return EXIT_CODES[worst]
+    audits: list[Audited] = []
+    page = None
+    try:
+        for file, name in zip(files, _names(files), strict=True):
+            audits.append(_audit_listed(session, file, name, options))
+    finally:
+        if audits:  # hours of work are worth a page, interrupted or not
+            page = write_overview(audits, options.out)
+    print_overview(audits, page, options.progress)
+    return EXIT_CODES[worst(audit.decision for audit in audits)]
+
+
+def _names(files: Sequence[Path]) -> list[str]:
+    """Return a name for each file, with its folder's where the file's alone would not do."""
+    seen = Counter(file.name for file in files)
+    return [file.name if seen[file.name] == 1 else f"{file.absolute().parent.name}/{file.name}" for file in files]
+
+
+def _audit_listed(session: Any, file: Path, name: str, options: argparse.Namespace) -> "Audited":
+    """Audit one of many; a file that cannot be audited is one line of the overview, not the end of the run."""
+    from ..core.render.audited import Audited
+
+    try:
+        report, folder = session.audit(_read(file, options.allow_pickle), options.out)
+    except OwfError as error:
+        return Audited(name, refusal=str(error))
+    return Audited(name, report, folder)
 
 
 if __name__ == "__main__":

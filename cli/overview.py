@@ -1,29 +1,82 @@
-"""The table at the end of an audit of many LoRAs."""
+"""The table at the end of an audit of many LoRAs, and where its page is."""
 
-import argparse
 import json
+from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ..core.render import words
+from ..core.render.audited import Audited, Key, estimate_of, headlines, judgement_of, worst_first
+from ..core.render.console_text import console_text
 from ..core.text import inert
+from ..core.verdict import DRIFT, INCONCLUSIVE, INVALID, PASS, worst
 
 if TYPE_CHECKING:
-    from ..core.report import Report
-
-_STYLES = {"PASS": "green", "DRIFT": "bold red", "INCONCLUSIVE": "yellow", "INVALID": "magenta"}
-
-
-def print_overview(decisions: "list[tuple[str, str, Report | str]]", options: argparse.Namespace) -> None:
-    """Print one line per LoRA: verdict, headline numbers, or why it could not be audited."""
-    if options.progress == "json":
-        for name, decision, _ in decisions:
-            print(json.dumps({"event": "verdict", "lora": inert(name), "verdict": decision}), flush=True)
-        return
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
-    table = Table("LoRA", "verdict", "reason")
-    for name, decision, report in decisions:
-        reason = report if isinstance(report, str) else (*report.verdict.reasons, "")[0]
-        table.add_row(Text(inert(name, 60)), Text(decision, style=_STYLES[decision]), Text(inert(reason, 300)))
-    Console().print(table)
+_STYLES = {PASS: "green", DRIFT: "bold red", INCONCLUSIVE: "yellow", INVALID: "magenta"}
+_NUMBER_WIDTH = 9
+"""Five numbers, a verdict and a name fit into 80 columns."""
+
+
+def print_overview(audits: Sequence[Audited], page: Path | None, progress: str) -> None:
+    """Print one line per LoRA, the worst first, and the page's path; JSON lines where `progress` is "json"."""
+    if progress == "json":
+        _print_json(audits, page)
+        return
+    from rich.console import Console
+
+    console = Console()
+    measured = [audit for audit in audits if audit.measured]
+    if measured:
+        console.print(_table(worst_first(measured), console))
+    for audit in audits:
+        if audit.decision == INVALID:
+            line = f"{words.SYMBOLS[INVALID]} INVALID {inert(audit.name, 60)}: {inert(audit.reason, 600)}"
+            console.print(console_text(console, line, _STYLES[INVALID], 700))
+    if page is not None:
+        console.print(console_text(console, str(page), limit=4000), soft_wrap=True)
+
+
+def _print_json(audits: Sequence[Audited], page: Path | None) -> None:
+    for audit in audits:
+        line = {"event": "verdict", "lora": inert(audit.name), "verdict": audit.decision}
+        print(json.dumps({**line, "folder": None if audit.folder is None else str(audit.folder)}), flush=True)
+    whole = {"event": "overview", "verdict": worst(audit.decision for audit in audits)}
+    print(json.dumps({**whole, "page": None if page is None else str(page)}), flush=True)
+
+
+def _table(audits: Sequence[Audited], console: "Console") -> "Table":
+    """Return the measured LoRAs with their headline numbers, coloured by what each limit says."""
+    from rich import box
+    from rich.table import Table
+
+    keys = headlines(audit.report for audit in audits if audit.report)
+    table = Table(box=box.SIMPLE_HEAD, show_edge=False, padding=0, header_style="bold")
+    table.add_column(console_text(console, "LoRA", "bold"), overflow="fold", min_width=12, max_width=40)
+    table.add_column(console_text(console, "Verdict", "bold"), no_wrap=True)
+    for key in keys:
+        table.add_column(console_text(console, _heading(key, audits), "bold"), justify="right", max_width=_NUMBER_WIDTH)
+    for audit in audits:
+        table.add_row(*_cells(audit, keys, console))
+    return table
+
+
+def _heading(key: Key, audits: Sequence[Audited]) -> str:
+    seen = (estimate_of(audit.report, key) for audit in audits if audit.report)
+    unit = next(words.unit_word(estimate.unit, key[1]) for estimate in seen if estimate)
+    return words.estimate_title(key[1]) + (f", {unit.replace('points', 'pts')}" if unit else "")
+
+
+def _cells(audit: Audited, keys: Sequence[Key], console: "Console") -> "Iterator[Text]":
+    yield console_text(console, audit.title, limit=80)
+    mark = words.SYMBOLS.get(audit.decision, words.MISSING)
+    yield console_text(console, f"{mark} {audit.decision}", _STYLES.get(audit.decision, ""), 15)
+    for key in keys:
+        assert audit.report is not None
+        estimate, judgement = estimate_of(audit.report, key), judgement_of(audit.report, key)
+        style = _STYLES.get(judgement.decision, "") if judgement else ""
+        shown = words.number(estimate.value, estimate.unit) if estimate else words.MISSING
+        yield console_text(console, shown, style)

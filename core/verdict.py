@@ -1,7 +1,7 @@
 """What it means: a policy of limits turns measurements into PASS, DRIFT, INCONCLUSIVE or INVALID. No torch."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from .errors import UsageError
@@ -9,6 +9,8 @@ from .measurement import Estimate, Measurement
 
 PASS, DRIFT, INCONCLUSIVE, INVALID = "PASS", "DRIFT", "INCONCLUSIVE", "INVALID"
 EXIT_CODES = {PASS: 0, DRIFT: 1, INCONCLUSIVE: 3, INVALID: 4}
+WORST_FIRST = (DRIFT, INVALID, INCONCLUSIVE, PASS)
+"""Decisions in the order in which they matter where several LoRAs are audited at once."""
 
 
 @dataclass(frozen=True)
@@ -92,6 +94,12 @@ class Verdict:
     def exit_code(self) -> int:
         """0 PASS, 1 DRIFT, 3 INCONCLUSIVE, 4 INVALID."""
         return EXIT_CODES[self.decision]
+
+
+def worst(decisions: Iterable[str]) -> str:
+    """Return the decision that several LoRAs have together."""
+    seen = set(decisions)
+    return next((decision for decision in WORST_FIRST if decision in seen), INVALID)
 
 
 def invalid(*reasons: str) -> Verdict:

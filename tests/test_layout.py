@@ -87,6 +87,11 @@ def test_wheel_has_one_top_level_name_and_the_data(tmp_path):
     assert {n.split("/")[0] for n in names if ".dist-info" not in n} == {"owf"}
     for needed in (
         "owf/core/report.schema.json",
+        "owf/core/render/report.html.j2",
+        "owf/core/render/overview.html.j2",
+        "owf/core/render/overview.css",
+        "owf/core/render/overview.js",
+        "owf/core/render/macros.html.j2",
         "owf/core/families/configs/sd15/unet/config.json",
         "owf/core/families/configs/sd15/tokenizer/vocab.json",
         "owf/demo/base/unet/diffusion_pytorch_model.safetensors",

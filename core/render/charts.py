@@ -52,16 +52,32 @@ class Scale:
 
 def scale(values: Sequence[float | None], most_ticks: int = 6) -> Scale:
     """Return an axis with round ends that holds zero and every finite value; infinite ones leave room for arrows."""
+    low, high = _ends(values)
+    step = _step((high - low) / max(most_ticks - 1, 1))
+    ticks = _multiples(step, math.floor(low / step + 1e-9), math.ceil(high / step - 1e-9))
+    return Scale(ticks[0], ticks[-1], ticks)
+
+
+def tight_scale(values: Sequence[float | None], most_ticks: int = 4) -> Scale:
+    """Return an axis like `scale`'s that ends where its values do: narrow charts have no room to spare."""
+    low, high = _ends(values)
+    step = _step((high - low) / max(most_ticks - 1, 1))
+    ticks = _multiples(step, math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9))
+    return Scale(low, high, ticks)
+
+
+def _ends(values: Sequence[float | None]) -> tuple[float, float]:
     shown = [v for v in values if v is not None and abs(v) < _HUGE] + [0.0]
     low, high = min(shown), max(shown)
     if any(v is not None and math.isinf(v) for v in values):
         low, high = low - 0.15 * (high - low), high + 0.15 * (high - low)
     if high - low < 1e-12 * max(1.0, abs(high)):
         high = low + 1.0
-    step = _step((high - low) / max(most_ticks - 1, 1))
-    first, last = math.floor(low / step + 1e-9), math.ceil(high / step - 1e-9)
-    ticks = tuple(i * step for i in range(first, last + 1))
-    return Scale(ticks[0], ticks[-1], ticks)
+    return low, high
+
+
+def _multiples(step: float, first: int, last: int) -> tuple[float, ...]:
+    return tuple(i * step for i in range(first, last + 1))
 
 
 def _step(rough: float) -> float:
@@ -69,12 +85,22 @@ def _step(rough: float) -> float:
     return next(k for k in (1, 2, 2.5, 5, 10) if k * power >= rough * 0.999) * power
 
 
-def estimate_chart(estimate: Estimate, limit: float | None, word: str, state: str, label: str) -> Markup:
-    """Return one estimate against its noise floor and limit; `word` names the limit, `state` is a CSS class."""
+def extent(estimates: Iterable[Estimate], limits: Iterable[float | None]) -> list[float | None]:
+    """Return what an axis has to hold: estimates with their intervals and floors, and limits with room beyond."""
+    values = [v for e in estimates for v in (e.low, e.value, e.high, e.floor)]
+    return [*values, *(v * way for v in limits if v is not None for way in (1.0, 1.2))]
+
+
+def estimate_chart(
+    estimate: Estimate, limit: float | None, word: str, state: str, label: str, axis: Scale | None = None
+) -> Markup:
+    """Return one estimate against its noise floor and limit, on an axis of its own unless one is given.
+
+    `word` names the limit, `state` is a CSS class, `label` says the chart in words.
+    """
     if not math.isfinite(estimate.value):
         return Markup()
-    beyond = None if limit is None else limit * 1.2
-    axis = scale([estimate.low, estimate.value, estimate.high, estimate.floor, limit, beyond])
+    axis = axis or scale(extent([estimate], [limit]))
     parts = [
         _beyond(axis, limit),
         _band(axis, estimate.floor, _TOP, _AXIS),

@@ -17,7 +17,8 @@ from .heat_map import Part, by_component, relative_heat_map
 
 FIRST_PAIRS = 12
 """Pairs shown before the reader asks for more."""
-_STATES = {PASS: "pass", DRIFT: "drift", INCONCLUSIVE: "inconclusive", INVALID: "invalid"}
+STATES = {PASS: "pass", DRIFT: "drift", INCONCLUSIVE: "inconclusive", INVALID: "invalid"}
+"""Decision -> CSS class."""
 
 
 @dataclass(frozen=True)
@@ -127,7 +128,7 @@ def view(report: Report, folder: Path) -> View:
     names = sorted(report.measurements, key=words.metric_order)
     return View(
         report=report,
-        state=_STATES.get(decision, "none"),
+        state=STATES.get(decision, "none"),
         symbol=words.SYMBOLS.get(decision, "–"),
         sentence=words.SENTENCES.get(decision, ""),
         cards=[_card(name, report.measurements[name], report.verdict.judgements) for name in names],
@@ -142,7 +143,7 @@ def view(report: Report, folder: Path) -> View:
 
 def _card(name: str, measurement: Measurement, judgements: Iterable[Judgement]) -> Card:
     judged = {j.estimate: j for j in judgements if j.metric == name}
-    numbers = {key: _number(key, e, judged.get(key)) for key, e in measurement.estimates.items()}
+    numbers = {key: number(key, e, judged.get(key)) for key, e in measurement.estimates.items()}
     headline = numbers.pop(measurement.headline)
     return Card(
         id="metric-" + words.slug(name),
@@ -150,17 +151,20 @@ def _card(name: str, measurement: Measurement, judgements: Iterable[Judgement]) 
         version=measurement.version,
         words=words.metric_words(name),
         headline=headline,
-        judged=[number for key, number in numbers.items() if key in judged],
-        others=[number for key, number in numbers.items() if key not in judged],
+        judged=[shown for key, shown in numbers.items() if key in judged],
+        others=[shown for key, shown in numbers.items() if key not in judged],
         facts=[(words.humanise(key), words.fact(value)) for key, value in measurement.facts.items()],
     )
 
 
-def _number(key: str, estimate: Estimate, judgement: Judgement | None) -> Number:
+def number(
+    key: str, estimate: Estimate, judgement: Judgement | None = None, axis: charts.Scale | None = None
+) -> Number:
+    """Return one estimate as the page shows it; its chart has an axis of its own unless one is given."""
     limit = judgement.limit if judgement else None
     unit, decision = estimate.unit, judgement.decision if judgement else ""
     word = "alarm" if judgement and judgement.test == "alarm" else "limit"
-    state = _STATES.get(decision, "none")
+    state = STATES.get(decision, "none")
     return Number(
         title=words.estimate_title(key),
         value=words.quantity(estimate.value, unit, key),
@@ -172,7 +176,7 @@ def _number(key: str, estimate: Estimate, judgement: Judgement | None) -> Number
         decision=decision,
         state=state,
         hint=_hint(judgement),
-        chart=charts.estimate_chart(estimate, limit, word, state, _spoken(key, estimate, judgement)),
+        chart=charts.estimate_chart(estimate, limit, word, state, _spoken(key, estimate, judgement), axis),
     )
 
 

@@ -1,0 +1,116 @@
+"""`owf-audit` over several LoRAs: what is audited, under which name, and what the call ends with."""
+
+import importlib.util
+from pathlib import Path
+from typing import ClassVar
+
+import pytest
+from owf.cli import session as session_module
+from owf.cli.audit import main
+from owf.core import base
+from owf.core.errors import InvalidError
+from owf.core.render.html import write_html
+
+_spec = importlib.util.spec_from_file_location("render_samples", Path(__file__).parent / "render" / "samples.py")
+assert _spec is not None and _spec.loader is not None
+samples = importlib.util.module_from_spec(_spec)
+_spec.loader.exec_module(samples)
+
+
+class FakeSession:
+    """Writes the sample report instead of measuring."""
+
+    made: ClassVar[list["FakeSession"]] = []
+    stop_at = ""
+
+    def __init__(self, options):
+        self.console, self.audited = None, []
+        FakeSession.made.append(self)
+
+    def audit(self, adapter, out):
+        if adapter.path.name == FakeSession.stop_at:
+            raise KeyboardInterrupt
+        self.audited.append(adapter.path)
+        folder = out / f"{adapter.path.parent.name}-{adapter.path.stem}"
+        folder.mkdir(parents=True)
+        report = samples.report()
+        write_html(report, folder)
+        return report, folder
+
+
+@pytest.fixture
+def sessions(monkeypatch):
+    monkeypatch.setattr(session_module, "Session", FakeSession)
+    monkeypatch.setattr(FakeSession, "made", [])
+    return FakeSession.made
+
+
+def copies(folder: Path, *names: str) -> list[Path]:
+    paths = [folder / f"{name}.safetensors" for name in names]
+    for path in paths:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(base.DEMO_LORAS[0].read_bytes())
+    return paths
+
+
+def run(*arguments: object) -> int:
+    return main([str(a) for a in arguments])
+
+
+def test_the_demo_audits_every_lora_that_ships_in_one_session(sessions, monkeypatch, tmp_path, capsys):
+    loras = tuple(copies(tmp_path, "plain", "dc"))
+    monkeypatch.setattr(base, "DEMO_LORAS", loras)
+    assert run("--demo", "--out", tmp_path / "out", "--progress", "none") == 1
+    (session,) = sessions
+    assert session.audited == list(loras)
+    (page,) = (tmp_path / "out").glob("overview-*.html")
+    assert "2 LoRAs side by side" in page.read_text()
+    assert page.name in capsys.readouterr().out
+
+
+def test_the_demo_loras_are_there():
+    assert base.DEMO_LORAS
+    assert all(path.is_file() for path in base.DEMO_LORAS)
+
+
+def test_a_file_named_twice_is_audited_once_and_one_lora_makes_no_overview(sessions, tmp_path):
+    (lora,) = copies(tmp_path / "loras", "a")
+    assert run(lora, lora, lora.parent, "--out", tmp_path / "out", "--progress", "json") == 1
+    assert sessions[0].audited == [lora]
+    assert not list((tmp_path / "out").glob("overview-*"))
+
+
+def test_files_of_one_name_are_told_apart_by_their_folder(sessions, tmp_path, capsys):
+    copies(tmp_path / "loras", "x/last", "y/last", "z")
+    run(tmp_path / "loras", "--out", tmp_path / "out", "--progress", "json")
+    out = capsys.readouterr().out
+    assert all(f'"lora": "{name}.safetensors"' in out for name in ("x/last", "y/last", "z"))
+
+
+def test_two_calls_into_one_folder_have_a_page_each(sessions, tmp_path):
+    a, b, c = copies(tmp_path / "loras", "a", "b", "c")
+    for loras in ([a, b], [b, c]):
+        folder = tmp_path / "out"
+        run(*loras, "--out", folder, "--progress", "none")
+        for report in folder.glob("loras-*"):
+            report.rename(tmp_path / f"{len(list(tmp_path.iterdir()))}")  # the fake makes each folder anew
+    assert len(list((tmp_path / "out").glob("overview-*.html"))) == 2
+
+
+def test_an_interrupted_call_has_a_page_of_what_it_did(sessions, monkeypatch, tmp_path):
+    loras = copies(tmp_path / "loras", "a", "b", "c")
+    monkeypatch.setattr(FakeSession, "stop_at", "c.safetensors")
+    assert run(*loras, "--out", tmp_path / "out", "--progress", "none") == 130
+    (page,) = (tmp_path / "out").glob("overview-*.html")
+    assert "2 LoRAs side by side" in page.read_text()
+
+
+def test_a_call_without_any_report_still_says_why(sessions, monkeypatch, tmp_path, capsys):
+    def refuse(self, adapter, out):
+        raise InvalidError("made for another base")
+
+    monkeypatch.setattr(FakeSession, "audit", refuse)
+    assert run(*copies(tmp_path, "a", "b"), "--out", tmp_path / "out", "--progress", "none") == 4
+    (page,) = (tmp_path / "out").glob("overview-*.html")
+    assert page.read_text().count("made for another base") == 2
+    assert capsys.readouterr().out.count("made for another base") == 2
