@@ -104,7 +104,9 @@ def _load_clip(folder: Path) -> Any:
     options["clip_l_model_config"]["eos_token_id"] = 49407
     target = supported_models_base.ClipTarget(sd1_clip.SD1Tokenizer, sd1_clip.SD1ClipModel)
     clip = comfy.sd.CLIP(target, model_options=options)
-    clip.load_sd({_text_name(name): tensor for name, tensor in weights.items()})
+    named = {_text_name(name): tensor for name, tensor in weights.items()}
+    # Stable Diffusion 1 has no projection; ComfyUI makes one anyway and would leave it to chance.
+    clip.load_sd({**named, "text_projection.weight": torch.eye(config["hidden_size"])})
     return clip
 
 

@@ -11,6 +11,8 @@ with torch.inference_mode():
     model, clip, vae = pack("nodes.backend.demo").load_demo()
     ours = backend.ComfyDenoiser(backend.Pair(model, clip), vae)
     theirs = load_base(choice, torch.device("cpu"), torch.float32, offline=True)
+    model2, clip2, vae2 = pack("nodes.backend.demo").load_demo()
+    again = backend.ComfyDenoiser(backend.Pair(model2, clip2), vae2)
     prompts = ["a photo of a red bag", "", "a photo of a (green:1.3) sneaker"]
     a, b = ours.encode_text(prompts), theirs.encode_text(prompts)
     x = torch.stack([gaussian((4, 8, 8), 0, str(i)) for i in range(3)])
@@ -23,7 +25,7 @@ with torch.inference_mode():
     answer(text=far(a.context, b.context), predicted=far(ours.predict(x, t, a), theirs.predict(x, t, b)),
            plain=far(ours.predict(x, t, plain), theirs.predict(x, t, b)),
            encoded=far(ours.encode_image(images), theirs.encode_image(images)),
-           decoded=int((ours.decode(x).int() - images.int()).abs().max()), digest=ours.digest() == ours.digest(),
+           decoded=int((ours.decode(x).int() - images.int()).abs().max()), digest=ours.digest() == again.digest(),
            schedule=far(ours.schedule.signal, theirs.schedule.signal), order=names(ours) == names(theirs),
            shape=[ours.latent_shape, ours.resolution, ours.family] == [(4, 8, 8), 64, "demo"])
 """
