@@ -9,17 +9,24 @@ from .plan import AuditPlan
 from .report import ImagePair
 
 SHOWN = 24
-"""Pairs that are written, the most changed first."""
+"""Pairs that are written because they changed most."""
+COMMON = 6
+"""Pairs that every report of a plan shows, so that LoRAs can be compared by the same pictures."""
 
 
 def write_pairs(
     folder: Path, plan: AuditPlan, base: np.ndarray | None, tuned: np.ndarray | None
 ) -> tuple[ImagePair, ...]:
-    """Write the most changed pairs of (P * S, 3, H, W) images as PNG under folder/images and return them, sorted."""
+    """Write the most changed pairs of (P * S, 3, H, W) images, and a few fixed ones, as PNG under folder/images.
+
+    Return them, the most changed first.
+    """
     if base is None or tuned is None:
         return ()
     changes = [pixel_change(a, b) for a, b in zip(base, tuned, strict=True)]
-    order = sorted(range(len(changes)), key=lambda i: (-changes[i], i))[:SHOWN]
+    ranked = sorted(range(len(changes)), key=lambda i: (-changes[i], i))
+    kept = {*ranked[:SHOWN], *(i * len(changes) // COMMON for i in range(COMMON))}
+    order = [i for i in ranked if i in kept]
     (folder / "images").mkdir(parents=True, exist_ok=True)
     return tuple(_write_pair(folder, plan, i, rank, changes[i], base[i], tuned[i]) for rank, i in enumerate(order))
 
