@@ -183,3 +183,41 @@ def test_broken_folders_and_files_are_usage_errors(tmp_path):
         (tmp_path / name).write_bytes(b"\x80junk")
         with pytest.raises(UsageError):
             load_base(choose_base(str(tmp_path / name), None), CPU, torch.float32, offline=True)
+
+
+def _lacking(weights):
+    return dict(list(weights.items())[3:])
+
+
+def _renamed(weights):
+    return {f"renamed.{name}": value for name, value in weights.items()}
+
+
+@pytest.mark.parametrize("part", ["unet", "vae", "text_encoder"])
+@pytest.mark.parametrize("damage", [_lacking, _renamed])
+def test_weights_that_are_not_in_the_folder_are_never_random(folder, tmp_path, part, damage):
+    from safetensors.torch import load_file, save_file
+
+    shutil.copytree(folder, tmp_path / "base")
+    (file,) = (tmp_path / "base" / part).glob("*.safetensors")
+    save_file(damage(load_file(file)), file, metadata={"format": "pt"})
+    for dtype in (torch.float32, torch.bfloat16):
+        with pytest.raises(UsageError, match=r"pip install -U transformers|keys are missing"):
+            load_base(choose_base(str(tmp_path / "base"), None), CPU, dtype, offline=True)
+
+
+def test_half_precision_is_that_of_the_whole_pipeline(folder):
+    loaded = load_base(choose_base(str(folder), None), CPU, torch.bfloat16, offline=True)
+    modules = (loaded._unet, loaded._vae, loaded._text_encoder)
+    assert {p.dtype for module in modules for p in module.parameters()} == {torch.bfloat16}
+
+
+@pytest.mark.parametrize("kind", [["os", "system"], ["transformers", "NoSuchModel"], None, "CLIPTextModel"])
+def test_parts_of_unknown_kinds_are_refused(folder, tmp_path, kind):
+    import json
+
+    shutil.copytree(folder, tmp_path / "base")
+    file = tmp_path / "base" / "model_index.json"
+    file.write_text(json.dumps({**json.loads(file.read_text()), "text_encoder": kind}))
+    with pytest.raises(UsageError, match="text_encoder"):
+        load_base(choose_base(str(tmp_path / "base"), None), CPU, torch.float32, offline=True)

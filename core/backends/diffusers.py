@@ -1,6 +1,7 @@
 """The diffusers library behind the Denoiser protocol; the only file that loads and runs models with it."""
 
 import hashlib
+import importlib
 import json
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -151,23 +152,64 @@ def load_pipeline_folder(path: str, dtype: torch.dtype, *, local_files_only: boo
     """
     from diffusers.pipelines.stable_diffusion.pipeline_stable_diffusion import StableDiffusionPipeline
 
-    index = StableDiffusionPipeline.load_config(path, local_files_only=local_files_only)
+    index: Any = StableDiffusionPipeline.load_config(path, local_files_only=local_files_only)
     _require_stable_diffusion(index)
+    parts = {name: _load_part(path, name, index.get(name), dtype, local_files_only) for name in _PARTS}
+    return StableDiffusionPipeline.from_pretrained(
+        path,
+        **parts,
+        local_files_only=local_files_only,
+        safety_checker=None,
+        feature_extractor=None,
+        image_encoder=None,
+        requires_safety_checker=False,
+    )
+
+
+_PARTS = ("unet", "vae", "text_encoder")
+"""Parts of a pipeline that have weights."""
+
+
+def _load_part(path: str, name: str, kind: Any, dtype: torch.dtype, local_files_only: bool) -> nn.Module:
+    """Return a part of the pipeline; raise UsageError unless all its weights come from its files.
+
+    `kind` is the library and class that the pipeline's index names.
+    """
+    loader = _part_class(name, kind)
     options: dict[str, Any] = {
-        **_dtype_option(dtype),
+        "subfolder": name,
         "local_files_only": local_files_only,
         "use_safetensors": True,
-        "safety_checker": None,
-        "feature_extractor": None,
-        "image_encoder": None,
-        "requires_safety_checker": False,
+        "output_loading_info": True,
+        **(_dtype_option(dtype) if kind[0] == "diffusers" else {}),
     }
     if dtype == torch.float32:
-        return StableDiffusionPipeline.from_pretrained(path, **options)
-    try:
-        return StableDiffusionPipeline.from_pretrained(path, variant="fp16", **options)
-    except (OSError, ValueError):
-        return StableDiffusionPipeline.from_pretrained(path, **options)
+        part, seen = loader.from_pretrained(path, **options)
+    else:
+        try:
+            part, seen = loader.from_pretrained(path, variant="fp16", **options)
+        except (OSError, ValueError):
+            part, seen = loader.from_pretrained(path, **options)
+    _require_all_weights(path, name, [str(key) for key in seen["missing_keys"]])
+    return part.to(dtype)
+
+
+def _part_class(name: str, kind: Any) -> Any:
+    if isinstance(kind, (list, tuple)) and len(kind) == 2 and kind[0] in ("diffusers", "transformers"):
+        found = getattr(importlib.import_module(kind[0]), str(kind[1]), None)
+        if hasattr(found, "from_pretrained"):
+            return found
+    raise UsageError(f"The base's model_index.json does not say what its {name} is, or names a class unknown here.")
+
+
+def _require_all_weights(path: str, name: str, missing: Sequence[str]) -> None:
+    """Raise UsageError if weights are missing: the libraries fill them with random numbers and only log it."""
+    if missing:
+        raise UsageError(
+            f"{path}: {len(missing)} weights of the {name} are not in its file under names known here, such as "
+            f"{min(missing)}. If a newer release of transformers or diffusers saved the folder, upgrade: pip install "
+            "-U transformers diffusers. Otherwise get the folder again."
+        )
 
 
 def _dtype_option(dtype: torch.dtype) -> dict[str, torch.dtype]:
@@ -178,8 +220,8 @@ def _dtype_option(dtype: torch.dtype) -> dict[str, torch.dtype]:
     return {"dtype" if renamed else "torch_dtype": dtype}
 
 
-def _require_stable_diffusion(index: Any) -> None:
-    kind = dict(index).get("_class_name")
+def _require_stable_diffusion(index: Mapping[str, Any]) -> None:
+    kind = index.get("_class_name")
     if kind != "StableDiffusionPipeline":
         raise UsageError(
             f"The base is a {kind}; audits run on Stable Diffusion 1 and 2 text-to-image models so far. "
@@ -213,7 +255,7 @@ def silence() -> None:
     import transformers
     from diffusers.utils import logging
 
-    logging.set_verbosity_error()
+    logging.set_verbosity(logging.CRITICAL)  # what fails is raised; a missing fp16 variant is no error of ours
     logging.disable_progress_bar()
     transformers.logging.set_verbosity_error()
     transformers.utils.logging.disable_progress_bar()
