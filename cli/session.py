@@ -19,7 +19,7 @@ from ..core.denoiser import Denoiser
 from ..core.device import choose_device, choose_dtype
 from ..core.errors import UsageError
 from ..core.estimate import estimate
-from ..core.features import load_features
+from ..core.features import FeatureNetwork, load_features
 from ..core.plan import AuditPlan, audit_cost, plan_digest
 from ..core.policy import read_policy
 from ..core.presets import demo_plan, preset_plan
@@ -28,6 +28,7 @@ from ..core.report import Report, write_report
 from ..core.text import inert
 from ..core.verdict import DEFAULT_POLICY
 from .folders import cache_folder, safe_name
+from .lock import only_one
 from .progress import Bar, JsonLines, Quiet, progress_kind
 
 if TYPE_CHECKING:
@@ -45,28 +46,31 @@ class Session:
         self._policy = DEFAULT_POLICY if options.policy is None else read_policy(options.policy)
         self.console = Console(stderr=options.progress == "json")
         self._loaded = loaded
+        self._network: tuple[tuple[str, torch.device], FeatureNetwork] | None = None
 
     def audit(self, adapter: Adapter, out: Path) -> tuple[Report, Path]:
         """Return the report of one LoRA and the folder it was written to."""
         options = self._options
         denoiser = self._denoiser(adapter)
         plan, labelled = self._plan(denoiser)
-        folder = self._folder(adapter, plan, out)
-        features = None
-        if "kid" in plan.metrics:
-            features = load_features(plan.features, denoiser.device, offline=options.offline)
+        folder = self._folder(adapter, denoiser, plan, out)
+        features = self._features(plan, denoiser)
         batch = Batch(options.batch) if options.batch else default_batch(denoiser)
         if batch.workers > 1:
             torch.set_num_threads(1)
-        self._announce(denoiser, plan, labelled, batch)
-        with self._progress() as progress:
-            setting = Setting(folder, cache_folder(options.cache), self._policy, progress, batch, features, labelled)
-            report = audit(denoiser, adapter, options.strength, plan, setting)
-            progress.stage("Writing the report")
-            write_report(report, folder / "report.json")
-            write_html(report, folder)
-        if report.status == "complete":
-            _remove_samples(folder)
+        with only_one(folder):
+            if not options.resume:
+                _remove_samples(folder)
+            self._announce(denoiser, plan, labelled, batch)
+            with self._progress() as progress:
+                cache = cache_folder(options.cache)
+                setting = Setting(folder, cache, self._policy, progress, batch, features, labelled)
+                report = audit(denoiser, adapter, options.strength, plan, setting)
+                progress.stage("Writing the report")
+                write_report(report, folder / "report.json")
+                write_html(report, folder)
+            if report.status == "complete":
+                _remove_samples(folder)
         return report, folder
 
     def _denoiser(self, adapter: Adapter) -> Denoiser:
@@ -89,15 +93,22 @@ class Session:
             plan = dataclasses.replace(plan, dataset="folder", dataset_digest=digest, classes=labelled.classes)
         return plan, labelled
 
-    def _folder(self, adapter: Adapter, plan: AuditPlan, out: Path) -> Path:
-        """Return the LoRA's output folder; without --resume, samples of an earlier run there are dropped."""
+    def _features(self, plan: AuditPlan, denoiser: Denoiser) -> FeatureNetwork | None:
+        """Return the plan's feature network, loaded once for all LoRAs; None if it asks for none."""
+        if "kid" not in plan.metrics:
+            return None
+        wanted = plan.features, denoiser.device
+        if self._network is None or self._network[0] != wanted:
+            self._network = wanted, load_features(*wanted, offline=self._options.offline)
+        return self._network[1]
+
+    def _folder(self, adapter: Adapter, denoiser: Denoiser, plan: AuditPlan, out: Path) -> Path:
+        """Return the LoRA's output folder, named by all that tells its report from others."""
         options = self._options
-        run = f"{plan_digest(plan)}|{options.strength!r}|{options.dtype}|{self._policy}"
+        run = f"{denoiser.digest()}|{plan_digest(plan)}|{options.strength!r}|{options.dtype}|{self._policy}"
         run = hashlib.sha256(run.encode()).hexdigest()[:6]
         folder = out / f"{safe_name(adapter.path.stem)}-{adapter.hashes.autov2}-{plan.preset}-{run}"
         folder.mkdir(parents=True, exist_ok=True)
-        if not options.resume:
-            _remove_samples(folder)
         return folder
 
     def _announce(self, denoiser: Denoiser, plan: AuditPlan, labelled: LabelledImages | None, batch: Batch) -> None:

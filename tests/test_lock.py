@@ -1,0 +1,60 @@
+"""One run at a time in a folder: a second is refused, and a dead one holds nothing."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from owf.cli.lock import only_one
+from owf.core.errors import UsageError
+
+HOLD = f"""
+import runpy, sys, time
+runpy.run_path({str(Path(__file__).parent / "conftest.py")!r})
+from pathlib import Path
+from owf.cli.lock import only_one
+with only_one(Path(sys.argv[1])):
+    print("held", flush=True)
+    time.sleep(60)
+"""
+
+
+def test_a_second_run_is_refused_until_the_first_ends(tmp_path):
+    with only_one(tmp_path):
+        for _ in range(2):
+            with pytest.raises(UsageError, match="Another run"), only_one(tmp_path):
+                pass
+    with only_one(tmp_path):
+        pass
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_failed_run_lets_go(tmp_path):
+    with pytest.raises(ZeroDivisionError), only_one(tmp_path):
+        _ = 1 / 0
+    with only_one(tmp_path):
+        pass
+
+
+def test_a_killed_run_lets_go(tmp_path):
+    process = subprocess.Popen([sys.executable, "-c", HOLD, str(tmp_path)], stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    with process:
+        assert process.stdout.readline() == "held\n"
+        with pytest.raises(UsageError, match="Another run"), only_one(tmp_path):
+            pass
+        process.kill()
+    with only_one(tmp_path):
+        pass
+
+
+def test_folders_do_not_wait_for_each_other(tmp_path):
+    (tmp_path / "b").mkdir()
+    with only_one(tmp_path), only_one(tmp_path / "b"):
+        pass
+
+
+def test_a_folder_that_cannot_be_locked_is_a_usage_error(tmp_path):
+    (tmp_path / ".lock").mkdir()
+    with pytest.raises(UsageError, match="--out"), only_one(tmp_path):
+        pass
