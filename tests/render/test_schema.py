@@ -8,7 +8,8 @@ from pathlib import Path
 import jsonschema
 import pytest
 from owf.core import report as report_module
-from owf.core.report import read_report, to_json, write_report
+from owf.core.errors import UsageError
+from owf.core.report import parse_report, read_report, to_json, write_report
 
 SCHEMA = json.loads(Path(report_module.__file__).with_name("report.schema.json").read_text(encoding="utf-8"))
 SAMPLES = ["report", "invalid_report", "open_report", "crowded_report"]
@@ -80,3 +81,83 @@ def test_reports_from_before_blocks_were_recorded_can_be_read(samples, tmp_path)
     del data["adapter"]["blocks"]
     (tmp_path / "report.json").write_text(json.dumps(data))
     assert read_report(tmp_path / "report.json").adapter.blocks == ()
+
+
+def _places(data, path=()):
+    """Yield the way to everything in a report but what is below its plan, which is free in form."""
+    yield path
+    items = data.items() if isinstance(data, dict) else enumerate(data) if isinstance(data, list) else ()
+    for key, value in items:
+        yield from _places(value, (*path, key)) if (*path, key) != ("plan",) else [(*path, key)]
+
+
+def _changed(data, path, value):
+    """Return a copy of the data with the value at the end of the path."""
+    if not path:
+        return value
+    copy = dict(data) if isinstance(data, dict) else list(data)
+    copy[path[0]] = _changed(data[path[0]], path[1:], value)
+    return copy
+
+
+WRONG = {
+    str: (7, True, None, [], {}),
+    int: ("x", True, [], {}, 10**400, 1.5),
+    float: ("x", True, [], {}, 10**400),
+    list: ("abc", {}, 7, None, [7], [None]),
+    dict: ("x", [], 7, None),
+}
+
+
+def _is_free(path) -> bool:
+    """Return whether a place may hold text as well as numbers."""
+    return "facts" in path[:-1] or (path[:1] == ("timing",) and len(path) == 2)
+
+
+def _is_read(data) -> bool:
+    try:
+        parse_report(json.dumps(data), "report.json")
+    except UsageError:
+        return False
+    return True
+
+
+def test_wrong_types_are_refused_everywhere(samples):
+    data, refused = json.loads(to_json(samples.report())), 0
+    for path in _places(data):
+        right = data
+        for key in path:
+            right = right[key]
+        for wrong in () if right is None or _is_free(path) else WRONG[type(right)]:
+            assert not _is_read(_changed(data, path, wrong)), (path, str(wrong)[:9])
+            refused += 1
+    assert refused > 1000
+
+
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [
+        (("verdict", "decision"), "FINE"),
+        (("verdict", "judgements", 0, "decision"), "FINE"),
+        (("status",), "broken"),
+        (("measurements", "kid", "headline"), "missing"),
+        (("measurements", "kid", "facts"), {"p_value": []}),
+        (("timing", "seconds"), None),
+    ],
+)
+def test_wrong_words_are_refused(samples, path, value):
+    with pytest.raises(UsageError):
+        parse_report(json.dumps(_changed(json.loads(to_json(samples.report())), path, value)), "report.json")
+
+
+@pytest.mark.parametrize("text", ["NaN", "[NaN]", "[" * 100000, '{"version": 1}', '{"version": 1.0}', "\x00", ""])
+def test_what_is_no_report_is_a_usage_error(text):
+    with pytest.raises(UsageError):
+        parse_report(text, "report.json")
+
+
+def test_a_change_without_a_finite_size_reads_back(samples, tmp_path):
+    report = samples.report()
+    report = dataclasses.replace(report, adapter=dataclasses.replace(report.adapter, delta_norm=math.inf))
+    write_report(report, tmp_path / "report.json")
+    assert math.isnan(read_report(tmp_path / "report.json").adapter.delta_norm)
