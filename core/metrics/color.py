@@ -86,18 +86,6 @@ def color_distance(a: torch.Tensor, b: torch.Tensor) -> float:
     return _distances(_pixels(a), [_pixels(b)])[0]
 
 
-def measure_color(
-    base: torch.Tensor,
-    tuned: torch.Tensor,
-    other: torch.Tensor | None,
-    prompts: Sequence[str],
-    terms: Sequence[str],
-) -> ColorRows:
-    """Return the rows of uint8 images (P, S, 3, H, W) of base, tuned, and base with other seeds."""
-    others = [None] * len(base) if other is None else other
-    return combine([measure_prompt(*stacks) for stacks in zip(base, tuned, others, strict=True)], prompts, terms)
-
-
 def measure_prompt(base: torch.Tensor, tuned: torch.Tensor, other: torch.Tensor | None) -> PromptColor:
     """Return the colour of one prompt from its uint8 images (S, 3, H, W)."""
     stacks = [_pixels(stack) for stack in (base, tuned, other) if stack is not None]

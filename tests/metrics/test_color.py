@@ -6,7 +6,7 @@ import torch
 from owf.core.color_names import TERMS, asked_term, lab_pixels, name_shares
 from owf.core.errors import InvalidError
 from owf.core.metrics import color
-from owf.core.metrics.color import ColorRows, color_distance, measure_color, summarise_color
+from owf.core.metrics.color import ColorRows, color_distance, combine, measure_prompt, summarise_color
 from owf.core.statistics import mean_estimate, simultaneous_level
 from scipy.stats import wasserstein_distance
 
@@ -243,11 +243,16 @@ def planted_images(prompts: int, seed: int) -> torch.Tensor:
     return torch.stack([noise_images(2, 12, seed * 1000 + i) for i in range(prompts)])
 
 
+def measured(base, tuned, other, prompts, terms) -> ColorRows:
+    others = [None] * len(base) if other is None else other
+    return combine([measure_prompt(*stacks) for stacks in zip(base, tuned, others, strict=True)], prompts, terms)
+
+
 def test_rows_match_single_prompts_and_summarise():
     base, other = planted_images(5, 1), planted_images(5, 2)
     tuned = (base.float() * 0.5).to(torch.uint8)
     terms = ("red", "", "green", "red", "")
-    rows = measure_color(base, tuned, other, [f"prompt {i}" for i in range(5)], terms)
+    rows = measured(base, tuned, other, [f"prompt {i}" for i in range(5)], terms)
     assert rows.cdi[2] == color_distance(base[2], tuned[2])
     assert rows.floor is not None
     assert rows.floor[3] == color_distance(base[3], other[3])
@@ -280,7 +285,7 @@ def test_term_changes_are_paired_simultaneous_and_carry_their_floor():
 
 def test_no_change_is_exactly_zero_and_no_other_seeds_means_no_floor():
     base = planted_images(3, 4)
-    seen = summarise_color(measure_color(base, base.clone(), None, ["a", "b", "c"], ["", "", ""]))
+    seen = summarise_color(measured(base, base.clone(), None, ["a", "b", "c"], ["", "", ""]))
     cdi = seen.estimates["cdi"]
     assert (cdi.value, cdi.low, cdi.high, cdi.floor) == (0, 0, 0, None)
     assert all(part.estimate.value == 0 and part.estimate.floor is None for part in seen.breakdowns["color_term"])
@@ -289,6 +294,6 @@ def test_no_change_is_exactly_zero_and_no_other_seeds_means_no_floor():
 def test_unknown_terms_and_lost_prompts_are_refused():
     base = planted_images(1, 5)
     with pytest.raises(InvalidError, match="teal"):
-        measure_color(base, base, None, ["a"], ["teal"])
+        measured(base, base, None, ["a"], ["teal"])
     with pytest.raises(InvalidError, match="1 measured"):
-        measure_color(base, base, None, ["a", "b"], ["", ""])
+        measured(base, base, None, ["a", "b"], ["", ""])
