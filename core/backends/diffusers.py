@@ -4,6 +4,7 @@ import hashlib
 import importlib
 import json
 from collections.abc import Mapping, Sequence
+from logging import CRITICAL
 from typing import Any
 
 import torch
@@ -255,7 +256,7 @@ def silence() -> None:
     import transformers
     from diffusers.utils import logging
 
-    logging.set_verbosity(logging.CRITICAL)  # what fails is raised; a missing fp16 variant is no error of ours
+    logging.set_verbosity(CRITICAL)  # what fails is raised; a missing fp16 variant is no error of ours
     logging.disable_progress_bar()
     transformers.logging.set_verbosity_error()
     transformers.utils.logging.disable_progress_bar()
