@@ -71,9 +71,9 @@ GRID = {
     "class": (1.0, 4.0),
     "blank": (0.5, 2.0),
     "l2": (0.0003, 0.002, 0.01),
-    "dc": (4.0, 8.0),
-    "dc+prior": (4.0, 8.0),
-    "cd+dc": (2.0, 6.0),
+    "dc": (8.0, 25.0),
+    "dc+prior": (8.0, 25.0),
+    "cd+dc": (6.0, 20.0),
 }
 """Weights that are tried on the tuning concept; of dc+prior, dc's."""
 
@@ -85,6 +85,7 @@ FRONTIER = {
     "every fourth step": {"preserve_every": 4},
     "256 cached predictions": {"teacher_cache": 256},
     "256 cached predictions, every second step": {"teacher_cache": 256, "preserve_every": 2},
+    "matching captions only": {"mismatch": 0.0},
 }
 """Cheaper forms of dc -> options; the batch has four concept rows."""
 
@@ -102,7 +103,8 @@ class Job:
 
     @property
     def key(self) -> str:
-        return hashlib.sha256(json.dumps(asdict(self), sort_keys=True).encode()).hexdigest()[:16]
+        bank = DEMO.read_text() if "dc" in TERMS[self.method] else ""
+        return hashlib.sha256(f"{json.dumps(asdict(self), sort_keys=True)}{bank}".encode()).hexdigest()[:16]
 
 
 def plan_of(job: Job) -> TrainPlan:

@@ -1,23 +1,25 @@
-"""The shipped demo LoRA: kohya's format, the base's modules, a change that can be seen."""
+"""The shipped demo LoRAs: kohya's format, the base's modules, one concept learnt in two ways."""
 
 import json
+import re
 from pathlib import Path
 
 import owf
 import pytest
 import torch
-from owf.core.adapter import applied, read_adapter, write_kohya
+from owf.core.adapter import applied, read_adapter
+from owf.core.train.plan import TrainPlan
 from owf.demo.concept import CAPTION
-from owf.demo.lora import attach, pairs
 from owf.demo.pictures import draw, load_demo_base
-from owf.demo.train_lora import card
 from safetensors import safe_open
 from safetensors.torch import load_file
 
 DEMO = Path(owf.__file__).parent / "demo"
-LORA = DEMO / "lora" / "owf_demo_plain.safetensors"
+LORAS = [DEMO / "lora" / f"owf_demo_{name}.safetensors" for name in ("plain", "dc")]
 MODULES = 16 * 2 * 4
 """16 transformer blocks, two attentions in each, four projections in each of those."""
+
+every_lora = pytest.mark.parametrize("lora", LORAS, ids=lambda path: path.stem)
 
 
 @pytest.fixture(scope="module")
@@ -25,8 +27,14 @@ def denoiser():
     return load_demo_base(DEMO / "base")
 
 
-def test_keys_are_kohyas_and_every_module_is_complete():
-    weights = load_file(LORA)
+def metadata(lora):
+    with safe_open(lora, "pt") as file:
+        return file.metadata()
+
+
+@every_lora
+def test_keys_are_kohyas_and_every_module_is_complete(lora):
+    weights = load_file(lora)
     modules = {name.split(".")[0] for name in weights}
     assert len(modules) == MODULES
     for module in modules:
@@ -38,41 +46,54 @@ def test_keys_are_kohyas_and_every_module_is_complete():
         assert bool(up.any()) is not idle
 
 
-def test_metadata_names_base_trigger_and_training():
-    with safe_open(LORA, "pt") as file:
-        metadata = file.metadata()
-    assert metadata["ss_base_model_version"] == "owf_demo"
-    assert metadata["ss_output_name"] == LORA.stem
-    (tags,) = json.loads(metadata["ss_tag_frequency"]).values()
+@every_lora
+def test_metadata_names_base_trigger_and_training(lora):
+    facts = metadata(lora)
+    assert facts["ss_base_model_version"] == "owf_demo"
+    assert facts["ss_output_name"] == lora.stem
+    (tags,) = json.loads(facts["ss_tag_frequency"]).values()
     assert tags == {CAPTION: 5}
 
 
-def test_it_fits_the_demo_base_whole_and_changes_what_is_drawn(denoiser):
+def test_the_two_differ_in_preservation_alone():
+    plain, dc = (json.loads(metadata(lora)["owf.plan"]) for lora in LORAS)
+    assert {name for name in plain if plain[name] != dc[name]} == {"preserve", "dc_weight"} - (
+        {"dc_weight"} if plain["dc_weight"] == dc["dc_weight"] else set()
+    )
+    assert (plain["preserve"], dc["preserve"]) == ([], ["dc"])
+
+
+@every_lora
+def test_the_readme_has_the_command_that_trained_it(lora):
+    text = (DEMO / "README.md").read_text().replace("\\\n", " ")
+    (line,) = (line for line in text.splitlines() if line.startswith("owf-train") and lora.stem in line)
+    given = dict(re.findall(r"--([\w-]+) (\S+)", line))
+    plan = json.loads(metadata(lora)["owf.plan"])
+    for name in ("steps", "batch", "rank", "rate", "seed", "dc-weight"):
+        default = getattr(TrainPlan(), name.replace("-", "_"))
+        assert float(given.get(name, default)) == plan[name.replace("-", "_")], name
+
+
+@every_lora
+def test_the_files_metadata_say_what_its_audit_said(lora):
+    verdict = {"owf_demo_plain": "DRIFT", "owf_demo_dc": "PASS"}[lora.stem]
+    assert metadata(lora)["owf.verdict"] == verdict
+
+
+@every_lora
+def test_it_fits_the_demo_base_whole_and_changes_what_is_drawn(denoiser, lora):
     before = draw(denoiser, [CAPTION], seed=0)
-    with applied(denoiser.components, read_adapter(LORA)) as report:
+    with applied(denoiser.components, read_adapter(lora)) as report:
         assert report.matched == MODULES
         assert not report.unmatched
         assert not torch.equal(draw(denoiser, [CAPTION], seed=0), before)
     assert torch.equal(draw(denoiser, [CAPTION], seed=0), before)
 
 
-def test_diffusers_own_loader_takes_it(denoiser):
+@every_lora
+def test_diffusers_own_loader_takes_it(lora):
     from diffusers.pipelines.stable_diffusion.pipeline_stable_diffusion import StableDiffusionPipeline
 
     pipeline = StableDiffusionPipeline.from_pretrained(DEMO / "base", safety_checker=None, local_files_only=True)
-    pipeline.load_lora_weights(str(LORA.parent), weight_name=LORA.name)
+    pipeline.load_lora_weights(str(lora.parent), weight_name=lora.name)
     assert pipeline.get_list_adapters() == {"unet": ["default_0"]}
-
-
-def test_training_starts_from_no_change_and_writes_what_it_learnt(tmp_path):
-    denoiser = load_demo_base(DEMO / "base")
-    x, t, prompt = torch.ones(1, 4, 8, 8), torch.tensor([500]), denoiser.encode_text([CAPTION])
-    before = denoiser.predict(x, t, prompt)
-    updates = attach(denoiser.components["unet"])
-    assert len(updates) == MODULES
-    assert torch.equal(denoiser.predict(x, t, prompt), before)
-    write_kohya(tmp_path / "x.safetensors", pairs(updates), card("x", 5, 1, 1e-3))
-    name, update = next(iter(updates.items()))
-    weights = load_file(tmp_path / "x.safetensors")
-    written = weights[f"lora_unet_{name.replace('.', '_')}.lora_down.weight"]
-    assert torch.equal(written, update.down.weight.detach().half())
