@@ -45,7 +45,7 @@ from preservation_report import draw_scatter, frontier_table, replace_block, res
 
 VERSION = 1
 """Part of every run's key: change it when runs are to be made anew."""
-SEEDS = (0, 1, 2)
+SEEDS = 3
 STEPS, BATCH, RANK, RATE = 200, 4, 8, 2e-3
 CUSTOM_DIFFUSION_RATE = 5e-4
 IMAGES = 3
@@ -324,12 +324,15 @@ def main() -> None:
     parser.add_argument("--work", type=Path, default=Path("preservation-work"), help="where runs are kept")
     parser.add_argument("--workers", type=int, default=2, help="processes with one thread each")
     parser.add_argument("--out", type=Path, default=Path(__file__).resolve().parent.parent / "docs")
+    parser.add_argument("--concepts", type=int, default=len(CONCEPTS), help="fewer concepts, for a first look")
+    parser.add_argument("--seeds", type=int, default=SEEDS, help="fewer seeds, for a first look")
     parser.add_argument("--skip-frontier", action="store_true", help="leave out the cheaper forms of dc")
     options = parser.parse_args()
     tuned = run_jobs(tuning_jobs(), options.work, options.workers)
     weights = choose_weights(tuned)
     print("weights", weights, flush=True)
-    jobs = [Job(m, c.word, s, weights.get(m, 1.0)) for s in SEEDS for c in CONCEPTS for m in TERMS]
+    concepts, seeds = CONCEPTS[: options.concepts], range(options.seeds)
+    jobs = [Job(m, c.word, s, weights.get(m, 1.0)) for s in seeds for c in concepts for m in TERMS]
     results = run_jobs(jobs, options.work, options.workers)
     report(tuned, weights, results, options.out)
     if not options.skip_frontier:
