@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 from owf.core.datasets.folder import read_folder
-from owf.core.pictures import cover, open_picture
 from owf.core.datasets.labelled import LabelledImages
 from owf.core.errors import UsageError
+from owf.core.pictures import cover, open_picture
 from PIL import Image
 
 
