@@ -1,6 +1,5 @@
 """Tables and pictures of docs/preservation.md, from the runs of bench/preservation.py."""
 
-import math
 from pathlib import Path
 
 import numpy as np
@@ -19,13 +18,20 @@ COLUMNS = (
 )
 """Key of a run, heading, factor, digits."""
 
+FEW = 4
+"""Runs below which an interval says nothing."""
+
 MARKS = ("<!-- {}: written by {} -->", "<!-- end of {} -->")
 
 
 def results_table(results: list[dict]) -> list[str]:
     """Return the lines of a table with one row per method: mean and half-width of the 95 % interval over runs."""
+    concepts, seeds = ({r[key] for r in results} for key in ("concept", "seed"))
+    counted = f"Concepts: {', '.join(sorted(concepts))}; seeds: {', '.join(map(str, sorted(seeds)))}."
+    if len(concepts) * len(seeds) < FEW:
+        counted += " A first look, not the comparison: too few runs for intervals."
     heads = ["method", "weight", *(head for _, head, _, _ in COLUMNS), "accuracy recovered %", "similarity kept %"]
-    lines = ["| " + " | ".join(heads) + " |", "|---" * len(heads) + "|"]
+    lines = [counted, "", "| " + " | ".join(heads) + " |", "|---" * len(heads) + "|"]
     for method in dict.fromkeys(r["method"] for r in results):
         runs = _runs(results, method)
         cells = [_cell([r[key] for r in runs], factor, digits) for key, _, factor, digits in COLUMNS]
@@ -40,7 +46,7 @@ def _runs(results: list[dict], method: str) -> list[dict]:
 
 def _cell(values: list[float], factor: float, digits: int) -> str:
     estimate = mean_estimate(np.array(values) * factor)
-    if not math.isfinite(estimate.high):
+    if len(values) < FEW:
         return f"{estimate.value:.{digits}f}"
     return f"{estimate.value:.{digits}f} ± {estimate.high - estimate.value:.{digits}f}"
 
@@ -59,6 +65,8 @@ def _against_plain(results: list[dict], method: str) -> tuple[str, str]:
 
 def _ratio(numerators: np.ndarray, denominators: np.ndarray) -> str:
     estimate = ratio_estimate(numerators, denominators)
+    if len(numerators) < FEW:
+        return f"{100 * estimate.value:.0f}"
     return f"{100 * estimate.value:.0f} ± {100 * (estimate.high - estimate.value):.0f}"
 
 
@@ -100,7 +108,7 @@ def draw_scatter(results: list[dict], path: Path) -> None:
         runs = _runs(results, method)
         drop = mean_estimate(np.array([100 * r["drop"] for r in runs]))
         similarity = mean_estimate(np.array([r["similarity"] for r in runs]))
-        bars = {"xerr": similarity.high - similarity.value, "yerr": drop.high - drop.value}
+        bars = {"xerr": similarity.high - similarity.value, "yerr": drop.high - drop.value} if len(runs) >= FEW else {}
         axes.errorbar(similarity.value, drop.value, fmt="o", capsize=3, label=method, **bars)
         axes.annotate(method, (similarity.value, drop.value), textcoords="offset points", xytext=(6, 5))
     axes.set_xlabel("concept similarity to held-out views (right is better)")
