@@ -1,7 +1,8 @@
 """Coverage-guided fuzzing of the LoRA reader; docs/adapter.md has the command.
 
 Even inputs are whole files, odd ones describe tensors that are then laid out soundly, so that the fuzzer
-also gets past the container. The only exception allowed is AdapterError, and no answer may take 2 seconds of processor time.
+also gets past the container. The only exception allowed is AdapterError, and no answer may take
+2 seconds of processor time.
 """
 
 import importlib.util
