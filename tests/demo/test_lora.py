@@ -43,7 +43,7 @@ def test_keys_are_kohyas_and_every_module_is_complete(lora):
         assert down.isfinite().all()
         # Where the picture is one latent wide, attention to itself has no choice: queries and keys learn nothing.
         idle = module.startswith("lora_unet_mid_block") and module.endswith(("attn1_to_q", "attn1_to_k"))
-        assert bool(up.any()) is not idle
+        assert bool(up.abs().max() > 1e-5) is not idle
 
 
 @every_lora
@@ -65,7 +65,8 @@ def test_the_two_differ_in_preservation_alone():
 
 @every_lora
 def test_the_readme_has_the_command_that_trained_it(lora):
-    text = (DEMO / "README.md").read_text().replace("\\\n", " ")
+    readme = Path(__file__).parents[2] / "demo" / "README.md"  # an installed package does not hold it
+    text = readme.read_text().replace("\\\n", " ")
     (line,) = (line for line in text.splitlines() if line.startswith("owf-train") and lora.stem in line)
     given = dict(re.findall(r"--([\w-]+) (\S+)", line))
     plan = json.loads(metadata(lora)["owf.plan"])
