@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from ..core.adapter.reader import read_adapter
 from ..core.adapter.summary import Summary, summarise
-from ..core.errors import OwfError
+from ..core.errors import InvalidError, OwfError
 from ..core.inspection import summary_heat_map, summary_lines
 from ..core.text import inert
 
@@ -61,6 +61,8 @@ def _inspect(file: Path, allow_pickle: bool) -> Summary | Refusal:
         return summarise(read_adapter(file, allow_pickle=allow_pickle))
     except OwfError as error:
         return Refusal(inert(file.name), inert(str(error), 500), error.exit_code)
+    except OSError as error:
+        return Refusal(inert(file.name[:200]), f"cannot be opened: {error.strerror}", InvalidError.exit_code)
 
 
 def _plain(result: Summary | Refusal) -> dict[str, object]:

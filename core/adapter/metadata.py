@@ -137,6 +137,10 @@ def _first(metadata: Mapping[str, str], keys: tuple[str, ...]) -> str:
     return next((value for value in values if value and value != "None"), "")
 
 
+_MOST_IMAGES = 2**53
+"""Counts from here on are no counts, and do not fit into a float."""
+
+
 def _frequent_tags(metadata: Mapping[str, str]) -> list[str]:
     folders = parsed(metadata, "ss_tag_frequency")
     if not isinstance(folders, dict):
@@ -148,7 +152,7 @@ def _folder_tags(counts: object) -> list[str]:
     """Return the tags that nearly every image of one folder has, most frequent first."""
     if not isinstance(counts, dict):
         return []
-    usable = [(tag, count) for tag, count in counts.items() if type(count) is int and count > 0]
+    usable = [(tag, count) for tag, count in counts.items() if type(count) is int and 0 < count < _MOST_IMAGES]
     usable.sort(key=lambda pair: -pair[1])
     enough = _FREQUENT * usable[0][1] if usable else 0
     return [inert(tag, 60).strip() for tag, count in usable[:MAX_WORDS] if count >= enough]

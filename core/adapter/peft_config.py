@@ -11,6 +11,8 @@ from .module import Scaling
 _KNOWN = frozenset({"LORA", "LOHA", "LOKR"})
 _LIMIT = 1024 * 1024
 _MAX_PATTERNS = 2000
+_MAX_RANK = 2**20
+_BASE_CHANGERS = ("pissa", "olora", "corda", "loftq", "lora_ga")
 _WILD = frozenset("*+?[](){}|\\$^")
 _OLD_LOKR = "written by PEFT before 0.14, which trained LoKr without its alpha: read without it; later PEFT applies it"
 
@@ -73,14 +75,32 @@ def from_text(text: str) -> PeftConfig:
 def from_fields(fields: Mapping[str, object]) -> PeftConfig:
     """Return the configuration with these fields; raises AdapterError for methods that are no LoRA."""
     method = fields.get("peft_type", "LORA")
-    if method not in _KNOWN:
+    if not isinstance(method, str) or method not in _KNOWN:
         raise AdapterError(f"PEFT method {str(method)[:30]!r} is not supported yet; LoRA, LoHa and LoKr are")
     if method == "LOKR" and "rank_dropout_scale" not in fields:
         return PeftConfig(None, False, None, (), (_OLD_LOKR,))
+    _require_plain_start(fields.get("init_lora_weights"))
     alpha = _number(fields.get("lora_alpha", fields.get("alpha")))
     patterns, warnings = _patterns(fields.get("alpha_pattern"))
-    rank = _number(fields.get("r"))
-    return PeftConfig(alpha, fields.get("use_rslora") is True, int(rank) if rank else None, patterns, warnings)
+    return PeftConfig(alpha, fields.get("use_rslora") is True, _rank(fields.get("r")), patterns, warnings)
+
+
+def _require_plain_start(start: object) -> None:
+    """Raise AdapterError for LoRAs that were trained on a base whose weights PEFT changes before it adds them."""
+    if isinstance(start, str) and start.lower().startswith(_BASE_CHANGERS):
+        raise AdapterError(
+            f"trained from {start[:30]!r}, which changes the base's own weights; convert it to a plain LoRA "
+            "(PEFT: save_pretrained with path_initial_model_for_weight_conversion)"
+        )
+
+
+def _rank(value: object) -> int | None:
+    """Return the rank, or None where there is none; raises AdapterError for what cannot be one."""
+    if value is None:
+        return None
+    if type(value) is not int or not 0 < value <= _MAX_RANK:
+        raise AdapterError(f"adapter configuration: r is {str(value)[:20]!r}, a positive whole number is needed")
+    return value
 
 
 def _patterns(value: object) -> tuple[tuple[tuple[str, float], ...], tuple[str, ...]]:
