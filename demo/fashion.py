@@ -8,18 +8,9 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
-CLASSES = (
-    "t-shirt",
-    "trouser",
-    "pullover",
-    "dress",
-    "coat",
-    "sandal",
-    "shirt",
-    "sneaker",
-    "bag",
-    "ankle boot",
-)
+from ..core.presets import DEMO_CLASSES
+
+CLASSES = DEMO_CLASSES
 """Fashion-MNIST's class names, in the order of its labels."""
 
 COLORS = {
