@@ -67,13 +67,13 @@ TERMS = {
 """Method -> its preservation terms. The paper's DB-DC has prior preservation, its DB-DC\\pr has not."""
 
 GRID = {
-    "prior": (0.5, 2.0),
-    "class": (1.0, 4.0),
-    "blank": (0.5, 2.0),
+    "prior": (0.5, 2.0, 8.0),
+    "class": (0.3, 1.0, 4.0),
+    "blank": (0.1, 0.5, 2.0),
     "l2": (0.0003, 0.002, 0.01),
-    "dc": (8.0, 25.0),
-    "dc+prior": (8.0, 25.0),
-    "cd+dc": (6.0, 20.0),
+    "dc": (3.0, 8.0, 25.0),
+    "dc+prior": (3.0, 8.0, 25.0),
+    "cd+dc": (2.0, 6.0, 20.0),
 }
 """Weights that are tried on the tuning concept; of dc+prior, dc's."""
 
@@ -85,6 +85,7 @@ FRONTIER = {
     "every fourth step": {"preserve_every": 4},
     "256 cached predictions": {"teacher_cache": 256},
     "256 cached predictions, every second step": {"teacher_cache": 256, "preserve_every": 2},
+    "256 cached predictions, half the rows": {"teacher_cache": 256, "preserve_rows": 2},
     "matching captions only": {"mismatch": 0.0},
 }
 """Cheaper forms of dc -> options; the batch has four concept rows."""
@@ -293,8 +294,8 @@ def choose_weights(results: list[dict]) -> dict[str, float]:
 
 
 def frontier_jobs(weight: float) -> list[Job]:
-    """Return dc in every cheaper form, on two concepts with one seed."""
-    return [Job("dc", c.word, 0, weight, tuple(o.items())) for o in FRONTIER.values() for c in CONCEPTS[:2]]
+    """Return dc in every cheaper form, on every concept with one seed."""
+    return [Job("dc", c.word, 0, weight, tuple(o.items())) for o in FRONTIER.values() for c in CONCEPTS]
 
 
 def time_step(worker: Worker, job: Job, steps: int = 40) -> float:
