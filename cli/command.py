@@ -1,5 +1,6 @@
 """What every command does around its work: libraries kept quiet, errors as one sentence and an exit code."""
 
+import io
 import json
 import os
 import sys
@@ -12,14 +13,22 @@ INTERRUPTED = 130
 """Exit code of a run that was stopped with Ctrl-C."""
 CRASHED = 70
 """Exit code of a bug: none of the verdicts'."""
+UNREAD = 141
+"""Exit code of a run whose output nobody reads any more, as of one that SIGPIPE ends."""
 
 
 def guarded(work: Callable[[], int], fail: Callable[[str, int], int]) -> int:
     """Return the exit code of `work`, or of `fail(sentence, code)` where it raises anything."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # a terminal may know fewer letters than a file name
     try:
-        return work()
+        code = work()
+        sys.stdout.flush()
+        return code
     except OwfError as error:
         return fail(str(error), error.exit_code)
+    except (BrokenPipeError, SystemExit):  # rich makes the first the second, with our code for DRIFT
+        return UNREAD
     except KeyboardInterrupt:
         return fail("Interrupted. Run the same command with --resume to continue.", INTERRUPTED)
     except OSError as error:
@@ -27,6 +36,16 @@ def guarded(work: Callable[[], int], fail: Callable[[str, int], int]) -> int:
     except Exception as error:  # a crash must not exit with 1, which means DRIFT
         traceback.print_exc()
         return fail(f"This is a bug, please report it: {error!r}", CRASHED)
+    finally:
+        _drop_unwritable_output()
+
+
+def _drop_unwritable_output() -> None:
+    """Keep Python from complaining at its end about a full or closed output."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def print_failure(program: str, progress: str, message: str, code: int) -> int:

@@ -13,6 +13,7 @@ from ..core.adapter.summary import Summary, summarise
 from ..core.errors import InvalidError, OwfError
 from ..core.inspection import summary_heat_map, summary_lines
 from ..core.text import inert
+from .command import guarded, print_failure
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -22,14 +23,24 @@ _MAX_ROWS = 120
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Print what each file is and return the exit code: 0, or 4 when a file was refused."""
+    """Print what each file is and return the exit code: 0, or 4 when an audit of any file could only be INVALID."""
     options = _parser().parse_args(argv)
+    return guarded(lambda: _run(options), lambda message, code: print_failure("owf-audit inspect", "", message, code))
+
+
+def _run(options: argparse.Namespace) -> int:
     results = [_inspect(Path(file), options.allow_pickle) for file in options.files]
     if options.json:
         print(json.dumps([_plain(result) for result in results], indent=2, allow_nan=False))
     else:
         _show(results)
-    return max(result.exit_code if isinstance(result, Refusal) else 0 for result in results)
+    return max(map(_exit_code, results))
+
+
+def _exit_code(result: "Summary | Refusal") -> int:
+    if isinstance(result, Refusal):
+        return result.exit_code
+    return InvalidError.exit_code if result.problems else 0
 
 
 @dataclass(frozen=True)
@@ -104,6 +115,8 @@ def show_summary(summary: Summary, console: "Console") -> None:
         if value:
             console.print(Text(f"  {label:<14}", "dim"), Text(value), sep="")
     print_heat_map(summary_heat_map(summary.blocks), console, _MAX_ROWS)
+    for problem in summary.problems:
+        console.print(Text(f"  x {problem}", "bold red"))
     for warning in summary.warnings[:_MAX_WARNINGS]:
         console.print(Text(f"  ! {warning}", "yellow"))
     if len(summary.warnings) > _MAX_WARNINGS:

@@ -26,6 +26,11 @@ def cell(text: str, limit: int = 200) -> str:
     return "'" + shown if shown.lstrip().startswith(_FORMULA_STARTS) else shown
 
 
+def counted(number: int, noun: str) -> str:
+    """Return the number with its noun, which takes an s unless the number is 1."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
 def _visible(char: str) -> str:
     kind = unicodedata.category(char)
     if char in "\t\n\r\v\f\x85\u2028\u2029" or kind == "Zs":

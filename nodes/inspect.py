@@ -43,11 +43,13 @@ class InspectLora(io.ComfyNode):
 
         summary = summarise(read_adapter(places.lora_path(lora)))
         lines = [(label, value) for label, value in summary_lines(summary) if value]
-        text = "\n".join([summary.file, *(f"{label}: {value}" for label, value in lines), *_warnings(summary)])
+        text = "\n".join([summary.file, *(f"{label}: {value}" for label, value in lines), *_notes(summary)])
         picture = heat_sheet(summary.file, summary_heat_map(summary.blocks))
-        panel = {"kind": "facts", "title": summary.file, "lines": lines, "notes": list(summary.warnings[:6])}
+        panel = {"kind": "facts", "title": summary.file, "lines": lines, "notes": _notes(summary)[:6]}
         return io.NodeOutput(text, from_pictures([picture]), ", ".join(summary.trigger_words), ui={"owf": [panel]})
 
 
-def _warnings(summary: Any) -> list[str]:
-    return [f"warning: {warning}" for warning in summary.warnings]
+def _notes(summary: Any) -> list[str]:
+    return [f"cannot be audited: {problem}" for problem in summary.problems] + [
+        f"warning: {warning}" for warning in summary.warnings
+    ]

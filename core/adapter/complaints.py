@@ -2,23 +2,24 @@
 
 from collections.abc import Iterator, Sequence
 
-from ..text import inert
+from ..text import counted, inert
 from .contents import Contents
 from .metadata import Training
 from .module import ALPHA_EXTREME, AdapterModule
 from .source import Source
 
 _UNBOUNDED = 2**62
+_RANDOM = "its own reader picks ranks at random, so that no reading of it is the right one"
 
 
 def complaints(contents: Contents) -> tuple[str, ...]:
     """Return what is odd about the modules of a file, worst first."""
     modules = contents.modules
     return (
-        *_about_broken(contents),
         *_about_names(contents),
         *_about_ranks(modules),
         *_about_alphas(modules),
+        *_about_kernels(modules),
         *_about_ignored(contents.ignored),
     )
 
@@ -26,7 +27,7 @@ def complaints(contents: Contents) -> tuple[str, ...]:
 def about_training(stated: Training) -> tuple[str, ...]:
     """Return what the stated way of training makes uncertain."""
     if "dylora" in stated.network_args.lower() and stated.network.startswith("lycoris"):
-        return ("a LyCORIS DyLoRA: its own reader picks ranks at random, so that no reading of it is the right one",)
+        return (f"a LyCORIS DyLoRA: {_RANDOM}",)
     return ()
 
 
@@ -38,16 +39,10 @@ def hash_lie(source: Source, weights: str | None) -> tuple[str, ...]:
     return ("sshs_model_hash is not the hash of these weights: the file was changed after training",)
 
 
-def _about_broken(contents: Contents) -> Iterator[str]:
-    if contents.broken:
-        first = contents.broken[0]
-        yield f"{len(contents.broken)} broken modules, such as {inert(first.stem, 80)}: {inert(first.reason)}"
-
-
 def _about_names(contents: Contents) -> Iterator[str]:
     if contents.twice:
         first, second = (inert(stem, 80) for stem in contents.twice[0])
-        others = f" ({len(contents.twice)} modules)" if len(contents.twice) > 1 else ""
+        others = f" (of {len(contents.twice)} such modules)" if len(contents.twice) > 1 else ""
         yield f"module named twice, the second is not applied: {first} and {second}{others}"
 
 
@@ -70,32 +65,42 @@ def _about_alphas(modules: Sequence[AdapterModule]) -> Iterator[str]:
     notes = (
         (
             sum(module.alpha == 0 for module in scaled),
-            "have alpha 0: read as alpha = rank, as trainers mean it; some programs multiply by 0",
+            "alpha 0, read as alpha = rank, as trainers mean it; some programs multiply by 0",
         ),
         (
             sum(module.scale < 0 for module in scaled),
-            "have a negative alpha: they subtract what was trained",
+            "negative alpha, which subtracts what was trained",
         ),
         (
             sum(abs(module.scale) > ALPHA_EXTREME for module in scaled),
-            f"have an alpha beyond {ALPHA_EXTREME:g} times the rank",
+            f"alpha beyond {ALPHA_EXTREME:g} times the rank",
         ),
         (
             sum(module.alpha is None and _is_peft(module) for module in scaled),
-            "have no alpha in tensors or metadata: read as alpha = rank, which need not be so",
+            "no alpha in tensors or metadata, read as alpha = rank, which need not be so",
         ),
     )
-    return (f"{count} modules {text}" for count, text in notes if count)
+    return (f"{counted(count, 'module')}: {text}" for count, text in notes if count)
 
 
 def _is_peft(module: AdapterModule) -> bool:
     return "down" in module.slots and ".lora_A." in module.slots["down"].name
 
 
+def _about_kernels(modules: Sequence[AdapterModule]) -> Iterator[str]:
+    """LyCORIS' DyLoRA alone has a matrix as `up` of a convolution; its files carry no other sign."""
+    flat = sum(
+        module.algorithm.name == "lora" and len(module.slots["up"].shape) == 2 and len(module.slots["down"].shape) > 2
+        for module in modules
+    )
+    if flat:
+        yield f"{counted(flat, 'convolution')} shaped as a LyCORIS DyLoRA's: {_RANDOM}"
+
+
 def _about_ignored(ignored: Sequence[str]) -> Iterator[str]:
     embeddings = sum(name.startswith("bundle_emb.") for name in ignored)
     strangers = [name for name in ignored if not name.startswith("bundle_emb.")]
     if embeddings:
-        yield f"{embeddings} bundled embedding tensors are not applied"
+        yield f"{counted(embeddings, 'bundled embedding tensor')} not applied"
     if strangers:
-        yield f"{len(strangers)} tensors belong to no known module, such as {strangers[0]}"
+        yield f"{counted(len(strangers), 'tensor')} of no known module, such as {strangers[0]}"

@@ -7,10 +7,12 @@ from dataclasses import dataclass
 from ..errors import AdapterError
 from ..text import inert
 from .module import AdapterModule, BrokenModule, build_module
-from .names import Place, place
+from .names import Place, dotted, place
 from .refusals import refuse_other_kinds
 from .source import Bytes, Entry
 from .sources import Part
+
+_PEFT = "peft folder"
 
 
 @dataclass(frozen=True)
@@ -65,9 +67,14 @@ def _group(part: Part) -> tuple[list[_Group], list[str]]:
             continue
         slots = groups.setdefault((where.component, where.stem), (where, {}))[1]
         slots[where.slot if where.slot not in slots else f"second {where.slot}"] = entry
-    plain = {key for key, (_, slots) in groups.items() if set(slots) == {"weight"}}
+    plain = {key for key, (where, slots) in groups.items() if _is_plain(slots) and where.dialect != _PEFT}
     ignored += [inert(entry.name, 120) for key in plain for entry in groups[key][1].values()]
     return [_Group(*groups[key], part) for key in groups if key not in plain], ignored
+
+
+def _is_plain(slots: Mapping[str, Entry]) -> bool:
+    """Return whether these are a layer's own weights. Whole models hold such; of a LoRA, PEFT replaces the base's."""
+    return slots.keys() <= {"weight", "bias"}
 
 
 def _build_all(groups: Sequence[_Group]) -> tuple[list[AdapterModule], list[BrokenModule]]:
@@ -86,7 +93,9 @@ def _build_all(groups: Sequence[_Group]) -> tuple[list[AdapterModule], list[Brok
 
 def _build(group: _Group, read: Bytes) -> AdapterModule:
     where, part = group.place, group.part
-    scaling = part.config(where.component).scaling(where.path)
+    if _is_plain(group.slots):
+        raise AdapterError("weights trained whole beside the LoRA (modules_to_save or bias) are not supported yet")
+    scaling = part.config(where.component).scaling(dotted(where.stem))
     return build_module((where.component, where.path, where.stem), group.slots, part.source, read, scaling)
 
 

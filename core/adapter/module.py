@@ -100,6 +100,7 @@ def build_module(
     shapes = {slot: entry.shape for slot, entry in slots.items()}
     outline = algorithm.outline(shapes)
     _check_types(slots)
+    _check_magnitudes(shapes, outline)
     alpha = _alpha(slots, read)
     scale = _scale(algorithm, outline.rank, alpha, scaling, slots)
     if algorithm.name == "ia3":
@@ -114,6 +115,17 @@ def _check_types(slots: Mapping[str, Entry]) -> None:
     if integers:
         dtype = slots[integers[0]].dtype
         raise AdapterError(f"{', '.join(sorted(integers))} has integer type {dtype}, weights must be floating point")
+
+
+def _check_magnitudes(shapes: Mapping[str, tuple[int, ...]], outline: Outline) -> None:
+    """Raise AdapterError for DoRA magnitudes of which there is neither one per output nor one per input."""
+    if outline.out is None or outline.fan_in is None:
+        return
+    for slot in {"dora", "magnitude"} & shapes.keys():
+        count = prod(shapes[slot])
+        by_input = count == outline.inputs if outline.inputs else count > 0 and outline.fan_in % count == 0
+        if count != outline.out and count != outline.fan_in and not by_input:
+            raise AdapterError(f"{count} magnitudes do not fit {outline.out} outputs")
 
 
 def _alpha(slots: Mapping[str, Entry], read: Bytes) -> float | None:

@@ -66,6 +66,7 @@ _ENDINGS: tuple[tuple[str, str, str], ...] = (
     (".up.weight", "up", "xlabs"),
     (".down.weight", "down", "xlabs"),
     (".weight", "weight", ""),
+    (".bias", "bias", ""),
 )
 # Beginning of a tensor name -> (component, dialect). "unet" may turn into "transformer" by what follows.
 _PREFIXES: tuple[tuple[str, str, str], ...] = (
@@ -162,6 +163,11 @@ def place(name: str, component: str | None = None) -> Place | None:
     old_attention = by_ending == "attn_procs" and home.startswith("text_encoder")
     path = _old_text(path) if old_attention else path
     return Place(home, path, slot, stem, _dialect(by_prefix, by_ending))
+
+
+def dotted(stem: str) -> str:
+    """Return the module of a dotted name inside its component, without the `text_model` level."""
+    return stem[len(_prefix(stem)[0]) :].removeprefix("text_model.")
 
 
 def flatten(component: str, dotted: str) -> str:

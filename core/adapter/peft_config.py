@@ -27,22 +27,43 @@ class PeftConfig:
     """Rank-stabilised: alpha / sqrt(rank)."""
     rank: int | None
     """Rank for modules whose factors do not show it."""
-    patterns: tuple[tuple[str, float], ...]
-    """Endings of module names with alphas of their own."""
+    alphas: "tuple[Pattern, ...]" = ()
+    """Modules with alphas of their own."""
+    ranks: "tuple[Pattern, ...]" = ()
+    """Modules with ranks of their own."""
     warnings: tuple[str, ...] = ()
-    """What in the configuration could not be followed."""
+    """What to know about the configuration before trusting a score."""
 
-    def scaling(self, path: str) -> Scaling:
-        """Return how the module with this flattened path is scaled."""
-        for pattern, alpha in self.patterns:
-            if path == pattern or path.endswith(f"_{pattern}"):
-                return Scaling(alpha, self.by_root, self.rank)
-        return Scaling(self.alpha, self.by_root, self.rank)
+    def scaling(self, module: str) -> Scaling:
+        """Return how the module is scaled; `module` is its dotted path inside the component."""
+        rank = _first(self.ranks, module, self.rank)
+        return Scaling(_first(self.alphas, module, self.alpha), self.by_root, None if rank is None else int(rank))
 
 
-NO_CONFIG = PeftConfig(None, False, None, ())
+@dataclass(frozen=True)
+class Pattern:
+    """Modules that a configuration names, and the number it gives them."""
+
+    name: str
+    """The last parts of their dotted path."""
+    whole: bool
+    """Whether these must be the whole path."""
+    number: float
+    """Their alpha or rank."""
+
+    def fits(self, module: str) -> bool:
+        """Return whether the module with this dotted path is meant."""
+        return module == self.name or (not self.whole and module.endswith(f".{self.name}"))
+
+
+def _first(patterns: tuple[Pattern, ...], module: str, default: float | None) -> float | None:
+    """Return the number of the first pattern that fits, as PEFT does."""
+    return next((pattern.number for pattern in patterns if pattern.fits(module)), default)
+
+
+NO_CONFIG = PeftConfig(None, False, None)
 """For files whose alphas are tensors, or unknown."""
-RANK_STABILISED = PeftConfig(None, True, None, ())
+RANK_STABILISED = PeftConfig(None, True, None)
 """For LyCORIS files that say so, for the algorithms whose alpha does not."""
 
 
@@ -78,11 +99,19 @@ def from_fields(fields: Mapping[str, object]) -> PeftConfig:
     if not isinstance(method, str) or method not in _KNOWN:
         raise AdapterError(f"PEFT method {str(method)[:30]!r} is not supported yet; LoRA, LoHa and LoKr are")
     if method == "LOKR" and "rank_dropout_scale" not in fields:
-        return PeftConfig(None, False, None, (), (_OLD_LOKR,))
+        return PeftConfig(None, False, None, warnings=(_OLD_LOKR,))
     _require_plain_start(fields.get("init_lora_weights"))
     alpha = _number(fields.get("lora_alpha", fields.get("alpha")))
-    patterns, warnings = _patterns(fields.get("alpha_pattern"))
-    return PeftConfig(alpha, fields.get("use_rslora") is True, _rank(fields.get("r")), patterns, warnings)
+    alphas = tuple(Pattern(*key, _alpha(key[0], value)) for key, value in _patterns(fields, "alpha_pattern"))
+    # The shapes of every other kind of factor show the rank, so that only LoKr needs to be told.
+    ranks = _patterns(fields, "rank_pattern") if method == "LOKR" else ()
+    return PeftConfig(
+        alpha,
+        fields.get("use_rslora") is True,
+        _rank("r", fields.get("r")),
+        alphas,
+        tuple(Pattern(*key, _rank(key[0], value) or 0) for key, value in ranks),
+    )
 
 
 def _require_plain_start(start: object) -> None:
@@ -94,32 +123,44 @@ def _require_plain_start(start: object) -> None:
         )
 
 
-def _rank(value: object) -> int | None:
+def _rank(name: str, value: object) -> int | None:
     """Return the rank, or None where there is none; raises AdapterError for what cannot be one."""
     if value is None:
         return None
     if type(value) is not int or not 0 < value <= _MAX_RANK:
-        raise AdapterError(f"adapter configuration: r is {str(value)[:20]!r}, a positive whole number is needed")
+        raise AdapterError(
+            f"adapter configuration: {name[:80]} is {str(value)[:20]!r}, a positive whole number is needed"
+        )
     return value
 
 
-def _patterns(value: object) -> tuple[tuple[tuple[str, float], ...], tuple[str, ...]]:
-    """Return plain patterns, flattened; regular expressions are not run, since a stranger wrote them."""
-    if not isinstance(value, dict):
-        return (), ()
-    if len(value) > _MAX_PATTERNS:
-        raise AdapterError(f"{len(value)} alpha patterns; more than {_MAX_PATTERNS} are not believed")
-    found: list[tuple[str, float]] = []
-    skipped = 0
-    for pattern, alpha in value.items():
+def _alpha(name: str, value: object) -> float:
+    alpha = _number(value)
+    if alpha is None:
+        raise AdapterError(f"adapter configuration: the alpha of {name[:80]} is {str(value)[:20]!r}, no number")
+    return alpha
+
+
+def _patterns(fields: Mapping[str, object], field: str) -> "list[tuple[tuple[str, bool], object]]":
+    """Return ((name, whether it is the whole path), value) of every pattern.
+
+    Raises AdapterError for regular expressions: they are not run, since a stranger wrote them.
+    """
+    table = fields.get(field)
+    if not isinstance(table, dict):
+        return []
+    if len(table) > _MAX_PATTERNS:
+        raise AdapterError(f"{field}: {len(table)} patterns; more than {_MAX_PATTERNS} are not believed")
+    found = []
+    for pattern, value in table.items():
         plain = pattern.removeprefix("^").removesuffix("$").replace("\\.", ".")
-        number = _number(alpha)
-        if number is None or _WILD & set(plain):
-            skipped += 1
-        else:
-            found.append((plain.replace(".", "_").removeprefix("text_model_"), number))
-    note = f"{skipped} alpha patterns are regular expressions and were not followed"
-    return tuple(found), (note,) if skipped else ()
+        if _WILD & set(plain):
+            raise AdapterError(
+                f"{field} holds the regular expression {pattern[:80]!r}, which is not run: save the LoRA with the full "
+                "names of the modules as patterns"
+            )
+        found.append(((plain.removeprefix("text_model."), pattern.startswith("^")), value))
+    return found
 
 
 def _number(value: object) -> float | None:

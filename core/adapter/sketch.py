@@ -1,7 +1,6 @@
-"""A quick look at the weights with numpy alone: are they finite, and roughly how large is each change?"""
+"""A quick look at the weights with numpy alone: finite, zero, and roughly how large is each change?"""
 
 import math
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -23,6 +22,9 @@ _LIMITS = {
     "F8_E4M3": ("u1", 0x7F),
     "F8_E5M2": ("u1", 0x7C),
 }
+_PRODUCTS = ("lora", "lora_embedding", "loha", "lokr")  # one factor of zeros makes the whole change zero
+_NOT_FACTORS = frozenset({"alpha", "on_input"})
+_BIASES = frozenset({"diff_b", "up_bias"})
 _CHUNK = 1 << 19  # bytes that stay in the processor's cache between the two passes
 _SAMPLES = 2048
 
@@ -38,6 +40,8 @@ class Sketch:
     """
     not_finite: tuple[str, ...]
     """Tensors with NaN or infinity, inert names."""
+    zero: int
+    """Modules whose change is exactly zero."""
 
 
 def sketch(adapter: Adapter) -> Sketch:
@@ -47,32 +51,47 @@ def sketch(adapter: Adapter) -> Sketch:
     good to a few percent. Takes about 0.03 s for a file of 200 MB.
     """
     sizes: list[float] = []
-    bad: list[str] = []
+    bad: list[Entry] = []
+    zero = 0
     for source in {id(module.source): module.source for module in adapter.modules}.values():
         with source.mapped() as read:
             for module in adapter.modules:
                 if module.source is source:
                     sizes.append(_size(module, read))
-                    bad += _not_finite(module.slots.values(), read)
-    return Sketch(tuple(sizes), tuple(bad))
+                    peaks = {slot: _peak(entry, read) for slot, entry in module.slots.items() if entry.is_float}
+                    bad += [module.slots[slot] for slot, peak in peaks.items() if peak >= _limit(module.slots[slot])]
+                    zero += _is_zero(module, {slot for slot, peak in peaks.items() if peak == 0})
+    return Sketch(tuple(sizes), tuple(inert(entry.name, 120) for entry in bad), zero)
 
 
-def _not_finite(entries: Iterable[Entry], read: Bytes) -> list[str]:
-    return [inert(entry.name, 120) for entry in entries if entry.is_float and _has_bad(entry, read)]
+def _limit(entry: Entry) -> int:
+    return _LIMITS[entry.dtype][1]
 
 
-def _has_bad(entry: Entry, read: Bytes) -> bool:
+def _peak(entry: Entry, read: Bytes) -> int:
+    """Return the bit pattern of the largest element, the sign aside; patterns are in the order of the numbers."""
     import numpy as np
 
-    kind, limit = _LIMITS[entry.dtype]
+    kind = _LIMITS[entry.dtype][0]
     positive = np.frombuffer(read(entry), kind.replace("u", "i"))  # here negative numbers are all below 0
     negative = positive.view(kind)  # and here above every positive one, with the sign as their highest bit
     sign = 1 << (8 * negative.itemsize - 1)
+    peak = 0
     for start in range(0, positive.size, _CHUNK // positive.itemsize):
         part = slice(start, start + _CHUNK // positive.itemsize)
-        if positive[part].max() >= limit or negative[part].max() >= sign + limit:
-            return True
-    return False
+        peak = max(peak, int(positive[part].max()), int(negative[part].max()) - sign)
+    return peak
+
+
+def _is_zero(module: AdapterModule, zeros: set[str]) -> bool:
+    """Return whether the change is zero for any base, given which slots hold nothing but zeros."""
+    if module.is_dora or module.algorithm.name == "custom_diffusion" or "rescale" in module.slots:
+        return False
+    factors = {slot for slot, entry in module.slots.items() if entry.is_float} - _NOT_FACTORS
+    biases = factors & _BIASES
+    if module.algorithm.name in _PRODUCTS and (factors - biases) & zeros:
+        return biases <= zeros
+    return factors <= zeros
 
 
 def _size(module: AdapterModule, read: Bytes) -> float:
@@ -102,7 +121,11 @@ def _norm(entry: Entry, read: Bytes) -> float:
     import numpy as np
 
     sample = _floats(entry, read, max(1, entry.numel // _SAMPLES)).astype(np.float64)
-    return math.sqrt(float(sample @ sample) * entry.numel / sample.size) if sample.size else 0.0
+    peak = float(abs(sample).max()) if sample.size else 0.0
+    if not 0 < peak < math.inf:
+        return peak
+    sample /= peak  # squares of float64 may overflow
+    return peak * math.sqrt(float(sample @ sample) * entry.numel / sample.size)
 
 
 def _floats(entry: Entry, read: Bytes, step: int) -> "NDArray[np.floating]":

@@ -1,14 +1,17 @@
 """What `inspect` tells of a file, as plain values for JSON, terminal and reports."""
 
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 
-from ..text import inert
+from ..text import counted, inert
 from .adapter import Adapter
 from .blocks import Block, block_of, kind_of
-from .sketch import sketch
+from .sketch import Sketch, sketch
 
 MAX_LISTED = 20
+HUGE = 1e4
+"""Norm of a change beyond anything a trainer wrote; the layers of Stable Diffusion have norms of about 100."""
 
 
 @dataclass(frozen=True)
@@ -65,6 +68,8 @@ class Summary:
     """Up to twenty modules that cannot be used, with reasons."""
     ignored: tuple[str, ...]
     """Up to twenty tensors that belong to no module."""
+    problems: tuple[str, ...]
+    """Why an audit would be INVALID with any base; empty for a sound file."""
     warnings: tuple[str, ...]
     """What to know before trusting a score."""
 
@@ -73,7 +78,6 @@ def summarise(adapter: Adapter) -> Summary:
     """Return what is known of `adapter`; reads its weights once with numpy, without torch."""
     look = sketch(adapter)
     used = sum(len(module.slots) for module in adapter.modules)
-    bad = tuple(f"NaN or infinity in {name}" for name in look.not_finite[:MAX_LISTED])
     return Summary(
         file=inert(adapter.path.name),
         sha256=adapter.sha256,
@@ -93,8 +97,28 @@ def summarise(adapter: Adapter) -> Summary:
         blocks=_cells(adapter, look.sizes),
         broken=tuple(f"{inert(item.stem)}: {inert(item.reason)}" for item in adapter.broken[:MAX_LISTED]),
         ignored=adapter.ignored[:MAX_LISTED],
-        warnings=bad + adapter.warnings,
+        problems=tuple(_problems(adapter, look)),
+        warnings=(*_doubts(adapter, look), *adapter.warnings),
     )
+
+
+def _problems(adapter: Adapter, look: Sketch) -> Iterator[str]:
+    if look.not_finite:
+        yield f"NaN or infinity in {counted(len(look.not_finite), 'tensor')}, such as {look.not_finite[0]}"
+    if look.zero == len(adapter.modules):
+        yield "the file changes no weight: its delta is exactly zero"
+    if adapter.broken:
+        first = adapter.broken[0]
+        count = counted(len(adapter.broken), "broken module")
+        yield f"{count}, such as {inert(first.stem, 80)}: {inert(first.reason)}"
+
+
+def _doubts(adapter: Adapter, look: Sketch) -> Iterator[str]:
+    if 0 < look.zero < len(adapter.modules):
+        yield f"{counted(look.zero, 'module')} of {len(adapter.modules)} change nothing: their delta is exactly zero"
+    huge = sum(size > HUGE for size in look.sizes)
+    if huge:
+        yield f"{counted(huge, 'module')} with a change of norm above {HUGE:g}, far above that of a layer's weights"
 
 
 def _cells(adapter: Adapter, sizes: tuple[float, ...]) -> tuple[Cell, ...]:

@@ -97,6 +97,7 @@ UNUSABLE = {
     "product bomb": _lora(lora_down__weight=torch.ones(1, 100_000), lora_up__weight=torch.ones(100_000, 1)),
     "two algorithms": _lora(hada_w1_a=torch.ones(16, 4)),
     "diff and lora": _lora(diff=torch.ones(16, 16)),
+    "magnitudes of another layer": _lora(dora_scale=torch.ones(7, 1)),
     "kernel up": _lora(lora_up__weight=torch.ones(16, 4, 3, 3)),
 }
 
@@ -231,7 +232,7 @@ def test_the_largest_believable_file_is_read_in_time(tmp_path, capsys):
         for half, shape in (("down", [1, 2]), ("up", [2, 1])):
             start = 8 * len(header)
             header[f"lora_unet_down_blocks_{index}_x.lora_{half}.weight"] = _tensor(shape, start, start + 8)
-    (tmp_path / "x.safetensors").write_bytes(_raw(header, bytes(8 * len(header))))
+    (tmp_path / "x.safetensors").write_bytes(_raw(header, b"\0\0\x80\x3f" * 2 * len(header)))
     start = time.process_time()
     assert main([str(tmp_path / "x.safetensors")]) == 0
     assert time.process_time() - start < 2

@@ -66,6 +66,61 @@ def test_every_element_type_is_understood(dtype, kohya_tensors, tmp_path, capsys
     assert found == pytest.approx(wanted, rel=0.3)
 
 
+def _changed(tensors, change):
+    return {key: change(tensor) if key.endswith("up.weight") else tensor for key, tensor in tensors.items()}
+
+
+@pytest.mark.parametrize(
+    ("change", "problem"),
+    [(torch.zeros_like, "changes no weight"), (lambda tensor: tensor * torch.nan, "NaN or infinity")],
+    ids=["zero", "NaN"],
+)
+def test_files_that_no_audit_accepts_are_problems(change, problem, kohya_tensors, tmp_path, capsys):
+    save_file(_changed(kohya_tensors(), change), tmp_path / "x.safetensors")
+    assert main(["--json", str(tmp_path / "x.safetensors")]) == 4
+    assert problem in json.loads(capsys.readouterr().out)[0]["problems"][0]
+    assert main([str(tmp_path / "x.safetensors")]) == 4
+    assert problem in capsys.readouterr().out
+
+
+def test_dead_modules_are_counted(kohya_tensors, tmp_path, capsys):
+    tensors = kohya_tensors()
+    dead = [key for key in tensors if key.endswith("down.weight")][:3]
+    save_file(tensors | {key: -torch.zeros_like(tensors[key]) for key in dead}, tmp_path / "x.safetensors")
+    assert main([str(tmp_path / "x.safetensors")]) == 0
+    assert "3 modules of 172 change nothing" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("value", "dtype"), [(1e300, torch.float64), (1e38, torch.float32), (60000, torch.float16)], ids=str
+)
+@pytest.mark.filterwarnings("error")
+def test_weights_beyond_all_measure_are_pointed_out(value, dtype, kohya_tensors, tmp_path, capsys):
+    tensors = _changed(kohya_tensors(), lambda tensor: torch.full_like(tensor, value, dtype=dtype))
+    save_file(tensors, tmp_path / "x.safetensors")
+    assert main(["--json", str(tmp_path / "x.safetensors")]) == 0
+    assert any("far above" in warning for warning in json.loads(capsys.readouterr().out)[0]["warnings"])
+
+
+OUTPUTS = {
+    "a terminal of few letters": ("LC_ALL=C PYTHONIOENCODING=ascii {} > /dev/null", 0, ""),
+    "a reader that has gone": ("{} | true; exit ${{PIPESTATUS[0]}}", 141, ""),
+    "a full disk": ("{} > /dev/full", 2, "No space left"),
+}
+
+
+@pytest.mark.parametrize("name", OUTPUTS)
+def test_output_that_goes_nowhere_ends_without_a_traceback(name, file):
+    line, code, said = OUTPUTS[name]
+    run = "import sys, time; sys.path.insert(0, sys.argv.pop(1)); import conftest; from owf.cli.inspect import main"
+    program = f"{sys.executable} -c '{run}; time.sleep(0.2); sys.exit(main())' {ROOT / 'tests'} {file}"
+    done = subprocess.run(["bash", "-c", line.format(program)], capture_output=True, text=True)
+    assert done.returncode == code, done.stderr
+    assert said in done.stderr
+    assert "Traceback" not in done.stderr
+    assert "Exception" not in done.stderr
+
+
 def test_refusals_set_the_exit_code_and_name_the_file(file, tmp_path, capsys):
     (tmp_path / "empty.safetensors").touch()
     assert main([str(file), str(tmp_path / "empty.safetensors")]) == 4

@@ -103,6 +103,11 @@ def test_glora_of_earlier_versions_is_read(small_base, lycoris_file, largest_dif
     _check(small_base, written, (1.0, 0.5), largest_difference)
 
 
+def test_dylora_is_told_by_its_shapes(small_base, lycoris_file):
+    written = lycoris_file("dylora", lora_dim=4, conv_lora_dim=4)
+    assert any("DyLoRA" in warning for warning in read_adapter(written.path).warnings)
+
+
 def test_tlora_is_named_and_refused(tmp_path):
     from owf.core.errors import AdapterError
 

@@ -6,7 +6,7 @@ import json
 
 import pytest
 import torch
-from owf.core.adapter import applied, read_adapter
+from owf.core.adapter import applied, match, read_adapter
 from safetensors.torch import load_file, save_file
 
 ATTENTION = ["to_q", "to_k", "to_v", "to_out.0"]
@@ -27,6 +27,7 @@ CONFIGS = {
     "rslora": {"use_rslora": True},
     "dora": {"use_dora": True},
     "patterns": {"rank_pattern": {"to_q": 2}, "alpha_pattern": {"to_q": 5, "attn2.to_k": 3}},
+    "ends of names": {"alpha_pattern": {"q": 7, "1.to_k": 3, "attn2.to_q": 5, "to_out.0": 6}},
     "bias": {"lora_bias": True},
 }
 
@@ -119,7 +120,9 @@ def test_token_embeddings(settings, small_base, tmp_path, largest_difference):
 
 
 def module_alphas(settings):
-    return sorted({2.0, *map(float, settings.get("alpha_pattern", {}).values())})
+    patterns = settings.get("alpha_pattern", {})
+    of_no_layer = {"q", "1.to_k"}  # though the names of layers end so
+    return sorted({2.0, *(float(alpha) for pattern, alpha in patterns.items() if pattern not in of_no_layer)})
 
 
 @pytest.mark.parametrize("kind", ["LoHaConfig", "LoKrConfig"])
@@ -154,6 +157,39 @@ def test_kronecker_folders_of_peft_before_0_14_have_no_alpha(small_base, tmp_pat
     tuned = type(small_base)({**small_base.components, "unet": unet.eval()})
     adapter = _check(small_base, tmp_path, tuned.outputs(), largest_difference)
     assert any("before 0.14" in warning for warning in adapter.warnings)
+
+
+@pytest.mark.parametrize("patterns", [{"rank_pattern": {"attn2.to_k": 2, "to_q": 8}}, {"alpha_pattern": {"to_v": 5}}])
+def test_kronecker_factors_kept_whole_take_the_rank_from_the_configuration(
+    patterns, small_base, tmp_path, largest_difference
+):
+    import peft
+
+    settings = {"decompose_factor": 4, "r": 16, "alpha": 6, "init_weights": False, **patterns}
+    config = peft.LoKrConfig(target_modules=ATTENTION, decompose_both=False, **settings)
+    with torch.random.fork_rng():
+        torch.manual_seed(5)
+        unet = peft.get_peft_model(copy.deepcopy(small_base.components["unet"]), config)
+    for name, parameter in unet.named_parameters():
+        if "lokr" in name:
+            parameter.data = parameter.data * 0.3
+    unet.save_pretrained(tmp_path / "unet")
+    tuned = type(small_base)({**small_base.components, "unet": unet.eval()})
+    _check(small_base, tmp_path, tuned.outputs(), largest_difference)
+
+
+@pytest.mark.parametrize(
+    "settings", [{"modules_to_save": ["conv_in"]}, {"bias": "all"}, {"bias": "lora_only"}], ids=str
+)
+def test_weights_trained_whole_beside_the_lora_are_a_problem(settings, small_base, tmp_path):
+    """PEFT would put them in the place of the base's; a score without them would be that of another model."""
+    from peft import get_peft_model
+
+    unet = get_peft_model(copy.deepcopy(small_base.components["unet"]), _config(ATTENTION, **settings))
+    unet.save_pretrained(tmp_path / "unet")
+    report = match(read_adapter(tmp_path), small_base.components)
+    assert report.matched == 32
+    assert any("trained whole" in problem for problem in report.problems)
 
 
 def test_other_peft_methods_are_named_and_refused(small_base, tmp_path):
