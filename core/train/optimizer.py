@@ -1,7 +1,9 @@
 """Optimizers and the course of their learning rate."""
 
 import math
+import sys
 from collections.abc import Iterable
+from contextlib import redirect_stdout
 from typing import Any
 
 from torch import nn, optim
@@ -20,7 +22,8 @@ def make_optimizer(parameters: Iterable[nn.Parameter], plan: TrainPlan) -> optim
         if plan.optimizer == "prodigy":
             from prodigyopt import Prodigy  # pyright: ignore[reportMissingImports]
 
-            return Prodigy(parameters, **options, use_bias_correction=True, safeguard_warmup=plan.warmup > 0)
+            with redirect_stdout(sys.stderr):  # it prints, where hosts read our progress
+                return Prodigy(parameters, **options, use_bias_correction=True, safeguard_warmup=plan.warmup > 0)
         from bitsandbytes.optim import AdamW8bit  # pyright: ignore[reportMissingImports]
 
         return AdamW8bit(parameters, **options)

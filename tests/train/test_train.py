@@ -10,6 +10,7 @@ from owf.core.batch import Batch
 from owf.core.errors import InvalidError, UsageError
 from owf.core.progress import Silent
 from owf.core.train.methods.method import attach
+from owf.core.train.optimizer import make_optimizer
 from owf.core.train.preserve.term import all_terms
 from owf.core.train.records import TrainSetting
 from owf.core.train.train import train
@@ -54,6 +55,19 @@ def test_an_interrupted_training_resumes_to_the_same_bytes(tmp_path, options):
     assert resumed.path.read_bytes() == whole.path.read_bytes()
     if whole.embedding is not None:
         assert resumed.embedding.read_bytes() == whole.embedding.read_bytes()
+
+
+@pytest.mark.parametrize(("name", "package"), [("prodigy", "prodigyopt"), ("adamw8bit", "bitsandbytes")])
+def test_optional_optimizers_train_and_resume_to_the_same_bytes(tmp_path, capsys, name, package):
+    pytest.importorskip(package)
+    plan = small_plan(steps=4, rank=64, optimizer=name, rate=1.0 if name == "prodigy" else 1e-2, preserve=())
+    steps = []
+    whole = run(tmp_path / "whole", plan, watch=lambda r: steps.append(r.step), stop=lambda: False)
+    stopped = run(tmp_path / "parts", plan, watch=lambda r: steps.append(r.step), stop=lambda: len(steps) == 6)
+    assert (stopped.steps, stopped.finished) == (2, False)
+    assert run(tmp_path / "parts", plan, resume=True).path.read_bytes() == whole.path.read_bytes()
+    assert type(make_optimizer([torch.nn.Parameter(torch.zeros(1))], plan)).__module__.startswith(package)
+    assert capsys.readouterr().out == ""
 
 
 def test_a_checkpoint_of_other_settings_is_refused(tmp_path):
