@@ -36,12 +36,12 @@ from owf.core.sample import Sampling, generate
 from owf.core.train.bank import DEMO, make_bank, read_bank
 from owf.core.train.captions import Concept
 from owf.core.train.plan import TrainPlan
-from owf.core.train.records import Picture, TrainSetting
+from owf.core.train.records import Picture, StepRecord, TrainSetting
 from owf.core.train.train import train
 from owf.core.verdict import DEFAULT_POLICY
 from owf.demo.concept import VIEWS
 from owf.demo.pictures import load_demo_base
-from preservation_report import draw_scatter, frontier_table, replace_block, results_table, tuning_table
+from preservation_report import budget_table, draw_scatter, frontier_table, replace_block, results_table, tuning_table
 
 VERSION = 1
 """Part of every run's key: change it when runs are to be made anew."""
@@ -89,6 +89,9 @@ FRONTIER = {
     "matching captions only": {"mismatch": 0.0},
 }
 """Cheaper forms of dc -> options; the batch has four concept rows."""
+
+BUDGETS = (0.002, 0.005, 0.01)
+"""Drift that `--drift-budget` is asked to end at or below."""
 
 
 @dataclass(frozen=True)
@@ -161,11 +164,16 @@ class Worker:
         bank = make_bank(read_bank(DEMO), named)
         folder, cache = self.work / "loras", self.work / "cache"
         folder.mkdir(parents=True, exist_ok=True)
-        times = []
-        tell = lambda record: times.append(time.process_time())  # noqa: E731
+        times, weights = [], []
+
+        def tell(record: StepRecord) -> None:
+            times.append(time.process_time())
+            weights.append(record.weights.get("dc"))
+
         setting = TrainSetting(job.key, folder, cache, Silent(), Batch(32), save_every=1e9, watch=tell)
-        train(self.denoiser, pictures, bank, plan, setting)
-        return {"seconds_per_step": (times[-1] - times[0]) / (len(times) - 1)}
+        trained = train(self.denoiser, pictures, bank, plan, setting)
+        seconds = (times[-1] - times[0]) / (len(times) - 1)
+        return {"seconds_per_step": seconds, "watched_drift": trained.drift, "last_dc_weight": weights[-1]}
 
     def audit(self, job: Job) -> dict:
         setting = Setting(
@@ -298,6 +306,12 @@ def frontier_jobs(weight: float) -> list[Job]:
     return [Job("dc", c.word, 0, weight, tuple(o.items())) for o in FRONTIER.values() for c in CONCEPTS]
 
 
+def budget_jobs() -> list[Job]:
+    """Return dc under every budget, on every concept with one seed; the weight starts at 1."""
+    measured = ("drift_every", 25)
+    return [Job("dc", c.word, 0, 1.0, (("drift_budget", b), measured)) for b in BUDGETS for c in CONCEPTS]
+
+
 def time_step(worker: Worker, job: Job, steps: int = 40) -> float:
     """Return the median seconds per step of a short training."""
     short = replace(job, options=(*job.options, ("steps", steps)), seed=99)
@@ -327,7 +341,9 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path(__file__).resolve().parent.parent / "docs")
     parser.add_argument("--concepts", type=int, default=len(CONCEPTS), help="fewer concepts, for a first look")
     parser.add_argument("--seeds", type=int, default=SEEDS, help="fewer seeds, for a first look")
-    parser.add_argument("--skip-frontier", action="store_true", help="leave out the cheaper forms of dc")
+    parser.add_argument(
+        "--skip-frontier", action="store_true", help="leave out the cheaper forms of dc and the budgets"
+    )
     options = parser.parse_args()
     tuned = run_jobs(tuning_jobs(), options.work, options.workers)
     weights = choose_weights(tuned)
@@ -337,6 +353,8 @@ def main() -> None:
     results = run_jobs(jobs, options.work, options.workers)
     report(tuned, weights, results, options.out)
     if not options.skip_frontier:
+        held = run_jobs(budget_jobs(), options.work, options.workers)
+        replace_block(options.out / "preservation.md", "budgets", "bench/preservation.py", budget_table(held))
         cheaper = run_jobs(frontier_jobs(weights["dc"]), options.work, options.workers)
         seen = {(r["concept"], r["seed"]) for r in cheaper}
         plain = [r for r in results if r["method"] == "none" and (r["concept"], r["seed"]) in seen]

@@ -96,6 +96,22 @@ def frontier_table(results: list[dict], plain: list[dict], costs: dict[str, floa
     return lines
 
 
+def budget_table(results: list[dict]) -> list[str]:
+    """Return one line per run with a drift budget: what it ended at, by training's own prompts and by the audit's."""
+    lines = [
+        "| budget % | concept | drift on training's held-out prompts % | in the audit % | last weight | drop, points | "
+        "concept similarity |",
+        "|---" * 7 + "|",
+    ]
+    rows = [(dict(map(tuple, r["options"]))["drift_budget"], r) for r in results]
+    for budget, r in sorted(rows, key=lambda row: (row[0], row[1]["concept"])):
+        lines.append(
+            f"| {100 * budget:g} | {r['concept']} | {100 * r['watched_drift']:.3f} | {100 * r['drift']:.3f} | "
+            f"{r['last_dc_weight']:.2g} | {100 * r['drop']:.0f} | {r['similarity']:.3f} |"
+        )
+    return lines
+
+
 def draw_scatter(results: list[dict], path: Path) -> None:
     """Write the picture: accuracy drop against concept similarity, one point per method with 95 % intervals."""
     import matplotlib
