@@ -171,7 +171,17 @@ class TrainSession:
     def _announce_result(self, trained: Trained) -> None:
         drift = "" if trained.drift is None else f", drift {trained.drift:.2%} on held-out prompts"
         embedding = "" if trained.embedding is None else f" with {inert(str(trained.embedding), 4000)}"
-        self._tell("trained", trained, f"Trained {inert(str(trained.path), 4000)}{embedding}{drift}.", 0)
+        above = self._above_budget(trained)
+        self._tell("trained", trained, f"Trained {inert(str(trained.path), 4000)}{embedding}{drift}.{above}", 0)
+
+    def _above_budget(self, trained: Trained) -> str:
+        budget = self._plan.drift_budget
+        if not budget or trained.drift is None or trained.drift <= budget:
+            return ""
+        return (
+            f" That is above the budget of {budget:.2%}: start from a higher --dc-weight, measure more often with "
+            "--drift-every, or lower --rate."
+        )
 
     def _tell(self, event: str, trained: Trained, message: str, code: int) -> None:
         if self._options.progress == "json":

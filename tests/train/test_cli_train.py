@@ -125,6 +125,15 @@ def test_a_finished_lora_of_other_settings_is_not_overwritten(trained, cache, tm
     assert path.read_bytes() != before
 
 
+@pytest.mark.parametrize(("budget", "said"), [("1e-9", True), ("10", False)])
+def test_a_missed_budget_is_pointed_out(cache, tmp_path, budget, said):
+    arguments = ("--out", tmp_path, "--cache", cache, "--bank", cache / "bank.txt", "--steps", "1")
+    with redirect_stdout(io.StringIO()), redirect_stderr(io.StringIO()) as stderr:
+        code = main([str(a) for a in (CONCEPT, *SMALL, *arguments, "--drift-budget", budget, "--progress", "none")])
+    assert code == 0
+    assert ("above the budget" in " ".join(stderr.getvalue().split())) is said
+
+
 def test_a_checkpoint_of_other_settings_is_not_continued(trained, cache, tmp_path):
     (tmp_path / "bag.checkpoint").write_bytes((trained[0] / "bag.checkpoint").read_bytes())
     code, _, stderr = train(tmp_path, cache, "--seed", "1", "--resume")
@@ -174,6 +183,28 @@ def test_an_audit_becomes_metadata():
         "owf.denoiser_drift_low": "0.004",
         "owf.denoiser_drift_high": "0.006",
     }
+
+
+def test_the_audit_at_the_end_is_run_and_told_by_file_and_stdout(trained, cache, tmp_path, monkeypatch):
+    """Of the audit only drift, to save time; the rest of the way is the command's own."""
+    from owf.cli import train_audit
+    from owf.core.adapter import read_adapter
+
+    arguments = train_audit._arguments
+    monkeypatch.setattr(train_audit, "_arguments", lambda *a: [*arguments(*a), "--skip", "semantic,color,kid"])
+    before = read_adapter(trained[0] / "bag.safetensors").hashes
+    rest = [a for a in SMALL if a != "--no-audit"]
+    code, lines, stderr = call(
+        CONCEPT, *rest, "--out", tmp_path, "--cache", cache, "--bank", cache / "bank.txt", "--validation", CONCEPT
+    )
+    assert code == 0, stderr
+    report = json.loads((Path(lines[-1]["folder"]) / "report.json").read_text())
+    facts = read_metadata(tmp_path / "bag.safetensors")
+    assert facts["owf.verdict"] == lines[-1]["verdict"] == report["verdict"]["decision"]
+    drift = report["measurements"]["denoiser_drift"]["estimates"]["drift"]["value"]
+    assert float(facts["owf.denoiser_drift"]) == pytest.approx(drift, rel=1e-5)
+    assert drift > 0
+    assert read_adapter(tmp_path / "bag.safetensors").hashes.weights == before.weights, "only the header may change"
 
 
 def test_an_audit_that_cannot_run_is_a_sentence(trained, monkeypatch, capsys):
