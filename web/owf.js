@@ -5,8 +5,8 @@ import { app } from "../../scripts/app.js";
 import { api } from "../../scripts/api.js";
 
 const NODES = {
-  OWF_DriftAudit: 560,
-  OWF_ShowReport: 560,
+  OWF_DriftAudit: 640,
+  OWF_ShowReport: 640,
   OWF_CDIKIDMeter: 330,
   OWF_InspectLoRA: 260,
   OWF_TrainLoRADC: 330,
