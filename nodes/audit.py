@@ -84,7 +84,8 @@ def answer(outcome: Outcome, stop_graph: str) -> io.NodeOutput:
     report, decision = outcome.report, outcome.report.verdict.decision
     model, clip = outcome.tuned.model, outcome.tuned.clip
     if decision in _STOPS[stop_graph]:
-        model = clip = _blocker(f"The drift audit said {decision}: {' '.join(report.verdict.reasons[:1])}")
+        model = _blocker(f"The drift audit said {decision}: {' '.join(report.verdict.reasons[:1])}")
+        clip = _blocker(None)  # every node it reaches would repeat the message
     images = report_images(outcome)
     panel = report_panel(report, outcome.folder)
     return io.NodeOutput(decision, to_json(report), *images, model, clip, ui={"owf": [panel]})

@@ -33,9 +33,9 @@ def test_an_example_runs(host, path):
             node["inputs"]["per_class"] = 3
     result = host.run(f"PROMPT = {json.dumps(prompt)!r}\n" + RUN, seconds=1700)
     gated = path.stem == "gate_a_graph"
-    assert result["success"] != gated, result["errors"]
-    if gated:
-        assert "The drift audit said DRIFT" in result["errors"][0]
+    # A blocked branch is told as an error, once, while the prompt counts as done.
+    assert result["success"], result["errors"]
+    assert [error[:50] for error in result["errors"]] == ["Execution Blocked: The drift audit said DRIFT: The"] * gated
     panels = {id: output["owf"][0] for id, output in result["outputs"].items() if "owf" in output}
     assert panels
     for panel in panels.values():

@@ -4,8 +4,10 @@ import json
 import math
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
+import torch
 from graphs import DEMO, audit, show
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -40,12 +42,12 @@ def run(host, prompt: dict) -> dict:
     return host.run(f"PROMPT = {json.dumps(prompt)!r}\n" + RUN)
 
 
-def command_line(folder: Path) -> list[dict]:
+def command_line(folder: Path, *more: str) -> list[dict]:
     code = f"import sys; sys.path.insert(0, {str(ROOT / 'tests')!r}); import conftest; "
     code += "from owf.cli.train import main; main(sys.argv[1:])"
     command = [sys.executable, "-c", code, str(ROOT / "demo" / "concept"), *OPTIONS.split()]
     places = ["--out", str(folder), "--cache", str(folder / "cache")]
-    result = subprocess.run([*command, *places], capture_output=True, text=True, check=False)
+    result = subprocess.run([*command, *places, *more], capture_output=True, text=True, check=False)
     assert result.returncode == 0, result.stderr
     return [json.loads(line) for line in (folder / "mine.curves.jsonl").read_text().splitlines()]
 
@@ -74,6 +76,51 @@ def test_the_same_seed_gives_the_same_file_and_images_count_as_a_folder_does(hos
     assert len(set(first.values())) == 2
     again = run(host, {"1": DEMO, "2": train(steps=3, drift_every=0)})["files"]
     assert again == first, "an equal file is not written twice"
+
+
+def measured(path: Path, folder: Path) -> dict:
+    """Return name -> estimate: drift by the audit's quick preset, likeness of 16 drawings to the concept's pictures."""
+    from owf.core.adapter import applied, read_adapter
+    from owf.core.audit import Setting, audit
+    from owf.core.base import DEMO_BASE
+    from owf.core.batch import Batch
+    from owf.core.features import load_features
+    from owf.core.metrics.concept import summarise_concept
+    from owf.core.presets import DEMO_CLASSES, demo_plan
+    from owf.core.progress import Silent
+    from owf.core.sample import Sampling, generate
+    from owf.core.train.captions import Concept
+    from owf.core.train.data import load_pictures
+    from owf.core.train.images import read_images
+    from owf.core.verdict import DEFAULT_POLICY
+    from owf.demo.pictures import load_demo_base
+
+    concept = Concept("sks", "bag")
+    references = torch.stack(
+        list(load_pictures(read_images(ROOT / "demo" / "concept", concept, "a photo of {}"), 64, 0))
+    )
+    denoiser, features, adapter = load_demo_base(DEMO_BASE), load_features("demo"), read_adapter(path)
+    plan = replace(demo_plan("quick", DEMO_CLASSES), metrics=("denoiser_drift",))
+    setting = Setting(folder / "audit", folder / "cache", DEFAULT_POLICY, Silent(), Batch(32), features, None)
+    drift = audit(denoiser, adapter, 1.0, plan, setting).measurements["denoiser_drift"].estimates["drift"]
+    with applied(denoiser.components, adapter):
+        drawn, _ = generate(denoiser, [concept.caption("a photo of {}")] * 16, range(16), Sampling(15, 4.0), Batch(16))
+    likeness = summarise_concept(features(drawn), features(references)).estimates["similarity"]
+    return {"drift": drift, "likeness": likeness}
+
+
+def test_both_trainings_end_with_the_same_drift_and_likeness(host, tmp_path):
+    settings = {"steps": 60, "batch": 2, "drift_every": 0}
+    result = run(host, {"1": DEMO, "2": train(**settings)})
+    assert result["success"], result["errors"]
+    command_line(tmp_path / "cli", "--steps", "60", "--batch", "2", "--drift-every", "0")
+    paths = host.home / "output" / "loras" / "mine.safetensors", tmp_path / "cli" / "mine.safetensors"
+    ours, theirs = (measured(path, tmp_path / str(number)) for number, path in enumerate(paths))
+    for name, one in ours.items():
+        other = theirs[name]
+        assert other.low <= one.value <= other.high, (name, one, other)
+        assert one.low <= other.value <= one.high, (name, one, other)
+    assert ours["drift"].low > 0
 
 
 CANCEL = """
