@@ -29,6 +29,7 @@ def page(tmp_path_factory):
         page.goto(url)
         page.wait_for_function(READY, timeout=180_000)
         time.sleep(3)
+        page.keyboard.press("Escape")  # a first visit is greeted with templates
         yield page
         browser.close()
 
@@ -54,14 +55,15 @@ def test_the_panel_follows_the_run_survives_a_reload_and_fits_both_themes(page, 
     time.sleep(1)
     assert "Queue the graph" in page.evaluate(PANEL)
     page.evaluate("async () => { await app.queuePrompt(0) }")
-    wait_for(page, f"() => /Base: .* \\d+ \\/ \\d+/.test(({PANEL})())", 600)
+    wait_for(page, f"() => /Base: .*\\d+ \\/ \\d+/.test(({PANEL})())", 600)
     wait_for(page, f"() => /DRIFT/.test(({PANEL})())", 1200)
     text = page.evaluate(PANEL)
     for part in ("DRIFT", "Denoiser drift", "Colour drift", "95 %", "limit", "a photo of", "Open the full report"):
         assert part in text
-    page.screenshot(path=tmp_path / "dark.png")
     slider = ".owf-slider input"
     page.evaluate("() => { app.canvas.ds.scale = 1; app.canvas.centerOnNode(app.graph._nodes[1]) }")
+    time.sleep(1)
+    page.screenshot(path=tmp_path / "dark.png")
     page.evaluate(
         "s => { const r = document.querySelector(s); r.value = 0; r.dispatchEvent(new Event('input')) }", slider
     )
