@@ -41,7 +41,15 @@ from owf.core.train.train import train
 from owf.core.verdict import DEFAULT_POLICY
 from owf.demo.concept import VIEWS
 from owf.demo.pictures import load_demo_base
-from preservation_report import budget_table, draw_scatter, frontier_table, replace_block, results_table, tuning_table
+from preservation_report import (
+    budget_table,
+    concept_table,
+    draw_scatter,
+    frontier_table,
+    replace_block,
+    results_table,
+    tuning_table,
+)
 
 VERSION = 1
 """Part of every run's key: change it when runs are to be made anew."""
@@ -331,6 +339,7 @@ def report(tuned: list[dict], weights: dict[str, float], results: list[dict], ou
     page, command = out / "preservation.md", "bench/preservation.py"
     draw_scatter(results, out / "preservation.png")
     replace_block(page, "results", command, results_table(results))
+    replace_block(page, "concepts", command, concept_table(results))
     replace_block(page, "tuning", command, tuning_table(tuned, weights))
 
 

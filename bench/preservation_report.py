@@ -40,6 +40,17 @@ def results_table(results: list[dict]) -> list[str]:
     return lines
 
 
+def concept_table(results: list[dict]) -> list[str]:
+    """Return the accuracy drop of every method on every concept, mean and range over the seeds, in points."""
+    concepts = list(dict.fromkeys(r["concept"] for r in results))
+    lines = [f"| drop, points | {' | '.join(concepts)} |", "|---" * (len(concepts) + 1) + "|"]
+    for method in dict.fromkeys(r["method"] for r in results):
+        drops = [[100 * r["drop"] for r in _runs(results, method) if r["concept"] == c] for c in concepts]
+        cells = [f"{np.mean(d):.0f} ({min(d):.0f} to {max(d):.0f})" for d in drops]
+        lines.append(f"| {method} | {' | '.join(cells)} |")
+    return lines
+
+
 def _runs(results: list[dict], method: str) -> list[dict]:
     return sorted((r for r in results if r["method"] == method), key=lambda r: (r["concept"], r["seed"]))
 
