@@ -297,14 +297,14 @@ def tuning_jobs() -> list[Job]:
 
 
 def choose_weights(results: list[dict]) -> dict[str, float]:
-    """Return each method's weight: least drop among those within 2 % of plain similarity, else the most similar."""
+    """Return each method's weight: least drop (then most similar) within 2 % of plain similarity; else most similar."""
     plain = {r["method"]: r["similarity"] for r in results if r["method"] in ("none", "cd")}
     weights = {}
     for method in GRID:
         runs = [r for r in results if r["method"] == method]
         limit = 0.98 * plain["cd" if method.startswith("cd") else "none"]
         near = [r for r in runs if r["similarity"] >= limit]
-        best = min(near, key=lambda r: r["drop"]) if near else max(runs, key=lambda r: r["similarity"])
+        best = min(near or runs, key=lambda r: (r["drop"] if near else 0, -r["similarity"]))
         weights[method] = best["weight"]
     return weights
 
@@ -321,7 +321,9 @@ def budget_jobs() -> list[Job]:
 
 
 def time_step(worker: Worker, job: Job, steps: int = 40) -> float:
-    """Return the median seconds per step of a short training."""
+    """Return the mean seconds per step of a short training, from its first step's end; what a step saves by a fixed
+    set of predictions is in it, making the set is not.
+    """
     short = replace(job, options=(*job.options, ("steps", steps)), seed=99)
     return worker.train(short, concept_named(job.concept))["seconds_per_step"]
 

@@ -11,12 +11,12 @@ NAME = ".lock"
 
 
 @contextlib.contextmanager
-def only_one(folder: Path) -> Iterator[None]:
-    """Hold a folder against other runs, of this process or another; raise UsageError where one holds it already.
+def only_one(folder: Path, name: str = NAME) -> Iterator[None]:
+    """Hold a file's name against other runs, of this process or another; raise UsageError where one holds it already.
 
     The lock is SQLite's: every system has it, and it ends with its process however that ends.
     """
-    path = folder / NAME
+    path = folder / name
     with contextlib.closing(_taken(path)):
         try:
             yield
@@ -37,5 +37,5 @@ def _taken(path: Path) -> sqlite3.Connection:
         if "locked" not in str(error):
             raise UsageError(f"{path} cannot be locked ({error}); choose another folder with --out.") from error
         raise UsageError(
-            f"Another run is doing this audit in {path.parent}. Wait for it, or choose another folder with --out."
+            f"Another run is doing the same in {path.parent}. Wait for it, or choose another folder with --out."
         ) from error

@@ -28,7 +28,6 @@ _GROUPS = {
     "out": "how it runs",
 }
 """First field of a group -> its title in --help."""
-_ORDER = ("pictures", "base", "trigger", "method", "resolution", "optimizer", "preserve", "drift_every", "out")
 
 
 def parser() -> argparse.ArgumentParser:
@@ -43,8 +42,8 @@ def parser() -> argparse.ArgumentParser:
         allow_abbrev=False,
     )
     fields = _grouped()
-    for first in _ORDER:
-        group = top.add_argument_group(_GROUPS[first])
+    for first, title in _GROUPS.items():
+        group = top.add_argument_group(title)
         for field in fields[first]:
             _add(group, field)
         if first == "out":
@@ -115,4 +114,4 @@ def _add_unsaved(group: argparse._ArgumentGroup) -> None:
     group.add_argument("--config", type=Path, metavar="TOML", help="read options from a file; flags override it")
     group.add_argument("--save-config", type=Path, metavar="TOML", help="write all options to a file, train nothing")
     group.add_argument("--resume", action="store_true", help="continue from the checkpoint, to the same bytes")
-    group.add_argument("--overwrite", action="store_true", help="replace a finished LoRA that was trained differently")
+    group.add_argument("--overwrite", action="store_true", help="replace what lies there under this name")

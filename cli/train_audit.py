@@ -30,13 +30,14 @@ _ESTIMATES = {
 def audit_trained(path: Path, choice: BaseChoice, denoiser: Denoiser, options: RunOptions, console: Any) -> None:
     """Audit the LoRA on the base that it was trained on, print the report and write its numbers into the file.
 
-    The LoRA is there already, so an audit that cannot run is a sentence and not a failure.
+    The LoRA is there already, so an audit that cannot run is a sentence and not a failure, whatever the reason.
     """
     try:
         session = Session(parser().parse_args(_arguments(choice, options)), (choice, denoiser))
         report, folder = session.audit(read_adapter(path), path.parent / "audit")
-    except OwfError as error:
-        console.print(f"The LoRA is trained, but not audited: {inert(str(error), 2000)}", highlight=False, markup=False)
+    except Exception as error:
+        reason = str(error) if isinstance(error, OwfError) else f"this is a bug, please report it: {error!r}"
+        console.print(f"The LoRA is trained, but not audited: {inert(reason, 2000)}", highlight=False, markup=False)
         return
     add_metadata(path, audit_facts(report))
     if options.progress == "json":

@@ -32,7 +32,7 @@ def read_config(path: Path) -> dict[str, Any]:
     for word, value in read_toml(path).items():
         field = fields.get(word.replace("_", "-"))
         if field is None:
-            raise UsageError(f"{path}: unknown key {word!r}{_nearest(word, list(fields))}.")
+            raise UsageError(f"{path}: unknown key {word[:80]!r}{_nearest(word[:80], list(fields))}.")
         if field.name in values:
             raise UsageError(f"{path}: {word!r} is there twice, with a dash and with an underscore.")
         values[field.name] = _value(path, word, value, type(field.default))

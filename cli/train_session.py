@@ -20,18 +20,20 @@ from ..core.train.curves import Curves
 from ..core.train.data import load_pictures
 from ..core.train.images import TrainingImage, read_images
 from ..core.train.metadata import add_metadata, read_metadata
+from ..core.train.methods.custom_diffusion import embedding_path, is_embedding
 from ..core.train.plan import TrainPlan, plan_digest
 from ..core.train.records import Picture, StepRecord, Trained, TrainSetting
 from ..core.train.train import train
 from .command import INTERRUPTED
 from .folders import cache_folder
 from .interrupt import Interrupt
+from .lock import only_one
 from .session import load_chosen
 from .train_audit import audit_trained
 from .train_config import write_config
 from .train_options import RunOptions
 from .train_progress import train_progress
-from .train_summary import summary
+from .train_summary import doubts, summary
 
 RUN = "owf.run"
 """Metadata key of the digest over everything that a finished LoRA was trained with."""
@@ -54,13 +56,17 @@ class TrainSession:
         self._require_class()
         images = self._images(self._options.pictures)
         choice = choose_base(str(DEMO_BASE) if self._options.demo_base else self._options.base, None)
-        run = self._digest(images, choice)
-        self._require_no_other(run)
+        self._require_free()
         self._folder.mkdir(parents=True, exist_ok=True)
-        write_config(self._folder / f"{self._name}.toml", self._plan, self._options)
+        with only_one(self._folder, f".{self._name}.lock"):
+            return self._train_and_audit(images, choice)
+
+    def _train_and_audit(self, images: Sequence[TrainingImage], choice: BaseChoice) -> int:
         options = self._options
         denoiser = load_chosen(choice, self._console, options.device, options.dtype, options.offline)
         families.get(denoiser.family)  # a base without a family has no LoRA format: said before hours of training
+        run = self._digest(images, denoiser.digest())
+        self._require_no_other(run)
         trained = self._train(denoiser, images)
         if not trained.finished:
             return self._say_how_to_resume(trained)
@@ -75,6 +81,8 @@ class TrainSession:
         plan = self._plan
         if {"prior", "class"} & set(plan.preserve) or ("dc" in plan.preserve and plan.bank_share < 1):
             self._concept.strip("", plan.caption)
+        if self._options.validation and not plan.drift_every:
+            raise UsageError("--validation is measured whenever drift is: set --drift-every, or leave it out.")
 
     def _images(self, folder: str) -> tuple[TrainingImage, ...]:
         return read_images(Path(folder).expanduser(), self._concept, self._plan.caption)
@@ -84,19 +92,39 @@ class TrainSession:
         path = Path(self._options.bank).expanduser() if self._options.bank else shipped
         return make_bank(read_bank(path), self._concept, self._plan.bank_prompts)
 
-    def _digest(self, images: Sequence[TrainingImage], choice: BaseChoice) -> str:
+    def _digest(self, images: Sequence[TrainingImage], base: str) -> str:
         """Return the SHA-256 over plan, base and type, bank file and pictures."""
         options = self._options
-        sha = hashlib.sha256(f"{plan_digest(self._plan)}|{Path(choice.path).name}|{options.dtype}|".encode())
+        sha = hashlib.sha256(f"{plan_digest(self._plan)}|{base}|{options.dtype}|".encode())
         if options.bank:
             sha.update("\n".join(read_bank(Path(options.bank).expanduser())).encode())
         for image in images:
             sha.update(f"|{image.caption}|{image.repeats}|".encode(errors="replace") + image.path.read_bytes())
         return sha.hexdigest()
 
+    def _require_free(self) -> None:
+        """Raise UsageError where something lies that this training would replace, and nobody said so."""
+        if self._overwrite:
+            return
+        lora = self._lora
+        if not self._resume:
+            for path, what in ((lora, "a LoRA"), (lora.with_suffix(".checkpoint"), "the checkpoint of a training")):
+                if path.exists():
+                    raise UsageError(
+                        f"{path} is {what} already. Go on from it with --resume, replace it with --overwrite, or "
+                        "choose another --name."
+                    )
+        beside = embedding_path(lora, self._concept.pure_trigger)
+        if self._plan.method == "custom_diffusion" and beside.exists() and not is_embedding(beside):
+            raise UsageError(f"The trigger's embedding would replace {beside}: choose another --name.")
+
+    @property
+    def _lora(self) -> Path:
+        return self._folder / f"{self._name}.safetensors"
+
     def _require_no_other(self, run: str) -> None:
-        """Raise UsageError where a LoRA lies that this training would replace by another."""
-        path = self._folder / f"{self._name}.safetensors"
+        """Raise UsageError where a finished LoRA lies that this training would replace by another."""
+        path = self._lora
         if self._overwrite or not path.exists():
             return
         facts = read_metadata(path)
@@ -115,11 +143,20 @@ class TrainSession:
         batch = default_batch(denoiser)
         if batch.workers > 1:
             torch.set_num_threads(1)
-        self._announce(summary(denoiser, pictures, bank, plan))
+        self._announce(
+            " ".join(
+                [
+                    summary(denoiser, pictures, bank, plan),
+                    *doubts(Path(options.pictures).expanduser(), images, self._concept, plan),
+                ]
+            )
+        )
         progress = train_progress(options.progress, self._console, plan.steps)
         with Curves(self._folder, self._name) as curves, progress, Interrupt() as interrupt:
 
             def watch(record: StepRecord) -> None:
+                if not interrupt.patient:
+                    self._begin(record.step)
                 interrupt.patient = True
                 curves.add(record)
                 progress.step(record)
@@ -155,6 +192,14 @@ class TrainSession:
             stop=lambda: interrupt.asked,
             validation=held_out,
         )
+
+    def _begin(self, step: int) -> None:
+        """Keep the options beside the LoRA, now that no checkpoint contradicts them; say where it starts."""
+        write_config(self._folder / f"{self._name}.toml", self._plan, self._options)
+        if self._resume and step > 1:
+            self._announce(f"Continuing after step {step - 1}.")
+        elif self._resume:
+            self._announce(f"There is no checkpoint of {self._name} in {self._folder}: starting from the beginning.")
 
     def _announce(self, text: str) -> None:
         if self._options.progress != "none":

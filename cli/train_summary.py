@@ -2,13 +2,16 @@
 
 from collections import Counter
 from collections.abc import Sequence
+from pathlib import Path
 
 from ..core.batch import Batch
 from ..core.denoiser import Denoiser
 from ..core.estimate import estimate
 from ..core.text import inert
 from ..core.train.bank import Bank
+from ..core.train.captions import Concept
 from ..core.train.drawings import SAMPLING
+from ..core.train.images import TrainingImage, left_out
 from ..core.train.plan import TrainPlan, step_rows, term_rows
 from ..core.train.records import Picture
 
@@ -16,12 +19,33 @@ _BACKWARD = 3
 """A row with gradients costs about three rows without."""
 _SILENT = ("prior", "l2")
 """Terms whose target is not a prediction of the base."""
+_NOT_IN_DIFFUSERS = "ComfyUI and webui load it; diffusers does not."
+_PORTABILITY = {
+    "dora": "DoRA means slightly different things in different programs, and diffusers leaves it out: try the file "
+    "where it is to be used.",
+    "loha": f"LoHa: {_NOT_IN_DIFFUSERS}",
+    "lokr": f"LoKr: {_NOT_IN_DIFFUSERS}",
+}
 
 
 def summary(denoiser: Denoiser, pictures: Sequence[Picture], bank: Bank, plan: TrainPlan) -> str:
     """Return the paragraph; the time in it is guessed from one batch through the UNet."""
     sentences = [_pictures(pictures), _length(pictures, plan), _preservation(bank, plan), _time(denoiser, bank, plan)]
     return f"Base {inert(denoiser.name)} on {denoiser.device} ({denoiser.dtype}). " + " ".join(sentences)
+
+
+def doubts(folder: Path, images: Sequence[TrainingImage], concept: Concept, plan: TrainPlan) -> list[str]:
+    """Return what is odd about the pictures' folder, their captions and the file to be written, a sentence each."""
+    found = []
+    passed = left_out(folder)
+    if passed:
+        found.append(f"Not read: {len(passed)} of the files and folders there, such as {inert(passed[0], 80)}.")
+    silent = sum(not concept.named_in(image.caption) for image in images)
+    if silent:
+        found.append(f"{silent} of {len(images)} captions do not name the trigger {inert(concept.pure_trigger, 80)!r}.")
+    if plan.algorithm in _PORTABILITY:
+        found.append(_PORTABILITY[plan.algorithm])
+    return found
 
 
 def _pictures(pictures: Sequence[Picture]) -> str:
@@ -69,7 +93,7 @@ def _time(denoiser: Denoiser, bank: Bank, plan: TrainPlan) -> str:
     preserving = -(-plan.steps // plan.preserve_every)
     student = sum(step_rows(plan, step) for step in range(plan.steps))
     rows = _BACKWARD * student + preserving * _teacher_rows(plan)
-    guess = estimate(denoiser, Batch(step_rows(plan, 0)))
+    guess = estimate(denoiser, Batch(step_rows(plan, 0) // plan.accumulate))
     drawn = drawn_pictures(bank, plan)
     before = f", after {guess.minutes(drawn * SAMPLING.rows):.1f} for {drawn} drawings that are then cached"
     return f"About {guess.minutes(rows):.1f} minutes{before if drawn else ''}."

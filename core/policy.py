@@ -31,8 +31,8 @@ def _parse_toml(text: str, source: str) -> dict[str, Any]:
         import tomli as tomllib
     try:
         return tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise UsageError(f"{source} cannot be read as TOML: {error}") from error
+    except (ValueError, RecursionError) as error:
+        raise UsageError(f"{source} cannot be read as TOML: {str(error)[:200]}") from error
 
 
 def read_policy(path: Path) -> Policy:

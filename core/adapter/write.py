@@ -7,7 +7,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..errors import UsageError
+from ..errors import InvalidError, UsageError
 from ..families import Family
 from .canonical import body, replace_file, with_metadata
 
@@ -75,6 +75,8 @@ class LoraCard:
     """Width and height of the training images; None for the family's own."""
     clip_skip: int | None = None
     """Which text-encoder layer was used; None for the last."""
+    prediction_type: str | None = None
+    """`epsilon`, `v_prediction` or `flow`; None for the family's own."""
     facts: tuple[tuple[str, str], ...] = ()
     """Further metadata pairs, such as `ss_learning_rate`."""
 
@@ -85,7 +87,7 @@ def write_kohya(path: str | Path, pairs: Iterable[LoraPair | LoraFactors], card:
     The file appears at once and whole: it is written beside its destination, then renamed. One alpha for
     all modules is the only choice that every loader reads alike (diffusers mixes up several). The same tensors
     and card give the same bytes: the header has no date. Raises UsageError for an unknown component, a module
-    given twice, factors that disagree, or nothing to write.
+    given twice, factors that disagree, or nothing to write, and InvalidError for numbers that are not finite.
     """
     from safetensors.torch import save
 
@@ -110,7 +112,7 @@ def kohya_metadata(pairs: Iterable[LoraPair | LoraFactors], card: LoraCard) -> d
         "modelspec.implementation": "diffusers",
         "modelspec.title": card.title,
         "modelspec.resolution": f"{width}x{height}",
-        "modelspec.prediction_type": card.family.prediction_type.replace("v_prediction", "v"),
+        "modelspec.prediction_type": _prediction_type(card).replace("v_prediction", "v"),
     }
     if card.trigger_words:
         modelspec["modelspec.trigger_phrase"] = ", ".join(card.trigger_words)
@@ -125,12 +127,17 @@ def _ss_metadata(card: LoraCard, size: tuple[int, int], ranks: set[int], alphas:
         "ss_network_alpha": str(alphas.pop()) if len(alphas) == 1 else "Dynamic",
         "ss_base_model_version": _base_version(card.family),
         "ss_v2": str(card.family.name == "sd2"),
+        "ss_v_parameterization": str(_prediction_type(card) == "v_prediction"),
         "ss_sd_model_name": card.base_model,
         "ss_output_name": card.title,
         "ss_resolution": f"({size[0]}, {size[1]})",
         "ss_clip_skip": str(card.clip_skip),
         "ss_tag_frequency": json.dumps(frequency) if card.trigger_words else "{}",
     }
+
+
+def _prediction_type(card: LoraCard) -> str:
+    return card.prediction_type or card.family.prediction_type
 
 
 def _base_version(family: Family) -> str:
@@ -157,6 +164,11 @@ def _tensors(pairs: Iterable[LoraPair | LoraFactors], text_prefix: str) -> "dict
             raise UsageError(f"{pair.component}.{pair.module} is given twice")
         tensors.update({f"{stem}.{ending}": factor.detach().cpu().contiguous() for ending, factor in pair.factors})
         tensors[f"{stem}.alpha"] = torch.tensor(float(pair.alpha))
+        if not all(factor.isfinite().all() for _, factor in pair.factors):
+            raise InvalidError(
+                f"{pair.component}.{pair.module} changes by numbers that are not finite in {pair.factors[0][1].dtype}: "
+                "the training diverged; lower its learning rate"
+            )
     if not tensors:
         raise UsageError("there is nothing to write: give at least one pair of factors")
     return tensors

@@ -18,7 +18,7 @@ class Concept:
 
     def __post_init__(self) -> None:
         for name in ("trigger", "class_word"):
-            object.__setattr__(self, name, " ".join(getattr(self, name).split()))
+            object.__setattr__(self, name, tidy(getattr(self, name)))
 
     @property
     def phrase(self) -> str:
@@ -42,6 +42,11 @@ class Concept:
         """Return whether the trigger occurs in the text."""
         return re.search(_pattern(self.pure_trigger), text, re.IGNORECASE) is not None
 
+    def is_meant_by(self, text: str) -> bool:
+        """Return whether trigger or class occurs in the text."""
+        words = [word for word in (self.pure_trigger, self.class_word) if word]
+        return any(re.search(_pattern(word), text.replace("_", " "), re.IGNORECASE) for word in words)
+
     def strip(self, caption: str, template: str) -> str:
         """Return the caption with the concept's phrase replaced by its class.
 
@@ -56,6 +61,11 @@ class Concept:
 
     def _class_instead(self, match: re.Match[str]) -> str:
         return with_article(self.class_word) if match[1] else self.class_word
+
+
+def tidy(text: str) -> str:
+    """Return the text on one line, without what no encoding can write (as in file names that are not UTF-8)."""
+    return " ".join(text.encode(errors="replace").decode().replace("\0", " ").split())
 
 
 def _ends_with(text: str, word: str) -> bool:

@@ -1,18 +1,21 @@
 """The concept's pictures as latents in memory, and the rows that each step sees of them."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
 
 import torch
 
 from ..denoiser import Denoiser
-from ..errors import UsageError
+from ..errors import InvalidError, UsageError
 from ..noise import at_least_float32
 from ..pictures import cover, open_picture
 from .buckets import bucket_shapes, epoch_order, nearest_bucket
 from .images import TrainingImage
 from .plan import TrainPlan
 from .rows import Draw, Rows
+
+_SWEEP_SEED = 5_000_011
+"""Seed of the noise of held-out pictures."""
 
 
 class ConceptData:
@@ -35,11 +38,6 @@ class ConceptData:
         """The captions, picture by picture."""
         return self._captions
 
-    @property
-    def epoch_size(self) -> int:
-        """Pictures seen in one epoch, repeats included."""
-        return sum(self._repeats)
-
     def rows(self, draw: Draw) -> Rows:
         """Return the concept's rows of one UNet batch."""
         plan = self._plan
@@ -56,11 +54,31 @@ class ConceptData:
         t = draw.timesteps(len(x0), self._steps, "concept")
         return Rows(x0.to(self._device), eps.to(self._device), t.to(self._device), tuple(captions))
 
+    def sweep(self, number: int) -> Iterator[Rows]:
+        """Yield every picture once, unmirrored and with its caption, in batches of one shape.
+
+        Noise and timesteps depend on `number` alone, so that trainings with other seeds can be compared.
+        """
+        shapes: dict[torch.Size, list[int]] = {}
+        for i, views in enumerate(self._latents):
+            shapes.setdefault(views.shape[1:], []).append(i)
+        size = self._plan.batch
+        chunks = [group[i : i + size] for group in shapes.values() for i in range(0, len(group), size)]
+        for part, chunk in enumerate(chunks):
+            draw = Draw(_SWEEP_SEED, number, part)
+            x0 = torch.stack([self._latents[i][0] for i in chunk])
+            eps, t = draw.noise(len(x0), tuple(x0.shape[1:]), "sweep"), draw.timesteps(len(x0), self._steps, "sweep")
+            captions = tuple(self._captions[i] for i in chunk)
+            yield Rows(x0.to(self._device), eps.to(self._device), t.to(self._device), captions)
+
 
 def _encode(denoiser: Denoiser, picture: torch.Tensor, flip: bool) -> torch.Tensor:
     """Return the latents (1 or 2, C, h, w) float32 on the CPU of a picture and, with `flip`, of its mirror image."""
     views = [picture, picture.flip(2)] if flip else [picture]
-    return at_least_float32(denoiser.encode_image(torch.stack(views))).cpu()
+    latents = at_least_float32(denoiser.encode_image(torch.stack(views))).cpu()
+    if not latents.isfinite().all():
+        raise InvalidError(f"The VAE made numbers that are not finite ({denoiser.dtype}); use --dtype float32.")
+    return latents
 
 
 def load_pictures(images: Sequence[TrainingImage], resolution: int, bucket: int) -> list[torch.Tensor]:

@@ -9,6 +9,7 @@ import torch
 
 from ..batch import Batch
 from ..denoiser import Denoiser
+from ..errors import InvalidError
 from ..progress import Progress
 from ..sample import Sampling, generate_latents
 from ..store import SampleStore
@@ -43,6 +44,11 @@ class Drawings:
     def _draw(self, store: SampleStore, draws: Sequence[tuple[str, int]]) -> None:
         prompts, seeds = [p for p, _ in draws], [s for _, s in draws]
         latents = generate_latents(self._denoiser, prompts, seeds, SAMPLING, self._batch, self._progress.advance)
+        if not latents.isfinite().all():
+            raise InvalidError(
+                f"The base drew latents that are not finite ({self._denoiser.dtype}); use --dtype float32 or bfloat16, "
+                "or look for damage in its file."
+            )
         values = latents.float().cpu().numpy()
         store.put("latents", [(_name(draw), {"latents": value}) for draw, value in zip(draws, values, strict=True)])
 

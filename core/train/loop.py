@@ -1,5 +1,6 @@
 """The training loop: steps, checkpoints, measurements on held-out data, and who is told."""
 
+import math
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -23,9 +24,11 @@ from .records import StepRecord, TrainSetting
 from .rows import Draw
 from .samples import write_samples
 
-_VALIDATION_STEP = 2**40
-"""Draws from here on are validation's, the same each time."""
-_VALIDATION_BATCHES = 8
+_VALIDATION_DRAWS = 4
+"""Timesteps at which each held-out picture is asked."""
+
+_Step = tuple[float, dict[str, float], float]
+"""Concept loss, loss of each term, and learning rate of a step that was made."""
 
 
 class Loop:
@@ -55,20 +58,29 @@ class Loop:
         self._average = [p.detach().clone() for p in self._parameters] if plan.ema else []
         self._checkpoint = setting.folder / f"{setting.name}.checkpoint"
         self.step, self.drift = 0, None
+        self._unmeasured: _Step | None = None
         if setting.resume:
             self._load()
 
     def run(self) -> bool:
         """Train to the end, or until the setting says stop; return whether it is the end.
 
-        Whatever happens between two steps, the checkpoint continues to the same bytes.
+        Whatever happens between two steps, the checkpoint continues to the same bytes. Raises InvalidError where
+        the numbers left the finite range.
         """
-        self._setting.progress.stage("Training")
+        plan, setting = self._plan, self._setting
+        setting.progress.skip(sum(step_rows(plan, step) for step in range(self.step)))
+        setting.progress.stage("Training")
         saved = time.monotonic()
-        while self.step < self._plan.steps:
-            self._setting.watch(self._one_step())
-            stopping = self._setting.stop() and self.step < self._plan.steps
-            if stopping or time.monotonic() - saved > self._setting.save_every:
+        while self._unmeasured or self.step < plan.steps:
+            self._unmeasured = self._unmeasured or self._one_step()
+            if self._is_due(plan.drift_every, plan.sample_every) and setting.stop():
+                self._save()  # measuring may take minutes, which a stop does not wait for
+                return False
+            setting.watch(self._measured(*self._unmeasured))
+            self._unmeasured = None
+            stopping = setting.stop() and self.step < plan.steps
+            if stopping or time.monotonic() - saved > setting.save_every:
                 self._save()
                 saved = time.monotonic()
             if stopping:
@@ -76,19 +88,24 @@ class Loop:
         self._save()
         return True
 
-    def _one_step(self) -> StepRecord:
+    def _is_due(self, *intervals: int) -> bool:
+        """Return whether anything is to be done after this step that is done at such intervals, and after the last."""
+        return any(every and (self.step % every == 0 or self.step == self._plan.steps) for every in intervals)
+
+    def _one_step(self) -> "_Step":
         plan = self._plan
         rate = set_rate(self._optimizer, plan, self.step)
         loss, terms = self._gradients()
         self._scaler.unscale_(self._optimizer)
-        if plan.clip:
-            nn.utils.clip_grad_norm_(self._parameters, plan.clip)
+        norm = nn.utils.clip_grad_norm_(self._parameters, plan.clip or math.inf)
+        if not self._scaler.is_enabled():  # which meets such gradients at times, and leaves their steps out
+            self._require_finite(norm.item(), "gradient")
         self._scaler.step(self._optimizer)
         self._scaler.update()
         self._optimizer.zero_grad()
         self.step += 1
         self._update_average()
-        return self._measured(loss, terms, rate)
+        return loss, terms, rate
 
     def _gradients(self) -> tuple[float, dict[str, float]]:
         """Accumulate the step's gradients; return the concept's mean loss and those of the terms."""
@@ -103,11 +120,13 @@ class Loop:
             for name, value in losses.terms.items():
                 terms[name] = terms.get(name, 0.0) + value.item() / plan.accumulate
         self._setting.progress.advance(step_rows(plan, self.step))
-        if loss != loss:
-            raise InvalidError(
-                f"The loss is not a number at step {self.step + 1}; lower --rate, or use --dtype bfloat16 or float32."
-            )
+        self._require_finite(loss + sum(self._weights[name] * value for name, value in terms.items()), "loss")
         return loss, terms
+
+    def _require_finite(self, value: float, name: str) -> None:
+        if not math.isfinite(value):
+            other = "" if self._setting.precision == torch.float32 else ", or use --dtype float32"
+            raise InvalidError(f"The {name} is {value} around step {self.step + 1}; lower --rate{other}.")
 
     @torch.no_grad()
     def _update_average(self) -> None:
@@ -119,15 +138,15 @@ class Loop:
     def _measured(self, loss: float, terms: dict[str, float], rate: float) -> StepRecord:
         """Return the record of the step that was just made, with measurements where they are due."""
         weights, drift, validation = dict(self._weights), None, None
-        last = self.step == self._plan.steps
-        if self._watch is not None and (last or self.step % self._plan.drift_every == 0):
+        if self._watch is not None and self._is_due(self._plan.drift_every):
             with self.averaged():
                 drift = self.drift = self._watch.measure()
                 validation = self._validation()
+            self._require_finite(drift, "drift")
             if self._budget is not None:
                 self._budget.update(drift)
                 self._weights["dc"] = self._budget.weight
-        if self._plan.sample_every and (last or self.step % self._plan.sample_every == 0):
+        if self._is_due(self._plan.sample_every):
             with self.averaged():
                 write_samples(self._denoiser, self._plan, self._setting, self.step)
         return StepRecord(self.step, loss, terms, weights, rate, drift, validation)
@@ -135,8 +154,9 @@ class Loop:
     def _validation(self) -> float | None:
         if self._held_out is None:
             return None
-        draws = [Draw(self._plan.seed, _VALIDATION_STEP + i) for i in range(_VALIDATION_BATCHES)]
-        return sum(self._losses.validation_loss(self._held_out.rows(draw)) for draw in draws) / len(draws)
+        batches = [rows for number in range(_VALIDATION_DRAWS) for rows in self._held_out.sweep(number)]
+        errors = sum(len(rows) * self._losses.validation_loss(rows) for rows in batches)
+        return errors / sum(map(len, batches))
 
     @contextmanager
     def averaged(self) -> Iterator[None]:
@@ -151,10 +171,12 @@ class Loop:
                 parameter.data = data
 
     def _save(self) -> None:
+        self._require_finite(float(sum(p.detach().double().abs().sum() for p in self._parameters)), "weight")
         content: dict[str, Any] = {
             "fingerprint": self._fingerprint,
             "step": self.step,
             "drift": self.drift,
+            "unmeasured": self._unmeasured,
             "parameters": [p.detach() for p in self._parameters],
             "average": self._average,
             "optimizer": self._optimizer.state_dict(),
@@ -168,6 +190,7 @@ class Loop:
         if content is None:
             return
         self.step, self.drift, self._weights = content["step"], content["drift"], content["weights"]
+        self._unmeasured = content["unmeasured"]
         with torch.no_grad():
             for parameter, value in zip(self._parameters, content["parameters"], strict=True):
                 parameter.copy_(value)

@@ -68,8 +68,8 @@ class TrainPlan:
     prior_images: int = option(100, "pictures of the class that the base draws for prior")
     class_weight: float = option(1.0, "weight of class: the base's prediction on captions with the trigger taken out")
     blank_weight: float = option(1.0, "weight of blank: the base's prediction on the empty caption")
-    l2_weight: float = option(1.0, "weight of l2: squared distance to the base's weights")
-    dc_weight: float = option(1.0, "weight of dc, drift correction")
+    l2_weight: float = option(3e-4, "weight of l2: squared distance to the base's weights")
+    dc_weight: float = option(8.0, "weight of dc, drift correction")
     drift_budget: float = option(0.0, "denoiser drift to end at or below, such as 0.005; sets dc's weight; 0 is off")
     bank_share: float = option(0.5, "share of dc's rows that come from the prompt bank, not from trigger-less captions")
     mismatch: float = option(
@@ -117,6 +117,10 @@ def _check_names(plan: TrainPlan) -> None:
         plan.method == "dreambooth_lora" or plan.algorithm == "lora",
         f"--algorithm {plan.algorithm} belongs to --method dreambooth_lora; custom_diffusion trains whole projections",
     )
+    _check(
+        plan.method == "dreambooth_lora" or not plan.train_text_encoder,
+        "--train-text-encoder belongs to --method dreambooth_lora; custom_diffusion trains the trigger's embedding",
+    )
 
 
 _AT_LEAST = {
@@ -127,10 +131,16 @@ _AT_LEAST = {
     "sample_every": 0, "caption_dropout": 0, "bank_share": 0, "mismatch": 0, "seed": 0,
 }  # fmt: skip
 
+_AT_MOST = {
+    "steps": 1_000_000, "batch": 4096, "accumulate": 4096, "rank": 4096, "resolution": 8192, "bucket": 1024,
+    "prior_images": 100_000, "preserve_rows": 4096, "teacher_cache": 1_000_000, "seed": 2**63 - 1,
+}  # fmt: skip
+
 
 def _check_numbers(plan: TrainPlan) -> None:
     for name, least in _AT_LEAST.items():
-        _check(least <= getattr(plan, name) < 1e9, f"{flag(name)} must be at least {least}, and finite")
+        most = _AT_MOST.get(name, 1e9)
+        _check(least <= getattr(plan, name) <= most, f"{flag(name)} must be between {least} and {most:,.15g}")
     for name in ("caption_dropout", "bank_share", "mismatch"):
         _check(getattr(plan, name) <= 1, f"{flag(name)} is a share between 0 and 1")
     _check(plan.ema < 1, "--ema is a decay below 1, such as 0.99")
@@ -142,6 +152,14 @@ def _check_preservation(plan: TrainPlan) -> None:
     _check(len(set(plan.preserve)) == len(plan.preserve), "--preserve names a term twice")
     _check(not plan.drift_budget or "dc" in plan.preserve, "--drift-budget needs --preserve dc")
     _check(not plan.drift_budget or plan.drift_every > 0, "--drift-budget needs --drift-every above 0")
+    _check(
+        not plan.drift_budget or 2 * plan.drift_every <= plan.steps,
+        "--drift-budget follows drift as it is measured: set --drift-every to half of --steps or less",
+    )
+    _check(
+        plan.trigger.lower() != plan.class_word.lower() or not {"dc", "class", "prior"} & set(plan.preserve),
+        "--trigger and --class are the same, so that what is learned would also be preserved: use another --trigger",
+    )
     _check(not plan.teacher_cache or "dc" in plan.preserve, "--teacher-cache needs --preserve dc")
 
 

@@ -103,7 +103,15 @@ def _finish(
     facts = _facts(loop, pictures, plan)
     concept = Concept(plan.trigger, plan.class_word)
     family = families.get(denoiser.family)
-    card = LoraCard(setting.name, family, (concept.phrase,), base_model=denoiser.name, facts=facts)
+    card = LoraCard(
+        setting.name,
+        family,
+        (concept.phrase,),
+        base_model=denoiser.name,
+        resolution=(plan.resolution,) * 2 if plan.resolution else None,
+        prediction_type=denoiser.schedule.prediction_type,
+        facts=facts,
+    )
     with loop.averaged():
         embedding = method.write(path, card)
     return Trained(path, embedding, loop.step, finished, loop.drift, facts)

@@ -127,11 +127,37 @@ def test_a_finished_lora_of_other_settings_is_not_overwritten(trained, cache, tm
 
 @pytest.mark.parametrize(("budget", "said"), [("1e-9", True), ("10", False)])
 def test_a_missed_budget_is_pointed_out(cache, tmp_path, budget, said):
-    arguments = ("--out", tmp_path, "--cache", cache, "--bank", cache / "bank.txt", "--steps", "1")
+    arguments = ("--out", tmp_path, "--cache", cache, "--bank", cache / "bank.txt")
     with redirect_stdout(io.StringIO()) as stdout:
         code = main([str(a) for a in (CONCEPT, *SMALL, *arguments, "--drift-budget", budget, "--progress", "none")])
     assert code == 0
     assert ("above the budget" in " ".join(stdout.getvalue().split())) is said
+
+
+@pytest.mark.parametrize("name", ["bag.safetensors", "bag.checkpoint"])
+def test_nothing_that_lies_there_is_replaced_unasked(trained, cache, tmp_path, name):
+    (tmp_path / name).write_bytes((trained[0] / name).read_bytes())
+    code, _, stderr = train(tmp_path, cache, "--validation", CONCEPT)
+    assert code == 2
+    assert "--resume" in stderr and "--overwrite" in stderr
+    assert [p.name for p in tmp_path.iterdir()] == [name]
+
+
+def test_a_refused_resume_leaves_the_record_of_the_options_alone(trained, cache, tmp_path):
+    for name in ("bag.toml", "bag.checkpoint"):
+        (tmp_path / name).write_bytes((trained[0] / name).read_bytes())
+    code, _, stderr = train(tmp_path, cache, "--rate", "5e-3", "--resume", "--overwrite")
+    assert code == 2, stderr
+    assert (tmp_path / "bag.toml").read_bytes() == (trained[0] / "bag.toml").read_bytes()
+
+
+def test_two_trainings_of_one_name_do_not_meet(trained, cache, tmp_path):
+    from owf.cli.lock import only_one
+
+    with only_one(tmp_path, ".bag.lock"):
+        code, _, stderr = train(tmp_path, cache)
+    assert code == 2
+    assert "Another run" in stderr
 
 
 def test_a_checkpoint_of_other_settings_is_not_continued(trained, cache, tmp_path):

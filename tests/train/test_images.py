@@ -5,7 +5,7 @@ import os
 import pytest
 from owf.core.errors import UsageError
 from owf.core.train.captions import Concept
-from owf.core.train.images import MAX_CAPTION, read_images
+from owf.core.train.images import MAX_CAPTION, left_out, read_images
 from PIL import Image
 
 DOG = Concept("sks", "dog")
@@ -68,6 +68,31 @@ def test_text_files_are_captions(tmp_path, content, caption):
 
 
 @pytest.mark.skipif(os.name == "nt", reason="such names do not exist there")
+def test_a_number_before_other_words_is_no_count_of_repeats(tmp_path):
+    folder = tmp_path / "2024_holiday"
+    folder.mkdir()
+    (folder / "a.png").touch()
+    (image,) = read_images(folder, Concept("sks", "dog"), "a photo of {}")
+    assert (image.repeats, image.caption) == (1, "a photo of a sks dog")
+
+
+def test_what_is_passed_over_is_named(tmp_path):
+    for name in ("a.png", "a.txt", "b.heic", ".hidden"):
+        (tmp_path / name).touch()
+    for name in ("10_sks dog", "raw"):
+        (tmp_path / name).mkdir()
+    assert left_out(tmp_path) == ["b.heic", "raw"]
+
+
+def test_captions_can_be_written_whatever_the_folder_is_called(tmp_path):
+    folder = tmp_path / "3_sks\udcff dog"
+    folder.mkdir()
+    (folder / "a.png").touch()
+    (image,) = read_images(tmp_path, Concept("sks\udcff", "dog"), "a photo of {}")
+    assert image.caption == "sks? dog"
+    assert Concept("sks\udcff", "dog").phrase == "sks? dog"
+
+
 def test_hostile_names_are_only_names(tmp_path):
     names = ["\x1b[31m.png", "a\nb.png", "--out.png", "[bold].png", "..png.png", "$(id).png", "x" * 200 + ".png"]
     for name in names:

@@ -67,6 +67,10 @@ def test_a_bad_value_is_a_usage_error_that_names_its_flag(name, value):
         TrainPlan(**{name: value})
 
 
+def test_seeds_of_other_programs_are_taken():
+    assert TrainPlan(seed=2**32 - 1).seed == 2**32 - 1
+
+
 def test_every_number_has_a_bad_value():
     numbers = {f.name for f in dataclasses.fields(TrainPlan) if type(f.default) in (int, float)} - {"version"}
     assert numbers <= {name for name, _ in BAD}
@@ -79,6 +83,12 @@ def test_every_number_has_a_bad_value():
         ({"drift_budget": 0.01, "preserve": ("class",)}, "--drift-budget needs --preserve dc"),
         ({"drift_budget": 0.01, "drift_every": 0}, "--drift-every"),
         ({"teacher_cache": 64, "preserve": ()}, "--teacher-cache"),
+        ({"drift_budget": 0.01, "steps": 20, "drift_every": 11}, "--drift-every to half"),
+        ({"trigger": "Bag", "class_word": "bag"}, "--trigger and --class are the same"),
+        ({"method": "custom_diffusion", "train_text_encoder": True}, "--train-text-encoder"),
+        ({"rank": 999_999_999}, "--rank must be between 1 and 4,096"),
+        ({"resolution": 999_999_992}, "--resolution"),
+        ({"steps": 10**8}, "--steps"),
     ],
 )
 def test_options_that_contradict_each_other_are_refused(changes, words):

@@ -9,6 +9,8 @@ from owf.core.adapter import LoraCard, applied, read_adapter
 from owf.core.batch import Batch
 from owf.core.errors import InvalidError, UsageError
 from owf.core.progress import Silent
+from owf.core.train import drawings
+from owf.core.train.data import ConceptData
 from owf.core.train.methods.method import attach
 from owf.core.train.optimizer import make_optimizer
 from owf.core.train.preserve.term import all_terms
@@ -68,6 +70,60 @@ def test_optional_optimizers_train_and_resume_to_the_same_bytes(tmp_path, capsys
     assert run(tmp_path / "parts", plan, resume=True).path.read_bytes() == whole.path.read_bytes()
     assert type(make_optimizer([torch.nn.Parameter(torch.zeros(1))], plan)).__module__.startswith(package)
     assert capsys.readouterr().out == ""
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"steps": 1, "rate": 1e8},  # the weights of the last step, which no loss has seen
+        {"steps": 1, "rate": 1e8, "drift_every": 1},
+        {"steps": 3, "rate": 1e6, "clip": 0.0},
+        {"steps": 2, "rate": 1e8, "preserve": ("l2",), "l2_weight": 1e8},
+    ],
+)
+def test_a_diverged_training_is_no_result(tmp_path, options):
+    with pytest.raises(InvalidError, match="rate"):
+        run(tmp_path, small_plan(**{"preserve": ()} | options))
+    assert not (tmp_path / "small.safetensors").exists()
+
+
+def test_drawings_that_are_not_finite_are_not_kept(tmp_path, monkeypatch):
+    healthy = drawings.generate_latents
+    monkeypatch.setattr(drawings, "generate_latents", lambda *a: healthy(*a) * torch.nan)
+    with pytest.raises(InvalidError, match="not finite"):
+        run(tmp_path, small_plan(preserve=("dc",)))
+    monkeypatch.setattr(drawings, "generate_latents", healthy)
+    assert run(tmp_path, small_plan(preserve=("dc",))).finished
+
+
+def test_a_stop_before_a_measurement_does_not_wait_for_it(tmp_path):
+    options = {"steps": 4, "preserve": ("dc",), "drift_every": 2, "drift_budget": 1e-4}
+    whole = run(tmp_path / "whole", small_plan(**options))
+    asked, seen = [], []
+
+    def stop():
+        asked.append(len(seen))
+        return len(asked) == 2  # after the first step, and before the second is measured
+
+    stopped = run(tmp_path / "parts", small_plan(**options), watch=seen.append, stop=stop)
+    assert (stopped.steps, len(seen)) == (2, 1)
+    resumed = run(tmp_path / "parts", small_plan(**options), watch=seen.append, resume=True)
+    assert [record.step for record in seen] == [1, 2, 3, 4]
+    assert seen[1].drift is not None
+    assert resumed.path.read_bytes() == whole.path.read_bytes()
+
+
+def test_validation_sees_every_picture_once_as_it_is(tmp_path):
+    data = ConceptData(tiny_denoiser(), [p.pixels for p in two_pictures()], ["a", "b"], [3, 1],
+                       small_plan(flip=True, caption_dropout=1.0, noise_offset=1.0, batch=1, seed=7))  # fmt: skip
+    rows = list(data.sweep(0))
+    assert [r.captions for r in rows] == [("a",), ("b",)]
+    again = ConceptData(tiny_denoiser(), [p.pixels for p in two_pictures()], ["a", "b"], [1, 1], small_plan(batch=1))
+    assert all(
+        torch.allclose(r.x0, o.x0, atol=1e-5) and torch.equal(r.eps, o.eps)
+        for r, o in zip(rows, again.sweep(0), strict=True)
+    )
+    assert not torch.equal(rows[0].eps, next(iter(data.sweep(1))).eps)
 
 
 def test_a_checkpoint_of_other_settings_is_refused(tmp_path):
@@ -206,7 +262,7 @@ def test_the_first_step_finds_no_drift_and_later_ones_do(tmp_path):
 
 
 def test_a_loss_that_is_not_a_number_is_invalid(tmp_path):
-    with pytest.raises(InvalidError, match="not a number"):
+    with pytest.raises(InvalidError, match="loss is nan"):
         run(tmp_path, small_plan(preserve=(), rate=1e8, clip=0, steps=20, optimizer="adamw"))
 
 

@@ -113,6 +113,8 @@ def test_keys_may_have_dashes_or_underscores(tmp_path):
         ("[plan]\nsteps = 3", "unknown key 'plan'"),
         ("rate-schedule = 'linear'\nrate_schedule = 'cosine'", "twice"),
         ("steps = ", "TOML"),
+        pytest.param("a = " + "[" * 200_000, "TOML", id="deep"),
+        pytest.param("steps = " + "9" * 5000, "TOML", id="long"),
         ("device = 'tpu'", "--device"),
         ("save-every = -1", "--save-every"),
         ("resume = true", "unknown key 'resume'"),

@@ -13,11 +13,26 @@ import torch
 from torch import nn
 
 from ...adapter import LoraCard, LoraPair, write_kohya
+from ...adapter.safetensors_file import open_safetensors
 from ...denoiser import TrainableDenoiser
-from ...errors import UsageError
+from ...errors import AdapterError, UsageError
+from ..captions import Concept
 from ..plan import TrainPlan
 
 _LAYERS = re.compile(r".*attn2\.to_[kv]")
+
+
+def embedding_path(path: Path, word: str) -> Path:
+    """Return where the embedding of a word lies that belongs to the LoRA at `path`."""
+    return path.with_name(f"{path.stem}_{re.sub(r'[^A-Za-z0-9_-]+', '_', word)}.safetensors")
+
+
+def is_embedding(path: Path) -> bool:
+    """Return whether a safetensors file is an embedding as this method writes it."""
+    try:
+        return list(open_safetensors(path).entries) == ["emb_params"]
+    except AdapterError:
+        return False
 
 
 class CustomDiffusion:
@@ -32,7 +47,7 @@ class CustomDiffusion:
             raise UsageError("The base has no cross-attention of the kind that --method custom_diffusion trains.")
         self._base = {name: layer.get_parameter("weight") for name, layer in self._layers.items()}
         self._weights = {n: nn.Parameter(w.detach().float().clone()) for n, w in self._base.items()}
-        word = plan.trigger.split()[0]
+        word = Concept(plan.trigger, plan.class_word).pure_trigger
         self._token = denoiser.token(word)
         start = self._token.embedding.weight[self._token.number].detach().float().clone()
         self._word, self._embedding = word, nn.Parameter(start)
@@ -74,7 +89,7 @@ class CustomDiffusion:
         from safetensors.torch import save_file
 
         write_kohya(path, [self._pair(name) for name in self._layers], card)
-        embedding = path.with_name(f"{path.stem}_{re.sub(r'[^A-Za-z0-9_-]+', '_', self._word)}.safetensors")
+        embedding = embedding_path(path, self._word)
         save_file({"emb_params": self._embedding.detach().cpu()[None].contiguous()}, embedding)
         return embedding
 

@@ -98,7 +98,8 @@ class DreamBoothLora:
     def detach(self) -> None:
         """Put the base's own layers back."""
         for (component, name), layer in self._layers.items():
-            self._models[component].set_submodule(name, layer.get_base_layer())
+            parent, _, child = name.rpartition(".")
+            setattr(self._models[component].get_submodule(parent), child, layer.get_base_layer())
         self._layers.clear()
         for model in self._models.values():
             if hasattr(model, "peft_config"):
