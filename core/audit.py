@@ -103,7 +103,8 @@ def _measure(
     denoiser: Denoiser, change: Change, plan: AuditPlan, setting: Setting
 ) -> tuple[dict[str, Measurement], tuple[ImagePair, ...]]:
     # Everything that may change a base result in the last digit, so that strength 0 stays exactly 0.
-    base_key = _key(denoiser.digest(), plan_digest(plan), *environment(denoiser).values(), str(setting.batch.size))
+    run = (plan_digest(plan), *environment(denoiser).values(), str(setting.batch.size), str(denoiser.latent_shape))
+    base_key = _key(denoiser.digest(), *run)
     run_key = _key(base_key, *change.key)
     with (
         SampleStore(setting.cache / f"base-{base_key}.sqlite") as base_store,

@@ -38,8 +38,16 @@ class Comparison:
     """What to know before trusting the numbers, such as too few images."""
 
 
-def compare(a: torch.Tensor, b: torch.Tensor, network: FeatureNetwork | None, seed: int = 0) -> Comparison:
+def compare(
+    a: torch.Tensor,
+    b: torch.Tensor,
+    network: FeatureNetwork | None,
+    seed: int = 0,
+    tell: Callable[[int, int], None] = lambda done, total: None,
+) -> Comparison:
     """Return the comparison of uint8 images (N, 3, H, W) and (M, 3, H', W'); the order of images means nothing.
+
+    `tell(done, total)` is called many times on the way, and may raise to stop.
 
     Floors are what random halves of one and the same set differ by; halves are smaller than the sets, so floors
     are rather too high. Raises UsageError for sets of fewer than four images.
@@ -47,7 +55,7 @@ def compare(a: torch.Tensor, b: torch.Tensor, network: FeatureNetwork | None, se
     for name, images in (("first", a), ("second", b)):
         if len(images) < LEAST:
             raise UsageError(f"The {name} set has {len(images)} images; at least {LEAST} are needed, better {FEW}.")
-    measurements = [_color(a, b, seed)]
+    measurements = [_color(a, b, seed, tell)]
     if network is not None:
         measurements.append(kid_of_sets(network(a), network(b), network.name, seed))
     return Comparison(tuple(measurements), _notes(measurements, min(len(a), len(b))))
@@ -72,11 +80,17 @@ def _too_few(name: str, estimate: Estimate, n: int) -> str:
     return f"{text}; about {math.ceil(n * (noise / estimate.value) ** 2):,} in each set would."
 
 
-def _color(a: torch.Tensor, b: torch.Tensor, seed: int) -> Measurement:
-    distance = lambda x, y: color_distance(a[x], b[y])  # noqa: E731
-    value = color_distance(a, b)
-    spread = _group_jackknife(distance, len(a), len(b), seed)
-    floors = [color_distance(s[x], s[y]) for s in (a, b) for x, y in _halves(len(s), _COLOR_SPLITS, seed)]
+def _color(a: torch.Tensor, b: torch.Tensor, seed: int, tell: Callable[[int, int], None]) -> Measurement:
+    total = 1 + min(len(a), _GROUPS) + min(len(b), _GROUPS) + 2 * _COLOR_SPLITS
+    done = iter(range(total))
+
+    def distance(one: torch.Tensor, other: torch.Tensor) -> float:
+        tell(next(done), total)
+        return color_distance(one, other)
+
+    value = distance(a, b)
+    spread = _group_jackknife(lambda x, y: distance(a[x], b[y]), len(a), len(b), seed)
+    floors = [distance(s[x], s[y]) for s in (a, b) for x, y in _halves(len(s), _COLOR_SPLITS, seed)]
     cdi = replace(spread_estimate(value, spread, min(len(a), len(b)), "delta_e"), floor=float(np.mean(floors)))
     cdi = replace(cdi, low=max(0.0, cdi.low))
     facts: dict[str, str | int | float] = {"images_a": len(a), "images_b": len(b)}
@@ -136,9 +150,12 @@ def kid_of_sets(a: np.ndarray, b: np.ndarray, network: str, seed: int) -> Measur
     floor = max(0.0, float(np.quantile(halves, _QUANTILE)))
     n = min(len(a), len(b))
     kid = replace(spread_estimate(value, spread, n), floor=floor)
-    relative = replace(spread_estimate(value / scale, spread / scale, n, "relative"), floor=floor / scale)
+    estimates = {"kid": kid}
+    if scale:  # one picture many times has no spread to be relative to
+        relative = replace(spread_estimate(value / scale, spread / scale, n, "relative"), floor=floor / scale)
+        estimates = {"kid_relative": relative, "kid": kid}
     facts: dict[str, str | int | float] = {"features": network, "images_a": len(a), "images_b": len(b)}
-    return Measurement("kid", VERSION, "kid_relative", {"kid_relative": relative, "kid": kid}, facts=facts)
+    return Measurement("kid", VERSION, next(iter(estimates)), estimates, facts=facts)
 
 
 def mmd(kernel: np.ndarray, x: np.ndarray, y: np.ndarray) -> float:

@@ -38,9 +38,10 @@ class DriftAudit(io.ComfyNode):
         )
 
     @classmethod
-    def fingerprint_inputs(cls, lora: str = places.NONE, **others: Any) -> str:
-        """Return what makes the node run again: another file under the same name."""
-        return "" if lora == places.NONE else places.file_mark(places.lora_path(lora))
+    def fingerprint_inputs(cls, lora: str = places.NONE, probe_folder: str = "", **others: Any) -> str:
+        """Return what makes the node run again: another file under the same name, other images in the folder."""
+        file = "" if lora == places.NONE else places.file_mark(places.lora_path(lora))
+        return file + (places.folder_mark(places.input_folder(probe_folder)) if probe_folder else "")
 
     @classmethod
     def execute(

@@ -13,10 +13,17 @@ if TYPE_CHECKING:
 
 
 def to_bytes(images: "torch.Tensor") -> "torch.Tensor":
-    """Return an IMAGE batch as uint8 (N, 3, H, W); transparency is dropped."""
+    """Return an IMAGE batch as uint8 (N, 3, H, W): transparency is dropped, grey repeated.
+
+    Raises UsageError for numbers that are not finite, which bytes would hide.
+    """
     import torch
 
     pixels = images.detach().cpu()[..., :3].movedim(-1, 1)
+    if not torch.isfinite(pixels).all():
+        raise UsageError("The images contain NaN or infinite values, as of a VAE that overflowed; try it in float32.")
+    if pixels.shape[1] < 3:
+        pixels = pixels[:, :1].expand(-1, 3, -1, -1)
     return (pixels * 255).round().clamp(0, 255).to(torch.uint8).contiguous()
 
 
@@ -33,6 +40,13 @@ def from_pictures(pictures: "Iterable[Image]") -> "torch.Tensor":
     import torch
 
     return torch.from_numpy(np.stack([np.asarray(picture.convert("RGB")) for picture in pictures])).float() / 255
+
+
+def blank() -> "Image":
+    """Return an empty picture, for an output that has nothing to show."""
+    from PIL import Image
+
+    return Image.new("RGB", (64, 64), "white")
 
 
 def read_pictures(paths: "Iterable[Path]") -> "torch.Tensor":

@@ -45,13 +45,14 @@ class CdiKidMeter(io.ComfyNode):
         """Compare them."""
         from ..core.features import load_features
         from ..core.meter import compare
-        from .backend.host import check_interrupt
+        from .backend.host import Bar, check_interrupt
         from .images import require_batch, to_bytes
 
         check_interrupt()
         network = None if features == NO_FEATURES else load_features(features)
         a, b = to_bytes(require_batch(images_a, "images_a")), to_bytes(require_batch(images_b, "images_b"))
-        result = compare(a, b, network, split_seed)
+        bar = Bar(1)
+        result = compare(a, b, network, split_seed, bar.move)
         return _answer(result.measurements, result.notes, (len(a), len(b)))
 
 

@@ -67,7 +67,10 @@ def bar(name: str, estimate: Estimate, judgement: Judgement | None = None) -> di
 
 def _is_inside(pair: ImagePair, folder: Path) -> bool:
     """Return whether both pictures lie below the report, which may come from a stranger."""
-    return all((folder / name).resolve().is_relative_to(folder.resolve()) for name in (pair.base, pair.tuned))
+    names = (pair.base, pair.tuned)
+    return not any("\0" in name for name in names) and all(
+        (folder / name).resolve().is_relative_to(folder.resolve()) for name in names
+    )
 
 
 def _pair(pair: ImagePair, folder: Path) -> dict[str, str]:

@@ -36,15 +36,18 @@ def lora_choices() -> list[str]:
     """Return what a LoRA input offers: none, the demo's, and ComfyUI's files."""
     import folder_paths
 
-    shipped = sorted((path.name for path in _DEMO_LORAS.glob("*.safetensors")), reverse=True)
-    return [NONE, *(_MARK + name for name in shipped), *folder_paths.get_filename_list("loras")]
+    return [NONE, *_shipped(), *folder_paths.get_filename_list("loras")]
+
+
+def _shipped() -> list[str]:
+    return sorted((_MARK + path.name for path in _DEMO_LORAS.glob("*.safetensors")), reverse=True)
 
 
 def lora_path(choice: str) -> Path:
     """Return the file of a choice; raise UsageError if it is not one of ComfyUI's LoRA files."""
     import folder_paths
 
-    if choice.startswith(_MARK) and choice in lora_choices():
+    if choice in _shipped():
         return _DEMO_LORAS / choice.removeprefix(_MARK)
     if choice not in folder_paths.get_filename_list("loras"):
         raise UsageError(f"lora {choice!r} is not among ComfyUI's LoRA files; refresh the page and choose another.")
@@ -55,6 +58,12 @@ def file_mark(path: Path) -> str:
     """Return what changes when the file does: its size and time."""
     stat = path.stat()
     return f"{stat.st_size}-{stat.st_mtime_ns}"
+
+
+def folder_mark(folder: Path) -> str:
+    """Return what changes when a file in the folder, or in a folder in it, does: names, sizes and times."""
+    files = (path for pattern in ("*", "*/*") for path in folder.glob(pattern) if path.is_file())
+    return "|".join(f"{path.relative_to(folder)}-{file_mark(path)}" for path in sorted(files))
 
 
 def input_folder(name: str) -> Path:
@@ -77,8 +86,8 @@ def report_file(name: str) -> Path:
 
 
 def _below(root: Path, name: str, title: str) -> Path:
-    folder = (root / name).resolve()
-    if not folder.is_relative_to(root) or not folder.is_dir():
+    folder = root if "\0" in name else (root / name).resolve()
+    if "\0" in name or not folder.is_relative_to(root) or not folder.is_dir():
         raise UsageError(f"There is no folder {name!r} below ComfyUI's {title} folder.")
     return folder
 

@@ -1,10 +1,12 @@
 """OWF_LoadReport and OWF_ShowReport: an earlier audit opened in the graph."""
 
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from comfy_api.latest import io
 
+from ..core.errors import UsageError
 from . import places
 
 NO_REPORT = "(no report yet)"
@@ -83,8 +85,9 @@ def _home(report: Any, text: str) -> Path:
     import hashlib
 
     for name in places.report_choices():
-        if places.report_file(name).read_text(encoding="utf-8") == text:
-            return places.report_file(name).parent
+        with suppress(OSError, UnicodeDecodeError, UsageError):  # other reports are not this one's business
+            if places.report_file(name).read_text(encoding="utf-8") == text:
+                return places.report_file(name).parent
     stem = places.safe_name(report.adapter.name, "report")
     folder = places.reports_folder() / f"{stem}-shown-{hashlib.sha256(text.encode()).hexdigest()[:8]}"
     folder.mkdir(parents=True, exist_ok=True)

@@ -33,6 +33,11 @@ class Tuned:
     clip: Any = None
     """Second CLIP; None where only MODEL differs."""
 
+    @property
+    def from_graph(self) -> bool:
+        """Return whether it is whatever the graph did, and not a LoRA file."""
+        return self.model is not None or self.clip is not None
+
 
 @dataclass(frozen=True)
 class Probes:
@@ -90,7 +95,7 @@ def run_audit(
         report = audit_change(denoiser, change, plan, setting)
     finally:
         denoiser.load_base()
-        if tuned.model is not None:
+        if tuned.from_graph:
             _remove_samples(folder)
     _write(report, folder)
     return Outcome(report, folder, change.tuned)
@@ -114,7 +119,7 @@ def _change(denoiser: "ComfyDenoiser", tuned: Tuned) -> "LoraChange | GraphChang
     from .backend.denoiser import Pair
 
     by_name = tuned.lora != places.NONE
-    if by_name == (tuned.model is not None or tuned.clip is not None):
+    if by_name == tuned.from_graph:
         raise UsageError("Choose a LoRA by name, or connect tuned_model (and tuned_clip): one of the two.")
     if by_name:
         return LoraChange(denoiser, read_adapter(places.lora_path(tuned.lora)), tuned.strength)
@@ -133,7 +138,7 @@ def _folder(change: "LoraChange | GraphChange", plan: "AuditPlan", tuned: Tuned,
     from ..core.plan import plan_digest
 
     run = "|".join((*change.key, plan_digest(plan), rest))
-    stem = places.safe_name(Path(tuned.lora).stem if tuned.model is None else "graph", "lora")
+    stem = places.safe_name("graph" if tuned.from_graph else Path(tuned.lora).stem, "lora")
     folder = places.reports_folder() / f"{stem}-{plan.preset}-{hashlib.sha256(run.encode()).hexdigest()[:8]}"
     folder.mkdir(parents=True, exist_ok=True)
     return folder
@@ -145,8 +150,7 @@ def _write(report: "Report", folder: Path) -> None:
 
     write_report(report, folder / "report.json")
     write_html(report, folder)
-    if report.status == "complete":
-        _remove_samples(folder)
+    _remove_samples(folder)
 
 
 def _remove_samples(folder: Path) -> None:

@@ -44,6 +44,11 @@ class TrainLoraDC(io.ComfyNode):
         )
 
     @classmethod
+    def fingerprint_inputs(cls, folder: str = "", **others: Any) -> str:
+        """Return what makes the node run again: other pictures in the folder."""
+        return "" if folder in ("", DEMO_PICTURES) else places.folder_mark(places.input_folder(folder))
+
+    @classmethod
     def execute(
         cls,
         model: Any,
@@ -87,7 +92,7 @@ def plan_from(preset: str, preserve: str, seed: int, options: dict[str, Any]) ->
 
 def _answer(base: Any, trained: Any, watcher: Watcher) -> io.NodeOutput:
     from .backend.change import lora_weights, patched
-    from .images import from_pictures
+    from .images import blank, from_pictures
 
     weights = lora_weights(trained.path)
     model = patched(base, weights, 1.0).model
@@ -95,7 +100,8 @@ def _answer(base: Any, trained: Any, watcher: Watcher) -> io.NodeOutput:
     if trained.drift is not None:
         notes.append(f"Drift on held-out prompts: {trained.drift:.2%}.")
     report = "\n".join([*notes, *(f"{key}: {value}" for key, value in trained.facts)])
-    pictures = from_pictures([watcher.picture()] if watcher.records else [])
+    # Without a step, as of a training that only had to be moved into place, there is nothing to draw.
+    pictures = from_pictures([watcher.picture() if watcher.records else blank()])
     return io.NodeOutput(weights, model, str(trained.path), pictures, report, ui={"owf": [watcher.panel(notes)]})
 
 

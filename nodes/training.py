@@ -28,6 +28,8 @@ EVENT = "owf.training"
 """Name of the message that web/owf.js listens to."""
 _EVERY, _PREVIEW_EVERY = 0.3, 3.0
 _MOST_POINTS = 400
+_SAVE_EVERY = 5.0
+"""Seconds between checkpoints: as much of a cancelled training is lost."""
 
 
 @dataclass(frozen=True)
@@ -86,9 +88,15 @@ class Watcher:
         for record in self.records:
             for name, value in values(record).items():
                 curves.setdefault(name, []).append((record.step, value))
-        thin = {name: points[:: -(-len(points) // _MOST_POINTS)] for name, points in curves.items()}
+        thin = {name: _thinned(points) for name, points in curves.items()}
         head = {"kind": "curves", "title": self.title, "steps": self.plan.steps, "run": plan_digest(self.plan)}
         return {**head, "curves": thin, "targets": targets(self.plan), "notes": list(notes)}
+
+
+def _thinned(points: list[tuple[int, float]]) -> list[tuple[int, float]]:
+    """Return at most about `_MOST_POINTS` of them, the last among them."""
+    every = -(-len(points) // _MOST_POINTS)
+    return points[(len(points) - 1) % every :: every]
 
 
 def values(record: "StepRecord") -> dict[str, float]:
@@ -132,6 +140,7 @@ def run_training(
         batch=Batch(default_batch(denoiser).size),
         precision=denoiser.dtype,
         resume=True,
+        save_every=_SAVE_EVERY,
         watch=watcher,
     )
     trained = train(denoiser, pictures, prompts, plan, setting)

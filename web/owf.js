@@ -96,6 +96,7 @@ function pairs(list) {
     const count = `${index + 1} / ${list.length}, ${pair.change}`;
     box.replaceChildren(
       make("div", "owf-slider", picture(pair.base), tuned, divider, range),
+      make("div", "owf-sides owf-faint", make("span", "", "base"), make("span", "", "tuned")),
       make("div", "owf-caption", pair.prompt),
       make("div", "owf-row", button("‹", turn(-1)), make("span", "owf-faint", count), button("›", turn(1))),
     );
@@ -104,16 +105,31 @@ function pairs(list) {
   return box;
 }
 
-/** Open the HTML report in a tab. ComfyUI's view route sends HTML as a download, so it is shown as a blob. */
+/** Return whether an address is that of a report below ComfyUI's output folder: workflows come from strangers. */
+function isReport(url) {
+  const parts = new URL(url, location.origin);
+  const asked = parts.searchParams;
+  const inside = asked.get("type") === "output" && (asked.get("subfolder") ?? "").startsWith("owf/");
+  return parts.origin === location.origin && parts.pathname === "/view" && inside && asked.get("filename") === "report.html";
+}
+
+/** Open the HTML report in a tab of its own, in a frame that may run scripts but is nobody's origin. */
 async function openReport(url) {
+  if (!isReport(url)) return alert("This is not the address of a report; queue the audit again.");
   const tab = window.open("", "_blank");
   const answer = await fetch(api.apiURL(url));
   if (!answer.ok) {
     tab?.close();
     return alert("The report is no longer in ComfyUI's output folder; queue the audit again.");
   }
-  const page = URL.createObjectURL(new Blob([await answer.text()], { type: "text/html" }));
-  if (tab) tab.location = page;
+  if (!tab) return;
+  tab.opener = null;
+  tab.document.title = "OWF report";
+  const frame = tab.document.createElement("iframe");
+  frame.setAttribute("sandbox", "allow-scripts");
+  frame.setAttribute("style", "position: fixed; inset: 0; width: 100%; height: 100%; border: 0");
+  frame.srcdoc = await answer.text();
+  tab.document.body.append(frame);
 }
 
 function head(data, badge) {
@@ -173,11 +189,20 @@ function progress(state) {
   return [text, make("div", "owf-progress", inner)];
 }
 
+/** Return a saved panel's elements; one that another version wrote must not keep the workflow from loading. */
+function panelParts(data) {
+  if (!data || !Object.hasOwn(PANELS, data.kind)) return [];
+  try {
+    return PANELS[data.kind](data);
+  } catch (error) {
+    console.warn("OWF: a saved panel cannot be shown", error);
+    return [];
+  }
+}
+
 function draw(node) {
-  const data = node.properties?.[KEY];
   const parts = node.owfProgress ? progress(node.owfProgress) : [];
-  const panel = data && PANELS[data.kind];
-  if (panel) parts.push(...panel(data));
+  parts.push(...panelParts(node.properties?.[KEY]));
   if (!parts.length) parts.push(make("div", "owf-empty", EMPTY));
   node.owfElement.replaceChildren(...parts);
 }
@@ -242,8 +267,9 @@ function onTraining({ detail }) {
   draw(node);
 }
 
-function onStopped() {
-  for (const node of app.graph?._nodes ?? []) {
+function stop(graph) {
+  for (const node of graph?._nodes ?? []) {
+    if (node.subgraph) stop(node.subgraph);
     if (!node.owfProgress) continue;
     node.owfProgress = null;
     draw(node);
@@ -255,7 +281,7 @@ app.registerExtension({
   setup() {
     api.addEventListener("owf.progress", onProgress);
     api.addEventListener("owf.training", onTraining);
-    for (const name of ["execution_error", "execution_interrupted"]) api.addEventListener(name, onStopped);
+    for (const name of ["execution_error", "execution_interrupted"]) api.addEventListener(name, () => stop(app.graph));
   },
   nodeCreated(node) {
     const height = NODES[node.comfyClass];

@@ -92,16 +92,16 @@ class GraphChange:
         """Return what is known of the change: which weights it touches and by how much."""
         keys, norm = self._size()
         return AdapterRecord(
-            name="tuned MODEL of the graph",
+            name=f"tuned {self._title()} of the graph",
             sha256="",
             format="ComfyUI patches",
-            algorithm=", ".join(self._kinds()) or "another model",
+            algorithm=", ".join(self._kinds()) or f"another {self._title()}",
             family=self._denoiser.family,
             strength=1.0,
             matched=keys,
             unmatched=0,
             delta_norm=norm,
-            warnings=() if keys else ("The graph changes what MODEL does, not its weights.",),
+            warnings=() if keys else (f"The graph changes what {self._title()} does, not its weights.",),
         )
 
     def on(self) -> None:
@@ -111,6 +111,11 @@ class GraphChange:
     def off(self) -> None:
         """Let the denoiser answer as the base."""
         self._denoiser.use(self._denoiser.base)
+
+    def _title(self) -> str:
+        base = self._denoiser.base
+        changed = {"MODEL": self.tuned.model is not base.model, "CLIP": self.tuned.clip is not base.clip}
+        return " and ".join(name for name, is_changed in changed.items() if is_changed) or "MODEL"
 
     def _probe_tuned(self) -> list[torch.Tensor]:
         self.on()

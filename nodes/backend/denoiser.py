@@ -74,16 +74,19 @@ class ComfyDenoiser:
         """Load the base without anybody's patches but its own, so that its weights may be looked at."""
         host.load(self.base.model, self.base.clip.patcher)
 
+    @torch.no_grad()
     def encode_text(self, prompts: Sequence[str]) -> HostConditioning:
         """Return the conditioning of the prompts, one row each, as ComfyUI's own text nodes make it."""
         host.check_interrupt()
         return encode(self.live.model, self.live.clip, prompts, self._blank())
 
+    @torch.no_grad()  # loaders make weights in inference mode, and training leaves that mode
     def encode_image(self, images: torch.Tensor) -> torch.Tensor:
         """Return scaled latents (N, C, h, w) of uint8 images (N, 3, H, W)."""
         parts = [self._encode_pixels(chunk) for chunk in images.split(self._vae_rows())]
         return torch.cat(parts).to(self.device)
 
+    @torch.no_grad()
     def decode(self, latents: torch.Tensor) -> torch.Tensor:
         """Return uint8 images (N, 3, H, W) on the CPU; raise InvalidError where the decoder gives NaN."""
         images = torch.cat([self._decode_latents(chunk) for chunk in latents.split(self._vae_rows())])

@@ -18,7 +18,7 @@ def digest_of(model: Any, clip: Any, vae: Any) -> str:
     sha = hashlib.sha256(b"comfy")
     for module in (model.model.diffusion_model, clip.cond_stage_model, vae.first_stage_model):
         sha.update(_weights(module).encode())
-    sha.update(str(_settings(model)).encode())
+    sha.update(str((_settings(model), clip.layer_idx, sorted(clip.tokenizer_options.items()))).encode())
     if is_patched(model) or is_patched(clip.patcher):
         sha.update(repr((id(model), model.patches_uuid, clip.patcher.patches_uuid)).encode() + _once())
     return sha.hexdigest()

@@ -36,10 +36,3 @@ class Bar:
         """Show `done` of `total` and, if given, a picture."""
         shown = None if preview is None else ("JPEG", preview, PREVIEW_SIDE)
         self._bar.update_absolute(done, max(1, total), shown)
-
-
-def free_memory() -> None:
-    """Give cached memory back to the device between phases."""
-    import comfy.model_management
-
-    comfy.model_management.soft_empty_cache()

@@ -24,6 +24,8 @@ class ComfyTrainer(ComfyDenoiser):
             raise UsageError(f"Training runs on UNet models (Stable Diffusion 1, 2 and XL), not yet on {self.name}.")
         self.digest()
         host.load(base.model, base.clip.patcher, vae.patcher)
+        if base.model.model.model_lowvram:
+            raise UsageError("MODEL does not fit into the memory whole, as training needs it; try fp16 weights.")
         make_trainable(base.model.model)
 
     def forward(self, x_t: torch.Tensor, t: torch.Tensor, cond: Conditioning) -> torch.Tensor:
@@ -50,7 +52,9 @@ class ComfyTrainer(ComfyDenoiser):
         raise UsageError("The training node does not train words; use owf-train --method custom_diffusion.")
 
     def _load(self, patcher: Any) -> None:
-        """Leave everything where it is."""
+        """Leave the network where it is, unless text encoder or VAE pushed it off the device meanwhile."""
+        if next(patcher.model.parameters()).device != patcher.load_device:
+            super()._load(patcher)
 
 
 def make_trainable(root: nn.Module) -> None:

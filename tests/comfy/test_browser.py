@@ -94,8 +94,9 @@ def test_the_full_report_opens_as_a_page(page):
             "() => [...document.querySelectorAll('.owf button')].find(b => /report/.test(b.textContent)).click()"
         )
     report = popup.value
-    report.wait_for_selector("text=DRIFT", timeout=30_000)
-    assert report.url.startswith("blob:")
+    report.frame_locator("iframe").get_by_text("DRIFT").first.wait_for(timeout=30_000)
+    assert report.locator("iframe").get_attribute("sandbox") == "allow-scripts"
+    assert report.evaluate("() => window.opener") is None
     report.close()
 
 

@@ -114,6 +114,23 @@ def check(host, kind: str, name: str):
     assert found["back"] == 0, "and must be gone afterwards"
 
 
+DIGESTS = """
+start()
+digest_of = pack("nodes.backend.digest").digest_of
+with torch.inference_mode(False):
+    model, clip, vae = pack("nodes.backend.demo").load_demo()
+skipping = clip.clone()
+skipping.clip_layer(-2)
+answer(plain=digest_of(model, clip, vae), again=digest_of(model, clip.clone(), vae),
+       skipping=digest_of(model, skipping, vae))
+"""
+
+
+def test_a_skipped_layer_of_clip_is_another_base(host):
+    found = host.run(DIGESTS)
+    assert found["plain"] == found["again"] != found["skipping"]
+
+
 def test_sdxl_epsilon(host):
     check(host, "EPS", "epsilon")
 

@@ -123,6 +123,25 @@ def test_both_trainings_end_with_the_same_drift_and_likeness(host, tmp_path):
     assert ours["drift"].low > 0
 
 
+AS_LOADED = """
+demo = pack("nodes.backend.demo")
+def inside(folder=demo.DEMO_BASE):
+    parts = demo._load_model(folder), demo._load_clip(folder), demo._load_vae(folder)
+    assert all(p.is_inference() for p in parts[0].model.parameters())
+    return parts
+demo.load_demo = inside
+"""
+
+
+def test_models_that_comfyui_itself_loads_are_trained_too(host):
+    """Its loader nodes run, as all nodes do, in inference mode, whose tensors autograd refuses."""
+    prompt = {"1": DEMO, "2": train(steps=2, drift_every=1)}
+    patched = RUN.replace("import hashlib", f"import hashlib{AS_LOADED}", 1)
+    result = host.run(f"PROMPT = {json.dumps(prompt)!r}\n" + patched)
+    assert result["success"], result["errors"]
+    assert len(result["outputs"]["2"]["owf"][0]["curves"]["loss"]) == 2
+
+
 CANCEL = """
 start()
 import comfy.model_management as management
