@@ -274,13 +274,11 @@ def _run(job: Job) -> dict:
 
 
 def run_jobs(jobs: list[Job], work: Path, workers: int) -> list[dict]:
-    """Return the results of all jobs; those that were run before are read."""
+    """Return the results of all jobs, in their order; those that were run before are read."""
     start, results = time.monotonic(), {}
     with multiprocessing.get_context("spawn").Pool(workers, _start, (work,)) as pool:
         for done, result in enumerate(pool.imap_unordered(_run, jobs), 1):
-            results[(result["method"], result["concept"], result["seed"], result["weight"], str(result["options"]))] = (
-                result
-            )
+            results[_place(result)] = result
             eta = (time.monotonic() - start) / done * (len(jobs) - done) / 60
             print(
                 f"{done}/{len(jobs)} {result['method']} {result['concept']} seed {result['seed']} weight "
@@ -288,7 +286,11 @@ def run_jobs(jobs: list[Job], work: Path, workers: int) -> list[dict]:
                 f"similarity {result['similarity']:.3f}; ETA {eta:.0f} min",
                 flush=True,
             )
-    return list(results.values())
+    return [results[_place(asdict(job))] for job in jobs]
+
+
+def _place(run: dict) -> str:
+    return json.dumps([run[name] for name in ("method", "concept", "seed", "weight", "options")])
 
 
 def tuning_jobs() -> list[Job]:

@@ -184,6 +184,19 @@ def test_base_results_are_cached_for_the_next_lora(denoiser, plan, images, tmp_p
     assert first.rows > second.rows
 
 
+def test_results_of_another_size_are_not_taken_for_this_one(denoiser, plan, images, tmp_path, monkeypatch):
+    adapter = lora(tmp_path)
+    audit(denoiser, adapter, 1.0, plan, setting(tmp_path, images))
+    before = len(list(setting(tmp_path, images).cache.glob("base-*.sqlite")))
+    channels, height, width = denoiser.latent_shape
+    monkeypatch.setattr(denoiser, "latent_shape", (channels, 2 * height, width))
+    narrow = dataclasses.replace(plan, metrics=("denoiser_drift",))
+    audit(denoiser, adapter, 1.0, plan=narrow, setting=setting(tmp_path, images))
+    monkeypatch.undo()
+    audit(denoiser, adapter, 1.0, plan=narrow, setting=setting(tmp_path, images))
+    assert len(list(setting(tmp_path, images).cache.glob("base-*.sqlite"))) == before + 2
+
+
 def test_a_lora_for_another_base_is_invalid(denoiser, plan, images, tmp_path):
     modules = {"lora_unet_mid_block_attentions_0_transformer_blocks_0_attn1_to_q": (640, 640)}
     adapter = read_adapter(write_tiny_lora(tmp_path / "x.safetensors", modules=modules))
