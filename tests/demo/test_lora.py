@@ -57,9 +57,7 @@ def test_metadata_names_base_trigger_and_training(lora):
 
 def test_the_two_differ_in_preservation_alone():
     plain, dc = (json.loads(metadata(lora)["owf.plan"]) for lora in LORAS)
-    assert {name for name in plain if plain[name] != dc[name]} == {"preserve", "dc_weight"} - (
-        {"dc_weight"} if plain["dc_weight"] == dc["dc_weight"] else set()
-    )
+    assert {name for name in plain if plain[name] != dc[name]} == {"preserve", "dc_weight", "preserve_rows"}
     assert (plain["preserve"], dc["preserve"]) == ([], ["dc"])
 
 
@@ -70,7 +68,7 @@ def test_the_readme_has_the_command_that_trained_it(lora):
     (line,) = (line for line in text.splitlines() if line.startswith("owf-train") and lora.stem in line)
     given = dict(re.findall(r"--([\w-]+) (\S+)", line))
     plan = json.loads(metadata(lora)["owf.plan"])
-    for name in ("steps", "batch", "rank", "rate", "seed", "dc-weight"):
+    for name in ("steps", "batch", "rank", "rate", "seed", "dc-weight", "preserve-rows"):
         default = getattr(TrainPlan(), name.replace("-", "_"))
         assert float(given.get(name, default)) == plan[name.replace("-", "_")], name
 
