@@ -24,7 +24,7 @@ def make_optimizer(parameters: Iterable[nn.Parameter], plan: TrainPlan) -> optim
 
             with redirect_stdout(sys.stderr):  # it prints, where hosts read our progress
                 return Prodigy(parameters, **options, use_bias_correction=True, safeguard_warmup=plan.warmup > 0)
-        from bitsandbytes.optim import AdamW8bit  # pyright: ignore[reportMissingImports]
+        from bitsandbytes.optim.adamw import AdamW8bit  # pyright: ignore[reportMissingImports]
 
         return AdamW8bit(parameters, **options)
     except ImportError as error:

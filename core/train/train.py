@@ -108,7 +108,7 @@ def _finish(
         family,
         (concept.phrase,),
         base_model=denoiser.name,
-        resolution=(plan.resolution,) * 2 if plan.resolution else None,
+        resolution=(plan.resolution, plan.resolution) if plan.resolution else None,
         prediction_type=denoiser.schedule.prediction_type,
         facts=facts,
     )
