@@ -133,14 +133,15 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--steps", type=int, default=12)
     parser.add_argument("--batch", type=int, default=4)
+    parser.add_argument("--plain", action="store_true", help="only the two plain variants")
     parser.add_argument("--variant", choices=VARIANTS, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.variant:
         print(json.dumps(measure(options.variant, options.large, options.batch, options.steps)))
         return
-    runs = {variant: [] for variant in VARIANTS}
+    runs = {variant: [] for variant in VARIANTS if not options.plain or variant.endswith("plain")}
     for number in range(options.rounds):
-        for variant in VARIANTS:
+        for variant in runs:
             runs[variant].append(run_apart(variant, options))
             print(f"round {number + 1}: {variant} done", file=sys.stderr, flush=True)
     print_table(runs)
@@ -149,12 +150,13 @@ def main() -> None:
 def print_table(runs: dict[str, list[dict]]) -> None:
     seconds = {v: statistics.median(s for run in found for s in run["seconds"]) for v, found in runs.items()}
     memory = {v: statistics.median(run["bytes"] for run in found) / 2**30 for v, found in runs.items()}
-    print("| variant | s / step | x diffusers plain | x diffusers prior | peak GB | x diffusers prior |")
+    other = "prior" if "diffusers prior" in runs else "plain"
+    print(f"| variant | s / step | x diffusers plain | x diffusers {other} | peak GB | x diffusers {other} |")
     print("|---|---|---|---|---|---|")
-    plain, prior = seconds["diffusers plain"], seconds["diffusers prior"]
-    for variant in VARIANTS:
-        ratios = f"{seconds[variant] / plain:.2f} | {seconds[variant] / prior:.2f}"
-        peak = f"{memory[variant]:.2f} | {memory[variant] / memory['diffusers prior']:.2f}"
+    prior = f"diffusers {other}"
+    for variant in runs:
+        ratios = f"{seconds[variant] / seconds['diffusers plain']:.2f} | {seconds[variant] / seconds[prior]:.2f}"
+        peak = f"{memory[variant]:.2f} | {memory[variant] / memory[prior]:.2f}"
         print(f"| {variant} | {seconds[variant]:.3f} | {ratios} | {peak} |")
 
 
