@@ -143,14 +143,8 @@ class TrainSession:
         batch = default_batch(denoiser)
         if batch.workers > 1:
             torch.set_num_threads(1)
-        self._announce(
-            " ".join(
-                [
-                    summary(denoiser, pictures, bank, plan),
-                    *doubts(Path(options.pictures).expanduser(), images, self._concept, plan),
-                ]
-            )
-        )
+        odd = doubts(Path(options.pictures).expanduser(), images, self._concept, plan)
+        self._announce(" ".join([summary(denoiser, pictures, bank, plan), *odd]))
         progress = train_progress(options.progress, self._console, plan.steps)
         with Curves(self._folder, self._name) as curves, progress, Interrupt() as interrupt:
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from ..core.batch import Batch
 from ..core.denoiser import Denoiser
 from ..core.estimate import estimate
-from ..core.text import inert
+from ..core.text import counted, inert
 from ..core.train.bank import Bank
 from ..core.train.captions import Concept
 from ..core.train.drawings import SAMPLING
@@ -53,7 +53,7 @@ def _pictures(pictures: Sequence[Picture]) -> str:
     buckets = ", ".join(f"{count} of {width}x{height}" for (height, width), count in shapes.most_common(4))
     more = f" and {len(shapes) - 4} more shapes" if len(shapes) > 4 else ""
     epoch = sum(p.repeats for p in pictures)
-    return f"{_count(len(pictures), 'picture')} ({buckets}{more}), {epoch} an epoch with repeats."
+    return f"{counted(len(pictures), 'picture')} ({buckets}{more}), {epoch} an epoch with repeats."
 
 
 def _length(pictures: Sequence[Picture], plan: TrainPlan) -> str:
@@ -61,11 +61,9 @@ def _length(pictures: Sequence[Picture], plan: TrainPlan) -> str:
     rows = step_rows(plan, 0)
     teacher = f" and {_teacher_rows(plan)} of the base" if _teacher_rows(plan) else ""
     often = f" at every {plan.preserve_every}. step" if plan.preserve and plan.preserve_every > 1 else ""
-    return f"{_count(plan.steps, 'step')}, {epochs:.3g} epochs, {rows} UNet rows with gradients{teacher} a step{often}."
-
-
-def _count(number: int, thing: str) -> str:
-    return f"{number:,} {thing}" + ("s" if number != 1 else "")
+    return (
+        f"{counted(plan.steps, 'step')}, {epochs:.3g} epochs, {rows} UNet rows with gradients{teacher} a step{often}."
+    )
 
 
 def _teacher_rows(plan: TrainPlan) -> int:

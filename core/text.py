@@ -28,7 +28,7 @@ def cell(text: str, limit: int = 200) -> str:
 
 def counted(number: int, noun: str) -> str:
     """Return the number with its noun, which takes an s unless the number is 1."""
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+    return f"{number:,} {noun}" + ("" if number == 1 else "s")
 
 
 def _visible(char: str) -> str:
