@@ -25,9 +25,9 @@ from ..core.policy import read_policy
 from ..core.presets import demo_plan, preset_plan
 from ..core.render.html import write_html
 from ..core.report import Report, write_report
-from ..core.text import inert
+from ..core.text import file_stem, inert
 from ..core.verdict import DEFAULT_POLICY
-from .folders import cache_folder, safe_name
+from .folders import cache_folder
 from .lock import only_one
 from .progress import Bar, JsonLines, Quiet, progress_kind
 
@@ -107,7 +107,7 @@ class Session:
         options = self._options
         run = f"{denoiser.digest()}|{plan_digest(plan)}|{options.strength!r}|{options.dtype}|{self._policy}"
         run = hashlib.sha256(run.encode()).hexdigest()[:6]
-        folder = out / f"{safe_name(adapter.path.stem)}-{adapter.hashes.autov2}-{plan.preset}-{run}"
+        folder = out / f"{file_stem(adapter.path.stem)}-{adapter.hashes.autov2}-{plan.preset}-{run}"
         folder.mkdir(parents=True, exist_ok=True)
         return folder
 

@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 from ..core.device import DEVICES, DTYPES
 from ..core.errors import UsageError
+from ..core.text import file_stem
 from ..core.train.plan import option
-from .folders import safe_name
 
 
 @dataclass(frozen=True)
@@ -46,4 +46,4 @@ class RunOptions:
 
     def file_name(self, phrase: str) -> str:
         """Return the LoRA's name as files are called; `phrase` stands in for a missing name."""
-        return safe_name(self.name or phrase)
+        return file_stem(self.name or phrase)

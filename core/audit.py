@@ -14,7 +14,7 @@ from .change import AdapterChange, Change
 from .datasets.labelled import LabelledImages
 from .denoiser import Denoiser
 from .errors import InvalidError
-from .features import FeatureNetwork
+from .features import FeatureNetwork, features_of
 from .measurement import Measurement
 from .metrics.color import ColorRows, combine, measure_prompt, summarise_color
 from .metrics.denoiser_drift import DriftRows, squared_norms, summarise_drift
@@ -67,7 +67,7 @@ def audit_change(denoiser: Denoiser, change: Change, plan: AuditPlan, setting: S
     base = BaseRecord(denoiser.name, denoiser.family, denoiser.digest())
     labelled = len(plan.classes) * plan.per_class if setting.labelled is None else len(setting.labelled.labels)
     cost = audit_cost(plan, labelled)
-    setting.progress.total(cost.base + cost.tuned)
+    setting.progress.total(cost.base + cost.tuned + cost.compared)
     measurements: dict[str, Measurement] = {}
     pairs: tuple[ImagePair, ...] = ()
     try:
@@ -131,7 +131,7 @@ def _summarise(
     makers = {
         "denoiser_drift": lambda: summarise_drift(_drift_rows(plan, base, tuned)),
         "semantic": lambda: summarise_semantic(_semantic_rows(base, tuned)),
-        "color": lambda: summarise_color(_color_rows(plan, base, tuned, device)),
+        "color": lambda: summarise_color(_color_rows(plan, base, tuned, setting, device)),
         "kid": lambda: summarise_kid(_kid_rows(plan, base, tuned, setting)),
     }
     return {name: makers[name]() for name in plan.metrics}
@@ -151,18 +151,22 @@ def _semantic_rows(base: BaseSide, tuned: Side) -> SemanticRows:
     return SemanticRows(labelled.classes, labelled.labels, base.semantic, tuned.semantic, base.semantic_other)
 
 
-def _color_rows(plan: AuditPlan, base: BaseSide, tuned: Side, device: torch.device) -> ColorRows:
+def _color_rows(plan: AuditPlan, base: BaseSide, tuned: Side, setting: Setting, device: torch.device) -> ColorRows:
     shape = (len(plan.prompts), plan.images_per_prompt)
     stacks = [torch.from_numpy(images).unflatten(0, shape) for images in _images(base, tuned)]
     # One prompt at a time on the device: a thousand images of 512 px would not fit beside the model.
-    colors = [measure_prompt(a.to(device), b.to(device), c.to(device)) for a, b, c in zip(*stacks, strict=True)]
+    colors = []
+    for sides in zip(*stacks, strict=True):
+        colors.append(measure_prompt(*(side.to(device) for side in sides)))
+        setting.progress.advance(len(sides) * plan.images_per_prompt)
     return combine(colors, [p.text for p in plan.prompts], [p.term for p in plan.prompts])
 
 
 def _kid_rows(plan: AuditPlan, base: BaseSide, tuned: Side, setting: Setting) -> KidRows:
     network = setting.features
     assert network is not None
-    features = [network(torch.from_numpy(images)) for images in _images(base, tuned)]
+    advance = setting.progress.advance
+    features = [features_of(network, torch.from_numpy(images), advance) for images in _images(base, tuned)]
     groups = np.repeat(np.arange(len(plan.prompts)), plan.images_per_prompt)
     return KidRows(features[0], features[1], features[2], network.name, plan.seed, groups)
 

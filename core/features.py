@@ -32,6 +32,8 @@ INCEPTION_SHA256 = "6726825d0af5f729cebd5821db510b11b1cfad8faad88a03f1befd49fb91
 _CLIP_STATS = (0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258, 0.27577711)
 _IMAGENET_STATS = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 _DEMO_SIZE = 64
+_BATCH = 16
+"""Images at a time; also how often a long comparison says how far it is."""
 
 
 class FeatureNetwork(Protocol):
@@ -84,10 +86,10 @@ class ImageFeatures:
 def load_features(
     name: str | Path,
     device: torch.device | str = "cpu",
-    batch_size: int = 16,
+    batch_size: int = _BATCH,
     offline: bool = False,
     progress: Progress | None = None,
-) -> FeatureNetwork:
+) -> ImageFeatures:
     """Return a feature network, its weights fetched once unless `offline`.
 
     `name` is "inception" (Inception-v3 pool3 of torch-fidelity, 2048), "clip" (image embedding, 512), "dino"
@@ -105,6 +107,21 @@ def load_features(
         prepare, network = _load_folder(folder)
         name = "demo"
     return _assemble(str(name), prepare, network, device, batch_size)
+
+
+def features_of(
+    network: FeatureNetwork, images: torch.Tensor, advance: Callable[[int], None] = lambda images: None
+) -> np.ndarray:
+    """Return float32 features (N, D) of uint8 images (N, 3, H, W); `advance` hears how many each batch had.
+
+    It is called before the batch as well, with 0, and may raise to stop.
+    """
+    features = []
+    for batch in images.split(_BATCH):
+        advance(0)
+        features.append(network(batch))
+        advance(len(batch))
+    return np.concatenate(features)
 
 
 def resize_crop(images: torch.Tensor, edge: int, size: int) -> torch.Tensor:

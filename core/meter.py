@@ -9,7 +9,7 @@ import torch
 
 from .color_names import TERMS, lab_pixels, name_shares
 from .errors import UsageError
-from .features import FeatureNetwork
+from .features import FeatureNetwork, features_of
 from .measurement import Estimate, Measurement, Part
 from .metrics.color import color_distance
 from .metrics.kid import base_spread, polynomial_kernel
@@ -55,10 +55,27 @@ def compare(
     for name, images in (("first", a), ("second", b)):
         if len(images) < LEAST:
             raise UsageError(f"The {name} set has {len(images)} images; at least {LEAST} are needed, better {FEW}.")
-    measurements = [_color(a, b, seed, tell)]
+    images = len(a) + len(b)
+    steps = _Steps(_color_distances(a, b) + images + (network is not None) * images, tell)
+    measurements = [_color(a, b, seed, steps)]
     if network is not None:
-        measurements.append(kid_of_sets(network(a), network(b), network.name, seed))
+        of_a, of_b = (features_of(network, side, steps.advance) for side in (a, b))
+        measurements.append(kid_of_sets(of_a, of_b, network.name, seed))
+    if torch.equal(a, b):
+        return Comparison(tuple(measurements), ("Both sets hold the same images, so there is nothing to compare.",))
     return Comparison(tuple(measurements), _notes(measurements, min(len(a), len(b))))
+
+
+class _Steps:
+    """Counts what is done of a comparison."""
+
+    def __init__(self, total: int, tell: Callable[[int, int], None]) -> None:
+        self._done, self._total, self._tell = 0, total, tell
+
+    def advance(self, steps: int = 1) -> None:
+        """Tell how far it is after some more steps."""
+        self._done += steps
+        self._tell(self._done, self._total)
 
 
 def _notes(measurements: list[Measurement], n: int) -> tuple[str, ...]:
@@ -80,12 +97,14 @@ def _too_few(name: str, estimate: Estimate, n: int) -> str:
     return f"{text}; about {math.ceil(n * (noise / estimate.value) ** 2):,} in each set would."
 
 
-def _color(a: torch.Tensor, b: torch.Tensor, seed: int, tell: Callable[[int, int], None]) -> Measurement:
-    total = 1 + min(len(a), _GROUPS) + min(len(b), _GROUPS) + 2 * _COLOR_SPLITS
-    done = iter(range(total))
+def _color_distances(a: torch.Tensor, b: torch.Tensor) -> int:
+    """Return how often `_color` measures a distance."""
+    return 1 + min(len(a), _GROUPS) + min(len(b), _GROUPS) + 2 * _COLOR_SPLITS
 
+
+def _color(a: torch.Tensor, b: torch.Tensor, seed: int, steps: _Steps) -> Measurement:
     def distance(one: torch.Tensor, other: torch.Tensor) -> float:
-        tell(next(done), total)
+        steps.advance()
         return color_distance(one, other)
 
     value = distance(a, b)
@@ -94,7 +113,7 @@ def _color(a: torch.Tensor, b: torch.Tensor, seed: int, tell: Callable[[int, int
     cdi = replace(spread_estimate(value, spread, min(len(a), len(b)), "delta_e"), floor=float(np.mean(floors)))
     cdi = replace(cdi, low=max(0.0, cdi.low))
     facts: dict[str, str | int | float] = {"images_a": len(a), "images_b": len(b)}
-    return Measurement("color", VERSION, "cdi", {"cdi": cdi}, {"color_term": _terms(a, b, seed)}, facts)
+    return Measurement("color", VERSION, "cdi", {"cdi": cdi}, {"color_term": _terms(a, b, seed, steps)}, facts)
 
 
 def _group_jackknife(distance: Callable[[np.ndarray, np.ndarray], float], n: int, m: int, seed: int) -> float:
@@ -119,9 +138,14 @@ def _halves(n: int, count: int, seed: int) -> list[tuple[np.ndarray, np.ndarray]
     return [(order[: n // 2], order[n // 2 :]) for order in orders]
 
 
-def _terms(a: torch.Tensor, b: torch.Tensor, seed: int) -> tuple[Part, ...]:
+def _terms(a: torch.Tensor, b: torch.Tensor, seed: int, steps: _Steps) -> tuple[Part, ...]:
     """Return the difference of each colour term's share of pixels, with Welch intervals that hold together."""
-    shares = [np.stack([name_shares(lab_pixels(image)) for image in images]) for images in (a, b)]
+
+    def named(image: torch.Tensor) -> np.ndarray:
+        steps.advance()
+        return name_shares(lab_pixels(image))
+
+    shares = [np.stack([named(image) for image in images]) for images in (a, b)]
     level = simultaneous_level(len(TERMS))
     change = shares[1].mean(0) - shares[0].mean(0)
     spread = np.sqrt(sum(s.var(0, ddof=1) / len(s) for s in shares))

@@ -20,6 +20,11 @@ LOSSES = ("l1", "l2")
 MAX_TIMESTEPS = 1000
 """Timesteps of the models that are audited."""
 
+_DRAWN = {"color", "kid"}
+"""Metrics of drawn images."""
+_SIDES = 3
+"""Sides whose images are compared: base, tuned, and the base with other seeds."""
+
 FLOOR_PROMPTS = 8
 """Prompts whose predictions the base repeats row by row, to see what arithmetic alone changes."""
 
@@ -186,6 +191,8 @@ class Cost:
     """Images made by the base only to be noised; 0 where it draws them anyway."""
     repeats: int
     """Predictions that the base repeats for the floor of denoiser_drift."""
+    compared: int
+    """Images that color and kid look at once all are drawn. Each counts as a row, though it takes less."""
 
     @property
     def tuned(self) -> int:
@@ -211,9 +218,10 @@ def audit_cost(plan: AuditPlan, labelled: int) -> Cost:
         probes=(semantic and plan.dataset == "generated") * labelled * per_image,
         latents=(drift and not images) * len(plan.prompts) * per_image,
         repeats=drift * min(FLOOR_PROMPTS, len(plan.prompts)) * plan.drift_timesteps,
+        compared=_SIDES * plan.images * len(_DRAWN & set(plan.metrics)),
     )
 
 
 def needs_images(plan: AuditPlan) -> bool:
     """Return whether the tuned model has to draw images."""
-    return bool({"color", "kid"} & set(plan.metrics))
+    return bool(_DRAWN & set(plan.metrics))

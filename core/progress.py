@@ -7,7 +7,7 @@ class Progress(Protocol):
     """Receives the progress of an audit; implementations draw a bar or write JSON lines."""
 
     def total(self, rows: int) -> None:
-        """Learn how many UNet rows the whole run costs."""
+        """Learn how many UNet rows the whole run costs, and images to compare."""
         ...
 
     def stage(self, title: str) -> None:
@@ -15,7 +15,7 @@ class Progress(Protocol):
         ...
 
     def advance(self, rows: int) -> None:
-        """Learn that `rows` were computed."""
+        """Learn that `rows` were computed; 0 says only that it goes on. May raise to stop the run."""
         ...
 
     def skip(self, rows: int) -> None:

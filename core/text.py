@@ -1,5 +1,6 @@
 """Text from strangers made harmless: what a file says is shown, never obeyed."""
 
+import re
 import unicodedata
 
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
@@ -24,6 +25,15 @@ def cell(text: str, limit: int = 200) -> str:
     """Return `inert` text that a spreadsheet will not run as a formula."""
     shown = inert(text, limit)
     return "'" + shown if shown.lstrip().startswith(_FORMULA_STARTS) else shown
+
+
+def file_stem(text: str, fallback: str = "lora") -> str:
+    """Return a plain name for a file out of letters and digits of any script, - and _; `fallback` if none is left.
+
+    It has at most 80 characters and 200 bytes in UTF-8, as file systems end names at 255.
+    """
+    stem = re.sub(r"[^\w-]+", "_", unicodedata.normalize("NFC", text))[:80]
+    return stem.encode(errors="ignore")[:200].decode(errors="ignore").strip("_") or fallback
 
 
 def counted(number: int, noun: str) -> str:

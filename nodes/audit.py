@@ -10,6 +10,7 @@ from . import places
 from .progress import NodeProgress
 from .request import AUTO, Wishes
 from .run import Outcome, Probes, Tuned, run_audit
+from .wording import graph_words, in_graph
 
 if TYPE_CHECKING:
     from ..core.report import Report
@@ -73,7 +74,8 @@ class DriftAudit(io.ComfyNode):
         wishes = Wishes(preset, audit_seed, metrics, per_class, guidance_scale, features)
         tuned = Tuned(lora, strength, tuned_model, tuned_clip)
         probes = Probes(probe_images, probe_labels, probe_folder)
-        outcome = run_audit(Pair(model, clip), vae, tuned, wishes, probes, policy, resolution, progress)
+        with graph_words():
+            outcome = run_audit(Pair(model, clip), vae, tuned, wishes, probes, policy, resolution, progress)
         return answer(outcome, stop_graph)
 
 
@@ -85,7 +87,7 @@ def answer(outcome: Outcome, stop_graph: str) -> io.NodeOutput:
     report, decision = outcome.report, outcome.report.verdict.decision
     model, clip = outcome.tuned.model, outcome.tuned.clip
     if decision in _STOPS[stop_graph]:
-        model = _blocker(f"The drift audit said {decision}: {' '.join(report.verdict.reasons[:1])}")
+        model = _blocker(f"The drift audit said {decision}: {in_graph(' '.join(report.verdict.reasons[:1]))}")
         clip = _blocker(None)  # every node it reaches would repeat the message
     images = report_images(outcome)
     panel = report_panel(report, outcome.folder)
@@ -109,11 +111,11 @@ def report_images(outcome: Outcome) -> tuple[Any, Any, Any]:
 
 def report_sheet(report: "Report") -> Any:
     """Return the charts of a report as a picture."""
-    from .panel import bars
+    from .panel import bars, reasons
     from .sheet import chart_sheet
 
     title = f"{report.adapter.name} on {report.base.name}"
-    return chart_sheet(title, report.verdict.decision, report.verdict.reasons[:3], bars(report))
+    return chart_sheet(title, report.verdict.decision, reasons(report), bars(report))
 
 
 def _blocker(message: str | None) -> Any:

@@ -42,13 +42,6 @@ def from_pictures(pictures: "Iterable[Image]") -> "torch.Tensor":
     return torch.from_numpy(np.stack([np.asarray(picture.convert("RGB")) for picture in pictures])).float() / 255
 
 
-def blank() -> "Image":
-    """Return an empty picture, for an output that has nothing to show."""
-    from PIL import Image
-
-    return Image.new("RGB", (64, 64), "white")
-
-
 def read_pictures(paths: "Iterable[Path]") -> "torch.Tensor":
     """Return picture files of one size as an IMAGE batch."""
     from PIL import Image

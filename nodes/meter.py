@@ -5,6 +5,8 @@ from typing import Any
 from comfy_api.latest import io
 
 from ..core.measurement import Measurement
+from .progress import NodeProgress
+from .wording import graph_words
 
 FEATURES = ("inception", "clip", "dino", "demo")
 """Feature networks; `core.features` knows them too, but importing that takes torch."""
@@ -37,22 +39,24 @@ class CdiKidMeter(io.ComfyNode):
                 io.String.Output("text", display_name="text"),
                 io.Image.Output("chart", display_name="chart"),
             ],
+            hidden=[io.Hidden.unique_id],
             is_output_node=True,
         )
 
     @classmethod
     def execute(cls, images_a: Any, images_b: Any, features: str, split_seed: int) -> io.NodeOutput:
         """Compare them."""
-        from ..core.features import load_features
         from ..core.meter import compare
-        from .backend.host import Bar, check_interrupt
+        from .backend.features import host_features
         from .images import require_batch, to_bytes
 
-        check_interrupt()
-        network = None if features == NO_FEATURES else load_features(features)
-        a, b = to_bytes(require_batch(images_a, "images_a")), to_bytes(require_batch(images_b, "images_b"))
-        bar = Bar(1)
-        result = compare(a, b, network, split_seed, bar.move)
+        progress = NodeProgress(cls.hidden.unique_id)
+        progress.stage("Loading the feature network")
+        with graph_words():
+            network = None if features == NO_FEATURES else host_features(features, progress.part)
+            a, b = to_bytes(require_batch(images_a, "images_a")), to_bytes(require_batch(images_b, "images_b"))
+            progress.stage("Comparing")
+            result = compare(a, b, network, split_seed, progress.part)
         return _answer(result.measurements, result.notes, (len(a), len(b)))
 
 

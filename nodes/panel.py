@@ -10,6 +10,7 @@ from ..core.report import ImagePair, Report
 from ..core.text import inert
 from ..core.verdict import Judgement
 from .places import view_url
+from .wording import in_graph
 
 PAIRS = 8
 """Image pairs that the panel offers, the most changed first."""
@@ -24,12 +25,17 @@ def report_panel(report: Report, folder: Path) -> dict[str, Any]:
         "verdict": decision,
         "symbol": words.SYMBOLS.get(decision, words.MISSING),
         "sentence": words.SENTENCES.get(decision, ""),
-        "reasons": [inert(reason, 400) for reason in report.verdict.reasons[:REASONS]],
+        "reasons": reasons(report),
         "title": f"{inert(report.adapter.name)} on {inert(report.base.name)}",
         "bars": bars(report),
         "pairs": [_pair(pair, folder) for pair in report.pairs[:PAIRS] if _is_inside(pair, folder)],
         "report": view_url(folder / "report.html"),
     }
+
+
+def reasons(report: Report) -> list[str]:
+    """Return the verdict's first reasons in the words of a graph."""
+    return [in_graph(inert(reason, 400)) for reason in report.verdict.reasons[:REASONS]]
 
 
 def bars(report: Report) -> list[dict[str, Any]]:

@@ -1,6 +1,5 @@
 """Where files are read from and written to: ComfyUI's own folders and nothing outside them."""
 
-import re
 from pathlib import Path
 from urllib.parse import urlencode
 
@@ -90,11 +89,6 @@ def _below(root: Path, name: str, title: str) -> Path:
     if "\0" in name or not folder.is_relative_to(root) or not folder.is_dir():
         raise UsageError(f"There is no folder {name!r} below ComfyUI's {title} folder.")
     return folder
-
-
-def safe_name(text: str, fallback: str) -> str:
-    """Return a stranger's text as one plain file name."""
-    return re.sub(r"[^A-Za-z0-9_-]+", "_", text)[:80].strip("_") or fallback
 
 
 def view_url(path: Path) -> str:

@@ -12,6 +12,8 @@ if TYPE_CHECKING:
 EVENT = "owf.progress"
 """Name of the message that web/owf.js listens to."""
 _EVERY = 0.25
+_TELLING = 1.0
+"""Seconds of a stage after which its speed says something."""
 
 
 class NodeProgress:
@@ -21,6 +23,7 @@ class NodeProgress:
         self._node_id, self._bar = node_id, Bar(1)
         self._total = self._done = 0
         self._title, self._last = "", 0.0
+        self._began, self._before = time.monotonic(), 0
 
     def total(self, rows: int) -> None:
         """Learn the length of the bar."""
@@ -28,8 +31,8 @@ class NodeProgress:
 
     def stage(self, title: str) -> None:
         """Show what is being done now."""
-        check_interrupt()
         self._title = title
+        self._began, self._before = time.monotonic(), self._done
         self._show(force=True)
 
     def advance(self, rows: int) -> None:
@@ -41,6 +44,11 @@ class NodeProgress:
         """Shorten the bar."""
         self._total -= rows
 
+    def part(self, done: int, total: int | None) -> None:
+        """Show how far the stage is in a unit of its own, such as bytes, counted from its beginning."""
+        self._before = 0
+        self._show(done, total or done)
+
     def preview(self, images: "torch.Tensor") -> None:
         """Show the last of uint8 images (N, 3, H, W) on the node."""
         from PIL.Image import fromarray
@@ -51,12 +59,20 @@ class NodeProgress:
         """Show a picture on the node."""
         self._bar.move(self._done, self._total, picture)
 
-    def _show(self, *, force: bool = False) -> None:
+    def _show(self, done: int | None = None, total: int | None = None, *, force: bool = False) -> None:
+        check_interrupt()
         if not force and time.monotonic() - self._last < _EVERY:
             return
         self._last = time.monotonic()
-        self._bar.move(self._done, self._total)
-        send(EVENT, self._node_id, {"stage": self._title, "done": self._done, "total": max(self._total, 1)})
+        done, total = (self._done, self._total) if done is None or total is None else (done, total)
+        self._bar.move(done, total)
+        left = {"left": self._left(done, total)}
+        send(EVENT, self._node_id, {"stage": self._title, "done": done, "total": max(total, 1), **left})
+
+    def _left(self, done: int, total: int) -> float | None:
+        """Return the seconds until the end at the speed of this stage; None while that is unknown."""
+        elapsed, made = time.monotonic() - self._began, done - self._before
+        return elapsed * (total - done) / made if made > 0 and elapsed > _TELLING else None
 
 
 def send(event: str, node_id: str | None, data: dict[str, Any]) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 from comfy_api.latest import io
 
 from ..core.errors import UsageError
+from ..core.text import file_stem
 from . import places
 
 NO_REPORT = "(no report yet)"
@@ -88,7 +89,7 @@ def _home(report: Any, text: str) -> Path:
         with suppress(OSError, UnicodeDecodeError, UsageError):  # other reports are not this one's business
             if places.report_file(name).read_text(encoding="utf-8") == text:
                 return places.report_file(name).parent
-    stem = places.safe_name(report.adapter.name, "report")
+    stem = file_stem(report.adapter.name, "report")
     folder = places.reports_folder() / f"{stem}-shown-{hashlib.sha256(text.encode()).hexdigest()[:8]}"
     folder.mkdir(parents=True, exist_ok=True)
     return folder

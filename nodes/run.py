@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..core.errors import UsageError
+from ..core.text import file_stem
 from . import places
 from .progress import NodeProgress
 from .request import Wishes, label_images, plan_for, policy_from, with_images
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from ..core.report import Report
     from .backend.change import GraphChange, LoraChange
     from .backend.denoiser import ComfyDenoiser, Pair
+    from .backend.features import HostFeatures
 
 
 @dataclass(frozen=True)
@@ -83,14 +85,16 @@ def run_audit(
     from .backend.denoiser import ComfyDenoiser
 
     limits = policy_from(policy)
-    denoiser = ComfyDenoiser(base, vae, resolution or None, progress.preview)
+    denoiser = ComfyDenoiser(base, vae, resolution or None, progress.preview, progress.part)
     plan, labelled = with_images(plan_for(denoiser.family, wishes), _labelled(probes, denoiser.resolution, wishes))
+    progress.stage("Reading the base")
+    denoiser.digest()
     progress.stage("Applying the change")
     change = _change(denoiser, tuned)
     folder = _folder(change, plan, tuned, f"{limits}|{resolution}")
     # ComfyUI is not made for several threads in one model, so slices are not run side by side.
     batch = Batch(default_batch(denoiser).size)
-    setting = Setting(folder, places.cache_folder(), limits, progress, batch, _features(plan, denoiser), labelled)
+    setting = Setting(folder, places.cache_folder(), limits, progress, batch, _features(plan, progress), labelled)
     try:
         report = audit_change(denoiser, change, plan, setting)
     finally:
@@ -126,19 +130,20 @@ def _change(denoiser: "ComfyDenoiser", tuned: Tuned) -> "LoraChange | GraphChang
     return GraphChange(denoiser, Pair(tuned.model or denoiser.base.model, tuned.clip or denoiser.base.clip))
 
 
-def _features(plan: "AuditPlan", denoiser: "ComfyDenoiser") -> Any:
+def _features(plan: "AuditPlan", progress: NodeProgress) -> "HostFeatures | None":
     if "kid" not in plan.metrics:
         return None
-    from ..core.features import load_features
+    from .backend.features import host_features
 
-    return load_features(plan.features, denoiser.device)
+    progress.stage("Loading the feature network")
+    return host_features(plan.features, progress.part)
 
 
 def _folder(change: "LoraChange | GraphChange", plan: "AuditPlan", tuned: Tuned, rest: str) -> Path:
     from ..core.plan import plan_digest
 
     run = "|".join((*change.key, plan_digest(plan), rest))
-    stem = places.safe_name("graph" if tuned.from_graph else Path(tuned.lora).stem, "lora")
+    stem = file_stem("graph" if tuned.from_graph else Path(tuned.lora).stem, "lora")
     folder = places.reports_folder() / f"{stem}-{plan.preset}-{hashlib.sha256(run.encode()).hexdigest()[:8]}"
     folder.mkdir(parents=True, exist_ok=True)
     return folder

@@ -5,11 +5,13 @@ from typing import Any
 
 from comfy_api.latest import io
 
+from ..core.text import file_stem
 from ..core.train.plan import ALGORITHMS, TARGETS, TERMS, TrainPlan
 from . import places
 from .progress import NodeProgress
 from .prompts import Bank
-from .training import DEMO_PICTURES, Lesson, Watcher, run_training
+from .training import DEMO_PICTURES, Lesson, Watcher, run_training, training_report
+from .wording import graph_words
 
 if find_spec("peft") is None:
     raise ImportError("training needs the package peft (pip install peft)")
@@ -70,13 +72,15 @@ class TrainLoraDC(io.ComfyNode):
         from .backend.denoiser import Pair
         from .backend.trainer import ComfyTrainer, gradients
 
-        plan = plan_from(preset, preserve, train_seed, options)
-        title = places.safe_name(name, "owf_lora")
-        watcher = Watcher(plan, cls.hidden.unique_id, NodeProgress(cls.hidden.unique_id), title)
-        base = Pair(model, clip)
-        with gradients():
+        progress, base = NodeProgress(cls.hidden.unique_id), Pair(model, clip)
+        title = file_stem(name, "owf_lora")
+        with graph_words(), gradients():
+            plan = plan_from(preset, preserve, train_seed, options)
+            watcher = Watcher(plan, cls.hidden.unique_id, progress, title)
             lesson = Lesson(None if images is None else torch.clone(images), captions, folder)
-            trained = run_training(ComfyTrainer(base, vae, plan.resolution or None), lesson, bank, plan, title, watcher)
+            progress.stage("Reading the base")
+            trainer = ComfyTrainer(base, vae, plan.resolution or None, progress.part)
+            trained = run_training(trainer, lesson, bank, plan, title, watcher)
         return _answer(base, trained, watcher)
 
 
@@ -92,16 +96,12 @@ def plan_from(preset: str, preserve: str, seed: int, options: dict[str, Any]) ->
 
 def _answer(base: Any, trained: Any, watcher: Watcher) -> io.NodeOutput:
     from .backend.change import lora_weights, patched
-    from .images import blank, from_pictures
+    from .images import from_pictures
 
     weights = lora_weights(trained.path)
     model = patched(base, weights, 1.0).model
-    notes = [f"Saved as {trained.path.name}."]
-    if trained.drift is not None:
-        notes.append(f"Drift on held-out prompts: {trained.drift:.2%}.")
-    report = "\n".join([*notes, *(f"{key}: {value}" for key, value in trained.facts)])
-    # Without a step, as of a training that only had to be moved into place, there is nothing to draw.
-    pictures = from_pictures([watcher.picture() if watcher.records else blank()])
+    pictures = from_pictures([watcher.picture()])
+    notes, report = training_report(trained, watcher)
     return io.NodeOutput(weights, model, str(trained.path), pictures, report, ui={"owf": [watcher.panel(notes)]})
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..core.errors import UsageError
+from ..core.text import counted
 from ..core.train.bank import DEFAULT, DEMO, Bank, make_bank, read_bank
 from ..core.train.captions import Concept
 from ..core.train.plan import TrainPlan, plan_digest
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     import torch
     from PIL.Image import Image
 
+    from ..core.train.curves import Curves
     from ..core.train.records import Picture, StepRecord, Trained
     from .backend.trainer import ComfyTrainer
 
@@ -56,6 +58,8 @@ class Watcher:
     """The node's bar."""
     title: str
     """Name of the LoRA."""
+    curves: "Curves | None" = None
+    """The log that a training which is queued again goes on from."""
     records: "list[StepRecord]" = field(default_factory=list)
     """Every step so far."""
     _sent: float = 0.0
@@ -66,7 +70,7 @@ class Watcher:
         from .backend.host import check_interrupt
 
         check_interrupt()
-        self.records.append(record)
+        self._keep(record)
         now = time.monotonic()
         if now - self._sent > _EVERY or record.drift is not None or record.step == self.plan.steps:
             self._sent = now
@@ -75,6 +79,14 @@ class Watcher:
         if now - self._drawn > _PREVIEW_EVERY and len(self.records) > 1:
             self._drawn = now
             self.progress.picture(self.picture())
+
+    def _keep(self, record: "StepRecord") -> None:
+        if self.curves is not None:
+            self.curves.add(record)
+        if self.curves is not None and not self.records:
+            self.records = self.curves.records()  # a cancelled run may have made the first ones
+        else:
+            self.records.append(record)
 
     def picture(self) -> "Image":
         """Return loss, drift and weight of drift correction as a picture."""
@@ -127,6 +139,7 @@ def run_training(
     Queued again after an interrupt, the same training continues from its last checkpoint to the same bytes.
     """
     from ..core.batch import Batch, default_batch
+    from ..core.train.curves import Curves
     from ..core.train.records import TrainSetting
     from ..core.train.train import train
 
@@ -143,12 +156,32 @@ def run_training(
         save_every=_SAVE_EVERY,
         watch=watcher,
     )
-    trained = train(denoiser, pictures, prompts, plan, setting)
+    with denoiser.held(), Curves(folder, "training", board=False) as watcher.curves:
+        trained = train(denoiser, pictures, prompts, plan, setting)
+        watcher.records = watcher.curves.records()
     path = publish(trained.path, name)
     shutil.rmtree(folder, ignore_errors=True)
     from dataclasses import replace
 
     return replace(trained, path=path)
+
+
+def training_report(trained: "Trained", watcher: Watcher) -> tuple[list[str], str]:
+    """Return a few sentences on a training, and the same with everything that its file says of itself."""
+    plan, losses = watcher.plan, [record.loss for record in watcher.records]
+    last = losses[-max(1, len(losses) // 10) :]
+    terms = ", ".join(f"{name} (weight {weight:.3g})" for name, weight in watcher.records[-1].weights.items())
+    notes = [
+        f"Saved as {trained.path.name}.",
+        f"{counted(trained.steps, 'step')} of {counted(plan.batch, 'picture')}, rank {plan.rank}; "
+        f"mean loss of the last {len(last)}: {sum(last) / len(last):.3g}.",
+        f"Preserved by {terms or 'nothing'}.",
+    ]
+    if trained.drift is not None:
+        notes.append(f"Drift on held-out prompts: {trained.drift:.2%}.")
+    if plan.drift_budget and trained.drift is not None and trained.drift > plan.drift_budget:
+        notes.append(f"That is above the budget of {plan.drift_budget:.2%}: raise dc_weight or lower rate.")
+    return notes, "\n".join([*notes, "", *(f"{key}: {value}" for key, value in trained.facts)])
 
 
 def make_prompts(family: str, bank: tuple[str, ...] | None, plan: TrainPlan) -> Bank:

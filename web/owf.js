@@ -177,15 +177,24 @@ function curvesPanel(data) {
   const shown = Object.entries(data.curves).filter(([, points]) => points.length);
   const charts = shown.map(([name, points]) => curve(name, points, data.steps, (data.targets ?? {})[name]));
   const notes = (data.notes ?? []).map((note) => make("p", "owf-reason owf-faint", note));
-  return [head(data), ...charts, ...notes];
+  const title = data.step ? `${data.title}, step ${data.step} of ${data.steps}` : data.title;
+  return [head({ title }), ...charts, ...notes];
 }
 
 const PANELS = { report: reportPanel, meter: meterPanel, facts: factsPanel, curves: curvesPanel };
 
+/** Return seconds as people say them. */
+function duration(seconds) {
+  if (seconds < 90) return `${Math.ceil(seconds)} s`;
+  return seconds < 5400 ? `${Math.round(seconds / 60)} min` : `${(seconds / 3600).toFixed(1)} h`;
+}
+
 function progress(state) {
   const inner = make("i");
   inner.style.width = `${Math.min(100, (100 * state.done) / Math.max(state.total, 1))}%`;
-  const text = make("div", "owf-bar-text", make("b", "", state.stage), make("span", "owf-faint", `${state.done} / ${state.total}`));
+  const percent = `${Math.floor((100 * state.done) / Math.max(state.total, 1))} %`;
+  const left = state.left === null || state.left === undefined ? "" : `, about ${duration(state.left)} left`;
+  const text = make("div", "owf-bar-text", make("b", "", state.stage), make("span", "owf-faint", percent + left));
   return [text, make("div", "owf-progress", inner)];
 }
 
@@ -213,7 +222,8 @@ function keep(node, data) {
   node.properties[KEY] = data;
   node.owfProgress = null;
   draw(node);
-  app.extensionManager?.workflow?.activeWorkflow?.changeTracker?.checkState?.();
+  const tracker = app.extensionManager?.workflow?.activeWorkflow?.changeTracker;
+  (tracker?.captureCanvasState ?? tracker?.checkState)?.call(tracker); // older front ends know only the second
 }
 
 function addPanel(node, height) {
@@ -261,8 +271,11 @@ function onTraining({ detail }) {
   const old = node.properties?.[KEY];
   const fresh = detail.step <= 1 || old?.kind !== "curves" || old.run !== detail.run;
   const data = fresh ? { kind: "curves", title: detail.title, run: detail.run, curves: {} } : old;
-  Object.assign(data, { steps: detail.steps, targets: detail.targets });
-  for (const [name, value] of Object.entries(detail.values)) (data.curves[name] ??= []).push([detail.step, value]);
+  Object.assign(data, { step: detail.step, steps: detail.steps, targets: detail.targets });
+  for (const [name, value] of Object.entries(detail.values)) {
+    // A training that goes on after a cancel makes some steps again.
+    data.curves[name] = [...(data.curves[name] ?? []).filter((point) => point[0] < detail.step), [detail.step, value]];
+  }
   (node.properties ??= {})[KEY] = data;
   draw(node);
 }

@@ -30,13 +30,15 @@ class Curves:
     """Writes `<folder>/<name>.curves.jsonl` as the training goes, and the picture of it at the end.
 
     The first record says where the training continues: what an earlier run logged from that step on is dropped.
+    Events for TensorBoard are written beside it, if `board` and the package is there.
     """
 
-    def __init__(self, folder: Path, name: str) -> None:
+    def __init__(self, folder: Path, name: str, board: bool = True) -> None:
         self._path = folder / f"{name}.curves.jsonl"
         self._picture = folder / f"{name}.curves.png"
         self._events = folder / f"{name}.tensorboard"
         self._file: TextIO | None = None
+        self._wants_board = board
         self._board: Any = None
 
     def __enter__(self) -> "Curves":
@@ -63,12 +65,16 @@ class Curves:
         partial = self._path.with_name(self._path.name + ".partial")
         partial.write_text("".join(map(_line, kept)), "utf-8")
         partial.replace(self._path)
-        self._board = _tensorboard(self._events, step)
+        self._board = _tensorboard(self._events, step) if self._wants_board else None
         return self._path.open("a", encoding="utf-8")
+
+    def records(self) -> "list[StepRecord]":
+        """Return everything that is logged, by earlier runs too."""
+        return list(read_curves(self._path))
 
     def draw(self, budget: float = 0.0) -> Path | None:
         """Draw everything that is logged and return the picture's path; None if there is nothing."""
-        records = list(read_curves(self._path))
+        records = self.records()
         if not records:
             return None
         draw_curves(records, budget).save(self._picture, optimize=True)

@@ -35,6 +35,7 @@ class ComfyDenoiser:
     """A base MODEL, CLIP and VAE as a Denoiser (see `core.denoiser`), able to stand in for a tuned pair.
 
     Weights are loaded through ComfyUI's memory management before every use, so models may be offloaded between.
+    `on_images` hears of images that were decoded, `on_bytes` of weights that were read for the digest.
     """
 
     def __init__(
@@ -43,6 +44,7 @@ class ComfyDenoiser:
         vae: Any,
         resolution: int | None = None,
         on_images: Callable[[torch.Tensor], None] = lambda images: None,
+        on_bytes: Callable[[int, int], None] = lambda done, total: None,
     ) -> None:
         self.base, self.live, self._vae = base, base, vae
         # The base's modules under the names that LoRA files use.
@@ -52,7 +54,7 @@ class ComfyDenoiser:
         self.schedule: Schedule = schedule_of(base.model.get_model_object("model_sampling"))
         self.resolution = resolution or kind.resolution
         self.latent_shape = _latent_shape(base.model.model.latent_format, vae, self.resolution)
-        self._on_images = on_images
+        self._on_images, self._on_bytes = on_images, on_bytes
         self._digest: str | None = None
 
     @property
@@ -95,7 +97,7 @@ class ComfyDenoiser:
 
     def predict(self, x_t: torch.Tensor, t: torch.Tensor, cond: Conditioning) -> torch.Tensor:
         """Return the network's prediction for x_t (N, C, h, w) at timesteps t (N,), in float32."""
-        with self._running() as options:
+        with self._running(len(x_t)) as options:
             if not _is_patched(options):
                 return self._predict(x_t, t, cond, options)
             # Patches may ask for the one sigma that a sampler's whole batch has.
@@ -109,7 +111,7 @@ class ComfyDenoiser:
         """Return the SHA-256 over the base's weights; one of its own for every audit of a base that is patched."""
         if self._digest is None:
             self.load_base()
-            self._digest = digest_of(self.base.model, self.base.clip, self._vae)
+            self._digest = digest_of(self.base.model, self.base.clip, self._vae, self._on_bytes)
         return self._digest
 
     def _predict(self, x_t: torch.Tensor, t: torch.Tensor, cond: Conditioning, options: dict[str, Any]) -> torch.Tensor:
@@ -132,14 +134,14 @@ class ComfyDenoiser:
         return torch.zeros(1, *self._host_shape())
 
     @contextmanager
-    def _running(self) -> Iterator[dict[str, Any]]:
-        """Load MODEL, prepare it as a sampler does, and yield its options; what was prepared is undone."""
+    def _running(self, rows: int) -> Iterator[dict[str, Any]]:
+        """Load MODEL, prepare it for `rows` rows as a sampler does, and yield its options; this is undone after."""
         from comfy.model_patcher import create_model_options_clone
         from comfy.patcher_extension import merge_nested_dicts
 
         host.check_interrupt()
         patcher = self.live.model
-        self._load(patcher)
+        self._load(patcher, rows)
         options = create_model_options_clone(patcher.model_options)
         transformer = options.setdefault("transformer_options", {})
         for name in ("wrappers", "callbacks"):
@@ -150,8 +152,8 @@ class ComfyDenoiser:
         finally:
             patcher.cleanup()
 
-    def _load(self, patcher: Any) -> None:
-        host.load(patcher)
+    def _load(self, patcher: Any, rows: int) -> None:
+        host.load(patcher, shapes=[(count, *self._host_shape()) for count in (rows, 1)])
 
     def _encode_pixels(self, images: torch.Tensor) -> torch.Tensor:
         host.check_interrupt()
@@ -163,7 +165,7 @@ class ComfyDenoiser:
         host.check_interrupt()
         pixels = self._vae.decode(self.base.model.model.process_latent_out(self._framed(latents.float())))
         if not torch.isfinite(pixels).all():
-            raise InvalidError("The decoded images contain NaN or infinite values; try a VAE in float32 (--fp32-vae).")
+            raise InvalidError("The decoded images contain NaN or infinite values; start ComfyUI with --fp32-vae.")
         pixels = pixels.reshape(len(latents), *pixels.shape[-3:])
         return (pixels.movedim(-1, 1)[:, :3] * 255).round().clamp(0, 255).to(torch.uint8).cpu()
 

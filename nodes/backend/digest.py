@@ -2,6 +2,7 @@
 
 import hashlib
 import weakref
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import torch
@@ -10,14 +11,23 @@ _DIGESTS: "weakref.WeakKeyDictionary[torch.nn.Module, str]" = weakref.WeakKeyDic
 """Module -> SHA-256 of its weights: reading gigabytes again for every audit would be slow."""
 
 
-def digest_of(model: Any, clip: Any, vae: Any) -> str:
+def digest_of(model: Any, clip: Any, vae: Any, tell: Callable[[int, int], None] = lambda done, total: None) -> str:
     """Return the SHA-256 over the weights of MODEL, CLIP and VAE, which must be loaded without foreign patches.
 
     A MODEL or CLIP with patches of any kind gets a digest that is never met again, since a patch is code.
+    `tell(done, total)` hears of the bytes that were read, and may raise to stop.
     """
-    sha = hashlib.sha256(b"comfy")
-    for module in (model.model.diffusion_model, clip.cond_stage_model, vae.first_stage_model):
-        sha.update(_weights(module).encode())
+    sha, modules = hashlib.sha256(b"comfy"), (model.model.diffusion_model, clip.cond_stage_model, vae.first_stage_model)
+    total = sum(tensor.nbytes for module in modules if module not in _DIGESTS for _, tensor in _tensors(module))
+    done = 0
+
+    def advance(size: int) -> None:
+        nonlocal done
+        done += size
+        tell(done, total)
+
+    for module in modules:
+        sha.update(_weights(module, advance).encode())
     sha.update(str((_settings(model), clip.layer_idx, sorted(clip.tokenizer_options.items()))).encode())
     if is_patched(model) or is_patched(clip.patcher):
         sha.update(repr((id(model), model.patches_uuid, clip.patcher.patches_uuid)).encode() + _once())
@@ -42,15 +52,18 @@ def _settings(model: Any) -> tuple[str, ...]:
     return (*sorted(base.__name__ for base in type(sampling).__mro__), str(model.model.latent_format.scale_factor))
 
 
-def _weights(module: torch.nn.Module) -> str:
+def _weights(module: torch.nn.Module, advance: Callable[[int], None]) -> str:
     if module not in _DIGESTS:
         sha = hashlib.sha256(type(module).__name__.encode())
-        # ComfyUI makes a projection for Stable Diffusion 1, which has none, and leaves it to chance.
-        chance = "clip_l.transformer.text_projection.weight" if type(module).__name__ == "SD1ClipModel" else None
-        for name, tensor in sorted(module.state_dict().items()):
-            if name == chance:
-                continue
+        for name, tensor in _tensors(module):
             sha.update(f"{name}|{tensor.dtype}|{tuple(tensor.shape)}".encode())
-            sha.update(tensor.detach().cpu().contiguous().view(-1).view(torch.uint8).numpy())
+            sha.update(tensor.detach().cpu().contiguous().view(-1).view(torch.uint8).numpy().data)
+            advance(tensor.nbytes)
         _DIGESTS[module] = sha.hexdigest()
     return _DIGESTS[module]
+
+
+def _tensors(module: torch.nn.Module) -> Iterator[tuple[str, torch.Tensor]]:
+    # ComfyUI makes a projection for Stable Diffusion 1, which has none, and leaves it to chance.
+    chance = "clip_l.transformer.text_projection.weight" if type(module).__name__ == "SD1ClipModel" else None
+    return ((name, tensor) for name, tensor in sorted(module.state_dict().items()) if name != chance)

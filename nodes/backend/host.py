@@ -1,10 +1,14 @@
 """What every long node asks of ComfyUI: interrupts, loading through its memory management, progress."""
 
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from PIL.Image import Image
 
+_ALL = 1e20
+"""Bytes that no device has: asking for them offloads every other model."""
 PREVIEW_SIDE = 512
 """Longest side in pixels of the preview that ComfyUI shows on a running node."""
 
@@ -16,12 +20,40 @@ def check_interrupt() -> None:
     comfy.model_management.throw_exception_if_processing_interrupted()
 
 
-def load(*patchers: Any, memory: float = 0) -> None:
-    """Load models for computing and unload others as memory asks; exactly these patches are then in effect."""
-    import comfy.model_management
+def load(*patchers: Any, shapes: Sequence[Sequence[int]] = (), whole: bool = False) -> None:
+    """Load models for computing and unload others as memory asks; exactly these patches are then in effect.
+
+    `shapes` are those of the first model's input: the batch that comes, and the smallest it could be cut to. They
+    say how much memory has to stay free beside the weights. `whole` frees all there is and splits nothing.
+    """
+    import comfy.model_management as management
 
     nested = [other for patcher in patchers for other in patcher.get_nested_additional_models()]
-    comfy.model_management.load_models_gpu([*patchers, *nested], memory_required=memory)
+    needs = [patchers[0].memory_required(list(shape)) + management.minimum_inference_memory() for shape in shapes]
+    management.load_models_gpu(
+        [*patchers, *nested],
+        memory_required=_ALL if whole else max(needs, default=0),
+        minimum_memory_required=min(needs, default=None),
+        force_full_load=whole,
+    )
+
+
+@contextmanager
+def held(patcher: Any) -> Iterator[None]:
+    """Keep a loaded model where it is while the block lasts, whatever else is loaded.
+
+    ComfyUI offloads, and takes patches back from, what is in its list of loaded models; meanwhile it is not.
+    """
+    import comfy.model_management
+
+    loaded = comfy.model_management.current_loaded_models
+    kept = [entry for entry in loaded if entry.model is not None and patcher.is_clone(entry.model)]
+    for entry in kept:
+        loaded.remove(entry)
+    try:
+        yield
+    finally:
+        loaded.extend(kept)
 
 
 class Bar:

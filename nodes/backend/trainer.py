@@ -1,7 +1,7 @@
 """ComfyUI's MODEL as a TrainableDenoiser: gradients through the graph's own network."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
 import torch
@@ -16,24 +16,28 @@ from .schedule import prediction, to_host
 
 
 class ComfyTrainer(ComfyDenoiser):
-    """The base of a training. Everything is loaded once: the network must not move while layers wrap its own."""
+    """The base of a training: loaded whole, once, since the network must not move while layers wrap its own."""
 
-    def __init__(self, base: Pair, vae: Any, resolution: int | None) -> None:
-        super().__init__(base, vae, resolution)
+    def __init__(self, base: Pair, vae: Any, resolution: int | None, on_bytes: Callable[[int, int], None]) -> None:
+        super().__init__(base, vae, resolution, on_bytes=on_bytes)
         if "unet" not in self.components:
             raise UsageError(f"Training runs on UNet models (Stable Diffusion 1, 2 and XL), not yet on {self.name}.")
         self.digest()
-        host.load(base.model, base.clip.patcher, vae.patcher)
+        host.load(base.model, base.clip.patcher, vae.patcher, whole=True)
         if base.model.model.model_lowvram:
-            raise UsageError("MODEL does not fit into the memory whole, as training needs it; try fp16 weights.")
+            raise UsageError("Training needs MODEL whole on its device: start ComfyUI without --novram.")
         make_trainable(base.model.model)
+
+    def held(self) -> AbstractContextManager[None]:
+        """Return a context in which the network stays where it is, so that layers may wrap its own."""
+        return host.held(self.base.model)
 
     def forward(self, x_t: torch.Tensor, t: torch.Tensor, cond: Conditioning) -> torch.Tensor:
         """Return the network's prediction for x_t (N, C, h, w) at timesteps t (N,), with gradients."""
         x, sigma = to_host(self.schedule, x_t, t), self._sigma(t)
         entries = entries_of(self.base.model, cond, self._blank())
         inputs = {name: entry.process_cond(batch_size=len(x), area=None).cond for name, entry in entries.items()}
-        with self._running() as options:
+        with self._running(len(x)) as options:
             transformer = options["transformer_options"]
             denoised = self.base.model.model.apply_model(x, sigma, transformer_options=transformer, **inputs)
         return prediction(self.schedule, x, sigma, denoised)
@@ -51,10 +55,8 @@ class ComfyTrainer(ComfyDenoiser):
         """Raise UsageError: only Custom Diffusion asks for it, which the node does not offer."""
         raise UsageError("The training node does not train words; use owf-train --method custom_diffusion.")
 
-    def _load(self, patcher: Any) -> None:
-        """Leave the network where it is, unless text encoder or VAE pushed it off the device meanwhile."""
-        if next(patcher.model.parameters()).device != patcher.load_device:
-            super()._load(patcher)
+    def _load(self, patcher: Any, rows: int) -> None:
+        """Leave the network where it is: it was loaded whole, and is held."""
 
 
 def make_trainable(root: nn.Module) -> None:

@@ -23,7 +23,7 @@ def install(home: Path) -> Path:
 
 
 @contextmanager
-def server(home: Path) -> Iterator[str]:
+def server(home: Path, *options: str) -> Iterator[str]:
     """Yield the address of a running ComfyUI whose base folder is `home`; it ends with the block."""
     install(home)
     with socket.socket() as free:
@@ -32,7 +32,10 @@ def server(home: Path) -> Iterator[str]:
     command = [os.environ["COMFYUI_PYTHON"], "main.py", "--cpu", "--port", str(port), "--base-directory", str(home)]
     with (home / "server.log").open("wb") as log:
         process = subprocess.Popen(
-            [*command, "--disable-api-nodes"], cwd=os.environ["COMFYUI_DIR"], stdout=log, stderr=subprocess.STDOUT
+            [*command, "--disable-api-nodes", *options],
+            cwd=os.environ["COMFYUI_DIR"],
+            stdout=log,
+            stderr=subprocess.STDOUT,
         )
         try:
             url = f"http://127.0.0.1:{port}"

@@ -34,7 +34,7 @@ def command_line(folder: Path, *options: str) -> dict:
         [*command, "--cache", str(folder / "cache")], capture_output=True, text=True, check=False, timeout=900
     )
     assert result.returncode in (0, 1, 3), result.stderr
-    (report,) = folder.glob("*/report.json")
+    (report,) = folder.glob("owf_demo_plain-*/report.json")
     return json.loads(report.read_text())
 
 
@@ -157,9 +157,12 @@ answer(seconds=keep["end"] - keep["at"], interrupted="execution_interrupted" in 
 )
 
 
-@pytest.mark.parametrize("stage", ["Base: predicting", "LoRA: predicting"])
-def test_cancel_is_answered_within_two_seconds_and_leaves_the_models_as_they_were(host, stage):
-    prompt = {"1": DEMO, "2": audit(metrics="denoiser_drift")}
+@pytest.mark.parametrize(
+    ("stage", "metrics"),
+    [("Base: predicting", "denoiser_drift"), ("LoRA: predicting", "denoiser_drift"), ("Comparing", "color, kid")],
+)
+def test_cancel_is_answered_within_two_seconds_and_leaves_the_models_as_they_were(host, stage, metrics):
+    prompt = {"1": DEMO, "2": audit(metrics=metrics)}
     result = host.run(f"PROMPT = {json.dumps(prompt)!r}\nSTAGE = {stage!r}\n" + CANCEL)
     assert result["interrupted"]
     assert result["seconds"] < 2

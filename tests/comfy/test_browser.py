@@ -1,87 +1,68 @@
-"""The panels in a real browser: a workflow is loaded, queued, read, and read again after the page was reloaded."""
+"""The panels in a real browser: a workflow is loaded, queued, read, and read again after the page was reloaded.
+
+Vue nodes show panels from front end 1.58 on: COMFYUI_FRONTEND names the `static` folder of such a one
+(pip download --no-deps comfyui-frontend-package, unzipped).
+"""
 
 import json
+import os
+import re
 import time
-from pathlib import Path
 
 import pytest
-from serve import server
+from browser import centre, example, load, opened, panel, queue, ready, until
 
-sync_api = pytest.importorskip("playwright.sync_api", reason="needs playwright and a Chromium")
-ROOT = Path(__file__).resolve().parents[2]
-CHROMIUM = "/usr/bin/chromium"
-FLAGS = (  # noqa: SIM905 - as a list it would fill a screen
-    "--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
-    "--disable-component-update --disable-sync"
-).split()
-READY = "!!(window.app?.graph && window.LiteGraph?.registered_node_types['OWF_DriftAudit'])"
-PANEL = "() => app.graph._nodes.find(n => n.comfyClass === 'OWF_DriftAudit')?.owfElement?.textContent ?? ''"
+pytest.importorskip("playwright.sync_api", reason="needs playwright and a Chromium")
+AUDIT, TRAIN = "OWF_DriftAudit", "OWF_TrainLoRADC"
+METRICS, STEPS = "at_8", "at_4"
+"""Places of widgets: lora, strength, preset, seed, gate, labels, folder, policy, metrics; name ... preset, steps."""
+FRONT_END = os.environ.get("COMFYUI_FRONTEND")
+KINDS = [
+    "canvas",
+    pytest.param("vue", marks=pytest.mark.skipif(not FRONT_END, reason="set COMFYUI_FRONTEND to one from 1.58 on")),
+]
 
 
-@pytest.fixture(scope="module")
-def page(tmp_path_factory):
-    with server(tmp_path_factory.mktemp("comfy")) as url, sync_api.sync_playwright() as play:
-        browser = play.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        page = browser.new_page(viewport={"width": 1500, "height": 1000})
-        # The newest front end asks for templates from the internet.
-        local = (url, "data:", "blob:")
-        page.route("**/*", lambda r: r.continue_() if r.request.url.startswith(local) else r.abort())
-        page.goto(url)
-        page.wait_for_function(READY, timeout=180_000)
-        time.sleep(3)
-        page.keyboard.press("Escape")  # a first visit is greeted with templates
+@pytest.fixture(scope="module", params=KINDS)
+def page(request, tmp_path_factory):
+    vue = request.param == "vue"
+    with opened(tmp_path_factory.mktemp(request.param), FRONT_END if vue else None, vue) as page:
         yield page
-        browser.close()
 
 
-def workflow() -> dict:
-    graph = json.loads((ROOT / "examples" / "audit_a_lora.json").read_text())
-    (node,) = (n for n in graph["nodes"] if n["type"] == "OWF_DriftAudit")
-    values = node["widgets_values"]
-    metrics = 8  # lora, strength, preset, seed, gate, labels, folder, policy, metrics
-    values[metrics] = "denoiser_drift, color"
-    return graph
-
-
-def wait_for(page, condition: str, seconds: float) -> None:
-    deadline = time.monotonic() + seconds
-    while not page.evaluate(condition):
-        assert time.monotonic() < deadline, page.evaluate(PANEL)
-        time.sleep(1)
+def shown(page) -> bool:
+    """Return whether the audit's panel is on the page, with a size."""
+    box = "app.graph._nodes.find(n => n.comfyClass === 'OWF_DriftAudit').owfElement"
+    return page.evaluate(f"() => {box}.isConnected && {box}.getBoundingClientRect().height > 100")
 
 
 def test_the_panel_follows_the_run_survives_a_reload_and_fits_both_themes(page, tmp_path):
-    page.evaluate("async graph => { await app.loadGraphData(graph, true, true, 'audit') }", workflow())
-    time.sleep(1)
-    assert "Queue the graph" in page.evaluate(PANEL)
-    page.evaluate("async () => { await app.queuePrompt(0) }")
-    wait_for(page, f"() => /Base: .*\\d+ \\/ \\d+/.test(({PANEL})())", 600)
-    wait_for(page, f"() => /DRIFT/.test(({PANEL})())", 1200)
-    text = page.evaluate(PANEL)
+    load(page, example("audit_a_lora", AUDIT, **{METRICS: "denoiser_drift, color"}), "audit")
+    assert "Queue the graph" in panel(page, AUDIT)
+    queue(page)
+    until(lambda: re.search(r"Base: .*\d+ %", panel(page, AUDIT)), 600, lambda: panel(page, AUDIT))
+    until(lambda: "DRIFT" in panel(page, AUDIT), 1200, lambda: panel(page, AUDIT))
+    text = panel(page, AUDIT)
     for part in ("DRIFT", "Denoiser drift", "Colour drift", "95 %", "limit", "a photo of", "Open the full report"):
         assert part in text
-    slider = ".owf-slider input"
-    page.evaluate("() => { app.canvas.ds.scale = 1; app.canvas.centerOnNode(app.graph._nodes[1]) }")
-    time.sleep(1)
+    centre(page, AUDIT)
+    assert shown(page)
     page.screenshot(path=tmp_path / "dark.png")
-    page.evaluate(
-        "s => { const r = document.querySelector(s); r.value = 0; r.dispatchEvent(new Event('input')) }", slider
-    )
-    shown = page.evaluate("() => document.querySelectorAll('.owf-slider img')[1].style.clipPath")
-    assert "0%" in shown
+    slider = "const range = document.querySelector('.owf-slider input'); range.value = 0;"
+    page.evaluate(f"() => {{ {slider} range.dispatchEvent(new Event('input')) }}")
+    assert "0%" in page.evaluate("() => document.querySelectorAll('.owf-slider img')[1].style.clipPath")
     loaded = "() => [...document.querySelectorAll('.owf-slider img')].every(i => i.complete && i.naturalWidth === 64)"
-    wait_for(page, loaded, 30)
+    until(lambda: page.evaluate(loaded), 30)
 
-    saved = page.evaluate("() => JSON.stringify(app.graph.serialize())")
+    saved = json.loads(page.evaluate("() => JSON.stringify(app.graph.serialize())"))
     page.reload()
-    page.wait_for_function(READY, timeout=180_000)
-    time.sleep(3)
-    page.evaluate("async graph => { await app.loadGraphData(JSON.parse(graph), true, true, 'audit') }", saved)
-    wait_for(page, f"() => /DRIFT/.test(({PANEL})())", 30)
-    assert page.evaluate(PANEL) == text
+    ready(page)
+    load(page, saved, "audit")
+    until(lambda: "DRIFT" in panel(page, AUDIT), 30)
+    assert panel(page, AUDIT) == text
 
     page.evaluate("async () => { await app.extensionManager.setting.set('Comfy.ColorPalette', 'light') }")
-    time.sleep(1)
+    centre(page, AUDIT)
     color = page.evaluate("() => getComputedStyle(document.querySelector('.owf')).color")
     back = page.evaluate("() => getComputedStyle(document.querySelector('.owf')).backgroundColor")
     assert contrast(color, back) > 4.5, (color, back)
@@ -98,6 +79,26 @@ def test_the_full_report_opens_as_a_page(page):
     assert report.locator("iframe").get_attribute("sandbox") == "allow-scripts"
     assert report.evaluate("() => window.opener") is None
     report.close()
+
+
+def test_a_training_draws_its_curves_as_it_goes(page, tmp_path):
+    load(page, example("train_then_audit", TRAIN, **{"at_1": "sks", STEPS: 60}), "train")
+    queue(page)
+    seen = []
+
+    def grows() -> bool:
+        points = page.evaluate("() => document.querySelector('.owf-curve polyline')?.getAttribute('points') ?? ''")
+        seen.append(len(points.split()))
+        return 1 < seen[-1] < 60
+
+    until(grows, 600, lambda: panel(page, TRAIN))
+    centre(page, TRAIN)
+    page.screenshot(path=tmp_path / "training.png")
+    until(lambda: "Saved as" in panel(page, TRAIN), 900, lambda: panel(page, TRAIN))
+    for part in ("loss", "drift", "dc weight", "Preserved by dc"):
+        assert part in panel(page, TRAIN)
+    page.evaluate("async () => { const { api } = await import('/scripts/api.js'); await api.interrupt() }")
+    time.sleep(3)  # the audit that follows in this workflow is another test's
 
 
 def contrast(*colors: str) -> float:

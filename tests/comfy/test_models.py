@@ -1,5 +1,7 @@
 """ComfyUI's models as a Denoiser: the demo base as diffusers answers, SDXL, v and flow by their definitions."""
 
+from tiny_sdxl import BUILD
+
 DEMO = """
 start()
 import importlib
@@ -42,36 +44,6 @@ def test_the_demo_base_answers_as_it_does_in_diffusers(host):
 
 
 SDXL = """
-start()
-import comfy.sd, comfy.model_patcher
-from comfy import supported_models, supported_models_base, sdxl_clip, model_base
-small = {"hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 3, "num_attention_heads": 4}
-class Tiny(supported_models.SDXL):
-    unet_extra_config = {}
-    def model_type(self, state_dict, prefix=""):
-        return getattr(model_base.ModelType, KIND)
-class Flow(Tiny):
-    sampling_settings = {"shift": 3.0}
-config = (Flow if KIND == "FLOW" else Tiny)(dict(
-    image_size=8, in_channels=4, out_channels=4, model_channels=32, channel_mult=[1, 2], num_res_blocks=[1, 1],
-    transformer_depth=[0, 1], transformer_depth_output=[0, 0, 1, 1], transformer_depth_middle=1, context_dim=64,
-    num_heads=4, num_head_channels=-1, use_spatial_transformer=True, use_linear_in_transformer=True,
-    use_temporal_attention=False, legacy=False, adm_in_channels=32 + 1536, num_classes="sequential"))
-config.set_inference_dtype(torch.float32, None)
-def fill(module):
-    with torch.no_grad():
-        for parameter in module.parameters():
-            parameter.copy_(torch.randn(parameter.shape) * 0.08)
-torch.manual_seed(0)
-with torch.inference_mode(False):
-    network = config.get_model({}, device="cpu")
-    fill(network.diffusion_model)
-    model = comfy.model_patcher.ModelPatcher(network, torch.device("cpu"), torch.device("cpu"))
-    target = supported_models_base.ClipTarget(sdxl_clip.SDXLTokenizer, sdxl_clip.SDXLClipModel)
-    sizes = {"clip_l_model_config": small, "clip_g_model_config": small}
-    clip = comfy.sd.CLIP(target, model_options={**sizes, "dtype": torch.float32})
-    fill(clip.cond_stage_model)
-    _, _, vae = pack("nodes.backend.demo").load_demo()
 backend = pack("nodes.backend.denoiser")
 gaussian = pack("core.noise").gaussian
 with torch.inference_mode():
@@ -104,7 +76,7 @@ with torch.inference_mode():
 
 
 def check(host, kind: str, name: str):
-    found = host.run(f"KIND = {kind!r}\n" + SDXL)
+    found = host.run(f"KIND = {kind!r}\nstart()\n{BUILD}{SDXL}")
     assert (found["kind"], found["family"]) == (name, "sdxl")
     assert found["context"] == [2, 77, 64] and found["pooled"] == [2, 32]
     # ComfyUI gives denoised latents; getting the prediction back divides by sigma, at least 0.1 here.
@@ -141,3 +113,43 @@ def test_sdxl_v_prediction(host):
 
 def test_flow(host):
     check(host, "FLOW", "flow")
+
+
+MEMORY = """
+start()
+import comfy.model_management as management
+asked, load = [], management.load_models_gpu
+def loading(models, **wishes):
+    asked.append({"models": [type(m.model).__name__ for m in models], **wishes})
+    return load(models, **wishes)
+management.load_models_gpu = loading
+backend, trainer = pack("nodes.backend.denoiser"), pack("nodes.backend.trainer")
+features = pack("nodes.backend.features").host_features("demo", lambda done, total: None)
+gaussian = pack("core.noise").gaussian
+model, clip, vae = pack("nodes.backend.demo").load_demo()
+with torch.inference_mode():
+    ours = backend.ComfyDenoiser(backend.Pair(model, clip), vae)
+    cond = ours.encode_text(["a bag"] * 3)
+    asked.clear()
+    ours.predict(torch.stack([gaussian((4, 8, 8), 0, str(i)) for i in range(3)]), torch.tensor([10, 500, 990]), cond)
+    (predicting,) = asked
+    asked.clear()
+    vectors = features(torch.zeros(6, 3, 64, 64, dtype=torch.uint8))
+    looking = list(asked)
+    asked.clear()
+with torch.inference_mode(False):
+    trainer.ComfyTrainer(backend.Pair(model, clip), vae, None, lambda done, total: None)
+training = asked[-1]
+needs = [model.memory_required([rows, 4, 8, 8]) + management.minimum_inference_memory() for rows in (3, 1)]
+answer(predicting=predicting, needs=needs, looking=looking, shape=list(vectors.shape), training=training)
+"""
+
+
+def test_comfyui_is_told_what_memory_a_batch_needs(host):
+    found = host.run(MEMORY)
+    predicting, training = found["predicting"], found["training"]
+    assert [predicting["memory_required"], predicting["minimum_memory_required"]] == found["needs"]
+    assert found["needs"][0] > found["needs"][1] and not predicting["force_full_load"]
+    # Six images in two parts, so that cancel is heard between them.
+    assert [len(load["models"]) for load in found["looking"]] == [1, 1] and found["shape"][0] == 6
+    assert training["force_full_load"] and training["memory_required"] > 1e15 and len(training["models"]) == 3

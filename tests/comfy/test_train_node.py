@@ -142,6 +142,43 @@ def test_models_that_comfyui_itself_loads_are_trained_too(host):
     assert len(result["outputs"]["2"]["owf"][0]["curves"]["loss"]) == 2
 
 
+XL = """
+start()
+KIND = "EPS"
+BUILD
+pack("nodes.backend.demo").load_demo = lambda: (model, clip, vae)
+import comfy.lora
+executor = run(json.loads(PROMPT))
+errors = [data["exception_message"] for event, data in executor.server.sent if event == "execution_error"]
+(path,) = (HOME / "output" / "loras").glob("*.safetensors")
+adapter = pack("core.adapter").read_adapter(path)
+weights = comfy.utils.load_torch_file(str(path))
+names = comfy.lora.model_lora_keys_unet(model.model, {})
+answer(success=executor.success, errors=errors, panel=executor.history_result["outputs"]["2"]["owf"][0],
+       kind=pack("core.train.metadata").read_metadata(path)["modelspec.architecture"],
+       loaded=len(comfy.lora.load_lora(weights, names)), layers=len(adapter.modules),
+       report=executor.history_result["outputs"]["4"]["owf"][0])
+"""
+
+
+def test_stable_diffusion_xl_is_trained_and_its_lora_audited(host):
+    """With the pooled vector and sizes that its network takes besides the text."""
+    from tiny_sdxl import BUILD
+
+    patched = {"class_type": "LoraModelLoader", "inputs": {"model": ["1", 0], "lora": ["2", 0], "strength_model": 1.0}}
+    judge = audit(lora="none", tuned_model=["3", 0], metrics="denoiser_drift", resolution=64)
+    prompt = {"1": DEMO, "2": train(steps=4, drift_every=2, resolution=64), "3": patched, "4": judge}
+    code = XL.replace("BUILD", BUILD, 1).replace("start()", 'start(("nodes_train.py",))', 1)
+    found = host.run(f"PROMPT = {json.dumps(prompt)!r}\n" + code)
+    assert found["success"], found["errors"]
+    curves = found["panel"]["curves"]
+    assert len(curves["loss"]) == 4 and len(curves["drift"]) == 2
+    assert 0 < curves["drift"][-1][1] < 1
+    assert "stable-diffusion-xl" in found["kind"]
+    assert found["loaded"] == found["layers"] > 0
+    assert found["report"]["verdict"] in ("PASS", "DRIFT", "INCONCLUSIVE")
+
+
 CANCEL = """
 start()
 import comfy.model_management as management
@@ -170,6 +207,62 @@ answer(seconds=time.monotonic() - keep["at"], interrupted=any(e == "execution_in
        same=state(keep["models"][0]) == before,
        kinds=[str(type(m)) for m in keep["models"][0].model.modules() if "peft" in type(m).__module__])
 """
+
+
+AGAIN = """
+class Once(Server):
+    def send_sync(self, event, data, client=None):
+        super().send_sync(event, data, client)
+        if event == "owf.training" and data["step"] >= 8:
+            import comfy.model_management as management
+            management.interrupt_current_processing()
+start()
+import hashlib
+pack("nodes.training")._SAVE_EVERY = 0.0
+stopped = run(json.loads(PROMPT), Once())
+kept = [path.name for path in (HOME / "output" / "owf" / "training").rglob("*.checkpoint")]
+executor = run(json.loads(PROMPT))
+(path,) = (HOME / "output" / "loras").glob("*.safetensors")
+answer(stopped=not stopped.success, kept=len(kept), success=executor.success,
+       panel=executor.history_result["outputs"]["2"]["owf"][0],
+       first=min(data["step"] for event, data in executor.server.sent if event == "owf.training"),
+       file=hashlib.sha256(path.read_bytes()).hexdigest(),
+       left=[p.name for p in (HOME / "output" / "owf" / "training").iterdir()])
+"""
+
+
+def test_a_cancelled_training_goes_on_with_all_its_curves_to_the_same_bytes(host, tmp_path):
+    prompt = {"1": DEMO, "2": train(steps=12, drift_every=4)}
+    whole = run(type(host)(tmp_path / "other"), prompt)
+    found = host.run(f"PROMPT = {json.dumps(prompt)!r}\n" + AGAIN)
+    assert found["stopped"] and found["kept"] == 1 and found["success"] and found["left"] == []
+    assert found["first"] > 1, "the second run was to go on from a checkpoint"
+    assert [step for step, _ in found["panel"]["curves"]["loss"]] == list(range(1, 13))
+    assert found["panel"]["curves"] == whole["outputs"]["2"]["owf"][0]["curves"]
+    assert [found["file"]] == list(whole["files"].values())
+
+
+PRESSED = """
+import comfy.model_management as management
+loss = pack("core.train.loss").LossMaker
+losses = loss.losses
+def pressed(self, *rest):
+    management.unload_all_models()  # what loading another large model would do
+    return losses(self, *rest)
+loss.losses = pressed
+"""
+
+
+def test_a_patched_base_trains_the_same_while_comfyui_makes_room_for_other_models(host, tmp_path):
+    """The base of the training carries a LoRA of the graph, whose weights ComfyUI would take back when it offloads."""
+    patched = {"class_type": "LoraModelLoader", "inputs": {"model": ["1", 0], "lora": ["2", 0], "strength_model": 1.0}}
+    second = train(model=["3", 0], name="second", steps=4, drift_every=2)
+    prompt = {"1": DEMO, "2": train(steps=2, rate=1e-2, drift_every=0), "3": patched, "4": second}
+    plain = run(type(host)(tmp_path / "plain"), prompt)
+    code = RUN.replace("import hashlib", f"import hashlib{PRESSED}", 1)
+    result = host.run(f"PROMPT = {json.dumps(prompt)!r}\n" + code)
+    assert result["success"], result["errors"]
+    assert len(plain["files"]) == 2 and result["files"] == plain["files"]
 
 
 def test_cancel_is_answered_within_two_seconds_and_leaves_the_model_as_it_was(host):

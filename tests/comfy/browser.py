@@ -1,0 +1,96 @@
+"""ComfyUI's page in a headless Chromium, on a server of its own."""
+
+import json
+import os
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from serve import server
+
+ROOT = Path(__file__).resolve().parents[2]
+CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
+FLAGS = (  # noqa: SIM905 - as a list it would fill a screen
+    "--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
+    "--disable-component-update --disable-sync"
+).split()
+READY = "!!(window.app?.graph && window.LiteGraph?.registered_node_types['OWF_DriftAudit'])"
+
+
+@contextmanager
+def opened(home: Path, front_end: str | None = None, vue: bool = False) -> Iterator[Any]:
+    """Yield the page of a new ComfyUI; `front_end` is the `static` folder of another front end than its own."""
+    from playwright.sync_api import sync_playwright
+
+    options = ("--front-end-root", front_end) if front_end else ()
+    with server(home, *options) as url, sync_playwright() as play:
+        browser = play.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        page = browser.new_page(viewport={"width": 1500, "height": 1000})
+        # The newest front end asks for templates from the internet.
+        local = (url, "data:", "blob:")
+        page.route("**/*", lambda r: r.continue_() if r.request.url.startswith(local) else r.abort())
+        page.goto(url)
+        ready(page)
+        page.evaluate("async on => { await app.extensionManager.setting.set('Comfy.VueNodes.Enabled', on) }", vue)
+        yield page
+        browser.close()
+
+
+def ready(page: Any) -> None:
+    """Wait until nodes can be placed, and close what greets a first visit."""
+    page.wait_for_function(READY, timeout=180_000)
+    time.sleep(3)
+    page.keyboard.press("Escape")
+
+
+def workflow(name: str) -> dict[str, Any]:
+    """Return an example workflow."""
+    return json.loads((ROOT / "examples" / f"{name}.json").read_text())
+
+
+def example(name: str, node: str, **values: Any) -> dict[str, Any]:
+    """Return an example workflow with other values in the widgets of a node type, given by the widgets' places."""
+    graph = workflow(name)
+    (found,) = (n for n in graph["nodes"] if n["type"] == node)
+    for place, value in values.items():
+        found["widgets_values"][int(place.removeprefix("at_"))] = value
+    return graph
+
+
+def load(page: Any, graph: dict[str, Any], name: str) -> None:
+    """Put a workflow on the page."""
+    page.evaluate("async ([graph, name]) => { await app.loadGraphData(graph, true, true, name) }", [graph, name])
+    time.sleep(1)
+
+
+def queue(page: Any) -> None:
+    """Press run."""
+    page.evaluate("async () => { await app.queuePrompt(0) }")
+
+
+def panel(page: Any, node: str) -> str:
+    """Return the text of a node's panel."""
+    return page.evaluate(
+        "kind => app.graph._nodes.find(n => n.comfyClass === kind)?.owfElement?.textContent ?? ''", node
+    )
+
+
+def centre(page: Any, node: str, scale: float = 1.0) -> None:
+    """Show a node in the middle of the page."""
+    code = """([kind, scale]) => {
+        app.canvas.ds.scale = scale;
+        app.canvas.centerOnNode(app.graph._nodes.find(n => n.comfyClass === kind));
+        app.canvas.setDirty(true, true);
+    }"""
+    page.evaluate(code, [node, scale])
+    time.sleep(1.5)
+
+
+def until(holds: Any, seconds: float, said: Any = lambda: "") -> None:
+    """Wait until a function returns something true; fail after so many seconds with what `said` returns."""
+    deadline = time.monotonic() + seconds
+    while not holds():
+        assert time.monotonic() < deadline, said()
+        time.sleep(0.5)
