@@ -101,7 +101,8 @@ def interrupted():
 waited = interrupted() if RUN["interrupt"] else None
 answer(who=RUN["who"], batch=RUN["batch"], seconds_per_step=(long - short) / (2 * STEPS),
        rows_per_step=(more_rows - rows) / (2 * STEPS),
-       peak_mb=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, same_seed_same_file=first == second, seconds_to_interrupt=waited)
+       peak_mb=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+       same_seed_same_file=first == second, seconds_to_interrupt=waited)
 """
 
 
