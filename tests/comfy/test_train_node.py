@@ -13,7 +13,7 @@ from graphs import DEMO, audit, show
 ROOT = Path(__file__).resolve().parents[2]
 SETTINGS = {
     "name": "mine", "trigger": "sks", "class_word": "bag", "preset": "drift correction", "steps": 20, "batch": 1,
-    "rank": 4, "rate": 1e-3, "dc_weight": 1.0, "drift_budget": 0.0, "train_seed": 0, "folder": "[demo] concept",
+    "rank": 4, "rate": 1e-3, "dc_weight": 8.0, "drift_budget": 0.0, "train_seed": 0, "folder": "[demo] concept",
     "bank_prompts": 16, "drift_every": 20,
 }  # fmt: skip
 OPTIONS = (
