@@ -13,6 +13,7 @@ from .features import FeatureNetwork, features_of
 from .measurement import Estimate, Measurement, Part
 from .metrics.color import color_distance
 from .metrics.kid import base_spread, polynomial_kernel
+from .render.words import estimate_title
 from .statistics import simultaneous_level, spread_estimate
 
 VERSION = 1
@@ -26,6 +27,8 @@ _GROUPS = 10
 """Groups of images that the colour jackknife leaves out one at a time: an evaluation takes up to a second."""
 _COLOR_SPLITS, _SPLITS = 4, 100
 _QUANTILE = 0.95
+_FLAT = 1e-6
+"""Spread of a set, relative to the kernel's own size, below which it is rounding."""
 
 
 @dataclass(frozen=True)
@@ -91,7 +94,7 @@ def _too_few(name: str, estimate: Estimate, n: int) -> str:
     """Return the note on a value that chance alone may have made; floor and half-width shrink like 1 / sqrt(n)."""
     assert estimate.floor is not None
     noise = estimate.floor + estimate.value - estimate.low
-    text = f"{n} images are too few to tell {name} from what two halves of one set differ by"
+    text = f"{n} images are too few to tell {estimate_title(name)} from what two halves of one set differ by"
     if estimate.value <= 0 or not math.isfinite(noise):
         return f"{text}; there may be no difference at all."
     return f"{text}; about {math.ceil(n * (noise / estimate.value) ** 2):,} in each set would."
@@ -175,7 +178,7 @@ def kid_of_sets(a: np.ndarray, b: np.ndarray, network: str, seed: int) -> Measur
     n = min(len(a), len(b))
     kid = replace(spread_estimate(value, spread, n), floor=floor)
     estimates = {"kid": kid}
-    if scale:  # one picture many times has no spread to be relative to
+    if scale > _FLAT * kernel.diagonal().mean():  # one picture many times has no spread to be relative to
         relative = replace(spread_estimate(value / scale, spread / scale, n, "relative"), floor=floor / scale)
         estimates = {"kid_relative": relative, "kid": kid}
     facts: dict[str, str | int | float] = {"features": network, "images_a": len(a), "images_b": len(b)}

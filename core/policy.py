@@ -62,4 +62,6 @@ def _limit(path: str, table: Any) -> Limit:
     if table["estimate"] not in ESTIMATES.get(table["metric"], ()):
         known = "; ".join(f"{metric}: {', '.join(names)}" for metric, names in ESTIMATES.items())
         raise UsageError(f"{path}: there is no {table['metric']} {table['estimate']}. There are {known}.")
+    if not table["limit"] >= 0:
+        raise UsageError(f"{path}: limit = {table['limit']} must not be negative; it is the largest harmless value.")
     return Limit(**{**table, "limit": float(table["limit"])})

@@ -10,7 +10,7 @@ from typing import Any
 from .errors import UsageError
 from .measurement import Estimate, Measurement, Part
 from .typed import require_types
-from .verdict import EXIT_CODES, Judgement, Verdict
+from .verdict import EXIT_CODES, Judgement, Verdict, follows
 
 VERSION = 1
 """Version of the JSON layout; report.schema.json describes it."""
@@ -182,13 +182,15 @@ def _refuse_constant(name: str) -> None:
 
 
 def _require_whole(report: Report) -> None:
-    """Raise KeyError where a decision or status is unknown, or a measurement lacks its headline."""
+    """Raise KeyError where a decision or status is unknown, does not follow, or a measurement lacks its headline."""
     for decision in (report.verdict.decision, *(j.decision for j in report.verdict.judgements)):
         _ = EXIT_CODES[decision]
     if report.status not in ("complete", "invalid"):
         raise KeyError(report.status)
     for measurement in report.measurements.values():
         _ = measurement.estimates[measurement.headline]
+    if not follows(report.verdict, report.measurements):
+        raise KeyError(f"{report.verdict.decision} does not follow from the measurements")
 
 
 def _report(data: dict[str, Any]) -> Report:

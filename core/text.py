@@ -3,6 +3,8 @@
 import re
 import unicodedata
 
+_DEVICE = re.compile(r"(?i:con|prn|aux|nul|com\d|lpt\d)")
+"""Names that Windows takes for devices."""
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 _HIDDEN = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 _INVISIBLE = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u3164\uffa0")
@@ -33,7 +35,8 @@ def file_stem(text: str, fallback: str = "lora") -> str:
     It has at most 80 characters and 200 bytes in UTF-8, as file systems end names at 255.
     """
     stem = re.sub(r"[^\w-]+", "_", unicodedata.normalize("NFC", text))[:80]
-    return stem.encode(errors="ignore")[:200].decode(errors="ignore").strip("_") or fallback
+    stem = stem.encode(errors="ignore")[:200].decode(errors="ignore").strip("_") or fallback
+    return f"{stem}_" if _DEVICE.fullmatch(stem) else stem
 
 
 def counted(number: int, noun: str) -> str:

@@ -107,6 +107,18 @@ def invalid(*reasons: str) -> Verdict:
     return Verdict(INVALID, reasons)
 
 
+def follows(verdict: Verdict, measurements: Mapping[str, Measurement]) -> bool:
+    """Return whether a verdict says what its judgements do, and each of these what its estimate and limit do."""
+    for judgement in verdict.judgements:
+        limit = Limit(judgement.metric, judgement.estimate, judgement.limit, judgement.test)
+        estimates = measurements[judgement.metric].estimates if judgement.metric in measurements else {}
+        if judgement.estimate not in estimates or _decide(estimates[judgement.estimate], limit) != judgement.decision:
+            return False
+    if not verdict.judgements:
+        return verdict.decision == INVALID
+    return verdict.decision == _combine([j.decision for j in verdict.judgements])
+
+
 def judge(measurements: Mapping[str, Measurement], policy: Policy = DEFAULT_POLICY) -> Verdict:
     """Return the verdict: DRIFT if any limit is broken, PASS if every one holds, otherwise INCONCLUSIVE.
 

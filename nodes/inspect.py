@@ -5,6 +5,7 @@ from typing import Any
 from comfy_api.latest import io
 
 from . import places
+from .wording import graph_words
 
 
 class InspectLora(io.ComfyNode):
@@ -41,7 +42,8 @@ class InspectLora(io.ComfyNode):
         from .images import from_pictures
         from .sheet import heat_sheet
 
-        summary = summarise(read_adapter(places.lora_path(lora)))
+        with graph_words():
+            summary = summarise(read_adapter(places.lora_path(lora)))
         lines = [(label, value) for label, value in summary_lines(summary) if value]
         text = "\n".join([summary.file, *(f"{label}: {value}" for label, value in lines), *_notes(summary)])
         picture = heat_sheet(summary.file, summary_heat_map(summary.blocks))

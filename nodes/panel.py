@@ -15,6 +15,8 @@ from .wording import in_graph
 PAIRS = 8
 """Image pairs that the panel offers, the most changed first."""
 REASONS = 3
+BARS = 24
+"""Bars that a panel or picture has at most; all estimates of a report are in its page."""
 
 
 def report_panel(report: Report, folder: Path) -> dict[str, Any]:
@@ -46,7 +48,7 @@ def bars(report: Report) -> list[dict[str, Any]]:
         measurement = report.measurements[metric]
         for name in _shown(measurement, judged):
             found.append(bar(name, measurement.estimates[name], judged.get((metric, name))))
-    return found
+    return found[:BARS]
 
 
 def _shown(measurement: Measurement, judged: dict[tuple[str, str], Judgement]) -> Sequence[str]:

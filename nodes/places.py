@@ -1,5 +1,6 @@
 """Where files are read from and written to: ComfyUI's own folders and nothing outside them."""
 
+import os
 from pathlib import Path
 from urllib.parse import urlencode
 
@@ -18,7 +19,7 @@ def output_folder() -> Path:
     """Return ComfyUI's output folder."""
     import folder_paths
 
-    return Path(folder_paths.get_output_directory()).resolve()
+    return _absolute(folder_paths.get_output_directory())
 
 
 def reports_folder() -> Path:
@@ -69,7 +70,7 @@ def input_folder(name: str) -> Path:
     """Return the folder `name` below ComfyUI's input folder; raise UsageError if it is elsewhere or missing."""
     import folder_paths
 
-    return _below(Path(folder_paths.get_input_directory()).resolve(), name, "input")
+    return _below(Path(folder_paths.get_input_directory()), name, "input")
 
 
 def report_choices() -> list[str]:
@@ -85,14 +86,20 @@ def report_file(name: str) -> Path:
 
 
 def _below(root: Path, name: str, title: str) -> Path:
-    folder = root if "\0" in name else (root / name).resolve()
+    """Return the folder; links that lie in `root` may lead elsewhere, as they may for ComfyUI itself."""
+    root = _absolute(root)
+    folder = root if "\0" in name else _absolute(root / name)
     if "\0" in name or not folder.is_relative_to(root) or not folder.is_dir():
         raise UsageError(f"There is no folder {name!r} below ComfyUI's {title} folder.")
     return folder
 
 
+def _absolute(path: Path | str) -> Path:
+    return Path(os.path.abspath(path))  # noqa: PTH100 - resolve would follow links
+
+
 def view_url(path: Path) -> str:
     """Return the address of a file below the output folder on ComfyUI's own view route."""
-    relative = path.resolve().relative_to(output_folder())
+    relative = _absolute(path).relative_to(output_folder())
     subfolder = relative.parent.as_posix() if relative.parent != Path() else ""
-    return "/view?" + urlencode({"filename": relative.name, "subfolder": subfolder, "type": "output"})
+    return "/view?" + urlencode({"filename": relative.name, "subfolder": subfolder, "type": "output"}, errors="replace")

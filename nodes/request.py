@@ -81,10 +81,12 @@ def label_images(images: "torch.Tensor", text: str, side: int) -> "LabelledImage
 
     names = [name.strip() for name in text.replace("\n", ",").split(",") if name.strip()]
     if len(names) != len(images):
-        raise UsageError(f"labels names {len(names)} classes for {len(images)} probe images; give one for each image.")
+        raise UsageError(
+            f"probe_labels names {len(names)} classes for {len(images)} probe images; give one for each image."
+        )
     classes = tuple(sorted(set(names)))
     if len(classes) < 2:
-        raise UsageError("labels needs at least two different classes, or there is nothing to tell apart.")
+        raise UsageError("probe_labels needs at least two different classes, or there is nothing to tell apart.")
     return LabelledImages(square(images, side), np.array([classes.index(name) for name in names]), classes)
 
 

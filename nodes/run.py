@@ -22,6 +22,10 @@ if TYPE_CHECKING:
     from .backend.features import HostFeatures
 
 
+_LEAST_SHARE = 0.5
+"""Share of a family's own resolution below which nothing is audited."""
+
+
 @dataclass(frozen=True)
 class Tuned:
     """What is audited: a LoRA by name, or a second pair of MODEL and CLIP."""
@@ -86,6 +90,7 @@ def run_audit(
 
     limits = policy_from(policy)
     denoiser = ComfyDenoiser(base, vae, resolution or None, progress.preview, progress.part)
+    _require_size(denoiser)
     plan, labelled = with_images(plan_for(denoiser.family, wishes), _labelled(probes, denoiser.resolution, wishes))
     progress.stage("Reading the base")
     denoiser.digest()
@@ -105,9 +110,22 @@ def run_audit(
     return Outcome(report, folder, change.tuned)
 
 
+def _require_size(denoiser: "ComfyDenoiser") -> None:
+    """Raise UsageError for images so small that the family never learned any like them: they hide drift."""
+    usual = denoiser.usual_resolution
+    if denoiser.resolution < _LEAST_SHARE * usual:
+        least = int(_LEAST_SHARE * usual)
+        raise UsageError(
+            f"resolution {denoiser.resolution} is too small for {denoiser.name}, which is made for {usual}; "
+            f"choose at least {least}, or 0."
+        )
+
+
 def _labelled(probes: Probes, side: int, wishes: Wishes) -> "LabelledImages | None":
     if probes.images is not None and probes.folder:
         raise UsageError("Connect probe_images or name a probe_folder, not both.")
+    if probes.labels.strip() and probes.images is None:
+        raise UsageError("probe_labels has labels, but there are no probe_images; connect them.")
     if probes.images is not None:
         return label_images(probes.images, probes.labels, side)
     if not probes.folder:

@@ -141,10 +141,11 @@ def run_training(
     from ..core.batch import Batch, default_batch
     from ..core.train.curves import Curves
     from ..core.train.records import TrainSetting
-    from ..core.train.train import train
+    from ..core.train.train import fingerprint, train
 
     pictures, prompts = read_lesson(lesson, plan, denoiser.resolution), make_prompts(denoiser.family, bank, plan)
-    folder = places.reports_folder() / "training" / _run_name(pictures, prompts, plan, denoiser.digest())
+    run = hashlib.sha256(f"{fingerprint(denoiser, pictures, prompts, plan)}|{name}".encode()).hexdigest()
+    folder = places.reports_folder() / "training" / run[:16]
     setting = TrainSetting(
         name=name,
         folder=folder,
@@ -240,13 +241,6 @@ def _folder(name: str) -> Path:
     return places.input_folder(name)
 
 
-def _run_name(pictures: "tuple[Picture, ...]", bank: Bank, plan: TrainPlan, base: str) -> str:
-    sha = hashlib.sha256(f"{plan_digest(plan)}|{bank.digest()}|{base}".encode())
-    for picture in pictures:
-        sha.update(picture.caption.encode() + picture.pixels.numpy().tobytes())
-    return sha.hexdigest()[:16]
-
-
 def publish(path: Path, name: str) -> Path:
     """Return where a LoRA was moved to in `<output>/loras`; another file of that name is never replaced."""
     folder = places.output_folder() / "loras"
@@ -255,5 +249,7 @@ def publish(path: Path, name: str) -> Path:
     while target.exists() and target.read_bytes() != path.read_bytes():
         number += 1
         target = folder / f"{name}_{number}.safetensors"
-    shutil.copyfile(path, target)
+    partial = target.with_name(target.name + ".partial")  # ComfyUI's list of files must never show half a LoRA
+    shutil.copyfile(path, partial)
+    partial.replace(target)
     return target

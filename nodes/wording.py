@@ -13,13 +13,15 @@ _WORDS = {
     "--dtype float32": "ComfyUI's option --force-fp32",
     "--dtype float16": "ComfyUI's option --force-fp16",
     "--device cpu": "ComfyUI's option --cpu",
+    "in --bank FILE": "in the prompt bank",
     "--bank FILE": "a prompt bank",
     "--images DIR": "probe_folder",
     "--images": "probe_folder",
     "--class": "class_word",
 }
 """What the command line calls it -> what a graph does; every other option has the name of an input."""
-_OPTION = re.compile("|".join([*sorted(map(re.escape, _WORDS), key=len, reverse=True), "--(?P<name>[a-z][a-z0-9-]*)"]))
+_PATTERNS = [*sorted(map(re.escape, _WORDS), key=len, reverse=True), "--(?P<name>[a-z][a-z0-9-]*)"]
+_OPTION = re.compile(rf"(?<![\w/.-])(?:{'|'.join(_PATTERNS)})(?![\w/.-]*\w)")
 
 
 def in_graph(text: str) -> str:

@@ -15,6 +15,8 @@ from owf.core.text import file_stem
         ("水彩 スタイル", "水彩_スタイル"),
         (unicodedata.normalize("NFD", "café"), "café"),
         ("...", "lora"),
+        ("CON", "CON_"),
+        ("console", "console"),
         ("", "lora"),
     ],
 )

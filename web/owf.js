@@ -13,6 +13,9 @@ const NODES = {
 };
 const KEY = "owf_panel";
 const EMPTY = "Queue the graph to see results here.";
+const SAVED = "Saved with the workflow; queue the graph to measure here.";
+const MOST = 60; // rows of a panel: a workflow may claim any number
+const POINTS = 800; // points of a curve
 
 const style = document.createElement("link");
 style.rel = "stylesheet";
@@ -26,6 +29,8 @@ function make(tag, className = "", ...children) {
   element.append(...children);
   return element;
 }
+
+const some = (list) => (list ?? []).slice(0, MOST);
 
 function svg(tag, attributes, ...children) {
   const element = document.createElementNS("http://www.w3.org/2000/svg", tag);
@@ -66,11 +71,27 @@ function bar(data) {
   return whole;
 }
 
+/**
+ * Return the address on this ComfyUI of a file of a report, or null for any other address: workflows come from strangers,
+ * and what a page loads by itself must not be able to do anything.
+ */
+function ownFile(url, isName) {
+  if (!URL.canParse(url, location.origin)) return null;
+  const asked = new URL(url, location.origin).searchParams;
+  const [name, folder] = [asked.get("filename") ?? "", asked.get("subfolder") ?? ""];
+  if (!isName(name) || !folder.startsWith("owf/") || folder.split("/").includes("..")) return null;
+  return api.apiURL(`/view?${new URLSearchParams({ filename: name, subfolder: folder, type: "output" })}`);
+}
+
+const isPicture = (name) => /^[^/\\]+\.png$/.test(name);
+const isReport = (name) => name === "report.html";
+
 function picture(url) {
   const image = make("img");
+  const address = ownFile(url, isPicture);
   image.addEventListener("load", () => image.classList.toggle("owf-tiny", image.naturalWidth <= 160));
   image.addEventListener("error", () => (image.style.visibility = "hidden"));
-  image.src = api.apiURL(url);
+  if (address) image.src = address;
   image.draggable = false;
   return image;
 }
@@ -105,19 +126,12 @@ function pairs(list) {
   return box;
 }
 
-/** Return whether an address is that of a report below ComfyUI's output folder: workflows come from strangers. */
-function isReport(url) {
-  const parts = new URL(url, location.origin);
-  const asked = parts.searchParams;
-  const inside = asked.get("type") === "output" && (asked.get("subfolder") ?? "").startsWith("owf/");
-  return parts.origin === location.origin && parts.pathname === "/view" && inside && asked.get("filename") === "report.html";
-}
-
 /** Open the HTML report in a tab of its own, in a frame that may run scripts but is nobody's origin. */
 async function openReport(url) {
-  if (!isReport(url)) return alert("This is not the address of a report; queue the audit again.");
+  const address = ownFile(url, isReport);
+  if (!address) return alert("This is not the address of a report; queue the audit again.");
   const tab = window.open("", "_blank");
-  const answer = await fetch(api.apiURL(url));
+  const answer = await fetch(address);
   if (!answer.ok) {
     tab?.close();
     return alert("The report is no longer in ComfyUI's output folder; queue the audit again.");
@@ -143,27 +157,28 @@ function reportPanel(data) {
   top.firstChild.prepend(`${data.symbol} `);
   // The bars say what the other reasons would; all of them are in the full report.
   const reason = make("p", "owf-reason owf-faint", data.reasons[0] ?? data.sentence);
-  const parts = [top, reason, ...data.bars.map(bar)];
+  const parts = [top, reason, ...some(data.bars).map(bar)];
   if (data.report) parts.push(make("div", "owf-row", button("Open the full report", () => openReport(data.report))));
   if (data.pairs.length) parts.push(pairs(data.pairs));
   return parts;
 }
 
 function meterPanel(data) {
-  const notes = data.notes.map((note) => make("p", "owf-reason owf-faint", note));
-  return [head(data), ...data.bars.map(bar), make("div", "owf-faint", "Colour names that changed most"), ...data.terms.map(bar), ...notes];
+  const notes = some(data.notes).map((note) => make("p", "owf-reason owf-faint", note));
+  const terms = [make("div", "owf-faint", "Colour names that changed most"), ...some(data.terms).map(bar)];
+  return [head(data), ...some(data.bars).map(bar), ...terms, ...notes];
 }
 
 function factsPanel(data) {
-  const cells = data.lines.flatMap(([label, value]) => [make("span", "owf-faint", label), make("span", "", value)]);
-  return [head(data), make("div", "owf-facts", ...cells), ...data.notes.map((note) => make("p", "owf-reason", note))];
+  const cells = some(data.lines).flatMap(([label, value]) => [make("span", "owf-faint", label), make("span", "", value)]);
+  return [head(data), make("div", "owf-facts", ...cells), ...some(data.notes).map((note) => make("p", "owf-reason", note))];
 }
 
 /** Return one curve with its name, last value and, if given, the line it is to stay under. */
 function curve(name, points, steps, target) {
   const values = points.map((point) => point[1]);
-  const top = Math.max(...values, target ?? 0, 1e-12);
-  const low = Math.min(...values, 0);
+  const top = values.reduce((most, value) => Math.max(most, value), Math.max(target ?? 0, 1e-12));
+  const low = values.reduce((least, value) => Math.min(least, value), 0);
   const y = (value) => (60 * (top - value)) / (top - low) + 2;
   const line = points.map(([step, value]) => `${((1000 * step) / Math.max(steps, 1)).toFixed(1)},${y(value).toFixed(2)}`);
   const chart = svg("svg", { class: "owf-curve", viewBox: "0 0 1000 64", preserveAspectRatio: "none" });
@@ -211,7 +226,9 @@ function panelParts(data) {
 
 function draw(node) {
   const parts = node.owfProgress ? progress(node.owfProgress) : [];
-  parts.push(...panelParts(node.properties?.[KEY]));
+  const panel = panelParts(node.properties?.[KEY]);
+  if (panel.length && !node.owfMeasured && !node.owfProgress) parts.push(make("div", "owf-faint owf-saved", SAVED));
+  parts.push(...panel);
   if (!parts.length) parts.push(make("div", "owf-empty", EMPTY));
   node.owfElement.replaceChildren(...parts);
 }
@@ -221,6 +238,7 @@ function keep(node, data) {
   node.properties ??= {};
   node.properties[KEY] = data;
   node.owfProgress = null;
+  node.owfMeasured = true;
   draw(node);
   const tracker = app.extensionManager?.workflow?.activeWorkflow?.changeTracker;
   (tracker?.captureCanvasState ?? tracker?.checkState)?.call(tracker); // older front ends know only the second
@@ -274,9 +292,13 @@ function onTraining({ detail }) {
   Object.assign(data, { step: detail.step, steps: detail.steps, targets: detail.targets });
   for (const [name, value] of Object.entries(detail.values)) {
     // A training that goes on after a cancel makes some steps again.
-    data.curves[name] = [...(data.curves[name] ?? []).filter((point) => point[0] < detail.step), [detail.step, value]];
+    const before = (data.curves[name] ?? []).filter((point) => point[0] < detail.step);
+    // Half of many points draws the same curve; the node's last message has them evenly anyway.
+    const kept = before.length < POINTS ? before : before.filter((_, index) => index % 2 === 0);
+    data.curves[name] = [...kept, [detail.step, value]];
   }
   (node.properties ??= {})[KEY] = data;
+  node.owfMeasured = true;
   draw(node);
 }
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from ..errors import UsageError
 from ..presets import audit_prompts
+from ..text import counted
 from .captions import Concept
 
 BANKS = Path(__file__).resolve().parent / "banks"
@@ -66,8 +67,8 @@ def make_bank(prompts: tuple[str, ...], concept: Concept, limit: int = 0) -> Ban
     kept = [p for p in prompts if normal(p) not in asked and differing[normal(p)] == p and not concept.named_in(p)]
     if len(kept) < LEAST:
         raise UsageError(
-            f"The bank has {len(kept)} prompts that neither name the concept nor are asked by audits; "
-            f"it needs at least {LEAST}, better hundreds. Give --bank FILE with one prompt a line."
+            f"The bank has {counted(len(kept), 'prompt')} that neither name the concept nor are asked by audits; "
+            f"at least {LEAST} are needed, better hundreds, one a line in --bank FILE."
         )
     ranked = sorted(kept, key=lambda p: hashlib.sha256(normal(p).encode()).digest())
     count = max(LEAST // 4, min(WATCHED, len(kept) // 10))

@@ -27,6 +27,9 @@ from .samples import write_samples
 _VALIDATION_DRAWS = 4
 """Timesteps at which each held-out picture is asked."""
 
+_SAVING = 0.02
+"""Share of the time that saving may take: checkpoints of large trainings are a gigabyte."""
+
 _Step = tuple[float, dict[str, float], float]
 """Concept loss, loss of each term, and learning rate of a step that was made."""
 
@@ -71,7 +74,7 @@ class Loop:
         plan, setting = self._plan, self._setting
         setting.progress.skip(sum(step_rows(plan, step) for step in range(self.step)))
         setting.progress.stage("Training")
-        saved = time.monotonic()
+        due = time.monotonic() + setting.save_every
         while self._unmeasured or self.step < plan.steps:
             self._unmeasured = self._unmeasured or self._one_step()
             if self._is_due(plan.drift_every, plan.sample_every) and setting.stop():
@@ -80,9 +83,8 @@ class Loop:
             setting.watch(self._measured(*self._unmeasured))
             self._unmeasured = None
             stopping = setting.stop() and self.step < plan.steps
-            if stopping or time.monotonic() - saved > setting.save_every:
-                self._save()
-                saved = time.monotonic()
+            if stopping or time.monotonic() > due:
+                due = self._save() + setting.save_every
             if stopping:
                 return False
         self._save()
@@ -170,7 +172,9 @@ class Loop:
             for parameter, data in zip(self._parameters, own, strict=True):
                 parameter.data = data
 
-    def _save(self) -> None:
+    def _save(self) -> float:
+        """Write the checkpoint; return the earliest time for the next, so that saving takes a share of the time."""
+        began = time.monotonic()
         self._require_finite(float(sum(p.detach().double().abs().sum() for p in self._parameters)), "weight")
         content: dict[str, Any] = {
             "fingerprint": self._fingerprint,
@@ -184,6 +188,7 @@ class Loop:
             "weights": self._weights,
         }
         save_checkpoint(self._checkpoint, content)
+        return time.monotonic() + (time.monotonic() - began) / _SAVING
 
     def _load(self) -> None:
         content = load_checkpoint(self._checkpoint, self._fingerprint)

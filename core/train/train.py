@@ -32,7 +32,7 @@ def train(
     The same plan, pictures, bank and base give the same bytes, interrupted and resumed or not. Raises UsageError
     where plan, pictures or base do not fit together.
     """
-    fingerprint = _fingerprint(denoiser, pictures, bank, plan)
+    identity = fingerprint(denoiser, pictures, bank, plan)
     setting.progress.total(_cost(pictures, bank, plan))
     setting.progress.stage("Encoding pictures")
     data = _data(denoiser, pictures, plan)
@@ -41,7 +41,7 @@ def train(
     method = attach(denoiser, plan)
     try:
         terms, watch = _preservation(denoiser, method, data, bank, plan, setting)
-        loop = Loop(denoiser, method, data, held_out, terms, watch, plan, setting, fingerprint)
+        loop = Loop(denoiser, method, data, held_out, terms, watch, plan, setting, identity)
         finished = loop.run()
         return _finish(loop, method, denoiser, pictures, plan, setting, finished)
     finally:
@@ -72,7 +72,7 @@ def _preservation(
     return terms, watch
 
 
-def _fingerprint(denoiser: TrainableDenoiser, pictures: Sequence[Picture], bank: Bank, plan: TrainPlan) -> str:
+def fingerprint(denoiser: TrainableDenoiser, pictures: Sequence[Picture], bank: Bank, plan: TrainPlan) -> str:
     """Return the SHA-256 over everything that determines the result."""
     sha = hashlib.sha256(f"{denoiser.digest()}|{plan_digest(plan)}|{bank.digest()}|{denoiser.dtype}".encode())
     for picture in pictures:

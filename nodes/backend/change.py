@@ -14,13 +14,14 @@ from ...core.noise import gaussian
 from ...core.records import adapter_record
 from ...core.report import AdapterRecord
 from .denoiser import ComfyDenoiser, Pair
+from .lora_patch import with_lora
 
-_PROBES = 4
+_PROBES = 8
 """Timesteps at which two models are compared before anything is measured."""
 
 
 class LoraChange:
-    """A LoRA file at a strength, applied by ComfyUI itself."""
+    """A LoRA file at a strength, as `owf-audit` reads it."""
 
     def __init__(self, denoiser: ComfyDenoiser, adapter: Adapter, strength: float) -> None:
         self._denoiser, self._adapter, self._strength = denoiser, adapter, strength
@@ -31,12 +32,12 @@ class LoraChange:
             )
         denoiser.load_base()
         self._match = match(adapter, denoiser.components)
-        self.tuned = patched(denoiser.base, lora_weights(adapter.path), strength)
+        self.tuned = with_lora(denoiser, adapter, strength)
 
     @property
     def key(self) -> tuple[str, ...]:
         """Return the file's SHA-256 and the strength."""
-        return self._adapter.hashes.sha256, repr(float(self._strength)), "comfy"
+        return self._adapter.hashes.sha256, repr(float(self._strength)), "comfy patches"
 
     def refusal(self) -> str | None:
         """Return why the file does not apply to this base as a whole; None when it does."""
@@ -84,7 +85,8 @@ class GraphChange:
             return "The tuned model works on latents of another kind than the base, so the two cannot be compared."
         if all(torch.equal(a, b) for a, b in zip(self._probe(), self._probe_tuned(), strict=True)):
             return (
-                "The tuned model answers exactly as the base does: nothing was changed, so there is nothing to audit."
+                f"The tuned model answers exactly as the base does at {_PROBES} timesteps: nothing was changed that an "
+                "audit could see."
             )
         return None
 
@@ -163,6 +165,8 @@ def _sizes(before: Any, after: Any) -> Iterator[tuple[float, float]]:
         old, new = (patcher.patches.get(key, []) for patcher in (before, after))
         if old == new:
             continue
-        weight = get_attr(before.model, key).detach().float()
+        # What is loaded carries the base's own patches already; what it was before lies in its backup.
+        weight = before.backup[key].weight if key in before.backup else get_attr(before.model, key)
+        weight = weight.detach().float()
         plain, tuned = (calculate_weight(list(patches), weight.clone(), key) for patches in (old, new))
         yield float((tuned - plain).square().sum()), float(plain.square().sum())

@@ -2,12 +2,14 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import takewhile
 from typing import Any
 
 import torch
 
 from ...core.denoiser import Conditioning
 from ...core.errors import UsageError
+from . import host
 
 Entries = Mapping[str, Any]
 """Name of an input of the model -> ComfyUI's COND object for one row."""
@@ -44,13 +46,31 @@ def _encode_one(model: Any, clip: Any, prompt: str, latents: torch.Tensor) -> tu
     from comfy.sampler_helpers import convert_cond
     from comfy.samplers import encode_model_conds
 
-    encoded = clip.encode_from_tokens_scheduled(clip.tokenize(prompt, disable_weights=True))
+    host.check_interrupt()
+    encoded = clip.encode_from_tokens_scheduled(_tokens(clip, prompt))
     if len(encoded) != 1:
         raise UsageError("CLIP has scheduled hooks, which an audit cannot follow; connect one without.")
     converted = convert_cond(encoded)
     device = model.load_device
     (entry,) = encode_model_conds(model.model.extra_conds, converted, latents.to(device), device, "positive")
     return entry["model_conds"], encoded[0][1].get("pooled_output")
+
+
+def _tokens(clip: Any, prompt: str) -> dict[str, Any]:
+    """Return a prompt's tokens; one that is too long for CLIP is cut where CLIP itself cuts, not spread over chunks."""
+    tokens = clip.tokenize(prompt, disable_weights=True)
+    if all(len(chunks) == 1 for chunks in tokens.values()):
+        return tokens
+    empty = clip.tokenize("", disable_weights=True)
+    return {name: [_cut(chunks, empty[name][0])] for name, chunks in tokens.items()}
+
+
+def _cut(chunks: Sequence[Sequence[Any]], empty: Sequence[Any]) -> list[Any]:
+    """Return the first tokens of all chunks as one as long as that of an empty prompt: its start, its end, padding."""
+    start, end = empty[:2]
+    words = [token for chunk in chunks for token in takewhile(lambda token: token != end, chunk[1:])]
+    chunk = [start, *words[: len(empty) - 2], end]
+    return chunk + list(empty[len(chunk) :])
 
 
 def entries_of(model: Any, cond: Conditioning, latents: torch.Tensor) -> dict[str, Any]:

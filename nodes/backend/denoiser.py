@@ -46,12 +46,18 @@ class ComfyDenoiser:
         on_images: Callable[[torch.Tensor], None] = lambda images: None,
         on_bytes: Callable[[int, int], None] = lambda done, total: None,
     ) -> None:
+        for part, name in ((base.model, "MODEL"), (base.clip, "CLIP"), (vae, "VAE")):
+            if part is None:
+                raise UsageError(
+                    f"There is no {name}: the checkpoint does not have one. Load it with a node of its own."
+                )
         self.base, self.live, self._vae = base, base, vae
         # The base's modules under the names that LoRA files use.
         self.components: Mapping[str, nn.Module] = components.of(base.model.model, base.clip)
         kind = family_of(base.model.model)
         self.family, self.name = kind.name, kind.title
         self.schedule: Schedule = schedule_of(base.model.get_model_object("model_sampling"))
+        self.usual_resolution = kind.resolution
         self.resolution = resolution or kind.resolution
         self.latent_shape = _latent_shape(base.model.model.latent_format, vae, self.resolution)
         self._on_images, self._on_bytes = on_images, on_bytes

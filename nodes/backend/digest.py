@@ -1,6 +1,7 @@
 """What a base is known by, so that its results are measured once."""
 
 import hashlib
+import uuid
 import weakref
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -9,6 +10,10 @@ import torch
 
 _DIGESTS: "weakref.WeakKeyDictionary[torch.nn.Module, str]" = weakref.WeakKeyDictionary()
 """Module -> SHA-256 of its weights: reading gigabytes again for every audit would be slow."""
+_MARKS = (  # noqa: SIM905 - as a list it would fill a screen
+    "patches object_patches hook_patches weight_wrapper_patches injections additional_models force_cast_weights"
+).split()
+"""Attributes of a ModelPatcher that are empty where it leaves its model as it is."""
 
 
 def digest_of(model: Any, clip: Any, vae: Any, tell: Callable[[int, int], None] = lambda done, total: None) -> str:
@@ -17,6 +22,8 @@ def digest_of(model: Any, clip: Any, vae: Any, tell: Callable[[int, int], None] 
     A MODEL or CLIP with patches of any kind gets a digest that is never met again, since a patch is code.
     `tell(done, total)` hears of the bytes that were read, and may raise to stop.
     """
+    if any(is_patched(patcher) for patcher in (model, clip.patcher, vae.patcher)):
+        return hashlib.sha256(f"patched {uuid.uuid4()}".encode()).hexdigest()
     sha, modules = hashlib.sha256(b"comfy"), (model.model.diffusion_model, clip.cond_stage_model, vae.first_stage_model)
     total = sum(tensor.nbytes for module in modules if module not in _DIGESTS for _, tensor in _tensors(module))
     done = 0
@@ -29,22 +36,15 @@ def digest_of(model: Any, clip: Any, vae: Any, tell: Callable[[int, int], None] 
     for module in modules:
         sha.update(_weights(module, advance).encode())
     sha.update(str((_settings(model), clip.layer_idx, sorted(clip.tokenizer_options.items()))).encode())
-    if is_patched(model) or is_patched(clip.patcher):
-        sha.update(repr((id(model), model.patches_uuid, clip.patcher.patches_uuid)).encode() + _once())
     return sha.hexdigest()
 
 
 def is_patched(patcher: Any) -> bool:
     """Return whether a ModelPatcher changes its model in any way."""
     options = {name: value for name, value in patcher.model_options.items() if name != "transformer_options"}
-    marks = (patcher.patches, patcher.object_patches, patcher.hook_patches, patcher.wrappers, patcher.additional_models)
-    return any(marks) or bool(options) or any(patcher.model_options["transformer_options"].values())
-
-
-def _once() -> bytes:
-    import uuid
-
-    return uuid.uuid4().bytes
+    marks = [getattr(patcher, name, None) for name in _MARKS]
+    hooks = [group for name in ("wrappers", "callbacks") for group in getattr(patcher, name, {}).values()]
+    return any(marks) or any(hooks) or bool(options) or any(patcher.model_options["transformer_options"].values())
 
 
 def _settings(model: Any) -> tuple[str, ...]:

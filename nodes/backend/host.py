@@ -38,6 +38,14 @@ def load(*patchers: Any, shapes: Sequence[Sequence[int]] = (), whole: bool = Fal
     )
 
 
+def offload_others(device: Any) -> None:
+    """Take every model off the device that ComfyUI knows of; what is `held` stays."""
+    import comfy.model_management as management
+
+    if not management.is_device_cpu(device):
+        management.free_memory(_ALL, device)
+
+
 @contextmanager
 def held(patcher: Any) -> Iterator[None]:
     """Keep a loaded model where it is while the block lasts, whatever else is loaded.

@@ -1,6 +1,6 @@
 """ComfyUI's MODEL as a TrainableDenoiser: gradients through the graph's own network."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
@@ -23,10 +23,11 @@ class ComfyTrainer(ComfyDenoiser):
         if "unet" not in self.components:
             raise UsageError(f"Training runs on UNet models (Stable Diffusion 1, 2 and XL), not yet on {self.name}.")
         self.digest()
-        host.load(base.model, base.clip.patcher, vae.patcher, whole=True)
+        host.load(base.model, whole=True)
         if base.model.model.model_lowvram:
             raise UsageError("Training needs MODEL whole on its device: start ComfyUI without --novram.")
         make_trainable(base.model.model)
+        self._is_alone = False
 
     def held(self) -> AbstractContextManager[None]:
         """Return a context in which the network stays where it is, so that layers may wrap its own."""
@@ -34,6 +35,9 @@ class ComfyTrainer(ComfyDenoiser):
 
     def forward(self, x_t: torch.Tensor, t: torch.Tensor, cond: Conditioning) -> torch.Tensor:
         """Return the network's prediction for x_t (N, C, h, w) at timesteps t (N,), with gradients."""
+        if not self._is_alone:  # text encoder or autoencoder came back for something new
+            host.offload_others(self.device)
+            self._is_alone = True
         x, sigma = to_host(self.schedule, x_t, t), self._sigma(t)
         entries = entries_of(self.base.model, cond, self._blank())
         inputs = {name: entry.process_cond(batch_size=len(x), area=None).cond for name, entry in entries.items()}
@@ -41,6 +45,16 @@ class ComfyTrainer(ComfyDenoiser):
             transformer = options["transformer_options"]
             denoised = self.base.model.model.apply_model(x, sigma, transformer_options=transformer, **inputs)
         return prediction(self.schedule, x, sigma, denoised)
+
+    def encode_text(self, prompts: Sequence[str]) -> HostConditioning:
+        """Return the conditioning of the prompts; the text encoder leaves the device before the next step."""
+        self._is_alone = False
+        return super().encode_text(prompts)
+
+    def encode_image(self, images: torch.Tensor) -> torch.Tensor:
+        """Return latents of the images; the autoencoder leaves the device before the next step."""
+        self._is_alone = False
+        return super().encode_image(images)
 
     def embed_text(self, prompts: Any) -> HostConditioning:
         """Raise UsageError: ComfyUI's text encoders answer without gradients."""

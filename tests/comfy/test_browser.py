@@ -59,7 +59,8 @@ def test_the_panel_follows_the_run_survives_a_reload_and_fits_both_themes(page, 
     ready(page)
     load(page, saved, "audit")
     until(lambda: "DRIFT" in panel(page, AUDIT), 30)
-    assert panel(page, AUDIT) == text
+    # What a workflow brings along is not taken for a measurement of this ComfyUI.
+    assert panel(page, AUDIT) == "Saved with the workflow; queue the graph to measure here." + text
 
     page.evaluate("async () => { await app.extensionManager.setting.set('Comfy.ColorPalette', 'light') }")
     centre(page, AUDIT)
@@ -67,6 +68,35 @@ def test_the_panel_follows_the_run_survives_a_reload_and_fits_both_themes(page, 
     back = page.evaluate("() => getComputedStyle(document.querySelector('.owf')).backgroundColor")
     assert contrast(color, back) > 4.5, (color, back)
     page.screenshot(path=tmp_path / "light.png")
+
+
+FORGED = """() => {
+    const node = app.graph._nodes.find(n => n.comfyClass === 'OWF_DriftAudit');
+    const panel = structuredClone(node.properties.owf_panel);
+    const asked = ['/interrupt', '/../interrupt', 'view?x', 'https://example.org/a.png',
+                   '/view?filename=a.png&subfolder=owf/../..&type=output',
+                   '/view?filename=a.png&subfolder=&type=input'];
+    panel.pairs = asked.map(url => ({...panel.pairs[0], base: url, tuned: url}));
+    panel.bars = Array(5000).fill(panel.bars[0]);
+    const before = node.properties.owf_panel;
+    node.properties.owf_panel = panel;
+    node.onConfigure({});
+    const sources = [];
+    for (const _ of asked) {
+        sources.push(...[...node.owfElement.querySelectorAll('img')].map(image => image.getAttribute('src')));
+        [...node.owfElement.querySelectorAll('button')].at(-1).click();
+    }
+    const bars = node.owfElement.querySelectorAll('.owf-bar').length;
+    node.properties.owf_panel = before;
+    node.onConfigure({});
+    return [sources, bars];
+}"""
+
+
+def test_a_forged_panel_loads_nothing_and_stays_small(page):
+    sources, bars = page.evaluate(FORGED)
+    assert sources == [None] * len(sources) and len(sources) == 12
+    assert bars <= 60
 
 
 def test_the_full_report_opens_as_a_page(page):

@@ -42,10 +42,10 @@ def run(host, prompt: dict) -> dict:
     return host.run(f"PROMPT = {json.dumps(prompt)!r}\n" + RUN)
 
 
-def command_line(folder: Path, *more: str) -> list[dict]:
+def command_line(folder: Path, *more: str, pictures: Path = ROOT / "demo" / "concept") -> list[dict]:
     code = f"import sys; sys.path.insert(0, {str(ROOT / 'tests')!r}); import conftest; "
     code += "from owf.cli.train import main; main(sys.argv[1:])"
-    command = [sys.executable, "-c", code, str(ROOT / "demo" / "concept"), *OPTIONS.split()]
+    command = [sys.executable, "-c", code, str(pictures), *OPTIONS.split()]
     places = ["--out", str(folder), "--cache", str(folder / "cache")]
     result = subprocess.run([*command, *places, *more], capture_output=True, text=True, check=False)
     assert result.returncode == 0, result.stderr
@@ -148,6 +148,7 @@ KIND = "EPS"
 BUILD
 pack("nodes.backend.demo").load_demo = lambda: (model, clip, vae)
 import comfy.lora
+pack("nodes.run")._LEAST_SHARE = 0  # the tiny network is asked for tiny images
 executor = run(json.loads(PROMPT))
 errors = [data["exception_message"] for event, data in executor.server.sent if event == "execution_error"]
 (path,) = (HOME / "output" / "loras").glob("*.safetensors")
@@ -240,6 +241,24 @@ def test_a_cancelled_training_goes_on_with_all_its_curves_to_the_same_bytes(host
     assert [step for step, _ in found["panel"]["curves"]["loss"]] == list(range(1, 13))
     assert found["panel"]["curves"] == whole["outputs"]["2"]["owf"][0]["curves"]
     assert [found["file"]] == list(whole["files"].values())
+
+
+LONG = "a photo of a sks bag on a table, " * 14  # about 140 tokens
+
+
+def test_long_captions_train_as_the_command_line_trains_them(host, tmp_path):
+    """CLIP takes 75 tokens; ComfyUI would spread the others over further chunks, which are no training caption."""
+    pictures = host.home / "input" / "long"
+    pictures.mkdir(parents=True)
+    for number, path in enumerate(sorted((ROOT / "demo" / "concept").glob("*.png"))):
+        (pictures / path.name).write_bytes(path.read_bytes())
+        if number % 2 == 0:
+            (pictures / path.name).with_suffix(".txt").write_text(LONG)
+    result = run(host, {"1": DEMO, "2": train(folder="long", steps=6, batch=2, drift_every=0)})
+    assert result["success"], result["errors"]
+    expected = command_line(tmp_path / "cli", "--steps", "6", "--batch", "2", "--drift-every", "0", pictures=pictures)
+    for (step, loss), row in zip(result["outputs"]["2"]["owf"][0]["curves"]["loss"], expected, strict=True):
+        assert math.isclose(loss, row["loss"], rel_tol=1e-3), step
 
 
 PRESSED = """

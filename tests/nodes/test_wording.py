@@ -16,6 +16,7 @@ from owf.nodes.wording import graph_words, in_graph
         ("lower --rate, or use --dtype float32.", "lower rate, or use ComfyUI's option --force-fp32."),
         ("use --dtype float16 or --device cpu.", "use ComfyUI's option --force-fp16 or ComfyUI's option --cpu."),
         ("Give --bank FILE with one prompt a line.", "Give a prompt bank with one prompt a line."),
+        ("There is no folder 'x--class-a' nor my--style.safetensors.", "'x--class-a' nor my--style.safetensors."),
         ("a well-known 3--4 percent - or so -- stays", "a well-known 3--4 percent - or so -- stays"),
     ],
 )

@@ -161,3 +161,32 @@ def test_a_change_without_a_finite_size_reads_back(samples, tmp_path):
     report = dataclasses.replace(report, adapter=dataclasses.replace(report.adapter, delta_norm=math.inf))
     write_report(report, tmp_path / "report.json")
     assert math.isnan(read_report(tmp_path / "report.json").adapter.delta_norm)
+
+
+def _accuse(data):
+    data["verdict"]["decision"] = "PASS"
+
+
+def _drop_judgements(data):
+    _accuse(data)
+    data["verdict"]["judgements"] = []
+
+
+def _drop_everything(data):
+    _drop_judgements(data)
+    data["measurements"] = {}
+
+
+def _soften(data):
+    _accuse(data)
+    for judgement in data["verdict"]["judgements"]:
+        judgement["decision"] = "PASS"
+
+
+@pytest.mark.parametrize("forge", [_accuse, _drop_judgements, _drop_everything, _soften])
+def test_a_verdict_that_does_not_follow_is_refused(samples, forge):
+    data = json.loads(to_json(samples.report()))
+    assert data["verdict"]["decision"] == "DRIFT"
+    forge(data)
+    with pytest.raises(UsageError, match="not a whole OWF report"):
+        parse_report(json.dumps(data), "the report input")
