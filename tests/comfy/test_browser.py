@@ -72,7 +72,7 @@ def test_the_panel_follows_the_run_survives_a_reload_and_fits_both_themes(page, 
 
 FORGED = """() => {
     const node = app.graph._nodes.find(n => n.comfyClass === 'OWF_DriftAudit');
-    const panel = structuredClone(node.properties.owf_panel);
+    const panel = JSON.parse(JSON.stringify(node.properties.owf_panel));
     const asked = ['/interrupt', '/../interrupt', 'view?x', 'https://example.org/a.png',
                    '/view?filename=a.png&subfolder=owf/../..&type=output',
                    '/view?filename=a.png&subfolder=&type=input'];
