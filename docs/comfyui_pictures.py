@@ -1,7 +1,7 @@
 """Run the example workflows in a real ComfyUI and take their pictures: thumbnails for examples/, screenshots for docs/.
 
     pip install playwright
-    COMFYUI_DIR=~/ComfyUI COMFYUI_PYTHON=~/ComfyUI/venv/bin/python python docs/comfyui_pictures.py
+    COMFYUI_DIR=~/ComfyUI COMFYUI_PYTHON=~/ComfyUI/venv/bin/python python docs/comfyui_pictures.py [EXAMPLE ...]
 
 ComfyUI's template browser shows `examples/NAME.jpg` beside `examples/NAME.json`.
 """
@@ -29,12 +29,15 @@ SHOWN = {
 """Example -> the node that its picture is about."""
 THUMBNAIL = 640
 """Pixels of a thumbnail's width."""
+MARGIN = 24
 HIDDEN = ".p-toast, .minimap-main-container { display: none !important }"
 
 
 def main() -> None:
-    """Take every picture."""
+    """Take the pictures of the examples that are named, or of all."""
     for name, node in SHOWN.items():
+        if sys.argv[1:] and name not in sys.argv[1:]:
+            continue
         print(name, flush=True)
         with tempfile.TemporaryDirectory() as home, browser.opened(Path(home)) as page:
             page.add_style_tag(content=HIDDEN)
@@ -57,10 +60,18 @@ def finish(page: Any, name: str) -> None:
 
 
 def fitted(page: Any) -> Image.Image:
-    """Return the page with the whole workflow on it."""
+    """Return the whole workflow, without the page around it."""
     page.evaluate("async () => { await app.extensionManager.command.execute('Comfy.Canvas.FitView') }")
     time.sleep(2)
-    return Image.open(io.BytesIO(page.screenshot())).convert("RGB")
+    corners = """() => {
+        const boxes = app.graph._nodes.map(node => node.getBounding());
+        const [left, top] = [0, 1].map(i => Math.min(...boxes.map(box => box[i])));
+        const [right, bottom] = [0, 1].map(i => Math.max(...boxes.map(box => box[i] + box[i + 2])));
+        return [[left, top], [right, bottom]].flatMap(corner => [...app.canvas.ds.convertOffsetToCanvas(corner)]);
+    }"""
+    left, top, right, bottom = page.evaluate(corners)
+    picture = Image.open(io.BytesIO(page.screenshot())).convert("RGB")
+    return picture.crop((left - MARGIN, top - MARGIN, right + MARGIN, bottom + MARGIN))
 
 
 def screenshots(page: Any, node: str) -> None:

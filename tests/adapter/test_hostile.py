@@ -235,5 +235,6 @@ def test_the_largest_believable_file_is_read_in_time(tmp_path, capsys):
     (tmp_path / "x.safetensors").write_bytes(_raw(header, b"\0\0\x80\x3f" * 2 * len(header)))
     start = time.process_time()
     assert main([str(tmp_path / "x.safetensors")]) == 0
-    assert time.process_time() - start < 2
+    # 1.2 to 2 seconds, as other jobs leave the caches; anything that grows with the square takes minutes.
+    assert time.process_time() - start < 5
     assert "more blocks" in capsys.readouterr().out
