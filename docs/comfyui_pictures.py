@@ -61,13 +61,16 @@ def finish(page: Any, name: str) -> None:
 
 def fitted(page: Any) -> Image.Image:
     """Return the whole workflow, without the page around it."""
+    page.keyboard.press("Escape")  # a closed gate says why in a dialog
     page.evaluate("async () => { await app.extensionManager.command.execute('Comfy.Canvas.FitView') }")
     time.sleep(2)
     corners = """() => {
         const boxes = app.graph._nodes.map(node => node.getBounding());
         const [left, top] = [0, 1].map(i => Math.min(...boxes.map(box => box[i])));
         const [right, bottom] = [0, 1].map(i => Math.max(...boxes.map(box => box[i] + box[i + 2])));
-        return [[left, top], [right, bottom]].flatMap(corner => [...app.canvas.ds.convertOffsetToCanvas(corner)]);
+        const page = app.canvas.canvas.getBoundingClientRect();
+        const place = ([x, y]) => [x + page.left, y + page.top];
+        return [[left, top], [right, bottom]].flatMap(at => place(app.canvas.ds.convertOffsetToCanvas(at)));
     }"""
     left, top, right, bottom = page.evaluate(corners)
     picture = Image.open(io.BytesIO(page.screenshot())).convert("RGB")
