@@ -9,7 +9,7 @@ const NODES = {
   OWF_ShowReport: 640,
   OWF_CDIKIDMeter: 330,
   OWF_InspectLoRA: 260,
-  OWF_TrainLoRADC: 330,
+  OWF_TrainLoRADC: 480,
 };
 const KEY = "owf_panel";
 const EMPTY = "Queue the graph to see results here.";

@@ -127,6 +127,7 @@ def test_a_training_draws_its_curves_as_it_goes(page, tmp_path):
     until(lambda: "Saved as" in panel(page, TRAIN), 900, lambda: panel(page, TRAIN))
     for part in ("loss", "drift", "dc weight", "Preserved by dc"):
         assert part in panel(page, TRAIN)
+    page.screenshot(path=tmp_path / "trained.png")
     page.evaluate("async () => { const { api } = await import('/scripts/api.js'); await api.interrupt() }")
     time.sleep(3)  # the audit that follows in this workflow is another test's
 
