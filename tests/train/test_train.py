@@ -1,6 +1,7 @@
 """Training as a whole: the same bytes, the base untouched, the file equal to what was trained, the rows it costs."""
 
 from dataclasses import replace
+from itertools import pairwise
 
 import pytest
 import torch
@@ -282,3 +283,24 @@ def test_two_shapes_train_side_by_side(tmp_path):
     plan = small_plan(steps=4, preserve=("dc",), teacher_cache=4)
     assert train(tiny_denoiser(), [wide, pictures[1]], BANK, plan, setting).finished
     assert all(record.loss > 0 for record in records)
+
+
+def test_slow_checkpoints_are_written_less_often(tmp_path, monkeypatch):
+    """A wish to save after every step costs two percent of the time, not most of it, where saving is slow."""
+    from owf.core.train import loop
+
+    clock, saves = [0.0], []
+
+    def slow(path, content):
+        clock[0] += 3.0
+        saves.append(clock[0])
+
+    def watch(record):
+        clock[0] += 20.0
+
+    monkeypatch.setattr(loop, "save_checkpoint", slow)
+    monkeypatch.setattr(loop.time, "monotonic", lambda: clock[0])
+    run(tmp_path, small_plan(steps=40, preserve=(), batch=1), save_every=0.0, watch=watch)
+    # The last checkpoint comes with the last step, whenever that is.
+    gaps = [later - earlier - 3.0 for earlier, later in pairwise(saves[:-1])]
+    assert len(saves) > 2 and min(gaps) >= 3.0 / 0.02
