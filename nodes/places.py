@@ -1,4 +1,4 @@
-"""Where files are read from and written to: ComfyUI's own folders and nothing outside them."""
+"""Where files are read from and written to: ComfyUI's own folders, and what the user's links in them lead to."""
 
 import os
 from pathlib import Path

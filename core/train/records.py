@@ -61,7 +61,7 @@ class TrainSetting:
     resume: bool = False
     """Continue from the checkpoint in `folder`, if there is one."""
     save_every: float = 60.0
-    """Seconds between checkpoints."""
+    """Seconds between checkpoints; more where saving would take over two percent of the time."""
     watch: Callable[[StepRecord], None] = lambda record: None
     """Told of every step; may raise to stop at once."""
     stop: Callable[[], bool] = lambda: False

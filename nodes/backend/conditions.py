@@ -62,7 +62,8 @@ def _tokens(clip: Any, prompt: str) -> dict[str, Any]:
     if all(len(chunks) == 1 for chunks in tokens.values()):
         return tokens
     empty = clip.tokenize("", disable_weights=True)
-    return {name: [_cut(chunks, empty[name][0])] for name, chunks in tokens.items()}
+    # T5 and its like take any length as one chunk, and stay as they are.
+    return {name: chunks if len(chunks) == 1 else [_cut(chunks, empty[name][0])] for name, chunks in tokens.items()}
 
 
 def _cut(chunks: Sequence[Sequence[Any]], empty: Sequence[Any]) -> list[Any]:
