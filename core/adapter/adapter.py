@@ -6,6 +6,7 @@ from pathlib import Path
 from .hashes import Hashes
 from .metadata import Training
 from .module import AdapterModule, BrokenModule
+from .source import Entry
 
 
 @dataclass(frozen=True)
@@ -30,10 +31,12 @@ class Adapter:
     """The usable modules."""
     broken: tuple[BrokenModule, ...]
     """The modules that cannot be used, with reasons."""
-    ignored: tuple[str, ...]
-    """Tensors that belong to no module (inert names), such as bundled embeddings."""
-    n_keys: int
-    """Number of tensors in the file."""
+    twice: tuple[tuple[AdapterModule, AdapterModule], ...]
+    """Modules of which the file has two complete accounts: the one that counts, and the one that was set aside."""
+    unknown: tuple[Entry, ...]
+    """Tensors whose names are not understood."""
+    bundled: tuple[Entry, ...]
+    """Tensors that are known to change no weight, such as bundled embeddings."""
     ranks: tuple[int, ...]
     """Distinct ranks, ascending."""
     alphas: tuple[float, ...]

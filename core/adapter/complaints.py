@@ -20,7 +20,7 @@ def complaints(contents: Contents) -> tuple[str, ...]:
         *_about_ranks(modules),
         *_about_alphas(modules),
         *_about_kernels(modules),
-        *_about_ignored(contents.ignored),
+        *_about_strangers(contents),
     )
 
 
@@ -41,7 +41,7 @@ def hash_lie(source: Source, weights: str | None) -> tuple[str, ...]:
 
 def _about_names(contents: Contents) -> Iterator[str]:
     if contents.twice:
-        first, second = (inert(stem, 80) for stem in contents.twice[0])
+        first, second = (inert(module.stem, 80) for module in contents.twice[0])
         others = f" (of {len(contents.twice)} such modules)" if len(contents.twice) > 1 else ""
         yield f"module named twice, the second is not applied: {first} and {second}{others}"
 
@@ -97,10 +97,9 @@ def _about_kernels(modules: Sequence[AdapterModule]) -> Iterator[str]:
         yield f"{counted(flat, 'convolution')} shaped as a LyCORIS DyLoRA's: {_RANDOM}"
 
 
-def _about_ignored(ignored: Sequence[str]) -> Iterator[str]:
-    embeddings = sum(name.startswith("bundle_emb.") for name in ignored)
-    strangers = [name for name in ignored if not name.startswith("bundle_emb.")]
-    if embeddings:
-        yield f"{counted(embeddings, 'bundled embedding tensor')} not applied"
-    if strangers:
-        yield f"{counted(len(strangers), 'tensor')} of no known module, such as {strangers[0]}"
+def _about_strangers(contents: Contents) -> Iterator[str]:
+    if contents.bundled:
+        yield f"{counted(len(contents.bundled), 'bundled embedding tensor')} not applied"
+    if contents.unknown:
+        name = inert(contents.unknown[0].name, 120)
+        yield f"{counted(len(contents.unknown), 'tensor')} with names that are not known, such as {name}"

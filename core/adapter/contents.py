@@ -1,39 +1,42 @@
-"""The modules that a file's tensors make up: grouped by name, built, duplicates set aside."""
+"""The modules that a file's tensors make up: grouped by the module that a name means, built, duplicates set aside."""
 
-from collections.abc import Iterable, Mapping, Sequence
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 
 from ..errors import AdapterError
-from ..text import inert
 from .module import AdapterModule, BrokenModule, build_module
 from .names import Place, dotted, place
 from .refusals import refuse_other_kinds
 from .source import Bytes, Entry
 from .sources import Part
 
-_PEFT = "peft folder"
+_BUNDLED = re.compile(r"bundle_emb\..+\.(?:string_to_param\.\*|emb_params|(?:clip_[lg]|t5|t5xxl|llama)(?:_out)?)", re.DOTALL)
+"""Tensors that are known to change no weight: OneTrainer's embeddings, which a word of their own calls."""
 
 
 @dataclass(frozen=True)
 class Contents:
-    """What was found in all parts of a file."""
+    """What was found in all parts of a file. Every tensor is in exactly one of its fields."""
 
     modules: tuple[AdapterModule, ...]
     """The usable modules."""
     broken: tuple[BrokenModule, ...]
     """The modules that cannot be used."""
-    twice: tuple[tuple[str, str], ...]
-    """Pairs of spellings of one module, untrusted; the second was set aside."""
-    ignored: tuple[str, ...]
-    """Names of tensors that belong to no module, inert."""
+    twice: tuple[tuple[AdapterModule, AdapterModule], ...]
+    """Two complete spellings of one module each: the first is in `modules` too, the second was set aside."""
+    unknown: tuple[Entry, ...]
+    """Tensors whose names are not understood."""
+    bundled: tuple[Entry, ...]
+    """Tensors that are known to change no weight."""
     dialects: tuple[str, ...]
     """Who writes such names, once per module."""
 
 
 @dataclass(frozen=True)
 class _Group:
-    """The tensors that one spelling of one module collects."""
+    """The tensors of one module."""
 
     place: Place
     slots: Mapping[str, Entry]
@@ -43,37 +46,58 @@ class _Group:
 def collect(parts: Sequence[Part]) -> Contents:
     """Return the modules in all parts; raises AdapterError for files that hold something else."""
     groups: list[_Group] = []
-    ignored: list[str] = []
+    strangers: list[Entry] = []
     for part in parts:
-        found, strangers = _group(part)
+        found, nowhere = _group(part)
         groups += found
-        ignored += strangers
+        strangers += nowhere
     names = [name for part in parts for name in part.source.entries]
-    refuse_other_kinds(names, sum(len(group.slots) for group in groups))
+    refuse_other_kinds(names, sum(len(group.slots) for group in groups if not _is_plain(group.slots)))
     modules, broken = _build_all(groups)
     kept, twice = _without_duplicates(modules)
+    bundled = tuple(entry for entry in strangers if _BUNDLED.fullmatch(entry.name))
+    unknown = tuple(entry for entry in strangers if not _BUNDLED.fullmatch(entry.name))
     dialects = tuple(group.place.dialect for group in groups)
-    return Contents(tuple(kept), tuple(broken), tuple(twice), tuple(ignored), dialects)
+    return Contents(tuple(kept), tuple(broken), tuple(twice), unknown, bundled, dialects)
 
 
-def _group(part: Part) -> tuple[list[_Group], list[str]]:
-    """Return the tensors of one part grouped by module, and the names that belong to none."""
-    groups: dict[tuple[str, str], tuple[Place, dict[str, Entry]]] = {}
-    ignored: list[str] = []
+def _group(part: Part) -> tuple[list[_Group], list[Entry]]:
+    """Return the tensors of one part grouped by module, and those whose names belong to none."""
+    modules: dict[tuple[str, str], dict[str, tuple[Place, dict[str, Entry]]]] = {}
+    strangers: list[Entry] = []
     for name, entry in part.source.entries.items():
         where = place(name, part.component)
         if where is None:
-            ignored.append(inert(name, 120))
+            strangers.append(entry)
             continue
-        slots = groups.setdefault((where.component, where.stem), (where, {}))[1]
+        spellings = modules.setdefault((where.component, where.path), {})
+        slots = spellings.setdefault(where.stem, (where, {}))[1]
         slots[where.slot if where.slot not in slots else f"second {where.slot}"] = entry
-    plain = {key for key, (where, slots) in groups.items() if _is_plain(slots) and where.dialect != _PEFT}
-    ignored += [inert(entry.name, 120) for key in plain for entry in groups[key][1].values()]
-    return [_Group(*groups[key], part) for key in groups if key not in plain], ignored
+    groups = [group for spellings in modules.values() for group in _merged(list(spellings.values()), part)]
+    return groups, strangers
+
+
+def _merged(spellings: Sequence[tuple[Place, dict[str, Entry]]], part: Part) -> Iterator[_Group]:
+    """Yield the spellings of one module, put together where they complement one another.
+
+    Converters leave single tensors in other spellings, such as a magnitude with dots beside factors with underscores.
+    Spellings that have a slot in common are two accounts of one module.
+    """
+    accounts: list[list[tuple[Place, dict[str, Entry]]]] = []
+    for spelling in spellings:
+        room = (account for account in accounts if all(spelling[1].keys().isdisjoint(other) for _, other in account))
+        account = next(room, None)
+        if account is None:
+            accounts.append([spelling])
+        else:
+            account.append(spelling)
+    for account in accounts:
+        most, _ = max(account, key=lambda spelling: len(spelling[1]))
+        yield _Group(most, {slot: entry for _, slots in account for slot, entry in slots.items()}, part)
 
 
 def _is_plain(slots: Mapping[str, Entry]) -> bool:
-    """Return whether these are a layer's own weights. Whole models hold such; of a LoRA, PEFT replaces the base's."""
+    """Return whether these are a layer's own weights: whole models hold such, and so does what was trained whole."""
     return slots.keys() <= {"weight", "bias"}
 
 
@@ -87,24 +111,27 @@ def _build_all(groups: Sequence[_Group]) -> tuple[list[AdapterModule], list[Brok
             try:
                 modules.append(_build(group, reads[id(group.part)]))
             except AdapterError as error:
-                broken.append(BrokenModule(group.place.stem, str(error), len(group.slots)))
+                size = sum(entry.size for entry in group.slots.values())
+                broken.append(BrokenModule(group.place.stem, str(error), len(group.slots), size))
     return modules, broken
 
 
 def _build(group: _Group, read: Bytes) -> AdapterModule:
     where, part = group.place, group.part
     if _is_plain(group.slots):
-        raise AdapterError("weights trained whole beside the LoRA (modules_to_save or bias) are not supported yet")
+        raise AdapterError("weights stored whole beside the LoRA (modules_to_save or bias) are not supported yet")
     scaling = part.config(where.component).scaling(dotted(where.stem))
     return build_module((where.component, where.path, where.stem), group.slots, part.source, read, scaling)
 
 
-def _without_duplicates(modules: Iterable[AdapterModule]) -> tuple[list[AdapterModule], list[tuple[str, str]]]:
-    """Return the first spelling of every module, and the pairs of first and later ones."""
+def _without_duplicates(
+    modules: Iterable[AdapterModule],
+) -> tuple[list[AdapterModule], list[tuple[AdapterModule, AdapterModule]]]:
+    """Return the first account of every module, and the pairs of first and later ones."""
     kept: dict[str, AdapterModule] = {}
-    twice: list[tuple[str, str]] = []
+    twice: list[tuple[AdapterModule, AdapterModule]] = []
     for module in modules:
         first = kept.setdefault(module.name, module)
         if first is not module:
-            twice.append((first.stem, module.stem))
+            twice.append((first, module))
     return list(kept.values()), twice

@@ -46,9 +46,9 @@ def converted(adapter: Adapter, transformer: "Module") -> Adapter:
         raise AdapterError("not supported yet: in these names only plain LoRA can be applied to a transformer")
     tensors = _convert(_tensors(adapter), type(transformer).__name__)
     contents = collect((Part(in_memory(adapter.path, tensors)),))
-    if contents.ignored or contents.broken or not contents.modules:
+    if contents.unknown or contents.bundled or contents.twice or contents.broken or not contents.modules:
         raise AdapterError("not supported yet: diffusers converts only a part of this file")
-    return replace(adapter, modules=contents.modules, n_keys=len(tensors))
+    return replace(adapter, modules=contents.modules)
 
 
 def _tensors(adapter: Adapter) -> "dict[str, Tensor]":

@@ -11,9 +11,10 @@ from ..errors import AdapterError
 from ..text import inert
 from .adapter import Adapter
 from .blocks import block_of, kind_of
+from .coverage import Coverage, LeftOut, left_out_of_file, strangers_in_modules
 from .delta import Delta, delta, misfit
 from .module import AdapterModule
-from .names import flatten
+from .names import flatten, is_typical
 from .norms import ModuleNorms
 from .source import Loader
 
@@ -22,18 +23,6 @@ if TYPE_CHECKING:
 
 Components = Mapping[str, "torch.nn.Module"]
 """The parts of a pipeline by name, such as `unet` and `text_encoder`."""
-MAX_UNMATCHED = 0.1
-"""Share of the file's modules that may find no place before a score would mean something else."""
-
-
-@dataclass(frozen=True)
-class Unmatched:
-    """A module of the file that changes nothing in this base."""
-
-    name: str
-    """The module as the file spells it, inert."""
-    reason: str
-    """Why not."""
 
 
 @dataclass(frozen=True)
@@ -54,22 +43,20 @@ class Binding:
     """The file."""
     bonds: tuple[Bond, ...]
     """What fits."""
-    unmatched: tuple[Unmatched, ...]
-    """What does not, broken modules included."""
+    unmatched: tuple[LeftOut, ...]
+    """Sound modules that do not."""
+    strangers: str | None
+    """The problem of tensors that are not understood but name a module of file or base; None without any."""
 
 
 @dataclass(frozen=True)
 class MatchReport:
     """How much of a LoRA file took effect: a LoRA that did not apply must never read as harmless."""
 
-    matched: int
-    """Modules of the base that were changed."""
-    unmatched: tuple[Unmatched, ...]
-    """Modules of the file that changed nothing, with reasons."""
-    keys_used: int
-    """Tensors of the file that took effect."""
-    keys_total: int
-    """Tensors in the file."""
+    takes_effect: Coverage
+    """What of the file takes effect in the base, and what does not."""
+    strangers: str | None
+    """The problem of tensors that are not understood but name a module of file or base; None without any."""
     delta_norm: float
     """Frobenius norm of the whole change of the weights at strength 1; NaN when it could not be computed."""
     base_norm: float
@@ -82,6 +69,16 @@ class MatchReport:
     """Size of the change of every module that was changed, biases included; empty when it was not computed."""
 
     @property
+    def matched(self) -> int:
+        """Return the number of modules of the base that were changed."""
+        return self.takes_effect.modules
+
+    @property
+    def unmatched(self) -> tuple[LeftOut, ...]:
+        """Return the modules and tensors of the file that changed nothing, with reasons."""
+        return self.takes_effect.left_out
+
+    @property
     def relative_change(self) -> float:
         """Return the norm of the change relative to that of the weights it changes."""
         return self.delta_norm / self.base_norm if self.base_norm else 0.0
@@ -89,12 +86,11 @@ class MatchReport:
     @property
     def coverage(self) -> str:
         """Return the sentence that every report shows."""
-        return f"{self.keys_used} of {self.keys_total} keys applied to {self.matched} modules"
+        return self.takes_effect.sentence("applied to")
 
     @property
     def problems(self) -> tuple[str, ...]:
         """Return why a score would be meaningless; empty when the file may be audited."""
-        total = self.matched + len(self.unmatched)
         if self.matched == 0:
             return (f"no module of the file fits this base{self._reasons()}",)
         found = []
@@ -102,8 +98,7 @@ class MatchReport:
             found.append(f"NaN or infinity in {len(self.not_finite)} modules, such as {self.not_finite[0]}")
         if self.broken:
             found.append(f"{self.broken} modules of the file are broken{self._reasons()}")
-        if len(self.unmatched) > MAX_UNMATCHED * total:
-            found.append(f"{len(self.unmatched)} of {total} modules do not fit this base{self._reasons()}")
+        found += filter(None, (self.strangers, self.takes_effect.problem()))
         if self.delta_norm == 0:
             found.append("the file changes no weight: its delta is exactly zero")
         return tuple(found)
@@ -121,15 +116,16 @@ def bind(adapter: Adapter, components: Components) -> Binding:
     adapter, refusal = _in_live_names(adapter, components)
     table = _live_modules(components)
     bonds: list[Bond] = []
-    unmatched = [Unmatched(inert(item.stem), item.reason) for item in adapter.broken]
+    unmatched: list[LeftOut] = []
     for module in adapter.modules:
         owner = table.get((module.component, module.path)) or _other_encoder(module, table)
         reason = refusal or _missing(module, components) if owner is None else misfit(module, owner)
         if owner is None or reason is not None:
-            unmatched.append(Unmatched(inert(module.stem), reason or "unknown"))
+            unmatched.append(LeftOut(inert(module.stem), reason or "unknown", len(module.slots), module.size))
         else:
             bonds.append(Bond(module, owner))
-    return Binding(adapter, tuple(bonds), tuple(unmatched))
+    weighted = (path for (_, path), owner in table.items() if "weight" in owner._parameters)
+    return Binding(adapter, tuple(bonds), tuple(unmatched), strangers_in_modules(adapter, weighted))
 
 
 def _live_modules(components: Components) -> "dict[tuple[str, str], torch.nn.Module]":
@@ -227,15 +223,17 @@ class Tally:
         changes = [] if fake else [float(norm) for norm in self._changes]
         bases = [] if fake else [float(norm) for norm in self._bases]
         bad = [bond for bond, norm in zip(bonds, changes, strict=False) if not math.isfinite(norm)]
+        binding = self._binding
+        modules = [bond.module for bond in bonds]
+        tensors, size = sum(len(module.slots) for module in modules), sum(module.size for module in modules)
+        left_out = (*left_out_of_file(binding.adapter), *binding.unmatched)
         return MatchReport(
-            matched=len(bonds),
-            unmatched=self._binding.unmatched,
-            keys_used=sum(len(bond.module.slots) for bond in bonds),
-            keys_total=self._binding.adapter.n_keys,
+            takes_effect=Coverage(len(bonds), tensors, size, left_out),
+            strangers=binding.strangers,
             delta_norm=math.nan if fake else math.hypot(*changes),
             base_norm=math.nan if fake else math.hypot(*bases),
             not_finite=tuple(inert(bond.module.stem) for bond in bad),
-            broken=len(self._binding.adapter.broken),
+            broken=len(binding.adapter.broken),
             norms=tuple(_norms(*sizes) for sizes in zip(bonds, changes, bases, strict=False)),
         )
 
@@ -251,7 +249,16 @@ def _is_fake(tensors: "list[torch.Tensor]") -> bool:
     return any(isinstance(tensor, FakeTensor) for tensor in tensors)
 
 
+_DENOISERS = {"unet": "U-Net", "transformer": "transformer"}
+
+
 def _missing(module: AdapterModule, components: Components) -> str:
-    if module.component not in components:
+    """Return why no live module has the name of `module`."""
+    if module.component in components:
+        return f"the base's {module.component} has no such module"
+    live = next((part for part in _DENOISERS if part in components), None)
+    if module.component not in _DENOISERS or live is None:
         return f"the base has no {module.component}"
-    return f"the base's {module.component} has no such module"
+    if is_typical(module.component, module.path):
+        return f"made for a {_DENOISERS[module.component]}, the base has a {_DENOISERS[live]}"
+    return f"the base's {live} has no such module"

@@ -44,6 +44,11 @@ class AdapterModule:
         return "dora" in self.slots or "magnitude" in self.slots
 
     @property
+    def size(self) -> int:
+        """Return the bytes of its tensors."""
+        return sum(entry.size for entry in self.slots.values())
+
+    @property
     def name(self) -> str:
         """Return component and path, the module's name in reports."""
         return f"{self.component}.{self.path}"
@@ -72,6 +77,8 @@ class BrokenModule:
     """What is wrong with it."""
     keys: int
     """How many tensors it has."""
+    size: int
+    """Their bytes."""
 
 
 @dataclass(frozen=True)

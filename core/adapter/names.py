@@ -22,6 +22,7 @@ _ENDINGS: tuple[tuple[str, str, str], ...] = (
     (".lora_embedding_B", "token_up", "peft"),
     (".lora_magnitude_vector.weight", "magnitude", "peft"),
     (".lora_magnitude_vector", "magnitude", "peft"),
+    (".magnitude", "magnitude", ""),
     (".lora.up.weight", "up", "diffusers"),
     (".lora.down.weight", "down", "diffusers"),
     (".lora_linear_layer.up.weight", "up", "diffusers"),
@@ -70,7 +71,6 @@ _ENDINGS: tuple[tuple[str, str, str], ...] = (
 )
 # Beginning of a tensor name -> (component, dialect). "unet" may turn into "transformer" by what follows.
 _PREFIXES: tuple[tuple[str, str, str], ...] = (
-    ("base_model.model.", "", "peft folder"),
     ("text_encoders.clip_l.transformer.", "text_encoder", "comfy"),
     ("text_encoders.clip_g.transformer.", "text_encoder_2", "comfy"),
     ("text_encoders.clip_h.transformer.", "text_encoder", "comfy"),
@@ -78,6 +78,9 @@ _PREFIXES: tuple[tuple[str, str, str], ...] = (
     ("clip_l.transformer.", "text_encoder", "comfy"),
     ("clip_g.transformer.", "text_encoder_2", "comfy"),
     ("t5xxl.transformer.", "text_encoder_3", "comfy"),
+    ("clip_l.", "text_encoder", "omi"),
+    ("clip_g.", "text_encoder_2", "omi"),
+    ("t5.", "text_encoder_3", "omi"),
     ("model.diffusion_model.", "unet", "comfy"),
     ("diffusion_model.", "unet", "comfy"),
     ("text_encoder_3.", "text_encoder_3", "diffusers"),
@@ -98,6 +101,13 @@ _PREFIXES: tuple[tuple[str, str, str], ...] = (
     ("lycoris_te2_", "text_encoder_2", "lycoris"),
     ("lycoris_", "", "lycoris"),
     ("lycoris.", "", "lycoris"),
+)
+# Levels that wrappers put around a model without changing what is inside: PEFT's, compiled and distributed modules.
+_WRAPPERS = re.compile(r"(?:base_model\.model\.|_orig_mod\.|_fsdp_wrapped_module\.|module\.)+")
+# PEFT's containers of parameters by adapter: a raw state dict has the adapter's name after them.
+_BY_ADAPTER = re.compile(
+    r"(.+\.(?:lora_(?:A|B|embedding_A|embedding_B|magnitude_vector)|hada_[wt][12](?:_[ab])?|lokr_(?:w[12](?:_[ab])?|t2)))"
+    r"\.(?!weight$|bias$)[^.]+(\.weight|\.bias)?"
 )
 _UNET = (
     "down_blocks_",
@@ -126,7 +136,7 @@ _TRANSFORMER = (
     "blocks_",
 )
 _PLAIN = re.compile(r"[A-Za-z0-9_.\-]+")
-_BEGINNING = re.compile("|".join(re.escape(prefix) for prefix, _, _ in _PREFIXES))
+_BEGINNING = re.compile("|".join(re.escape(prefix) for prefix, _, _ in _PREFIXES))  # longer ones stand first
 _BY_PREFIX = {prefix: (home, dialect) for prefix, home, dialect in _PREFIXES}
 _OLD_TEXT = {"to_q": "q_proj", "to_k": "k_proj", "to_v": "v_proj", "to_out": "out_proj"}
 
@@ -170,6 +180,11 @@ def dotted(stem: str) -> str:
     return stem[len(_prefix(stem)[0]) :].removeprefix("text_model.")
 
 
+def is_typical(component: str, path: str) -> bool:
+    """Return whether only denoisers of this kind, `unet` or `transformer`, have modules with such paths."""
+    return path.startswith(_UNET if component == "unet" else _TRANSFORMER)
+
+
 def flatten(component: str, dotted: str) -> str:
     """Return the flattened path of a live module called `dotted` inside `component`."""
     flat = dotted.replace(".", "_")
@@ -177,11 +192,8 @@ def flatten(component: str, dotted: str) -> str:
 
 
 def _without_adapter_name(name: str) -> str:
-    """Drop the adapter's name that PEFT puts between `lora_A` and `weight` in a raw state dict."""
-    parts = name.rsplit(".", 3)
-    if len(parts) == 4 and parts[1] in ("lora_A", "lora_B") and parts[3] in ("weight", "bias"):
-        return f"{parts[0]}.{parts[1]}.{parts[3]}"
-    return name
+    found = _BY_ADAPTER.fullmatch(name)
+    return f"{found[1]}{found[2] or ''}" if found else name
 
 
 def _ending(name: str) -> tuple[str, str, str] | None:
@@ -192,6 +204,7 @@ def _ending(name: str) -> tuple[str, str, str] | None:
 
 
 def _locate(stem: str, component: str | None) -> tuple[str, str, str] | None:
+    """Return component, flattened path and dialect of a module; None for one that is in no known place."""
     prefix, home, dialect = _prefix(stem)
     flat = stem[len(prefix) :].replace(".", "_").replace("_processor_", "_")
     home = home or component or _home(flat)
@@ -200,22 +213,28 @@ def _locate(stem: str, component: str | None) -> tuple[str, str, str] | None:
     if home.startswith("text_encoder"):
         return home, flat.removeprefix("text_model_"), dialect
     if ldm_names.is_ldm(flat):
-        sgm = "sgm" if dialect == "kohya" else dialect
-        return "unet", _whole(ldm_names.to_diffusers(flat)), sgm
+        return "unet", _whole(ldm_names.to_diffusers(flat)), {"kohya": "sgm", "diffusers": "omi"}.get(dialect, dialect)
     if flat.startswith(_UNET):
         return "unet", _whole(flat), dialect
     return "transformer", flat, dialect
 
 
 def _prefix(stem: str) -> tuple[str, str, str]:
-    found = _BEGINNING.match(stem)
+    """Return the text before the module's own name, and the component and dialect that it says; "" where it does not.
+
+    Wrappers may stand before the component, after it, or both.
+    """
+    outer = _wrappers_end(stem, 0)
+    found = _BEGINNING.match(stem, outer)
     if found is None:
-        return "", "", ""
+        return stem[:outer], "", "peft folder" if outer else ""
     home, dialect = _BY_PREFIX[found[0]]
-    if home or dialect == "lycoris":
-        return found[0], home, dialect
-    inner, inner_home, _ = _prefix(stem[found.end() :])
-    return found[0] + inner, inner_home, dialect
+    return stem[: _wrappers_end(stem, found.end())], home, dialect
+
+
+def _wrappers_end(stem: str, start: int) -> int:
+    found = _WRAPPERS.match(stem, start)
+    return found.end() if found else start
 
 
 def _home(flat: str) -> str | None:

@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from ..text import counted, inert
 from .adapter import Adapter
 from .blocks import Block, block_of, kind_of
+from .coverage import coverage_of_file, strangers_in_modules
 from .sketch import Sketch, sketch
 
 MAX_LISTED = 20
@@ -49,7 +50,7 @@ class Summary:
     modules: dict[str, int]
     """Changed modules per component."""
     coverage: str
-    """How many tensors are understood."""
+    """How many tensors, and how much of their bytes, are understood."""
     ranks: tuple[int, ...]
     """Distinct ranks."""
     alphas: tuple[float, ...]
@@ -66,8 +67,10 @@ class Summary:
     """Where the change is, in the order of the network."""
     broken: tuple[str, ...]
     """Up to twenty modules that cannot be used, with reasons."""
-    ignored: tuple[str, ...]
-    """Up to twenty tensors that belong to no module."""
+    unknown: tuple[str, ...]
+    """Up to twenty tensors whose names are not understood."""
+    bundled: tuple[str, ...]
+    """Up to twenty tensors that are known to change no weight."""
     problems: tuple[str, ...]
     """Why an audit would be INVALID with any base; empty for a sound file."""
     warnings: tuple[str, ...]
@@ -77,7 +80,6 @@ class Summary:
 def summarise(adapter: Adapter) -> Summary:
     """Return what is known of `adapter`; reads its weights once with numpy, without torch."""
     look = sketch(adapter)
-    used = sum(len(module.slots) for module in adapter.modules)
     return Summary(
         file=inert(adapter.path.name),
         sha256=adapter.sha256,
@@ -87,7 +89,7 @@ def summarise(adapter: Adapter) -> Summary:
         family=adapter.family,
         prediction_type=adapter.prediction_type,
         modules=dict(Counter(module.component for module in adapter.modules)),
-        coverage=f"{used} of {adapter.n_keys} keys belong to {len(adapter.modules)} modules",
+        coverage=coverage_of_file(adapter).sentence("belong to"),
         ranks=adapter.ranks,
         alphas=adapter.alphas,
         dtypes=adapter.dtypes,
@@ -96,7 +98,8 @@ def summarise(adapter: Adapter) -> Summary:
         training={name: text for name, text in asdict(adapter.training).items() if text},
         blocks=_cells(adapter, look.sizes),
         broken=tuple(f"{inert(item.stem)}: {inert(item.reason)}" for item in adapter.broken[:MAX_LISTED]),
-        ignored=adapter.ignored[:MAX_LISTED],
+        unknown=tuple(inert(entry.name, 120) for entry in adapter.unknown[:MAX_LISTED]),
+        bundled=tuple(inert(entry.name, 120) for entry in adapter.bundled[:MAX_LISTED]),
         problems=tuple(_problems(adapter, look)),
         warnings=(*_doubts(adapter, look), *adapter.warnings),
     )
@@ -111,6 +114,7 @@ def _problems(adapter: Adapter, look: Sketch) -> Iterator[str]:
         first = adapter.broken[0]
         count = counted(len(adapter.broken), "broken module")
         yield f"{count}, such as {inert(first.stem, 80)}: {inert(first.reason)}"
+    yield from filter(None, (strangers_in_modules(adapter), coverage_of_file(adapter).problem()))
 
 
 def _doubts(adapter: Adapter, look: Sketch) -> Iterator[str]:

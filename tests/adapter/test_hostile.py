@@ -10,6 +10,7 @@ import zipfile
 import pytest
 import torch
 from owf.core.adapter import match, read_adapter
+from owf.core.adapter.summary import summarise
 from owf.core.errors import AdapterError
 from safetensors.torch import save, save_file
 
@@ -199,7 +200,7 @@ def test_text_from_the_file_is_inert(base, kohya_tensors, tmp_path):
     content = save({**kohya_tensors(), f"lora_unet_{NASTY[:200]}.alpha": torch.tensor(1.0)}, metadata=metadata)
     path.write_bytes(content)
     adapter = read_adapter(path)
-    shown = [*adapter.trigger_words, *adapter.warnings, *adapter.ignored, *vars(adapter.training).values()]
+    shown = [*adapter.trigger_words, *adapter.warnings, *summarise(adapter).unknown, *vars(adapter.training).values()]
     assert any(shown)
     for text in shown:
         assert text.isprintable()

@@ -189,7 +189,7 @@ def test_weights_trained_whole_beside_the_lora_are_a_problem(settings, small_bas
     unet.save_pretrained(tmp_path / "unet")
     report = match(read_adapter(tmp_path), small_base.components)
     assert report.matched == 32
-    assert any("trained whole" in problem for problem in report.problems)
+    assert any("stored whole" in problem for problem in report.problems)
 
 
 def test_other_peft_methods_are_named_and_refused(small_base, tmp_path):

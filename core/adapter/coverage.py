@@ -1,0 +1,177 @@
+"""How much of a file takes effect, and when what does not makes a score impossible.
+
+What is not understood is never harmless: a damaged model must not pass because half of its LoRA went unread.
+"""
+
+import re
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator
+from dataclasses import dataclass
+from itertools import islice
+
+from ..text import counted, inert
+from .adapter import Adapter
+from .names import flatten, place
+
+MAX_LEFT_OUT = 0.01
+"""Share of a file, by tensors and by bytes, that may take no effect before a score would mean something else.
+
+Sound files stay far below it: they hold stray tensors by the piece, such as one of a module that another release of
+the base has. A limit of 0 would refuse those.
+"""
+_ASKED = 200
+"""Unknown tensors that are compared with module names; files with more of them are above the limit in any case."""
+_NAMED = 3
+
+
+@dataclass(frozen=True)
+class LeftOut:
+    """A module or single tensor of a file that takes no effect."""
+
+    name: str
+    """As the file spells it, inert."""
+    reason: str
+    """Why not."""
+    tensors: int
+    """How many tensors it has."""
+    size: int
+    """Their bytes."""
+
+
+@dataclass(frozen=True)
+class Coverage:
+    """How much of a file takes effect. Tensors that are known to change no weight count nowhere."""
+
+    modules: int
+    """Modules that take effect."""
+    tensors: int
+    """Their tensors."""
+    size: int
+    """Their bytes."""
+    left_out: tuple[LeftOut, ...]
+    """Everything else."""
+
+    @property
+    def all_tensors(self) -> int:
+        """Return the number of tensors in the file."""
+        return self.tensors + sum(item.tensors for item in self.left_out)
+
+    @property
+    def tensor_share(self) -> float:
+        """Return the share of the tensors that take effect, 0 to 1."""
+        return self.tensors / self.all_tensors if self.all_tensors else 1.0
+
+    @property
+    def byte_share(self) -> float:
+        """Return the share of the bytes that take effect, 0 to 1."""
+        whole = self.size + sum(item.size for item in self.left_out)
+        return self.size / whole if whole else 1.0
+
+    def sentence(self, verb: str) -> str:
+        """Return the sentence that every report shows, such as "630 of 630 keys, 100 % of the bytes, ..."."""
+        return (
+            f"{self.tensors:,} of {self.all_tensors:,} keys, {_percent(self.byte_share)} of the bytes, "
+            f"{verb} {counted(self.modules, 'module')}"
+        )
+
+    def problem(self) -> str | None:
+        """Return why a score would be meaningless; None where little enough is left out."""
+        if min(self.tensor_share, self.byte_share) >= 1 - MAX_LEFT_OUT:
+            return None
+        reasons = Counter[str]()
+        for item in self.left_out:
+            reasons[item.reason] += item.tensors
+        listed = "; ".join(f"{reason} ({counted(count, 'tensor')})" for reason, count in reasons.most_common(_NAMED))
+        return (
+            f"{self.all_tensors - self.tensors:,} of {self.all_tensors:,} tensors, "
+            f"{_percent(1 - self.byte_share)} of the bytes, would take no effect, more than "
+            f"{_percent(MAX_LEFT_OUT)} is not scored: {listed}, such as {_some(item.name for item in self.left_out)}"
+        )
+
+
+def left_out_of_file(adapter: Adapter) -> tuple[LeftOut, ...]:
+    """Return what of a file takes no effect on any base: broken, named twice or not understood."""
+    broken = (LeftOut(inert(item.stem), inert(item.reason), item.keys, item.size) for item in adapter.broken)
+    twice = (
+        LeftOut(inert(second.stem), "a second account of a module", len(second.slots), second.size)
+        for _, second in adapter.twice
+    )
+    unknown = (LeftOut(inert(entry.name, 120), "names that are not known", 1, entry.size) for entry in adapter.unknown)
+    return (*broken, *twice, *unknown)
+
+
+def coverage_of_file(adapter: Adapter) -> Coverage:
+    """Return how much of a file is understood, whatever base it will meet."""
+    tensors = sum(len(module.slots) for module in adapter.modules)
+    size = sum(module.size for module in adapter.modules)
+    return Coverage(len(adapter.modules), tensors, size, left_out_of_file(adapter))
+
+
+def strangers_in_modules(adapter: Adapter, live: Iterable[str] = ()) -> str | None:
+    """Return the problem of tensors that are not understood but name a module that is known; None without any.
+
+    Known are the modules of the file and, by flattened path, those of a `live` base. The change of such a module is
+    only known in part, so that even one tensor is too many: a DoRA without its magnitudes is another model.
+    """
+    if not adapter.unknown:
+        return None
+    paths = {module.path for module in adapter.modules} | set(live)
+    tree = _tree(paths | {flatten("", module.stem) for module in adapter.modules})
+    named = [
+        entry.name
+        for entry in adapter.unknown[:_ASKED]
+        if _is_inside(entry.name, paths) or _mentions(flatten("", entry.name), tree)
+    ]
+    if not named:
+        return None
+    return (
+        f"{counted(len(named), 'tensor')} of modules that are known {'is' if len(named) == 1 else 'are'} not "
+        f"understood, so that the change of these modules is unknown: {_some(inert(name, 120) for name in named)}"
+    )
+
+
+def _is_inside(name: str, paths: Collection[str]) -> bool:
+    """Return whether the name means something below one of the modules, as any dialect spells them."""
+    stems = (name[: found.start()] for found in re.finditer(r"\.", name))
+    return any(where is not None and where.path in paths for where in map(place, (f"{stem}.weight" for stem in stems)))
+
+
+_Tree = dict[str, "_Tree"]
+
+
+def _tree(paths: Iterable[str]) -> _Tree:
+    """Return the paths as nested tables of their words; an empty word ends a path."""
+    root: _Tree = {}
+    for path in paths:
+        node = root
+        for word in path.split("_"):
+            node = node.setdefault(word, {})
+        node[""] = {}
+    return root
+
+
+def _mentions(name: str, tree: _Tree) -> bool:
+    """Return whether a path of the tree occurs in a flattened name, whatever stands before and after it."""
+    words = name.split("_")
+    return any(_begins_with_one(islice(words, start, None), tree) for start in range(len(words)))
+
+
+def _begins_with_one(words: Iterator[str], tree: _Tree) -> bool:
+    for word in words:
+        if word == "" or word not in tree:
+            return False
+        tree = tree[word]
+        if "" in tree:
+            return True
+    return False
+
+
+def _some(names: Iterable[str]) -> str:
+    return ", ".join(islice(names, _NAMED))
+
+
+def _percent(share: float) -> str:
+    """Return a share in percent that never reads 100 or 0 unless it is."""
+    if 0.9995 < share < 1:
+        return "99.9 %"
+    return f"{100 * share:.3g} %" if share == 0 or share >= 0.0005 else "less than 0.1 %"
