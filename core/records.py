@@ -15,12 +15,12 @@ from .text import inert
 
 LIBRARIES = ("torch", "diffusers", "transformers", "numpy")
 NAMED_UNMATCHED = 10
-"""Modules without a place in the base that are named one by one."""
+"""Modules and tensors without effect that are named one by one."""
 
 
 def adapter_record(adapter: Adapter, match: MatchReport, strength: float) -> AdapterRecord:
     """Return what the report says about the LoRA, every text of strangers made inert."""
-    unmatched = tuple(f"{u.name}: {u.reason}" for u in match.unmatched[:NAMED_UNMATCHED])
+    left_out = tuple(f"{item.name}: {item.reason}" for item in match.unmatched[:NAMED_UNMATCHED])
     return AdapterRecord(
         name=inert(adapter.path.name),
         sha256=adapter.hashes.sha256,
@@ -32,7 +32,7 @@ def adapter_record(adapter: Adapter, match: MatchReport, strength: float) -> Ada
         unmatched=len(match.unmatched),
         delta_norm=match.relative_change,
         details=_details(adapter, match),
-        warnings=(*_strength_warning(strength), *map(inert, adapter.warnings), *map(inert, unmatched)),
+        warnings=(*_strength_warning(strength), *map(inert, adapter.warnings), *map(inert, left_out)),
         blocks=_blocks(match),
     )
 
@@ -65,7 +65,7 @@ def _details(adapter: Adapter, match: MatchReport) -> dict[str, str]:
         "training size": f"{width} x {height} px" if adapter.resolution else "",
         "training steps": adapter.training.steps,
         "prediction type": adapter.prediction_type or "",
-        "AutoV1": adapter.hashes.autov1,
+        "AutoV1": adapter.hashes.autov1 or "",
         "AutoV2": adapter.hashes.autov2,
         "AutoV3": adapter.hashes.autov3 or "",
         "coverage": match.coverage,

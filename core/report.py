@@ -63,7 +63,7 @@ class AdapterRecord:
     matched: int
     """Modules of the base it changes."""
     unmatched: int
-    """Modules in the file that the base does not have."""
+    """Modules and single tensors of the file that take no effect: not understood, or not in the base."""
     delta_norm: float
     """Frobenius norm of the whole change, relative to the norm of the weights it changes."""
     details: dict[str, str] = field(default_factory=dict)

@@ -56,7 +56,7 @@ class Adapter:
 
     @property
     def sha256(self) -> str:
-        """Return the sha256 of the file as 64 hexadecimal digits."""
+        """Return the sha256 of the file, or over the files of a folder, as 64 hexadecimal digits."""
         return self.hashes.sha256
 
     @property

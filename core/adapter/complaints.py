@@ -1,5 +1,7 @@
 """What a user should know before trusting a score of a file: one sentence each, inert."""
 
+import hashlib
+import re
 from collections.abc import Iterator, Sequence
 
 from ..text import counted, inert
@@ -31,12 +33,19 @@ def about_training(stated: Training) -> tuple[str, ...]:
     return ()
 
 
-def hash_lie(source: Source, weights: str | None) -> tuple[str, ...]:
-    """Return the sentence for a file whose `sshs_model_hash` is not the hash of its weights."""
-    claimed = source.metadata.get("sshs_model_hash")
-    if not claimed or weights is None or claimed.lower() == weights:
+_OF_NOTHING = hashlib.sha256().hexdigest()
+_SHA256 = re.compile(r"(?:0x)?([0-9a-f]{64})")
+
+
+def hash_mismatch(source: Source, weights: str | None) -> tuple[str, ...]:
+    """Return the sentence for a file whose `sshs_model_hash` is not the hash of its weights.
+
+    What is no sha256 cannot be compared, and the hash of nothing is what some writers put in every file.
+    """
+    claimed = _SHA256.fullmatch(source.metadata.get("sshs_model_hash", "").strip().lower())
+    if claimed is None or weights is None or claimed[1] in (weights, _OF_NOTHING):
         return ()
-    return ("sshs_model_hash is not the hash of these weights: the file was changed after training",)
+    return ("sshs_model_hash in the metadata is not the hash of these weights",)
 
 
 def _about_names(contents: Contents) -> Iterator[str]:

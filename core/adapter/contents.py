@@ -12,7 +12,9 @@ from .refusals import refuse_other_kinds
 from .source import Bytes, Entry
 from .sources import Part
 
-_BUNDLED = re.compile(r"bundle_emb\..+\.(?:string_to_param\.\*|emb_params|(?:clip_[lg]|t5|t5xxl|llama)(?:_out)?)", re.DOTALL)
+_BUNDLED = re.compile(
+    r"bundle_emb\..+\.(?:string_to_param\.\*|emb_params|(?:clip_[lg]|t5|t5xxl|llama)(?:_out)?)", re.DOTALL
+)
 """Tensors that are known to change no weight: OneTrainer's embeddings, which a word of their own calls."""
 
 

@@ -83,9 +83,9 @@ class Coverage:
             reasons[item.reason] += item.tensors
         listed = "; ".join(f"{reason} ({counted(count, 'tensor')})" for reason, count in reasons.most_common(_NAMED))
         return (
-            f"{self.all_tensors - self.tensors:,} of {self.all_tensors:,} tensors, "
-            f"{_percent(1 - self.byte_share)} of the bytes, would take no effect, more than "
-            f"{_percent(MAX_LEFT_OUT)} is not scored: {listed}, such as {_some(item.name for item in self.left_out)}"
+            f"{self.all_tensors - self.tensors:,} of {self.all_tensors:,} tensors, {_percent(1 - self.byte_share)} of "
+            f"the bytes, would take no effect, above the limit of {_percent(MAX_LEFT_OUT)}: {listed}, such as "
+            f"{_some(item.name for item in self.left_out)}"
         )
 
 

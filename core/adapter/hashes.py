@@ -1,7 +1,8 @@
-"""The hashes under which people know a LoRA file."""
+"""The hashes under which people know a LoRA file, and one for LoRAs of several files."""
 
 import hashlib
 import mmap
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,18 +12,31 @@ _V1_START, _V1_LENGTH = 0x100000, 0x10000
 
 @dataclass(frozen=True)
 class Hashes:
-    """Hashes of one file; the short ones are what sharing sites and web UIs print."""
+    """Hashes of one LoRA; the short ones are what sharing sites and web UIs print of files."""
 
     sha256: str
-    """sha256 of the whole file, 64 hexadecimal digits."""
-    autov1: str
-    """First 8 digits of the sha256 of bytes 0x100000 to 0x110000 (of nothing, for small files)."""
+    """sha256 of the whole file, 64 hexadecimal digits; of several files, that over the name and sha256 of each."""
+    autov1: str | None
+    """First 8 digits of the sha256 of bytes 0x100000 to 0x110000 (of nothing, for small files); None for folders."""
     autov2: str
     """First 10 digits of `sha256`."""
     autov3: str | None
-    """First 12 digits of the sha256 of the bytes after the header; None for files without one."""
+    """First 12 digits of the sha256 of the bytes after the header; None for folders and files without one."""
     weights: str | None
-    """sha256 of the bytes after the header, which kohya writes as `sshs_model_hash`."""
+    """sha256 of the bytes after the header, which kohya writes as `sshs_model_hash`; None as above."""
+
+
+def hash_all(files: Sequence[Path], data_start: int | None) -> Hashes:
+    """Return the hashes of a LoRA that these files make up: weights and, where there are any, configurations.
+
+    A configuration counts because it holds the alphas: another one is another LoRA.
+    """
+    if len(files) == 1:
+        return hash_file(files[0], data_start)
+    sha = hashlib.sha256()
+    for file in files:
+        sha.update(f"{file.parent.name}/{file.name} {hash_file(file, None).sha256}\n".encode(errors="surrogateescape"))
+    return Hashes(sha.hexdigest(), None, sha.hexdigest()[:10], None, None)
 
 
 def hash_file(path: Path, data_start: int | None) -> Hashes:

@@ -17,6 +17,9 @@ MAX_TEXTS = 20_000
 MAX_WIDE = 4 * 1024 * 1024
 """Bytes of a header with other than ASCII text, which Python keeps at up to four bytes a character."""
 AGAIN = "download the file again, or ask its author for an intact copy"
+_TWICE = (
+    "a name occurs twice in the header, and readers disagree about which one counts; ask its author to save it anew"
+)
 _MAX_FIELDS = 2000
 _SPACE = re.compile(r"[ \t\n\r]*")
 _DECODER = json.JSONDecoder()
@@ -52,7 +55,7 @@ def _parse(text: str) -> Header:
     reader = _Reader(text)
     for name in reader.names():
         if name in tensors or (name == "__metadata__" and metadata is not None):
-            raise ValueError("a name occurs twice, and readers disagree about which one counts")
+            raise AdapterError(_TWICE)
         if name == "__metadata__":
             metadata = reader.texts()
         elif len(tensors) == MAX_TENSORS:
@@ -88,9 +91,9 @@ class _Reader:
         found: dict[str, str] = {}
         for name in self.names():
             if name in found:
-                raise ValueError("a name occurs twice, and readers disagree about which one counts")
+                raise AdapterError(_TWICE)
             if len(found) == MAX_TEXTS:
-                raise ValueError(f"more than {MAX_TEXTS} texts")
+                raise AdapterError(f"the metadata holds more than {MAX_TEXTS} texts")
             found[name] = self.string()
         return found
 
@@ -136,5 +139,5 @@ class _Reader:
 def _no_duplicates(pairs: list[tuple[str, object]]) -> dict[str, object]:
     found = dict(pairs)
     if len(found) != len(pairs):
-        raise ValueError("a name occurs twice, and readers disagree about which one counts")
+        raise AdapterError(_TWICE)
     return found

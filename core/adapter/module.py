@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from math import prod
 
 from ..errors import AdapterError
+from ..text import inert
 from .algorithms import Algorithm, Outline, find
 from .algorithms.ia3 import outline_of
 from .scalars import scalar
@@ -13,6 +14,8 @@ from .source import Bytes, Entry, Source
 
 ALPHA_EXTREME = 1000.0
 """Alpha beyond this many times the rank is reported: no trainer writes it."""
+_MAGNITUDES = frozenset({"dora", "magnitude"})
+_BIASES = frozenset({"diff_b", "b_norm", "up_bias", "custom_bias"})
 
 
 @dataclass(frozen=True)
@@ -41,7 +44,7 @@ class AdapterModule:
     @property
     def is_dora(self) -> bool:
         """Return whether the changed weight is renormalised to learned magnitudes."""
-        return "dora" in self.slots or "magnitude" in self.slots
+        return not _MAGNITUDES.isdisjoint(self.slots)
 
     @property
     def size(self) -> int:
@@ -91,6 +94,8 @@ class Scaling:
     """Whether it was trained with alpha / sqrt(rank) (rank-stabilised LoRA) instead of alpha / rank."""
     rank: int | None
     """Rank by configuration, for factors whose shapes do not show it; None for none."""
+    dora: bool = False
+    """Whether the configuration says that there are magnitudes."""
 
 
 def build_module(
@@ -103,7 +108,10 @@ def build_module(
     """
     if any(slot.startswith("tlora") for slot in slots):
         raise AdapterError("T-LoRA is not supported: its weights need a decomposition of the base's")
+    _require_one_of_each(slots)
     algorithm = find(frozenset(slots))
+    if scaling.dora and not slots.keys() & _MAGNITUDES:
+        raise AdapterError("its configuration says DoRA, but the magnitudes are missing")
     shapes = {slot: entry.shape for slot, entry in slots.items()}
     outline = algorithm.outline(shapes)
     _check_types(slots)
@@ -117,6 +125,19 @@ def build_module(
     return AdapterModule(*place, algorithm, outline, alpha, scale, slots, source)
 
 
+def _require_one_of_each(slots: Mapping[str, Entry]) -> None:
+    """Raise AdapterError for two tensors that mean the same, of which one would go unread."""
+    again = [entry.name for slot, entry in slots.items() if slot.startswith("second ")]
+    if again:
+        raise AdapterError(
+            f"{inert(again[0], 80)} repeats another tensor of its module, as two adapters in one file do"
+        )
+    for alike in (_MAGNITUDES, _BIASES):
+        both = sorted(alike & slots.keys())
+        if len(both) > 1:
+            raise AdapterError(f"{' and '.join(both)} for one module: which one is meant is unknown")
+
+
 def _check_types(slots: Mapping[str, Entry]) -> None:
     integers = [slot for slot, entry in slots.items() if not entry.is_float and slot not in ("alpha", "on_input")]
     if integers:
@@ -128,7 +149,7 @@ def _check_magnitudes(shapes: Mapping[str, tuple[int, ...]], outline: Outline) -
     """Raise AdapterError for DoRA magnitudes of which there is neither one per output nor one per input."""
     if outline.out is None or outline.fan_in is None:
         return
-    for slot in {"dora", "magnitude"} & shapes.keys():
+    for slot in _MAGNITUDES & shapes.keys():
         count = prod(shapes[slot])
         by_input = count == outline.inputs if outline.inputs else count > 0 and outline.fan_in % count == 0
         if count != outline.out and count != outline.fan_in and not by_input:

@@ -13,6 +13,12 @@ _LIMIT = 1024 * 1024
 _MAX_PATTERNS = 2000
 _MAX_RANK = 2**20
 _BASE_CHANGERS = ("pissa", "olora", "corda", "loftq", "lora_ga")
+_OTHER_USES = {
+    "layer_replication": "the base has layers more than once",
+    "alora_invocation_tokens": "it acts only after certain tokens",
+    "use_qalora": "inputs are pooled before the factors",
+}
+"""Settings of PEFT's LoRA that no tensor shows -> what they do."""
 _WILD = frozenset("*+?[](){}|\\$^")
 _OLD_LOKR = "written by PEFT before 0.14, which trained LoKr without its alpha: read without it; later PEFT applies it"
 
@@ -31,13 +37,15 @@ class PeftConfig:
     """Modules with alphas of their own."""
     ranks: "tuple[Pattern, ...]" = ()
     """Modules with ranks of their own."""
+    dora: bool = False
+    """Whether there are magnitudes besides the factors."""
     warnings: tuple[str, ...] = ()
     """What to know about the configuration before trusting a score."""
 
     def scaling(self, module: str) -> Scaling:
         """Return how the module is scaled; `module` is its dotted path inside the component."""
-        rank = _first(self.ranks, module, self.rank)
-        return Scaling(_first(self.alphas, module, self.alpha), self.by_root, None if rank is None else int(rank))
+        alpha, rank = _first(self.alphas, module, self.alpha), _first(self.ranks, module, self.rank)
+        return Scaling(alpha, self.by_root, None if rank is None else int(rank), self.dora)
 
 
 @dataclass(frozen=True)
@@ -101,6 +109,7 @@ def from_fields(fields: Mapping[str, object]) -> PeftConfig:
     if method == "LOKR" and "rank_dropout_scale" not in fields:
         return PeftConfig(None, False, None, warnings=(_OLD_LOKR,))
     _require_plain_start(fields.get("init_lora_weights"))
+    _require_plain_use(fields)
     alpha = _number(fields.get("lora_alpha", fields.get("alpha")))
     alphas = tuple(Pattern(*key, _alpha(key[0], value)) for key, value in _patterns(fields, "alpha_pattern"))
     # The shapes of every other kind of factor show the rank, so that only LoKr needs to be told.
@@ -111,6 +120,7 @@ def from_fields(fields: Mapping[str, object]) -> PeftConfig:
         _rank("r", fields.get("r")),
         alphas,
         tuple(Pattern(*key, _rank(key[0], value) or 0) for key, value in ranks),
+        fields.get("use_dora") is True,
     )
 
 
@@ -121,6 +131,13 @@ def _require_plain_start(start: object) -> None:
             f"trained from {start[:30]!r}, which changes the base's own weights; convert it to a plain LoRA "
             "(PEFT: save_pretrained with path_initial_model_for_weight_conversion)"
         )
+
+
+def _require_plain_use(fields: Mapping[str, object]) -> None:
+    """Raise AdapterError for settings under which the same tensors are another change of the model."""
+    for setting, meaning in _OTHER_USES.items():
+        if fields.get(setting):
+            raise AdapterError(f"{setting} is set: {meaning}, which is not supported yet")
 
 
 def _rank(name: str, value: object) -> int | None:

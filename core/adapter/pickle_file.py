@@ -3,6 +3,7 @@
 import pickletools
 import zipfile
 import zlib
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -87,10 +88,34 @@ def _load(path: Path) -> object:
 
 
 def _tensors(loaded: object) -> "dict[str, Tensor]":
+    """Return the tensors of a state dict, single numbers among them; raises AdapterError for whatever else it holds."""
     import torch
 
-    if isinstance(loaded, dict) and isinstance(loaded.get("state_dict"), dict):
-        loaded = loaded["state_dict"]
     if not isinstance(loaded, dict):
         raise AdapterError("the pickle holds no table of tensors")
-    return {name: value for name, value in loaded.items() if isinstance(name, str) and isinstance(value, torch.Tensor)}
+    if isinstance(loaded.get("state_dict"), dict):
+        _require_no_weights({name: value for name, value in loaded.items() if name != "state_dict"})
+        loaded = loaded["state_dict"]
+    found: dict[str, torch.Tensor] = {}
+    for name, value in loaded.items():
+        if isinstance(value, (int, float)) and not isinstance(value, bool):  # diffusers once kept its alphas so
+            value = torch.tensor(float(value), dtype=torch.float64)
+        if not isinstance(name, str) or not isinstance(value, torch.Tensor):
+            raise AdapterError(
+                f"the pickle holds a {inert(type(value).__name__, 40)} called {inert(str(name), 80)!r} among its "
+                "tensors, which no LoRA format has"
+            )
+        found[name] = value
+    return found
+
+
+def _require_no_weights(beside: Mapping[object, object]) -> None:
+    """Raise AdapterError where a training's notes, such as its step, are accompanied by what may change weights."""
+    import torch
+
+    for name, value in beside.items():
+        if isinstance(value, (torch.Tensor, dict, list, tuple)) and len(value) > 0:
+            raise AdapterError(
+                f"beside its state_dict the pickle holds {inert(str(name), 80)!r}, which is not understood: save the "
+                "LoRA's own tensors alone"
+            )

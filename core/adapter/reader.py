@@ -8,9 +8,9 @@ from ..errors import AdapterError
 from ..text import inert
 from . import metadata as meta
 from .adapter import Adapter
-from .complaints import about_training, complaints, hash_lie
+from .complaints import about_training, complaints, hash_mismatch
 from .contents import Contents, collect
-from .hashes import hash_file
+from .hashes import hash_all
 from .identify import format_of, identify
 from .sources import Part, open_parts
 
@@ -42,9 +42,9 @@ def _describe(path: Path, parts: Sequence[Part], contents: Contents) -> Adapter:
     stated = meta.training(source.metadata)
     identity = identify(modules, stated, source.metadata)
     name, mixed = format_of(contents.dialects)
-    hashes = hash_file(source.path, source.data_start)
+    hashes = hash_all([file for part in parts for file in part.files], source.data_start)
     by_config = tuple(note for part in parts for note in part.warnings)
-    doubts = (*about_training(stated), *hash_lie(source, hashes.weights))
+    doubts = (*about_training(stated), *hash_mismatch(source, hashes.weights))
     return Adapter(
         path=path,
         hashes=hashes,

@@ -43,7 +43,7 @@ class SafetensorsFile:
         from torch._subclasses.fake_tensor import unset_fake_temporarily
 
         try:
-            with safe_open(self.path, framework="pt", device="cpu") as file:
+            with _in_utf8(self.path) as path, safe_open(path, framework="pt", device="cpu") as file:
 
                 def load(name: str) -> "Tensor":
                     with unset_fake_temporarily():  # the file's tensors are real even where the base is fake
@@ -51,7 +51,7 @@ class SafetensorsFile:
 
                 yield load
         except SafetensorError as error:
-            raise AdapterError(f"safetensors refuses the file: {inert(str(error))}; {AGAIN}") from error
+            raise AdapterError(f"safetensors refuses the file: {inert(str(error))}") from error
 
     @contextmanager
     def mapped(self) -> Iterator[Bytes]:
@@ -62,6 +62,18 @@ class SafetensorsFile:
                 yield lambda entry: view[entry.offset : entry.offset + entry.size]
             finally:
                 view.release()
+
+
+@contextmanager
+def _in_utf8(path: Path) -> Iterator[str]:
+    """Yield a path of the file that is UTF-8, as safetensors asks for: its own, or that of an open descriptor."""
+    try:
+        str(path).encode()
+    except UnicodeEncodeError:
+        with path.open("rb") as file:
+            yield f"/dev/fd/{file.fileno()}"
+    else:
+        yield str(path)
 
 
 def open_safetensors(path: Path) -> SafetensorsFile:
@@ -113,23 +125,24 @@ def _guess(prefix: bytes, length: int) -> str:
 def _entry(name: str, fields: object, start: int) -> Entry:
     try:
         if len(name) > MAX_NAME:
-            raise AdapterError(f"its name has {len(name)} characters")
+            raise AdapterError(f"its name has {len(name)} characters, more than the {MAX_NAME} that are read")
         return Entry(name, *_described(fields, start))
     except AdapterError as error:
-        raise AdapterError(f"tensor {inert(name, 80)}: {error}; {AGAIN}") from None
+        raise AdapterError(f"tensor {inert(name, 80)}: {error}") from None
 
 
 def _described(fields: object, start: int) -> tuple[str, tuple[int, ...], int, int]:
     """Return element type, shape, first byte and size; raises AdapterError for any other description."""
     if not isinstance(fields, dict):
-        raise AdapterError("its description is not a table")
+        raise AdapterError(f"its description is not a table; {AGAIN}")
     dtype, shape, offsets = fields.get("dtype"), fields.get("shape"), fields.get("data_offsets")
     if not isinstance(dtype, str) or dtype not in _SIZES:
-        raise AdapterError(f"unsupported element type {inert(str(dtype), 20)}")
+        known = ", ".join(FLOATS)
+        raise AdapterError(f"element type {inert(str(dtype), 20)} is not read; convert it to one of {known}")
     if not _is_counts(shape) or len(shape) > MAX_DIMS:
-        raise AdapterError(f"its shape is not a list of at most {MAX_DIMS} counts")
+        raise AdapterError(f"its shape is not a list of at most {MAX_DIMS} counts; {AGAIN}")
     if not _is_counts(offsets) or len(offsets) != 2:
-        raise AdapterError("its offsets are not two counts")
+        raise AdapterError(f"its offsets are not two counts; {AGAIN}")
     return dtype, tuple(shape), start + offsets[0], offsets[1] - offsets[0]
 
 

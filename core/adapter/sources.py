@@ -33,6 +33,13 @@ class Part:
     """Component that its names do not mention; None when they do or it must be guessed."""
     configs: Mapping[str, PeftConfig] = field(default_factory=dict)
     """PEFT configuration per component; the empty name stands for all."""
+    config_file: Path | None = None
+    """Where the configuration was read from; None where it lies in the container, or there is none."""
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """Return all files that decide what the part means."""
+        return (self.source.path,) if self.config_file is None else (self.source.path, self.config_file)
 
     def config(self, component: str) -> PeftConfig:
         """Return the configuration for modules of `component`."""
@@ -73,8 +80,11 @@ def _open_file(path: Path, component: str | None, allow_pickle: bool) -> Part:
     if not configs and rank_stabilised(source.metadata):
         configs = {"": RANK_STABILISED}
     beside = path.parent / _CONFIG
-    if not configs and any(name.startswith("base_model.model.") for name in source.entries) and beside.exists():
-        configs = {"": from_text(_read_text(beside))}
+    written_by_peft = path.name.startswith("adapter_model.") or any(
+        "base_model.model." in name for name in source.entries
+    )
+    if not configs and written_by_peft and beside.exists():
+        return Part(source, component, {"": from_text(_read_text(beside))}, beside)
     return Part(source, component, configs)
 
 

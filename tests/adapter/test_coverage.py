@@ -1,0 +1,173 @@
+"""Claim: what is not understood in a file is never harmless, be it by tensors, by bytes, or in a known module."""
+
+import json
+
+import pytest
+import torch
+from owf.cli.audit import main
+from owf.core.adapter import match, read_adapter
+from owf.core.adapter.coverage import MAX_LEFT_OUT
+from owf.core.adapter.summary import summarise
+from owf.core.errors import AdapterError
+from safetensors.torch import save_file
+
+ATTENTION = "down_blocks_0_attentions_0_transformer_blocks_0_attn1_to_k"
+LDM = "input_blocks_1_1_transformer_blocks_0_attn1_to_k"
+
+
+def _problems(tensors, base, tmp_path):
+    """Return the problems of a file with a base and without one; they must agree about what is not understood."""
+    save_file(tensors, tmp_path / "x.safetensors")
+    adapter = read_adapter(tmp_path / "x.safetensors")
+    with_base, without = match(adapter, base.components).problems, summarise(adapter).problems
+    return with_base, without
+
+
+def _renamed(tensors, before, after):
+    return {name.replace(before, after, 1): tensor for name, tensor in tensors.items()}
+
+
+@pytest.mark.parametrize(("before", "after"), [("lora_te_", "lora_clip_"), ("lora_unet_", "lora_denoiser_")])
+def test_half_a_file_under_an_unknown_prefix_is_a_problem(before, after, base, kohya_tensors, tmp_path):
+    for problems in _problems(_renamed(kohya_tensors(), before, after), base, tmp_path):
+        assert any("names that are not known" in problem and after in problem for problem in problems)
+
+
+def test_inspect_exits_as_an_audit_would(kohya_tensors, tmp_path, capsys):
+    save_file(_renamed(kohya_tensors(), "lora_te_", "lora_clip_"), tmp_path / "x.safetensors")
+    assert main(["inspect", "--json", str(tmp_path / "x.safetensors")]) == 4
+    (told,) = json.loads(capsys.readouterr().out)
+    assert "lora_clip_" in told["unknown"][0]
+    assert "of the bytes" in told["coverage"]
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        f"lora_unet_{ATTENTION}.a_new_thing",
+        f"lora_unet_{ATTENTION}_a_new_thing",
+        f"lora_unet_{LDM}.a_new_thing",
+        f"x.{ATTENTION.replace('_', '.')}.y",
+        "lora_te_text_model_encoder_layers_0_self_attn_q_proj.dora_magnitudes",
+        "text_encoder.text_model.encoder.layers.0.self_attn.q_proj.a_new_thing.weight",
+    ],
+)
+def test_one_tensor_of_a_known_module_is_a_problem_however_it_is_spelled(name, base, kohya_tensors, tmp_path):
+    tensors = kohya_tensors()
+    assert 1 / len(tensors) < MAX_LEFT_OUT
+    for problems in _problems({**tensors, name: torch.ones(1)}, base, tmp_path):
+        assert problems
+
+
+def test_a_tensor_of_a_module_that_only_the_base_has_is_a_problem(base, kohya_tensors, tmp_path):
+    tensors = {**kohya_tensors(), "lora_unet_conv_in.a_new_thing": torch.ones(1)}
+    with_base, without = _problems(tensors, base, tmp_path)
+    assert any("conv_in" in problem for problem in with_base)
+    assert not without  # nothing in the file says that there is such a module
+
+
+def test_a_stray_tensor_is_a_warning(base, kohya_tensors, tmp_path):
+    tensors = {**kohya_tensors(), "training_step": torch.ones(1)}
+    assert _problems(tensors, base, tmp_path) == ((), ())
+    adapter = read_adapter(tmp_path / "x.safetensors")
+    assert any("training_step" in warning for warning in adapter.warnings)
+    coverage = match(adapter, base.components).coverage
+    assert coverage.startswith(
+        f"{len(tensors) - 1} of {len(tensors)} keys, 99.9 % of the bytes"
+    )  # never rounded to 100
+
+
+def test_the_limit_is_one_of_tensors_and_one_of_bytes(base, kohya_tensors, tmp_path):
+    tensors = kohya_tensors()
+    many = {f"stray_{index}": torch.ones(1) for index in range(int(MAX_LEFT_OUT * len(tensors)) + 1)}
+    heavy = {"stray": torch.ones(sum(tensor.nbytes for tensor in tensors.values()) // 50)}
+    for strays in (many, heavy):
+        for problems in _problems({**tensors, **strays}, base, tmp_path):
+            assert any("above the limit of 1 %" in problem for problem in problems)
+
+
+def test_modules_without_a_place_in_the_base_fall_under_the_same_limit(base, kohya_tensors, tmp_path):
+    tensors = _renamed(kohya_tensors(), "down_blocks_0_attentions_0", "down_blocks_0_attentions_7")
+    with_base, _ = _problems(tensors, base, tmp_path)
+    assert any("the base's unet has no such module" in problem for problem in with_base)
+
+
+def test_a_second_account_of_most_modules_is_a_problem(base, kohya_tensors, tmp_path):
+    tensors = kohya_tensors()
+    again = {
+        name.replace("lora_te_text_model_encoder", "text_encoder.text_model.encoder"): tensor + 1
+        for name, tensor in tensors.items()
+        if name.startswith("lora_te_")
+    }
+    for problems in _problems({**tensors, **again}, base, tmp_path):
+        assert any("a second account of a module" in problem for problem in problems)
+
+
+def test_whole_weights_beside_factors_are_a_problem(base, kohya_tensors, tmp_path):
+    weight = base.components["unet"].conv_in.weight
+    for problems in _problems({**kohya_tensors(), "unet.conv_in.weight": weight + 1}, base, tmp_path):
+        assert any("stored whole" in problem for problem in problems)
+
+
+def test_bundled_embeddings_count_nowhere(base, kohya_tensors, tmp_path):
+    embedding = torch.ones(64, 4096)  # as large as the rest
+    tensors = {
+        **kohya_tensors(),
+        "bundle_emb.a word.clip_l": embedding,
+        "bundle_emb.b.string_to_param.*": 2 * embedding,
+    }
+    assert _problems(tensors, base, tmp_path) == ((), ())
+    adapter = read_adapter(tmp_path / "x.safetensors")
+    assert any("2 bundled embedding tensors" in warning for warning in adapter.warnings)
+    assert match(adapter, base.components).coverage.startswith(f"{len(tensors) - 2} of {len(tensors) - 2} keys, 100 %")
+
+
+def test_nothing_hides_among_the_bundled_embeddings(base, kohya_tensors, tmp_path):
+    tensors = _renamed(kohya_tensors(), "lora_te_", "bundle_emb.lora_te_")
+    for problems in _problems(tensors, base, tmp_path):
+        assert problems
+
+
+@pytest.mark.parametrize(
+    ("beside", "complaint"),
+    [
+        ({f"lora_unet_{ATTENTION}.dora_scale": 32, f"lora_unet_{ATTENTION}.magnitude": 32}, "dora and magnitude"),
+        ({f"lora_unet_{ATTENTION}.diff_b": 32, f"lora_unet_{ATTENTION}.lora_B.bias": 32}, "diff_b and up_bias"),
+        ({f"lora_unet_{ATTENTION}.lora_magnitude_vector": 32, f"lora_unet_{ATTENTION}.magnitude": 32}, "repeats"),
+    ],
+)
+def test_two_tensors_that_mean_the_same_are_a_problem(beside, complaint, small_base, tmp_path):
+    width = small_base.components["unet"].get_submodule("down_blocks.0.attentions.0").proj_in.weight.shape[0]
+    stem = f"lora_unet_{ATTENTION}"
+    tensors = {f"{stem}.lora_down.weight": torch.ones(2, width), f"{stem}.lora_up.weight": torch.ones(width, 2)}
+    save_file({**tensors, **{name: torch.ones(width) for name in beside}}, tmp_path / "x.safetensors")
+    with pytest.raises(AdapterError, match=complaint):
+        read_adapter(tmp_path / "x.safetensors")
+
+
+@pytest.mark.parametrize(
+    ("state", "complaint"),
+    [
+        ({"network_alphas": {"x": 4.0}}, "network_alphas"),
+        ({"a": "text"}, "a str called 'a'"),
+        ({3: torch.ones(1)}, "called '3'"),
+    ],
+)
+def test_a_pickle_keeps_nothing_back(state, complaint, kohya_tensors, tmp_path):
+    torch.save({**kohya_tensors(), **state}, tmp_path / "x.pt")
+    with pytest.raises(AdapterError, match=complaint):
+        read_adapter(tmp_path / "x.pt", allow_pickle=True)
+
+
+def test_what_lies_beside_a_state_dict_in_a_pickle_counts(base, kohya_tensors, tmp_path):
+    torch.save({"state_dict": kohya_tensors(), "step": 100, "name": "x"}, tmp_path / "x.pt")
+    assert match(read_adapter(tmp_path / "x.pt", allow_pickle=True), base.components).problems == ()
+    torch.save({"state_dict": kohya_tensors(), "network_alphas": {"x": 4.0}}, tmp_path / "x.pt")
+    with pytest.raises(AdapterError, match="network_alphas"):
+        read_adapter(tmp_path / "x.pt", allow_pickle=True)
+
+
+def test_plain_numbers_in_a_pickle_are_alphas(base, kohya_tensors, tmp_path):
+    tensors = {name: float(t) if name.endswith(".alpha") else t for name, t in kohya_tensors(alpha=2.0).items()}
+    torch.save(tensors, tmp_path / "x.pt")
+    assert read_adapter(tmp_path / "x.pt", allow_pickle=True).alphas == (2.0,)
