@@ -93,11 +93,13 @@ def _tensors(loaded: object) -> "dict[str, Tensor]":
 
     if not isinstance(loaded, dict):
         raise AdapterError("the pickle holds no table of tensors")
-    if isinstance(loaded.get("state_dict"), dict):
-        _require_no_weights({name: value for name, value in loaded.items() if name != "state_dict"})
-        loaded = loaded["state_dict"]
+    table: dict[object, object] = loaded
+    inner = table.get("state_dict")
+    if isinstance(inner, dict):
+        _require_no_weights({name: value for name, value in table.items() if name != "state_dict"})
+        table = inner
     found: dict[str, torch.Tensor] = {}
-    for name, value in loaded.items():
+    for name, value in table.items():
         if isinstance(value, (int, float)) and not isinstance(value, bool):  # diffusers once kept its alphas so
             value = torch.tensor(float(value), dtype=torch.float64)
         if not isinstance(name, str) or not isinstance(value, torch.Tensor):

@@ -1,0 +1,178 @@
+"""Coverage-guided fuzzing of tensor names; docs/adapter.md has the command.
+
+Sound files in many dialects get some of their names changed: other endings, prefixes, wrappers, adapter names, dots for
+underscores, single letters. A file may be refused, or be a problem. Where it is neither, every tensor must count: the
+change of the base has to become another one when the values of any single tensor do.
+"""
+
+import importlib.util
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import atheris
+import torch
+from safetensors.torch import save_file
+
+ROOT = Path(__file__).resolve().parent.parent
+if importlib.util.find_spec("owf") is None:
+    spec = importlib.util.spec_from_file_location("owf", ROOT / "__init__.py", submodule_search_locations=[str(ROOT)])
+    module = importlib.util.module_from_spec(spec)
+    sys.modules["owf"] = module
+    spec.loader.exec_module(module)
+
+with atheris.instrument_imports(include=["owf"]):
+    from owf.core.adapter.match_report import Tally, bind, deltas
+    from owf.core.adapter.names import _ENDINGS, _PREFIXES
+    from owf.core.adapter.reader import read_adapter
+    from owf.core.adapter.summary import summarise
+    from owf.core.errors import AdapterError
+
+OUT, IN, RANK = 6, 4, 2
+LAYERS = {
+    "unet": ("mid_block.attentions.0.proj_in", "mid_block.attentions.0.transformer_blocks.0.attn1.to_k"),
+    "text_encoder": ("text_model.encoder.layers.0.mlp.fc1", "text_model.encoder.layers.0.self_attn.q_proj"),
+}
+STEMS = {
+    "kohya": lambda part, name: ("lora_unet_" if part == "unet" else "lora_te_") + name.replace(".", "_"),
+    "diffusers": lambda part, name: f"{part}.{name}",
+    "peft": lambda part, name: f"base_model.model.{part}.{name}",
+    "comfy": lambda part, name: (
+        f"diffusion_model.{name.replace('mid_block.attentions.0', 'middle_block.1')}"
+        if part == "unet"
+        else f"text_encoders.clip_l.transformer.{name}"
+    ),
+    "omi": lambda part, name: f"clip_l.{name}" if part == "text_encoder" else f"unet.{name}",
+}
+RECIPES = {
+    "kohya": {".lora_down.weight": (RANK, IN), ".lora_up.weight": (OUT, RANK), ".alpha": ()},
+    "dora": {
+        ".lora_down.weight": (RANK, IN),
+        ".lora_up.weight": (OUT, RANK),
+        ".dora_scale": (OUT, 1),
+        ".alpha": (),
+    },
+    "peft": {
+        ".lora_A.weight": (RANK, IN),
+        ".lora_B.weight": (OUT, RANK),
+        ".lora_magnitude_vector": (OUT,),
+        ".lora_B.bias": (OUT,),
+    },
+    "loha": {
+        ".hada_w1_a": (OUT, RANK),
+        ".hada_w1_b": (RANK, IN),
+        ".hada_w2_a": (OUT, RANK),
+        ".hada_w2_b": (RANK, IN),
+        ".alpha": (),
+    },
+}
+INVENTED = (".magnitudes", ".scale", ".m", ".lora_up", ".lora_C.weight", ".lora_mid", ".dora", ".gate.weight", "_extra", "")
+WRAPPERS = ("base_model.model.", "_orig_mod.", "module.", "model.", "unet.", "x_", "lora_")
+ADAPTERS = (".default", ".a_b", ".0", ".weight", ".A")
+LETTERS = "abkqtvABL._0129-"
+FOLDER = Path(tempfile.mkdtemp(prefix="fuzz_names_"))
+
+
+def tiny_base() -> dict:
+    """Return live modules of a U-Net and a text encoder with the layers that the names reach."""
+    roots = {"unet": torch.nn.Module(), "text_encoder": torch.nn.Module()}
+    generator = torch.Generator().manual_seed(1)
+    for part, names in LAYERS.items():
+        for name in names:
+            node = roots[part]
+            *levels, leaf = name.removeprefix("text_model.").split(".")
+            for level in levels:
+                if level not in node._modules:
+                    node.add_module(level, torch.nn.Module())
+                node = node._modules[level]
+            layer = torch.nn.Linear(IN, OUT)
+            layer.weight.data = torch.randn(OUT, IN, generator=generator)
+            node.add_module(leaf, layer)
+    return {part: root.requires_grad_(False) for part, root in roots.items()}
+
+
+BASE = tiny_base()
+
+
+def described(give: atheris.FuzzedDataProvider) -> dict[str, torch.Tensor]:
+    """Return the tensors of a file, some of them renamed."""
+    stem = give.PickValueInList(list(STEMS.values()))
+    recipe = give.PickValueInList(list(RECIPES.values()))
+    generator = torch.Generator().manual_seed(give.ConsumeIntInRange(0, 3))
+    names, values = [], []
+    for part, layers in LAYERS.items():
+        for layer in layers:
+            for ending, shape in recipe.items():
+                names.append((stem(part, layer), ending))
+                values.append(torch.rand(shape, generator=generator) + 0.5)
+    renamed = [head + ending for head, ending in names]
+    for _ in range(give.ConsumeIntInRange(1, 3)):
+        index = give.ConsumeIntInRange(0, len(names) - 1)
+        renamed[index] = changed(give, *names[index])
+    if give.ConsumeIntInRange(0, 3) == 0:  # all of one kind, as a trainer that nobody knows would write them
+        ending = give.PickValueInList(list(recipe))
+        new = give.PickValueInList([*INVENTED, *(known for known, _, _ in _ENDINGS)])
+        renamed = [head + new if own == ending else name for name, (head, own) in zip(renamed, names, strict=True)]
+    return dict(zip(renamed, values, strict=True))
+
+
+def changed(give: atheris.FuzzedDataProvider, stem: str, ending: str) -> str:
+    """Return another name for a tensor."""
+    way = give.ConsumeIntInRange(0, 7)
+    if way == 0:
+        return stem + give.PickValueInList([*INVENTED, *(known for known, _, _ in _ENDINGS)])
+    if way == 1:
+        return give.PickValueInList([prefix for prefix, _, _ in _PREFIXES]) + stem.partition("_")[2] + ending
+    if way == 2:
+        return give.PickValueInList(list(WRAPPERS)) + stem + ending
+    if way == 3:
+        head, dot, leaf = ending.rpartition(".")
+        return stem + head + give.PickValueInList(list(ADAPTERS)) + dot + leaf
+    if way == 4:
+        return stem + ending + give.PickValueInList(list(ADAPTERS))
+    name, at = stem + ending, give.ConsumeIntInRange(0, len(stem + ending) - 1)
+    if way == 5:
+        return name[:at] + name[at:].replace("_", ".", 1)
+    if way == 6:
+        return name[:at] + give.PickValueInList(list(LETTERS)) + name[at + 1 :]
+    return name[:at] + give.ConsumeUnicodeNoSurrogates(3) + name[at:]
+
+
+def effect(tensors: dict[str, torch.Tensor]) -> "list[torch.Tensor] | None":
+    """Return the change of every layer of the base; None where the file is refused or a problem."""
+    path = FOLDER / "x.safetensors"
+    save_file(tensors, path)
+    try:
+        adapter = read_adapter(path)
+    except AdapterError as error:
+        assert str(error).isprintable()
+        return None
+    binding = bind(adapter, BASE)
+    tally, found = Tally(binding), []
+    for bond, change in deltas(binding):
+        tally.add(bond, change)
+        found += [change.weight, torch.zeros(OUT) if change.bias is None else change.bias]
+    problems = tally.report().problems
+    assert all(problem.isprintable() for problem in problems)
+    if not problems:
+        assert not summarise(adapter).problems
+    return None if problems else found
+
+
+def check(data: bytes) -> None:
+    """Read one file; raises where a tensor of a file that is scored does not count."""
+    tensors = described(atheris.FuzzedDataProvider(data))
+    start = time.process_time()
+    before = effect(tensors)
+    if before is not None:
+        for name in tensors:
+            after = effect({**tensors, name: tensors[name] * 1.5})
+            same = after is not None and all(map(torch.equal, before, after))
+            assert not same, f"{name!r} does not count"
+    assert time.process_time() - start < 2
+
+
+if __name__ == "__main__":
+    atheris.Setup(sys.argv, check)
+    atheris.Fuzz()
