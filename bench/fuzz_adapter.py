@@ -137,7 +137,14 @@ def check(data: bytes) -> None:
         adapter = read_adapter(FILE)
         summary = summarise(adapter)
         json.dumps(summary.training)
-        shown = (*summary.warnings, *summary.trigger_words, *summary.unknown, *summary.bundled, *summary.problems, *summary.broken)
+        shown = (
+            *summary.warnings,
+            *summary.trigger_words,
+            *summary.unknown,
+            *summary.bundled,
+            *summary.problems,
+            *summary.broken,
+        )
         assert all(text.isprintable() for text in shown), shown
         report = match(adapter, BASE)
         assert report.matched or report.problems

@@ -67,7 +67,18 @@ RECIPES = {
         ".alpha": (),
     },
 }
-INVENTED = (".magnitudes", ".scale", ".m", ".lora_up", ".lora_C.weight", ".lora_mid", ".dora", ".gate.weight", "_extra", "")
+INVENTED = (
+    ".magnitudes",
+    ".scale",
+    ".m",
+    ".lora_up",
+    ".lora_C.weight",
+    ".lora_mid",
+    ".dora",
+    ".gate.weight",
+    "_extra",
+    "",
+)
 WRAPPERS = ("base_model.model.", "_orig_mod.", "module.", "model.", "unet.", "x_", "lora_")
 ADAPTERS = (".default", ".a_b", ".0", ".weight", ".A")
 LETTERS = "abkqtvABL._0129-"

@@ -46,6 +46,11 @@ def parse_policy(text: str, source: str) -> Policy:
 
 
 def _policy(data: dict[str, Any], source: str, name: str) -> Policy:
+    strangers = data.keys() - {"limit", "name"}
+    if strangers:
+        raise UsageError(
+            f"{source}: {min(strangers)[:80]!r} is not understood; a policy has a name and [[limit]] tables."
+        )
     tables = data.get("limit")
     if not isinstance(tables, list) or not tables:
         raise UsageError(f"{source} has no [[limit]] table; each needs metric, estimate and limit.")

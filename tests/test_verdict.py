@@ -83,6 +83,7 @@ def test_policy_file_is_read(tmp_path):
         "not toml",
         '[[limit]]\nmetric = "semantics"\nestimate = "accuracy_drop"\nlimit = 0.1',
         '[[limit]]\nmetric = "semantic"\nestimate = "accurracy_drop"\nlimit = 0.1',
+        '[[limit]]\nmetric = "color"\nestimate = "cdi"\nlimit = 1\n[[limits]]\nmetric = "kid"',
     ],
 )
 def test_broken_policy_files_are_usage_errors(tmp_path, text):

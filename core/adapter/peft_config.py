@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from ..errors import AdapterError
+from ..text import inert
 from .metadata import MAX_JSON, parsed
 from .module import Scaling
 
@@ -95,9 +96,9 @@ def from_text(text: str) -> PeftConfig:
     try:
         fields = json.loads(text[:_LIMIT])
     except (ValueError, RecursionError) as error:
-        raise AdapterError("adapter_config.json is not valid JSON; get the folder again") from error
+        raise AdapterError(f"adapter_config.json is not valid JSON: {inert(str(error), 80)}") from error
     if not isinstance(fields, dict):
-        raise AdapterError("adapter_config.json is not a JSON object; get the folder again")
+        raise AdapterError("adapter_config.json is not a JSON object")
     return from_fields(fields)
 
 

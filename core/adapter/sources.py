@@ -101,4 +101,7 @@ def _open_container(path: Path, allow_pickle: bool) -> Source:
 def _read_text(path: Path) -> str:
     if regular_size(path) > _CONFIG_LIMIT:
         raise AdapterError(f"{_CONFIG} is larger than {_CONFIG_LIMIT} bytes")
-    return path.read_text(encoding="utf-8", errors="replace")
+    try:
+        return path.read_bytes().decode("utf-8-sig")
+    except UnicodeDecodeError as error:  # names of modules with replaced letters would fit none
+        raise AdapterError(f"{_CONFIG} is not UTF-8") from error

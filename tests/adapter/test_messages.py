@@ -1,0 +1,112 @@
+"""Claim: a message is about the cause that was found; where there is no fault, there is no accusation."""
+
+import hashlib
+import json
+import os
+import struct
+import sys
+
+import pytest
+import torch
+from owf.core.adapter import applied, match, read_adapter
+from owf.core.errors import AdapterError
+from safetensors.torch import save, save_file
+
+
+def _warnings(tensors, tmp_path, **metadata):
+    save_file(tensors, tmp_path / "x.safetensors", metadata=metadata)
+    return read_adapter(tmp_path / "x.safetensors").warnings
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems allow no such file names")
+def test_a_name_that_is_not_utf8_is_no_fault(base, kohya_tensors, tmp_path):
+    path = os.fsencode(tmp_path) + b"/caf\xe9.safetensors"
+    with open(path, "wb") as file:  # noqa: PTH123 - a path of bytes
+        file.write(save(kohya_tensors()))
+    with applied(base.components, read_adapter(os.fsdecode(path))) as report:
+        assert report.problems == ()
+        assert report.delta_norm > 0
+
+
+@pytest.mark.parametrize("claim", [hashlib.sha256().hexdigest(), "", "0x", "not a hash", "123456789abc"])
+def test_what_is_no_hash_of_weights_accuses_nobody(claim, kohya_tensors, tmp_path):
+    assert _warnings(kohya_tensors(), tmp_path, sshs_model_hash=claim) == ()
+
+
+@pytest.mark.parametrize("form", ["{}", "0x{}", " {} "])
+def test_a_right_hash_in_any_form_is_right(form, kohya_tensors, tmp_path):
+    save_file(kohya_tensors(), tmp_path / "x.safetensors")
+    weights = read_adapter(tmp_path / "x.safetensors").hashes.weights
+    assert weights is not None
+    assert _warnings(kohya_tensors(), tmp_path, sshs_model_hash=form.format(weights.upper())) == ()
+
+
+def test_a_wrong_hash_is_said_to_be_wrong_and_no_more(kohya_tensors, tmp_path):
+    (warning,) = _warnings(kohya_tensors(), tmp_path, sshs_model_hash="0" * 64)
+    assert warning == "sshs_model_hash in the metadata is not the hash of these weights"
+
+
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [
+        ("lora_unet_down_blocks_0_attentions_9_proj_in", "the base's unet has no such module"),
+        ("lora_unet_something_else", "the base's unet has no such module"),
+        ("lora_unet_double_blocks_0_img_attn_proj", "made for a transformer, the base has a U-Net"),
+        ("lora_te2_text_model_encoder_layers_0_mlp_fc1", "the base has no text_encoder_2"),
+    ],
+)
+def test_a_module_without_a_place_says_why(name, reason, base, kohya_tensors, tmp_path):
+    extra = {f"{name}.lora_down.weight": torch.ones(2, 4), f"{name}.lora_up.weight": torch.ones(4, 2)}
+    save_file({**kohya_tensors(), **extra}, tmp_path / "x.safetensors")
+    (left_out,) = match(read_adapter(tmp_path / "x.safetensors"), base.components).unmatched
+    assert left_out.reason == reason
+
+
+@pytest.mark.parametrize(
+    ("dtype", "size", "words"), [("F4", 1, "element type F4"), ("C64", 8, "C64"), ("I4", 1, "convert it to one of F16")]
+)
+def test_element_types_that_are_not_read_are_no_damage(dtype, size, words, tmp_path):
+    header = json.dumps({"x": {"dtype": dtype, "shape": [1], "data_offsets": [0, size]}}).encode()
+    (tmp_path / "x.safetensors").write_bytes(struct.pack("<Q", len(header)) + header + bytes(size))
+    with pytest.raises(AdapterError, match=words) as refused:
+        read_adapter(tmp_path / "x.safetensors")
+    assert "again" not in str(refused.value)
+
+
+def test_a_name_that_occurs_twice_is_no_bad_download(tmp_path):
+    one = '"x": {"dtype": "F32", "shape": [1], "data_offsets": [0, 4]}'
+    header = f"{{{one}, {one}}}".encode()
+    (tmp_path / "x.safetensors").write_bytes(struct.pack("<Q", len(header)) + header + bytes(4))
+    with pytest.raises(AdapterError, match="twice") as refused:
+        read_adapter(tmp_path / "x.safetensors")
+    assert "download" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("setting", "words"),
+    [
+        ({"layer_replication": [[0, 4], [2, 5]]}, "layers more than once"),
+        ({"alora_invocation_tokens": [1, 2]}, "only after certain tokens"),
+        ({"use_dora": True}, "the magnitudes are missing"),
+    ],
+)
+def test_settings_that_no_tensor_shows_are_not_passed_over(setting, words, kohya_tensors, tmp_path):
+    stem = "base_model.model.down_blocks.0.attentions.0.transformer_blocks.0.attn1.to_k"
+    tensors = {f"{stem}.lora_A.weight": torch.ones(2, 16), f"{stem}.lora_B.weight": torch.ones(16, 2)}
+    save_file(tensors, tmp_path / "adapter_model.safetensors")
+    config = {"peft_type": "LORA", "r": 2, "lora_alpha": 2, **setting}
+    (tmp_path / "adapter_config.json").write_text(json.dumps(config))
+    with pytest.raises(AdapterError, match=words):
+        read_adapter(tmp_path)
+
+
+def test_another_configuration_is_another_lora(tmp_path):
+    stem = "base_model.model.down_blocks.0.attentions.0.transformer_blocks.0.attn1.to_k"
+    tensors = {f"{stem}.lora_A.weight": torch.ones(2, 16), f"{stem}.lora_B.weight": torch.ones(16, 2)}
+    save_file(tensors, tmp_path / "adapter_model.safetensors")
+    digests = set()
+    for alpha in (2, 4):
+        config = {"peft_type": "LORA", "r": 2, "lora_alpha": alpha}
+        (tmp_path / "adapter_config.json").write_text(json.dumps(config))
+        digests.add(read_adapter(tmp_path).sha256)
+    assert len(digests) == 2
