@@ -1,0 +1,140 @@
+"""Opening a picture file, the one border to Pillow, and cutting pictures to the size that is asked for."""
+
+import io
+import os
+import stat
+import threading
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ..errors import UsageError
+from .container import KINDS, Raw, kind_of, take_apart
+from .orientation import upright
+from .png import decode_png
+from .profile import to_srgb
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+SUFFIXES = {".png", ".apng", ".jpg", ".jpeg", ".jpe", ".jfif", ".webp", ".bmp", ".gif"}
+MAX_PIXELS = 10**8
+"""Larger pictures are refused before they are decoded."""
+MAX_BYTES = 2**30
+"""Larger files are refused unread: `MAX_PIXELS` of the deepest kind, eight bytes each, are less."""
+_PILLOW = threading.Lock()
+"""Held while settings of Pillow that other programs in this process may have changed are as we need them."""
+
+
+def open_picture(path: Path) -> "Image.Image":
+    """Return a picture in 8-bit sRGB (mode RGB), turned as its camera says, transparency on white; see docs/pictures.md.
+
+    Of an animation the first frame is taken. Raises UsageError, which names the file, where the pixels cannot be read;
+    metadata (EXIF, colour profile, text), whatever its size and state, is never the reason.
+    """
+    try:
+        return _decode(_content(path))
+    except Exception as error:  # Pillow lets out whatever its parsers stumble over: struct.error, KeyError, ...
+        raise UsageError(f"{path} cannot be read as a picture: {_cause(error)}.") from error
+
+
+def _content(path: Path) -> bytes:
+    if not stat.S_ISREG(os.stat(path).st_mode):  # noqa: PTH116 - a pipe would be waited for without end
+        raise ValueError("it is no file")
+    with path.open("rb") as file:
+        content = file.read(MAX_BYTES + 1)
+    if len(content) > MAX_BYTES:
+        raise ValueError(f"it has more than {MAX_BYTES >> 20} MiB; save it smaller, or leave it out")
+    return content
+
+
+def _decode(content: bytes) -> "Image.Image":
+    kind = kind_of(content)
+    if kind not in KINDS:
+        raise ValueError(
+            f"what it holds is {kind or 'no picture of a known kind'}; save it as PNG, JPEG, WebP, BMP or GIF"
+        )
+    with _pillow_as_needed():
+        raw = take_apart(content, kind)
+        color, alpha = decode_png(raw, _pixels) if kind == "PNG" else _separated(_pixels(raw))
+        return upright(_on_white(to_srgb(color, raw.profile), alpha), raw.exif)
+
+
+@contextmanager
+def _pillow_as_needed() -> Iterator[None]:
+    """Return a context in which half a picture is an error and Pillow warns of nothing; a host may have it otherwise."""
+    from PIL import ImageFile
+
+    with _PILLOW, warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        before = ImageFile.LOAD_TRUNCATED_IMAGES
+        ImageFile.LOAD_TRUNCATED_IMAGES = False
+        try:
+            yield
+        finally:
+            ImageFile.LOAD_TRUNCATED_IMAGES = before
+
+
+def _pixels(raw: Raw, rawmode: str = "") -> "Image.Image":
+    """Return what Pillow makes of the pixels, unpacked as `rawmode` instead of its own choice if that is named."""
+    from PIL import Image
+
+    picture = Image.open(io.BytesIO(raw.content), formats=(raw.kind,))
+    if picture.width * picture.height > MAX_PIXELS:
+        raise ValueError(f"it has {picture.width} x {picture.height} pixels; shrink it, or leave it out")
+    if rawmode:
+        (tile,) = picture.tile
+        picture.tile = [type(tile)(*tile[:3], rawmode) if hasattr(tile, "_fields") else (*tile[:3], rawmode)]
+    picture.load()
+    # WebP keeps its metadata out of the way of the pixels, so Pillow may take it out.
+    raw.exif = raw.exif or picture.info.get("exif", b"")
+    raw.profile = raw.profile or picture.info.get("icc_profile", b"")
+    return picture
+
+
+def _separated(picture: "Image.Image") -> "tuple[Image.Image, Image.Image | None]":
+    """Return the colours (L, RGB or CMYK) and the opacity (L), None where all is opaque."""
+    if picture.mode in ("LA", "PA", "RGBA") or "transparency" in picture.info:
+        picture = picture.convert("RGBA")
+        return picture.convert("RGB"), picture.getchannel("A")
+    if picture.mode == "1":
+        return picture.convert("L"), None
+    if picture.mode in ("P", "RGBX", "YCbCr"):
+        return picture.convert("RGB"), None
+    if picture.mode not in ("L", "RGB", "CMYK"):
+        raise ValueError(f"its pixels are of a kind ({picture.mode}) that has no defined white")
+    return picture, None
+
+
+def _on_white(color: "Image.Image", alpha: "Image.Image | None") -> "Image.Image":
+    from PIL import Image
+
+    return color if alpha is None else Image.composite(color, Image.new("RGB", color.size, "white"), alpha)
+
+
+def _cause(error: Exception) -> str:
+    from PIL import UnidentifiedImageError
+
+    if isinstance(error, MemoryError):
+        return "the memory is too small for it"
+    if isinstance(error, UnidentifiedImageError):  # its own words are about an object in memory
+        return "it begins like a picture, but no picture follows"
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror
+    return f"{error}".rstrip(".") or type(error).__name__
+
+
+def cover(picture: "Image.Image", height: int, width: int) -> np.ndarray:
+    """Return the centre of a picture as (3, height, width) uint8: cut to that shape, resized (bicubic, antialiased)."""
+    from PIL import Image
+
+    # Cropping first is the same for the centre and keeps a 200,000 x 1 picture from growing to gigabytes.
+    cut_width = max(1, min(picture.width, round(picture.height * width / height)))
+    cut_height = max(1, min(picture.height, round(picture.width * height / width)))
+    left, top = (picture.width - cut_width) // 2, (picture.height - cut_height) // 2
+    part = picture.crop((left, top, left + cut_width, top + cut_height))
+    return np.asarray(part.resize((width, height), Image.Resampling.BICUBIC)).transpose(2, 0, 1).copy()
