@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..core.errors import InvalidError, OwfError, UsageError
 from .arguments import parser
-from .command import guarded, print_failure, quiet_libraries
+from .command import guarded, print_failure, quiet_libraries, say_left_out
 
 if TYPE_CHECKING:
     from ..core.adapter import Adapter
@@ -51,18 +51,18 @@ def _lora_files(options: argparse.Namespace) -> list[Path]:
         return list(DEMO_LORAS)
     if not options.loras:
         raise UsageError("Name a LoRA file, or try --demo. See owf-audit --help.")
-    files = list(dict.fromkeys(file for path in options.loras for file in _expand(path)))
+    files = list(dict.fromkeys(file for path in options.loras for file in _found(path)))
     if not files:
-        raise UsageError("There is no .safetensors file in the given folders.")
+        raise UsageError("There is no LoRA (.safetensors file or PEFT folder) in the given folders.")
     return files
 
 
-def _expand(path: Path) -> list[Path]:
-    if not path.exists():
-        raise UsageError(f"{path}: no such file or folder.")
-    if path.is_dir() and not (path / "adapter_config.json").is_file():
-        return sorted(p for p in path.rglob("*.safetensors") if p.is_file())
-    return [path]
+def _found(path: Path) -> tuple[Path, ...]:
+    from ..core.adapter.find import find_loras
+
+    found = find_loras(path)
+    say_left_out("owf-audit", found.left_out, path)
+    return found.paths
 
 
 def _read(file: Path, allow_pickle: bool) -> "Adapter":

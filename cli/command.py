@@ -5,9 +5,16 @@ import json
 import os
 import sys
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
 from ..core.errors import OwfError
+from ..core.text import inert
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from ..core.files import LeftOut
 
 INTERRUPTED = 130
 """Exit code of a run that was stopped with Ctrl-C."""
@@ -50,13 +57,19 @@ def _drop_unwritable_output() -> None:
 
 def print_failure(program: str, progress: str, message: str, code: int) -> int:
     """Print an error for people and, where progress is "json", for hosts; return its exit code."""
-    from ..core.text import inert
-
     message = inert(message, 2000)
     if progress == "json":
         print(json.dumps({"event": "error", "message": message, "exit_code": code}), flush=True)
     print(f"{program}: {message}", file=sys.stderr)
     return code
+
+
+def say_left_out(program: str, left_out: Sequence["LeftOut"], folder: "Path") -> None:
+    """Print what in a folder is not used, and why, to the error output: the other one may be JSON."""
+    from ..core.files import named
+
+    if left_out:
+        print(f"{program}: Not used in {inert(str(folder), 300)}: {named(left_out, folder)}.", file=sys.stderr)
 
 
 def quiet_libraries() -> None:

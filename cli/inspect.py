@@ -8,12 +8,13 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ..core.adapter.find import find_loras
 from ..core.adapter.reader import read_adapter
 from ..core.adapter.summary import Summary, summarise
 from ..core.errors import InvalidError, OwfError
 from ..core.inspection import summary_heat_map, summary_lines
 from ..core.text import inert
-from .command import guarded, print_failure
+from .command import guarded, print_failure, say_left_out
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -29,7 +30,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _run(options: argparse.Namespace) -> int:
-    results = [_inspect(Path(file), options.allow_pickle) for file in options.files]
+    results = [result for file in options.files for result in _inspect_all(Path(file), options.allow_pickle)]
     if options.json:
         print(json.dumps([_plain(result) for result in results], indent=2, allow_nan=False))
     else:
@@ -61,10 +62,22 @@ def _parser() -> argparse.ArgumentParser:
         description="Say what LoRA files are: format, algorithm, base family, rank, trigger words, hashes, warnings.",
         epilog="example: owf-audit inspect my_lora.safetensors",
     )
-    parser.add_argument("files", nargs="+", metavar="FILE", help=".safetensors file or PEFT folder")
+    parser.add_argument("files", nargs="+", metavar="LORA", help="LoRA files, PEFT folders, or folders of them")
     parser.add_argument("--json", action="store_true", help="print a JSON list instead of tables")
     parser.add_argument("--allow-pickle", action="store_true", help="also read .pt, .ckpt and .bin files")
     return parser
+
+
+def _inspect_all(path: Path, allow_pickle: bool) -> list[Summary | Refusal]:
+    """Return what each LoRA at a path is; a folder without any is refused."""
+    try:
+        found = find_loras(path)
+    except OwfError as error:
+        return [Refusal(inert(path.name[:200]), inert(str(error), 500), InvalidError.exit_code)]
+    say_left_out("owf-audit inspect", found.left_out, path)
+    if not found.paths:
+        return [Refusal(inert(path.name[:200]), "the folder holds no LoRA", InvalidError.exit_code)]
+    return [_inspect(file, allow_pickle) for file in found.paths]
 
 
 def _inspect(file: Path, allow_pickle: bool) -> Summary | Refusal:

@@ -13,7 +13,7 @@ from ..core.audit import Setting, audit
 from ..core.base import BaseChoice, choose_base, load_base
 from ..core.batch import Batch, default_batch
 from ..core.datasets.demo import read_demo
-from ..core.datasets.folder import read_folder
+from ..core.datasets.folder import read_folder, survey
 from ..core.datasets.labelled import LabelledImages
 from ..core.denoiser import Denoiser
 from ..core.device import choose_device, choose_dtype
@@ -27,6 +27,7 @@ from ..core.render.html import write_html
 from ..core.report import Report, write_report
 from ..core.text import file_stem, inert
 from ..core.verdict import DEFAULT_POLICY
+from .command import say_left_out
 from .folders import cache_folder
 from .lock import only_one
 from .progress import Bar, JsonLines, Quiet, progress_kind
@@ -43,6 +44,8 @@ class Session:
         from rich.console import Console
 
         self._options = options
+        if options.images is not None:
+            say_left_out("owf-audit", survey(options.images).left_out, options.images)
         self._policy = DEFAULT_POLICY if options.policy is None else read_policy(options.policy)
         self.console = Console(stderr=options.progress == "json")
         self._loaded = loaded

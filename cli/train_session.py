@@ -18,7 +18,7 @@ from ..core.train.bank import DEFAULT, DEMO, Bank, make_bank, read_bank
 from ..core.train.captions import Concept
 from ..core.train.curves import Curves
 from ..core.train.data import load_pictures
-from ..core.train.images import TrainingImage, read_images
+from ..core.train.images import TrainingImage, read_images, survey
 from ..core.train.metadata import add_metadata, read_metadata
 from ..core.train.methods.custom_diffusion import embedding_path, is_embedding
 from ..core.train.plan import TrainPlan, plan_digest
@@ -144,6 +144,9 @@ class TrainSession:
         if batch.workers > 1:
             torch.set_num_threads(1)
         odd = doubts(Path(options.pictures).expanduser(), images, self._concept, plan)
+        if options.validation:
+            held_out_folder = Path(options.validation).expanduser()
+            odd += survey(held_out_folder).sentences(held_out_folder)
         self._announce(" ".join([summary(denoiser, pictures, bank, plan), *odd]))
         progress = train_progress(options.progress, self._console, plan.steps)
         with Curves(self._folder, self._name) as curves, progress, Interrupt() as interrupt:

@@ -11,7 +11,7 @@ from ..core.text import counted, inert
 from ..core.train.bank import Bank
 from ..core.train.captions import Concept
 from ..core.train.drawings import SAMPLING
-from ..core.train.images import TrainingImage, left_out
+from ..core.train.images import TrainingImage, survey
 from ..core.train.plan import TrainPlan, step_rows, term_rows
 from ..core.train.records import Picture
 
@@ -36,10 +36,7 @@ def summary(denoiser: Denoiser, pictures: Sequence[Picture], bank: Bank, plan: T
 
 def doubts(folder: Path, images: Sequence[TrainingImage], concept: Concept, plan: TrainPlan) -> list[str]:
     """Return what is odd about the pictures' folder, their captions and the file to be written, a sentence each."""
-    found = []
-    passed = left_out(folder)
-    if passed:
-        found.append(f"Not read: {len(passed)} of the files and folders there, such as {inert(passed[0], 80)}.")
+    found = survey(folder).sentences(folder)
     silent = sum(not concept.named_in(image.caption) for image in images)
     if silent:
         found.append(f"{silent} of {len(images)} captions do not name the trigger {inert(concept.pure_trigger, 80)!r}.")

@@ -2,9 +2,10 @@
 
 from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ..core.errors import UsageError
+from ..core.pictures import open_picture
 
 if TYPE_CHECKING:
     import numpy as np
@@ -44,13 +45,7 @@ def from_pictures(pictures: "Iterable[Image]") -> "torch.Tensor":
 
 def read_pictures(paths: "Iterable[Path]") -> "torch.Tensor":
     """Return picture files of one size as an IMAGE batch."""
-    from PIL import Image
-
-    def opened(path: Path) -> Any:
-        with Image.open(path) as picture:
-            return picture.convert("RGB")
-
-    return from_pictures(opened(path) for path in paths)
+    return from_pictures(map(open_picture, paths))
 
 
 def square(images: "torch.Tensor", side: int) -> "np.ndarray":

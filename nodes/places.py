@@ -5,6 +5,7 @@ from pathlib import Path
 from urllib.parse import urlencode
 
 from ..core.errors import UsageError
+from ..core.files import is_folder, listing, why_no_file
 
 _MARK = "[demo] "
 """Begins the choices for LoRAs that ship with the demo base."""
@@ -62,8 +63,10 @@ def file_mark(path: Path) -> str:
 
 def folder_mark(folder: Path) -> str:
     """Return what changes when a file in the folder, or in a folder in it, does: names, sizes and times."""
-    files = (path for pattern in ("*", "*/*") for path in folder.glob(pattern) if path.is_file())
-    return "|".join(f"{path.relative_to(folder)}-{file_mark(path)}" for path in sorted(files))
+    entries = listing(folder)
+    below = [path for place in filter(is_folder, entries) for path in listing(place)]
+    files = (path for path in (*entries, *below) if why_no_file(path) is None)
+    return "|".join(f"{path.relative_to(folder)}-{file_mark(path)}" for path in files)
 
 
 def input_folder(name: str) -> Path:

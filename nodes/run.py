@@ -1,6 +1,7 @@
 """One audit in the graph: everything between a node's inputs and the report on disk."""
 
 import hashlib
+import logging
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -130,9 +131,14 @@ def _labelled(probes: Probes, side: int, wishes: Wishes) -> "LabelledImages | No
         return label_images(probes.images, probes.labels, side)
     if not probes.folder:
         return None
-    from ..core.datasets.folder import read_folder
+    from ..core.datasets.folder import read_folder, survey
+    from ..core.files import named
 
-    return read_folder(places.input_folder(probes.folder), side, wishes.per_class)
+    folder = places.input_folder(probes.folder)
+    left_out = survey(folder).left_out
+    if left_out:
+        logging.warning("OWF: Not used in %s: %s.", folder, named(left_out, folder))
+    return read_folder(folder, side, wishes.per_class)
 
 
 def _change(denoiser: "ComfyDenoiser", tuned: Tuned) -> "LoraChange | GraphChange":

@@ -1,6 +1,7 @@
 """One training in the graph: everything between the node's inputs and the LoRA in ComfyUI's folder."""
 
 import hashlib
+import logging
 import shutil
 import time
 from collections.abc import Sequence
@@ -62,6 +63,8 @@ class Watcher:
     """The log that a training which is queued again goes on from."""
     records: "list[StepRecord]" = field(default_factory=list)
     """Every step so far."""
+    doubts: list[str] = field(default_factory=list)
+    """What is odd about the pictures, a sentence each."""
     _sent: float = 0.0
     _drawn: float = 0.0
 
@@ -144,6 +147,9 @@ def run_training(
     from ..core.train.train import fingerprint, train
 
     pictures, prompts = read_lesson(lesson, plan, denoiser.resolution), make_prompts(denoiser.family, bank, plan)
+    watcher.doubts = doubts(lesson)
+    for sentence in watcher.doubts:
+        logging.warning("OWF: %s", sentence)
     run = hashlib.sha256(f"{fingerprint(denoiser, pictures, prompts, plan)}|{name}".encode()).hexdigest()
     folder = places.reports_folder() / "training" / run[:16]
     setting = TrainSetting(
@@ -182,6 +188,7 @@ def training_report(trained: "Trained", watcher: Watcher) -> tuple[list[str], st
         notes.append(f"Drift on held-out prompts: {trained.drift:.2%}.")
     if plan.drift_budget and trained.drift is not None and trained.drift > plan.drift_budget:
         notes.append(f"That is above the budget of {plan.drift_budget:.2%}: raise dc_weight or lower rate.")
+    notes += watcher.doubts
     return notes, "\n".join([*notes, "", *(f"{key}: {value}" for key, value in trained.facts)])
 
 
@@ -207,6 +214,16 @@ def read_lesson(lesson: Lesson, plan: TrainPlan, resolution: int) -> "tuple[Pict
     images = read_images(_folder(lesson.folder), Concept(plan.trigger, plan.class_word), plan.caption)
     pixels = load_pictures(images, side, plan.bucket)
     return tuple(Picture(p, image.caption, image.repeats) for p, image in zip(pixels, images, strict=True))
+
+
+def doubts(lesson: Lesson) -> list[str]:
+    """Return what in the folder of pictures is not used, or not as its owner may think, a sentence each."""
+    from ..core.train.images import survey
+
+    if not lesson.folder:
+        return []
+    folder = _folder(lesson.folder)
+    return survey(folder).sentences(folder)
 
 
 def captions_for(text: str, count: int, plan: TrainPlan) -> list[str]:

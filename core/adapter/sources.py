@@ -5,12 +5,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ..errors import AdapterError
+from ..files import by_name, is_folder
 from .metadata import rank_stabilised
 from .peft_config import NO_CONFIG, RANK_STABILISED, PeftConfig, from_metadata, from_text
 from .safetensors_file import open_safetensors, regular_size
 from .source import Source
 
-_PICKLES = (".pt", ".pth", ".ckpt", ".bin", ".pkl")
+PICKLES = (".pt", ".pth", ".ckpt", ".bin", ".pkl")
 _COMPONENTS = ("unet", "transformer", "text_encoder", "text_encoder_2", "text_encoder_3")
 _WEIGHTS = (
     "adapter_model.safetensors",
@@ -53,25 +54,43 @@ class Part:
 
 def open_parts(path: Path, *, allow_pickle: bool) -> tuple[Part, ...]:
     """Return the containers at `path`; raises AdapterError for anything that is no LoRA container."""
-    if path.is_dir():
-        return _open_folder(path, allow_pickle)
-    return (_open_file(path, None, allow_pickle),)
-
-
-def _open_folder(folder: Path, allow_pickle: bool) -> tuple[Part, ...]:
-    direct = [folder / name for name in _WEIGHTS if (folder / name).exists()]
-    if direct:
-        component = folder.name if folder.name in _COMPONENTS else None
-        return (_open_file(direct[0], component, allow_pickle),)
-    parts = [
-        _open_file(folder / component / name, component, allow_pickle)
-        for component in _COMPONENTS
-        for name in _WEIGHTS
-        if (folder / component / name).exists()
-    ]
-    if not parts:
+    if not is_folder(path):
+        component = _component(path.parent) if path.name.lower() in _WEIGHTS else None
+        return (_open_file(path, component, allow_pickle),)
+    weights = weights_of(path)
+    if not weights:
         raise AdapterError(f"the folder holds none of {', '.join(_WEIGHTS)}; give a LoRA file or a PEFT folder")
-    return tuple(parts)
+    return tuple(_open_file(file, component, allow_pickle) for file, component in weights)
+
+
+def weights_of(folder: Path) -> tuple[tuple[Path, str | None], ...]:
+    """Return the weight files of the one LoRA that a folder is, each with its component if only folders name it.
+
+    That is a folder with weights in it, or with a folder of weights for each component; names are taken in any case.
+    Empty where the folder is no LoRA. Raises UsageError where it cannot be read.
+    """
+    entries = by_name(folder)
+    direct = _weights_among(entries)
+    if direct is not None:
+        return ((direct, _component(folder)),)
+    places = {name: entries[name] for name in _COMPONENTS if name in entries and is_folder(entries[name])}
+    found = ((_weights_among(by_name(place)), name) for name, place in places.items())
+    return tuple((file, name) for file, name in found if file is not None)
+
+
+def _component(folder: Path) -> str | None:
+    name = folder.absolute().name.lower()
+    return name if name in _COMPONENTS else None
+
+
+def _weights_among(entries: Mapping[str, Path]) -> Path | None:
+    return next((entries[name] for name in _WEIGHTS if name in entries), None)
+
+
+def config_beside(file: Path) -> Path | None:
+    """Return the PEFT configuration in the folder of a weight file; None where there is none."""
+    exact = file.parent / _CONFIG
+    return exact if exact.exists() else by_name(file.parent).get(_CONFIG)
 
 
 def _open_file(path: Path, component: str | None, allow_pickle: bool) -> Part:
@@ -79,17 +98,17 @@ def _open_file(path: Path, component: str | None, allow_pickle: bool) -> Part:
     configs = from_metadata(source.metadata)
     if not configs and rank_stabilised(source.metadata):
         configs = {"": RANK_STABILISED}
-    beside = path.parent / _CONFIG
-    written_by_peft = path.name.startswith("adapter_model.") or any(
+    written_by_peft = path.name.lower().startswith("adapter_model.") or any(
         "base_model.model." in name for name in source.entries
     )
-    if not configs and written_by_peft and beside.exists():
+    beside = config_beside(path) if written_by_peft and not configs else None
+    if beside is not None:
         return Part(source, component, {"": from_text(_read_text(beside))}, beside)
     return Part(source, component, configs)
 
 
 def _open_container(path: Path, allow_pickle: bool) -> Source:
-    if path.suffix.lower() not in _PICKLES:
+    if path.suffix.lower() not in PICKLES:
         return open_safetensors(path)
     if not allow_pickle:
         raise AdapterError(f"{path.suffix} files are pickles, which can run code: convert it, or pass --allow-pickle")

@@ -1,35 +1,86 @@
 """Labelled images from the user's disk: one subfolder per class."""
 
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from ..errors import UsageError
+from ..files import LeftOut, composed, folded, is_folder, listing, why_no_file
 from ..pictures import SUFFIXES, cover, open_picture
 from .labelled import LabelledImages
+
+
+@dataclass(frozen=True)
+class ClassFolders:
+    """What a folder of labelled images holds."""
+
+    classes: tuple[tuple[str, tuple[Path, ...]], ...]
+    """Name and pictures of each class, sorted by name."""
+    left_out: tuple[LeftOut, ...]
+    """All else in the folder and in those of its classes."""
 
 
 def read_folder(folder: Path, side: int, per_class: int) -> LabelledImages:
     """Return the first `per_class` images (0: all) of each subfolder by name, resized and cropped to side x side.
 
-    Raises UsageError for a missing folder, fewer than two classes, an empty class or an unreadable picture.
+    Raises UsageError for what `survey` refuses and for an unreadable picture.
     """
-    if not folder.is_dir():
-        raise UsageError(f"--images {folder}: no such folder.")
-    subfolders = sorted(p for p in folder.iterdir() if p.is_dir() and not p.name.startswith("."))
-    if len(subfolders) < 2:
-        raise UsageError(f"--images {folder}: needs one subfolder per class, and at least two classes.")
     images, labels = [], []
-    for label, subfolder in enumerate(subfolders):
-        for path in _pictures(subfolder, per_class):
+    classes = survey(folder).classes
+    for label, (_, pictures) in enumerate(classes):
+        for path in pictures[: per_class or None]:
             images.append(cover(open_picture(path), side, side))
             labels.append(label)
-    names = tuple(p.name.replace("_", " ") for p in subfolders)
-    return LabelledImages(np.stack(images), np.array(labels), names)
+    return LabelledImages(np.stack(images), np.array(labels), tuple(name for name, _ in classes))
 
 
-def _pictures(subfolder: Path, per_class: int) -> list[Path]:
-    paths = sorted(p for p in subfolder.iterdir() if p.suffix.lower() in SUFFIXES and p.is_file())
-    if not paths:
-        raise UsageError(f"--images: the class folder {subfolder} holds no picture ({', '.join(sorted(SUFFIXES))}).")
-    return paths[: per_class or None]
+def survey(folder: Path) -> ClassFolders:
+    """Return the classes in a folder and what in it is not used.
+
+    Each subfolder, or link to one, is the class that its name says, with spaces for underscores. Raises UsageError for
+    a missing or unreadable folder, fewer than two classes, two of one name, and a class without a picture.
+    """
+    if not is_folder(folder):
+        raise UsageError(f"--images {folder}: no such folder.")
+    entries = listing(folder)
+    left_out = [LeftOut(path, _beside(path)) for path in entries if not is_folder(path)]
+    classes: dict[str, tuple[str, tuple[Path, ...]]] = {}
+    for place in filter(is_folder, entries):
+        name = composed(place.name).replace("_", " ")
+        pictures, others = _pictures(place)
+        if classes.setdefault(_spoken(name), (name, pictures))[1] is not pictures:
+            raise UsageError(f"--images {folder}: two folders are the class {name!r}; put their pictures into one.")
+        left_out += others
+    if len(classes) < 2:
+        raise UsageError(f"--images {folder}: needs one subfolder per class, and at least two classes.")
+    return ClassFolders(tuple(classes.values()), tuple(left_out))
+
+
+def _spoken(name: str) -> str:
+    """Return what is the same for names that a prompt does not tell apart."""
+    return " ".join(folded(name).split())
+
+
+def _beside(path: Path) -> str:
+    return why_no_file(path) or "in no folder of a class"
+
+
+def _pictures(place: Path) -> tuple[tuple[Path, ...], list[LeftOut]]:
+    """Return the pictures of a class and what else is in its folder."""
+    reasons = {path: _why_left_out(path) for path in listing(place)}
+    pictures = tuple(path for path, reason in reasons.items() if reason is None)
+    if not pictures:
+        held = f"none of the {len(reasons)} things in it is one" if reasons else "it is empty"
+        raise UsageError(
+            f"--images: the class folder {place} holds no picture ({', '.join(sorted(SUFFIXES))}): {held}."
+        )
+    return pictures, [LeftOut(path, reason) for path, reason in reasons.items() if reason is not None]
+
+
+def _why_left_out(path: Path) -> str | None:
+    if is_folder(path):
+        return "a folder inside that of a class"
+    if path.suffix.lower() not in SUFFIXES:
+        return f"no picture in a format that is read ({', '.join(sorted(SUFFIXES))})"
+    return why_no_file(path)

@@ -46,7 +46,7 @@ def kind_of(content: bytes) -> str:
 
 
 def take_apart(content: bytes, kind: str) -> Raw:
-    """Return pixels and metadata of a file of one of `KINDS`; raises ValueError where the pixels need what is broken."""
+    """Return pixels and metadata of one of `KINDS`; raises ValueError where its pixels need what is broken."""
     if kind == "PNG":
         return png.take_apart(content)
     if kind == "JPEG":

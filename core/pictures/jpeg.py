@@ -32,9 +32,9 @@ def take_apart(content: bytes) -> Raw:
 
 
 def _makes_pixels(marker: int, body: bytes) -> bool:
-    """Return whether the decoder needs a segment: all but comments and programs' own; two of these say what colours mean.
+    """Return whether the decoder needs a segment, as it does all but comments and programs' own.
 
-    Lengths are those below which libjpeg takes no notice of them, and Pillow stumbles.
+    Two of the latter say what the channels are; libjpeg takes no notice of shorter ones, and Pillow stumbles over them.
     """
     if marker == 0xE0:
         return body.startswith(b"JFIF\0") and len(body) >= 14

@@ -8,7 +8,7 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -31,7 +31,7 @@ _PILLOW = threading.Lock()
 
 
 def open_picture(path: Path) -> "Image.Image":
-    """Return a picture in 8-bit sRGB (mode RGB), turned as its camera says, transparency on white; see docs/pictures.md.
+    """Return a picture in 8-bit sRGB (mode RGB), upright, on white where it is transparent; see docs/pictures.md.
 
     Of an animation the first frame is taken. Raises UsageError, which names the file, where the pixels cannot be read;
     metadata (EXIF, colour profile, text), whatever its size and state, is never the reason.
@@ -66,7 +66,7 @@ def _decode(content: bytes) -> "Image.Image":
 
 @contextmanager
 def _pillow_as_needed() -> Iterator[None]:
-    """Return a context in which half a picture is an error and Pillow warns of nothing; a host may have it otherwise."""
+    """Return a context in which half a picture is an error and Pillow warns of nothing, whatever a host has set."""
     from PIL import ImageFile
 
     with _PILLOW, warnings.catch_warnings():
@@ -88,7 +88,8 @@ def _pixels(raw: Raw, rawmode: str = "") -> "Image.Image":
         raise ValueError(f"it has {picture.width} x {picture.height} pixels; shrink it, or leave it out")
     if rawmode:
         (tile,) = picture.tile
-        picture.tile = [type(tile)(*tile[:3], rawmode) if hasattr(tile, "_fields") else (*tile[:3], rawmode)]
+        make: Any = getattr(type(tile), "_make", tuple)  # tiles were plain tuples before Pillow 11
+        picture.tile = [make((*tile[:3], rawmode))]
     picture.load()
     # WebP keeps its metadata out of the way of the pixels, so Pillow may take it out.
     raw.exif = raw.exif or picture.info.get("exif", b"")

@@ -2,11 +2,12 @@
 
 import base64
 import io
-import warnings
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ..errors import UsageError
+from ..pictures import open_picture
 from ..report import ImagePair
 
 if TYPE_CHECKING:
@@ -18,7 +19,6 @@ FULL_COUNT, MOST = 24, 400
 """How many pairs are embedded at full size, and at all: the file stays fit to be mailed."""
 _EXACT = 256
 _PIXELATED = 160
-_TOO_LARGE = 64_000_000
 
 
 @dataclass(frozen=True)
@@ -52,21 +52,15 @@ def embed(path: Path, folder: Path, side: int) -> Picture | None:
 
     It is encoded anew, so neither metadata nor a file that only claims to be an image reaches the page.
     """
-    from PIL import Image
-
     try:
         if not path.resolve().is_relative_to(folder.resolve()):
             return None
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-            with Image.open(path, formats=("PNG", "JPEG", "WEBP")) as image:
-                return _picture(image, side) if image.width * image.height <= _TOO_LARGE else None
-    except (OSError, ValueError, SyntaxError):
+        return _picture(open_picture(path), side)
+    except (OSError, ValueError, UsageError):  # the first two of a path that cannot be followed
         return None
 
 
 def _picture(image: "Image", side: int) -> Picture:
-    image = image.convert("RGB")
     image.thumbnail((side, side))
     buffer = io.BytesIO()
     # Small images stay exact; large ones keep full colour resolution because colour is what is judged.
