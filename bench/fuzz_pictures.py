@@ -65,29 +65,8 @@ def png(depth: int, color: int, ancillary: bytes = b"") -> bytes:
     return b"\x89PNG\r\n\x1a\n" + header + ancillary + palette + pixels + png_chunk(b"IEND", b"")
 
 
-ANCILLARY = [
-    bytes(name, "ascii")
-    for name in [
-        "tEXt",
-        "zTXt",
-        "iTXt",
-        "eXIf",
-        "iCCP",
-        "gAMA",
-        "cHRM",
-        "pHYs",
-        "acTL",
-        "fcTL",
-        "fdAT",
-        "sRGB",
-        "sBIT",
-        "bKGD",
-        "tIME",
-        "hIST",
-        "sPLT",
-        "caBX",
-    ]
-]
+_NAMES = b"tEXtzTXtiTXteXIfiCCPgAMAcHRMpHYsacTLfcTLfdATsRGBsBITbKGDtIMEhISTsPLTcaBX"
+ANCILLARY = [_NAMES[i : i + 4] for i in range(0, len(_NAMES), 4)]
 KINDS = (*((d, 0) for d in (1, 2, 4, 8, 16)), *((d, c) for c in (2, 4, 6) for d in (8, 16)), (4, 3))
 
 

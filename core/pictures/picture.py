@@ -26,6 +26,7 @@ MAX_PIXELS = 10**8
 """Larger pictures are refused before they are decoded."""
 MAX_BYTES = 2**30
 """Larger files are refused unread: `MAX_PIXELS` of the deepest kind, eight bytes each, are less."""
+_TOO_LARGE = f"it has more than {MAX_PIXELS:,} pixels; shrink it, or leave it out"
 _PILLOW = threading.Lock()
 """Held while settings of Pillow that other programs in this process may have changed are as we need them."""
 
@@ -67,16 +68,17 @@ def _decode(content: bytes) -> "Image.Image":
 @contextmanager
 def _pillow_as_needed() -> Iterator[None]:
     """Return a context in which half a picture is an error and Pillow warns of nothing, whatever a host has set."""
-    from PIL import ImageFile
+    from PIL import Image, ImageFile
 
     with _PILLOW, warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        before = ImageFile.LOAD_TRUNCATED_IMAGES
-        ImageFile.LOAD_TRUNCATED_IMAGES = False
+        before = ImageFile.LOAD_TRUNCATED_IMAGES, Image.MAX_IMAGE_PIXELS
+        # Pillow refuses twice its limit, for some formats before it asks for memory; the rest is refused in `_pixels`.
+        ImageFile.LOAD_TRUNCATED_IMAGES, Image.MAX_IMAGE_PIXELS = False, MAX_PIXELS
         try:
             yield
         finally:
-            ImageFile.LOAD_TRUNCATED_IMAGES = before
+            ImageFile.LOAD_TRUNCATED_IMAGES, Image.MAX_IMAGE_PIXELS = before
 
 
 def _pixels(raw: Raw, rawmode: str = "") -> "Image.Image":
@@ -85,7 +87,7 @@ def _pixels(raw: Raw, rawmode: str = "") -> "Image.Image":
 
     picture = Image.open(io.BytesIO(raw.content), formats=(raw.kind,))
     if picture.width * picture.height > MAX_PIXELS:
-        raise ValueError(f"it has {picture.width} x {picture.height} pixels; shrink it, or leave it out")
+        raise ValueError(_TOO_LARGE)
     if rawmode:
         (tile,) = picture.tile
         make: Any = getattr(type(tile), "_make", tuple)  # tiles were plain tuples before Pillow 11
@@ -118,8 +120,10 @@ def _on_white(color: "Image.Image", alpha: "Image.Image | None") -> "Image.Image
 
 
 def _cause(error: Exception) -> str:
-    from PIL import UnidentifiedImageError
+    from PIL import Image, UnidentifiedImageError
 
+    if isinstance(error, Image.DecompressionBombError):
+        return _TOO_LARGE
     if isinstance(error, MemoryError):
         return "the memory is too small for it"
     if isinstance(error, UnidentifiedImageError):  # its own words are about an object in memory
