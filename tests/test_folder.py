@@ -1,8 +1,10 @@
 """Labelled images from a folder: what is read, and what is refused by name."""
 
+import unicodedata
+
 import numpy as np
 import pytest
-from owf.core.datasets.folder import read_folder
+from owf.core.datasets.folder import read_folder, survey
 from owf.core.datasets.labelled import LabelledImages
 from owf.core.errors import UsageError
 from owf.core.pictures import cover, open_picture
@@ -44,6 +46,47 @@ def test_refuses_with_the_place(tmp_path, broken):
     folder = tmp_path / "none" if broken == "missing" else tmp_path
     with pytest.raises(UsageError, match=str(folder)):
         read_folder(folder, 16, 0)
+
+
+def test_class_folders_by_links_and_in_either_form_of_unicode(tmp_path):
+    picture(tmp_path / "drive" / "a.png")
+    folder = tmp_path / "classes"
+    picture(folder / unicodedata.normalize("NFD", "café") / "a.png")
+    (folder / "dog").symlink_to(tmp_path / "drive")
+    assert read_folder(folder, 8, 0).classes == (unicodedata.normalize("NFC", "café"), "dog")
+
+
+@pytest.mark.parametrize(
+    "names", [("hot_dog", "hot dog"), ("Cat", "cat"), ("café", unicodedata.normalize("NFD", "café"))]
+)
+def test_two_folders_of_one_class_are_refused(tmp_path, names):
+    for name in names:
+        picture(tmp_path / name / "a.png")
+    with pytest.raises(UsageError, match="two folders are the class"):
+        survey(tmp_path)
+
+
+def test_everything_in_the_folder_is_used_or_named(tmp_path):
+    for name in ("cat/a.png", "cat/._a.png", "cat/more/b.png", "dog/a.JPG", "readme.png", "__MACOSX/cat/._a.png"):
+        picture(tmp_path / name) if "._" not in name else (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+    for name in ("cat/._a.png", "cat/c.heic", "dog/Thumbs.db", "list.csv"):
+        (tmp_path / name).touch()
+    (tmp_path / "gone").symlink_to(tmp_path / "nothing")
+    found = survey(tmp_path)
+    assert [(name, [path.name for path in paths]) for name, paths in found.classes] == [
+        ("cat", ["a.png"]),
+        ("dog", ["a.JPG"]),
+    ]
+    left_out = {item.path.relative_to(tmp_path).as_posix() for item in found.left_out}
+    assert left_out == {"cat/more", "cat/c.heic", "readme.png", "list.csv", "gone"}
+
+
+def test_a_class_of_unread_formats_is_refused(tmp_path):
+    picture(tmp_path / "cat" / "a.png")
+    (tmp_path / "dog").mkdir()
+    (tmp_path / "dog" / "a.heic").touch()
+    with pytest.raises(UsageError, match=r"dog holds no picture.*none of the 1"):
+        survey(tmp_path)
 
 
 def test_items_name_images_by_content_and_tell_copies_apart():

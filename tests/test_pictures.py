@@ -391,7 +391,7 @@ def test_pictures_of_too_many_pixels_are_refused_undecoded(tmp_path, sides, limi
     (tmp_path / "a.png").write_bytes(data[:12] + header + struct.pack(">I", zlib.crc32(header)) + data[33:])
     with pytest.raises(UsageError, match="100,000,000 pixels"):
         open_picture(tmp_path / "a.png")
-    assert Image.MAX_IMAGE_PIXELS == limit
+    assert limit == Image.MAX_IMAGE_PIXELS
     assert flat(tmp_path, [10, 20, 30], 2, 8) == [10, 20, 30]
 
 

@@ -1,11 +1,13 @@
 """Training pictures on disk: folders as kohya names them, captions, and names that try to do harm."""
 
 import os
+import unicodedata
 
 import pytest
 from owf.core.errors import UsageError
+from owf.core.train.caption_files import MAX_CAPTION
 from owf.core.train.captions import Concept
-from owf.core.train.images import MAX_CAPTION, left_out, read_images
+from owf.core.train.images import left_out, read_images, survey
 from PIL import Image
 
 DOG = Concept("sks", "dog")
@@ -55,10 +57,12 @@ def test_the_folder_itself_may_be_a_kohya_folder(tmp_path):
         (b"a sks dog\nin the  snow\n", "a sks dog in the snow"),
         (b"\xef\xbb\xbfa sks dog", "a sks dog"),
         ("a sks dog, café".encode("utf-16"), "a sks dog, café"),
-        (b"caf\xe9", "caf\ufffd"),
+        ("a sks dog, café".encode("utf-32"), "a sks dog, café"),
+        ("a sks dog, 红色的包".encode("utf-16-le"), "a sks dog, 红色的包"),
+        ("a sks dog, 红色的包".encode("utf-16-be"), "a sks dog, 红色的包"),
         (b" \n\t", "a photo of a sks dog"),
         (b"x" * 10**6, "x" * MAX_CAPTION),
-        (b"a\0b", "a b"),
+        ("é".encode() * 10**5, "é" * MAX_CAPTION),
     ],
 )
 def test_text_files_are_captions(tmp_path, content, caption):
@@ -76,12 +80,110 @@ def test_a_number_before_other_words_is_no_count_of_repeats(tmp_path):
     assert (image.repeats, image.caption) == (1, "a photo of a sks dog")
 
 
-def test_what_is_passed_over_is_named(tmp_path):
-    for name in ("a.png", "a.txt", "b.heic", ".hidden"):
+@pytest.mark.parametrize(
+    "content",
+    [
+        "sks dog, “red”, café".encode("cp1252"),
+        "sks dog, 红色的包".encode("gbk"),
+        "sks dog, 赤いバッグ".encode("shift_jis"),
+        b"a\0b",
+        b"\0\0\0\0",
+        b"\x89PNG\r\n\x1a\n",
+        "sks dog, caf\ufffd".encode(),
+        "sks dog".encode("utf-16")[:-1],
+    ],
+)
+def test_captions_that_cannot_be_known_are_refused_by_name(tmp_path, content):
+    picture(tmp_path / "3_other" / "a.png").with_suffix(".txt").write_bytes(content)
+    picture(tmp_path / "b.png").with_suffix(".txt").write_text("a sks dog")
+    with pytest.raises(UsageError, match=r"3_other/a\.txt .*UTF-8"):
+        read(tmp_path)
+    (item,) = left_out(tmp_path)
+    assert item.startswith("3_other/a.txt (")
+
+
+NFC, NFD = (unicodedata.normalize(form, "café") for form in ("NFC", "NFD"))
+
+
+@pytest.mark.parametrize(
+    ("picture_name", "caption_name"),
+    [
+        ("a.png", "a.txt"),
+        ("IMG_1.JPG", "IMG_1.TXT"),
+        ("IMG_1.JPG", "img_1.txt"),
+        ("a.png", "a.caption"),
+        ("a.png", "a.png.txt"),
+        ("a.png", "A.PNG.TXT"),
+        ("v1.5 a.png", "v1.5 a.txt"),
+        (f"{NFC}.png", f"{NFD}.txt"),
+        (f"{NFD}.png", f"{NFC}.TXT"),
+    ],
+)
+def test_names_of_captions(tmp_path, picture_name, caption_name):
+    picture(tmp_path / picture_name)
+    (tmp_path / caption_name).write_text("my sks dog")
+    assert [image.caption for image in read(tmp_path)] == ["my sks dog"]
+    assert left_out(tmp_path) == []
+
+
+def test_the_closest_of_several_captions_is_taken_and_the_others_are_named(tmp_path):
+    names = ("a.png.txt", "a.txt", "A.TXT", "a.caption")
+    for count in range(1, 5):
+        folder = tmp_path / str(count)
+        picture(folder / "a.png")
+        for name in names[-count:]:
+            (folder / name).write_text(name)
+        assert [image.caption for image in read(folder)] == [names[-count]]
+        reason = f"({names[-count]} is the caption of a.png)"
+        assert left_out(folder) == [f"{name} {reason}" for name in sorted(names[1 - count :] if count > 1 else ())]
+
+
+def test_names_that_differ_in_case_alone_are_told_apart(tmp_path):
+    for name in ("a", "A"):
+        picture(tmp_path / f"{name}.png").with_suffix(".txt").write_text(f"caption {name}")
+    assert [(i.path.name, i.caption) for i in read(tmp_path)] == [("A.png", "caption A"), ("a.png", "caption a")]
+
+
+def test_what_is_odd_about_captions_is_said(tmp_path):
+    for name in ("a.jpg", "a.png", "b.png", "c.png"):
+        picture(tmp_path / name)
+    (tmp_path / "a.txt").write_text("shared")
+    (tmp_path / "b.txt").write_text(" \n")
+    (tmp_path / "c.txt").write_text("long " * MAX_CAPTION)
+    (tmp_path / "d.txt").write_text("nobody's")
+    assert [i.caption for i in read(tmp_path)][:3] == ["shared", "shared", "a photo of a sks dog"]
+    said = dict(item.split(" ", 1) for item in left_out(tmp_path))
+    assert said["a.txt"] == "(the caption of a.jpg and a.png alike)"
+    assert "empty" in said["b.txt"]
+    assert f"first {MAX_CAPTION}" in said["c.txt"]
+    assert said["d.txt"] == "(no picture has this name)"
+
+
+def test_everything_in_the_folder_is_used_or_named(tmp_path):
+    for name in ("a.png", "10_sks dog/b.jpg", "10_sks dog/deeper/c.png", "raw/d.png", "0_sks owl/e.png"):
+        picture(tmp_path / name)
+    for name in ("b.heic", "c.avif", "d.tiff", "a.npz", "meta.json", "10_sks dog/x.psd", "10_sks dog/notes.txt"):
         (tmp_path / name).touch()
-    for name in ("10_sks dog", "raw"):
-        (tmp_path / name).mkdir()
-    assert left_out(tmp_path) == ["b.heic", "raw"]
+    for name in (".hidden", "._a.png", "Thumbs.db", "10_sks dog/.DS_Store", "10_sks dog/._b.jpg"):
+        (tmp_path / name).touch()
+    (tmp_path / "gone.png").symlink_to(tmp_path / "nothing")
+    assert [i.path.name for i in read(tmp_path)] == ["a.png", "b.jpg"]
+    assert {item.split(" (")[0] for item in left_out(tmp_path)} == {
+        *("b.heic", "c.avif", "d.tiff", "a.npz", "meta.json", "gone.png", "raw", "0_sks owl"),
+        *("10_sks dog/deeper", "10_sks dog/x.psd", "10_sks dog/notes.txt"),
+    }
+    (sentence,) = survey(tmp_path).sentences(tmp_path)
+    assert "10_sks dog/deeper" in sentence
+
+
+def test_pictures_and_folders_behind_links(tmp_path):
+    picture(tmp_path / "drive" / "a.png").with_suffix(".txt").write_text("linked")
+    folder = tmp_path / "pictures"
+    folder.mkdir()
+    (folder / "2_sks dog").symlink_to(tmp_path / "drive")
+    (folder / "b.png").symlink_to(tmp_path / "drive" / "a.png")
+    found = [(i.path.name, i.caption, i.repeats) for i in read(folder)]
+    assert found == [("b.png", "a photo of a sks dog", 1), ("a.png", "linked", 2)]
 
 
 def test_captions_can_be_written_whatever_the_folder_is_called(tmp_path):
@@ -105,5 +207,6 @@ def test_hostile_names_are_only_names(tmp_path):
 def test_folders_without_pictures_are_refused(tmp_path):
     with pytest.raises(UsageError, match="no such folder"):
         read(tmp_path / "missing")
-    with pytest.raises(UsageError, match="holds no picture"):
+    (tmp_path / "raw").mkdir()
+    with pytest.raises(UsageError, match=r"holds no picture.*raw"):
         read(tmp_path)

@@ -1,0 +1,156 @@
+"""What is one LoRA: said by one function for the audit, for inspect and for the reader."""
+
+import json
+import struct
+
+import pytest
+import torch
+from owf.cli.audit import main
+from owf.core.adapter import read_adapter
+from owf.core.adapter.find import find_loras
+from owf.core.errors import UsageError
+from safetensors.torch import save_file
+
+CONFIG = {"peft_type": "LORA", "r": 2, "lora_alpha": 4}
+UNET, TEXT = "down_blocks.0.attentions.0.proj_in", "text_model.encoder.layers.0.self_attn.q_proj"
+
+
+def weights(path, layer="lora_unet_down_blocks_0_attentions_0_proj_in", peft=False):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    up, down = torch.ones(4, 2), torch.ones(2, 4)
+    names = (f"base_model.model.{layer}.lora_B.weight", f"base_model.model.{layer}.lora_A.weight")
+    names = names if peft else (f"{layer}.lora_up.weight", f"{layer}.lora_down.weight")
+    save_file(dict(zip(names, (up, down), strict=True)), path)
+    return path
+
+
+def peft(folder, layer=UNET, name="adapter_model.safetensors"):
+    weights(folder / name, layer, peft=True)
+    (folder / "adapter_config.json").write_text(json.dumps(CONFIG))
+    return folder
+
+
+def both(folder):
+    peft(folder / "unet")
+    peft(folder / "text_encoder", TEXT)
+    return folder
+
+
+def found(path):
+    return [lora.relative_to(path).as_posix() for lora in find_loras(path).paths]
+
+
+def names_inspected(path, capsys):
+    code = main(["inspect", "--json", str(path)])
+    return code, [entry["file"] for entry in json.loads(capsys.readouterr().out)]
+
+
+@pytest.mark.parametrize("given", ["itself", "its parent", "far above"])
+def test_a_folder_for_each_component_is_one_lora(tmp_path, given, capsys):
+    lora = both(tmp_path / "a" / "b" / "OUT")
+    path = {"itself": lora, "its parent": lora.parent, "far above": tmp_path}[given]
+    assert find_loras(path).paths == (lora,)
+    assert names_inspected(path, capsys) == (0, ["OUT"])
+    adapter = read_adapter(lora)
+    assert {module.component for module in adapter.modules} == {"unet", "text_encoder"}
+    assert adapter.n_keys == 4
+
+
+def test_halves_that_are_links_or_end_in_capitals(tmp_path):
+    both(tmp_path / "drive")
+    lora = tmp_path / "loras" / "mine"
+    lora.mkdir(parents=True)
+    for part in ("unet", "text_encoder"):
+        (lora / part).symlink_to(tmp_path / "drive" / part)
+    assert find_loras(tmp_path / "loras").paths == (lora,)
+    (tmp_path / "drive" / "unet" / "adapter_model.safetensors").rename(
+        tmp_path / "drive" / "unet" / "ADAPTER_MODEL.SAFETENSORS"
+    )
+    assert find_loras(tmp_path / "loras").paths == (lora,)
+    assert len(read_adapter(lora).modules) == 2
+
+
+def test_halves_as_diffusers_names_them(tmp_path):
+    weights(tmp_path / "mine" / "unet" / "pytorch_lora_weights.safetensors", UNET)
+    weights(tmp_path / "mine" / "text_encoder" / "pytorch_lora_weights.safetensors", TEXT)
+    assert found(tmp_path) == ["mine"]
+
+
+def test_a_half_that_is_named_itself_is_read_and_the_other_is_said(tmp_path, capsys):
+    lora = both(tmp_path / "OUT")
+    half = find_loras(lora / "unet")
+    assert half.paths == (lora / "unet",)
+    assert [item.path for item in half.left_out] == [lora / "text_encoder"]
+    assert main(["inspect", "--json", str(lora / "unet")]) == 0
+    assert "text_encoder (another part of the same LoRA" in capsys.readouterr().err
+    file = read_adapter(lora / "text_encoder" / "adapter_model.safetensors")
+    assert [module.component for module in file.modules] == ["text_encoder"]
+
+
+def test_nothing_beside_a_lora_is_swallowed_by_it(tmp_path):
+    peft(tmp_path)
+    weights(tmp_path / "style.safetensors")
+    weights(tmp_path / "pytorch_lora_weights.safetensors")
+    both(tmp_path / "checkpoint-500")
+    weights(tmp_path / "checkpoint-500" / "unet" / "other.safetensors")
+    assert found(tmp_path) == [
+        ".",
+        "checkpoint-500",
+        "checkpoint-500/unet/other.safetensors",
+        "pytorch_lora_weights.safetensors",
+        "style.safetensors",
+    ]
+
+
+def test_folders_as_people_keep_them(tmp_path, capsys):
+    loras = tmp_path / "loras"
+    weights(tmp_path / "drive" / "deep" / "linked.safetensors")
+    weights(loras / "UPPER.SAFETENSORS")
+    weights(loras / "plain.safetensors")
+    (loras / "styles").symlink_to(tmp_path / "drive")
+    (loras / "file.safetensors").symlink_to(tmp_path / "drive" / "deep" / "linked.safetensors")
+    (tmp_path / "drive" / "back").symlink_to(loras)
+    (loras / "._plain.safetensors").write_bytes(
+        struct.pack(">II16sH", 0x00051607, 0x00020000, b"Mac OS X", 1) + bytes(99)
+    )
+    (loras / "__MACOSX").mkdir()
+    (loras / "__MACOSX" / "x.safetensors").touch()
+    for name in ("notes.txt", "plain.png", "plain.civitai.info"):
+        (loras / name).touch()
+    assert found(loras) == ["UPPER.SAFETENSORS", "file.safetensors", "plain.safetensors"]  # the link was met first
+    assert find_loras(loras).left_out == ()
+    assert names_inspected(loras, capsys)[0] == 0
+
+
+def test_what_might_have_been_one_is_said(tmp_path, capsys):
+    weights(tmp_path / "a.safetensors")
+    for name in ("b.pt", "c.CKPT", "d.bin", "e.safetensors.crdownload", "f.txt"):
+        (tmp_path / name).touch()
+    (tmp_path / "gone.safetensors").symlink_to(tmp_path / "nowhere")
+    (tmp_path / "unmounted").symlink_to(tmp_path / "nowhere")
+    (tmp_path / "gone.png").symlink_to(tmp_path / "nowhere")
+    left_out = {item.path.name: item.reason.split(",")[0] for item in find_loras(tmp_path).left_out}
+    assert left_out == {
+        **dict.fromkeys(("b.pt", "c.CKPT", "d.bin"), "a pickle"),
+        "e.safetensors.crdownload": "an unfinished download",
+        **dict.fromkeys(("gone.safetensors", "unmounted"), "a link that leads nowhere"),
+    }
+    assert main(["inspect", str(tmp_path)]) == 0
+    assert "b.pt, c.CKPT, d.bin (a pickle" in capsys.readouterr().err
+
+
+def test_places_without_a_lora(tmp_path, capsys):
+    (tmp_path / "empty").mkdir()
+    assert find_loras(tmp_path).paths == ()
+    assert main(["inspect", str(tmp_path)]) == 4
+    with pytest.raises(UsageError, match="no such file or folder"):
+        find_loras(tmp_path / "missing")
+    assert main(["inspect", str(tmp_path / "missing")]) == 4
+    assert main([str(tmp_path)]) == 2
+    assert "There is no LoRA" in capsys.readouterr().err
+
+
+def test_the_folder_one_stands_in_has_a_name(tmp_path, monkeypatch):
+    monkeypatch.chdir(both(tmp_path / "OUT"))
+    (lora,) = find_loras(type(tmp_path)()).paths
+    assert lora.name == "OUT"
