@@ -10,10 +10,10 @@ from typing import Any
 from .errors import UsageError
 from .measurement import Estimate, Measurement, Part
 from .typed import require_types
-from .verdict import EXIT_CODES, Judgement, Verdict, follows
+from .verdict import EXIT_CODES, INCONCLUSIVE, JUDGED, NO_ALARM, PASS, Judgement, Verdict, follows
 
-VERSION = 1
-"""Version of the JSON layout; report.schema.json describes it."""
+VERSION = 2
+"""Version of the JSON layout; report.schema.json describes it. Reports since version 1 are read."""
 
 
 @dataclass(frozen=True)
@@ -166,15 +166,38 @@ def parse_report(text: str, path: str) -> Report:
         data = json.loads(text, parse_constant=_refuse_constant)
     except (ValueError, RecursionError) as error:
         raise UsageError(f"{path} is not a readable report: {error}") from error
-    if not isinstance(data, dict) or data.get("version") != VERSION:
-        raise UsageError(f"{path} is not an OWF report of version {VERSION}; make it again with this release.")
+    if not isinstance(data, dict) or not _is_known(data.get("version")):
+        raise UsageError(f"{path} is not an OWF report of version 1 to {VERSION}; make it again with this release.")
     try:
-        report = _report(data)
+        report = _report(_migrated(data))
         require_types(report, Report, "report")
         _require_whole(report)
         return report
     except (KeyError, TypeError, AttributeError) as error:
         raise UsageError(f"{path} is not a whole OWF report: {error!r}") from error
+
+
+def _is_known(version: Any) -> bool:
+    return type(version) is int and 1 <= version <= VERSION  # True is 1 in Python, and no version
+
+
+def _migrated(data: dict[str, Any]) -> dict[str, Any]:
+    """Return a report's data in the present layout.
+
+    Version 1 called an alarm that did not fire PASS, and so a verdict of such alarms alone.
+    """
+    if data["version"] == VERSION:
+        return data
+    verdict = data["verdict"]
+    judgements = [_silenced(judgement) for judgement in _list(verdict["judgements"])]
+    only_alarms = bool(judgements) and all(judgement["decision"] == NO_ALARM for judgement in judgements)
+    decision = INCONCLUSIVE if only_alarms and verdict["decision"] == PASS else verdict["decision"]
+    return {**data, "verdict": {**verdict, "decision": decision, "judgements": judgements}, "version": VERSION}
+
+
+def _silenced(judgement: dict[str, Any]) -> dict[str, Any]:
+    is_silent = judgement["test"] == "alarm" and judgement["decision"] == PASS
+    return {**judgement, "decision": NO_ALARM} if is_silent else judgement
 
 
 def _refuse_constant(name: str) -> None:
@@ -183,8 +206,10 @@ def _refuse_constant(name: str) -> None:
 
 def _require_whole(report: Report) -> None:
     """Raise KeyError where a decision or status is unknown, does not follow, or a measurement lacks its headline."""
-    for decision in (report.verdict.decision, *(j.decision for j in report.verdict.judgements)):
-        _ = EXIT_CODES[decision]
+    _ = EXIT_CODES[report.verdict.decision]
+    for judgement in report.verdict.judgements:
+        if judgement.decision not in JUDGED:
+            raise KeyError(judgement.decision)
     if report.status not in ("complete", "invalid"):
         raise KeyError(report.status)
     for measurement in report.measurements.values():

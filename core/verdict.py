@@ -8,6 +8,10 @@ from .errors import UsageError
 from .measurement import Estimate, Measurement
 
 PASS, DRIFT, INCONCLUSIVE, INVALID = "PASS", "DRIFT", "INCONCLUSIVE", "INVALID"
+NO_ALARM = "NO ALARM"
+"""What an alarm says that did not fire: neither harm nor harmlessness is shown, so it is no decision of a verdict."""
+JUDGED = (PASS, DRIFT, INCONCLUSIVE, NO_ALARM)
+"""What one limit may say."""
 EXIT_CODES = {PASS: 0, DRIFT: 1, INCONCLUSIVE: 3, INVALID: 4}
 WORST_FIRST = (DRIFT, INVALID, INCONCLUSIVE, PASS)
 """Decisions in the order in which they matter where several LoRAs are audited at once."""
@@ -25,7 +29,8 @@ class Limit:
     """Largest harmless value, in the estimate's unit."""
     test: str = "equivalence"
     """"equivalence": PASS needs the whole interval below the limit. "alarm": only an interval wholly above
-    the limit counts, as DRIFT; for statistics whose noise floor is too large to ever prove harmlessness."""
+    the limit counts, as DRIFT; otherwise it says NO ALARM, for statistics whose noise floor is too large to ever
+    prove harmlessness."""
 
     def __post_init__(self) -> None:
         if self.test not in ("equivalence", "alarm"):
@@ -39,7 +44,7 @@ class Policy:
     """Which estimates are judged, and by which limits."""
 
     limits: tuple[Limit, ...]
-    """All must hold for PASS."""
+    """Those that are no alarms must all hold for PASS, and no alarm may fire."""
     name: str = "default"
     """Shown in the report."""
 
@@ -70,7 +75,7 @@ class Judgement:
     test: str
     """Test that was applied."""
     decision: str
-    """PASS, DRIFT or INCONCLUSIVE."""
+    """PASS, DRIFT, INCONCLUSIVE or, for an alarm that did not fire, NO ALARM."""
     reason: str
     """One sentence in plain words."""
     samples_to_decide: int | None = None
@@ -122,24 +127,29 @@ def follows(verdict: Verdict, measurements: Mapping[str, Measurement]) -> bool:
 def judge(measurements: Mapping[str, Measurement], policy: Policy = DEFAULT_POLICY) -> Verdict:
     """Return the verdict: DRIFT if any limit is broken, PASS if every one holds, otherwise INCONCLUSIVE.
 
-    Limits of metrics that were not run are skipped and named; with no limit left the verdict is INVALID.
+    An alarm that did not fire is no evidence: where nothing else is judged, the verdict is INCONCLUSIVE. Limits of
+    metrics that were not run are skipped and named; with no limit left the verdict is INVALID.
     """
     judgements = tuple(_judge_limit(measurements, limit) for limit in policy.limits if limit.metric in measurements)
     skipped = sorted({limit.metric for limit in policy.limits} - set(measurements))
     if not judgements:
         return invalid("No measured metric has a limit in the policy, so there is nothing to decide.")
     decision = _combine([j.decision for j in judgements])
-    reasons = [j.reason for j in judgements if j.decision == decision]
+    reasons = [] if {j.decision for j in judgements} != {NO_ALARM} else [_ONLY_ALARMS]
+    reasons += [j.reason for j in judgements if j.decision == decision]
     reasons += [j.reason for j in judgements if j.decision != decision and j.decision != PASS]
     if skipped:
         reasons.append(f"Not measured, so not judged: {', '.join(skipped)}.")
     return Verdict(decision, tuple(reasons), judgements, policy.name)
 
 
+_ONLY_ALARMS = "Only alarms are judged, and none fired: that does not show that anything is harmless."
+
+
 def _combine(decisions: list[str]) -> str:
     if DRIFT in decisions:
         return DRIFT
-    return INCONCLUSIVE if INCONCLUSIVE in decisions else PASS
+    return INCONCLUSIVE if INCONCLUSIVE in decisions or PASS not in decisions else PASS
 
 
 def _judge_limit(measurements: Mapping[str, Measurement], limit: Limit) -> Judgement:
@@ -157,9 +167,18 @@ def _judge_limit(measurements: Mapping[str, Measurement], limit: Limit) -> Judge
 def _decide(estimate: Estimate, limit: Limit) -> str:
     if estimate.low > limit.limit:
         return DRIFT
-    if estimate.high <= limit.limit or limit.test == "alarm":
-        return PASS
-    return INCONCLUSIVE
+    if limit.test == "alarm":
+        return NO_ALARM
+    return PASS if estimate.high <= limit.limit else INCONCLUSIVE
+
+
+def silence(estimate: Estimate, limit: float) -> str:
+    """Return what it means that an alarm did not fire: seldom that there is nothing to see."""
+    if estimate.value > limit:
+        return "above the limit, but not beyond chance: too few samples to tell"
+    if estimate.high > limit:
+        return "the interval reaches above the limit: too few samples to tell"
+    return "the whole interval is below the limit"
 
 
 def samples_to_decide(estimate: Estimate, limit: float) -> int | None:
@@ -204,8 +223,8 @@ def _reason(limit: Limit, estimate: Estimate, decision: str, more: int | None) -
     seen = f"The {name} is {show(estimate.value)} ({interval}{floor})"
     if decision == DRIFT:
         return f"{seen}, above the limit of {show(limit.limit)}."
-    if decision == PASS and limit.test == "alarm":
-        return f"{seen}, not shown to be above the alarm limit of {show(limit.limit)}."
+    if decision == NO_ALARM:
+        return f"{seen}; no alarm at {show(limit.limit)}, {silence(estimate, limit.limit)}."
     if decision == PASS:
         return f"{seen}, within the limit of {show(limit.limit)}."
     hint = f" About {more} samples in all would decide it." if more else ""

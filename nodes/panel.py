@@ -8,7 +8,7 @@ from ..core.measurement import Estimate, Measurement
 from ..core.render import charts, words
 from ..core.report import ImagePair, Report
 from ..core.text import inert
-from ..core.verdict import Judgement
+from ..core.verdict import NO_ALARM, Judgement, silence
 from .places import view_url
 from .wording import in_graph
 
@@ -69,8 +69,16 @@ def bar(name: str, estimate: Estimate, judgement: Judgement | None = None) -> di
         "floor": "" if estimate.floor is None else words.quantity(estimate.floor, estimate.unit, name),
         "limit": "" if limit is None else words.quantity(limit, estimate.unit, name),
         "state": "" if judgement is None else judgement.decision,
+        "note": _note(estimate, judgement),
         "at": {"zero": axis.at(0.0), **{mark: axis.at(v) for mark, v in marks.items() if v is not None}},
     }
+
+
+def _note(estimate: Estimate, judgement: Judgement | None) -> str:
+    """Return what a bar's colour cannot say: an alarm that did not fire is no sign of harmlessness."""
+    if judgement is None or judgement.decision != NO_ALARM:
+        return ""
+    return f"no alarm: {silence(estimate, judgement.limit)}"
 
 
 def _is_inside(pair: ImagePair, folder: Path) -> bool:

@@ -11,8 +11,15 @@ if TYPE_CHECKING:
 
 WIDTH, MARGIN, ROW = 960, 32, 76
 PAPER, INK, FAINT, TRACK = "#ffffff", "#1c1f24", "#6a717c", "#e6e8ec"
-COLORS = {"PASS": "#1d7f45", "DRIFT": "#c22f2f", "INCONCLUSIVE": "#9a6a00", "INVALID": "#6a717c", "": "#2d62b8"}
-"""Decision -> colour of its badge and its bars."""
+COLORS = {
+    "PASS": "#1d7f45",
+    "DRIFT": "#c22f2f",
+    "INCONCLUSIVE": "#9a6a00",
+    "INVALID": "#6a717c",
+    "NO ALARM": "#6a717c",
+    "": "#2d62b8",
+}
+"""Decision -> colour of its badge and its bars; those that decide nothing are grey."""
 _FLOOR = "#c6cbd3"
 
 
@@ -76,6 +83,7 @@ def _draw_bar(draw: "ImageDraw", bar: dict[str, Any], top: int) -> None:
         )
     draw.line((at["low"], y, at["high"], y), color, 5)
     draw.ellipse((at["value"] - 8, y - 8, at["value"] + 8, y + 8), fill=color)
+    draw.text((MARGIN, y + 11), _plain(bar["note"]), FAINT, _font(14))
     if "limit" in at:
         draw.line((at["limit"], y - 14, at["limit"], y + 14), INK, 3)
 

@@ -6,7 +6,18 @@ import pytest
 from owf.core.errors import UsageError
 from owf.core.measurement import Estimate, Measurement
 from owf.core.policy import read_policy
-from owf.core.verdict import DRIFT, INCONCLUSIVE, INVALID, PASS, Limit, Policy, judge, samples_to_decide
+from owf.core.verdict import (
+    DRIFT,
+    INCONCLUSIVE,
+    INVALID,
+    NO_ALARM,
+    PASS,
+    Limit,
+    Policy,
+    follows,
+    judge,
+    samples_to_decide,
+)
 
 
 def seen(low: float, high: float, n: int = 100) -> dict[str, Measurement]:
@@ -25,7 +36,7 @@ def policy(test: str = "equivalence") -> Policy:
         (0.11, 0.3, "equivalence", DRIFT, 1),
         (0.05, 0.15, "equivalence", INCONCLUSIVE, 3),
         (-0.2, -0.1, "equivalence", PASS, 0),
-        (0.05, 0.5, "alarm", PASS, 0),
+        (0.05, 0.5, "alarm", INCONCLUSIVE, 3),  # a silent alarm alone shows nothing
         (0.11, 0.5, "alarm", DRIFT, 1),
         (-math.inf, math.inf, "equivalence", INCONCLUSIVE, 3),
     ],
@@ -46,6 +57,49 @@ def test_drift_outweighs_inconclusive_outweighs_pass():
     assert judge(measured, Policy(tuple(limits))).decision == DRIFT
     assert judge(measured, Policy(tuple(limits[:2]))).decision == INCONCLUSIVE
     assert judge(measured, Policy(tuple(limits[:1]))).decision == PASS
+
+
+ALARMED = Policy((Limit("semantic", "accuracy_drop", 0.1), Limit("semantic", "worst_class_drop", 0.25, "alarm")))
+
+
+def with_worst(
+    value: float, low: float, high: float, drop: tuple[float, float] = (0.0, 0.05)
+) -> dict[str, Measurement]:
+    measured = seen(*drop)
+    measured["semantic"].estimates["worst_class_drop"] = Estimate(value, low, high, 6, "share", 0.4)
+    return measured
+
+
+@pytest.mark.parametrize(
+    ("value", "low", "high", "said"),
+    [
+        (0.733, 0.1, 1.0, "above the limit, but not beyond chance"),
+        (0.2, 0.1, 1.0, "reaches above the limit"),
+        (0.1, 0.0, 0.2, "below the limit"),
+    ],
+)
+def test_an_alarm_that_did_not_fire_is_no_pass_and_says_why(value, low, high, said):
+    measured = with_worst(value, low, high)
+    verdict = judge(measured, ALARMED)
+    silent = verdict.judgements[1]
+    assert [j.decision for j in verdict.judgements] == [PASS, NO_ALARM]
+    assert said in silent.reason and f"{100 * value:.1f} points" in silent.reason
+    # It neither hinders nor helps: the equivalence limit decides.
+    assert verdict.decision == PASS and silent.reason in verdict.reasons
+    assert judge(with_worst(value, low, high, (0.05, 0.15)), ALARMED).decision == INCONCLUSIVE
+    assert judge(with_worst(value, low, high, (0.11, 0.15)), ALARMED).decision == DRIFT
+    assert follows(verdict, measured)
+
+
+def test_an_alarm_that_fires_is_drift_whatever_else_holds():
+    assert judge(with_worst(0.7, 0.26, 1.0), ALARMED).decision == DRIFT
+
+
+def test_alarms_alone_never_say_pass():
+    verdict = judge(with_worst(0.1, 0.0, 0.2), Policy(ALARMED.limits[1:]))
+    assert (verdict.decision, verdict.exit_code) == (INCONCLUSIVE, 3)
+    assert "Only alarms" in verdict.reasons[0]
+    assert follows(verdict, with_worst(0.1, 0.0, 0.2))
 
 
 def test_nothing_measured_is_invalid_never_pass():

@@ -53,6 +53,9 @@ function mark(className, left, width) {
   return element;
 }
 
+/** Return the class of a decision; "NO ALARM" has two words. */
+const stateClass = (decision) => `owf-${String(decision || "none").replaceAll(" ", "-")}`;
+
 /** Return one estimate: its text above a track with noise floor, interval, value and limit. */
 function bar(data) {
   const at = data.at;
@@ -65,8 +68,9 @@ function bar(data) {
   const parts = [`95 % ${data.interval}`];
   if (data.floor) parts.push(`floor ${data.floor}`);
   if (data.limit) parts.push(`limit ${data.limit}`);
+  if (data.note) parts.push(data.note);
   const head = make("span", "", make("b", "", data.title), ` ${data.value}`);
-  const whole = make("div", `owf-bar owf-${data.state || "none"}`, head, track, make("small", "owf-faint", parts.join(" · ")));
+  const whole = make("div", `owf-bar ${stateClass(data.state)}`, head, track, make("small", "owf-faint", parts.join(" · ")));
   whole.title = [`${data.title} ${data.value}`, ...parts].join("\n");
   return whole;
 }
@@ -149,7 +153,7 @@ async function openReport(url) {
 function head(data, badge) {
   const title = make("span", "owf-title", data.title);
   title.title = data.title;
-  return make("div", `owf-head owf-${badge || "none"}`, ...(badge ? [make("span", "owf-badge", badge)] : []), title);
+  return make("div", `owf-head ${stateClass(badge)}`, ...(badge ? [make("span", "owf-badge", badge)] : []), title);
 }
 
 function reportPanel(data) {

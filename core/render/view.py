@@ -10,14 +10,14 @@ from markupsafe import Markup
 
 from ..measurement import Estimate, Measurement
 from ..report import ImagePair, Report
-from ..verdict import DRIFT, INCONCLUSIVE, INVALID, PASS, Judgement
+from ..verdict import DRIFT, INCONCLUSIVE, INVALID, NO_ALARM, PASS, Judgement, silence
 from . import charts, images, words
 from .breakdowns import Breakdown, breakdowns
 from .heat_map import Part, by_component, relative_heat_map
 
 FIRST_PAIRS = 12
 """Pairs shown before the reader asks for more."""
-STATES = {PASS: "pass", DRIFT: "drift", INCONCLUSIVE: "inconclusive", INVALID: "invalid"}
+STATES = {PASS: "pass", DRIFT: "drift", INCONCLUSIVE: "inconclusive", INVALID: "invalid", NO_ALARM: "silent"}
 """Decision -> CSS class."""
 
 
@@ -44,7 +44,7 @@ class Number:
     state: str
     """CSS class of the decision."""
     hint: str
-    """How many samples would decide it, or ""."""
+    """How many samples would decide it, what an alarm's silence means, or ""."""
     chart: Markup
     """The estimate against floor and limit."""
 
@@ -175,12 +175,16 @@ def number(
         n=estimate.n,
         decision=decision,
         state=state,
-        hint=_hint(judgement),
+        hint=hint(estimate, judgement),
         chart=charts.estimate_chart(estimate, limit, word, state, _spoken(key, estimate, judgement), axis),
     )
 
 
-def _hint(judgement: Judgement | None) -> str:
+def hint(estimate: Estimate, judgement: Judgement | None) -> str:
+    """Return what a decision leaves open: how many samples would close it, what an alarm's silence means, or ""."""
+    if judgement is not None and judgement.decision == NO_ALARM:
+        silent = silence(estimate, judgement.limit)
+        return f"{silent[:1].upper()}{silent[1:]}."
     if judgement is None or not judgement.samples_to_decide:
         return ""
     return f"About {judgement.samples_to_decide:,} samples in all would decide it."

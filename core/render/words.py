@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from ..text import inert
-from ..verdict import DRIFT, INCONCLUSIVE, INVALID, PASS
+from ..verdict import DRIFT, INCONCLUSIVE, INVALID, NO_ALARM, PASS
 
 MISSING = "–"
 """Shown where there is no number."""
@@ -83,11 +83,11 @@ _ESTIMATES = {
 _LEVELS = frozenset({"accuracy_base", "accuracy_tuned"})
 _UNITS = {"share": "points", "relative": "%", "delta_e": "ΔE", "nats": "nats", "": ""}
 
-SYMBOLS = {PASS: "✓", DRIFT: "✗", INCONCLUSIVE: "?", INVALID: "!"}
+SYMBOLS = {PASS: "✓", DRIFT: "✗", INCONCLUSIVE: "?", INVALID: "!", NO_ALARM: MISSING}
 """A mark beside each decision, so that colour never carries it alone."""
 
 SENTENCES = {
-    PASS: "Everything that was measured stays within its limit.",
+    PASS: "Everything that was judged stays within its limit.",
     DRIFT: "The LoRA changed the model more than the limits allow.",
     INCONCLUSIVE: "The samples do not decide between harmless and harmful.",
     INVALID: "The numbers would mean nothing, so nothing is judged.",

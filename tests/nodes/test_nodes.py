@@ -138,6 +138,26 @@ answer(verdict=out.args[0].splitlines()[0], panel=panel, same=again == text, dec
     assert "<b>evil</b>" not in page
 
 
+def test_a_silent_alarm_is_no_green_bar(stub):
+    code = """
+verdict, measurement, panel = pack("core.verdict"), pack("core.measurement"), pack("nodes.panel")
+worst = measurement.Estimate(0.733, 0.1, 1.0, 6, "share", 0.4)
+drop = measurement.Estimate(0.01, 0.0, 0.02, 60, "share", 0.0)
+seen = measurement.Measurement("semantic", 1, "accuracy_drop", {"accuracy_drop": drop, "worst_class_drop": worst})
+judged = verdict.judge({"semantic": seen})
+bars = [panel.bar(j.estimate, seen.estimates[j.estimate], j) for j in judged.judgements]
+sheet = pack("nodes.sheet").chart_sheet("title", judged.decision, [], bars)
+colors = {color for _, color in sheet.getcolors(1 << 20)}
+answer(decision=judged.decision, states=[b["state"] for b in bars], notes=[b["note"] for b in bars],
+       grey=(0x6A, 0x71, 0x7C) in colors)
+"""
+    found = stub.run(code)
+    assert found["decision"] == "PASS" and found["states"] == ["PASS", "NO ALARM"] and found["grey"]
+    assert found["notes"][0] == "" and "no alarm" in found["notes"][1] and "not beyond chance" in found["notes"][1]
+    style, script = ((ROOT / "web" / name).read_text() for name in ("owf.css", "owf.js"))
+    assert 'replaceAll(" ", "-")' in script and ".owf-NO-ALARM" in style
+
+
 def test_pictures_outside_the_report_are_not_offered(stub):
     pairs = 'PAIRS = (pack("core.report").ImagePair("p", 0, 1.0, "../../../secret.png", "images/a.png"),)\n'
     code = pairs + REPORT + 'answer(panel=NODES["OWF_ShowReport"].execute(text).ui["owf"][0])'

@@ -14,7 +14,7 @@ from owf.core.measurement import Estimate
 from owf.core.render import charts, words
 from owf.core.render.html import render_html, write_html
 
-SAMPLES = ["report", "invalid_report", "open_report", "crowded_report", "hostile_report"]
+SAMPLES = ["report", "invalid_report", "open_report", "crowded_report", "hostile_report", "silent_report"]
 VOID = {"meta", "link", "img", "input", "br"}
 
 
@@ -172,6 +172,14 @@ def test_classes_are_sorted_worst_first_and_colours_carry_their_sign(page):
     assert text.index("dress 62.0") < text.index("coat 44.0") < text.index("bag −12.0 −28.0 to 4.0")
     assert "black +8.3" in text
     assert "gray −5.5" in text
+
+
+def test_a_silent_alarm_is_neither_green_nor_checked(page):
+    shown = page("silent_report")
+    pills = [attrs["class"] for attrs in shown.of("span") if attrs.get("class", "").startswith("pill")]
+    assert sorted(set(pills)) == ["pill pass", "pill silent"]
+    assert [attrs["class"] for attrs in shown.of("svg") if "chart" in attrs.get("class", "")].count("chart silent") == 1
+    assert "NO ALARM" in shown.text() and "Above the limit, but not beyond chance" in shown.text()
 
 
 def test_an_invalid_report_says_why_and_shows_no_numbers(page):

@@ -12,7 +12,7 @@ from owf.core.errors import UsageError
 from owf.core.report import parse_report, read_report, to_json, write_report
 
 SCHEMA = json.loads(Path(report_module.__file__).with_name("report.schema.json").read_text(encoding="utf-8"))
-SAMPLES = ["report", "invalid_report", "open_report", "crowded_report"]
+SAMPLES = ["report", "invalid_report", "open_report", "crowded_report", "silent_report"]
 
 
 def test_schema_is_valid_and_of_the_version_that_is_written():
@@ -40,7 +40,7 @@ def test_json_to_report_to_json_is_the_identity(samples, name, tmp_path):
     [
         (("verdict", "decision"), "FINE"),
         (("status",), "broken"),
-        (("version",), 2),
+        (("version",), 1),
         (("surprise",), 1),
         (("adapter", "matched"), -1),
         (("adapter", "blocks", 0, "relative"), -0.1),
@@ -81,6 +81,51 @@ def test_reports_from_before_blocks_were_recorded_can_be_read(samples, tmp_path)
     del data["adapter"]["blocks"]
     (tmp_path / "report.json").write_text(json.dumps(data))
     assert read_report(tmp_path / "report.json").adapter.blocks == ()
+
+
+def _as_version_1(report):
+    """Return a report's data as version 1 wrote it: an alarm that did not fire was PASS, and could be a verdict."""
+    data = json.loads(to_json(report))
+    data["version"] = 1
+    for judgement in data["verdict"]["judgements"]:
+        if judgement["decision"] == "NO ALARM":
+            judgement["decision"] = "PASS"
+    return data
+
+
+@pytest.mark.parametrize(("alone", "before", "now"), [(False, "PASS", "PASS"), (True, "PASS", "INCONCLUSIVE")])
+def test_silent_alarms_of_version_1_are_read_as_what_they_are(samples, alone, before, now):
+    report = samples.silent_report(alone)
+    assert report.verdict.decision == now
+    data = _as_version_1(report)
+    data["verdict"]["decision"] = before
+    read = parse_report(json.dumps(data), "report.json")
+    assert read.verdict.decision == now and read.verdict.judgements[-1].decision == "NO ALARM"
+    # Written again it is a whole report of this version.
+    jsonschema.validate(json.loads(to_json(read)), SCHEMA, jsonschema.Draft202012Validator)
+    assert parse_report(to_json(read), "report.json") == read
+
+
+def test_a_silent_alarm_that_claims_pass_is_refused(samples):
+    data = _as_version_1(samples.silent_report()) | {"version": 2}
+    with pytest.raises(UsageError, match="does not follow"):
+        parse_report(json.dumps(data), "report.json")
+
+
+def test_version_1_cannot_hide_an_alarm_that_fired(samples):
+    data = _as_version_1(samples.report())
+    alarm = next(j for j in data["verdict"]["judgements"] if j["test"] == "alarm")
+    assert alarm["decision"] == "DRIFT"
+    alarm["decision"] = "PASS"
+    with pytest.raises(UsageError, match="does not follow"):
+        parse_report(json.dumps(data), "report.json")
+
+
+@pytest.mark.parametrize("version", [0, 3, True, "2", None])
+def test_other_versions_are_refused(samples, version):
+    data = json.loads(to_json(samples.report())) | {"version": version}
+    with pytest.raises(UsageError, match="version"):
+        parse_report(json.dumps(data), "report.json")
 
 
 def _places(data, path=()):

@@ -7,7 +7,7 @@ import pytest
 from owf.core.render.terminal import print_report
 from rich.console import Console
 
-SAMPLES = ["report", "invalid_report", "open_report", "crowded_report", "hostile_report"]
+SAMPLES = ["report", "invalid_report", "open_report", "crowded_report", "hostile_report", "silent_report"]
 
 
 def printed(report, folder=None, width=80, encoding="utf-8", **options):
@@ -36,6 +36,15 @@ def test_one_line_per_number_at_80_columns(samples):
     assert re.search(row, text)
     assert re.search(r"KID / spread, % +2\.13 +1\.42 to 2\.91 +0\.31 +5 +✓ PASS", text)
     assert re.search(r"Colour drift, ΔE +9\.3 +7\.7 to 10\.9 +2\.1 +10 +\? INCONCLUSIVE", text)
+
+
+def test_a_silent_alarm_has_no_check_mark_and_no_colour(samples):
+    text = printed(samples.silent_report(), width=100, force_terminal=True, color_system="standard")
+    assert re.search(r"\x1b\[32m✓ PASS", text)
+    (line,) = (line for line in text.splitlines() if "NO ALARM" in line)
+    assert "✓" not in line and "\x1b[32m" not in line and "– NO ALARM" in line
+    flat = re.sub(r"\s+", " ", printed(samples.silent_report()))
+    assert "73.3 points (95 % interval 10.0 points to 100.0 points" in flat and "not beyond chance" in flat
 
 
 def test_worst_classes_colours_warnings_and_reasons_are_named(samples):
