@@ -11,9 +11,15 @@ import torch
 _DIGESTS: "weakref.WeakKeyDictionary[torch.nn.Module, str]" = weakref.WeakKeyDictionary()
 """Module -> SHA-256 of its weights: reading gigabytes again for every audit would be slow."""
 _MARKS = (  # noqa: SIM905 - as a list it would fill a screen
-    "patches object_patches hook_patches weight_wrapper_patches injections additional_models force_cast_weights"
+    "patches object_patches hook_patches forced_hooks weight_wrapper_patches injections additional_models "
+    "force_cast_weights"
 ).split()
 """Attributes of a ModelPatcher that are empty where it leaves its model as it is."""
+_CLIP_AT_BIRTH = {"object_patches": {"manual_cast_dtype": torch.float32}, "force_cast_weights": True}
+"""What ComfyUI itself sets on every CLIP since December 2025 (comfy/sd.py): its text encoders compute in float32,
+whatever the type of their weights. Another type there, or one without the other, was set by somebody else."""
+_UNPOOLED = ("SD1ClipModel", "SDXLClipModel")
+"""Text encoders whose first CLIP is asked for its hidden states alone, though it projects a pooled vector too."""
 
 
 def digest_of(model: Any, clip: Any, vae: Any, tell: Callable[[int, int], None] = lambda done, total: None) -> str:
@@ -36,20 +42,31 @@ def digest_of(model: Any, clip: Any, vae: Any, tell: Callable[[int, int], None] 
     for module in modules:
         sha.update(_weights(module, advance).encode())
     sha.update(str((_settings(model), clip.layer_idx, sorted(clip.tokenizer_options.items()))).encode())
+    sha.update(_noise_levels(model))
     return sha.hexdigest()
 
 
 def is_patched(patcher: Any) -> bool:
     """Return whether a ModelPatcher changes its model in any way."""
     options = {name: value for name, value in patcher.model_options.items() if name != "transformer_options"}
-    marks = [getattr(patcher, name, None) for name in _MARKS]
+    marks = {name: getattr(patcher, name, None) for name in _MARKS}
+    if getattr(patcher, "is_clip", False) and all(marks[name] == value for name, value in _CLIP_AT_BIRTH.items()):
+        marks = {name: value for name, value in marks.items() if name not in _CLIP_AT_BIRTH}
     hooks = [group for name in ("wrappers", "callbacks") for group in getattr(patcher, name, {}).values()]
-    return any(marks) or any(hooks) or bool(options) or any(patcher.model_options["transformer_options"].values())
+    return (
+        any(marks.values()) or any(hooks) or bool(options) or any(patcher.model_options["transformer_options"].values())
+    )
 
 
 def _settings(model: Any) -> tuple[str, ...]:
     sampling = model.get_model_object("model_sampling")
     return (*sorted(base.__name__ for base in type(sampling).__mro__), str(model.model.latent_format.scale_factor))
+
+
+def _noise_levels(model: Any) -> bytes:
+    """Return the bytes of the schedule: two files of equal weights may differ by a marker alone, as for zero SNR."""
+    sampling = model.get_model_object("model_sampling")
+    return sampling.sigmas.detach().double().cpu().numpy().tobytes() + str(getattr(sampling, "multiplier", "")).encode()
 
 
 def _weights(module: torch.nn.Module, advance: Callable[[int], None]) -> str:
@@ -64,6 +81,16 @@ def _weights(module: torch.nn.Module, advance: Callable[[int], None]) -> str:
 
 
 def _tensors(module: torch.nn.Module) -> Iterator[tuple[str, torch.Tensor]]:
-    # ComfyUI makes a projection for Stable Diffusion 1, which has none, and leaves it to chance.
-    chance = "clip_l.transformer.text_projection.weight" if type(module).__name__ == "SD1ClipModel" else None
+    chance = _left_to_chance(module)
     return ((name, tensor) for name, tensor in sorted(module.state_dict().items()) if name != chance)
+
+
+def _left_to_chance(module: torch.nn.Module) -> str | None:
+    """Return the name of the projection that files of such a text encoder lack and nothing asks; None without one.
+
+    ComfyUI makes it anyway and leaves its values to chance, so every load would be another base.
+    """
+    first = getattr(module, "clip_l", None)
+    if first is None or (type(module).__name__ not in _UNPOOLED and getattr(first, "return_projected_pooled", True)):
+        return None
+    return "clip_l.transformer.text_projection.weight"
