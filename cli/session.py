@@ -56,8 +56,8 @@ class Session:
         options = self._options
         denoiser = self._denoiser(adapter)
         plan, labelled = self._plan(denoiser)
-        folder = self._folder(adapter, denoiser, plan, out)
         features = self._features(plan, denoiser)
+        folder = self._folder(adapter, denoiser, plan, features, out)
         batch = Batch(options.batch) if options.batch else default_batch(denoiser)
         if batch.workers > 1:
             torch.set_num_threads(1)
@@ -105,11 +105,16 @@ class Session:
             self._network = wanted, load_features(*wanted, offline=self._options.offline)
         return self._network[1]
 
-    def _folder(self, adapter: Adapter, denoiser: Denoiser, plan: AuditPlan, out: Path) -> Path:
+    def _folder(
+        self, adapter: Adapter, denoiser: Denoiser, plan: AuditPlan, features: FeatureNetwork | None, out: Path
+    ) -> Path:
         """Return the LoRA's output folder, named by all that tells its report from others."""
-        options = self._options
-        run = f"{denoiser.digest()}|{plan_digest(plan)}|{options.strength!r}|{options.dtype}|{self._policy}"
-        run = hashlib.sha256(run.encode()).hexdigest()[:6]
+        options, place = self._options, denoiser.device
+        computed = f"{place.type}|{choose_dtype(options.dtype, place)}"  # "auto" is another type on another device
+        # A network's name says little: folders and hub ids get other weights.
+        network = getattr(features, "digest", "")
+        asked = f"{plan_digest(plan)}|{options.strength!r}|{self._policy}"
+        run = hashlib.sha256(f"{denoiser.digest()}|{computed}|{network}|{asked}".encode()).hexdigest()[:6]
         folder = out / f"{file_stem(adapter.path.stem)}-{adapter.hashes.autov2}-{plan.preset}-{run}"
         folder.mkdir(parents=True, exist_ok=True)
         return folder

@@ -65,7 +65,7 @@ class TrainSession:
         options = self._options
         denoiser = load_chosen(choice, self._console, options.device, options.dtype, options.offline)
         families.get(denoiser.family)  # a base without a family has no LoRA format: said before hours of training
-        run = self._digest(images, denoiser.digest())
+        run = self._digest(images, denoiser)
         self._require_no_other(run)
         trained = self._train(denoiser, images)
         if not trained.finished:
@@ -92,12 +92,10 @@ class TrainSession:
         path = Path(self._options.bank).expanduser() if self._options.bank else shipped
         return make_bank(read_bank(path), self._concept, self._plan.bank_prompts)
 
-    def _digest(self, images: Sequence[TrainingImage], base: str) -> str:
-        """Return the SHA-256 over plan, base and type, bank file and pictures."""
-        options = self._options
-        sha = hashlib.sha256(f"{plan_digest(self._plan)}|{base}|{options.dtype}|".encode())
-        if options.bank:
-            sha.update("\n".join(read_bank(Path(options.bank).expanduser())).encode())
+    def _digest(self, images: Sequence[TrainingImage], denoiser: TrainableDenoiser) -> str:
+        """Return the SHA-256 over plan, base and the type it computes in, bank and pictures."""
+        sha = hashlib.sha256(f"{plan_digest(self._plan)}|{denoiser.digest()}|{denoiser.dtype}|".encode())
+        sha.update(self._bank(denoiser.family).digest().encode())  # the one that ships changes with releases
         for image in images:
             sha.update(f"|{image.caption}|{image.repeats}|".encode(errors="replace") + image.path.read_bytes())
         return sha.hexdigest()

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import torch
 from torch import nn
@@ -26,6 +26,16 @@ class Conditioning:
         """Return the rows at integer positions `index`, repeated and reordered at will."""
         index = torch.as_tensor(index, device=self.context.device, dtype=torch.long)
         return Conditioning(self.context[index], None if self.pooled is None else self.pooled[index])
+
+
+@runtime_checkable
+class Hosted(Protocol):
+    """A model that another program runs: its version and settings count as those of a library do."""
+
+    @property
+    def host(self) -> Mapping[str, str]:
+        """Return what names the program and how it computes, as rows of a report's environment."""
+        ...
 
 
 class Denoiser(Protocol):

@@ -9,7 +9,7 @@ import torch
 from .. import __version__
 from .adapter import Adapter, MatchReport
 from .adapter.norms import block_norms
-from .denoiser import Denoiser
+from .denoiser import Denoiser, Hosted
 from .report import AdapterRecord, BlockChange
 from .text import inert
 
@@ -79,7 +79,8 @@ def environment(denoiser: Denoiser) -> dict[str, str]:
     if denoiser.device.type == "cuda":
         place["gpu"] = torch.cuda.get_device_name(denoiser.device)
     libraries = {name: _version(name) for name in LIBRARIES}
-    return {"owf": __version__, **libraries, **place, "python": platform.python_version()}
+    host = denoiser.host if isinstance(denoiser, Hosted) else {}
+    return {"owf": __version__, **libraries, **host, **place, "python": platform.python_version()}
 
 
 def _version(name: str) -> str:

@@ -87,6 +87,7 @@ def run_audit(
     """
     from ..core.audit import Setting, audit_change
     from ..core.batch import Batch, default_batch
+    from ..core.plan import plan_digest
     from .backend.denoiser import ComfyDenoiser
 
     limits = policy_from(policy)
@@ -97,10 +98,11 @@ def run_audit(
     denoiser.digest()
     progress.stage("Applying the change")
     change = _change(denoiser, tuned)
-    folder = _folder(change, plan, tuned, f"{limits}|{resolution}")
+    features = _features(plan, progress)
+    folder = _folder(tuned, plan, (*_origin(denoiser, features), *change.key, plan_digest(plan), str(limits)))
     # ComfyUI is not made for several threads in one model, so slices are not run side by side.
     batch = Batch(default_batch(denoiser).size)
-    setting = Setting(folder, places.cache_folder(), limits, progress, batch, _features(plan, progress), labelled)
+    setting = Setting(folder, places.cache_folder(), limits, progress, batch, features, labelled)
     try:
         report = audit_change(denoiser, change, plan, setting)
     finally:
@@ -163,12 +165,17 @@ def _features(plan: "AuditPlan", progress: NodeProgress) -> "HostFeatures | None
     return host_features(plan.features, progress.part)
 
 
-def _folder(change: "LoraChange | GraphChange", plan: "AuditPlan", tuned: Tuned, rest: str) -> Path:
-    from ..core.plan import plan_digest
+def _origin(denoiser: "ComfyDenoiser", features: "HostFeatures | None") -> tuple[str, ...]:
+    """Return what names the models that measure: the base, where and how it computes, and the feature network."""
+    base = (denoiser.digest(), denoiser.device.type, str(denoiser.dtype), str(denoiser.latent_shape))
+    return (*base, "" if features is None else features.digest)
 
-    run = "|".join((*change.key, plan_digest(plan), rest))
+
+def _folder(tuned: Tuned, plan: "AuditPlan", run: tuple[str, ...]) -> Path:
+    """Return the report's own folder; `run` is everything that it depends on, or another audit would replace it."""
     stem = file_stem("graph" if tuned.from_graph else Path(tuned.lora).stem, "lora")
-    folder = places.reports_folder() / f"{stem}-{plan.preset}-{hashlib.sha256(run.encode()).hexdigest()[:8]}"
+    mark = hashlib.sha256("|".join(run).encode()).hexdigest()[:8]
+    folder = places.reports_folder() / f"{stem}-{plan.preset}-{mark}"
     folder.mkdir(parents=True, exist_ok=True)
     return folder
 

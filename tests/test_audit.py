@@ -225,3 +225,21 @@ def test_without_labelled_images_the_base_makes_them(denoiser, plan, tmp_path):
     assert side.semantic is not None
     assert side.semantic.shape == (4, 2, 2)
     assert len(set(side.labelled.items)) == 4
+
+
+class HostedDenoiser(DiffusersDenoiser):
+    """A base that another program runs."""
+
+    host = {"program": "1.0"}  # noqa: RUF012 - set anew by the test
+
+
+def test_a_base_result_belongs_to_the_version_of_the_program_that_ran_the_base(tmp_path, plan, images):
+    hosted = HostedDenoiser(tiny_parts(), "tiny", "demo")
+    plan = dataclasses.replace(plan, metrics=("denoiser_drift",))
+    seen = []
+    for version in ("1.0", "1.0", "2.0"):
+        hosted.host = {"program": version}
+        report = audit(hosted, lora(tmp_path), 1.0, plan, setting(tmp_path, images))
+        assert report.environment["program"] == version
+        seen.append(len(list((tmp_path / "cache").glob("base-*.sqlite"))))
+    assert seen == [1, 1, 2]

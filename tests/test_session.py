@@ -66,6 +66,22 @@ def test_a_folder_belongs_to_one_base_strength_and_plan(start, adapter, loaded, 
     assert len(set(folders)) == 4
 
 
+def test_a_folder_belongs_to_one_feature_network_type_and_device(start, adapter, monkeypatch, tmp_path):
+    network = SimpleNamespace(digest="one")
+    monkeypatch.setattr(module, "load_features", lambda *_, **__: network)
+
+    def folder(*arguments, device="cpu"):
+        session = start("d1", *arguments)
+        session._loaded[1].device = torch.device(device)
+        return session.audit(adapter, tmp_path)[1]
+
+    first = folder()
+    assert folder("--dtype", "float32") == first, "auto is float32 on a CPU"
+    others = [folder("--dtype", "float16"), folder(device="cuda"), folder("--skip", "kid")]
+    network.digest = "two"  # other weights behind the same name
+    assert len({first, *others, folder()}) == 5
+
+
 def test_the_same_audit_twice_at_once_is_refused_and_breaks_nothing(start, adapter, loaded, tmp_path):
     _, folder = start().audit(adapter, tmp_path)
     samples_of_the_other = folder / "samples-0.sqlite"

@@ -70,9 +70,13 @@ class ComfyDenoiser:
 
     @property
     def dtype(self) -> torch.dtype:
-        """Floating-point type that MODEL computes in."""
-        model = self.live.model.model
-        return model.manual_cast_dtype or model.get_dtype()
+        """Floating-point type that MODEL computes in, whichever patches happen to be loaded."""
+        return self.live.model.get_model_object("manual_cast_dtype") or self.live.model.model.get_dtype()
+
+    @property
+    def host(self) -> Mapping[str, str]:
+        """ComfyUI's version and settings that count."""
+        return host.versions()
 
     def use(self, pair: Pair) -> None:
         """Answer as `pair` from now on; the graph's own models stay as they are."""

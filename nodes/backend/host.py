@@ -20,6 +20,15 @@ def check_interrupt() -> None:
     comfy.model_management.throw_exception_if_processing_interrupted()
 
 
+def versions() -> dict[str, str]:
+    """Return ComfyUI's version and its kind of attention: either may change a result in the last digit."""
+    from comfyui_version import __version__
+
+    from comfy.ldm.modules.attention import optimized_attention
+
+    return {"ComfyUI": __version__, "attention": getattr(optimized_attention, "__name__", "unknown")}
+
+
 def load(*patchers: Any, shapes: Sequence[Sequence[int]] = (), whole: bool = False) -> None:
     """Load models for computing and unload others as memory asks; exactly these patches are then in effect.
 

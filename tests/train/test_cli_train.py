@@ -247,3 +247,26 @@ def test_an_audit_that_cannot_run_is_a_sentence(trained, monkeypatch, capsys):
     train_audit.audit_trained(path, BaseChoice("x", "hub"), None, RunOptions(progress="none"), Console())
     assert "not audited: there is no feature network" in capsys.readouterr().out
     assert path.read_bytes() == before
+
+
+def test_a_finished_lora_is_known_by_all_that_it_was_trained_with(tmp_path):
+    from types import SimpleNamespace
+
+    import torch
+    from owf.cli.train_session import TrainSession
+    from owf.core.train.plan import TrainPlan
+
+    (tmp_path / "bank.txt").write_text("\n".join(read_bank(DEMO)[::2]))
+
+    def known(bank="", family="demo", steps=8, base="base", dtype=torch.float32) -> str:
+        plan = TrainPlan(class_word="bag", steps=steps)
+        options = RunOptions(pictures=str(CONCEPT), demo_base=True, bank=bank, out=str(tmp_path))
+        session = TrainSession(plan, options, resume=False, overwrite=False)
+        denoiser = SimpleNamespace(digest=lambda: base, dtype=dtype, family=family)
+        return session._digest(session._images(options.pictures), denoiser)
+
+    # "auto" is float16 on a GPU, and the bank that ships is another one for another family.
+    others = [known(str(tmp_path / "bank.txt")), known(family="sd15"), known(steps=9), known(base="other")]
+    others.append(known(dtype=torch.float16))
+    assert known() == known()
+    assert len({known(), *others}) == 6
