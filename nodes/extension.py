@@ -1,9 +1,12 @@
 """The list of nodes. A node whose optional package is missing is left out with a message, never the pack."""
 
 import logging
+import sys
 from importlib import import_module
 
 from comfy_api.latest import ComfyExtension, io
+
+from .host_version import host_version, too_old
 
 NODES = {
     "demo": "DemoCheckpoint",
@@ -15,6 +18,8 @@ NODES = {
     "train": "TrainLoraDC",
 }
 """Module of this folder -> the nodes in it."""
+_PACKAGES = {"jinja2": "jinja2", "peft": "peft", "tomli": "tomli", "torch_fidelity": "torch-fidelity"}
+"""Module -> package of requirements.txt that brings it."""
 
 
 class OwfExtension(ComfyExtension):
@@ -22,6 +27,8 @@ class OwfExtension(ComfyExtension):
 
     async def get_node_list(self) -> list[type[io.ComfyNode]]:
         """Return every node whose module can be imported."""
+        if old := too_old():
+            logging.warning("%s Its nodes are loaded, but were never tried there.", old)
         return [node for module, names in NODES.items() for node in _nodes(module, names.split())]
 
 
@@ -29,6 +36,15 @@ def _nodes(module: str, names: list[str]) -> list[type[io.ComfyNode]]:
     try:
         home = import_module(f".{module}", __package__)
     except ImportError as error:
-        logging.warning("OWF: the nodes %s are off: %s. Install what is missing and restart.", ", ".join(names), error)
+        logging.warning("OWF: left out %s: %s. %s", " and ".join(names), error, _advice(error))
         return []
     return [getattr(home, name) for name in names]
+
+
+def _advice(error: ImportError) -> str:
+    """Return what to do about a module that cannot be imported, where that is known."""
+    root = (error.name or "").partition(".")[0]
+    if isinstance(error, ModuleNotFoundError) and root in _PACKAGES:
+        # ComfyUI often has a Python of its own, and another one's pip would change nothing.
+        return f'Run "{sys.executable}" -m pip install {_PACKAGES[root]} and restart ComfyUI.'
+    return too_old() or f"This is ComfyUI {host_version() or 'of an unknown version'}."

@@ -14,7 +14,7 @@ from .training import DEMO_PICTURES, Lesson, Watcher, run_training, training_rep
 from .wording import graph_words
 
 if find_spec("peft") is None:
-    raise ImportError("training needs the package peft (pip install peft)")
+    raise ModuleNotFoundError("training needs the package peft", name="peft")
 
 PRESETS = {"drift correction": ("dc",), "prior preservation": ("prior",), "plain": (), "as in preserve": None}
 """Name -> preservation terms; None takes the input `preserve`."""

@@ -5,6 +5,7 @@ import json
 import re
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -72,7 +73,81 @@ def test_a_missing_package_switches_off_one_node_with_a_message(stub):
     code += "answer(nodes=sorted(load()))"
     found = stub.run(code)
     assert set(found["nodes"]) == IDS - {"OWF_TrainLoRADC"}
-    assert "TrainLoraDC" in found["log"] and "pip install peft" in found["log"]
+    assert "TrainLoraDC" in found["log"] and f'"{sys.executable}" -m pip install peft' in found["log"]
+
+
+def test_another_reason_is_told_without_advice_that_does_not_follow(stub):
+    code = """
+sys.modules["comfyui_version"] = type(sys)("comfyui_version")
+said = []
+for version in ("0.3.50", "0.33.0"):
+    sys.modules["comfyui_version"].__version__ = version
+    extension = pack("nodes.extension")
+    said.append(extension._advice(ImportError("cannot import name 'Webcam'", name="comfy_api.latest")))
+answer(said=said)
+"""
+    old, new = stub.run(code)["said"]
+    assert "needs ComfyUI 0.3.64" in old and "0.3.50" in old
+    assert new == "This is ComfyUI 0.33.0."
+
+
+OLD_LOADER = """
+# As ComfyUI's nodes.py was before it knew comfy_entrypoint.
+import importlib.util, json, sys, traceback, types
+pack, version = sys.argv[1:]
+sys.modules["folder_paths"] = types.ModuleType("folder_paths")
+if version:
+    sys.modules["comfyui_version"] = types.ModuleType("comfyui_version")
+    sys.modules["comfyui_version"].__version__ = version
+said = []
+try:
+    name = pack.replace(".", "_x_")
+    spec = importlib.util.spec_from_file_location(name, pack + "/__init__.py")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    spec.loader.exec_module(module)
+    if hasattr(module, "WEB_DIRECTORY") and getattr(module, "WEB_DIRECTORY") is not None:
+        said.append("web")
+    if hasattr(module, "NODE_CLASS_MAPPINGS") and getattr(module, "NODE_CLASS_MAPPINGS") is not None:
+        said.append("loaded")
+    else:
+        said.append("lack of NODE_CLASS_MAPPINGS")
+except Exception as error:
+    said.append(f"Cannot import: {error}")
+print(json.dumps([said, sorted(m for m in ("torch", "numpy", "jinja2") if m in sys.modules)]))
+"""
+
+
+@pytest.mark.parametrize(("version", "found"), [("0.3.40", "; this is 0.3.40"), ("", "")])
+def test_a_comfyui_that_is_too_old_is_told_which_one_is_needed(stub, version, found):
+    command = [sys.executable, "-I", "-c", OLD_LOADER, str(stub.pack), version]
+    result = subprocess.run(command, capture_output=True, text=True, check=True)
+    said, heavy = json.loads(result.stdout)
+    needed = "OWF needs ComfyUI 0.3.64 or newer"
+    assert said == ["web", f"Cannot import: {needed}{found}: update ComfyUI and restart it."]
+    assert heavy == []
+
+
+def test_a_new_comfyui_sees_no_mappings_and_nobody_else_is_refused(stub):
+    code = """
+root = sys.modules[ROOT]
+def asked():
+    return [hasattr(root, "NODE_CLASS_MAPPINGS"), hasattr(root, "anything"), hasattr(root, "comfy_entrypoint")]
+new = asked()
+for name in [n for n in sys.modules if n.split(".")[0] in ("comfy_api", "folder_paths")]:
+    del sys.modules[name]
+sys.modules["comfy_api"] = None
+answer(new=new, elsewhere=asked())
+"""
+    found = stub.run(code)
+    assert found["new"] == found["elsewhere"] == [False, False, True]
+
+
+def test_the_version_that_is_needed_is_said_once(stub):
+    found = stub.run("answer(needed=pack('nodes.host_version').NEEDED, packages=pack('nodes.extension')._PACKAGES)")
+    assert f'requires-comfyui = ">={found["needed"]}"' in (ROOT / "pyproject.toml").read_text()
+    lines = (ROOT / "requirements.txt").read_text().splitlines()
+    assert set(found["packages"].values()) == {re.split(r"[<>=; ]", x)[0] for x in lines if x and x[0] != "#"}
 
 
 def test_only_the_backend_imports_comfy():
