@@ -2,6 +2,7 @@
 
 import re
 import sys
+from importlib import import_module
 
 NEEDED = "0.3.64"
 """The oldest ComfyUI that is tested; [tool.comfy] of pyproject.toml says the same to the registry."""
@@ -28,9 +29,11 @@ def refuse_old_host() -> None:
     if "folder_paths" not in sys.modules:  # ComfyUI always has it; elsewhere there is nothing to refuse
         return
     try:
-        from comfy_api.latest import ComfyExtension as _  # what loads such nodes has imported it already
-    except ImportError as error:
-        raise ImportError(_sentence(host_version())) from error
+        latest = import_module("comfy_api.latest")  # what loads such nodes has imported it already
+    except ImportError:
+        latest = None
+    if not hasattr(latest, "ComfyExtension"):
+        raise ImportError(_sentence(host_version()))
 
 
 def _sentence(found: str) -> str:
