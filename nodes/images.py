@@ -22,7 +22,7 @@ def to_bytes(images: "torch.Tensor") -> "torch.Tensor":
 
     pixels = images.detach().cpu()[..., :3].movedim(-1, 1)
     if not torch.isfinite(pixels).all():
-        raise UsageError("The images contain NaN or infinite values, as of a VAE that overflowed; try it in float32.")
+        raise UsageError("The images contain NaN or infinite values, so nothing can be compared.")
     if pixels.shape[1] < 3:
         pixels = pixels[:, :1].expand(-1, 3, -1, -1)
     return (pixels * 255).round().clamp(0, 255).to(torch.uint8).contiguous()
@@ -40,11 +40,11 @@ def from_pictures(pictures: "Iterable[Image]") -> "torch.Tensor":
     import numpy as np
     import torch
 
-    return torch.from_numpy(np.stack([np.asarray(picture.convert("RGB")) for picture in pictures])).float() / 255
+    return torch.from_numpy(np.stack([np.asarray(picture) for picture in pictures])).float() / 255
 
 
 def read_pictures(paths: "Iterable[Path]") -> "torch.Tensor":
-    """Return picture files of one size as an IMAGE batch."""
+    """Return picture files of one size as an IMAGE batch; raise UsageError that names one which cannot be read."""
     return from_pictures(map(open_picture, paths))
 
 

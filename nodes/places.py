@@ -5,7 +5,7 @@ from pathlib import Path
 from urllib.parse import urlencode
 
 from ..core.errors import UsageError
-from ..core.files import is_folder, listing, why_no_file
+from ..core.files import scan
 
 _MARK = "[demo] "
 """Begins the choices for LoRAs that ship with the demo base."""
@@ -41,7 +41,8 @@ def lora_choices() -> list[str]:
 
 
 def _shipped() -> list[str]:
-    return sorted((_MARK + path.name for path in _DEMO_LORAS.glob("*.safetensors")), reverse=True)
+    names = (path.name for path in _DEMO_LORAS.glob("*.safetensors"))
+    return sorted((_MARK + name for name in names if not name.startswith(".")), reverse=True)  # "._x" are a Mac's own
 
 
 def lora_path(choice: str) -> Path:
@@ -62,10 +63,8 @@ def file_mark(path: Path) -> str:
 
 
 def folder_mark(folder: Path) -> str:
-    """Return what changes when a file in the folder, or in a folder in it, does: names, sizes and times."""
-    entries = listing(folder)
-    below = [path for place in filter(is_folder, entries) for path in listing(place)]
-    files = (path for path in (*entries, *below) if why_no_file(path) is None)
+    """Return what changes when a file anywhere below the folder does: names, sizes and times."""
+    files = scan(folder, lambda _: ()).files
     return "|".join(f"{path.relative_to(folder)}-{file_mark(path)}" for path in files)
 
 

@@ -1,6 +1,7 @@
 """What `core` says, in the words of a graph: inputs of nodes instead of options of the command line."""
 
 import re
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -18,8 +19,10 @@ _WORDS = {
     "--images DIR": "probe_folder",
     "--images": "probe_folder",
     "--class": "class_word",
+    # ComfyUI often has a Python of its own, and another one's pip would change nothing.
+    "pip install torch-fidelity": f'run "{sys.executable}" -m pip install torch-fidelity',
 }
-"""What the command line calls it -> what a graph does; every other option has the name of an input."""
+"""What the command line says -> what a graph does; every other option has the name of an input."""
 _PATTERNS = [*sorted(map(re.escape, _WORDS), key=len, reverse=True), "--(?P<name>[a-z][a-z0-9-]*)"]
 _OPTION = re.compile(rf"(?<![\w/.-])(?:{'|'.join(_PATTERNS)})(?![\w/.-]*\w)")
 

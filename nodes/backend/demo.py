@@ -26,7 +26,7 @@ def _config(folder: Path, part: str) -> dict[str, Any]:
 def _weights(folder: Path, part: str) -> dict[str, torch.Tensor]:
     from safetensors.torch import load_file
 
-    (file,) = (folder / part).glob("*.safetensors")
+    (file,) = (path for path in (folder / part).glob("*.safetensors") if not path.name.startswith("."))
     return load_file(file)
 
 

@@ -48,9 +48,7 @@ class ComfyDenoiser:
     ) -> None:
         for part, name in ((base.model, "MODEL"), (base.clip, "CLIP"), (vae, "VAE")):
             if part is None:
-                raise UsageError(
-                    f"There is no {name}: the checkpoint does not have one. Load it with a node of its own."
-                )
+                raise UsageError(f"The {name} input is empty, as where a checkpoint has none: connect a {name} loader.")
         self.base, self.live, self._vae = base, base, vae
         # The base's modules under the names that LoRA files use.
         self.components: Mapping[str, nn.Module] = components.of(base.model.model, base.clip)
@@ -175,9 +173,18 @@ class ComfyDenoiser:
         host.check_interrupt()
         pixels = self._vae.decode(self.base.model.model.process_latent_out(self._framed(latents.float())))
         if not torch.isfinite(pixels).all():
-            raise InvalidError("The decoded images contain NaN or infinite values; start ComfyUI with --fp32-vae.")
+            raise InvalidError(self._overflow(latents))
         pixels = pixels.reshape(len(latents), *pixels.shape[-3:])
         return (pixels.movedim(-1, 1)[:, :3] * 255).round().clamp(0, 255).to(torch.uint8).cpu()
+
+    def _overflow(self, latents: torch.Tensor) -> str:
+        """Return what is known of images that are not finite: where it began, and what would help if anything does."""
+        if not torch.isfinite(latents).all():
+            return f"The drawn latents contain NaN or infinite values; MODEL computes in {_name(self.dtype)}."
+        computes = (
+            f"The decoded images contain NaN or infinite values; the VAE computes in {_name(self._vae.vae_dtype)}"
+        )
+        return f"{computes}." if self._vae.vae_dtype == torch.float32 else f"{computes}: start ComfyUI with --fp32-vae."
 
     def _vae_rows(self) -> int:
         return max(1, min(16, _VAE_PIXELS // self.resolution**2))
@@ -188,6 +195,10 @@ class ComfyDenoiser:
 
     def _host_shape(self) -> tuple[int, ...]:
         return tuple(self._framed(torch.empty(1, *self.latent_shape)).shape[1:])
+
+
+def _name(dtype: torch.dtype) -> str:
+    return str(dtype).removeprefix("torch.")
 
 
 def _latent_shape(latent_format: Any, vae: Any, resolution: int) -> tuple[int, int, int]:

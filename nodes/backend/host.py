@@ -47,6 +47,15 @@ def load(*patchers: Any, shapes: Sequence[Sequence[int]] = (), whole: bool = Fal
     )
 
 
+def why_split() -> str:
+    """Return why a model that was to be loaded whole was not, for the end of a sentence."""
+    from comfy.model_management import VRAMState, vram_state
+
+    if vram_state == VRAMState.NO_VRAM:
+        return "ComfyUI keeps none: start it without --novram"
+    return f"only a part of it was loaded (ComfyUI's memory mode is {vram_state.name})"
+
+
 def offload_others(device: Any) -> None:
     """Take every model off the device that ComfyUI knows of; what is `held` stays."""
     import comfy.model_management as management

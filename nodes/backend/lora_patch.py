@@ -16,7 +16,7 @@ from ...core.adapter.delta import delta
 from ...core.adapter.match_report import Binding, Bond, bind, loaders
 from ...core.adapter.module import AdapterModule
 from ...core.errors import InvalidError
-from ...core.text import inert
+from ...core.text import counted, inert
 from .denoiser import ComfyDenoiser, Pair
 
 _BIASES = {"diff_b", "b_norm", "up_bias", "custom_bias"}
@@ -73,7 +73,7 @@ def with_lora(denoiser: ComfyDenoiser, adapter: Adapter, strength: float) -> Pai
 def _add(patcher: Any, patches: dict[str, Any], strength: float) -> None:
     missing = set(patches) - set(patcher.add_patches(patches, strength))
     if missing:
-        raise InvalidError(f"This MODEL has no weight {min(missing)} to change, nor {len(missing) - 1} others.")
+        raise InvalidError(f"ComfyUI did not take the change of {counted(len(missing), 'weight')}: {min(missing)}.")
 
 
 def _patches(binding: Binding) -> dict[int, list[dict[str, Any]]]:

@@ -25,7 +25,7 @@ class ComfyTrainer(ComfyDenoiser):
         self.digest()
         host.load(base.model, whole=True)
         if base.model.model.model_lowvram:
-            raise UsageError("Training needs MODEL whole on its device: start ComfyUI without --novram.")
+            raise UsageError(f"Training needs MODEL whole on its device, where {host.why_split()}.")
         make_trainable(base.model.model)
         self._is_alone = False
 

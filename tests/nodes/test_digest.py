@@ -107,3 +107,20 @@ answer(plain=of(), steeper=of(network=steeper), sd1=lucky(SD1ClipModel), sd3=luc
     assert found["plain"] != found["steeper"]
     for one, two, changed in (found["sd1"], found["sd3"]):
         assert one == two != changed
+
+
+def test_what_is_said_of_images_that_are_not_finite_follows_what_was_seen(stub):
+    code = """
+from types import SimpleNamespace as Some
+module = pack("nodes.backend.denoiser")
+def said(latents, dtype):
+    denoiser = object.__new__(module.ComfyDenoiser)
+    denoiser._vae, patcher = Some(vae_dtype=dtype), Patcher(Some(manual_cast_dtype=torch.float16))
+    denoiser.live = Some(model=patcher)
+    return denoiser._overflow(torch.tensor(latents))
+answer(said=[said([1.0], torch.float16), said([1.0], torch.float32), said([float("nan")], torch.float16)])
+"""
+    half, whole, before = stub.run(MODELS + code)["said"]
+    assert "float16: start ComfyUI with --fp32-vae" in half
+    assert whole.endswith("the VAE computes in float32.")
+    assert before == "The drawn latents contain NaN or infinite values; MODEL computes in float16."

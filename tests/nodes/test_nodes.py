@@ -263,3 +263,29 @@ except pack("core.errors").UsageError as error:
     found = stub.run(code)
     assert found["captions"] == [["a photo of a sks bag"] * 2, ["one", "one"], ["one", "two"]]
     assert "3 lines for 2 images" in found["said"]
+
+
+def test_a_change_anywhere_in_a_folder_is_noticed_and_links_end(stub):
+    deep = stub.home / "input" / "photos" / "a" / "b"
+    deep.mkdir(parents=True)
+    elsewhere = stub.home / "elsewhere"
+    elsewhere.mkdir()
+    (stub.home / "input" / "photos" / "linked").symlink_to(elsewhere, target_is_directory=True)
+    (deep / "back").symlink_to(stub.home / "input" / "photos", target_is_directory=True)
+    code = 'places = pack("nodes.places")\nanswer(mark=places.folder_mark(places.input_folder("photos")))'
+    marks = [stub.run(code)["mark"]]
+    for file in (deep / "1.png", elsewhere / "2.png", elsewhere / "2.txt"):
+        file.write_bytes(b"x")
+        marks.append(stub.run(code)["mark"])
+    assert len(set(marks)) == 4
+
+
+def test_a_picture_that_cannot_be_read_is_named(stub):
+    (stub.home / "broken.png").write_bytes(b"no picture")
+    code = f"""
+try:
+    pack("nodes.images").read_pictures([Path({str(stub.home / "broken.png")!r})])
+except pack("core.errors").UsageError as error:
+    answer(said=str(error))
+"""
+    assert "broken.png" in stub.run(code)["said"]

@@ -1,5 +1,7 @@
 """Messages of core name options of the command line; on a node they name its inputs."""
 
+import sys
+
 import pytest
 from owf.core.errors import InvalidError, UsageError
 from owf.core.train.plan import TrainPlan
@@ -31,3 +33,8 @@ def test_errors_keep_their_kind():
         raise InvalidError("lower --rate")
     with pytest.raises(ZeroDivisionError), graph_words():
         raise ZeroDivisionError
+
+
+def test_what_is_to_be_installed_is_for_the_python_that_runs():
+    said = "The feature network inception needs torch-fidelity: pip install torch-fidelity, or choose --features clip."
+    assert in_graph(said).endswith(f'run "{sys.executable}" -m pip install torch-fidelity, or choose features clip.')
