@@ -3,11 +3,13 @@
 import os
 from pathlib import Path
 
+from ..core.places import cache_home, expanded
 
-def cache_folder(chosen: Path | None) -> Path:
+
+def cache_folder(chosen: str | Path | None) -> Path:
     """Return where base results are kept: the option, $OWF_CACHE, or the user's cache folder."""
-    if chosen is not None:
-        return chosen
-    if "OWF_CACHE" in os.environ:
-        return Path(os.environ["OWF_CACHE"])
-    return Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "owf"
+    if chosen:
+        return expanded(chosen, "--cache")
+    if os.environ.get("OWF_CACHE"):
+        return expanded(os.environ["OWF_CACHE"], "OWF_CACHE")
+    return cache_home("--cache") / "owf"

@@ -1,20 +1,23 @@
 """Finding and loading the base model: a folder, a single-file checkpoint, a hub id, or the family's usual one."""
 
 import os
-import sys
+import stat
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from . import families
 from .errors import UsageError
+from .foreign import foreign, require_utf8
+from .places import config_home, expanded
 from .policy import read_toml
 
 if TYPE_CHECKING:
     import torch
 
     from .backends.diffusers import DiffusersDenoiser
+    from .backends.parts import Parts
 
 ROOT = Path(__file__).resolve().parent.parent
 AUDITED = ("sd15", "sd2")
@@ -47,14 +50,15 @@ class BaseChoice:
     """"folder", "file" or "hub"."""
 
 
-def config_file() -> Path:
-    """Return the path of the user's settings: $OWF_CONFIG, or config.toml in the user's configuration folder."""
-    if "OWF_CONFIG" in os.environ:
+def config_file() -> Path | None:
+    """Return the path of the user's settings: $OWF_CONFIG, or config.toml in the user's configuration folder.
+
+    None where the user has no such folder, and so no settings.
+    """
+    if os.environ.get("OWF_CONFIG"):
         return Path(os.environ["OWF_CONFIG"])
-    home = Path(os.environ.get("XDG_CONFIG_HOME", Path.home() / ".config"))
-    if sys.platform == "win32":
-        home = Path(os.environ.get("APPDATA", home))
-    return home / "owf" / "config.toml"
+    home = config_home()
+    return None if home is None else home / "owf" / "config.toml"
 
 
 def choose_base(base: str | None, family: str | None) -> BaseChoice:
@@ -80,23 +84,26 @@ def choose_base(base: str | None, family: str | None) -> BaseChoice:
 
 
 def _by_name(base: str) -> BaseChoice:
-    path = Path(base).expanduser()
-    if path.is_dir():
-        return BaseChoice(str(path), "folder")
-    if path.is_file():
-        return BaseChoice(str(path), "file")
-    if _looks_like_path(base):
-        raise UsageError(f"--base {base}: no such file or folder.")
-    return BaseChoice(base, "hub")
+    path = expanded(base, "--base")
+    require_utf8(path, "--base")
+    try:
+        mode = path.stat().st_mode
+    except (FileNotFoundError, NotADirectoryError):
+        if _looks_like_path(base):
+            raise UsageError(f"--base {base}: no such file or folder.") from None
+        return BaseChoice(base, "hub")
+    except OSError as error:  # a folder on the way that may not be read, a name too long, a loop of links
+        raise UsageError(f"--base {base} cannot be opened: {error.strerror}.") from error
+    return BaseChoice(str(path), "folder" if stat.S_ISDIR(mode) else "file")
 
 
 def _looks_like_path(base: str) -> bool:
-    return base.count("/") != 1 or base.startswith((".", "/", "~")) or base.endswith((".safetensors", ".ckpt"))
+    return base.count("/") != 1 or base.startswith((".", "/", "~")) or base.lower().endswith((".safetensors", ".ckpt"))
 
 
 def _configured_bases() -> dict[str, str]:
     path = config_file()
-    if not path.is_file():
+    if path is None or not path.is_file():
         return {}
     bases = read_toml(path).get("bases", {})
     if not isinstance(bases, dict) or not all(isinstance(v, str) for v in bases.values()):
@@ -109,15 +116,21 @@ def load_base(
 ) -> "DiffusersDenoiser":
     """Return the base model on the device; raise UsageError that says what to do where it cannot be loaded."""
     from .backends import diffusers
+    from .backends.parts import latent_side
 
     diffusers.silence()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the libraries' notices to maintainers of checkpoints
-        pipeline = _LOADERS[choice.kind](choice.path, dtype, offline)
-    family = _family_of(diffusers.context_width(pipeline), pipeline.unet.config.sample_size)
-    for part in (pipeline.vae, pipeline.unet, pipeline.text_encoder):
-        part.to(device)
-    return diffusers.DiffusersDenoiser(pipeline, _name(choice), family)
+        parts = _LOADERS[choice.kind](choice.path, dtype, offline)
+        family = _family_of(parts.unet.config.cross_attention_dim, latent_side(parts.unet.config))
+        try:
+            denoiser = diffusers.DiffusersDenoiser(parts, _name(choice), family)
+        except UsageError as error:
+            raise UsageError(f"{choice.path}: {error}") from error
+    with foreign(f"{choice.path} cannot be brought to {device}"):
+        for part in (parts.vae, parts.unet, parts.text_encoder):
+            part.to(device)
+    return denoiser
 
 
 def _name(choice: BaseChoice) -> str:
@@ -127,48 +140,54 @@ def _name(choice: BaseChoice) -> str:
     return "OWF demo base" if path == DEMO_BASE else path.name
 
 
-def _load_folder(path: str, dtype: "torch.dtype", offline: bool) -> Any:
-    from .backends.diffusers import load_pipeline_folder
+def _load_folder(path: str, dtype: "torch.dtype", offline: bool) -> "Parts":
+    from .backends.folder import load_folder
 
-    try:
-        return load_pipeline_folder(path, dtype, local_files_only=True)
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise UsageError(f"{path} is not a complete diffusers folder of a Stable Diffusion model: {error}") from error
+    with foreign(f"{path} cannot be opened"):  # says so where it may not be read
+        holds_index = "model_index.json" in os.listdir(path)
+    if not holds_index:
+        raise UsageError(f"{path} is not a diffusers folder of a Stable Diffusion model: it has no model_index.json.")
+    return load_folder(Path(path), dtype)
 
 
-def _load_hub(path: str, dtype: "torch.dtype", offline: bool) -> Any:
-    from .backends.diffusers import load_pipeline_folder
+def _load_hub(path: str, dtype: "torch.dtype", offline: bool) -> "Parts":
+    from .backends.folder import load_folder
+    from .backends.hub import cached_folder, fetched_folder
 
-    try:
-        return load_pipeline_folder(path, dtype, local_files_only=True)
-    except (OSError, ValueError) as missing:
-        if offline:
-            raise UsageError(
-                f"{path} is not in the local hub cache and --offline forbids fetching it. Run once without "
-                f"--offline, name a local copy with --base PATH, or set it under [bases] in {config_file()}."
-            ) from missing
-    try:
-        return load_pipeline_folder(path, dtype, local_files_only=False)
-    except (OSError, ValueError) as error:
+    folder = cached_folder(path)
+    if folder is not None:
+        return load_folder(folder, dtype)
+    if offline:
         raise UsageError(
-            f"{path} could not be fetched from the hub: {error}. Check the name and the network, or name a local "
-            f"copy with --base PATH or under [bases] in {config_file()}."
-        ) from error
+            f"{path} is not in the local hub cache and --offline forbids fetching it. Run once without --offline, or "
+            f"name a local copy with --base PATH or {_settings()}."
+        )
+    return load_folder(fetched_folder(path, dtype, f"name a local copy with --base PATH or {_settings()}"), dtype)
 
 
-def _load_file(path: str, dtype: "torch.dtype", offline: bool) -> Any:
-    from .backends.diffusers import load_pipeline_file
+def _settings() -> str:
+    return f"under [bases] in {config_file() or 'a file that OWF_CONFIG names'}"
 
-    if not path.endswith(".safetensors"):
-        raise UsageError(f"{path}: only .safetensors checkpoints are read; pickles can run code.")
-    family = _checkpoint_family(path)
+
+def _load_file(path: str, dtype: "torch.dtype", offline: bool) -> "Parts":
+    from .backends.checkpoint import load_checkpoint, read_header, require_checkpoint
+
+    if not path.lower().endswith(".safetensors"):
+        raise UsageError(
+            f"{path}: only .safetensors checkpoints are read, and diffusers folders. Others (.ckpt, .pt) are pickles, "
+            "which can run code."
+        )
+    header = read_header(Path(path))
+    require_checkpoint(Path(path), header)
+    width = header.shapes.get(_CROSS_ATTENTION_KEY, (0,))[-1]
+    family = _family_of(width)
     config = CONFIGS / family
     if not config.is_dir():
-        raise UsageError(f"{path} is a checkpoint of family {family}; give --base a diffusers folder of it instead.")
-    try:
-        return load_pipeline_file(path, str(config), dtype)
-    except (OSError, ValueError, KeyError, TypeError, RuntimeError) as error:
-        raise UsageError(f"{path} cannot be read as a {family} checkpoint: {error}") from error
+        raise UsageError(
+            f"{path} is a checkpoint whose cross-attention is {width} wide, and single files are read for "
+            f"{', '.join(p.name for p in sorted(CONFIGS.iterdir()))} only; give --base a diffusers folder of it instead."
+        )
+    return load_checkpoint(Path(path), header, config, dtype)
 
 
 _LOADERS = {"folder": _load_folder, "hub": _load_hub, "file": _load_file}
@@ -178,21 +197,6 @@ _DEMO_SIZES = (32, 8)
 """Cross-attention width and latent side of the demo base."""
 
 _CROSS_ATTENTION_KEY = "model.diffusion_model.input_blocks.1.1.transformer_blocks.0.attn2.to_k.weight"
-
-
-def _checkpoint_family(path: str) -> str:
-    """Return the family of a single-file checkpoint by the width of its first cross-attention."""
-    from safetensors import SafetensorError, safe_open
-
-    try:
-        with safe_open(path, framework="numpy") as file:
-            if _CROSS_ATTENTION_KEY not in file.keys():  # noqa: SIM118 - not a dict
-                raise UsageError(
-                    f"{path} is not a Stable Diffusion 1 checkpoint; give --base a diffusers folder or hub id instead."
-                )
-            return _family_of(file.get_slice(_CROSS_ATTENTION_KEY).get_shape()[-1])
-    except (SafetensorError, OSError) as error:
-        raise UsageError(f"{path} is not a readable safetensors file: {error}") from error
 
 
 def _family_of(width: int, latent_side: int | None = None) -> str:

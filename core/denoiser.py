@@ -38,6 +38,11 @@ class Hosted(Protocol):
         ...
 
 
+def overflow_advice(dtype: torch.dtype) -> str:
+    """Return how a sentence about numbers that are not finite ends: with a wider type, where there is one."""
+    return "." if dtype in (torch.float32, torch.float64) else "; try --dtype float32."
+
+
 class Denoiser(Protocol):
     """A latent text-to-image diffusion model with its weights on one device.
 

@@ -4,7 +4,16 @@ from dataclasses import dataclass
 
 import torch
 
+from .errors import UsageError
+
 PREDICTION_TYPES = ("epsilon", "v_prediction", "flow")
+
+LEAST_SIGNAL = 1e-3
+"""Least factor of the picture under which a prediction of the noise still says something of the picture.
+
+The picture is (x_t - sigma eps) / signal: half precision rounds eps by about this much, so below it the quotient is
+rounding alone, and at 0 there is none. Stable Diffusion's least is 0.068.
+"""
 
 
 @dataclass(frozen=True)
@@ -21,6 +30,13 @@ class Schedule:
     def __post_init__(self) -> None:
         if self.prediction_type not in PREDICTION_TYPES:
             raise ValueError(f"prediction_type {self.prediction_type!r} is not one of {PREDICTION_TYPES}")
+        if self.prediction_type == "epsilon" and not float(self.signal.min()) > LEAST_SIGNAL:
+            raise UsageError(
+                "The base is said to predict the noise (epsilon) and to end in pure noise (zero terminal SNR). There a "
+                "predicted noise says nothing of the picture, so one of the two is not true: models of that schedule "
+                "predict v. Say v_prediction where the base says what it predicts, or turn rescale_betas_zero_snr (in "
+                "a checkpoint, the marker ztsnr) off."
+            )
 
     @property
     def steps(self) -> int:
@@ -63,6 +79,16 @@ def variance_preserving(alphas_cumprod: torch.Tensor, prediction_type: str) -> S
     """Return the schedule of a DDPM with cumulative products (T,) of alphas (Ho et al. 2020, eq. 4)."""
     alphas = alphas_cumprod.detach().double().cpu()
     return Schedule(alphas.sqrt(), (1 - alphas).sqrt(), prediction_type)
+
+
+def zero_terminal(alphas_cumprod: torch.Tensor) -> torch.Tensor:
+    """Return cumulative products (T,) of alphas, rescaled so that the last step is pure noise.
+
+    The first stays, and the last becomes 0 (Lin et al. 2024, arXiv 2305.08891, algorithm 1).
+    """
+    roots = alphas_cumprod.double().sqrt()
+    first, last = roots[0], roots[-1]
+    return ((roots - last) * first / (first - last)).square()
 
 
 def rectified_flow(steps: int = 1000, shift: float = 1.0) -> Schedule:

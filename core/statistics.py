@@ -95,7 +95,5 @@ def _finite(values: np.ndarray) -> np.ndarray:
     if values.size == 0:
         raise InvalidError("Nothing was measured: the plan asks for no samples.")
     if not np.isfinite(values).all():
-        raise InvalidError(
-            "The model returned NaN or infinite values; try --dtype float32, or check the LoRA for broken weights."
-        )
+        raise InvalidError("A measured number is NaN or infinite, so it says nothing.")
     return values

@@ -202,7 +202,7 @@ def test_weights_that_are_not_in_the_folder_are_never_random(folder, tmp_path, p
     (file,) = (tmp_path / "base" / part).glob("*.safetensors")
     save_file(damage(load_file(file)), file, metadata={"format": "pt"})
     for dtype in (torch.float32, torch.bfloat16):
-        with pytest.raises(UsageError, match=r"pip install -U transformers|keys are missing"):
+        with pytest.raises(UsageError, match=f"{part}: (3 weights|[0-9]+ weights) that its config.json asks for"):
             load_base(choose_base(str(tmp_path / "base"), None), CPU, dtype, offline=True)
 
 

@@ -1,7 +1,6 @@
-"""The diffusers library behind the Denoiser protocol; the only file that loads and runs models with it."""
+"""The diffusers library behind the Denoiser protocol; the only file that runs models with it."""
 
 import hashlib
-import importlib
 import json
 from collections.abc import Mapping, Sequence
 from logging import CRITICAL
@@ -11,30 +10,28 @@ import torch
 from torch import nn
 
 from ..batch import Batch
-from ..denoiser import Conditioning, Token
+from ..denoiser import Conditioning, Token, overflow_advice
 from ..errors import InvalidError, UsageError
-from ..schedule import Schedule, variance_preserving
+from ..schedule import Schedule
+from .parts import latent_side
+from .scheduler import schedule_of
 
 
 class DiffusersDenoiser:
-    """A Stable Diffusion 1 or 2 pipeline's parts as a Denoiser (see `denoiser.Denoiser`)."""
+    """A Stable Diffusion 1 or 2 pipeline's parts (see `parts.Parts`) as a Denoiser (see `denoiser.Denoiser`)."""
 
     def __init__(self, pipeline: Any, name: str, family: str) -> None:
-        from diffusers.schedulers.scheduling_ddpm import DDPMScheduler
-
         self.name, self.family = name, family
         self._vae, self._unet, self._text_encoder = pipeline.vae, pipeline.unet, pipeline.text_encoder
         self._tokenizer = pipeline.tokenizer
         for module in (self._vae, self._unet, self._text_encoder):
             module.eval().requires_grad_(False)
         self.components: Mapping[str, nn.Module] = {"unet": self._unet, "text_encoder": self._text_encoder}
-        channels, side = self._unet.config.in_channels, self._unet.config.sample_size
-        self.latent_shape = (channels, side, side)
+        side = latent_side(self._unet.config)
+        assert side is not None, "require_fit refuses bases without"
+        self.latent_shape = (self._unet.config.in_channels, side, side)
         self.resolution = side * 2 ** (len(self._vae.config.block_out_channels) - 1)
-        scheduler: Any = DDPMScheduler.from_config(pipeline.scheduler.config)
-        self.schedule: Schedule = variance_preserving(
-            scheduler.alphas_cumprod, pipeline.scheduler.config.prediction_type
-        )
+        self.schedule: Schedule = schedule_of(pipeline.scheduler.config)
         self._digest: str | None = None
 
     @property
@@ -79,7 +76,7 @@ class DiffusersDenoiser:
 
     def _pixels(self, latents: torch.Tensor) -> torch.Tensor:
         pixels = self._vae.decode(latents).sample.float().cpu()
-        require_finite(pixels)
+        require_finite(pixels, self.dtype)
         return ((pixels + 1) * 127.5).round().clamp(0, 255).to(torch.uint8)
 
     def _vae_batch(self) -> Batch:
@@ -121,10 +118,10 @@ class DiffusersDenoiser:
         return self._digest
 
 
-def require_finite(pixels: torch.Tensor) -> None:
+def require_finite(pixels: torch.Tensor, dtype: torch.dtype) -> None:
     """Raise InvalidError if the decoder overflowed: rounding to bytes would hide it."""
     if not torch.isfinite(pixels).all():
-        raise InvalidError("The decoded images contain NaN or infinite values; try --dtype float32.")
+        raise InvalidError(f"The decoded images contain NaN or infinite values{overflow_advice(dtype)}")
 
 
 def _digest(modules: Sequence[Any], tokenizer: Any, schedule: Schedule) -> str:
@@ -144,111 +141,6 @@ def _settings(module: Any) -> str:
     volatile = ("architectures", "transformers_version", "dtype", "torch_dtype")
     kept = {name: value for name, value in config.items() if name not in volatile and not name.startswith("_")}
     return json.dumps(kept, sort_keys=True, default=str)
-
-
-def load_pipeline_folder(path: str, dtype: torch.dtype, *, local_files_only: bool) -> Any:
-    """Return the pipeline in a diffusers folder or hub repository `path`; safetensors only.
-
-    Raises UsageError for pipelines other than Stable Diffusion 1 and 2, OSError where files are missing.
-    """
-    from diffusers.pipelines.stable_diffusion.pipeline_stable_diffusion import StableDiffusionPipeline
-
-    index: Any = StableDiffusionPipeline.load_config(path, local_files_only=local_files_only)
-    _require_stable_diffusion(index)
-    parts = {name: _load_part(path, name, index.get(name), dtype, local_files_only) for name in _PARTS}
-    return StableDiffusionPipeline.from_pretrained(
-        path,
-        **parts,
-        local_files_only=local_files_only,
-        safety_checker=None,
-        feature_extractor=None,
-        image_encoder=None,
-        requires_safety_checker=False,
-    )
-
-
-_PARTS = ("unet", "vae", "text_encoder")
-"""Parts of a pipeline that have weights."""
-
-
-def _load_part(path: str, name: str, kind: Any, dtype: torch.dtype, local_files_only: bool) -> nn.Module:
-    """Return a part of the pipeline; raise UsageError unless all its weights come from its files.
-
-    `kind` is the library and class that the pipeline's index names.
-    """
-    loader = _part_class(name, kind)
-    options: dict[str, Any] = {
-        "subfolder": name,
-        "local_files_only": local_files_only,
-        "use_safetensors": True,
-        "output_loading_info": True,
-        **(_dtype_option(dtype) if kind[0] == "diffusers" else {}),
-    }
-    if dtype == torch.float32:
-        part, seen = loader.from_pretrained(path, **options)
-    else:
-        try:
-            part, seen = loader.from_pretrained(path, variant="fp16", **options)
-        except (OSError, ValueError):
-            part, seen = loader.from_pretrained(path, **options)
-    _require_all_weights(path, name, [str(key) for key in seen["missing_keys"]])
-    return part.to(dtype)
-
-
-def _part_class(name: str, kind: Any) -> Any:
-    if isinstance(kind, (list, tuple)) and len(kind) == 2 and kind[0] in ("diffusers", "transformers"):
-        found = getattr(importlib.import_module(kind[0]), str(kind[1]), None)
-        if hasattr(found, "from_pretrained"):
-            return found
-    raise UsageError(f"The base's model_index.json does not say what its {name} is, or names a class unknown here.")
-
-
-def _require_all_weights(path: str, name: str, missing: Sequence[str]) -> None:
-    """Raise UsageError if weights are missing: the libraries fill them with random numbers and only log it."""
-    if missing:
-        raise UsageError(
-            f"{path}: {len(missing)} weights of the {name} are not in its file under names known here, such as "
-            f"{min(missing)}. If a newer release of transformers or diffusers saved the folder, upgrade: pip install "
-            "-U transformers diffusers. Otherwise get the folder again."
-        )
-
-
-def _dtype_option(dtype: torch.dtype) -> dict[str, torch.dtype]:
-    """Return the loading option for the type of the weights, which diffusers renamed."""
-    from diffusers.utils import deprecation_utils
-
-    renamed = hasattr(deprecation_utils, "_TORCH_DTYPE_DEPRECATION_MESSAGE")
-    return {"dtype" if renamed else "torch_dtype": dtype}
-
-
-def _require_stable_diffusion(index: Mapping[str, Any]) -> None:
-    kind = index.get("_class_name")
-    if kind != "StableDiffusionPipeline":
-        raise UsageError(
-            f"The base is a {kind}; audits run on Stable Diffusion 1 and 2 text-to-image models so far. "
-            "Give --base a folder, hub id or .safetensors checkpoint of that kind."
-        )
-
-
-def load_pipeline_file(path: str, config: str, dtype: torch.dtype) -> Any:
-    """Return the pipeline in a single-file checkpoint, read offline with the configuration folder `config`."""
-    from diffusers.pipelines.stable_diffusion.pipeline_stable_diffusion import StableDiffusionPipeline
-
-    return StableDiffusionPipeline.from_single_file(
-        path,
-        config=config,
-        **_dtype_option(dtype),
-        local_files_only=True,
-        safety_checker=None,
-        feature_extractor=None,
-        image_encoder=None,
-        requires_safety_checker=False,
-    )
-
-
-def context_width(pipeline: Any) -> int:
-    """Return the width of the text features that the UNet's cross-attention takes."""
-    return int(pipeline.unet.config.cross_attention_dim)
 
 
 def silence() -> None:

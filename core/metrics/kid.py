@@ -205,5 +205,5 @@ def _checked(features: np.ndarray) -> np.ndarray:
     if features.ndim != 2 or not features.size:
         raise InvalidError(f"KID needs features (N, D), not {features.shape}.")
     if not np.isfinite(features).all():
-        raise InvalidError("The feature network returned NaN or infinite values; try --dtype float32.")
+        raise InvalidError("The feature network returned NaN or infinite values.")
     return features

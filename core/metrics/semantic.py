@@ -11,7 +11,7 @@ import numpy as np
 import torch
 
 from ..batch import Batch
-from ..denoiser import Conditioning, Denoiser
+from ..denoiser import Conditioning, Denoiser, overflow_advice
 from ..errors import InvalidError
 from ..measurement import Estimate, Measurement, Part
 from ..noise import at_least_float32, gaussian
@@ -49,7 +49,7 @@ def image_errors(
         cells = [(k, i) for i in positions for k in alive]
         measure = lambda rows: _errors(denoiser, latents, noise, timesteps, classes, cells[rows], loss)  # noqa: B023, E731
         values = torch.cat(batch.run(len(cells), measure)).cpu().numpy()
-        _require_finite(values)
+        _require_finite(values, denoiser.dtype)
         for (k, i), value in zip(cells, values, strict=True):
             errors[k, i] = value
         on_rows(len(cells))
@@ -78,10 +78,10 @@ def _errors(
     return values.flatten(1).mean(1)
 
 
-def _require_finite(values: np.ndarray) -> None:
+def _require_finite(values: np.ndarray, dtype: torch.dtype) -> None:
     # Here and not later: in the table of errors, NaN means that a class was eliminated.
     if not np.isfinite(values).all():
-        raise InvalidError("The model returned NaN or infinite values; try --dtype float32.")
+        raise InvalidError(f"The model returned NaN or infinite values{overflow_advice(dtype)}")
 
 
 def _survivors(errors: np.ndarray, alive: np.ndarray, keep: int) -> np.ndarray:

@@ -5,7 +5,7 @@ from functools import lru_cache
 
 import torch
 
-from ..denoiser import Denoiser
+from ..denoiser import Denoiser, overflow_advice
 from ..errors import InvalidError, UsageError
 from ..noise import at_least_float32
 from ..pictures import cover, open_picture
@@ -77,7 +77,7 @@ def _encode(denoiser: Denoiser, picture: torch.Tensor, flip: bool) -> torch.Tens
     views = [picture, picture.flip(2)] if flip else [picture]
     latents = at_least_float32(denoiser.encode_image(torch.stack(views))).cpu()
     if not latents.isfinite().all():
-        raise InvalidError(f"The VAE made numbers that are not finite ({denoiser.dtype}); use --dtype float32.")
+        raise InvalidError(f"The VAE made numbers that are not finite ({denoiser.dtype}){overflow_advice(denoiser.dtype)}")
     return latents
 
 

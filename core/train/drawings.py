@@ -8,7 +8,7 @@ from pathlib import Path
 import torch
 
 from ..batch import Batch
-from ..denoiser import Denoiser
+from ..denoiser import Denoiser, overflow_advice
 from ..errors import InvalidError
 from ..progress import Progress
 from ..sample import Sampling, generate_latents
@@ -46,8 +46,8 @@ class Drawings:
         latents = generate_latents(self._denoiser, prompts, seeds, SAMPLING, self._batch, self._progress.advance)
         if not latents.isfinite().all():
             raise InvalidError(
-                f"The base drew latents that are not finite ({self._denoiser.dtype}); use --dtype float32 or bfloat16, "
-                "or look for damage in its file."
+                f"The base drew latents that are not finite ({self._denoiser.dtype})"
+                f"{overflow_advice(self._denoiser.dtype)}"
             )
         values = latents.float().cpu().numpy()
         store.put("latents", [(_name(draw), {"latents": value}) for draw, value in zip(draws, values, strict=True)])

@@ -1,0 +1,185 @@
+"""A Stable Diffusion model out of one file with the names of the original code."""
+
+import re
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from ..errors import UsageError
+from ..foreign import foreign
+from .folder import dtype_option, read_object
+from .parts import Parts, SchedulerConfig, require_channels, require_finite_weights, require_fit
+from .weight_files import require_floats
+
+PREFIXES = {
+    "unet": "model.diffusion_model.",
+    "vae": "first_stage_model.",
+    "text_encoder": "cond_stage_model.transformer.",
+}
+"""Part -> how its weights' names begin."""
+_TITLES = {"unet": "UNet", "vae": "VAE", "text_encoder": "text encoder"}
+
+_OTHERS = (
+    (r"(lora_(unet|te\d?)_|.*[._]lora[._]|.*\.hada_w1|.*\.lokr_w1).*", "a LoRA: name it without --base"),
+    (r"control_model\..*|controlnet_.*|input_hint_block\..*", "a ControlNet"),
+    (r"conditioner\.embedders\.1\..*", "an SDXL checkpoint"),
+    (r"conditioner\.embedders\.0\..*", "an SDXL refiner"),
+    (r"(model\.diffusion_model\.)?joint_blocks\..*", "a Stable Diffusion 3 checkpoint"),
+    (r"(model\.diffusion_model\.)?double_blocks\..*", "a FLUX checkpoint, or one like it"),
+    (r"(model\.diffusion_model\.)?transformer_blocks\..*|(model\.diffusion_model\.)?layers\..*", "a transformer model"),
+    (r"cond_stage_model\.model\..*", "a Stable Diffusion 2 checkpoint: give --base a diffusers folder of it"),
+)
+"""Names of weights -> what a file with such is; the first that fits."""
+_ALONE = (
+    (r"(input_blocks|down_blocks|middle_block|mid_block)\..*", "a UNet without its VAE and text encoder"),
+    (r"(encoder|decoder|first_stage_model|quant_conv|post_quant_conv)\..*", "a VAE alone"),
+    (r"(text_model|cond_stage_model|embeddings|transformer\.resblocks)\..*", "a text encoder alone"),
+    (r"emb_params|string_to_param.*|clip_[lg]", "an embedding (textual inversion)"),
+)
+
+
+@dataclass(frozen=True)
+class Header:
+    """What a checkpoint says before its weights are read."""
+
+    shapes: Mapping[str, tuple[int, ...]]
+    """Name of each tensor -> its shape."""
+    metadata: Mapping[str, str]
+    """Facts that its maker wrote."""
+
+
+def read_header(path: Path) -> Header:
+    """Return a file's header; raise UsageError where it is no safetensors file."""
+    from safetensors import safe_open
+
+    with foreign(f"{path} cannot be read as a safetensors file"), safe_open(path, framework="pt") as file:
+        shapes = {name: tuple(file.get_slice(name).get_shape()) for name in file.keys()}  # noqa: SIM118 - no dict
+        return Header(shapes, file.metadata() or {})
+
+
+def require_checkpoint(path: Path, header: Header) -> None:
+    """Raise UsageError, with what the file is by its names, unless it is a whole Stable Diffusion 1 checkpoint."""
+    names = header.shapes
+    kind = _kind(names, _OTHERS)
+    if kind is not None:
+        raise UsageError(f"{path} is no Stable Diffusion 1 checkpoint but {kind}.")
+    there = {part: any(name.startswith(prefix) for name in names) for part, prefix in PREFIXES.items()}
+    lacking = [_TITLES[part] for part, found in there.items() if not found]
+    if lacking and there["unet"]:
+        raise UsageError(
+            f"{path} is a Stable Diffusion checkpoint without {' and '.join(lacking)}. Give --base one that has them, "
+            "or a diffusers folder."
+        )
+    if lacking:
+        kind = _kind(names, _ALONE)
+        some = f"it holds {len(names)} tensors, such as {min(names)}" if names else "it holds no tensors"
+        raise UsageError(f"{path} is no Stable Diffusion 1 checkpoint: {f'it is {kind}' if kind else some}.")
+    first = header.shapes.get(f"{PREFIXES['unet']}input_blocks.0.0.weight", ())
+    last = header.shapes.get(f"{PREFIXES['unet']}out.2.weight", ())
+    if len(first) == 4 and len(last) == 4:
+        require_channels(first[1], last[0], 4, str(path))
+
+
+def _kind(names: Mapping[str, object], kinds: tuple[tuple[str, str], ...]) -> str | None:
+    return next((kind for pattern, kind in kinds if any(re.fullmatch(pattern, name) for name in names)), None)
+
+
+def load_checkpoint(path: Path, header: Header, config: Path, dtype: torch.dtype) -> Parts:
+    """Return the parts of a checkpoint, read with the configuration folder of its family, in `dtype`."""
+    from diffusers.pipelines.stable_diffusion.pipeline_stable_diffusion import StableDiffusionPipeline
+
+    require_floats([path])
+    with foreign(f"{path} cannot be loaded as a Stable Diffusion 1 checkpoint"):
+        pipeline: Any = StableDiffusionPipeline.from_single_file(
+            str(path),
+            config=str(config),
+            **dtype_option(dtype),
+            local_files_only=True,
+            safety_checker=None,
+            feature_extractor=None,
+            image_encoder=None,
+            requires_safety_checker=False,
+        )
+    scheduler = read_object(config / "scheduler" / "scheduler_config.json") | prediction(header, str(path))
+    tokenizer = pipeline.tokenizer
+    parts = Parts(pipeline.unet, pipeline.vae, pipeline.text_encoder, tokenizer, SchedulerConfig(scheduler))
+    for name, prefix in PREFIXES.items():
+        part = getattr(parts, name)
+        require_finite_weights(part, dtype, f"{path}, {_TITLES[name]}")
+        _require_all_weights(path, prefix, part, _TITLES[name])
+    require_fit(parts, str(path))
+    return parts
+
+
+def prediction(header: Header, path: str) -> dict[str, object]:
+    """Return the settings of the scheduler that a checkpoint itself states, by marker tensors or metadata.
+
+    The hosts go by markers: `v_pred` means v-prediction, `ztsnr` that the last step is pure noise. Metadata
+    (`modelspec.prediction_type`, ComfyUI's `modelspec.predict_key`) counts where there are none. Raises UsageError
+    for processes that audits do not run on.
+    """
+    found = sorted(name for name in header.shapes if name.startswith("edm_"))
+    if found:
+        raise UsageError(f"{path} is marked as a model of the EDM process ({found[0]}), on which audits do not run.")
+    settings: dict[str, object] = {}
+    if "v_pred" in header.shapes:
+        settings["prediction_type"] = "v_prediction"
+    else:
+        stated = _stated(header.metadata, path)
+        if stated is not None:
+            settings["prediction_type"] = stated
+    if "ztsnr" in header.shapes:
+        settings["rescale_betas_zero_snr"] = True
+    return settings
+
+
+_SPELLINGS = {
+    "epsilon": "epsilon",
+    "eps": "epsilon",
+    "v": "v_prediction",
+    "v_pred": "v_prediction",
+    "v_prediction": "v_prediction",
+    "v-prediction": "v_prediction",
+}
+
+
+def _stated(metadata: Mapping[str, str], path: str) -> str | None:
+    for key in ("modelspec.prediction_type", "modelspec.predict_key"):
+        text = metadata.get(key, "").strip().lower()
+        if text and text not in _SPELLINGS:
+            raise UsageError(f"{path} says that it predicts {text[:40]!r} ({key}); epsilon and v are read.")
+        if text:
+            return _SPELLINGS[text]
+    return None
+
+
+def _require_all_weights(path: Path, prefix: str, part: torch.nn.Module, title: str) -> None:
+    """Raise UsageError unless a part's weights are exactly those that the file has under its prefix.
+
+    diffusers leaves what it does not find random, and out what it does not know, without a word. It reshapes and
+    renames, so sizes and sums are compared.
+    """
+    from safetensors import safe_open
+
+    dtype = next(part.parameters()).dtype
+    loaded = Counter(_mark(tensor) for name, tensor in part.state_dict().items() if "position_ids" not in name)
+    with foreign(f"{path} cannot be read as a safetensors file"), safe_open(path, framework="pt") as file:
+        names = [name for name in file.keys() if name.startswith(prefix) and "position_ids" not in name]  # noqa: SIM118
+        held = {name: _mark(file.get_tensor(name).to(dtype)) for name in names}
+    left_out = list((Counter(held.values()) - loaded).elements())
+    if left_out:
+        name = next(name for name, mark in held.items() if mark in left_out)
+        raise UsageError(f"{path}: {len(left_out)} weights of the {title} have no place in it, such as {name}.")
+    if loaded - Counter(held.values()):
+        raise UsageError(
+            f"{path}: {(loaded - Counter(held.values())).total()} weights of the {title} are not in the file under "
+            "names known here."
+        )
+
+
+def _mark(tensor: torch.Tensor) -> tuple[int, float]:
+    return tensor.numel(), float(tensor.double().sum())
