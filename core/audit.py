@@ -1,5 +1,6 @@
 """The audit: base and tuned measured side by side, summarised, judged and recorded."""
 
+import dataclasses
 import hashlib
 import time
 from dataclasses import dataclass
@@ -72,8 +73,9 @@ def audit_change(denoiser: Denoiser, change: Change, plan: AuditPlan, setting: S
     pairs: tuple[ImagePair, ...] = ()
     try:
         _require_change(change)
-        measurements, pairs = _measure(denoiser, change, plan, setting)
+        measurements, pairs, doubts = _measure(denoiser, change, plan, setting)
         verdict = judge(measurements, setting.policy)
+        verdict = dataclasses.replace(verdict, reasons=(*verdict.reasons, *doubts))
     except InvalidError as error:
         verdict = invalid(str(error))
     finally:
@@ -101,7 +103,8 @@ def _require_change(change: Change) -> None:
 
 def _measure(
     denoiser: Denoiser, change: Change, plan: AuditPlan, setting: Setting
-) -> tuple[dict[str, Measurement], tuple[ImagePair, ...]]:
+) -> tuple[dict[str, Measurement], tuple[ImagePair, ...], tuple[str, ...]]:
+    """Return what was measured, the pictures, and what readers of the verdict must know of the base."""
     # Everything that may change a base result in the last digit, so that strength 0 stays exactly 0.
     run = (plan_digest(plan), *environment(denoiser).values(), str(setting.batch.size), str(denoiser.latent_shape))
     base_key = _key(denoiser.digest(), *run)
@@ -118,7 +121,7 @@ def _measure(
         change.off()
     setting.progress.stage("Comparing")
     measurements = _summarise(plan, base, tuned, setting, denoiser.device)
-    return measurements, write_pairs(setting.folder, plan, base.images, tuned.images)
+    return measurements, write_pairs(setting.folder, plan, base.images, tuned.images), base.doubts
 
 
 def _key(*parts: str) -> str:

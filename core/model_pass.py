@@ -11,8 +11,9 @@ from .datasets.labelled import LabelledImages
 from .denoiser import Denoiser
 from .metrics.denoiser_drift import predictions
 from .metrics.semantic import image_errors
-from .plan import AuditPlan, semantic_rows
+from .plan import READING_LEVELS, AuditPlan, semantic_rows
 from .progress import Progress
+from .reading import reading_sums
 from .sample import Sampling, generate
 from .store import SampleStore
 
@@ -113,6 +114,26 @@ class ModelPass:
             )
             self._store.put(stage, [(str(index), {"prediction": values})])
         return [self._sample(stage, str(i))["prediction"] for i in range(len(latents))]
+
+    def read(self, title: str, stage: str, draws: Draws) -> list[np.ndarray]:
+        """Return the `reading_sums` of pictures that `draw` drew."""
+        self._progress.stage(title)
+        latents = self.latents("draw", draws)
+        for draw, latent in zip(draws, latents, strict=True):
+            name = _draw_name(draw)
+            if self._store.has(stage, name):
+                self._progress.skip(2 * len(READING_LEVELS))
+                continue
+            place = torch.from_numpy(latent).to(self._denoiser.device)
+            sums = reading_sums(self._denoiser, place, name, self._denoiser.encode_text([draw[0]]), self._batch)
+            self._progress.advance(2 * len(READING_LEVELS))
+            self._store.put(stage, [(name, {"sums": sums})])
+        return [self._sample(stage, _draw_name(draw))["sums"] for draw in draws]
+
+    @property
+    def prediction_type(self) -> str:
+        """What the model is said to predict."""
+        return self._denoiser.schedule.prediction_type
 
     def _sample(self, stage: str, item: str) -> dict[str, np.ndarray]:
         sample = self._store.get(stage, item)

@@ -28,6 +28,13 @@ _SIDES = 3
 FLOOR_PROMPTS = 8
 """Prompts whose predictions the base repeats row by row, to see what arithmetic alone changes."""
 
+READING_PICTURES = 8
+"""Pictures of its own that the base is checked on: each has thousands of numbers, and a right and a wrong reading of
+it are factors apart (`reading`)."""
+READING_LEVELS = (0.5, 0.4, 0.3, 0.2)
+"""Noise levels of that check: the share s of the picture where s^2 + sigma^2 = 1. With more of the picture than this,
+noise and v are alike, so that a wrong reading looks right; with less, there is little to see."""
+
 
 @dataclass(frozen=True)
 class Stage:
@@ -188,9 +195,11 @@ class Cost:
     probes: int
     """Labelled images made by the base; 0 where they come from a folder."""
     latents: int
-    """Images made by the base only to be noised; 0 where it draws them anyway."""
+    """Images made by the base only to be noised, for denoiser_drift or `reading`; 0 where it draws them anyway."""
     repeats: int
     """Predictions that the base repeats for the floor of denoiser_drift."""
+    reading: int
+    """Predictions that show whether the base is read as it was trained."""
     compared: int
     """Images that color and kid look at once all are drawn. Each counts as a row, though it takes less."""
 
@@ -203,21 +212,23 @@ class Cost:
     def base(self) -> int:
         """Rows of the base: paid once, then cached. Classifier and images count twice: once for the comparison,
         once with other seeds for the noise floor."""
-        return self.denoiser_drift + 2 * (self.semantic + self.images) + self.probes + self.latents + self.repeats
+        twice = 2 * (self.semantic + self.images)
+        return self.denoiser_drift + twice + self.probes + self.latents + self.repeats + self.reading
 
 
 def audit_cost(plan: AuditPlan, labelled: int) -> Cost:
     """Return the cost of a plan over `labelled` labelled images."""
     per_image = plan.sampling_steps * (1 if plan.guidance_scale == 1 else 2)
     drift, semantic = "denoiser_drift" in plan.metrics, "semantic" in plan.metrics
-    images = needs_images(plan)
+    images, checked = needs_images(plan), min(READING_PICTURES, len(plan.prompts))
     return Cost(
         denoiser_drift=drift * len(plan.prompts) * plan.drift_timesteps,
         semantic=semantic * labelled * semantic_rows(plan),
         images=images * plan.images * per_image,
         probes=(semantic and plan.dataset == "generated") * labelled * per_image,
-        latents=(drift and not images) * len(plan.prompts) * per_image,
+        latents=(not images) * (len(plan.prompts) if drift else checked) * per_image,
         repeats=drift * min(FLOOR_PROMPTS, len(plan.prompts)) * plan.drift_timesteps,
+        reading=2 * checked * len(READING_LEVELS),
         compared=_SIDES * plan.images * len(_DRAWN & set(plan.metrics)),
     )
 

@@ -16,21 +16,17 @@ from .batch import Batch
 from .denoiser import Conditioning, Denoiser
 from .errors import InvalidError
 from .noise import at_least_float32, gaussian
+from .plan import READING_LEVELS
 from .schedule import Schedule
 
-PICTURES = 8
-"""Pictures that are looked at: each has thousands of numbers, and right and wrong readings are factors apart."""
-LEVELS = (0.5, 0.4, 0.3, 0.2)
-"""Share of the picture in the noised latents, noise being the rest: s where s^2 + sigma^2 = 1. With more of the picture
-than this, noise and v are alike, so that a wrong reading looks right; with less, there is nothing to see."""
-READINGS = ("epsilon", "v_prediction", "flow")
-"""What the same answers are compared with."""
+READINGS = ("epsilon", "v_prediction")
+"""What the same answers are compared with, besides what the base is said to predict: the two that are confused."""
 MARGIN = 2.0
 """How often smaller the error under another reading must be before the base is called misread. A wrong reading of the
-demo base is 5 to 8 times worse; networks that were never trained fit no reading, and some by a tenth by chance."""
-
-ROWS = PICTURES * len(LEVELS)
-"""UNet rows that it costs."""
+demo base is 4 to 20 times worse."""
+FITS = 0.8
+"""Ratio up to which another reading explains the answers. The demo base, misread, has up to 0.5 under the right one; a
+network that was never trained has 0.9 where its own noise has left traces in what it drew."""
 
 
 @dataclass(frozen=True)
@@ -46,10 +42,8 @@ class Reading:
     other_ratio: float
     """The same ratio under that reading."""
 
-    @property
-    def is_wrong(self) -> bool:
-        """Whether another reading fits, and the declared one does not."""
-        return self.ratio >= 1 and self.other_ratio < 1 and self.other_ratio * MARGIN <= self.ratio
+    is_wrong: bool
+    """Whether the declared reading does not fit, and the other one does."""
 
     @property
     def fits_nothing(self) -> bool:
@@ -59,8 +53,8 @@ class Reading:
     def sentence(self) -> str:
         """Return what was found, in plain words."""
         seen = (
-            f"Read as {_TITLES[self.declared]}, the base predicts its own noised pictures no better than the trivial "
-            f"predictor, a multiple of what it is given ({self.ratio:.3g} times its squared error; trained models are "
+            f"Read as {_TITLES[self.declared]}, the base predicts noised pictures no better than the trivial predictor, a "
+            f"multiple of what it is given ({self.ratio:.3g} times its squared error; trained models are "
             "well below 1)"
         )
         if self.is_wrong:
@@ -77,32 +71,36 @@ _TITLES = {"epsilon": "epsilon", "v_prediction": "v-prediction", "flow": "rectif
 
 @torch.no_grad()
 def reading_sums(denoiser: Denoiser, latents: torch.Tensor, item: str, cond: Conditioning, batch: Batch) -> np.ndarray:
-    """Return sums (readings, levels, 4) over one picture's latents (C, h, w), for `judge_reading`.
+    """Return sums (2, readings, levels, 4) over one picture's latents (C, h, w), for `judge_reading`.
 
-    The four are |y|^2, <y, x_t>, |x_t|^2 and |prediction - y|^2 for the target y of each reading. The noise depends
-    on `item` and the timestep only. `cond` is the one row of the picture's prompt.
+    The first are of the latents as they are, the second of the same scaled to a mean square of 1: drawn under a wrong
+    reading they may be thousands of times too large, where a network says nothing under any reading. Readings are the
+    declared one, then READINGS. The four sums are |y|^2, <y, x_t>, |x_t|^2 and |prediction - y|^2 for the target y.
+    The noise depends on `item` and the timestep only. `cond` is the one row of the picture's prompt.
     """
     schedule = denoiser.schedule
     steps = level_timesteps(schedule)
     latents = at_least_float32(latents)
+    size = latents.square().mean().sqrt().clamp(min=1e-6)  # a picture of zeros stays one
     eps = torch.stack([gaussian(tuple(latents.shape), 0, f"reading|{item}", t) for t in steps])
     eps = eps.to(latents.device, latents.dtype)
     t = torch.tensor(steps, device=latents.device)
-    x0 = latents.expand_as(eps)
+    return np.stack([_at_levels(denoiser, x0.expand_as(eps), eps, t, cond, batch) for x0 in (latents, latents / size)])
+
+
+def _at_levels(
+    denoiser: Denoiser, x0: torch.Tensor, eps: torch.Tensor, t: torch.Tensor, cond: Conditioning, batch: Batch
+) -> np.ndarray:
+    schedule = denoiser.schedule
     x_t = schedule.noise(x0, eps, t)
     given = x_t.to(denoiser.dtype)
-    parts = batch.run(len(steps), lambda rows: denoiser.predict(given[rows], t[rows], cond.rows([0] * len(t[rows]))))
+    parts = batch.run(len(t), lambda rows: denoiser.predict(given[rows], t[rows], cond.rows([0] * len(t[rows]))))
     found = torch.cat(parts).to(x_t.dtype)
-    targets = _targets(schedule, x0, eps, t)
-    return np.stack([_sums(targets[reading], x_t, found) for reading in READINGS])
-
-
-def _targets(
-    schedule: Schedule, x0: torch.Tensor, eps: torch.Tensor, t: torch.Tensor
-) -> dict[str, torch.Tensor]:
     signal, sigma = schedule.factors(t, x0)
     size = (signal.square() + sigma.square()).sqrt()  # of a flow it is not 1, and v is defined for 1
-    return {"epsilon": eps, "v_prediction": (signal * eps - sigma * x0) / size, "flow": eps - x0}
+    others = {"epsilon": eps, "v_prediction": (signal * eps - sigma * x0) / size}
+    targets = [schedule.target(x0, eps, t), *(others[reading] for reading in READINGS)]
+    return np.stack([_sums(target, x_t, found) for target in targets])
 
 
 def _sums(target: torch.Tensor, x_t: torch.Tensor, found: torch.Tensor) -> np.ndarray:
@@ -111,9 +109,9 @@ def _sums(target: torch.Tensor, x_t: torch.Tensor, found: torch.Tensor) -> np.nd
 
 
 def level_timesteps(schedule: Schedule) -> list[int]:
-    """Return the timestep of a schedule that is nearest to each of LEVELS."""
+    """Return the timestep of a schedule that is nearest to each of READING_LEVELS."""
     share = schedule.signal / (schedule.signal.square() + schedule.sigma.square()).sqrt()
-    return [int((share - level).abs().argmin()) for level in LEVELS]
+    return [int((share - level).abs().argmin()) for level in READING_LEVELS]
 
 
 def judge_reading(sums: Sequence[np.ndarray], declared: str) -> Reading:
@@ -124,9 +122,19 @@ def judge_reading(sums: Sequence[np.ndarray], declared: str) -> Reading:
     total = np.sum(np.stack(sums), axis=0)
     if not np.isfinite(total).all():
         raise InvalidError("The base's predictions of its own noised pictures contain NaN or infinite values.")
+    as_drawn, scaled = (_ratios(part) for part in total)
+    ratio = float(as_drawn[0])
+    for ratios in (as_drawn, scaled):
+        explained = {name: float(ratios[1 + place]) for place, name in enumerate(READINGS) if name != declared}
+        other = min(explained, key=lambda name: explained[name])
+        if ratio >= 1 and explained[other] <= FITS and explained[other] * MARGIN <= ratios[0]:
+            return Reading(declared, ratio, other, explained[other], is_wrong=True)
+    return Reading(declared, ratio, other, explained[other], is_wrong=False)
+
+
+def _ratios(total: np.ndarray) -> np.ndarray:
+    """Return each reading's squared error over the trivial predictor's, the geometric mean over the levels."""
+    least = np.finfo(np.float64).tiny
     targets, products, inputs, errors = np.moveaxis(total, -1, 0)
-    trivial = np.maximum(targets - products**2 / inputs, np.finfo(np.float64).tiny)
-    ratios = np.exp(np.log(np.maximum(errors, np.finfo(np.float64).tiny) / trivial).mean(axis=1))
-    found = dict(zip(READINGS, ratios.tolist(), strict=True))
-    other = min((name for name in READINGS if name != declared), key=lambda name: found[name])
-    return Reading(declared, found[declared], other, found[other])
+    trivial = np.maximum(targets - products**2 / np.maximum(inputs, least), least)
+    return np.exp(np.log(np.maximum(errors, least) / trivial).mean(axis=1))

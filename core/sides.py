@@ -6,8 +6,10 @@ import numpy as np
 
 from .batch import Batch
 from .datasets.labelled import LabelledImages
+from .errors import InvalidError
 from .model_pass import Draws, ModelPass, audit_draws, draw_seed
-from .plan import FLOOR_PROMPTS, AuditPlan, needs_images
+from .plan import FLOOR_PROMPTS, READING_PICTURES, AuditPlan, needs_images
+from .reading import judge_reading
 
 OTHER_SEED = 1_000_003
 """Added to the plan's seed for the classifier's base-against-base noise floor."""
@@ -39,25 +41,44 @@ class BaseSide(Side):
     """Images of other seeds."""
     predictions_again: list[np.ndarray] = field(default_factory=list)
     """The first predictions repeated one row at a time."""
+    doubts: tuple[str, ...] = ()
+    """What readers of the verdict must know of the base."""
 
 
 def measure_base(model: ModelPass, plan: AuditPlan, labelled: LabelledImages | None) -> BaseSide:
-    """Return the base's side; without labelled images the base makes them."""
+    """Return the base's side; without labelled images the base makes them.
+
+    Raises InvalidError where the base is not read as it was trained (see `reading`).
+    """
     side, draws = BaseSide(labelled=labelled), audit_draws(plan)
+    each = draws[:: plan.images_per_prompt]
+    checked = each[:: max(1, len(each) // READING_PICTURES)][:READING_PICTURES]
+    if needs_images(plan):
+        side.images = model.draw("Base: drawing", "draw", draws)
+    else:
+        model.draw("Base: drawing latents", "draw", each if "denoiser_drift" in plan.metrics else checked)
+    _check_reading(model, plan, side, checked)
     if needs_images(plan):
         other = audit_draws(plan, floor=True)
-        side.images = model.draw("Base: drawing", "draw", draws)
         side.images_other = model.draw("Base: noise floor of images", "draw-other", other)
     if "denoiser_drift" in plan.metrics:
-        _measure_predictions(model, plan, side, draws[:: plan.images_per_prompt])
+        _measure_predictions(model, side, each)
     if "semantic" in plan.metrics:
         _measure_answers(model, plan, side)
     return side
 
 
-def _measure_predictions(model: ModelPass, plan: AuditPlan, side: BaseSide, draws: Draws) -> None:
-    if not needs_images(plan):
-        model.draw("Base: drawing latents", "draw", draws)
+def _check_reading(model: ModelPass, plan: AuditPlan, side: BaseSide, draws: Draws) -> None:
+    """Raise InvalidError where every number would mean nothing; leave a doubt where some still mean something."""
+    reading = judge_reading(model.read("Base: checking how it is read", "reading", draws), model.prediction_type)
+    # What a network that knows nothing has forgotten has no answer; how far its function moved has one.
+    if reading.is_wrong or (reading.fits_nothing and "semantic" in plan.metrics):
+        raise InvalidError(reading.sentence())
+    if reading.fits_nothing:
+        side.doubts = (f"{reading.sentence()} What was measured says how far its function moved, and no more.",)
+
+
+def _measure_predictions(model: ModelPass, side: BaseSide, draws: Draws) -> None:
     side.latents = model.latents("draw", draws)
     side.predictions = model.predict("Base: predicting", "predict", side.latents)
     floor, single = side.latents[:FLOOR_PROMPTS], Batch(1)
