@@ -25,7 +25,7 @@ _NAMED = 3
 
 
 @dataclass(frozen=True)
-class LeftOut:
+class Unapplied:
     """A module or single tensor of a file that takes no effect."""
 
     name: str
@@ -48,7 +48,7 @@ class Coverage:
     """Their tensors."""
     size: int
     """Their bytes."""
-    left_out: tuple[LeftOut, ...]
+    left_out: tuple[Unapplied, ...]
     """Everything else."""
 
     @property
@@ -89,14 +89,14 @@ class Coverage:
         )
 
 
-def left_out_of_file(adapter: Adapter) -> tuple[LeftOut, ...]:
+def left_out_of_file(adapter: Adapter) -> tuple[Unapplied, ...]:
     """Return what of a file takes no effect on any base: broken, named twice or not understood."""
-    broken = (LeftOut(inert(item.stem), inert(item.reason), item.keys, item.size) for item in adapter.broken)
+    broken = (Unapplied(inert(item.stem), inert(item.reason), item.keys, item.size) for item in adapter.broken)
     twice = (
-        LeftOut(inert(second.stem), "a second account of a module", len(second.slots), second.size)
+        Unapplied(inert(second.stem), "a second account of a module", len(second.slots), second.size)
         for _, second in adapter.twice
     )
-    unknown = (LeftOut(inert(entry.name, 120), "names that are not known", 1, entry.size) for entry in adapter.unknown)
+    unknown = (Unapplied(inert(entry.name, 120), "names that are not known", 1, entry.size) for entry in adapter.unknown)
     return (*broken, *twice, *unknown)
 
 

@@ -11,7 +11,7 @@ from ..errors import AdapterError
 from ..text import inert
 from .adapter import Adapter
 from .blocks import block_of, kind_of
-from .coverage import Coverage, LeftOut, left_out_of_file, strangers_in_modules
+from .coverage import Coverage, Unapplied, left_out_of_file, strangers_in_modules
 from .delta import Delta, delta, misfit
 from .module import AdapterModule
 from .names import flatten, is_typical
@@ -43,7 +43,7 @@ class Binding:
     """The file."""
     bonds: tuple[Bond, ...]
     """What fits."""
-    unmatched: tuple[LeftOut, ...]
+    unmatched: tuple[Unapplied, ...]
     """Sound modules that do not."""
     strangers: str | None
     """The problem of tensors that are not understood but name a module of file or base; None without any."""
@@ -74,7 +74,7 @@ class MatchReport:
         return self.takes_effect.modules
 
     @property
-    def unmatched(self) -> tuple[LeftOut, ...]:
+    def unmatched(self) -> tuple[Unapplied, ...]:
         """Return the modules and tensors of the file that changed nothing, with reasons."""
         return self.takes_effect.left_out
 
@@ -116,12 +116,12 @@ def bind(adapter: Adapter, components: Components) -> Binding:
     adapter, refusal = _in_live_names(adapter, components)
     table = _live_modules(components)
     bonds: list[Bond] = []
-    unmatched: list[LeftOut] = []
+    unmatched: list[Unapplied] = []
     for module in adapter.modules:
         owner = table.get((module.component, module.path)) or _other_encoder(module, table)
         reason = refusal or _missing(module, components) if owner is None else misfit(module, owner)
         if owner is None or reason is not None:
-            unmatched.append(LeftOut(inert(module.stem), reason or "unknown", len(module.slots), module.size))
+            unmatched.append(Unapplied(inert(module.stem), reason or "unknown", len(module.slots), module.size))
         else:
             bonds.append(Bond(module, owner))
     weighted = (path for (_, path), owner in table.items() if "weight" in owner._parameters)
