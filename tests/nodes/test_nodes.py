@@ -54,6 +54,23 @@ except pack("core.errors").UsageError as error:
     assert "below ComfyUI's input folder" in stub.run(code)["said"]
 
 
+def test_pictures_that_are_not_trained_on_are_said(stub):
+    folder = stub.home / "input" / "bag"
+    (folder / "10_sks bag" / "deeper").mkdir(parents=True)
+    (folder / "b.heic").touch()
+    code = """
+training = pack("nodes.training")
+mark = pack("nodes.places").folder_mark(pack("nodes.places").input_folder("bag"))
+answer(folder=training.doubts(training.Lesson(None, "", "bag")), batch=training.doubts(training.Lesson(None, "", "")),
+       mark=mark)
+"""
+    found = stub.run(code)
+    assert "b.heic" in found["folder"][0] and "10_sks bag/deeper" in found["folder"][0]
+    assert found["batch"] == []
+    (folder / "10_sks bag" / "a.txt").touch()
+    assert stub.run(code)["mark"] != found["mark"]
+
+
 def test_the_meter_names_what_changed_and_what_is_too_few(stub):
     code = """
 import torch
