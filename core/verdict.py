@@ -177,8 +177,8 @@ def silence(estimate: Estimate, limit: float) -> str:
     if estimate.value > limit:
         return "above the limit, but not beyond chance: too few samples to tell"
     if estimate.high > limit:
-        return "the interval reaches above the limit: too few samples to tell"
-    return "the whole interval is below the limit"
+        return "within the limit, but its interval reaches above: too few samples to tell"
+    return "within the limit with its whole interval"
 
 
 def samples_to_decide(estimate: Estimate, limit: float) -> int | None:
@@ -224,7 +224,7 @@ def _reason(limit: Limit, estimate: Estimate, decision: str, more: int | None) -
     if decision == DRIFT:
         return f"{seen}, above the limit of {show(limit.limit)}."
     if decision == NO_ALARM:
-        return f"{seen}; no alarm at {show(limit.limit)}, {silence(estimate, limit.limit)}."
+        return f"No alarm at {show(limit.limit)}: t{seen[1:]}, {silence(estimate, limit.limit)}."
     if decision == PASS:
         return f"{seen}, within the limit of {show(limit.limit)}."
     hint = f" About {more} samples in all would decide it." if more else ""

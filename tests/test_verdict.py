@@ -74,8 +74,8 @@ def with_worst(
     ("value", "low", "high", "said"),
     [
         (0.733, 0.1, 1.0, "above the limit, but not beyond chance"),
-        (0.2, 0.1, 1.0, "reaches above the limit"),
-        (0.1, 0.0, 0.2, "below the limit"),
+        (0.2, 0.1, 1.0, "its interval reaches above"),
+        (0.1, 0.0, 0.2, "its whole interval"),
     ],
 )
 def test_an_alarm_that_did_not_fire_is_no_pass_and_says_why(value, low, high, said):

@@ -145,7 +145,7 @@ def _print_verdict(report: Report, console: Console) -> None:
     console.print()
     console.print(Text.assemble(line, "  ", console_text(console, words.SENTENCES.get(decision, ""))))
     for reason in report.verdict.reasons:
-        _print_point(console, "  •", style, reason)
+        _print_point(console, "  •", _STYLES.get(words.decision_of(reason, report.verdict), ""), reason)
 
 
 def _print_files(report: Report, console: Console, folder: Path) -> None:

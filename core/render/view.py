@@ -106,6 +106,8 @@ class View:
     """Mark of the verdict."""
     sentence: str
     """What the verdict means."""
+    reasons: list[tuple[str, str]]
+    """Each reason after the CSS class of the decision that it is about."""
     cards: list[Card]
     """One per metric."""
     breakdowns: list[Breakdown]
@@ -131,6 +133,9 @@ def view(report: Report, folder: Path) -> View:
         state=STATES.get(decision, "none"),
         symbol=words.SYMBOLS.get(decision, "–"),
         sentence=words.SENTENCES.get(decision, ""),
+        reasons=[
+            (STATES.get(words.decision_of(reason, report.verdict), "none"), reason) for reason in report.verdict.reasons
+        ],
         cards=[_card(name, report.measurements[name], report.verdict.judgements) for name in names],
         breakdowns=breakdowns(report.measurements),
         pairs=[_pair(pair, folder, rank) for rank, pair in enumerate(report.pairs)],

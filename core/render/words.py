@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from ..text import inert
-from ..verdict import DRIFT, INCONCLUSIVE, INVALID, NO_ALARM, PASS
+from ..verdict import DRIFT, INCONCLUSIVE, INVALID, NO_ALARM, PASS, Verdict
 
 MISSING = "–"
 """Shown where there is no number."""
@@ -93,6 +93,11 @@ SENTENCES = {
     INVALID: "The numbers would mean nothing, so nothing is judged.",
 }
 """Decision -> what it means in one sentence."""
+
+
+def decision_of(reason: str, verdict: Verdict) -> str:
+    """Return the decision that a reason of the verdict is about: its limit's own, or the verdict's."""
+    return next((j.decision for j in verdict.judgements if j.reason == reason), verdict.decision)
 
 
 def metric_words(name: str) -> Metric:
