@@ -1,5 +1,6 @@
 """What every command does around its work: libraries kept quiet, errors as one sentence and an exit code."""
 
+import errno
 import io
 import json
 import os
@@ -9,6 +10,8 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from ..core.errors import OwfError
+from ..core.foreign import is_out_of_memory, seen
+from ..core.places import has_home
 from ..core.text import inert
 
 if TYPE_CHECKING:
@@ -20,6 +23,8 @@ INTERRUPTED = 130
 """Exit code of a run that was stopped with Ctrl-C."""
 CRASHED = 70
 """Exit code of a bug: none of the verdicts'."""
+NOWHERE = os.path.join(os.devnull, "no home folder: set HF_HOME and TORCH_HOME")  # noqa: PTH118
+"""Folder of the libraries' downloads where the user has no home: below a device there can be none."""
 UNREAD = 141
 """Exit code of a run whose output nobody reads any more, as of one that SIGPIPE ends."""
 
@@ -39,12 +44,39 @@ def guarded(work: Callable[[], int], fail: Callable[[str, int], int]) -> int:
     except KeyboardInterrupt:
         return fail("Interrupted. Run the same command with --resume to continue.", INTERRUPTED)
     except OSError as error:
-        return fail(f"{error}. Check the path, its permissions and the free disk space.", 2)
+        return fail(describe(error), 2)
     except Exception as error:  # a crash must not exit with 1, which means DRIFT
+        if is_out_of_memory(error):
+            return fail(f"There is not enough memory ({seen(error)}). Close other programs, or lower --batch.", 2)
         traceback.print_exc()
         return fail(f"This is a bug, please report it: {error!r}", CRASHED)
     finally:
         _drop_unwritable_output()
+
+
+_CAUSES = {
+    errno.ENOSPC: "Free some space there, or choose another folder.",
+    errno.EDQUOT: "Your share of the disk is used up: free some of it, or choose another folder.",
+    errno.EACCES: "Change the permissions, or choose another place.",
+    errno.EPERM: "Change the permissions, or choose another place.",
+    errno.EROFS: "Nothing can be written there: choose another folder.",
+    errno.ENOENT: "Check the path.",
+    errno.ENOTDIR: "A part of the path is a file: check the path.",
+    errno.ENAMETOOLONG: "Choose a shorter name.",
+    errno.ELOOP: "The links of the path lead in a circle.",
+    errno.EMFILE: "Too many files are open: close other programs, or raise the limit (ulimit -n).",
+    errno.ENFILE: "Too many files are open: close other programs.",
+    errno.EIO: "The disk or drive could not be read or written.",
+}
+"""What to do about an error of the system; where nothing is known, nothing is said."""
+
+
+def describe(error: OSError) -> str:
+    """Return what the system refused, where, and what to do about that cause."""
+    place = next((str(name) for name in (error.filename2, error.filename) if name is not None), "")
+    what = error.strerror or str(error) or type(error).__name__
+    advice = _CAUSES.get(error.errno or 0, "")
+    return " ".join(f"{place + ': ' if place else ''}{what.rstrip('.')}. {advice}".split())
 
 
 def _drop_unwritable_output() -> None:
@@ -73,7 +105,14 @@ def say_left_out(program: str, left_out: Sequence["LeftOut"], folder: "Path") ->
 
 
 def quiet_libraries() -> None:
-    """Keep the libraries' bars and notices out of ours; works before they are imported."""
+    """Keep the libraries' bars and notices out of ours; works before they are imported.
+
+    Where there is no home, they would make a folder called "~" here for what they fetch: they get one that cannot be
+    written, so that fetching fails and says where to, while reading local files works.
+    """
+    if not has_home() and not os.environ.get("XDG_CACHE_HOME"):
+        os.environ.setdefault("HF_HOME", NOWHERE)
+        os.environ.setdefault("TORCH_HOME", NOWHERE)
     os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
     os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
     os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")

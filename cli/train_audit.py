@@ -13,6 +13,7 @@ from ..core.report import Report
 from ..core.text import inert
 from ..core.train.metadata import add_metadata
 from .arguments import parser
+from .folders import cache_folder
 from .session import Session
 from .train_options import RunOptions
 
@@ -50,7 +51,7 @@ def _arguments(choice: BaseChoice, options: RunOptions) -> list[str]:
     arguments = ["--base", choice.path, "--preset", PRESET, "--resume", "--progress", options.progress]
     arguments += ["--device", options.device, "--dtype", options.dtype]
     if options.cache:
-        arguments += ["--cache", str(Path(options.cache).expanduser())]
+        arguments += ["--cache", str(cache_folder(options.cache))]
     return [*arguments, "--offline"] if options.offline else arguments
 
 

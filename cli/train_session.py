@@ -13,6 +13,7 @@ from ..core.base import DEMO_BASE, BaseChoice, choose_base
 from ..core.batch import Batch, default_batch
 from ..core.denoiser import TrainableDenoiser
 from ..core.errors import UsageError
+from ..core.places import expanded
 from ..core.text import inert
 from ..core.train.bank import DEFAULT, DEMO, Bank, make_bank, read_bank
 from ..core.train.captions import Concept
@@ -48,7 +49,7 @@ class TrainSession:
         self._plan, self._options, self._resume, self._overwrite = plan, options, resume, overwrite
         self._concept = Concept(plan.trigger, plan.class_word)
         self._name = options.file_name(self._concept.phrase)
-        self._folder = Path(options.out).expanduser()
+        self._folder = expanded(options.out, "--out")
         self._console = Console(stderr=options.progress == "json")
 
     def run(self) -> int:
@@ -85,11 +86,11 @@ class TrainSession:
             raise UsageError("--validation is measured whenever drift is: set --drift-every, or leave it out.")
 
     def _images(self, folder: str) -> tuple[TrainingImage, ...]:
-        return read_images(Path(folder).expanduser(), self._concept, self._plan.caption)
+        return read_images(expanded(folder, "--pictures"), self._concept, self._plan.caption)
 
     def _bank(self, family: str) -> Bank:
         shipped = DEMO if family == "demo" else DEFAULT
-        path = Path(self._options.bank).expanduser() if self._options.bank else shipped
+        path = expanded(self._options.bank, "--bank") if self._options.bank else shipped
         return make_bank(read_bank(path), self._concept, self._plan.bank_prompts)
 
     def _digest(self, images: Sequence[TrainingImage], denoiser: TrainableDenoiser) -> str:
@@ -141,9 +142,9 @@ class TrainSession:
         batch = default_batch(denoiser)
         if batch.workers > 1:
             torch.set_num_threads(1)
-        odd = doubts(Path(options.pictures).expanduser(), images, self._concept, plan)
+        odd = doubts(expanded(options.pictures, "--pictures"), images, self._concept, plan)
         if options.validation:
-            held_out_folder = Path(options.validation).expanduser()
+            held_out_folder = expanded(options.validation, "--validation")
             odd += survey(held_out_folder).sentences(held_out_folder)
         self._announce(" ".join([summary(denoiser, pictures, bank, plan), *odd]))
         progress = train_progress(options.progress, self._console, plan.steps)
@@ -177,7 +178,7 @@ class TrainSession:
         return TrainSetting(
             name=self._name,
             folder=self._folder,
-            cache=cache_folder(Path(self._options.cache).expanduser() if self._options.cache else None),
+            cache=cache_folder(self._options.cache),
             progress=progress,
             batch=batch,
             precision=denoiser.dtype,

@@ -144,8 +144,8 @@ def _load_folder(path: str, dtype: "torch.dtype", offline: bool) -> "Parts":
     from .backends.folder import load_folder
 
     with foreign(f"{path} cannot be opened"):  # says so where it may not be read
-        holds_index = "model_index.json" in os.listdir(path)
-    if not holds_index:
+        names = {item.name for item in Path(path).iterdir()}
+    if "model_index.json" not in names:
         raise UsageError(f"{path} is not a diffusers folder of a Stable Diffusion model: it has no model_index.json.")
     return load_folder(Path(path), dtype)
 
@@ -185,7 +185,7 @@ def _load_file(path: str, dtype: "torch.dtype", offline: bool) -> "Parts":
     if not config.is_dir():
         raise UsageError(
             f"{path} is a checkpoint whose cross-attention is {width} wide, and single files are read for "
-            f"{', '.join(p.name for p in sorted(CONFIGS.iterdir()))} only; give --base a diffusers folder of it instead."
+            f"{', '.join(p.name for p in sorted(CONFIGS.iterdir()))} only; give --base a diffusers folder of it."
         )
     return load_checkpoint(Path(path), header, config, dtype)
 

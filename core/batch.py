@@ -9,6 +9,7 @@ import torch
 
 from .denoiser import Denoiser
 from .errors import UsageError
+from .foreign import is_out_of_memory
 
 T = TypeVar("T")
 
@@ -33,7 +34,7 @@ class Batch:
             slices = [slice(i, min(i + self.size, count)) for i in range(0, count, self.size)]
             try:
                 return self._run(slices, work)
-            except (torch.cuda.OutOfMemoryError, RuntimeError) as error:
+            except (RuntimeError, MemoryError) as error:  # torch's own is a RuntimeError
                 self._shrink(error)
 
     def _run(self, slices: list[slice], work: Callable[[slice], T]) -> list[T]:
@@ -43,7 +44,7 @@ class Batch:
             return list(pool.map(work, slices))
 
     def _shrink(self, error: Exception) -> None:
-        if not _is_out_of_memory(error):
+        if not is_out_of_memory(error):
             raise error
         if self.size == 1:
             raise UsageError(
@@ -52,12 +53,6 @@ class Batch:
         self.size //= 2
         if torch.cuda.is_available():
             torch.cuda.empty_cache()
-
-
-def _is_out_of_memory(error: Exception) -> bool:
-    return isinstance(error, torch.cuda.OutOfMemoryError) or any(
-        words in str(error) for words in ("out of memory", "can't allocate memory", "not enough memory")
-    )
 
 
 SMALL_LATENT = 256

@@ -5,7 +5,6 @@ import hashlib
 import urllib.error
 import urllib.request
 from collections.abc import Callable
-from http.client import HTTPException
 from pathlib import Path
 
 from .errors import UsageError
@@ -15,7 +14,7 @@ Progress = Callable[[int, int | None], None]
 
 _BLOCK = 1 << 20
 _TIMEOUT = 30.0
-_DISK = (errno.ENOSPC, errno.EACCES, errno.EPERM, errno.EROFS)
+_DISK = (errno.ENOSPC, errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR)
 
 
 def fetch(url: str, path: Path, sha256: str, offline: bool = False, progress: Progress | None = None) -> Path:
@@ -36,7 +35,9 @@ def fetch(url: str, path: Path, sha256: str, offline: bool = False, progress: Pr
         path.parent.mkdir(parents=True, exist_ok=True)
         _download(url, partial, sha256, progress)
         partial.replace(path)
-    except (OSError, HTTPException) as error:
+    except UsageError:
+        raise
+    except Exception as error:  # servers and what stands between may answer anything
         raise UsageError(_explain(url, path, error)) from error
     return path
 
@@ -105,5 +106,7 @@ def _copy(response, file, done: int, total: int | None, progress: Progress | Non
 def _explain(url: str, path: Path, error: Exception) -> str:
     reason = getattr(error, "reason", None) or error
     if isinstance(error, OSError) and error.errno in _DISK:
-        return f"Cannot write {path}: {reason}. Free some space there, or choose another cache folder."
+        space = error.errno == errno.ENOSPC
+        advice = "Free some space there." if space else "Make the folder writable, or set TORCH_HOME to another."
+        return f"Cannot write {path}: {error.strerror or reason}. {advice}"
     return f"Cannot fetch {url}: {reason}. Run again to continue, or put the file at {path} by hand."

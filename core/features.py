@@ -15,6 +15,7 @@ from torch.nn import functional
 
 from .download import Progress, fetch
 from .errors import UsageError
+from .foreign import foreign
 
 Prepare = Callable[[torch.Tensor], torch.Tensor]
 
@@ -164,9 +165,10 @@ def _load_inception(offline: bool, progress: Progress | None) -> tuple[Prepare, 
     fetch(INCEPTION_URL, path, INCEPTION_SHA256, offline, progress)
     # torch-fidelity unpickles without restriction; it gets a copy of plain tensors.
     weights = io.BytesIO()
-    torch.save(torch.load(path, map_location="cpu", weights_only=True), weights)
-    weights.seek(0)
-    network = FeatureExtractorInceptionV3("inception", ["2048"], feature_extractor_weights_path=weights)
+    with foreign(f"{path} cannot be read as the weights of the feature network inception"):
+        torch.save(torch.load(path, map_location="cpu", weights_only=True), weights)
+        weights.seek(0)
+        network = FeatureExtractorInceptionV3("inception", ["2048"], feature_extractor_weights_path=weights)
     return lambda images: images, _Embedding(network, lambda outputs: outputs[0])
 
 
@@ -191,11 +193,10 @@ def _pretrained(model: Any, source: str, offline: bool, **settings: bool) -> Any
 
     verbosity = logging.get_verbosity()
     logging.set_verbosity_error()  # the text tower's weights are left out on purpose
+    hint = "" if not offline or Path(source).is_dir() else "If it is not cached yet, leave out --offline once."
     try:
-        return model.from_pretrained(source, local_files_only=offline, **settings).float()
-    except (OSError, ValueError) as error:
-        hint = "leave out --offline once, or give a folder" if offline else "check the name and the network"
-        raise UsageError(f"The feature network {source} cannot be loaded ({error}): {hint}.") from error
+        with foreign(f"The feature network {source} cannot be loaded", hint):
+            return model.from_pretrained(source, local_files_only=offline, **settings).float()
     finally:
         logging.set_verbosity(verbosity)
 
@@ -212,7 +213,9 @@ def _load_folder(folder: Path) -> tuple[Prepare, nn.Module]:
         raise UsageError(f"No feature network {folder}: choose {known}, or a folder with model.safetensors.")
     from ..demo.features import load_features as load_demo_features
 
-    return lambda images: resize_crop(images, _DEMO_SIZE, _DEMO_SIZE) / 255, load_demo_features(folder)
+    with foreign(f"{folder} cannot be loaded as a feature network"):
+        network = load_demo_features(folder)
+    return lambda images: resize_crop(images, _DEMO_SIZE, _DEMO_SIZE) / 255, network
 
 
 def _demo_folder() -> Path:

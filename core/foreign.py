@@ -1,6 +1,6 @@
 """The border to libraries that parse strangers' bytes: whatever they raise becomes one error of ours. No torch."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -12,12 +12,14 @@ _SEEN = 300
 
 
 @contextmanager
-def foreign(doing: str, advice: str = "", kind: type[OwfError] = UsageError) -> Iterator[None]:
+def foreign(
+    doing: str, advice: str | Callable[[Exception], str] = "", kind: type[OwfError] = UsageError
+) -> Iterator[None]:
     """Return a context for a call into another library, and for nothing else.
 
     `doing` names the file and what cannot be done ("model.safetensors cannot be read"); `advice`, a sentence of its
-    own, belongs there only if it is right for every cause. Libraries raise anything from KeyError to
-    ZeroDivisionError for a damaged file, so there is no list: every Exception becomes `kind`, with what was seen.
+    own, is right for every cause, or a function of the error that knows which. Libraries raise anything from KeyError
+    to ZeroDivisionError for a damaged file, so there is no list: every Exception becomes `kind`, with what was seen.
     Code of ours inside would lose its bugs here, so it stays outside.
     """
     try:
@@ -27,7 +29,8 @@ def foreign(doing: str, advice: str = "", kind: type[OwfError] = UsageError) -> 
     except Exception as error:
         if is_out_of_memory(error):
             raise kind(f"{doing}: there is not enough memory for it ({seen(error)}).") from error
-        raise kind(" ".join(f"{doing}: {seen(error)}. {advice}".split())) from error
+        hint = advice if isinstance(advice, str) else advice(error)
+        raise kind(" ".join(f"{doing}: {seen(error)}. {hint}".split())) from error
 
 
 def seen(error: BaseException) -> str:

@@ -36,7 +36,7 @@ def expanded(path: str | Path, option: str) -> Path:
     try:
         return Path(path).expanduser()
     except RuntimeError as error:
-        raise UsageError(f"{option} {path}: there is no home folder that ~ stands for here; give the whole path.") from error
+        raise UsageError(f"{option} {path}: there is no home folder that ~ stands for; give the whole path.") from error
 
 
 def _xdg(variable: str) -> Path | None:

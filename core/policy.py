@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from .errors import UsageError
+from .foreign import foreign
 from .verdict import Limit, Policy
 
 ESTIMATES = {
@@ -18,10 +19,9 @@ ESTIMATES = {
 
 def read_toml(path: Path) -> dict[str, Any]:
     """Return the content of a TOML file; raise UsageError if it is missing or malformed."""
-    try:
-        return _parse_toml(path.read_text(encoding="utf-8"), str(path))
-    except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"{path} cannot be read as TOML: {error}") from error
+    with foreign(f"{path} cannot be read"):
+        text = path.read_text(encoding="utf-8-sig")
+    return _parse_toml(text, str(path))
 
 
 def _parse_toml(text: str, source: str) -> dict[str, Any]:
@@ -29,10 +29,8 @@ def _parse_toml(text: str, source: str) -> dict[str, Any]:
         import tomllib
     else:
         import tomli as tomllib
-    try:
+    with foreign(f"{source} cannot be read as TOML"):
         return tomllib.loads(text)
-    except (ValueError, RecursionError) as error:
-        raise UsageError(f"{source} cannot be read as TOML: {str(error)[:200]}") from error
 
 
 def read_policy(path: Path) -> Policy:

@@ -53,8 +53,8 @@ class Reading:
     def sentence(self) -> str:
         """Return what was found, in plain words."""
         seen = (
-            f"Read as {_TITLES[self.declared]}, the base predicts noised pictures no better than the trivial predictor, a "
-            f"multiple of what it is given ({self.ratio:.3g} times its squared error; trained models are "
+            f"Read as {_TITLES[self.declared]}, the base predicts noised pictures no better than the trivial "
+            f"predictor, a multiple of what it is given ({self.ratio:.3g} times its squared error; trained models are "
             "well below 1)"
         )
         if self.is_wrong:

@@ -7,8 +7,21 @@ from pathlib import Path
 import numpy as np
 
 from .errors import UsageError
+from .foreign import foreign
 
 Arrays = Mapping[str, np.ndarray]
+
+
+def _advice(error: Exception) -> str:
+    """Return what to do about an error of SQLite, by its cause."""
+    text = str(error)
+    if "full" in text:
+        return "Free disk space and run again with --resume."
+    if "not a database" in text or "malformed" in text:
+        return "It is damaged: delete it and run again."
+    if "readonly" in text or "unable to open" in text:
+        return "The folder cannot be written: change its permissions, or choose another."
+    return ""
 
 
 class SampleStore:
@@ -21,28 +34,21 @@ class SampleStore:
     def __init__(self, path: Path) -> None:
         self.path = path
         path.parent.mkdir(parents=True, exist_ok=True)
-        try:
+        with foreign(f"{path} cannot be used as a store of samples", _advice):
             self._db = sqlite3.connect(path, timeout=60, isolation_level=None)
             self._db.execute("PRAGMA journal_mode=WAL")
             self._db.execute("PRAGMA synchronous=NORMAL")
             self._db.execute(
                 "CREATE TABLE IF NOT EXISTS samples (stage TEXT, item TEXT, arrays BLOB, PRIMARY KEY (stage, item))"
             )
-        except sqlite3.Error as error:
-            raise UsageError(
-                f"{path} cannot be used as a store ({error}); delete it or choose another folder."
-            ) from error
 
     def get(self, stage: str, item: str) -> dict[str, np.ndarray] | None:
         """Return the arrays of a sample, or None if it was not measured yet."""
-        from safetensors import SafetensorError
         from safetensors.numpy import load
 
         row = self._run("SELECT arrays FROM samples WHERE stage = ? AND item = ?", [(stage, item)])
-        try:
+        with foreign(f"{self.path} holds a sample that is damaged", "Delete the file and run again."):
             return load(row[0]) if row else None
-        except SafetensorError as error:
-            raise UsageError(f"{self.path} is damaged ({error}); delete it and run again.") from error
 
     def has(self, stage: str, item: str) -> bool:
         """Return whether a sample was measured."""
@@ -65,15 +71,11 @@ class SampleStore:
             raise
 
     def _run(self, sql: str, rows: Iterable[tuple[object, ...]]) -> tuple[bytes, ...] | None:
-        try:
+        with foreign(str(self.path), _advice):
             found = None
             for row in rows:
                 found = self._db.execute(sql, row).fetchone()
             return found
-        except sqlite3.Error as error:
-            raise UsageError(
-                f"{self.path}: {error}. Free disk space, or delete the file if damaged, and run again with --resume."
-            ) from error
 
     def close(self) -> None:
         """Release the file."""

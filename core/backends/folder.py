@@ -73,8 +73,8 @@ def require_stable_diffusion(index: Mapping[str, Any], path: Path) -> None:
     kind = index.get("_class_name")
     if kind != "StableDiffusionPipeline":
         raise UsageError(
-            f"{path} is a {kind}; audits run on Stable Diffusion 1 and 2 text-to-image models (StableDiffusionPipeline) "
-            "so far."
+            f"{path} is a {kind}; audits run on Stable Diffusion 1 and 2 text-to-image models so far "
+            "(StableDiffusionPipeline)."
         )
 
 

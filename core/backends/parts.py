@@ -79,9 +79,12 @@ def latent_side(config: Any) -> int | None:
     return side if type(side) is int and side > 0 else None
 
 
+_MORE = ("class_embed_type", "addition_embed_type", "encoder_hid_dim_type", "time_cond_proj_dim", "num_class_embeds")
+"""Settings of UNets that are asked with more than noised latents, a timestep and text."""
+
+
 def _require_plain_unet(config: Any, path: str) -> None:
-    """Raise UsageError where a UNet asks for more than noised latents, a timestep and text."""
-    for name in ("class_embed_type", "addition_embed_type", "encoder_hid_dim_type", "time_cond_proj_dim", "num_class_embeds"):
+    for name in _MORE:
         value = getattr(config, name, None)
         if value is not None:
             raise UsageError(

@@ -28,7 +28,9 @@ def schedule_of(config: Mapping[str, Any]) -> Schedule:
     _require_diffusion(config)
     kind = config.get("prediction_type", "epsilon")
     if kind not in PREDICTION_TYPES:
-        raise UsageError(f"The base's scheduler says that it predicts {kind!r}; {' and '.join(PREDICTION_TYPES)} are read.")
+        raise UsageError(
+            f"The base's scheduler says that it predicts {kind!r}; {' and '.join(PREDICTION_TYPES)} are read."
+        )
     plain = {**config, "rescale_betas_zero_snr": False}
     with foreign("The base's scheduler configuration is no noise schedule"):
         scheduler: Any = DDPMScheduler.from_config(plain)

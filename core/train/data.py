@@ -77,7 +77,9 @@ def _encode(denoiser: Denoiser, picture: torch.Tensor, flip: bool) -> torch.Tens
     views = [picture, picture.flip(2)] if flip else [picture]
     latents = at_least_float32(denoiser.encode_image(torch.stack(views))).cpu()
     if not latents.isfinite().all():
-        raise InvalidError(f"The VAE made numbers that are not finite ({denoiser.dtype}){overflow_advice(denoiser.dtype)}")
+        raise InvalidError(
+            f"The VAE made numbers that are not finite ({denoiser.dtype}){overflow_advice(denoiser.dtype)}"
+        )
     return latents
 
 
