@@ -2,9 +2,11 @@
 
 import re
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import torch
@@ -93,9 +95,10 @@ def load_checkpoint(path: Path, header: Header, config: Path, dtype: torch.dtype
     from diffusers.pipelines.stable_diffusion.pipeline_stable_diffusion import StableDiffusionPipeline
 
     require_floats([path])
-    with foreign(f"{path} cannot be loaded as a Stable Diffusion 1 checkpoint"):
+    doing = f"{path} cannot be loaded as a Stable Diffusion 1 checkpoint"
+    with _small_ending(path) as readable, foreign(doing, _missing_weights):
         pipeline: Any = StableDiffusionPipeline.from_single_file(
-            str(path),
+            str(readable),
             config=str(config),
             **dtype_option(dtype),
             local_files_only=True,
@@ -113,6 +116,23 @@ def load_checkpoint(path: Path, header: Header, config: Path, dtype: torch.dtype
         _require_all_weights(path, prefix, part, _TITLES[name])
     require_fit(parts, str(path))
     return parts
+
+
+@contextmanager
+def _small_ending(path: Path) -> Iterator[Path]:
+    """Return a path of the same file that ends in .safetensors: diffusers takes X.SAFETENSORS for a pickle."""
+    if path.suffix == ".safetensors":
+        yield path
+        return
+    with TemporaryDirectory() as folder:
+        link = Path(folder) / "checkpoint.safetensors"
+        link.symlink_to(path.absolute())
+        yield link
+
+
+def _missing_weights(error: Exception) -> str:
+    """Return what diffusers means where it moves a part that the file had no weights for."""
+    return "Weights are missing, or have names that are not known here." if "meta" in str(error) else ""
 
 
 def prediction(header: Header, path: str) -> dict[str, object]:

@@ -33,7 +33,7 @@ def choose_variant(names: Sequence[str], stem: str, dtype: torch.dtype, where: s
 
 
 def _pattern(stem: str) -> re.Pattern[str]:
-    whole = rf"{stem}(?:\.(?P<whole>[\w-]+))?\.safetensors"
+    whole = rf"{stem}(?:\.(?P<whole>[\w-]+?)(?<!-of-\d{{5}}))?\.safetensors"  # a shard is not a variant
     index = rf"{stem}\.safetensors\.index(?:\.(?P<index>[\w-]+))?\.json"
     return re.compile(rf"(?:{whole}|{index})")
 

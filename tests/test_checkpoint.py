@@ -1,0 +1,139 @@
+"""Single-file checkpoints: how they are read is decided by what is in them, and what they are is said by name."""
+
+import shutil
+
+import pytest
+import torch
+from ldm_checkpoint import write_checkpoint
+from owf.core import base
+from owf.core.base import choose_base, load_base
+from owf.core.errors import UsageError
+from safetensors.torch import load_file, save_file
+from tiny_sd import tiny_parts
+
+CPU = torch.device("cpu")
+MARK = torch.tensor([])
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    """Return a narrow checkpoint, and the folder of configurations that it is read with."""
+    parts, place = tiny_parts(width=768), tmp_path_factory.mktemp("checkpoint")
+    config = place / "configs" / "sd15"
+    shutil.copytree(base.CONFIGS / "sd15", config)
+    parts.unet.save_config(config / "unet")
+    parts.vae.save_config(config / "vae")
+    parts.text_encoder.config.save_pretrained(config / "text_encoder")
+    return load_file(write_checkpoint(parts, place / "model.safetensors")), place / "configs"
+
+
+@pytest.fixture
+def load(made, tmp_path, monkeypatch):
+    monkeypatch.setattr(base, "CONFIGS", made[1])
+
+    def loaded(change=lambda tensors: tensors, metadata=None, name="model.safetensors", dtype=torch.float32):
+        save_file(change(dict(made[0])), tmp_path / name, metadata=metadata)
+        return load_base(choose_base(str(tmp_path / name), None), CPU, dtype, offline=True)
+
+    return loaded
+
+
+def marked(*names):
+    return lambda tensors: {**tensors, **dict.fromkeys(names, MARK)}
+
+
+@pytest.mark.parametrize(
+    ("names", "metadata", "kind"),
+    [
+        ((), None, "epsilon"),
+        (("v_pred",), None, "v_prediction"),
+        (("v_pred",), {"modelspec.prediction_type": "epsilon"}, "v_prediction"),  # hosts go by the marker
+        ((), {"modelspec.prediction_type": "v"}, "v_prediction"),
+        ((), {"modelspec.predict_key": "v"}, "v_prediction"),
+        ((), {"modelspec.predict_key": "epsilon"}, "epsilon"),
+    ],
+)
+def test_markers_and_metadata_say_what_is_predicted(load, names, metadata, kind):
+    loaded = load(marked(*names), metadata)
+    assert loaded.schedule.prediction_type == kind
+    assert float(loaded.schedule.signal[-1]) == pytest.approx(0.0682, abs=1e-3)  # Stable Diffusion's own end
+
+
+def test_the_marker_of_zero_terminal_snr_rescales_the_schedule(load):
+    plain, loaded = load().schedule, load(marked("v_pred", "ztsnr")).schedule
+    assert float(loaded.signal[-1]) == 0
+    assert float(loaded.signal[0]) == pytest.approx(float(plain.signal[0]), rel=1e-6)
+    first, last = plain.signal[0], plain.signal[-1]  # Lin et al., algorithm 1, on the square root of alpha bar
+    expected = (plain.signal[500] - last) * first / (first - last)
+    assert float(loaded.signal[500]) == pytest.approx(float(expected), rel=1e-9)
+
+
+def without(*prefixes):
+    return lambda tensors: {k: v for k, v in tensors.items() if not k.startswith(prefixes)}
+
+
+def _renamed(old, new):
+    return lambda tensors: {k.replace(old, new): v for k, v in tensors.items()}
+
+
+def _wide(channels):
+    name = "model.diffusion_model.input_blocks.0.0.weight"
+    return lambda t: {**t, name: torch.zeros(t[name].shape[0], channels, 3, 3)}
+
+
+REFUSED = {
+    "ztsnr alone": (marked("ztsnr"), "zero terminal SNR"),
+    "EDM": (marked("edm_vpred.sigma_max", "v_pred"), "EDM"),
+    "no VAE": (without("first_stage_model."), "without VAE"),
+    "no text encoder": (without("cond_stage_model."), "without text encoder"),
+    "neither": (without("first_stage_model.", "cond_stage_model."), "without VAE and text encoder"),
+    "VAE alone": (without("model.", "cond_stage_model."), "a VAE alone"),
+    "LoRA": (lambda _: {"lora_unet_mid_block.lora_down.weight": torch.zeros(4, 4)}, "a LoRA"),
+    "PEFT LoRA": (lambda _: {"unet.to_q.lora_A.weight": torch.zeros(4, 4)}, "a LoRA"),
+    "SDXL": (marked("conditioner.embedders.1.model.ln_final.weight"), "SDXL"),
+    "FLUX": (lambda _: {"double_blocks.0.img_attn.qkv.weight": torch.zeros(4, 4)}, "FLUX"),
+    "ControlNet": (marked("control_model.input_hint_block.0.weight"), "ControlNet"),
+    "SD 2": (_renamed("cond_stage_model.transformer.", "cond_stage_model.model."), "Stable Diffusion 2"),
+    "nothing": (lambda _: {}, "no tensors"),
+    "anything": (lambda _: {"weight": torch.zeros(3)}, "weight"),
+    "inpainting": (_wide(9), "inpainting"),
+    "pix2pix": (_wide(8), "instruct-pix2pix"),
+    "a weight gone": (without("model.diffusion_model.middle_block.0.in_layers.0.weight"), "model.safetensors"),
+    "a text weight gone": (without("cond_stage_model.transformer.text_model.final_layer_norm.bias"), "text encoder"),
+    "a weight too many": (marked("model.diffusion_model.extra.weight"), "model.diffusion_model.extra.weight"),
+    "a VAE weight renamed": (
+        _renamed("first_stage_model.decoder.conv_in", "first_stage_model.decoder.conv_inn"),
+        "missing",
+    ),
+    "int8": (lambda t: {k: v.to(torch.int8) for k, v in t.items()}, "I8"),
+    "NaN": (lambda t: {k: v * torch.nan if "out.2.weight" in k else v for k, v in t.items()}, "NaN"),
+    "misshapen": (lambda t: {k: v[:1] if "time_embed.0" in k else v for k, v in t.items()}, "model.safetensors"),
+}
+
+
+@pytest.mark.parametrize("case", list(REFUSED))
+def test_other_files_are_named_by_what_is_in_them(load, case):
+    change, word = REFUSED[case]
+    with pytest.raises(UsageError) as caught:
+        load(change)
+    assert word in str(caught.value)
+    assert "model.safetensors" in str(caught.value)
+
+
+def test_metadata_of_other_predictions_is_refused(load):
+    with pytest.raises(UsageError, match="sample"):
+        load(metadata={"modelspec.prediction_type": "sample"})
+
+
+def test_endings_are_read_in_any_case_and_half_precision_too(load):
+    half = lambda tensors: {k: v.half() for k, v in tensors.items()}  # noqa: E731
+    assert load(half, name="model.SAFETENSORS", dtype=torch.float16).dtype == torch.float16
+    assert load(half).dtype == torch.float32
+
+
+def test_a_file_that_was_cut_off_is_one_sentence(load, tmp_path):
+    load()
+    file = tmp_path / "model.safetensors"
+    file.write_bytes(file.read_bytes()[:-1000])
+    with pytest.raises(UsageError, match="cannot be read as a safetensors file"):
+        load_base(choose_base(str(file), None), CPU, torch.float32, offline=True)

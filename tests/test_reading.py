@@ -1,0 +1,103 @@
+"""Is the base read as it was trained? In closed form, and on the demo base read rightly and wrongly."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+import torch
+from gaussian_denoiser import GaussianDenoiser, ddpm_schedule
+from owf.core.base import choose_base, load_base
+from owf.core.batch import Batch
+from owf.core.plan import READING_LEVELS
+from owf.core.presets import DEMO_CLASSES, demo_plan
+from owf.core.reading import judge_reading, level_timesteps, reading_sums
+from owf.core.sample import Sampling, generate_latents
+from owf.core.schedule import rectified_flow, zero_terminal
+
+SHAPE = (4, 16, 16)
+
+
+class Read:
+    """A denoiser that is said to predict something else, or asked for v where it knows the noise."""
+
+    def __init__(self, denoiser, declared, truth):
+        self._denoiser, self._truth = denoiser, truth
+        self.schedule = dataclasses.replace(denoiser.schedule, prediction_type=declared)
+
+    def __getattr__(self, name):
+        return getattr(self._denoiser, name)
+
+    def predict(self, x_t, t, cond):
+        found = self._denoiser.predict(x_t, t, cond).to(x_t.dtype)
+        if self._truth == "epsilon":
+            return found
+        signal, sigma = self._denoiser.schedule.factors(t, x_t)
+        return (found - sigma * x_t) / signal  # v of the x0 and noise that the answer stands for
+
+
+def reading(denoiser, latents, prompts):
+    pairs = enumerate(zip(latents, prompts, strict=True))
+    sums = [reading_sums(denoiser, x, str(i), denoiser.encode_text([p]), Batch(16)) for i, (x, p) in pairs]
+    return judge_reading(sums, denoiser.schedule.prediction_type)
+
+
+def test_levels_are_shares_of_the_picture_under_any_process():
+    for schedule in (ddpm_schedule(), ddpm_schedule("v_prediction"), rectified_flow(shift=3.0)):
+        t = level_timesteps(schedule)
+        share = schedule.signal[t] / (schedule.signal[t] ** 2 + schedule.sigma[t] ** 2).sqrt()
+        assert share.tolist() == pytest.approx(READING_LEVELS, abs=2e-3)
+
+
+@pytest.mark.parametrize("kind", ["epsilon", "v_prediction"])
+def test_the_ratio_is_the_closed_form_for_gaussian_pictures(kind):
+    # x0 = m + r n with known m: the posterior's error of x0 is r^2 sigma^2 / (s^2 r^2 + sigma^2), the best multiple's
+    # M sigma^2 / (s^2 M + sigma^2) with M = E x0^2. Targets are x0 up to the same factor, so the ratio is the quotient.
+    generator = torch.Generator().manual_seed(0)
+    means = torch.randn(1, *SHAPE, generator=generator)
+    spread = 0.3
+    denoiser = GaussianDenoiser(means, spread, ddpm_schedule(kind))
+    latents = means + spread * torch.randn(8, *SHAPE, generator=generator)
+    found = reading(denoiser, latents, ["0"] * 8)
+    size = float(latents.square().mean())
+    error = lambda power, s: power / (s**2 * power + 1 - s**2)  # noqa: E731
+    expected = np.exp(np.mean([np.log(error(spread**2, s) / error(size, s)) for s in READING_LEVELS]))
+    # 32,768 numbers: means of squares are known to 1 %; the timesteps' levels to 0.5 %.
+    assert found.ratio == pytest.approx(expected, rel=0.05)
+    assert not found.is_wrong and not found.fits_nothing
+
+
+def test_a_multiple_of_its_input_is_never_better_than_the_trivial_predictor():
+    denoiser = GaussianDenoiser(torch.zeros(1, *SHAPE), 1.0)
+    for factor in (0.0, 0.5, 1.0):
+        denoiser.predict = lambda x_t, t, cond, factor=factor: factor * x_t
+        found = reading(denoiser, torch.randn(4, *SHAPE, generator=torch.Generator().manual_seed(1)), ["0"] * 4)
+        assert found.ratio >= 1
+        assert found.fits_nothing
+
+
+@pytest.fixture(scope="module")
+def demo():
+    return load_base(choose_base(None, "demo"), torch.device("cpu"), torch.float32, offline=True)
+
+
+@pytest.mark.parametrize("truth", ["epsilon", "v_prediction"])
+@pytest.mark.parametrize("declared", ["epsilon", "v_prediction"])
+@pytest.mark.parametrize("terminal", [False, True])
+def test_a_trained_base_is_told_from_a_misread_one(demo, declared, truth, terminal):
+    if terminal and (declared, truth) != ("v_prediction", "v_prediction"):
+        pytest.skip("noise cannot be predicted from nothing but noise")
+    plan = demo_plan("quick", DEMO_CLASSES)
+    prompts = [p.text for p in plan.prompts][::5][:8]
+    model = Read(demo, declared, truth)
+    if terminal:  # the same network, asked on the rescaled schedule as if it had been trained on the plain one
+        signal = zero_terminal(demo.schedule.signal**2).sqrt()
+        model.schedule = dataclasses.replace(model.schedule, signal=signal, sigma=(1 - signal**2).sqrt())
+    latents = generate_latents(model, prompts, range(8), Sampling(plan.sampling_steps, 4.0), Batch(16))
+    found = reading(model, latents, prompts)
+    if declared == truth:
+        assert found.ratio < 0.5
+        assert not found.is_wrong
+    else:
+        assert found.is_wrong
+        assert found.other == truth
+        assert "trivial predictor" in found.sentence()
