@@ -74,6 +74,8 @@ def _read(file: Path, allow_pickle: bool) -> "Adapter":
         return read_adapter(file, allow_pickle=allow_pickle)
     except InvalidError as error:
         raise InvalidError(f"{inert(file.name)}: {error}") from error
+    except OSError as error:
+        raise InvalidError(f"{inert(file.name[:200])}: cannot be opened: {error.strerror}") from error
 
 
 def _audit_one(session: Any, adapter: "Adapter", options: argparse.Namespace) -> int:

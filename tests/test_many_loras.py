@@ -8,6 +8,7 @@ import pytest
 from owf.cli import session as session_module
 from owf.cli.audit import main
 from owf.core import base
+from owf.core.adapter import read_adapter
 from owf.core.errors import InvalidError
 from owf.core.render.html import write_html
 
@@ -114,3 +115,29 @@ def test_a_call_without_any_report_still_says_why(sessions, monkeypatch, tmp_pat
     (page,) = (tmp_path / "out").glob("overview-*.html")
     assert page.read_text().count("made for another base") == 2
     assert capsys.readouterr().out.count("made for another base") == 2
+
+
+def test_a_folder_is_scanned_and_what_is_left_out_is_said(sessions, tmp_path, capsys):
+    copies(tmp_path / "drive", "linked")
+    (upper,) = copies(tmp_path / "loras", "upper")
+    upper.rename(upper.with_name("UPPER.SAFETENSORS"))
+    (tmp_path / "loras" / "styles").symlink_to(tmp_path / "drive")
+    for name in ("._UPPER.SAFETENSORS", "old.pt"):
+        (tmp_path / "loras" / name).write_bytes(b"\0\5\x16\7")
+    assert run(tmp_path / "loras", "--out", tmp_path / "out", "--progress", "json") == 1
+    assert [path.name for path in sessions[0].audited] == ["UPPER.SAFETENSORS", "linked.safetensors"]
+    assert "old.pt (a pickle" in capsys.readouterr().err
+
+
+def test_a_file_that_cannot_be_opened_does_not_end_the_run(sessions, monkeypatch, tmp_path, capsys):
+    a, b = copies(tmp_path, "a", "b")
+
+    def read(file, **_):
+        if file == a:
+            raise PermissionError(13, "Permission denied")
+        return read_adapter(file)
+
+    monkeypatch.setattr("owf.core.adapter.read_adapter", read)
+    assert run(a, b, "--out", tmp_path / "out", "--progress", "none") == 1  # that of the other
+    assert [path.name for path in sessions[0].audited] == ["b.safetensors"]
+    assert "a.safetensors: cannot be opened: Permission denied" in capsys.readouterr().out

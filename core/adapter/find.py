@@ -38,7 +38,7 @@ def find_loras(path: Path) -> Found:
         left_out = [item for item in reasons if item.reason and _looks_like_one(item.path)]
         return Found(tuple(sorted([*found.wholes, *loras], key=_order)), (*left_out, *_other_halves(path)))
     if not path.exists():
-        raise UsageError(f"{path}: no such file or folder.")
+        raise UsageError(f"{path}: {'a link that leads nowhere' if path.is_symlink() else 'no such file or folder'}.")
     return Found((path,))
 
 

@@ -145,6 +145,9 @@ def test_places_without_a_lora(tmp_path, capsys):
     assert main(["inspect", str(tmp_path)]) == 4
     with pytest.raises(UsageError, match="no such file or folder"):
         find_loras(tmp_path / "missing")
+    (tmp_path / "gone").symlink_to(tmp_path / "nowhere")
+    with pytest.raises(UsageError, match="leads nowhere"):
+        find_loras(tmp_path / "gone")
     assert main(["inspect", str(tmp_path / "missing")]) == 4
     assert main([str(tmp_path)]) == 2
     assert "There is no LoRA" in capsys.readouterr().err
