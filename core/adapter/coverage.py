@@ -96,7 +96,7 @@ def left_out_of_file(adapter: Adapter) -> tuple[Unapplied, ...]:
         Unapplied(inert(second.stem), "a second account of a module", len(second.slots), second.size)
         for _, second in adapter.twice
     )
-    unknown = (Unapplied(inert(entry.name, 120), "names that are not known", 1, entry.size) for entry in adapter.unknown)
+    unknown = (Unapplied(inert(item.name, 120), "names that are not known", 1, item.size) for item in adapter.unknown)
     return (*broken, *twice, *unknown)
 
 
