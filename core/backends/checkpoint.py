@@ -177,6 +177,10 @@ def _stated(metadata: Mapping[str, str], path: str) -> str | None:
     return None
 
 
+_BESIDE = re.compile(r".*(position_ids|model_ema\..*|loss\..*|logit_scale|text_projection.*)")
+"""What trainers and mergers leave under a part's prefix, and no picture depends on."""
+
+
 def _require_all_weights(path: Path, prefix: str, part: torch.nn.Module, title: str) -> None:
     """Raise UsageError unless a part's weights are exactly those that the file has under its prefix.
 
@@ -186,9 +190,9 @@ def _require_all_weights(path: Path, prefix: str, part: torch.nn.Module, title: 
     from safetensors import safe_open
 
     dtype = next(part.parameters()).dtype
-    loaded = Counter(_mark(tensor) for name, tensor in part.state_dict().items() if "position_ids" not in name)
+    loaded = Counter(_mark(tensor) for name, tensor in part.state_dict().items() if not _BESIDE.fullmatch(name))
     with foreign(f"{path} cannot be read as a safetensors file"), safe_open(path, framework="pt") as file:
-        names = [name for name in file.keys() if name.startswith(prefix) and "position_ids" not in name]  # noqa: SIM118
+        names = [name for name in file.keys() if name.startswith(prefix) and not _BESIDE.fullmatch(name)]  # noqa: SIM118
         held = {name: _mark(file.get_tensor(name).to(dtype)) for name in names}
     left_out = list((Counter(held.values()) - loaded).elements())
     if left_out:

@@ -22,9 +22,8 @@ def check_interrupt() -> None:
 
 def versions() -> dict[str, str]:
     """Return ComfyUI's version and its kind of attention: either may change a result in the last digit."""
-    from comfyui_version import __version__
-
     from comfy.ldm.modules.attention import optimized_attention
+    from comfyui_version import __version__
 
     return {"ComfyUI": __version__, "attention": getattr(optimized_attention, "__name__", "unknown")}
 
