@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from ..core.adapter import Adapter
-from ..core.audit import Setting, audit
+from ..core.audit import Setting, audit, to_do
 from ..core.base import BaseChoice, choose_base, load_base
 from ..core.batch import Batch, default_batch
+from ..core.change import file_key
 from ..core.datasets.demo import read_demo
 from ..core.datasets.folder import read_folder, survey
 from ..core.datasets.labelled import LabelledImages
@@ -20,7 +21,7 @@ from ..core.device import choose_device, choose_dtype
 from ..core.errors import UsageError
 from ..core.estimate import estimate
 from ..core.features import FeatureNetwork, load_features
-from ..core.plan import AuditPlan, audit_cost, plan_digest
+from ..core.plan import AuditPlan, plan_digest
 from ..core.policy import read_policy
 from ..core.presets import demo_plan, preset_plan
 from ..core.render.html import write_html
@@ -64,10 +65,10 @@ class Session:
         with only_one(folder):
             if not options.resume:
                 _remove_samples(folder)
-            self._announce(denoiser, plan, labelled, batch)
             with self._progress() as progress:
                 cache = cache_folder(options.cache)
                 setting = Setting(folder, cache, self._policy, progress, batch, features, labelled)
+                self._announce(denoiser, adapter, plan, setting)
                 report = audit(denoiser, adapter, options.strength, plan, setting)
                 progress.stage("Writing the report")
                 write_report(report, folder / "report.json")
@@ -119,17 +120,19 @@ class Session:
         folder.mkdir(parents=True, exist_ok=True)
         return folder
 
-    def _announce(self, denoiser: Denoiser, plan: AuditPlan, labelled: LabelledImages | None, batch: Batch) -> None:
+    def _announce(self, denoiser: Denoiser, adapter: Adapter, plan: AuditPlan, setting: Setting) -> None:
         if self._options.progress == "none":
             return
-        images = len(plan.classes) * plan.per_class if labelled is None else len(labelled.labels)
-        cost = audit_cost(plan, images)
-        guess = estimate(denoiser, batch)
+        left, whole = to_do(denoiser, file_key(adapter, self._options.strength), plan, setting)
+        guess = estimate(denoiser, setting.batch)
+        base, minutes = "the base's are cached", f"{guess.minutes(left.tuned):.1f}"
+        if left.base:
+            base = f"{_of(left.base, whole.base)} for the base (once, then cached)"
+            minutes += f" + {guess.minutes(left.base):.1f}"
         self.console.print(
             f"Base {inert(denoiser.name)} on {denoiser.device} ({denoiser.dtype}), preset {plan.preset}: "
-            f"{cost.tuned:,} UNet rows for the LoRA, {cost.base:,} for the base (once, then cached). "
-            f"About {guess.minutes(cost.tuned):.1f} + {guess.minutes(cost.base):.1f} minutes, "
-            f"{guess.peak_bytes / 2**30:.1f} GB peak memory.",
+            f"{_of(left.tuned, whole.tuned)} UNet rows for the LoRA, {base}. "
+            f"About {minutes} minutes, {guess.peak_bytes / 2**30:.1f} GB peak memory.",
             highlight=False,
             markup=False,
         )
@@ -137,6 +140,11 @@ class Session:
     def _progress(self) -> Any:
         kind = progress_kind(self._options.progress)
         return {"bar": lambda: Bar(self.console), "json": JsonLines, "none": Quiet}[kind]()
+
+
+def _of(left: int, whole: int) -> str:
+    """Return how many rows are left, and of how many where some are done."""
+    return f"{left:,}" if left == whole else f"{left:,} of {whole:,}"
 
 
 def load_chosen(choice: BaseChoice, console: Any, device: str, dtype: str, offline: bool) -> "DiffusersDenoiser":

@@ -23,9 +23,10 @@ from .metrics.kid import KidRows, summarise_kid
 from .metrics.semantic import SemanticRows, summarise_semantic
 from .model_pass import ModelPass
 from .pairs import write_pairs
-from .plan import AuditPlan, audit_cost, plan_data, plan_digest
+from .plan import AuditPlan, Cost, audit_cost, plan_data, plan_digest
 from .progress import Progress
 from .records import environment
+from .remaining import Remaining, measured_in, remaining
 from .report import BaseRecord, ImagePair, Report
 from .sides import BaseSide, Side, measure_base, measure_tuned
 from .store import SampleStore
@@ -66,9 +67,7 @@ def audit_change(denoiser: Denoiser, change: Change, plan: AuditPlan, setting: S
     """
     started, clock = time.strftime("%Y-%m-%dT%H:%M:%S%z"), time.monotonic()
     base = BaseRecord(denoiser.name, denoiser.family, denoiser.digest())
-    labelled = len(plan.classes) * plan.per_class if setting.labelled is None else len(setting.labelled.labels)
-    cost = audit_cost(plan, labelled)
-    setting.progress.total(cost.base + cost.tuned + cost.compared)
+    cost = _cost(plan, setting)
     measurements: dict[str, Measurement] = {}
     pairs: tuple[ImagePair, ...] = ()
     try:
@@ -95,6 +94,17 @@ def audit_change(denoiser: Denoiser, change: Change, plan: AuditPlan, setting: S
     )
 
 
+def to_do(denoiser: Denoiser, change_key: tuple[str, ...], plan: AuditPlan, setting: Setting) -> tuple[Remaining, Cost]:
+    """Return the rows that `audit_change` would still compute for the change of that key, and those of all the plan."""
+    files, cost = _sample_files(denoiser, change_key, plan, setting), _cost(plan, setting)
+    return remaining(plan, cost, *map(measured_in, files)), cost
+
+
+def _cost(plan: AuditPlan, setting: Setting) -> Cost:
+    labelled = len(plan.classes) * plan.per_class if setting.labelled is None else len(setting.labelled.labels)
+    return audit_cost(plan, labelled)
+
+
 def _require_change(change: Change) -> None:
     refusal = change.refusal()
     if refusal is not None:
@@ -105,16 +115,13 @@ def _measure(
     denoiser: Denoiser, change: Change, plan: AuditPlan, setting: Setting
 ) -> tuple[dict[str, Measurement], tuple[ImagePair, ...], tuple[str, ...]]:
     """Return what was measured, the pictures, and what readers of the verdict must know of the base."""
-    # Everything that may change a base result in the last digit, so that strength 0 stays exactly 0.
-    run = (plan_digest(plan), *environment(denoiser).values(), str(setting.batch.size), str(denoiser.latent_shape))
-    base_key = _key(denoiser.digest(), *run)
-    run_key = _key(base_key, *change.key)
-    with (
-        SampleStore(setting.cache / f"base-{base_key}.sqlite") as base_store,
-        SampleStore(setting.folder / f"samples-{run_key}.sqlite") as run_store,
-    ):
+    base_file, run_file = _sample_files(denoiser, change.key, plan, setting)
+    with SampleStore(base_file) as base_store, SampleStore(run_file) as run_store:
         base_pass = ModelPass(denoiser, plan, base_store, setting.batch, setting.progress)
         tuned_pass = ModelPass(denoiser, plan, run_store, setting.batch, setting.progress)
+        cost = _cost(plan, setting)
+        left = remaining(plan, cost, base_pass.before, tuned_pass.before)
+        setting.progress.total(left.base + left.tuned + cost.compared)
         base = measure_base(base_pass, plan, setting.labelled)
         change.on()
         tuned = measure_tuned(tuned_pass, plan, base)
@@ -122,6 +129,17 @@ def _measure(
     setting.progress.stage("Comparing")
     measurements = _summarise(plan, base, tuned, setting, denoiser.device)
     return measurements, write_pairs(setting.folder, plan, base.images, tuned.images), base.doubts
+
+
+def _sample_files(
+    denoiser: Denoiser, change_key: tuple[str, ...], plan: AuditPlan, setting: Setting
+) -> tuple[Path, Path]:
+    """Return where the samples of the base and of the tuned model are kept."""
+    # Everything that may change a base result in the last digit, so that strength 0 stays exactly 0.
+    run = (plan_digest(plan), *environment(denoiser).values(), str(setting.batch.size), str(denoiser.latent_shape))
+    base_key = _key(denoiser.digest(), *run)
+    run_key = _key(base_key, *change_key)
+    return setting.cache / f"base-{base_key}.sqlite", setting.folder / f"samples-{run_key}.sqlite"
 
 
 def _key(*parts: str) -> str:

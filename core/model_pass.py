@@ -45,12 +45,13 @@ class ModelPass:
         self._denoiser, self._plan, self._store = denoiser, plan, store
         self._batch, self._progress = batch, progress
         self._sampling = Sampling(plan.sampling_steps, plan.guidance_scale)
+        self.before = store.measured()
+        """(stage, item) of what was measured before this pass began; the progress never counted on these."""
 
     def draw(self, title: str, stage: str, draws: Draws) -> np.ndarray:
         """Return the images (N, 3, H, W) uint8 of (prompt, seed) pairs."""
         self._progress.stage(title)
-        missing = [d for d in draws if not self._store.has(stage, _draw_name(d))]
-        self._progress.skip((len(draws) - len(missing)) * self._sampling.rows)
+        missing = [d for d in draws if not self._has(stage, _draw_name(d), self._sampling.rows)]
         size = max(1, self._batch.size * self._batch.workers // (self._sampling.rows // self._sampling.steps))
         for start in range(0, len(missing), size):
             self._draw_chunk(stage, missing[start : start + size])
@@ -76,8 +77,7 @@ class ModelPass:
         items = labelled.items
         classes = self._denoiser.encode_text(self._plan.class_prompts)
         for item, image in zip(items, labelled.images, strict=True):
-            if self._store.has(stage, item):
-                self._progress.skip(cost)
+            if self._has(stage, item, cost):
                 continue
             latents = self._denoiser.encode_image(torch.from_numpy(image)[None])[0]
             errors = image_errors(
@@ -99,8 +99,7 @@ class ModelPass:
         self._progress.stage(title)
         prompts = [p.text for p in self._plan.prompts[: len(latents)]]
         for index, (prompt, latent) in enumerate(zip(prompts, latents, strict=True)):
-            if self._store.has(stage, str(index)):
-                self._progress.skip(self._plan.drift_timesteps)
+            if self._has(stage, str(index), self._plan.drift_timesteps):
                 continue
             values = predictions(
                 self._denoiser,
@@ -121,8 +120,7 @@ class ModelPass:
         latents = self.latents("draw", draws)
         for draw, latent in zip(draws, latents, strict=True):
             name = _draw_name(draw)
-            if self._store.has(stage, name):
-                self._progress.skip(2 * len(READING_LEVELS))
+            if self._has(stage, name, 2 * len(READING_LEVELS)):
                 continue
             place = torch.from_numpy(latent).to(self._denoiser.device)
             sums = reading_sums(self._denoiser, place, name, self._denoiser.encode_text([draw[0]]), self._batch)
@@ -134,6 +132,15 @@ class ModelPass:
     def prediction_type(self) -> str:
         """What the model is said to predict."""
         return self._denoiser.schedule.prediction_type
+
+    def _has(self, stage: str, item: str, rows: int) -> bool:
+        """Return whether a sample is there; one that another run measured meanwhile shortens the progress."""
+        if (stage, item) in self.before:
+            return True
+        found = self._store.has(stage, item)
+        if found:
+            self._progress.skip(rows)
+        return found
 
     def _sample(self, stage: str, item: str) -> dict[str, np.ndarray]:
         sample = self._store.get(stage, item)

@@ -218,7 +218,7 @@ class Cost:
 
 def audit_cost(plan: AuditPlan, labelled: int) -> Cost:
     """Return the cost of a plan over `labelled` labelled images."""
-    per_image = plan.sampling_steps * (1 if plan.guidance_scale == 1 else 2)
+    per_image = image_rows(plan)
     drift, semantic = "denoiser_drift" in plan.metrics, "semantic" in plan.metrics
     images, checked = needs_images(plan), min(READING_PICTURES, len(plan.prompts))
     return Cost(
@@ -231,6 +231,26 @@ def audit_cost(plan: AuditPlan, labelled: int) -> Cost:
         reading=2 * checked * len(READING_LEVELS),
         compared=_SIDES * plan.images * len(_DRAWN & set(plan.metrics)),
     )
+
+
+def sample_rows(plan: AuditPlan) -> dict[str, int]:
+    """Return the UNet rows that one stored sample costs, for each stage of `sides`."""
+    image, semantic = image_rows(plan), semantic_rows(plan)
+    return {
+        "draw": image,
+        "draw-other": image,
+        "probe": image,
+        "predict": plan.drift_timesteps,
+        "predict-again": plan.drift_timesteps,
+        "reading": 2 * len(READING_LEVELS),
+        "classify": semantic,
+        "classify-other": semantic,
+    }
+
+
+def image_rows(plan: AuditPlan) -> int:
+    """Return the UNet rows that drawing one image costs: guidance needs a second, empty prompt."""
+    return plan.sampling_steps * (1 if plan.guidance_scale == 1 else 2)
 
 
 def needs_images(plan: AuditPlan) -> bool:

@@ -54,6 +54,11 @@ class SampleStore:
         """Return whether a sample was measured."""
         return self._run("SELECT 1 FROM samples WHERE stage = ? AND item = ?", [(stage, item)]) is not None
 
+    def measured(self) -> frozenset[tuple[str, str]]:
+        """Return the (stage, item) of every sample."""
+        with foreign(str(self.path), _advice):
+            return frozenset(self._db.execute("SELECT stage, item FROM samples"))
+
     def put(self, stage: str, samples: Iterable[tuple[str, Arrays]]) -> None:
         """Keep samples, all or none."""
         from safetensors.numpy import save

@@ -1,5 +1,6 @@
 """The audit as a whole on a tiny random base: zero at strength 0, resumable, reproducible, restored."""
 
+import contextlib
 import dataclasses
 import json
 
@@ -7,11 +8,12 @@ import numpy as np
 import pytest
 import torch
 from owf.core.adapter import read_adapter
-from owf.core.audit import Setting, audit
+from owf.core.audit import Setting, audit, to_do
 from owf.core.backends.diffusers import DiffusersDenoiser
 from owf.core.batch import Batch
+from owf.core.change import file_key
 from owf.core.datasets.labelled import LabelledImages
-from owf.core.plan import Prompt, Stage, audit_cost
+from owf.core.plan import METRICS, Prompt, Stage, audit_cost, sample_rows
 from owf.core.presets import preset_plan
 from owf.core.progress import Silent
 from owf.core.report import read_report, to_json, write_report
@@ -151,6 +153,13 @@ class Interrupt(Silent):
 
     def __init__(self, after: int = 10**9):
         self.rows, self.after = 0, after
+        self.expected = self.skipped = 0
+
+    def total(self, rows: int) -> None:
+        self.expected = rows
+
+    def skip(self, rows: int) -> None:
+        self.skipped += rows
 
     def advance(self, rows: int) -> None:
         self.rows += rows
@@ -183,6 +192,44 @@ def test_base_results_are_cached_for_the_next_lora(denoiser, plan, images, tmp_p
     compared = audit_cost(plan, len(images.labels)).compared
     assert second.rows == report.cost["tuned_rows"] + compared
     assert first.rows > second.rows
+
+
+@pytest.mark.parametrize(
+    ("metrics", "after"),
+    [(METRICS, 60), (METRICS, 150), (("denoiser_drift",), 25), (("semantic",), 10**9)],
+)
+def test_what_is_announced_is_what_is_computed(denoiser, plan, images, tmp_path, metrics, after):
+    """At any moment, rows left + rows done = the plan's cost; the progress promises neither more nor less."""
+    plan, adapter = dataclasses.replace(plan, metrics=metrics, dataset="folder"), lora(tmp_path)
+    key, first = file_key(adapter, 1.0), Interrupt(after)
+    left, cost = to_do(denoiser, key, plan, setting(tmp_path, images))
+    assert (left.base, left.tuned) == (cost.base, cost.tuned)
+    assert not list(tmp_path.rglob("*.sqlite"))
+    with contextlib.suppress(KeyboardInterrupt):
+        audit(denoiser, adapter, 1.0, plan, setting(tmp_path, images, first))
+    left, cost = to_do(denoiser, key, plan, setting(tmp_path, images))
+    again = Interrupt()
+    audit(denoiser, adapter, 1.0, plan, setting(tmp_path, images, again))
+    assert again.rows == again.expected == left.base + left.tuned + cost.compared
+    assert again.skipped == 0
+    left, _ = to_do(denoiser, key, plan, setting(tmp_path, images))
+    assert (left.base, left.tuned) == (0, 0)
+    other = read_adapter(write_tiny_lora(tmp_path / "b.safetensors", 0.1))
+    left, _ = to_do(denoiser, file_key(other, 1.0), plan, setting(tmp_path, images))
+    assert (left.base, left.tuned) == (0, cost.tuned)
+
+
+def test_samples_that_another_run_adds_meanwhile_shorten_the_progress(denoiser, plan, images, tmp_path):
+    class Meanwhile(Interrupt):
+        def stage(self, title: str) -> None:
+            if title == "Base: classifying":
+                audit(denoiser, adapter, 1.0, plan, setting(tmp_path, images))
+
+    plan = dataclasses.replace(plan, metrics=("semantic", "denoiser_drift"), dataset="folder")
+    adapter, progress = lora(tmp_path), Meanwhile()
+    audit(denoiser, adapter, 1.0, plan, setting(tmp_path, images, progress))
+    assert progress.skipped > 0
+    assert progress.rows == progress.expected - progress.skipped
 
 
 def test_results_of_another_size_are_not_taken_for_this_one(denoiser, plan, images, tmp_path, monkeypatch):
@@ -219,6 +266,8 @@ def test_without_labelled_images_the_base_makes_them(denoiser, plan, tmp_path):
     plan = dataclasses.replace(plan, per_class=2, metrics=("semantic",))
     with SampleStore(tmp_path / "s.sqlite") as store:
         side = measure_base(ModelPass(denoiser, plan, store, Batch(8), Silent()), plan, None)
+        rows = sum(sample_rows(plan)[stage] for stage, _ in store.measured())
+    assert rows == audit_cost(plan, 4).base
     assert side.labelled is not None
     assert side.labelled.images.shape == (4, 3, 64, 64)
     assert side.labelled.labels.tolist() == [0, 0, 1, 1]
