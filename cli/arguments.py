@@ -9,7 +9,8 @@ from ..core.plan import LOSSES, METRICS, Stage
 
 PRESETS = ("quick", "standard", "paper")
 
-EPILOG = """exit codes: 0 PASS, 1 DRIFT, 2 usage error, 3 INCONCLUSIVE, 4 INVALID
+EPILOG = """exit codes: 0 PASS, 1 DRIFT, 2 usage error, 3 INCONCLUSIVE, 4 INVALID; of several LoRAs
+the worst; with --demo 0 if each LoRA gets the verdict that it is there to show
 other commands: owf-audit inspect FILE...  shows what is in a LoRA file without a base model"""
 
 
@@ -23,7 +24,11 @@ def parser() -> argparse.ArgumentParser:
     )
     top.add_argument("loras", nargs="*", type=Path, metavar="LORA", help="LoRA files, or folders of them")
     top.add_argument("--allow-pickle", action="store_true", help="also read .pt, .ckpt and .bin files named one by one")
-    top.add_argument("--demo", action="store_true", help="audit the LoRAs that ship with the demo base")
+    top.add_argument(
+        "--demo",
+        action="store_true",
+        help="audit the two LoRAs that ship with the demo base: one is to be DRIFT, one PASS",
+    )
     _add_model_options(top.add_argument_group("base model"))
     _add_plan_options(top.add_argument_group("what is measured"))
     _add_run_options(top.add_argument_group("how it runs"))

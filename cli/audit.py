@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..core.errors import InvalidError, OwfError, UsageError
+from ..core.verdict import DRIFT, EXIT_CODES, worst
 from .arguments import parser
 from .command import guarded, print_failure, quiet_libraries, say_left_out
 
@@ -18,7 +19,10 @@ if TYPE_CHECKING:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command and return its exit code: 0 PASS, 1 DRIFT, 2 usage error, 3 INCONCLUSIVE, 4 INVALID."""
+    """Run the command and return its exit code: 0 PASS, 1 DRIFT, 2 usage error, 3 INCONCLUSIVE, 4 INVALID.
+
+    The demo ends with 0 when its LoRAs get the verdicts that they are there to show, DRIFT among them.
+    """
     argv = list(sys.argv[1:] if argv is None else argv)
     if argv[:1] == ["inspect"]:
         from .inspect import main as inspect_main
@@ -92,7 +96,6 @@ def _audit_one(session: Any, adapter: "Adapter", options: argparse.Namespace) ->
 
 def _audit_many(session: Any, files: Sequence[Path], options: argparse.Namespace) -> int:
     from ..core.render.overview import write_overview
-    from ..core.verdict import EXIT_CODES, worst
     from .overview import print_overview
 
     audits: list[Audited] = []
@@ -104,7 +107,30 @@ def _audit_many(session: Any, files: Sequence[Path], options: argparse.Namespace
         if audits:  # hours of work are worth a page, interrupted or not
             page = write_overview(audits, options.out)
     print_overview(audits, page, options.progress)
-    return EXIT_CODES[worst(audit.decision for audit in audits)]
+    code = EXIT_CODES[worst(audit.decision for audit in audits)]
+    return _demo_code(files, audits, code, options.progress) if options.demo else code
+
+
+def _demo_code(files: Sequence[Path], audits: Sequence["Audited"], code: int, progress: str) -> int:
+    """Return 0 where every LoRA of the demo got the verdict that it is there to show; otherwise say which did not.
+
+    The code is then the ordinary one, and DRIFT's where that is 0: a demo without its DRIFT must not end well.
+    """
+    from ..core.base import DEMO_VERDICTS
+
+    odd = [
+        f"{audit.name} is {audit.decision}, not {DEMO_VERDICTS[file]}"
+        for file, audit in zip(files, audits, strict=True)
+        if audit.decision != DEMO_VERDICTS[file]
+    ]
+    if not odd:
+        if progress != "json":
+            print(
+                "The demo shows what it is there to show: " + ", ".join(f"{a.name} {a.decision}" for a in audits) + "."
+            )
+        return 0
+    message = f"The demo does not show what it is there to show: {'; '.join(odd)}."
+    return print_failure("owf-audit", progress, message, code or EXIT_CODES[DRIFT])
 
 
 def _names(files: Sequence[Path]) -> list[str]:

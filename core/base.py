@@ -12,6 +12,7 @@ from .errors import UsageError
 from .foreign import foreign, require_utf8
 from .places import config_home, expanded
 from .policy import read_toml
+from .verdict import DRIFT, PASS
 
 if TYPE_CHECKING:
     import torch
@@ -29,12 +30,15 @@ CUSTOM = "custom"
 DEMO_BASE = ROOT / "demo" / "base"
 """The small base model that ships with the project."""
 
-DEMO_LORAS = tuple(
-    path
-    for name in ("owf_demo_plain", "owf_demo_dc")
-    if (path := ROOT / "demo" / "lora" / f"{name}.safetensors").is_file()
-)
-"""The LoRAs that the demo audits: one concept trained plainly, and with drift correction."""
+DEMO_VERDICTS = {
+    ROOT / "demo" / "lora" / "owf_demo_plain.safetensors": DRIFT,
+    ROOT / "demo" / "lora" / "owf_demo_dc.safetensors": PASS,
+}
+"""What the demo is there to show: each LoRA that it audits, one concept trained plainly and with drift correction, and
+the verdict that it gets."""
+
+DEMO_LORAS = tuple(DEMO_VERDICTS)
+"""The LoRAs that the demo audits."""
 
 CONFIGS = Path(__file__).resolve().parent / "families" / "configs"
 """Configuration and tokenizer of each family whose single-file checkpoints are read offline."""

@@ -1,6 +1,8 @@
 """`owf-audit` over several LoRAs: what is audited, under which name, and what the call ends with."""
 
+import dataclasses
 import importlib.util
+import json
 from pathlib import Path
 from typing import ClassVar
 
@@ -58,10 +60,17 @@ def run(*arguments: object) -> int:
     return main([str(a) for a in arguments])
 
 
-def test_the_demo_audits_every_lora_that_ships_in_one_session(sessions, monkeypatch, tmp_path, capsys):
-    loras = tuple(copies(tmp_path, "plain", "dc"))
+def demo(monkeypatch, tmp_path, *promised: str) -> tuple[Path, ...]:
+    """Let the demo audit copies whose verdict, with this session, is that of the sample report: DRIFT."""
+    loras = tuple(copies(tmp_path, *(f"lora{i}" for i in range(len(promised)))))
     monkeypatch.setattr(base, "DEMO_LORAS", loras)
-    assert run("--demo", "--out", tmp_path / "out", "--progress", "none") == 1
+    monkeypatch.setattr(base, "DEMO_VERDICTS", dict(zip(loras, promised, strict=True)))
+    return loras
+
+
+def test_the_demo_audits_every_lora_that_ships_in_one_session(sessions, monkeypatch, tmp_path, capsys):
+    loras = demo(monkeypatch, tmp_path, "DRIFT", "DRIFT")
+    assert run("--demo", "--out", tmp_path / "out", "--progress", "none") == 0
     (session,) = sessions
     assert session.audited == list(loras)
     (page,) = (tmp_path / "out").glob("overview-*.html")
@@ -69,8 +78,39 @@ def test_the_demo_audits_every_lora_that_ships_in_one_session(sessions, monkeypa
     assert page.name in capsys.readouterr().out
 
 
+@pytest.mark.parametrize("promised", [("DRIFT", "PASS"), ("INVALID", "DRIFT"), ("PASS", "PASS")])
+def test_a_demo_that_shows_something_else_says_so(sessions, monkeypatch, tmp_path, capsys, promised):
+    demo(monkeypatch, tmp_path, *promised)
+    assert run("--demo", "--out", tmp_path / "out", "--progress", "none") == 1
+    err = capsys.readouterr().err
+    for i, verdict in enumerate(promised):
+        assert (f"lora{i}.safetensors is DRIFT, not {verdict}" in err) == (verdict != "DRIFT")
+
+
+def test_a_demo_that_cannot_be_audited_ends_with_the_ordinary_code(sessions, monkeypatch, tmp_path, capsys):
+    def refuse(self, adapter, out):
+        raise InvalidError("made for another base")
+
+    monkeypatch.setattr(FakeSession, "audit", refuse)
+    demo(monkeypatch, tmp_path, "DRIFT", "PASS")
+    assert run("--demo", "--out", tmp_path / "out", "--progress", "json") == 4
+    last = json.loads(capsys.readouterr().out.splitlines()[-1])
+    assert (last["event"], last["exit_code"]) == ("error", 4)
+    assert "is INVALID, not PASS" in last["message"]
+
+
+def test_a_demo_whose_every_lora_passes_does_not_end_well(sessions, monkeypatch, tmp_path, capsys):
+    drifting = samples.report()
+    verdict = dataclasses.replace(drifting.verdict, decision="PASS")
+    passing = dataclasses.replace(drifting, verdict=verdict)
+    monkeypatch.setattr(FakeSession, "audit", lambda self, adapter, out: (passing, out))
+    demo(monkeypatch, tmp_path, "DRIFT", "PASS")
+    assert run("--demo", "--out", tmp_path, "--progress", "none") == 1
+    assert "lora0.safetensors is PASS, not DRIFT" in capsys.readouterr().err
+
+
 def test_the_demo_loras_are_there():
-    assert base.DEMO_LORAS
+    assert sorted(base.DEMO_VERDICTS.values()) == ["DRIFT", "PASS"]
     assert all(path.is_file() for path in base.DEMO_LORAS)
 
 
