@@ -40,13 +40,13 @@ class SafetensorsFile:
     def reading(self) -> Iterator[Loader]:
         """Yield a loader that maps the file once; raises AdapterError if safetensors refuses the file."""
         from safetensors import SafetensorError, safe_open
-        from torch._subclasses.fake_tensor import unset_fake_temporarily
+        from torch.utils._python_dispatch import _disable_current_modes  # torch has no public way to leave a mode
 
         try:
             with _in_utf8(self.path) as path, safe_open(path, framework="pt", device="cpu") as file:
 
                 def load(name: str) -> "Tensor":
-                    with unset_fake_temporarily():  # the file's tensors are real even where the base is fake
+                    with _disable_current_modes():  # the file's tensors are real even where the base is fake
                         return file.get_tensor(name)
 
                 yield load
