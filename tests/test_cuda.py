@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from fake_cuda import require_fake_cuda
 from owf.core.adapter import Switch, read_adapter
 from owf.core.backends import diffusers
 from owf.core.backends.diffusers import DiffusersDenoiser
@@ -23,6 +24,7 @@ def lora(tmp_path):
 
 @pytest.fixture(params=[torch.float16, torch.bfloat16], ids=["fp16", "bf16"])
 def denoiser(request):
+    require_fake_cuda()
     with FakeTensorMode(allow_non_fake_inputs=True):
         # Built where and as what it is to be: the parameters of fake modules cannot be moved.
         torch.set_default_dtype(request.param)

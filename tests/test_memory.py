@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from fake_cuda import require_fake_cuda
 from owf.core.base import CONFIGS
 from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.multiprocessing.reductions import StorageWeakRef
@@ -37,6 +38,7 @@ def models():
     from diffusers import AutoencoderKL, UNet2DConditionModel
 
     config = CONFIGS / "sd15"
+    require_fake_cuda()
     with FakeTensorMode(allow_non_fake_inputs=True):
         torch.set_default_dtype(torch.float16)
         try:

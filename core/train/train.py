@@ -5,6 +5,8 @@ import json
 from collections import Counter
 from collections.abc import Sequence
 
+import torch
+
 from .. import families
 from ..adapter import LoraCard
 from ..denoiser import TrainableDenoiser
@@ -35,6 +37,7 @@ def train(
     The same plan, pictures, bank and base give the same bytes, interrupted and resumed or not. Raises UsageError
     where plan, pictures or base do not fit together.
     """
+    _require_torch()
     identity = fingerprint(denoiser, pictures, bank, plan)
     setting.progress.total(_cost(pictures, bank, plan))
     setting.progress.stage("Encoding pictures")
@@ -51,6 +54,12 @@ def train(
     finally:
         method.detach()
         denoiser.checkpoint_gradients(False)
+
+
+def _require_torch() -> None:
+    """Raise UsageError for a torch that audits are content with, but that cannot scale gradients on any device."""
+    if not hasattr(torch.amp, "GradScaler"):
+        raise UsageError(f"Training needs torch 2.3 or newer; this is {torch.__version__}. pip install 'owf[train]'.")
 
 
 def _data(denoiser: TrainableDenoiser, pictures: Sequence[Picture], plan: TrainPlan) -> ConceptData:

@@ -187,6 +187,8 @@ def test_weights_trained_whole_beside_the_lora_are_a_problem(settings, small_bas
 
     unet = get_peft_model(copy.deepcopy(small_base.components["unet"]), _config(ATTENTION, **settings))
     unet.save_pretrained(tmp_path / "unet")
+    if not any("lora_" not in name for name in load_file(tmp_path / "unet" / "adapter_model.safetensors")):
+        pytest.skip("this PEFT leaves them out of the file")  # 0.13: bias="lora_only" looks for them under an old name
     report = match(read_adapter(tmp_path), small_base.components)
     assert report.matched == 32
     assert any("stored whole" in problem for problem in report.problems)

@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from fake_cuda import require_fake_cuda
 from owf.core.backends.diffusers import DiffusersDenoiser
 from owf.core.denoiser import Conditioning
 from owf.core.train.loss import LossMaker
@@ -17,6 +18,7 @@ CUDA = torch.device("cuda")
 
 @pytest.fixture(params=[torch.float16, torch.bfloat16], ids=["fp16", "bf16"])
 def denoiser(request):
+    require_fake_cuda()
     with FakeTensorMode(allow_non_fake_inputs=True):
         torch.set_default_dtype(request.param)
         try:

@@ -304,3 +304,10 @@ def test_slow_checkpoints_are_written_less_often(tmp_path, monkeypatch):
     # The last checkpoint comes with the last step, whenever that is.
     gaps = [later - earlier - 3.0 for earlier, later in pairwise(saves[:-1])]
     assert len(saves) > 2 and min(gaps) >= 3.0 / 0.02
+
+
+def test_a_torch_that_cannot_train_is_named(tmp_path, monkeypatch):
+    denoiser = tiny_denoiser()
+    monkeypatch.delattr(torch.amp, "GradScaler")
+    with pytest.raises(UsageError, match=r"torch 2\.3 or newer"):
+        run(tmp_path, small_plan(), denoiser)
