@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from ..core.adapter import Adapter
-from ..core.audit import Setting, audit, to_do
+from ..core.audit import Setting, audit_change, to_do
 from ..core.base import BaseChoice, choose_base, load_base
 from ..core.batch import Batch, default_batch
-from ..core.change import file_key
+from ..core.change import AdapterChange
 from ..core.datasets.demo import read_demo
 from ..core.datasets.folder import read_folder, survey
 from ..core.datasets.labelled import LabelledImages
@@ -57,7 +57,11 @@ class Session:
         options = self._options
         denoiser = self._denoiser(adapter)
         plan, labelled = self._plan(denoiser)
-        features = self._features(plan, denoiser)
+        with self.console.status("Applying the LoRA"):
+            change = AdapterChange(denoiser.components, adapter, options.strength)
+        fits = change.refusal() is None
+        # What does not fit is INVALID at once: nothing is fetched for it, and nothing that is missing comes before it.
+        features = self._features(plan, denoiser) if fits else None
         folder = self._folder(adapter, denoiser, plan, features, out)
         batch = Batch(options.batch) if options.batch else default_batch(denoiser)
         if batch.workers > 1:
@@ -68,8 +72,9 @@ class Session:
             with self._progress() as progress:
                 cache = cache_folder(options.cache)
                 setting = Setting(folder, cache, self._policy, progress, batch, features, labelled)
-                self._announce(denoiser, adapter, plan, setting)
-                report = audit(denoiser, adapter, options.strength, plan, setting)
+                if fits:
+                    self._announce(denoiser, change, plan, setting)
+                report = audit_change(denoiser, change, plan, setting)
                 progress.stage("Writing the report")
                 write_report(report, folder / "report.json")
                 write_html(report, folder)
@@ -120,10 +125,10 @@ class Session:
         folder.mkdir(parents=True, exist_ok=True)
         return folder
 
-    def _announce(self, denoiser: Denoiser, adapter: Adapter, plan: AuditPlan, setting: Setting) -> None:
+    def _announce(self, denoiser: Denoiser, change: AdapterChange, plan: AuditPlan, setting: Setting) -> None:
         if self._options.progress == "none":
             return
-        left, whole = to_do(denoiser, file_key(adapter, self._options.strength), plan, setting)
+        left, whole = to_do(denoiser, change.key, plan, setting)
         guess = estimate(denoiser, setting.batch)
         base, minutes = "the base's are cached", f"{guess.minutes(left.tuned):.1f}"
         if left.base:

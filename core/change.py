@@ -43,8 +43,8 @@ class AdapterChange:
 
     @property
     def key(self) -> tuple[str, ...]:
-        """Return the file's SHA-256 and the strength."""
-        return file_key(self._adapter, self._strength)
+        """Return the file, how it is read, and the strength."""
+        return self._adapter.key, repr(float(self._strength))
 
     def refusal(self) -> str | None:
         """Return why the file does not apply to this base as a whole; None when it does."""
@@ -61,11 +61,6 @@ class AdapterChange:
     def off(self) -> None:
         """Put the base's own weights back."""
         self._switch.off()
-
-
-def file_key(adapter: Adapter, strength: float) -> tuple[str, ...]:
-    """Return the key of an `AdapterChange`, without making one."""
-    return adapter.hashes.sha256, repr(float(strength))
 
 
 def mismatch(adapter: Adapter, problems: tuple[str, ...]) -> str | None:

@@ -11,7 +11,7 @@ from owf.core.adapter import read_adapter
 from owf.core.audit import Setting, audit, to_do
 from owf.core.backends.diffusers import DiffusersDenoiser
 from owf.core.batch import Batch
-from owf.core.change import file_key
+from owf.core.change import AdapterChange
 from owf.core.datasets.labelled import LabelledImages
 from owf.core.plan import METRICS, Prompt, Stage, audit_cost, sample_rows
 from owf.core.presets import preset_plan
@@ -201,7 +201,7 @@ def test_base_results_are_cached_for_the_next_lora(denoiser, plan, images, tmp_p
 def test_what_is_announced_is_what_is_computed(denoiser, plan, images, tmp_path, metrics, after):
     """At any moment, rows left + rows done = the plan's cost; the progress promises neither more nor less."""
     plan, adapter = dataclasses.replace(plan, metrics=metrics, dataset="folder"), lora(tmp_path)
-    key, first = file_key(adapter, 1.0), Interrupt(after)
+    key, first = AdapterChange(denoiser.components, adapter, 1.0).key, Interrupt(after)
     left, cost = to_do(denoiser, key, plan, setting(tmp_path, images))
     assert (left.base, left.tuned) == (cost.base, cost.tuned)
     assert not list(tmp_path.rglob("*.sqlite"))
@@ -215,7 +215,7 @@ def test_what_is_announced_is_what_is_computed(denoiser, plan, images, tmp_path,
     left, _ = to_do(denoiser, key, plan, setting(tmp_path, images))
     assert (left.base, left.tuned) == (0, 0)
     other = read_adapter(write_tiny_lora(tmp_path / "b.safetensors", 0.1))
-    left, _ = to_do(denoiser, file_key(other, 1.0), plan, setting(tmp_path, images))
+    left, _ = to_do(denoiser, AdapterChange(denoiser.components, other, 1.0).key, plan, setting(tmp_path, images))
     assert (left.base, left.tuned) == (0, cost.tuned)
 
 

@@ -23,13 +23,16 @@ _spec.loader.exec_module(samples)
 @pytest.fixture
 def start(monkeypatch):
     """Return a maker of sessions on a base of a digest, with nothing to load and the sample report to give."""
-    monkeypatch.setattr(module, "audit", lambda *_: samples.report())
+    monkeypatch.setattr(module, "audit_change", lambda *_: samples.report())
+    monkeypatch.setattr(module, "AdapterChange", lambda *_: SimpleNamespace(refusal=lambda: refusals.get("why")))
+    refusals: dict[str, str] = {}
 
     def make(digest: str = "d1", *arguments: str) -> Session:
         options = parser().parse_args(["--progress", "none", "--batch", "1", *arguments])
-        base = SimpleNamespace(family="demo", device=torch.device("cpu"), digest=lambda: digest)
+        base = SimpleNamespace(family="demo", device=torch.device("cpu"), digest=lambda: digest, components={})
         return Session(options, (choose_base(None, "demo"), base))
 
+    make.refusals = refusals
     return make
 
 
@@ -56,6 +59,12 @@ def test_the_feature_network_is_loaded_once_for_all_loras(start, adapter, monkey
 
 def test_without_kid_no_feature_network_is_loaded(start, adapter, loaded, tmp_path):
     start("d1", "--skip", "kid").audit(adapter, tmp_path)
+    assert loaded == []
+
+
+def test_nothing_is_fetched_for_a_lora_that_does_not_apply(start, adapter, loaded, tmp_path):
+    start.refusals["why"] = "384 of 438 tensors would take no effect"
+    start().audit(adapter, tmp_path)
     assert loaded == []
 
 
@@ -96,7 +105,7 @@ def test_the_same_audit_twice_at_once_is_refused_and_breaks_nothing(start, adapt
 
 def test_another_base_is_loaded_when_the_choice_changes(start, adapter, loaded, monkeypatch, tmp_path):
     session = start()
-    other = SimpleNamespace(family="demo", device=torch.device("cpu"), digest=lambda: "other")
+    other = SimpleNamespace(family="demo", device=torch.device("cpu"), digest=lambda: "other", components={})
     monkeypatch.setattr(module, "load_chosen", lambda *_: other)
     monkeypatch.setattr(module, "choose_base", lambda *_: BaseChoice("elsewhere", "folder"))
     first = start().audit(adapter, tmp_path / "x")[1].name

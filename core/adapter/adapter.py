@@ -8,6 +8,10 @@ from .metadata import Training
 from .module import AdapterModule, BrokenModule
 from .source import Entry
 
+READING = 2
+"""Raised whenever a release reads the same file as another change of the base: what was measured of it is not its own
+any more."""
+
 
 @dataclass(frozen=True)
 class Adapter:
@@ -58,6 +62,11 @@ class Adapter:
     def sha256(self) -> str:
         """Return the sha256 of the file, or over the files of a folder, as 64 hexadecimal digits."""
         return self.hashes.sha256
+
+    @property
+    def key(self) -> str:
+        """Return what names the change that this release reads in the file."""
+        return f"{self.sha256} as read by {READING}"
 
     @property
     def components(self) -> tuple[str, ...]:

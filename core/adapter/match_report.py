@@ -98,7 +98,7 @@ class MatchReport:
             found.append(f"NaN or infinity in {len(self.not_finite)} modules, such as {self.not_finite[0]}")
         if self.broken:
             found.append(f"{self.broken} modules of the file are broken{self._reasons()}")
-        found += filter(None, (self.strangers, self.takes_effect.problem()))
+        found += filter(None, (self.takes_effect.problem() or self.strangers,))
         if self.delta_norm == 0:
             found.append("the file changes no weight: its delta is exactly zero")
         return tuple(found)

@@ -114,7 +114,7 @@ def _problems(adapter: Adapter, look: Sketch) -> Iterator[str]:
         first = adapter.broken[0]
         count = counted(len(adapter.broken), "broken module")
         yield f"{count}, such as {inert(first.stem, 80)}: {inert(first.reason)}"
-    yield from filter(None, (strangers_in_modules(adapter), coverage_of_file(adapter).problem()))
+    yield from filter(None, (coverage_of_file(adapter).problem() or strangers_in_modules(adapter),))
 
 
 def _doubts(adapter: Adapter, look: Sketch) -> Iterator[str]:

@@ -36,8 +36,8 @@ class LoraChange:
 
     @property
     def key(self) -> tuple[str, ...]:
-        """Return the file's SHA-256 and the strength."""
-        return self._adapter.hashes.sha256, repr(float(self._strength)), "comfy patches"
+        """Return the file, how it is read, and the strength."""
+        return self._adapter.key, repr(float(self._strength)), "comfy patches"
 
     def refusal(self) -> str | None:
         """Return why the file does not apply to this base as a whole; None when it does."""
