@@ -11,6 +11,7 @@ from pathlib import Path
 from ..errors import UsageError
 from ..presets import audit_prompts
 from ..text import counted
+from ..text_file import decoded
 from .captions import Concept
 
 BANKS = Path(__file__).resolve().parent / "banks"
@@ -51,7 +52,11 @@ def read_bank(path: Path) -> tuple[str, ...]:
         raise UsageError(f"--bank {path} cannot be read: {error}.") from error
     if len(content) > MAX_BYTES:
         raise UsageError(f"--bank {path} has more than {MAX_BYTES // 10**6} MB; a few hundred prompts are enough.")
-    lines = (" ".join(line.split()) for line in content.decode("utf-8-sig", errors="replace").splitlines())
+    try:
+        text = decoded(content)
+    except ValueError as error:
+        raise UsageError(f"--bank {path} cannot be read: {error}.") from error
+    lines = (" ".join(line.split()) for line in text.splitlines())
     return tuple(dict.fromkeys(line for line in lines if line and not line.startswith("#")))
 
 

@@ -109,8 +109,8 @@ def test_too_small_banks_are_refused():
 
 def test_bank_files_may_have_a_bom_comments_and_repeats(tmp_path):
     file = tmp_path / "bank.txt"
-    file.write_bytes(b"\xef\xbb\xbfa boat  house\r\n# a comment\r\n\r\na boat house\r\n  a caf\xe9\n")
-    assert read_bank(file) == ("a boat house", "a caf\ufffd")
+    file.write_bytes(b"\xef\xbb\xbfa boat  house\r\n# a comment\r\n\r\na boat house\r\n  a caf\xc3\xa9\n")
+    assert read_bank(file) == ("a boat house", "a caf\u00e9")
 
 
 def test_bank_files_that_cannot_be_read_name_the_flag(tmp_path):
@@ -118,3 +118,12 @@ def test_bank_files_that_cannot_be_read_name_the_flag(tmp_path):
     for name in ("big.txt", "missing.txt", "."):
         with pytest.raises(UsageError, match="--bank"):
             read_bank(tmp_path / name)
+
+
+def test_a_bank_is_never_read_as_other_letters(tmp_path):
+    prompts = [f"a café at {hour} o'clock" for hour in range(20)]
+    (tmp_path / "bank.txt").write_text("\n".join(prompts), encoding="utf-16")
+    assert read_bank(tmp_path / "bank.txt") == tuple(prompts)
+    (tmp_path / "bank.txt").write_text("\n".join(prompts), encoding="cp1252")
+    with pytest.raises(UsageError, match="save it as UTF-8"):
+        read_bank(tmp_path / "bank.txt")
