@@ -47,6 +47,7 @@ class Session:
         self._options = options
         if options.images is not None:
             say_left_out("owf-audit", survey(options.images).left_out, options.images)
+        self._cache = cache_folder(options.cache)  # where there is none, that is said before a base is loaded
         self._policy = DEFAULT_POLICY if options.policy is None else read_policy(options.policy)
         self.console = Console(stderr=options.progress == "json")
         self._loaded = loaded
@@ -70,8 +71,7 @@ class Session:
             if not options.resume:
                 _remove_samples(folder)
             with self._progress() as progress:
-                cache = cache_folder(options.cache)
-                setting = Setting(folder, cache, self._policy, progress, batch, features, labelled)
+                setting = Setting(folder, self._cache, self._policy, progress, batch, features, labelled)
                 if fits:
                     self._announce(denoiser, change, plan, setting)
                 report = audit_change(denoiser, change, plan, setting)
