@@ -32,6 +32,9 @@ from .sides import BaseSide, Side, measure_base, measure_tuned
 from .store import SampleStore
 from .verdict import Policy, invalid, judge
 
+NO_KNOWLEDGE = " What was measured says how far its function moved, not what it forgot."
+"""What a verdict on a base says that seems to know nothing."""
+
 
 @dataclass(frozen=True)
 class Setting:
@@ -72,9 +75,10 @@ def audit_change(denoiser: Denoiser, change: Change, plan: AuditPlan, setting: S
     pairs: tuple[ImagePair, ...] = ()
     try:
         _require_change(change)
-        measurements, pairs, doubts = _measure(denoiser, change, plan, setting)
+        measurements, pairs, doubt = _measure(denoiser, change, plan, setting)
         verdict = judge(measurements, setting.policy)
-        verdict = dataclasses.replace(verdict, reasons=(*verdict.reasons, *doubts))
+        if doubt:
+            verdict = dataclasses.replace(verdict, reasons=(*verdict.reasons, doubt + NO_KNOWLEDGE))
     except InvalidError as error:
         verdict = invalid(str(error))
     finally:
@@ -113,8 +117,8 @@ def _require_change(change: Change) -> None:
 
 def _measure(
     denoiser: Denoiser, change: Change, plan: AuditPlan, setting: Setting
-) -> tuple[dict[str, Measurement], tuple[ImagePair, ...], tuple[str, ...]]:
-    """Return what was measured, the pictures, and what readers of the verdict must know of the base."""
+) -> tuple[dict[str, Measurement], tuple[ImagePair, ...], str]:
+    """Return what was measured, the pictures, and what speaks against the base knowing anything, if that does."""
     base_file, run_file = _sample_files(denoiser, change.key, plan, setting)
     with SampleStore(base_file) as base_store, SampleStore(run_file) as run_store:
         base_pass = ModelPass(denoiser, plan, base_store, setting.batch, setting.progress)
@@ -127,8 +131,11 @@ def _measure(
         tuned = measure_tuned(tuned_pass, plan, base)
         change.off()
     setting.progress.stage("Comparing")
-    measurements = _summarise(plan, base, tuned, setting, denoiser.device)
-    return measurements, write_pairs(setting.folder, plan, base.images, tuned.images), base.doubts
+    try:
+        measurements = _summarise(plan, base, tuned, setting, denoiser.device)
+    except InvalidError as error:  # a base at chance, most of all: then this is why
+        raise InvalidError(f"{error} {base.doubt}".strip()) from error
+    return measurements, write_pairs(setting.folder, plan, base.images, tuned.images), base.doubt
 
 
 def _sample_files(

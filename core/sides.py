@@ -41,14 +41,14 @@ class BaseSide(Side):
     """Images of other seeds."""
     predictions_again: list[np.ndarray] = field(default_factory=list)
     """The first predictions repeated one row at a time."""
-    doubts: tuple[str, ...] = ()
-    """What readers of the verdict must know of the base."""
+    doubt: str = ""
+    """The sentence that says that the base predicts no better than a rule that knows nothing, if so."""
 
 
 def measure_base(model: ModelPass, plan: AuditPlan, labelled: LabelledImages | None) -> BaseSide:
     """Return the base's side; without labelled images the base makes them.
 
-    Raises InvalidError where the base is not read as it was trained (see `reading`).
+    Raises InvalidError where the base is misread (see `reading`).
     """
     side, draws = BaseSide(labelled=labelled), audit_draws(plan)
     each = draws[:: plan.images_per_prompt]
@@ -57,7 +57,7 @@ def measure_base(model: ModelPass, plan: AuditPlan, labelled: LabelledImages | N
         side.images = model.draw("Base: drawing", "draw", draws)
     else:
         model.draw("Base: drawing latents", "draw", each if "denoiser_drift" in plan.metrics else checked)
-    _check_reading(model, plan, side, checked)
+    side.doubt = _check_reading(model, checked)
     if needs_images(plan):
         other = audit_draws(plan, floor=True)
         side.images_other = model.draw("Base: noise floor of images", "draw-other", other)
@@ -68,14 +68,12 @@ def measure_base(model: ModelPass, plan: AuditPlan, labelled: LabelledImages | N
     return side
 
 
-def _check_reading(model: ModelPass, plan: AuditPlan, side: BaseSide, draws: Draws) -> None:
-    """Raise InvalidError where every number would mean nothing; leave a doubt where some still mean something."""
+def _check_reading(model: ModelPass, draws: Draws) -> str:
+    """Raise InvalidError where the base is misread; return what speaks against it knowing anything, if that does."""
     reading = judge_reading(model.read("Base: checking how it is read", "reading", draws), model.prediction_type)
-    # What a network that knows nothing has forgotten has no answer; how far its function moved has one.
-    if reading.is_wrong or (reading.fits_nothing and "semantic" in plan.metrics):
+    if reading.is_wrong:
         raise InvalidError(reading.sentence())
-    if reading.fits_nothing:
-        side.doubts = (f"{reading.sentence()} What was measured says how far its function moved, and no more.",)
+    return reading.sentence() if reading.fits_nothing else ""
 
 
 def _measure_predictions(model: ModelPass, side: BaseSide, draws: Draws) -> None:

@@ -304,7 +304,10 @@ def test_inception_without_torch_fidelity_says_what_to_install(monkeypatch):
 @pytest.mark.parametrize("name", ["clip", "dino"])
 def test_hub_networks_that_are_not_there_offline_are_explained(name, tmp_path):
     with pytest.raises(UsageError, match="leave out --offline"):
+        load_features(f"{name}:nobody/nothing-of-this-name", offline=True)
+    with pytest.raises(UsageError, match="cannot be loaded") as caught:
         load_features(f"{name}:{tmp_path}", offline=True)
+    assert "--offline" not in str(caught.value)  # nothing would be fetched for a folder
 
 
 def test_unknown_networks_and_wrong_images_are_refused(clip_folder):

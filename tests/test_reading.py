@@ -101,3 +101,24 @@ def test_a_trained_base_is_told_from_a_misread_one(demo, declared, truth, termin
         assert found.is_wrong
         assert found.other == truth
         assert "trivial predictor" in found.sentence()
+
+
+def test_an_audit_of_a_misread_base_is_invalid_and_says_what_it_predicts(demo, tmp_path):
+    from owf.core.adapter import read_adapter
+    from owf.core.audit import Setting, audit
+    from owf.core.base import DEMO_LORAS
+    from owf.core.progress import Silent
+    from owf.core.verdict import DEFAULT_POLICY
+
+    plan = demo_plan("quick", DEMO_CLASSES)
+    plan = dataclasses.replace(plan, metrics=("denoiser_drift",), prompts=plan.prompts[:8])
+    right, wrong = (Setting(p, p, DEFAULT_POLICY, Silent(), Batch(16), None, None) for p in (tmp_path / "a", tmp_path))
+    right.folder.mkdir()
+    lora = read_adapter(DEMO_LORAS[0])
+    wrong = audit(Read(demo, "v_prediction", "epsilon"), lora, 1.0, plan, wrong)
+    assert (wrong.verdict.decision, wrong.verdict.exit_code) == ("INVALID", 4)
+    assert not wrong.measurements
+    assert "Read as epsilon" in wrong.verdict.reasons[0]
+    right = audit(demo, lora, 1.0, plan, right)
+    assert right.verdict.decision == "DRIFT"
+    assert not any("trivial" in reason for reason in right.verdict.reasons)
