@@ -127,13 +127,13 @@ def _finish(
     path = setting.folder / f"{setting.name}.safetensors"
     facts = _facts(loop, pictures, plan)
     concept = Concept(plan.trigger, plan.class_word)
-    family = families.get(denoiser.family)
+    family, side = families.get(denoiser.family), plan.resolution or denoiser.resolution
     card = LoraCard(
         setting.name,
         family,
         (concept.phrase,),
         base_model=denoiser.name,
-        resolution=(plan.resolution, plan.resolution) if plan.resolution else None,
+        resolution=(side, side),
         prediction_type=denoiser.schedule.prediction_type,
         facts=facts,
     )

@@ -1,0 +1,14 @@
+"""Stable Diffusion's architecture in sizes of its own.
+
+Nothing tells such a LoRA from others, so it has no markers: the base has to be named.
+"""
+
+from .family import Family
+
+FAMILY = Family(
+    name="custom",
+    title="Stable Diffusion in sizes of its own",
+    hub_id=None,
+    prediction_type="epsilon",
+    resolution=512,
+)
