@@ -8,7 +8,8 @@ import torch
 
 from .batch import Batch
 from .datasets.labelled import LabelledImages
-from .denoiser import Denoiser
+from .denoiser import Denoiser, overflow_advice
+from .errors import InvalidError
 from .metrics.denoiser_drift import predictions
 from .metrics.semantic import image_errors
 from .plan import READING_LEVELS, AuditPlan, semantic_rows
@@ -111,6 +112,8 @@ class ModelPass:
                 batch or self._batch,
                 self._progress.advance,
             )
+            if not np.isfinite(values).all():
+                raise InvalidError(f"The model returned NaN or infinite values{overflow_advice(self._denoiser.dtype)}")
             self._store.put(stage, [(str(index), {"prediction": values})])
         return [self._sample(stage, str(i))["prediction"] for i in range(len(latents))]
 
