@@ -82,6 +82,8 @@ class JsonLines:
     def stage(self, title: str) -> None:
         """Write that a stage began."""
         self._title = title
+        if not self._done:  # reading what is cached says nothing about how long computing takes
+            self._start = time.monotonic()
         self.write("stage")
 
     def advance(self, rows: int) -> None:

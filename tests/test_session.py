@@ -1,11 +1,13 @@
 """What one call keeps between LoRAs, and where it writes."""
 
 import importlib.util
+import json
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 import torch
+from owf.cli import progress
 from owf.cli import session as module
 from owf.cli.arguments import parser
 from owf.cli.lock import only_one
@@ -101,6 +103,19 @@ def test_the_same_audit_twice_at_once_is_refused_and_breaks_nothing(start, adapt
         assert samples_of_the_other.exists()
     start().audit(adapter, tmp_path)
     assert not samples_of_the_other.exists()
+
+
+def test_time_spent_on_what_is_cached_does_not_count_in_the_eta(monkeypatch, capsys):
+    now = 100.0
+    monkeypatch.setattr(progress.time, "monotonic", lambda: now)
+    lines = progress.JsonLines()
+    lines.total(40)
+    lines.stage("Base: drawing")
+    now += 60  # read from the cache
+    lines.stage("LoRA: drawing")
+    now += 5
+    lines.advance(10)
+    assert json.loads(capsys.readouterr().out.splitlines()[-1])["eta_seconds"] == pytest.approx(15)
 
 
 def test_another_base_is_loaded_when_the_choice_changes(start, adapter, loaded, monkeypatch, tmp_path):
