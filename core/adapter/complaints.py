@@ -111,4 +111,4 @@ def _about_strangers(contents: Contents) -> Iterator[str]:
         yield f"{counted(len(contents.bundled), 'bundled embedding tensor')} not applied"
     if contents.unknown:
         name = inert(contents.unknown[0].name, 120)
-        yield f"{counted(len(contents.unknown), 'tensor')} with names that are not known, such as {name}"
+        yield f"{counted(len(contents.unknown), 'tensor')} not understood, such as {name}"

@@ -6,7 +6,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 
 from ..errors import AdapterError
-from .module import AdapterModule, BrokenModule, build_module
+from .module import AGAIN, AdapterModule, BrokenModule, build_module
 from .names import Place, dotted, place
 from .refusals import refuse_other_kinds
 from .source import Bytes, Entry
@@ -16,6 +16,9 @@ _BUNDLED = re.compile(
     r"bundle_emb\..+\.(?:string_to_param\.\*|emb_params|(?:clip_[lg]|t5|t5xxl|llama)(?:_out)?)", re.DOTALL
 )
 """Tensors that are known to change no weight: OneTrainer's embeddings, which a word of their own calls."""
+
+_MOST_SPELLINGS = 16
+"""Spellings of one module that are compared with one another: comparing all would take the square of their number."""
 
 
 @dataclass(frozen=True)
@@ -51,8 +54,10 @@ def collect(parts: Sequence[Part]) -> Contents:
     strangers: list[Entry] = []
     for part in parts:
         found, nowhere = _group(part)
-        groups += found
+        groups += (group for group in found if group.slots.keys() != {"alpha"})
         strangers += nowhere
+        # An alpha without factors changes nothing where it is; it may belong elsewhere, as other strangers may.
+        strangers += (group.slots["alpha"] for group in found if group.slots.keys() == {"alpha"})
     names = [name for part in parts for name in part.source.entries]
     refuse_other_kinds(names, sum(len(group.slots) for group in groups if not _is_plain(group.slots)))
     modules, broken = _build_all(groups)
@@ -74,7 +79,10 @@ def _group(part: Part) -> tuple[list[_Group], list[Entry]]:
             continue
         spellings = modules.setdefault((where.component, where.path), {})
         slots = spellings.setdefault(where.stem, (where, {}))[1]
-        slots[where.slot if where.slot not in slots else f"second {where.slot}"] = entry
+        slot = where.slot
+        while slot in slots:
+            slot = AGAIN + slot
+        slots[slot] = entry
     groups = [group for spellings in modules.values() for group in _merged(list(spellings.values()), part)]
     return groups, strangers
 
@@ -86,13 +94,15 @@ def _merged(spellings: Sequence[tuple[Place, dict[str, Entry]]], part: Part) -> 
     Spellings that have a slot in common are two accounts of one module.
     """
     accounts: list[list[tuple[Place, dict[str, Entry]]]] = []
-    for spelling in spellings:
+    for spelling in spellings[:_MOST_SPELLINGS]:
         room = (account for account in accounts if all(spelling[1].keys().isdisjoint(other) for _, other in account))
         account = next(room, None)
         if account is None:
             accounts.append([spelling])
         else:
             account.append(spelling)
+    # No program spells a module in so many ways; each of these is an account of its own, and not applied.
+    accounts += [[spelling] for spelling in spellings[_MOST_SPELLINGS:]]
     for account in accounts:
         most, _ = max(account, key=lambda spelling: len(spelling[1]))
         yield _Group(most, {slot: entry for _, slots in account for slot, entry in slots.items()}, part)
@@ -121,7 +131,8 @@ def _build_all(groups: Sequence[_Group]) -> tuple[list[AdapterModule], list[Brok
 def _build(group: _Group, read: Bytes) -> AdapterModule:
     where, part = group.place, group.part
     if _is_plain(group.slots):
-        raise AdapterError("weights stored whole beside the LoRA (modules_to_save or bias) are not supported yet")
+        kinds = " and ".join(sorted(group.slots))
+        raise AdapterError(f"a {kinds} alone: a layer stored whole (modules_to_save, bias), or a tensor not understood")
     scaling = part.config(where.component).scaling(dotted(where.stem))
     return build_module((where.component, where.path, where.stem), group.slots, part.source, read, scaling)
 

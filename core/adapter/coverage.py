@@ -11,7 +11,9 @@ from itertools import islice
 
 from ..text import counted, inert
 from .adapter import Adapter
+from .module import AdapterModule
 from .names import flatten, place
+from .source import Entry
 
 MAX_LEFT_OUT = 0.01
 """Share of a file, by tensors and by bytes, that may take no effect before a score would mean something else.
@@ -22,6 +24,8 @@ the base has. A limit of 0 would refuse those.
 _ASKED = 200
 """Unknown tensors that are compared with module names; files with more of them are above the limit in any case."""
 _NAMED = 3
+_MOST_LEVELS = 32
+"""Levels of a name that are looked at: the deepest module of a real model has about twelve."""
 
 
 @dataclass(frozen=True)
@@ -81,11 +85,14 @@ class Coverage:
         reasons = Counter[str]()
         for item in self.left_out:
             reasons[item.reason] += item.tensors
-        listed = "; ".join(f"{reason} ({counted(count, 'tensor')})" for reason, count in reasons.most_common(_NAMED))
+        first = {item.reason: item.name for item in reversed(self.left_out)}
+        listed = "; ".join(
+            f"{counted(count, 'tensor')} {reason}, such as {first[reason]}"
+            for reason, count in reasons.most_common(_NAMED)
+        )
         return (
             f"{self.all_tensors - self.tensors:,} of {self.all_tensors:,} tensors, {_percent(1 - self.byte_share)} of "
-            f"the bytes, would take no effect, above the limit of {_percent(MAX_LEFT_OUT)}: {listed}, such as "
-            f"{_some(item.name for item in self.left_out)}"
+            f"the bytes, would take no effect, above the limit of {_percent(MAX_LEFT_OUT)}: {listed}"
         )
 
 
@@ -93,11 +100,31 @@ def left_out_of_file(adapter: Adapter) -> tuple[Unapplied, ...]:
     """Return what of a file takes no effect on any base: broken, named twice or not understood."""
     broken = (Unapplied(inert(item.stem), inert(item.reason), item.keys, item.size) for item in adapter.broken)
     twice = (
-        Unapplied(inert(second.stem), "a second account of a module", len(second.slots), second.size)
+        Unapplied(inert(second.stem), "of a second account of a module", len(second.slots), second.size)
         for _, second in adapter.twice
     )
-    unknown = (Unapplied(inert(item.name, 120), "names that are not known", 1, item.size) for item in adapter.unknown)
+    unknown = (
+        Unapplied(inert(item.name, 120), "not understood", *((0, 0) if _is_a_note(item) else (1, item.size)))
+        for item in adapter.unknown
+    )
     return (*broken, *twice, *unknown)
+
+
+_SCALES = re.compile(r"(.*[._])?(alpha|scale|scaling|multiplier|strength|gate)", re.IGNORECASE | re.DOTALL)
+"""Names that end as numbers do by which a change is multiplied, be it that of one module or of all."""
+
+
+_LARGEST_NOTE = 4096
+"""Bytes of whole numbers that are believed to be positions: those of 77 tokens are 616. Quantised weights are more."""
+
+
+def _is_a_note(entry: Entry) -> bool:
+    """Return whether a tensor that is not understood is of the kind that training leaves: a counter, or positions.
+
+    Among few tensors one such is more than the limit, and says nothing of the rest.
+    """
+    counter = entry.numel <= 1 or (not entry.is_float and entry.size <= _LARGEST_NOTE)
+    return counter and not _SCALES.fullmatch(entry.name)
 
 
 def coverage_of_file(adapter: Adapter) -> Coverage:
@@ -108,32 +135,40 @@ def coverage_of_file(adapter: Adapter) -> Coverage:
 
 
 def strangers_in_modules(adapter: Adapter, live: Iterable[str] = ()) -> str | None:
-    """Return the problem of tensors that are not understood but name a module that is known; None without any.
+    """Return the problem of tensors that are not understood, but change a module that is known; None without any.
 
-    Known are the modules of the file and, by flattened path, those of a `live` base. The change of such a module is
-    only known in part, so that even one tensor is too many: a DoRA without its magnitudes is another model.
+    Known are the modules of the file and, by flattened path, those of a `live` base. Such a module's change is only
+    known in part, so that even one tensor is too many: a DoRA without its magnitudes is another model. The same goes
+    for a second account of a module, and for what is called a scale: it may be that of every module.
     """
-    if not adapter.unknown:
-        return None
-    paths = {module.path for module in adapter.modules} | set(live)
-    tree = _tree(paths | {flatten("", module.stem) for module in adapter.modules})
-    named = [
-        entry.name
-        for entry in adapter.unknown[:_ASKED]
-        if _is_inside(entry.name, paths) or _mentions(flatten("", entry.name), tree)
-    ]
+    named = [second.stem for _, second in adapter.twice]
+    if adapter.unknown:
+        paths = {module.path for module in adapter.modules} | set(live)
+        tree = _tree(paths | {flatten("", module.stem) for module in adapter.modules})
+        asked = adapter.unknown[:_ASKED]
+        named += [entry.name for entry in asked if _SCALES.fullmatch(entry.name) or _means_one(entry.name, paths, tree)]
     if not named:
         return None
     return (
-        f"{counted(len(named), 'tensor')} of modules that are known {'is' if len(named) == 1 else 'are'} not "
-        f"understood, so that the change of these modules is unknown: {_some(inert(name, 120) for name in named)}"
+        f"what {_some(inert(name, 120) for name in named)}{_more(len(named))} would change is not understood, though "
+        "it may be a part of modules that are"
     )
 
 
-def _is_inside(name: str, paths: Collection[str]) -> bool:
-    """Return whether the name means something below one of the modules, as any dialect spells them."""
-    stems = (name[: found.start()] for found in re.finditer(r"\.", name))
-    return any(where is not None and where.path in paths for where in map(place, (f"{stem}.weight" for stem in stems)))
+def near_misses(unmatched: Iterable[AdapterModule], live: Collection[str]) -> Iterator[AdapterModule]:
+    """Yield the modules without a place in the base whose names hold the whole path of a `live` module.
+
+    They are a part or a variant of it, such as a wrapper's inner layer, and change what is there.
+    """
+    tree = _tree(live)
+    return (module for module in unmatched if _mentions(module.path, tree))
+
+
+def _means_one(name: str, paths: Collection[str], tree: "_Tree") -> bool:
+    """Return whether a name means something in or below a module, in any dialect, or holds a module's whole path."""
+    stems = (name[: found.start()] for found in islice(re.finditer(r"\.", name), _MOST_LEVELS))
+    places = map(place, (f"{stem}.weight" for stem in stems))
+    return _mentions(flatten("", name), tree) or any(where is not None and where.path in paths for where in places)
 
 
 _Tree = dict[str, "_Tree"]
@@ -144,21 +179,26 @@ def _tree(paths: Iterable[str]) -> _Tree:
     root: _Tree = {}
     for path in paths:
         node = root
-        for word in path.split("_"):
+        for word in _words(path):
             node = node.setdefault(word, {})
         node[""] = {}
     return root
 
 
+def _words(name: str) -> list[str]:
+    """Return the words of a flattened name, in which neither case nor the number of underscores counts."""
+    return [word for word in name.casefold().split("_") if word]
+
+
 def _mentions(name: str, tree: _Tree) -> bool:
     """Return whether a path of the tree occurs in a flattened name, whatever stands before and after it."""
-    words = name.split("_")
+    words = _words(name)
     return any(_begins_with_one(islice(words, start, None), tree) for start in range(len(words)))
 
 
 def _begins_with_one(words: Iterator[str], tree: _Tree) -> bool:
     for word in words:
-        if word == "" or word not in tree:
+        if word not in tree:
             return False
         tree = tree[word]
         if "" in tree:
@@ -168,6 +208,10 @@ def _begins_with_one(words: Iterator[str], tree: _Tree) -> bool:
 
 def _some(names: Iterable[str]) -> str:
     return ", ".join(islice(names, _NAMED))
+
+
+def _more(count: int) -> str:
+    return f" and {count - _NAMED} more" if count > _NAMED else ""
 
 
 def _percent(share: float) -> str:

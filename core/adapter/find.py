@@ -39,7 +39,15 @@ def find_loras(path: Path) -> Found:
         return Found(tuple(sorted([*found.wholes, *loras], key=_order)), (*left_out, *_other_halves(path)))
     if not path.exists():
         raise UsageError(f"{path}: {'a link that leads nowhere' if path.is_symlink() else 'no such file or folder'}.")
-    return Found((path,))
+    return Found((path,), tuple(_other_halves(path.parent)) if _is_a_half(path) else ())
+
+
+def _is_a_half(file: Path) -> bool:
+    """Return whether a file is the weights of its folder, which may be one component's."""
+    try:
+        return [other for other, _ in weights_of(file.absolute().parent)] == [file.absolute()]
+    except UsageError:
+        return False
 
 
 def _order(path: Path) -> tuple[str, ...]:

@@ -2,16 +2,16 @@
 
 import math
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ..errors import AdapterError
-from ..text import inert
+from ..text import counted, inert
 from .adapter import Adapter
 from .blocks import block_of, kind_of
-from .coverage import Coverage, Unapplied, left_out_of_file, strangers_in_modules
+from .coverage import Coverage, Unapplied, left_out_of_file, near_misses, strangers_in_modules
 from .delta import Delta, delta, misfit
 from .module import AdapterModule
 from .names import flatten, is_typical
@@ -63,7 +63,7 @@ class MatchReport:
     """Frobenius norm of the weights that it changes."""
     not_finite: tuple[str, ...]
     """Modules whose changed weights contain NaN or infinity."""
-    broken: int
+    broken: tuple[Unapplied, ...]
     """Modules of the file that are damaged or contradictory."""
     norms: tuple[ModuleNorms, ...] = ()
     """Size of the change of every module that was changed, biases included; empty when it was not computed."""
@@ -95,9 +95,10 @@ class MatchReport:
             return (f"no module of the file fits this base{self._reasons()}",)
         found = []
         if self.not_finite:
-            found.append(f"NaN or infinity in {len(self.not_finite)} modules, such as {self.not_finite[0]}")
+            found.append(f"NaN or infinity in {counted(len(self.not_finite), 'module')}, such as {self.not_finite[0]}")
         if self.broken:
-            found.append(f"{self.broken} modules of the file are broken{self._reasons()}")
+            first = self.broken[0]
+            found.append(f"{counted(len(self.broken), 'broken module')}, such as {first.name}: {first.reason}")
         found += filter(None, (self.takes_effect.problem() or self.strangers,))
         if self.delta_norm == 0:
             found.append("the file changes no weight: its delta is exactly zero")
@@ -116,16 +117,33 @@ def bind(adapter: Adapter, components: Components) -> Binding:
     adapter, refusal = _in_live_names(adapter, components)
     table = _live_modules(components)
     bonds: list[Bond] = []
-    unmatched: list[Unapplied] = []
+    unmatched: list[tuple[AdapterModule, str, bool]] = []
     for module in adapter.modules:
         owner = table.get((module.component, module.path)) or _other_encoder(module, table)
         reason = refusal or _missing(module, components) if owner is None else misfit(module, owner)
         if owner is None or reason is not None:
-            unmatched.append(Unapplied(inert(module.stem), reason or "unknown", len(module.slots), module.size))
+            unmatched.append((module, reason or "unknown", owner is not None))
         else:
             bonds.append(Bond(module, owner))
-    weighted = (path for (_, path), owner in table.items() if "weight" in owner._parameters)
-    return Binding(adapter, tuple(bonds), tuple(unmatched), strangers_in_modules(adapter, weighted))
+    live = {place for place, owner in table.items() if "weight" in owner._parameters}
+    left_out = (Unapplied(inert(m.stem), reason, len(m.slots), m.size) for m, reason, _ in unmatched)
+    strangers = strangers_in_modules(adapter, (path for _, path in live)) or _misfits(unmatched, live)
+    return Binding(adapter, tuple(bonds), tuple(left_out), strangers)
+
+
+def _misfits(unmatched: Sequence[tuple[AdapterModule, str, bool]], live: Collection[tuple[str, str]]) -> str | None:
+    """Return the problem of modules that the base has, or has a part of, but in which these cannot be placed."""
+    wrong = {module.stem: reason for module, reason, has_owner in unmatched if has_owner}
+    for component in {module.component for module, _, _ in unmatched}:
+        paths = {path for part, path in live if part == component}
+        near = near_misses((module for module, _, has_owner in unmatched if not has_owner), paths)
+        wrong.update((m.stem, "names a part of a module") for m in near if m.component == component)
+    if not wrong:
+        return None
+    stem, reason = next(iter(wrong.items()))
+    return (
+        f"{counted(len(wrong), 'module')} of the base cannot be changed as the file says: {inert(stem, 120)} ({reason})"
+    )
 
 
 def _live_modules(components: Components) -> "dict[tuple[str, str], torch.nn.Module]":
@@ -233,7 +251,7 @@ class Tally:
             delta_norm=math.nan if fake else math.hypot(*changes),
             base_norm=math.nan if fake else math.hypot(*bases),
             not_finite=tuple(inert(bond.module.stem) for bond in bad),
-            broken=len(binding.adapter.broken),
+            broken=left_out[: len(binding.adapter.broken)],
             norms=tuple(_norms(*sizes) for sizes in zip(bonds, changes, bases, strict=False)),
         )
 

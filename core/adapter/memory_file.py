@@ -56,7 +56,7 @@ class MemoryFile:
         import torch
 
         def read(entry: Entry) -> memoryview:
-            flat = self.tensors[entry.name].detach().contiguous().flatten()
+            flat = self.tensors[entry.name].contiguous().flatten()
             return flat.view(torch.uint8).numpy().data
 
         yield read

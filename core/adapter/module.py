@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from math import prod
 
 from ..errors import AdapterError
-from ..text import inert
 from .algorithms import Algorithm, Outline, find
 from .algorithms.ia3 import outline_of
 from .scalars import scalar
@@ -14,6 +13,8 @@ from .source import Bytes, Entry, Source
 
 ALPHA_EXTREME = 1000.0
 """Alpha beyond this many times the rank is reported: no trainer writes it."""
+AGAIN = "again "
+"""Begins the slots of tensors whose slot is taken."""
 _MAGNITUDES = frozenset({"dora", "magnitude"})
 _BIASES = frozenset({"diff_b", "b_norm", "up_bias", "custom_bias"})
 
@@ -116,10 +117,14 @@ def build_module(
     outline = algorithm.outline(shapes)
     _check_types(slots)
     _check_magnitudes(shapes, outline)
+    if algorithm.alpha_scales and algorithm.name != "lokr" and scaling.rank not in (None, outline.rank):
+        raise AdapterError(f"its configuration says rank {scaling.rank}, its factors have {outline.rank}")
     alpha = _alpha(slots, read)
     scale = _scale(algorithm, outline.rank, alpha, scaling, slots)
     if algorithm.name == "ia3":
         scale = scalar(slots["on_input"], read)
+        if scale not in (0, 1):
+            raise AdapterError(f"on_input is {scale}, 0 or 1 is needed")
         outline = outline_of(shapes, bool(scale))
     alpha = scaling.alpha if alpha is None else alpha
     return AdapterModule(*place, algorithm, outline, alpha, scale, slots, source)
@@ -127,11 +132,8 @@ def build_module(
 
 def _require_one_of_each(slots: Mapping[str, Entry]) -> None:
     """Raise AdapterError for two tensors that mean the same, of which one would go unread."""
-    again = [entry.name for slot, entry in slots.items() if slot.startswith("second ")]
-    if again:
-        raise AdapterError(
-            f"{inert(again[0], 80)} repeats another tensor of its module, as two adapters in one file do"
-        )
+    if any(slot.startswith(AGAIN) for slot in slots):
+        raise AdapterError("a tensor is there more than once, as where one file holds several adapters")
     for alike in (_MAGNITUDES, _BIASES):
         both = sorted(alike & slots.keys())
         if len(both) > 1:
@@ -151,6 +153,8 @@ def _check_magnitudes(shapes: Mapping[str, tuple[int, ...]], outline: Outline) -
         return
     for slot in _MAGNITUDES & shapes.keys():
         count = prod(shapes[slot])
+        if sum(side > 1 for side in shapes[slot]) > 1:
+            raise AdapterError(f"magnitudes have shape {list(shapes[slot])}, one row of them is needed")
         by_input = count == outline.inputs if outline.inputs else count > 0 and outline.fan_in % count == 0
         if count != outline.out and count != outline.fan_in and not by_input:
             raise AdapterError(f"{count} magnitudes do not fit {outline.out} outputs")

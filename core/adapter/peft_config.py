@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from ..errors import AdapterError
 from ..text import inert
-from .metadata import MAX_JSON, parsed
+from .metadata import MAX_JSON
 from .module import Scaling
 
 _KNOWN = frozenset({"LORA", "LOHA", "LOKR"})
@@ -77,29 +77,38 @@ RANK_STABILISED = PeftConfig(None, True, None)
 
 
 def from_metadata(metadata: Mapping[str, str]) -> Mapping[str, PeftConfig]:
-    """Return the configuration per component that diffusers keeps in `lora_adapter_metadata`."""
-    length = len(metadata.get("lora_adapter_metadata", ""))
-    if length > MAX_JSON:
-        raise AdapterError(f"lora_adapter_metadata has {length} characters; alpha patterns that long are not believed")
-    table = parsed(metadata, "lora_adapter_metadata")
-    if not isinstance(table, dict):
+    """Return the configuration per component that diffusers keeps in `lora_adapter_metadata`; "" stands for all.
+
+    `save_lora_weights` puts the component before every field, `save_lora_adapter` of a single model does not. Raises
+    AdapterError for what cannot be read: the alphas are in there.
+    """
+    text = metadata.get("lora_adapter_metadata")
+    if text is None:
         return {}
+    if len(text) > MAX_JSON:
+        raise AdapterError(
+            f"lora_adapter_metadata has {len(text)} characters; alpha patterns that long are not believed"
+        )
     split: dict[str, dict[str, object]] = {}
-    for key, value in table.items():
-        component, _, field = key.partition(".")
+    for key, value in _object("lora_adapter_metadata", text).items():
+        component, _, field = key.rpartition(".")
         split.setdefault(component, {})[field] = value
     return {component: from_fields(fields) for component, fields in split.items()}
 
 
 def from_text(text: str) -> PeftConfig:
     """Return the configuration in an `adapter_config.json`; raises AdapterError unless it is a sound one."""
+    return from_fields(_object("adapter_config.json", text[:_LIMIT]))
+
+
+def _object(what: str, text: str) -> dict[str, object]:
     try:
-        fields = json.loads(text[:_LIMIT])
+        found = json.loads(text)
     except (ValueError, RecursionError) as error:
-        raise AdapterError(f"adapter_config.json is not valid JSON: {inert(str(error), 80)}") from error
-    if not isinstance(fields, dict):
-        raise AdapterError("adapter_config.json is not a JSON object")
-    return from_fields(fields)
+        raise AdapterError(f"{what} is not valid JSON: {inert(str(error), 80)}") from error
+    if not isinstance(found, dict):
+        raise AdapterError(f"{what} is not a JSON object")
+    return found
 
 
 def from_fields(fields: Mapping[str, object]) -> PeftConfig:
@@ -111,17 +120,18 @@ def from_fields(fields: Mapping[str, object]) -> PeftConfig:
         return PeftConfig(None, False, None, warnings=(_OLD_LOKR,))
     _require_plain_start(fields.get("init_lora_weights"))
     _require_plain_use(fields)
-    alpha = _number(fields.get("lora_alpha", fields.get("alpha")))
+    alpha = fields.get("lora_alpha", fields.get("alpha"))
     alphas = tuple(Pattern(*key, _alpha(key[0], value)) for key, value in _patterns(fields, "alpha_pattern"))
     # The shapes of every other kind of factor show the rank, so that only LoKr needs to be told.
     ranks = _patterns(fields, "rank_pattern") if method == "LOKR" else ()
+    rank = _rank("r", fields.get("r"))
     return PeftConfig(
-        alpha,
-        fields.get("use_rslora") is True,
-        _rank("r", fields.get("r")),
+        None if alpha is None else _alpha("lora_alpha", alpha),
+        _flag(fields, "use_rslora"),
+        None if fields.get("rank_pattern") and method != "LOKR" else rank,  # then modules have ranks of their own
         alphas,
         tuple(Pattern(*key, _rank(key[0], value) or 0) for key, value in ranks),
-        fields.get("use_dora") is True,
+        _flag(fields, "use_dora"),
     )
 
 
@@ -141,6 +151,13 @@ def _require_plain_use(fields: Mapping[str, object]) -> None:
             raise AdapterError(f"{setting} is set: {meaning}, which is not supported yet")
 
 
+def _flag(fields: Mapping[str, object], name: str) -> bool:
+    value = fields.get(name, False)
+    if value is not None and not isinstance(value, bool):
+        raise AdapterError(f"adapter configuration: {name} is {str(value)[:20]!r}, true or false is needed")
+    return bool(value)
+
+
 def _rank(name: str, value: object) -> int | None:
     """Return the rank, or None where there is none; raises AdapterError for what cannot be one."""
     if value is None:
@@ -155,7 +172,7 @@ def _rank(name: str, value: object) -> int | None:
 def _alpha(name: str, value: object) -> float:
     alpha = _number(value)
     if alpha is None:
-        raise AdapterError(f"adapter configuration: the alpha of {name[:80]} is {str(value)[:20]!r}, no number")
+        raise AdapterError(f"adapter configuration: {name[:80]} is {str(value)[:20]!r}, a number is needed")
     return alpha
 
 
@@ -165,8 +182,10 @@ def _patterns(fields: Mapping[str, object], field: str) -> "list[tuple[tuple[str
     Raises AdapterError for regular expressions: they are not run, since a stranger wrote them.
     """
     table = fields.get(field)
-    if not isinstance(table, dict):
+    if not table:
         return []
+    if not isinstance(table, dict):
+        raise AdapterError(f"adapter configuration: {field} is {str(table)[:20]!r}, a table of modules is needed")
     if len(table) > _MAX_PATTERNS:
         raise AdapterError(f"{field}: {len(table)} patterns; more than {_MAX_PATTERNS} are not believed")
     found = []

@@ -7,10 +7,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..errors import AdapterError
+from ..foreign import foreign
 from ..text import inert
 from .header import MAX_TENSORS
 from .memory_file import DTYPES, MemoryFile, in_memory
-from .safetensors_file import regular_size
+from .safetensors_file import regular_size, what_it_is
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -36,7 +37,8 @@ def open_pickle(path: Path) -> MemoryFile:
     """
     size = regular_size(path)
     _check_archive(path, size)
-    tensors = _tensors(_load(path))
+    with foreign("the pickle cannot be read as tensors", kind=AdapterError):
+        tensors = _tensors(_load(path))
     if len(tensors) > MAX_TENSORS:
         raise AdapterError(f"the file holds {len(tensors)} tensors; more than {MAX_TENSORS} is no LoRA")
     source = in_memory(path, tensors)
@@ -48,7 +50,9 @@ def open_pickle(path: Path) -> MemoryFile:
 def _check_archive(path: Path, size: int) -> None:
     """Raise AdapterError unless it is an archive of about its own size whose pickle only makes tensors."""
     if not zipfile.is_zipfile(path):
-        raise AdapterError("a damaged pickle, or one from before PyTorch 1.6: load and save it again as safetensors")
+        with path.open("rb") as file:
+            seen = what_it_is(file.read(64))
+        raise AdapterError(seen or "neither a safetensors file nor a pickle that PyTorch 1.6 or later saved")
     try:
         with zipfile.ZipFile(path) as archive:
             unpacked = sum(item.file_size for item in archive.infolist())
@@ -70,7 +74,9 @@ def _check_pickle(content: bytes) -> None:
     for step, (opcode, argument, _) in enumerate(pickletools.genops(content)):
         if step > _MAX_STEPS:
             raise AdapterError("the pickle takes more steps than any LoRA: it is built to exhaust memory")
-        if opcode.name in ("GLOBAL", "STACK_GLOBAL", "INST") and not _is_harmless(str(argument)):
+        if opcode.name == "STACK_GLOBAL":
+            raise AdapterError("saved with pickle protocol 4 or later, which is not read: save it with PyTorch's own")
+        if opcode.name in ("GLOBAL", "INST") and not _is_harmless(str(argument)):
             raise AdapterError(f"the pickle holds more than tensors: it calls {inert(str(argument), 60)}")
 
 
@@ -103,6 +109,8 @@ def _tensors(loaded: object) -> "dict[str, Tensor]":
     for name, value in table.items():
         if isinstance(value, (int, float)) and not isinstance(value, bool):  # diffusers once kept its alphas so
             value = torch.tensor(float(value), dtype=torch.float64)
+        if isinstance(value, torch.Tensor):  # a parameter, or a view that only says that it is negated
+            value = value.detach().resolve_neg().resolve_conj()
         if not isinstance(name, str) or not isinstance(value, torch.Tensor):
             raise AdapterError(
                 f"the pickle holds a {inert(type(value).__name__, 40)} called {inert(str(name), 80)!r} among its "
@@ -117,7 +125,10 @@ def _require_no_weights(beside: Mapping[object, object]) -> None:
     import torch
 
     for name, value in beside.items():
-        if isinstance(value, (torch.Tensor, dict, list, tuple)) and len(value) > 0:
+        held = (
+            value.numel() > 1 if isinstance(value, torch.Tensor) else isinstance(value, (dict, list, tuple)) and value
+        )
+        if held:
             raise AdapterError(
                 f"beside its state_dict the pickle holds {inert(str(name), 80)!r}, which is not understood: save the "
                 "LoRA's own tensors alone"

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ..errors import AdapterError
-from ..text import inert
+from ..text import counted, inert
 from . import metadata as meta
 from .adapter import Adapter
 from .complaints import about_training, complaints, hash_mismatch
@@ -33,7 +33,7 @@ def read_adapter(path: str | Path, *, allow_pickle: bool = False) -> Adapter:
 
 def _nothing_usable(contents: Contents) -> str:
     reasons = Counter(module.reason for module in contents.broken).most_common(3)
-    listed = "; ".join(f"{inert(reason)} ({count} modules)" for reason, count in reasons)
+    listed = "; ".join(f"{inert(reason)} ({counted(count, 'module')})" for reason, count in reasons)
     return f"no module of the file is usable: {listed or 'it holds no LoRA weights'}"
 
 

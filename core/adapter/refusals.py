@@ -58,5 +58,5 @@ def _refuse_embedding(names: Collection[str]) -> None:
 def _refuse_plain_weights(names: Collection[str]) -> None:
     plain = sum(name.endswith((".weight", ".bias")) for name in names)
     unet = any(name.startswith(("down_blocks.", "up_blocks.", "input_blocks.", "unet.")) for name in names)
-    if unet and plain * 2 > len(names):
+    if unet and plain * 2 > len(names) and not any("lora" in name.lower() for name in names):
         raise AdapterError(f"a whole U-Net, not a LoRA: {_WHOLE}")

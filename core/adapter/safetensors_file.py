@@ -115,11 +115,30 @@ def _header_length(prefix: bytes, size: int) -> int:
 
 def _guess(prefix: bytes, length: int) -> str:
     """Return what a file with an impossible header length probably is, and what to do about it."""
-    if prefix[:2] in (b"PK", b"\x80\x02", b"\x80\x04"):
-        return "a PyTorch pickle under another name; pickles can run code: get a safetensors file"
-    if prefix.lstrip()[:1] in (b"<", b"{"):
+    claimed = f"the header claims {length} bytes, more than the file or the limit allows; {AGAIN}"
+    return what_it_is(prefix) or claimed
+
+
+_STARTS = (
+    (b"version ", "a Git LFS pointer instead of the file that it stands for: fetch that one with git lfs pull"),
+    (b"PK", "a zip archive, as PyTorch's pickles and packed downloads are: unpack it, or get a safetensors file"),
+    (b"\x80\x02", "a pickle, which can run code: get a safetensors file"),
+    (b"\x80\x04", "a pickle, which can run code: get a safetensors file"),
+    (b"GGUF", "a GGUF file, which is not read: get a safetensors file"),
+    (b"\x89PNG", "a picture"),
+    (b"\xff\xd8\xff", "a picture"),
+)
+
+
+def what_it_is(start: bytes) -> str:
+    """Return what a file that begins so is, if it is known and nothing that is read here; else nothing."""
+    if not start:
+        return "the file is empty"
+    if start.lstrip()[:1] in (b"<", b"{", b"["):
         return f"a web page or JSON text instead of tensors; {AGAIN}"
-    return f"the header claims {length} bytes, more than the file or the limit allows; {AGAIN}"
+    if start[8:9] == b"{":
+        return "a safetensors file under another ending: rename it to .safetensors"
+    return next((kind for beginning, kind in _STARTS if start.startswith(beginning)), "")
 
 
 def _entry(name: str, fields: object, start: int) -> Entry:

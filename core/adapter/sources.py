@@ -1,11 +1,13 @@
 """Opening whatever a path names: a safetensors file, a PEFT folder, or a pickle on request."""
 
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from ..errors import AdapterError
 from ..files import by_name, is_folder
+from ..text import inert
 from .metadata import rank_stabilised
 from .peft_config import NO_CONFIG, RANK_STABILISED, PeftConfig, from_metadata, from_text
 from .safetensors_file import open_safetensors, regular_size
@@ -43,8 +45,12 @@ class Part:
         return (self.source.path,) if self.config_file is None else (self.source.path, self.config_file)
 
     def config(self, component: str) -> PeftConfig:
-        """Return the configuration for modules of `component`."""
-        return self.configs.get(component) or self.configs.get("") or NO_CONFIG
+        """Return the configuration for modules of `component`; raises AdapterError where only others have one."""
+        found = self.configs.get(component) or self.configs.get("")
+        if found is None and self.configs:
+            others = ", ".join(inert(name, 40) for name in sorted(self.configs))
+            raise AdapterError(f"the file's configuration is for {others} only, so that its scale is unknown")
+        return found or NO_CONFIG
 
     @property
     def warnings(self) -> tuple[str, ...]:
@@ -58,6 +64,7 @@ def open_parts(path: Path, *, allow_pickle: bool) -> tuple[Part, ...]:
         component = _component(path.parent) if path.name.lower() in _WEIGHTS else None
         return (_open_file(path, component, allow_pickle),)
     weights = weights_of(path)
+    _require_whole(path, weights)
     if not weights:
         raise AdapterError(f"the folder holds none of {', '.join(_WEIGHTS)}; give a LoRA file or a PEFT folder")
     return tuple(_open_file(file, component, allow_pickle) for file, component in weights)
@@ -78,6 +85,21 @@ def weights_of(folder: Path) -> tuple[tuple[Path, str | None], ...]:
     return tuple((file, name) for file, name in found if file is not None)
 
 
+def _require_whole(folder: Path, weights: Sequence[tuple[Path, str | None]]) -> None:
+    """Raise AdapterError where `weights` are not all that the folder holds of one LoRA."""
+    entries = by_name(folder)
+    read = {file.parent for file, _ in weights}
+    for name in _COMPONENTS:
+        place = entries.get(name)
+        if place is None or not is_folder(place) or place in read:
+            continue
+        held = _weights_among(by_name(place))
+        if weights and held is not None:
+            raise AdapterError(f"it holds weights itself and in {name}: name the file or the folder that is meant")
+        if held is None and config_beside(place / _CONFIG) is not None:
+            raise AdapterError(f"{name} has a configuration, but no weights: the LoRA is not whole")
+
+
 def _component(folder: Path) -> str | None:
     name = folder.absolute().name.lower()
     return name if name in _COMPONENTS else None
@@ -93,7 +115,13 @@ def config_beside(file: Path) -> Path | None:
     return exact if exact.exists() else by_name(file.parent).get(_CONFIG)
 
 
+_SHARD = re.compile(r".*-(\d{5})-of-(\d{5})\..*")
+
+
 def _open_file(path: Path, component: str | None, allow_pickle: bool) -> Part:
+    shard = _SHARD.fullmatch(path.name)
+    if shard and int(shard[2]) > 1:
+        raise AdapterError(f"one of {int(shard[2])} files that are one LoRA together; put their tensors into one file")
     source = _open_container(path, allow_pickle)
     configs = from_metadata(source.metadata)
     if not configs and rank_stabilised(source.metadata):

@@ -30,7 +30,7 @@ def _renamed(tensors, before, after):
 @pytest.mark.parametrize(("before", "after"), [("lora_te_", "lora_clip_"), ("lora_unet_", "lora_denoiser_")])
 def test_half_a_file_under_an_unknown_prefix_is_a_problem(before, after, base, kohya_tensors, tmp_path):
     for problems in _problems(_renamed(kohya_tensors(), before, after), base, tmp_path):
-        assert any("names that are not known" in problem and after in problem for problem in problems)
+        assert any("not understood" in problem and after in problem for problem in problems)
 
 
 def test_inspect_exits_as_an_audit_would(kohya_tensors, tmp_path, capsys):
@@ -79,11 +79,60 @@ def test_a_stray_tensor_is_a_warning(base, kohya_tensors, tmp_path):
 
 def test_the_limit_is_one_of_tensors_and_one_of_bytes(base, kohya_tensors, tmp_path):
     tensors = kohya_tensors()
-    many = {f"stray_{index}": torch.ones(1) for index in range(int(MAX_LEFT_OUT * len(tensors)) + 1)}
+    many = {f"stray_{index}": torch.ones(2) for index in range(int(MAX_LEFT_OUT * len(tensors)) + 1)}
     heavy = {"stray": torch.ones(sum(tensor.nbytes for tensor in tensors.values()) // 50)}
     for strays in (many, heavy):
         for problems in _problems({**tensors, **strays}, base, tmp_path):
             assert any("above the limit of 1 %" in problem for problem in problems)
+
+
+def test_what_training_leaves_is_no_problem_among_few_tensors(base, kohya_tensors, tmp_path):
+    few = {name: tensor for name, tensor in kohya_tensors().items() if "attn2_to_k" in name}
+    notes = {"step": torch.tensor(100), "lora_te_text_model_embeddings.position_ids": torch.arange(77)[None]}
+    assert len(few) < 1 / MAX_LEFT_OUT
+    assert _problems({**few, **notes}, base, tmp_path) == ((), ())
+
+
+@pytest.mark.parametrize("name", ["alpha", "network_alpha", "unet.scale", "lora_unet_down_blocks_0.multiplier", "Gate"])
+def test_what_is_called_a_scale_is_no_note(name, base, kohya_tensors, tmp_path):
+    for problems in _problems({**kohya_tensors(), name: torch.tensor(2.0)}, base, tmp_path):
+        assert any(name in problem for problem in problems)
+
+
+@pytest.mark.parametrize(
+    ("part", "other"),
+    [
+        ("attn1_to_k", "attn1.to_k.base_layer"),
+        ("attn1_to_k", "attn1_to_k_2"),
+        ("attn1_to_k", "Attn1__To_K"),
+        ("attn1_to_k", "attn1_to_k.default"),
+    ],
+)
+def test_a_part_or_variant_of_a_module_is_a_problem_however_small(part, other, base, kohya_tensors, tmp_path):
+    tensors = kohya_tensors()
+    stem = f"lora_unet_{ATTENTION}"
+    extra = {
+        f"{stem.replace(part, other)}{end}": 1000 * tensors[stem + end]
+        for end in (".lora_down.weight", ".lora_up.weight")
+    }
+    assert 2 / len(tensors) < MAX_LEFT_OUT
+    with_base, _ = _problems({**tensors, **extra}, base, tmp_path)
+    assert with_base
+
+
+def test_a_module_of_the_base_that_does_not_fit_is_a_problem_however_small(base, kohya_tensors, tmp_path):
+    tensors = kohya_tensors()
+    tensors[f"lora_unet_{ATTENTION}.lora_down.weight"] = torch.ones(4, 7)
+    with_base, _ = _problems(tensors, base, tmp_path)
+    assert any("made for 7 weights per output" in problem for problem in with_base)
+
+
+def test_one_second_account_is_a_problem(base, kohya_tensors, tmp_path):
+    tensors = kohya_tensors()
+    stem, other = f"lora_unet_{ATTENTION}", f"lora_unet_{LDM}"
+    again = {f"{other}{end}": 50 * tensors[stem + end] for end in (".lora_down.weight", ".lora_up.weight")}
+    for problems in _problems({**tensors, **again}, base, tmp_path):
+        assert any(LDM in problem or ATTENTION in problem for problem in problems)
 
 
 def test_modules_without_a_place_in_the_base_fall_under_the_same_limit(base, kohya_tensors, tmp_path):
@@ -133,7 +182,10 @@ def test_nothing_hides_among_the_bundled_embeddings(base, kohya_tensors, tmp_pat
     [
         ({f"lora_unet_{ATTENTION}.dora_scale": 32, f"lora_unet_{ATTENTION}.magnitude": 32}, "dora and magnitude"),
         ({f"lora_unet_{ATTENTION}.diff_b": 32, f"lora_unet_{ATTENTION}.lora_B.bias": 32}, "diff_b and up_bias"),
-        ({f"lora_unet_{ATTENTION}.lora_magnitude_vector": 32, f"lora_unet_{ATTENTION}.magnitude": 32}, "repeats"),
+        (
+            {f"lora_unet_{ATTENTION}.lora_magnitude_vector": 32, f"lora_unet_{ATTENTION}.magnitude": 32},
+            "more than once",
+        ),
     ],
 )
 def test_two_tensors_that_mean_the_same_are_a_problem(beside, complaint, small_base, tmp_path):

@@ -94,8 +94,6 @@ def _outcome(path, components):
     if any("broken" in problem or "NaN" in problem for problem in problems):
         return PROBLEM
     loud = [
-        warning
-        for warning in adapter.warnings
-        if "metadata says" not in warning and "names that are not known" not in warning
+        warning for warning in adapter.warnings if "metadata says" not in warning and "not understood" not in warning
     ]
     return WARNED if loud else READ
