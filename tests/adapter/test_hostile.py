@@ -158,7 +158,7 @@ def test_one_broken_module_among_many_is_a_problem(base, kohya_tensors, tmp_path
     tensors.pop(next(iter(tensors)))
     save_file(tensors, tmp_path / "x.safetensors")
     assert (
-        "1 modules of the file are broken"
+        "1 broken module, such as"
         in match(read_adapter(tmp_path / "x.safetensors"), base.components).problems[0]
     )
 
