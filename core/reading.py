@@ -14,9 +14,9 @@ import torch
 
 from .batch import Batch
 from .denoiser import Conditioning, Denoiser
-from .errors import InvalidError
+from .errors import InvalidError, UsageError
 from .noise import at_least_float32, gaussian
-from .plan import READING_LEVELS
+from .plan import READING_LEVELS, READING_PICTURES
 from .schedule import Schedule
 
 READINGS = ("epsilon", "v_prediction")
@@ -138,3 +138,20 @@ def _ratios(total: np.ndarray) -> np.ndarray:
     targets, products, inputs, errors = np.moveaxis(total, -1, 0)
     trivial = np.maximum(targets - products**2 / np.maximum(inputs, least), least)
     return np.exp(np.log(np.maximum(errors, least) / trivial).mean(axis=1))
+
+
+def require_right_reading(
+    denoiser: Denoiser, pictures: Sequence[torch.Tensor], captions: Sequence[str], batch: Batch
+) -> None:
+    """Raise UsageError where a base answers for given uint8 pictures (3, H, W) as if it predicted something else.
+
+    For trainings, which would lose hours; a base that fits no reading may be trained.
+    """
+    shown = list(zip(pictures, captions, strict=True))[:READING_PICTURES]
+    sums = [
+        reading_sums(denoiser, denoiser.encode_image(picture[None])[0], str(i), denoiser.encode_text([caption]), batch)
+        for i, (picture, caption) in enumerate(shown)
+    ]
+    reading = judge_reading(sums, denoiser.schedule.prediction_type)
+    if reading.is_wrong:
+        raise UsageError(reading.sentence())

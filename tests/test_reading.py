@@ -1,6 +1,7 @@
 """Is the base read as it was trained? In closed form, and on the demo base read rightly and wrongly."""
 
 import dataclasses
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -14,6 +15,7 @@ from owf.core.reading import judge_reading, level_timesteps, reading_sums
 from owf.core.sample import Sampling, generate_latents
 from owf.core.schedule import rectified_flow, zero_terminal
 
+ROOT = Path(__file__).resolve().parent.parent
 SHAPE = (4, 16, 16)
 
 
@@ -122,3 +124,15 @@ def test_an_audit_of_a_misread_base_is_invalid_and_says_what_it_predicts(demo, t
     right = audit(demo, lora, 1.0, plan, right)
     assert right.verdict.decision == "DRIFT"
     assert not any("trivial" in reason for reason in right.verdict.reasons)
+
+
+def test_a_training_on_a_misread_base_is_refused(demo):
+    from owf.core.errors import UsageError
+    from owf.core.pictures import cover, open_picture
+    from owf.core.reading import require_right_reading
+
+    concept = sorted((ROOT / "demo" / "concept").glob("*.png"))[:3]
+    pictures = [torch.from_numpy(cover(open_picture(path), 64, 64)) for path in concept]
+    require_right_reading(demo, pictures, ["a photo of a bag"] * 3, Batch(16))
+    with pytest.raises(UsageError, match="Read as epsilon"):
+        require_right_reading(Read(demo, "v_prediction", "epsilon"), pictures, ["a photo of a bag"] * 3, Batch(16))

@@ -10,9 +10,6 @@ import torch
 from .. import families
 from ..adapter import LoraCard
 from ..denoiser import TrainableDenoiser
-from ..errors import UsageError
-from ..plan import READING_PICTURES
-from ..reading import judge_reading, reading_sums
 from .bank import Bank
 from .captions import Concept
 from .data import ConceptData
@@ -43,7 +40,6 @@ def train(
     setting.progress.stage("Encoding pictures")
     data = _data(denoiser, pictures, plan)
     held_out = _data(denoiser, setting.validation, plan) if setting.validation else None
-    _require_right_reading(denoiser, data, setting)
     denoiser.checkpoint_gradients(plan.checkpointing)
     method = attach(denoiser, plan)
     try:
@@ -65,18 +61,6 @@ def _require_torch() -> None:
 def _data(denoiser: TrainableDenoiser, pictures: Sequence[Picture], plan: TrainPlan) -> ConceptData:
     captions, repeats = [p.caption for p in pictures], [p.repeats for p in pictures]
     return ConceptData(denoiser, [p.pixels for p in pictures], captions, repeats, plan)
-
-
-def _require_right_reading(denoiser: TrainableDenoiser, data: ConceptData, setting: TrainSetting) -> None:
-    """Raise UsageError where the base predicts something else than it is said to: hours of training would be lost."""
-    shown = [(x0, caption) for rows in data.sweep(0) for x0, caption in zip(rows.x0, rows.captions, strict=True)]
-    sums = [
-        reading_sums(denoiser, x0, str(place), denoiser.encode_text([caption]), setting.batch)
-        for place, (x0, caption) in enumerate(shown[:READING_PICTURES])
-    ]
-    reading = judge_reading(sums, denoiser.schedule.prediction_type)
-    if reading.is_wrong:
-        raise UsageError(reading.sentence())
 
 
 def _preservation(
