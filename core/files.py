@@ -3,7 +3,7 @@
 import os
 import stat
 import unicodedata
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -97,46 +97,53 @@ def why_no_file(path: Path) -> str | None:
 
 
 def scan(folder: Path, one_thing: Callable[[Path], Sequence[Path]]) -> Scan:
-    """Return all files in a folder and below; links are followed, and nothing is met twice through them.
+    """Return all files in a folder and below; links are followed, and no folder is met twice through them.
 
     `one_thing` gets each folder, this one included, and returns the files in and below it that are one thing together;
-    none where each is a thing of its own. Raises UsageError where the folder itself cannot be read.
+    none where each is a thing of its own. Files that several links lead to are there once for each. Raises UsageError
+    where the folder itself cannot be read.
     """
     listing(folder)
-    found, seen, waiting = Scan(), set(), [folder]
-    while waiting:  # no recursion: folders may be nested deeper than Python calls
-        place = waiting.pop()
-        if not _is_new(place, seen):
-            continue
+    found, together, files = Scan(), set[str](), list[Path]()
+    for place, entries in _walk(folder, found.left_out):
         try:
-            entries, together = _entries(place), [path for path in one_thing(place) if _is_new(path, seen)]
+            parts = [path for path in one_thing(place) if os.path.realpath(path) not in together]
         except (OSError, UsageError) as error:
-            reason = error.strerror if isinstance(error, OSError) else str(error)
-            found.left_out.append(LeftOut(place, f"cannot be read: {reason}"))
+            found.left_out.append(LeftOut(place, f"cannot be read: {_said(error)}"))
             continue
-        if together:
+        if parts:
             found.wholes.append(place)
-        below = [path for path in entries if is_folder(path)]
-        _sort_in([path for path in entries if not is_folder(path)], found, seen)
-        waiting += reversed(below)
-    return found
-
-
-def _sort_in(paths: Iterable[Path], found: Scan, seen: set[str]) -> None:
-    for path in paths:
+            together.update(map(os.path.realpath, parts))
+        files += (path for path in entries if not is_folder(path))
+    for path in files:
         reason = why_no_file(path)
         if reason is not None:
             found.left_out.append(LeftOut(path, reason))
-        elif _is_new(path, seen):
+        elif not together or os.path.realpath(path) not in together:
             found.files.append(path)
+    return found
 
 
-def _is_new(path: Path, seen: set[str]) -> bool:
-    """Return whether no other way led there yet. Not by inode: network drives have 0 for all."""
-    real = os.path.realpath(path)
-    new = real not in seen
-    seen.add(real)
-    return new
+def _walk(folder: Path, left_out: list[LeftOut]) -> Iterator[tuple[Path, list[Path]]]:
+    """Yield each folder and what it holds, once, whatever leads there; those that cannot be read are left out."""
+    seen, waiting = set[str](), [folder]
+    while waiting:  # no recursion: folders may be nested deeper than Python calls
+        place = waiting.pop()
+        real = os.path.realpath(place)  # not by inode: network drives have 0 for all
+        if real in seen:
+            continue
+        seen.add(real)
+        try:
+            entries = _entries(place)
+        except OSError as error:
+            left_out.append(LeftOut(place, f"cannot be read: {_said(error)}"))
+            continue
+        yield place, entries
+        waiting += reversed([path for path in entries if is_folder(path)])
+
+
+def _said(error: Exception) -> str:
+    return (error.strerror if isinstance(error, OSError) else None) or str(error)
 
 
 def named(left_out: Sequence[LeftOut], folder: Path) -> str:

@@ -43,9 +43,14 @@ def _decoded(content: bytes, whole: bool) -> str:
     return text
 
 
+_MANY = 0.25
+"""Least share of zero bytes at every second place in UTF-16: of a text with a quarter of Latin letters and spaces."""
+
+
 def _unmarked(content: bytes) -> str:
-    """Return the encoding of a text without mark. UTF-8 has no zero bytes; UTF-16 has one in each Latin letter."""
+    """Return the encoding of a text without mark: UTF-16 where every second byte is often zero, and no other is."""
+    half = max(1, len(content) // 2)
     low, high = content[1::2].count(0), content[::2].count(0)
-    if low == high == 0:
-        return "utf-8"
-    return "utf-16-le" if low > high else "utf-16-be"
+    if low > _MANY * half and high == 0:
+        return "utf-16-le"
+    return "utf-16-be" if high > _MANY * half and low == 0 else "utf-8"

@@ -48,7 +48,7 @@ def test_links_are_followed_and_nothing_is_met_twice(tmp_path):
     (folder / "self").symlink_to(folder)
     (folder / "round").symlink_to(folder / "round")
     found = scan(folder, none_together)
-    assert [path.relative_to(folder).as_posix() for path in found.files] == ["b.png", "again/a.png"]
+    assert [path.relative_to(folder).as_posix() for path in found.files] == ["b.png", "file.png", "again/a.png"]
     assert found.left_out == [LeftOut(folder / "round", "a link that leads nowhere")]
 
 

@@ -1,5 +1,6 @@
 """Which LoRAs a path means: a file, a folder that is one, or all in a folder."""
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -33,7 +34,7 @@ def find_loras(path: Path) -> Found:
     if is_folder(path):
         path = path if path.name not in ("", "..") else path.resolve()  # a report is named by it
         found = scan(path, _one_lora)
-        loras = [file for file in found.files if file.suffix.lower() == _SAFETENSORS]
+        loras = _each_once([file for file in found.files if file.suffix.lower() == _SAFETENSORS])
         reasons = [*found.left_out, *(LeftOut(file, _why_not(file)) for file in found.files)]
         left_out = [item for item in reasons if item.reason and _looks_like_one(item.path)]
         return Found(tuple(sorted([*found.wholes, *loras], key=_order)), (*left_out, *_other_halves(path)))
@@ -48,6 +49,11 @@ def _is_a_half(file: Path) -> bool:
         return [other for other, _ in weights_of(file.absolute().parent)] == [file.absolute()]
     except UsageError:
         return False
+
+
+def _each_once(files: Sequence[Path]) -> list[Path]:
+    """Return the files, of links to one file the first."""
+    return list({os.path.realpath(file): file for file in reversed(files)}.values())
 
 
 def _order(path: Path) -> tuple[str, ...]:

@@ -110,9 +110,13 @@ def _weights_among(entries: Mapping[str, Path]) -> Path | None:
 
 
 def config_beside(file: Path) -> Path | None:
-    """Return the PEFT configuration in the folder of a weight file; None where there is none."""
-    exact = file.parent / _CONFIG
-    return exact if exact.exists() else by_name(file.parent).get(_CONFIG)
+    """Return the PEFT configuration beside a weight file, or beside what it links to; None where there is none."""
+    for folder in dict.fromkeys((file.parent, file.resolve().parent)):
+        exact = folder / _CONFIG
+        found = exact if exact.exists() else by_name(folder).get(_CONFIG)
+        if found is not None:
+            return found
+    return None
 
 
 _SHARD = re.compile(r".*-(\d{5})-of-(\d{5})\..*")

@@ -80,6 +80,11 @@ def require_checkpoint(path: Path, header: Header) -> None:
         kind = _kind(names, _ALONE)
         some = f"it holds {len(names)} tensors, such as {min(names)}" if names else "it holds no tensors"
         raise UsageError(f"{path} is no Stable Diffusion 1 checkpoint: {f'it is {kind}' if kind else some}.")
+    if any(name.startswith(f"{PREFIXES['text_encoder']}embeddings.") for name in names):
+        raise UsageError(
+            f"{path}: the names of its text encoder lack the level text_model, as in the first anime models. Load and "
+            "save it with a newer program, or give --base a diffusers folder of it."
+        )
     first = header.shapes.get(f"{PREFIXES['unet']}input_blocks.0.0.weight", ())
     last = header.shapes.get(f"{PREFIXES['unet']}out.2.weight", ())
     if len(first) == 4 and len(last) == 4:
@@ -94,7 +99,7 @@ def load_checkpoint(path: Path, header: Header, config: Path, dtype: torch.dtype
     """Return the parts of a checkpoint, read with the configuration folder of its family, in `dtype`."""
     from diffusers.pipelines.stable_diffusion.pipeline_stable_diffusion import StableDiffusionPipeline
 
-    require_floats([path])
+    require_floats([path], tuple(PREFIXES.values()))
     doing = f"{path} cannot be loaded as a Stable Diffusion 1 checkpoint"
     with _small_ending(path) as readable, foreign(doing, _missing_weights):
         pipeline: Any = StableDiffusionPipeline.from_single_file(

@@ -31,12 +31,24 @@ def schedule_of(config: Mapping[str, Any]) -> Schedule:
         raise UsageError(
             f"The base's scheduler says that it predicts {kind!r}; {' and '.join(PREDICTION_TYPES)} are read."
         )
-    plain = {**config, "rescale_betas_zero_snr": False}
+    plain = {**_own_defaults(config), **config, "rescale_betas_zero_snr": False}
     with foreign("The base's scheduler configuration is no noise schedule"):
         scheduler: Any = DDPMScheduler.from_config(plain)
         alphas = scheduler.alphas_cumprod.double()
     _require_sound(alphas)
     return variance_preserving(zero_terminal(alphas) if config.get("rescale_betas_zero_snr") else alphas, kind)
+
+
+_OF_SCHEDULES = ("num_train_timesteps", "beta_start", "beta_end", "beta_schedule")
+
+
+def _own_defaults(config: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what the class that a configuration names takes where the configuration says nothing."""
+    import diffusers
+
+    named: Any = getattr(diffusers, str(config.get("_class_name")), None)
+    known = {} if named is None else inspect.signature(named).parameters
+    return {name: known[name].default for name in _OF_SCHEDULES if name in known}
 
 
 def _require_diffusion(config: Mapping[str, Any]) -> None:

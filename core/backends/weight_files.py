@@ -14,8 +14,8 @@ STEMS = {"diffusers": "diffusion_pytorch_model", "transformers": "model"}
 """How each library names the weights of a model."""
 
 _HALF = ("fp16", "bf16")
-_NOT_WEIGHTS = re.compile(r".*position_ids")
-"""Whole numbers that belong to a text encoder."""
+_NOT_WEIGHTS = re.compile(r".*(position_ids|num_batches_tracked|num_updates)")
+"""Whole numbers that belong to a text encoder, or that training left."""
 _FLOATS = ("F64", "F32", "F16", "BF16", "F8_E4M3", "F8_E5M2")
 """Types that are read: those of eight bits hold values, while whole numbers need a scale that is not in the file."""
 
@@ -24,7 +24,8 @@ def choose_variant(names: Sequence[str], stem: str, dtype: torch.dtype, where: s
     """Return the variant ("fp16", "non_ema") of a part's weights to read, None for those without a suffix.
 
     `names` are the files of the part's folder, `where` the folder in messages. Preferred is what has the wanted
-    precision; but any variant is better than none, for it is the same model. Raises UsageError where there is none.
+    precision; but any variant is better than none, even the weights of training without averages. Raises UsageError
+    where there is none.
     """
     found = {match["whole"] or match["index"] for name in names if (match := _pattern(stem).fullmatch(name))}
     if not found:
@@ -45,6 +46,8 @@ def _rank(variant: str | None, dtype: torch.dtype) -> tuple[int, str]:
     name = variant.lower()
     if dtype != torch.float32 and name in _HALF:
         return (0 if (name == "bf16") == (dtype == torch.bfloat16) else 2), name
+    if "ema" in name:  # other weights than those that pictures are made with: non_ema is for going on with training
+        return 5, name
     return (4 if name in _HALF or "8" in name else 3), name
 
 
@@ -86,13 +89,17 @@ def read_object(path: Path) -> dict[str, object]:
     return content
 
 
-def require_floats(files: Sequence[Path]) -> None:
-    """Raise UsageError for a file that is no whole safetensors file, or whose weights are whole numbers."""
+def require_floats(files: Sequence[Path], beginnings: tuple[str, ...] = ("",)) -> None:
+    """Raise UsageError for a file that is no whole safetensors file, or whose weights are whole numbers.
+
+    Looked at are the weights whose names have one of the `beginnings`.
+    """
     from safetensors import safe_open
 
     for path in files:
         with foreign(f"{path} cannot be read as a safetensors file"), safe_open(path, framework="pt") as file:
-            kinds = {name: file.get_slice(name).get_dtype() for name in file.keys()}  # noqa: SIM118 - not a dict
+            names = [name for name in file.keys() if name.startswith(beginnings)]  # noqa: SIM118 - not a dict
+            kinds = {name: file.get_slice(name).get_dtype() for name in names}
         odd = [name for name, kind in kinds.items() if kind not in _FLOATS and not _NOT_WEIGHTS.fullmatch(name)]
         if odd:
             raise UsageError(

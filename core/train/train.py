@@ -10,6 +10,7 @@ import torch
 from .. import families
 from ..adapter import LoraCard
 from ..denoiser import TrainableDenoiser
+from ..errors import UsageError
 from .bank import Bank
 from .captions import Concept
 from .data import ConceptData

@@ -8,7 +8,7 @@ import torch
 from owf.cli.audit import main
 from owf.core.adapter import read_adapter
 from owf.core.adapter.find import find_loras
-from owf.core.errors import UsageError
+from owf.core.errors import AdapterError, UsageError
 from safetensors.torch import save_file
 
 CONFIG = {"peft_type": "LORA", "r": 2, "lora_alpha": 4}
@@ -157,3 +157,33 @@ def test_the_folder_one_stands_in_has_a_name(tmp_path, monkeypatch):
     monkeypatch.chdir(both(tmp_path / "OUT"))
     (lora,) = find_loras(type(tmp_path)()).paths
     assert lora.name == "OUT"
+
+
+def test_a_link_to_a_part_takes_nothing_away_from_the_whole(tmp_path):
+    """The link comes first by name; the configuration beside the real file belongs to it too."""
+    real = both(tmp_path / "loras" / "real")
+    (tmp_path / "loras" / "alias").mkdir()
+    link = tmp_path / "loras" / "alias" / "my.safetensors"
+    link.symlink_to(real / "unet" / "adapter_model.safetensors")
+    assert found(tmp_path / "loras") == ["real"]
+    assert read_adapter(link).alphas == read_adapter(real / "unet").alphas == (4.0,)
+
+
+def test_a_lora_in_a_store_of_blobs_is_found_by_its_name(tmp_path):
+    weights(tmp_path / "blobs" / "0123abcd")
+    (tmp_path / "snapshots").mkdir()
+    (tmp_path / "snapshots" / "my.safetensors").symlink_to(tmp_path / "blobs" / "0123abcd")
+    assert found(tmp_path) == ["snapshots/my.safetensors"]
+
+
+@pytest.mark.parametrize("name", ["my-00001-of-00002.safetensors", "x-00002-of-00002.safetensors"])
+def test_one_of_several_files_is_no_whole_lora(name, tmp_path):
+    with pytest.raises(AdapterError, match="one of 2 files"):
+        read_adapter(weights(tmp_path / name))
+
+
+def test_a_half_without_its_weights_is_no_whole_lora(tmp_path):
+    lora = both(tmp_path / "OUT")
+    (lora / "text_encoder" / "adapter_model.safetensors").unlink()
+    with pytest.raises(AdapterError, match="text_encoder has a configuration, but no weights"):
+        read_adapter(lora)

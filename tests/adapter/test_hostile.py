@@ -157,10 +157,7 @@ def test_one_broken_module_among_many_is_a_problem(base, kohya_tensors, tmp_path
     tensors = kohya_tensors()
     tensors.pop(next(iter(tensors)))
     save_file(tensors, tmp_path / "x.safetensors")
-    assert (
-        "1 broken module, such as"
-        in match(read_adapter(tmp_path / "x.safetensors"), base.components).problems[0]
-    )
+    assert "1 broken module, such as" in match(read_adapter(tmp_path / "x.safetensors"), base.components).problems[0]
 
 
 def test_pickles_never_run(tmp_path):

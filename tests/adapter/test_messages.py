@@ -3,8 +3,10 @@
 import hashlib
 import json
 import os
+import re
 import struct
 import sys
+import time
 
 import pytest
 import torch
@@ -110,3 +112,81 @@ def test_another_configuration_is_another_lora(tmp_path):
         (tmp_path / "adapter_config.json").write_text(json.dumps(config))
         digests.add(read_adapter(tmp_path).sha256)
     assert len(digests) == 2
+
+
+@pytest.mark.parametrize("metadata", ["{", "[1]", '{"text_encoder.r": 4, "text_encoder.lora_alpha": 8}'])
+def test_a_configuration_that_says_nothing_of_the_weights_is_refused(metadata, kohya_tensors, tmp_path):
+    tensors = {"unet.mid_block.attentions.0.proj_in.lora_A.weight": torch.ones(2, 4)}
+    tensors["unet.mid_block.attentions.0.proj_in.lora_B.weight"] = torch.ones(4, 2)
+    save_file(tensors, tmp_path / "x.safetensors", metadata={"lora_adapter_metadata": metadata})
+    with pytest.raises(AdapterError):
+        read_adapter(tmp_path / "x.safetensors")
+
+
+def test_a_configuration_without_components_is_that_of_the_file(tmp_path):
+    """As diffusers' save_lora_adapter of a single model writes it."""
+    tensors = {"mid_block.attentions.0.proj_in.lora_A.weight": torch.ones(2, 4)}
+    tensors["mid_block.attentions.0.proj_in.lora_B.weight"] = torch.ones(4, 2)
+    metadata = {"lora_adapter_metadata": json.dumps({"r": 2, "lora_alpha": 16, "use_rslora": False})}
+    save_file(tensors, tmp_path / "x.safetensors", metadata=metadata)
+    assert read_adapter(tmp_path / "x.safetensors").modules[0].scale == 8
+
+
+@pytest.mark.parametrize(
+    ("fields", "words"),
+    [
+        ({"lora_alpha": "16"}, "lora_alpha is '16'"),
+        ({"lora_alpha": [16]}, "a number is needed"),
+        ({"use_rslora": 1}, "use_rslora is '1'"),
+        ({"use_dora": "True"}, "use_dora is 'True'"),
+        ({"alpha_pattern": ["to_q"]}, "a table of modules is needed"),
+        ({"r": 8}, "says rank 8, its factors have 2"),
+    ],
+)
+def test_a_configuration_of_wrong_kind_or_rank_is_refused(fields, words, tmp_path):
+    tensors = {"unet.mid_block.attentions.0.proj_in.lora_A.weight": torch.ones(2, 4)}
+    tensors["unet.mid_block.attentions.0.proj_in.lora_B.weight"] = torch.ones(4, 2)
+    config = {f"unet.{name}": value for name, value in {"r": 2, "lora_alpha": 2, **fields}.items()}
+    save_file(tensors, tmp_path / "x.safetensors", metadata={"lora_adapter_metadata": json.dumps(config)})
+    with pytest.raises(AdapterError, match=re.escape(words)):
+        read_adapter(tmp_path / "x.safetensors")
+
+
+@pytest.mark.parametrize(
+    ("start", "words"),
+    [
+        (b"version https://git-lfs.github.com/spec/v1", "git lfs pull"),
+        (b"GGUF" + bytes(60), "GGUF"),
+        (b"PK\3\4", "zip"),
+    ],
+)
+def test_what_is_something_else_is_named(start, words, tmp_path):
+    for name in ("x.safetensors", "x.pt"):
+        (tmp_path / name).write_bytes(start + bytes(8))
+        with pytest.raises(AdapterError, match=words):
+            read_adapter(tmp_path / name, allow_pickle=True)
+
+
+def test_no_pickle_ends_in_a_bug(kohya_tensors, tmp_path):
+    for number, odd in enumerate((torch.tensor(5), 10**400, torch._neg_view(torch.ones(2)))):
+        torch.save({"state_dict": kohya_tensors(), "global_step": odd}, tmp_path / f"{number}.pt")
+        torch.save({**kohya_tensors(), "step": odd}, tmp_path / f"{number}.bin")
+        for suffix in ("pt", "bin"):
+            try:
+                adapter = read_adapter(tmp_path / f"{number}.{suffix}", allow_pickle=True)
+            except AdapterError:
+                continue
+            assert len(adapter.modules) > 100
+
+
+def test_thousands_of_spellings_of_one_module_take_no_time(tmp_path):
+    words = ["down", "blocks", "0", "attentions", "0", "transformer", "blocks", "0", "attn1", "to", "k"]
+    names = set()
+    for number in range(4000):
+        joints = (("." if number >> bit & 1 else "_") for bit in range(len(words) - 1))
+        names.add("lora_unet_" + words[0] + "".join(j + w for j, w in zip(joints, words[1:], strict=True)))
+    save_file({f"{name}.lora_down.weight": torch.ones(1, 1) for name in names}, tmp_path / "x.safetensors")
+    start = time.process_time()
+    with pytest.raises(AdapterError):
+        read_adapter(tmp_path / "x.safetensors")
+    assert time.process_time() - start < 2
