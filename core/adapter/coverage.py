@@ -87,7 +87,7 @@ class Coverage:
             reasons[item.reason] += item.tensors
         first = {item.reason: item.name for item in reversed(self.left_out)}
         listed = "; ".join(
-            f"{counted(count, 'tensor')} {reason}, such as {first[reason]}"
+            f"{reason} ({counted(count, 'tensor')}, such as {first[reason]})"
             for reason, count in reasons.most_common(_NAMED)
         )
         return (
@@ -100,7 +100,7 @@ def left_out_of_file(adapter: Adapter) -> tuple[Unapplied, ...]:
     """Return what of a file takes no effect on any base: broken, named twice or not understood."""
     broken = (Unapplied(inert(item.stem), inert(item.reason), item.keys, item.size) for item in adapter.broken)
     twice = (
-        Unapplied(inert(second.stem), "of a second account of a module", len(second.slots), second.size)
+        Unapplied(inert(second.stem), "a second account of a module", len(second.slots), second.size)
         for _, second in adapter.twice
     )
     unknown = (
