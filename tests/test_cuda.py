@@ -2,10 +2,9 @@
 
 import pytest
 import torch
-from fake_cuda import require_fake_cuda
+from fake_cuda import denoiser_of, require_fake_cuda
 from owf.core.adapter import Switch, read_adapter
 from owf.core.backends import diffusers
-from owf.core.backends.diffusers import DiffusersDenoiser
 from owf.core.batch import Batch
 from owf.core.metrics import semantic
 from owf.core.noise import gaussian
@@ -33,7 +32,7 @@ def denoiser(request):
                 parts = tiny_parts()
         finally:
             torch.set_default_dtype(torch.float32)
-        yield DiffusersDenoiser(parts, "fake", "demo")
+        yield denoiser_of(parts)
 
 
 def check(tensor: torch.Tensor, shape: tuple[int, ...], dtype: torch.dtype, device: str = "cuda"):

@@ -2,7 +2,9 @@
 
 import pytest
 import torch
+from owf.core.backends.diffusers import DiffusersDenoiser
 from torch._subclasses.fake_tensor import FakeTensorMode
+from torch.utils._python_dispatch import _disable_current_modes
 
 
 def require_fake_cuda() -> None:
@@ -12,3 +14,9 @@ def require_fake_cuda() -> None:
             torch.empty(1, device="cuda")
         except (RuntimeError, AssertionError) as error:
             pytest.skip(f"this torch makes no fake CUDA tensors here: {error}")
+
+
+def denoiser_of(parts) -> DiffusersDenoiser:
+    """Return a denoiser of fake parts whose schedule is real: its numbers are checked, and fake ones have none."""
+    with _disable_current_modes():
+        return DiffusersDenoiser(parts, "fake", "demo")

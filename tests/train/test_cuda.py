@@ -2,8 +2,7 @@
 
 import pytest
 import torch
-from fake_cuda import require_fake_cuda
-from owf.core.backends.diffusers import DiffusersDenoiser
+from fake_cuda import denoiser_of, require_fake_cuda
 from owf.core.denoiser import Conditioning
 from owf.core.train.loss import LossMaker
 from owf.core.train.methods.method import attach
@@ -26,7 +25,7 @@ def denoiser(request):
                 parts = tiny_parts()
         finally:
             torch.set_default_dtype(torch.float32)
-        yield DiffusersDenoiser(parts, "fake", "demo")
+        yield denoiser_of(parts)
 
 
 @pytest.fixture(autouse=True)
