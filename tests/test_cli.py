@@ -47,7 +47,7 @@ def _timed_help() -> float:
         (["{lora}", "--policy", "/no/such/policy.toml"], "policy.toml"),
         (["{lora}", "--device", "cuda"], "--device"),
         (["{lora}", "--skip", "semantic,kid,color,denoiser_drift"], "--skip"),
-        (["{empty}"], "no .safetensors"),
+        (["{empty}"], "no LoRA"),
     ],
 )
 def test_wrong_use_says_what_to_change(arguments, words, tmp_path, capsys, monkeypatch):
