@@ -38,7 +38,7 @@ from owf.core.train.captions import Concept
 from owf.core.train.plan import TrainPlan
 from owf.core.train.records import Picture, StepRecord, TrainSetting
 from owf.core.train.train import train
-from owf.core.verdict import DEFAULT_POLICY
+from owf.core.verdict import default_policy
 from owf.demo.concept import VIEWS
 from owf.demo.pictures import load_demo_base
 from preservation_report import (
@@ -187,10 +187,10 @@ class Worker:
         setting = Setting(
             self.work / "audits" / job.key,
             self.work / "cache",
-            DEFAULT_POLICY,
+            default_policy(),
             Silent(),
             Batch(32),
-            self.features,
+            {"kid": self.features},
             self.labelled,
         )
         report = audit(self.denoiser, read_adapter(self.lora(job)), 1.0, self.plan, setting)

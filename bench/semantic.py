@@ -20,12 +20,12 @@ import torch
 from owf.core.adapter import Switch, read_adapter
 from owf.core.base import CONFIGS, DEMO_LORAS, choose_base, load_base
 from owf.core.batch import Batch
+from owf.core.classifier import image_errors
 from owf.core.datasets.demo import read_demo
 from owf.core.denoiser import Conditioning
 from owf.core.metrics.semantic import (
     SemanticRows,
     fit_temperature,
-    image_errors,
     mean_errors,
     predicted_class,
     summarise_semantic,

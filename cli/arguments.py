@@ -5,7 +5,9 @@ import math
 from pathlib import Path
 
 from ..core.device import DEVICES, DTYPES
-from ..core.plan import LOSSES, METRICS, Stage
+from ..core.metrics.metric import all_metrics
+from ..core.plan import LOSSES, Stage
+from ..core.presets import METRICS
 
 PRESETS = ("quick", "standard", "paper")
 
@@ -59,8 +61,13 @@ def _add_plan_options(group: argparse._ArgumentGroup) -> None:
     )
     group.add_argument("--loss", choices=LOSSES, help="denoising error of the classifier")
     group.add_argument(
-        "--skip", type=_metrics, default=(), metavar="METRIC,...", help=f"leave out some of {', '.join(METRICS)}"
+        "--metrics",
+        type=_metrics,
+        default=METRICS,
+        metavar="METRIC,...",
+        help=f"some of {', '.join(metric.name for metric in all_metrics())} (default {','.join(METRICS)})",
     )
+    group.add_argument("--skip", type=_metrics, default=(), metavar="METRIC,...", help="leave out some of the metrics")
     group.add_argument("--seed", type=_seed, default=0, help="seed of all noise (default 0)")
     group.add_argument("--features", choices=("inception", "clip", "dino"), help="feature network of kid")
     group.add_argument("--policy", type=Path, metavar="TOML", help="limits of the verdict (default: built in)")
@@ -97,9 +104,9 @@ def _seed(text: str) -> int:
 
 
 def _metrics(text: str) -> tuple[str, ...]:
-    names = tuple(text.split(","))
-    if not set(names) <= set(METRICS):
-        raise argparse.ArgumentTypeError(f"must be a list of {', '.join(METRICS)}, separated by commas")
+    names, known = tuple(text.split(",")), [metric.name for metric in all_metrics()]
+    if not set(names) <= set(known):
+        raise argparse.ArgumentTypeError(f"must be a list of {', '.join(known)}, separated by commas")
     return names
 
 

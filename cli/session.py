@@ -3,6 +3,7 @@
 import argparse
 import dataclasses
 import hashlib
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,14 +21,15 @@ from ..core.denoiser import Denoiser
 from ..core.device import choose_device, choose_dtype
 from ..core.errors import UsageError
 from ..core.estimate import estimate
-from ..core.features import FeatureNetwork, load_features
+from ..core.features import FeatureNetwork, Fetching
+from ..core.metrics.metric import chosen
 from ..core.plan import AuditPlan, plan_digest
 from ..core.policy import read_policy
-from ..core.presets import demo_plan, preset_plan
+from ..core.presets import demo_plan, in_order, preset_plan
 from ..core.render.html import write_html
 from ..core.report import Report, write_report
 from ..core.text import file_stem, inert
-from ..core.verdict import DEFAULT_POLICY
+from ..core.verdict import default_policy
 from .command import say_left_out
 from .folders import cache_folder
 from .lock import only_one
@@ -48,10 +50,10 @@ class Session:
         if options.images is not None:
             say_left_out("owf-audit", survey(options.images).left_out, options.images)
         self._cache = cache_folder(options.cache)  # where there is none, that is said before a base is loaded
-        self._policy = DEFAULT_POLICY if options.policy is None else read_policy(options.policy)
+        self._policy = default_policy() if options.policy is None else read_policy(options.policy)
         self.console = Console(stderr=options.progress == "json")
         self._loaded = loaded
-        self._network: tuple[tuple[str, torch.device], FeatureNetwork] | None = None
+        self._networks: dict[tuple[str, str, torch.device], FeatureNetwork] = {}
 
     def audit(self, adapter: Adapter, out: Path) -> tuple[Report, Path]:
         """Return the report of one LoRA and the folder it was written to."""
@@ -62,8 +64,8 @@ class Session:
             change = AdapterChange(denoiser.components, adapter, options.strength)
         fits = change.refusal() is None
         # What does not fit is INVALID at once: nothing is fetched for it, and nothing that is missing comes before it.
-        features = self._features(plan, denoiser) if fits else None
-        folder = self._folder(adapter, denoiser, plan, features, out)
+        networks = self._load_networks(plan, denoiser) if fits else {}
+        folder = self._folder(adapter, denoiser, plan, networks, out)
         batch = Batch(options.batch) if options.batch else default_batch(denoiser)
         if batch.workers > 1:
             torch.set_num_threads(1)
@@ -71,7 +73,7 @@ class Session:
             if not options.resume:
                 _remove_samples(folder)
             with self._progress() as progress:
-                setting = Setting(folder, self._cache, self._policy, progress, batch, features, labelled)
+                setting = Setting(folder, self._cache, self._policy, progress, batch, networks, labelled)
                 if fits:
                     self._announce(denoiser, change, plan, setting)
                 report = audit_change(denoiser, change, plan, setting)
@@ -102,23 +104,25 @@ class Session:
             plan = dataclasses.replace(plan, dataset="folder", dataset_digest=digest, classes=labelled.classes)
         return plan, labelled
 
-    def _features(self, plan: AuditPlan, denoiser: Denoiser) -> FeatureNetwork | None:
-        """Return the plan's feature network, loaded once for all LoRAs; None if it asks for none."""
-        if "kid" not in plan.metrics:
-            return None
-        wanted = plan.features, denoiser.device
-        if self._network is None or self._network[0] != wanted:
-            self._network = wanted, load_features(*wanted, offline=self._options.offline)
-        return self._network[1]
+    def _load_networks(self, plan: AuditPlan, denoiser: Denoiser) -> dict[str, FeatureNetwork]:
+        """Return the networks of the plan's metrics, each loaded once for all LoRAs."""
+        fetching, found = Fetching(denoiser.device, self._options.offline), {}
+        for metric in chosen(plan.metrics):
+            if metric.network is not None:
+                key = metric.name, plan.features, denoiser.device
+                if key not in self._networks:
+                    self._networks[key] = metric.network(plan, fetching)
+                found[metric.name] = self._networks[key]
+        return found
 
     def _folder(
-        self, adapter: Adapter, denoiser: Denoiser, plan: AuditPlan, features: FeatureNetwork | None, out: Path
+        self, adapter: Adapter, denoiser: Denoiser, plan: AuditPlan, networks: Mapping[str, FeatureNetwork], out: Path
     ) -> Path:
         """Return the LoRA's output folder, named by all that tells its report from others."""
         options, place = self._options, denoiser.device
         computed = f"{place.type}|{choose_dtype(options.dtype, place)}"  # "auto" is another type on another device
         # A network's name says little: folders and hub ids get other weights.
-        network = getattr(features, "digest", "")
+        network = "|".join(network.digest for network in networks.values())
         asked = f"{plan_digest(plan)}|{options.strength!r}|{self._policy}"
         run = hashlib.sha256(f"{denoiser.digest()}|{computed}|{network}|{asked}".encode()).hexdigest()[:6]
         folder = out / f"{file_stem(adapter.path.stem)}-{adapter.hashes.autov2}-{plan.preset}-{run}"
@@ -161,7 +165,7 @@ def load_chosen(choice: BaseChoice, console: Any, device: str, dtype: str, offli
 
 def _adjusted(plan: AuditPlan, options: argparse.Namespace) -> AuditPlan:
     """Return the plan with everything that an option sets."""
-    metrics = tuple(m for m in plan.metrics if m not in options.skip)
+    metrics = in_order(set(options.metrics) - set(options.skip))
     if not metrics:
         raise UsageError("--skip leaves nothing to measure.")
     return dataclasses.replace(

@@ -8,6 +8,7 @@ from ..core.adapter import read_adapter
 from ..core.base import BaseChoice
 from ..core.denoiser import Denoiser
 from ..core.errors import OwfError
+from ..core.metrics.metric import quantity
 from ..core.render.terminal import print_report
 from ..core.report import Report
 from ..core.text import inert
@@ -18,14 +19,6 @@ from .session import Session
 from .train_options import RunOptions
 
 PRESET = "quick"
-_ESTIMATES = {
-    "denoiser_drift": ("denoiser_drift", "drift"),
-    "accuracy_drop": ("semantic", "accuracy_drop"),
-    "worst_class_drop": ("semantic", "worst_class_drop"),
-    "color_drift": ("color", "cdi"),
-    "kid_relative": ("kid", "kid_relative"),
-}
-"""Metadata name -> metric and estimate."""
 
 
 def audit_trained(path: Path, choice: BaseChoice, denoiser: Denoiser, options: RunOptions, console: Any) -> None:
@@ -63,10 +56,10 @@ def audit_facts(report: Report) -> dict[str, str]:
         "owf.audit_plan": report.plan_digest,
         "owf.audit_policy": report.verdict.policy,
     }
-    for name, (metric, key) in _ESTIMATES.items():
-        estimates = report.measurements[metric].estimates if metric in report.measurements else {}
-        if key in estimates:
-            estimate = estimates[key]
-            ends = {"": estimate.value, "_low": estimate.low, "_high": estimate.high}
-            facts |= {f"owf.{name}{end}": f"{value:.6g}" for end, value in ends.items()}
+    for measurement in report.measurements.values():
+        for key, estimate in measurement.estimates.items():
+            known = quantity(key)
+            if known is not None and known.metadata:
+                ends = {"": estimate.value, "_low": estimate.low, "_high": estimate.high}
+                facts |= {f"owf.{known.metadata}{end}": f"{value:.6g}" for end, value in ends.items()}
     return facts

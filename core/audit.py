@@ -3,33 +3,30 @@
 import dataclasses
 import hashlib
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-
-import numpy as np
-import torch
+from typing import Any
 
 from .adapter import Adapter
 from .batch import Batch
 from .change import AdapterChange, Change
+from .cost import Cost, Remaining, audit_cost, remaining
 from .datasets.labelled import LabelledImages
 from .denoiser import Denoiser
 from .errors import InvalidError
-from .features import FeatureNetwork, features_of
+from .features import FeatureNetwork
+from .gather import gather_base, gather_tuned
 from .measurement import Measurement
-from .metrics.color import ColorRows, combine, measure_prompt, summarise_color
-from .metrics.denoiser_drift import DriftRows, squared_norms, summarise_drift
-from .metrics.kid import KidRows, summarise_kid
-from .metrics.semantic import SemanticRows, summarise_semantic
+from .metrics.evidence import Drawings, Evidence
+from .metrics.metric import Tools, chosen, needed
 from .model_pass import ModelPass
 from .pairs import write_pairs
-from .plan import AuditPlan, Cost, audit_cost, plan_data, plan_digest
+from .plan import AuditPlan, plan_data, plan_digest
 from .progress import Progress
 from .records import environment
-from .remaining import Remaining, measured_in, remaining
 from .report import BaseRecord, ImagePair, Report
-from .sides import BaseSide, Side, measure_base, measure_tuned
-from .store import SampleStore
+from .store import SampleStore, measured_in
 from .verdict import Policy, invalid, judge
 
 NO_KNOWLEDGE = " What was measured says how far its function moved, not what it forgot."
@@ -50,8 +47,8 @@ class Setting:
     """Who is told how far it is."""
     batch: Batch
     """UNet rows at once."""
-    features: FeatureNetwork | None
-    """Feature network of KID; None if the plan does not need one."""
+    networks: Mapping[str, FeatureNetwork]
+    """Metric -> the network that it compares images with, for each of the plan's metrics that has one."""
     labelled: LabelledImages | None
     """Labelled images; None if the base is to make them."""
 
@@ -119,23 +116,33 @@ def _measure(
     denoiser: Denoiser, change: Change, plan: AuditPlan, setting: Setting
 ) -> tuple[dict[str, Measurement], tuple[ImagePair, ...], str]:
     """Return what was measured, the pictures, and what speaks against the base knowing anything, if that does."""
+    metrics = chosen(plan.metrics)
+    evidence, doubt = _gather(denoiser, change, plan, setting)
+    setting.progress.stage("Comparing")
+    tools = Tools(denoiser.device, setting.networks, setting.progress.advance)
+    try:
+        found = {m.name: m.measure(plan, tools, *(evidence[kind] for kind in m.needs)) for m in metrics}
+    except InvalidError as error:  # a base at chance, most of all: then this is why
+        raise InvalidError(f"{error} {doubt}".strip()) from error
+    return found, write_pairs(setting.folder, plan, evidence.get(Drawings)), doubt
+
+
+def _gather(
+    denoiser: Denoiser, change: Change, plan: AuditPlan, setting: Setting
+) -> tuple[Mapping[type[Evidence], Any], str]:
+    """Return every kind of evidence that the metrics need, and what speaks against the base, if that does."""
     base_file, run_file = _sample_files(denoiser, change.key, plan, setting)
     with SampleStore(base_file) as base_store, SampleStore(run_file) as run_store:
-        base_pass = ModelPass(denoiser, plan, base_store, setting.batch, setting.progress)
-        tuned_pass = ModelPass(denoiser, plan, run_store, setting.batch, setting.progress)
+        base = ModelPass(denoiser, plan, base_store, setting.batch, setting.progress)
+        tuned = ModelPass(denoiser, plan, run_store, setting.batch, setting.progress)
         cost = _cost(plan, setting)
-        left = remaining(plan, cost, base_pass.before, tuned_pass.before)
+        left = remaining(plan, cost, base.before, tuned.before)
         setting.progress.total(left.base + left.tuned + cost.compared)
-        base = measure_base(base_pass, plan, setting.labelled)
+        rests, doubt = gather_base(needed(plan.metrics), base, plan, setting.labelled)
         change.on()
-        tuned = measure_tuned(tuned_pass, plan, base)
+        evidence = gather_tuned(rests, tuned)
         change.off()
-    setting.progress.stage("Comparing")
-    try:
-        measurements = _summarise(plan, base, tuned, setting, denoiser.device)
-    except InvalidError as error:  # a base at chance, most of all: then this is why
-        raise InvalidError(f"{error} {base.doubt}".strip()) from error
-    return measurements, write_pairs(setting.folder, plan, base.images, tuned.images), base.doubt
+    return evidence, doubt
 
 
 def _sample_files(
@@ -151,55 +158,3 @@ def _sample_files(
 
 def _key(*parts: str) -> str:
     return hashlib.sha256("|".join(parts).encode()).hexdigest()[:32]
-
-
-def _summarise(
-    plan: AuditPlan, base: BaseSide, tuned: Side, setting: Setting, device: torch.device
-) -> dict[str, Measurement]:
-    makers = {
-        "denoiser_drift": lambda: summarise_drift(_drift_rows(plan, base, tuned)),
-        "semantic": lambda: summarise_semantic(_semantic_rows(base, tuned)),
-        "color": lambda: summarise_color(_color_rows(plan, base, tuned, setting, device)),
-        "kid": lambda: summarise_kid(_kid_rows(plan, base, tuned, setting)),
-    }
-    return {name: makers[name]() for name in plan.metrics}
-
-
-def _drift_rows(plan: AuditPlan, base: BaseSide, tuned: Side) -> DriftRows:
-    assert base.predictions is not None and tuned.predictions is not None
-    change = [squared_norms(b - a) for a, b in zip(base.predictions, tuned.predictions, strict=True)]
-    again = [squared_norms(b - a) for a, b in zip(base.predictions, base.predictions_again, strict=False)]
-    norm = [squared_norms(a) for a in base.predictions]
-    return DriftRows(tuple(p.group for p in plan.prompts), np.stack(change), np.stack(norm), np.stack(again))
-
-
-def _semantic_rows(base: BaseSide, tuned: Side) -> SemanticRows:
-    assert base.labelled is not None and base.semantic is not None and tuned.semantic is not None
-    labelled = base.labelled
-    return SemanticRows(labelled.classes, labelled.labels, base.semantic, tuned.semantic, base.semantic_other)
-
-
-def _color_rows(plan: AuditPlan, base: BaseSide, tuned: Side, setting: Setting, device: torch.device) -> ColorRows:
-    shape = (len(plan.prompts), plan.images_per_prompt)
-    stacks = [torch.from_numpy(images).unflatten(0, shape) for images in _images(base, tuned)]
-    # One prompt at a time on the device: a thousand images of 512 px would not fit beside the model.
-    colors = []
-    for sides in zip(*stacks, strict=True):
-        colors.append(measure_prompt(*(side.to(device) for side in sides)))
-        setting.progress.advance(len(sides) * plan.images_per_prompt)
-    return combine(colors, [p.text for p in plan.prompts], [p.term for p in plan.prompts])
-
-
-def _kid_rows(plan: AuditPlan, base: BaseSide, tuned: Side, setting: Setting) -> KidRows:
-    network = setting.features
-    assert network is not None
-    advance = setting.progress.advance
-    features = [features_of(network, torch.from_numpy(images), advance) for images in _images(base, tuned)]
-    groups = np.repeat(np.arange(len(plan.prompts)), plan.images_per_prompt)
-    return KidRows(features[0], features[1], features[2], network.name, plan.seed, groups)
-
-
-def _images(base: BaseSide, tuned: Side) -> list[np.ndarray]:
-    """Return the images of base, tuned, and the base with other seeds."""
-    assert base.images is not None and tuned.images is not None and base.images_other is not None
-    return [base.images, tuned.images, base.images_other]

@@ -5,8 +5,7 @@ from functools import lru_cache
 import numpy as np
 import torch
 
-TERMS = ("black", "white", "red", "green", "yellow", "blue", "brown", "orange", "pink", "purple", "gray")
-"""The 11 basic colour terms of English (Berlin and Kay, 1969), in their order."""
+from .color_terms import TERMS
 
 _TO_XYZ = (
     (0.41239079926595934, 0.357584339383878, 0.1804807884018343),
@@ -66,12 +65,6 @@ def name_shares(lab: torch.Tensor) -> np.ndarray:
         nearest = torch.cdist(pixels, prototypes, compute_mode="donot_use_mm_for_euclid_dist").argmin(1)
         counts += np.bincount(owners[nearest.cpu().numpy()], minlength=len(TERMS))
     return counts / len(lab)
-
-
-def asked_term(prompt: str) -> str:
-    """Return the first basic colour term among the prompt's words, "" if there is none."""
-    words = "".join(c if c.isalpha() else " " for c in prompt.lower().replace("grey", "gray")).split()
-    return next((word for word in words if word in TERMS), "")
 
 
 def _linear(dtype: torch.dtype, device: torch.device) -> torch.Tensor:

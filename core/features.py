@@ -31,7 +31,7 @@ INCEPTION_URL = (
 INCEPTION_SHA256 = "6726825d0af5f729cebd5821db510b11b1cfad8faad88a03f1befd49fb9129b2"
 
 _CLIP_STATS = (0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258, 0.27577711)
-_IMAGENET_STATS = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+IMAGENET_STATS = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 _DEMO_SIZE = 64
 _BATCH = 16
 """Images at a time; also how often a long comparison says how far it is."""
@@ -84,30 +84,36 @@ class ImageFeatures:
         return self.network(self.prepare(images.cpu()).to(self.device)).float().cpu().numpy()
 
 
-def load_features(
-    name: str | Path,
-    device: torch.device | str = "cpu",
-    batch_size: int = _BATCH,
-    offline: bool = False,
-    progress: Progress | None = None,
-) -> ImageFeatures:
-    """Return a feature network, its weights fetched once unless `offline`.
+@dataclass(frozen=True)
+class Fetching:
+    """How a network comes to where it runs."""
+
+    device: torch.device | str = "cpu"
+    """Where it runs."""
+    offline: bool = False
+    """Whether nothing may be fetched."""
+    progress: Progress | None = None
+    """Who hears of downloaded bytes."""
+
+
+def load_features(name: str | Path, fetching: Fetching = Fetching(), batch_size: int = _BATCH) -> ImageFeatures:
+    """Return a feature network, its weights fetched once unless that is forbidden.
 
     `name` is "inception" (Inception-v3 pool3 of torch-fidelity, 2048), "clip" (image embedding, 512), "dino"
     (class token of ViT-S/16, 384), either with another hub id or folder behind a colon ("clip:FOLDER"), "demo",
-    or the folder of a network such as the demo base's. `progress` hears of downloaded bytes. Raise UsageError,
-    with what to do, for unknown names, missing extras, missing or changed weights.
+    or the folder of a network such as the demo base's. Raise UsageError, with what to do, for unknown names, missing
+    extras, missing or changed weights.
     """
     kind, _, source = str(name).partition(":")
     if kind == "inception":
-        prepare, network = _load_inception(offline, progress)
+        prepare, network = _load_inception(fetching)
     elif kind in HUB_IDS:
-        prepare, network = _load_hub(kind, source or HUB_IDS[kind], offline)
+        prepare, network = _load_hub(kind, source or HUB_IDS[kind], fetching.offline)
     else:
         folder = _demo_folder() if name == "demo" else Path(name)
         prepare, network = _load_folder(folder)
         name = "demo"
-    return _assemble(str(name), prepare, network, device, batch_size)
+    return assemble(str(name), prepare, network, fetching.device, batch_size)
 
 
 def features_of(
@@ -140,7 +146,7 @@ def resize_crop(images: torch.Tensor, edge: int, size: int) -> torch.Tensor:
     return pixels[..., top : top + size, left : left + size]
 
 
-class _Embedding(nn.Module):
+class Embedding(nn.Module):
     """A network of which only one output counts."""
 
     def __init__(self, network: nn.Module, pick: Callable[[Any], torch.Tensor]) -> None:
@@ -152,7 +158,7 @@ class _Embedding(nn.Module):
         return self.pick(self.network(images))
 
 
-def _load_inception(offline: bool, progress: Progress | None) -> tuple[Prepare, nn.Module]:
+def _load_inception(fetching: Fetching) -> tuple[Prepare, nn.Module]:
     """Return torch-fidelity's Inception-v3, which resizes uint8 images itself, as TensorFlow 1 did."""
     try:
         from torch_fidelity.feature_extractor_inceptionv3 import FeatureExtractorInceptionV3
@@ -162,14 +168,14 @@ def _load_inception(offline: bool, progress: Progress | None) -> tuple[Prepare, 
         ) from error
     # The folder that torch-fidelity itself uses, so that nobody has the file twice.
     path = Path(torch.hub.get_dir()) / "checkpoints" / INCEPTION_URL.rpartition("/")[2]
-    fetch(INCEPTION_URL, path, INCEPTION_SHA256, offline, progress)
+    fetch(INCEPTION_URL, path, INCEPTION_SHA256, fetching.offline, fetching.progress)
     # torch-fidelity unpickles without restriction; it gets a copy of plain tensors.
     weights = io.BytesIO()
     with foreign(f"{path} cannot be read as the weights of the feature network inception"):
         torch.save(torch.load(path, map_location="cpu", weights_only=True), weights)
         weights.seek(0)
         network = FeatureExtractorInceptionV3("inception", ["2048"], feature_extractor_weights_path=weights)
-    return lambda images: images, _Embedding(network, lambda outputs: outputs[0])
+    return lambda images: images, Embedding(network, lambda outputs: outputs[0])
 
 
 def _load_hub(kind: str, source: str, offline: bool) -> tuple[Prepare, nn.Module]:
@@ -177,18 +183,18 @@ def _load_hub(kind: str, source: str, offline: bool) -> tuple[Prepare, nn.Module
     from transformers import CLIPVisionModelWithProjection, ViTModel
 
     if kind == "clip":
-        network = _pretrained(CLIPVisionModelWithProjection, source, offline)
+        network = pretrained(CLIPVisionModelWithProjection, source, offline)
         size = network.config.image_size
-        return _preparation(size, size, _CLIP_STATS), _Embedding(network, lambda outputs: outputs.image_embeds)
-    network = _pretrained(ViTModel, source, offline, add_pooling_layer=False)
+        return preparation(size, size, _CLIP_STATS), Embedding(network, lambda outputs: outputs.image_embeds)
+    network = pretrained(ViTModel, source, offline, add_pooling_layer=False)
     size = network.config.image_size
     # Caron et al. (2021) evaluate at 224 after resizing to 256.
-    prepare = _preparation(size * 256 // 224, size, _IMAGENET_STATS)
-    return prepare, _Embedding(network, lambda outputs: outputs.last_hidden_state[:, 0])
+    prepare = preparation(size * 256 // 224, size, IMAGENET_STATS)
+    return prepare, Embedding(network, lambda outputs: outputs.last_hidden_state[:, 0])
 
 
-def _pretrained(model: Any, source: str, offline: bool, **settings: bool) -> Any:
-    """Return the model of a hub id or folder in float32."""
+def pretrained(model: Any, source: str, offline: bool, **settings: bool) -> Any:
+    """Return the transformers model of a hub id or folder in float32; raise UsageError, with what to do."""
     from transformers.utils import logging
 
     verbosity = logging.get_verbosity()
@@ -201,7 +207,8 @@ def _pretrained(model: Any, source: str, offline: bool, **settings: bool) -> Any
         logging.set_verbosity(verbosity)
 
 
-def _preparation(edge: int, size: int, stats: tuple[tuple[float, ...], tuple[float, ...]]) -> Prepare:
+def preparation(edge: int, size: int, stats: tuple[tuple[float, ...], tuple[float, ...]]) -> Prepare:
+    """Return a preparation: the shorter side becomes `edge`, the centre of `size` is cut out, `stats` normalise."""
     mean, std = (torch.tensor(values).view(3, 1, 1) for values in stats)
     return lambda images: (resize_crop(images, edge, size) / 255 - mean) / std
 
@@ -222,9 +229,10 @@ def _demo_folder() -> Path:
     return Path(__file__).resolve().parent.parent / "demo" / "base" / "features"
 
 
-def _assemble(
-    name: str, prepare: Prepare, network: nn.Module, device: torch.device | str, batch_size: int
+def assemble(
+    name: str, prepare: Prepare, network: nn.Module, device: torch.device | str, batch_size: int = _BATCH
 ) -> ImageFeatures:
+    """Return a network (prepared images -> features (N, D)) with its preparation, frozen, named by its weights."""
     network = network.requires_grad_(False).eval()
     digest, device = _digest(network), torch.device(device)
     return ImageFeatures(name, digest, prepare, network.to(device), device, batch_size)

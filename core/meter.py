@@ -7,11 +7,12 @@ from dataclasses import dataclass, replace
 import numpy as np
 import torch
 
-from .color_names import TERMS, lab_pixels, name_shares
+from .color_distance import color_distance
+from .color_names import lab_pixels, name_shares
+from .color_terms import TERMS
 from .errors import UsageError
 from .features import FeatureNetwork, features_of
 from .measurement import Estimate, Measurement, Part
-from .metrics.color import color_distance
 from .metrics.kid import base_spread, polynomial_kernel
 from .render.words import estimate_title
 from .statistics import simultaneous_level, spread_estimate

@@ -7,12 +7,13 @@ import numpy as np
 import torch
 
 from .batch import Batch
+from .classifier import image_errors
+from .cost import answer_rows, reading_rows
 from .datasets.labelled import LabelledImages
 from .denoiser import Denoiser, overflow_advice
 from .errors import InvalidError
-from .metrics.denoiser_drift import predictions
-from .metrics.semantic import image_errors
-from .plan import READING_LEVELS, AuditPlan, semantic_rows
+from .plan import AuditPlan
+from .predictions import predictions
 from .progress import Progress
 from .reading import reading_sums
 from .sample import Sampling, generate
@@ -56,7 +57,7 @@ class ModelPass:
         size = max(1, self._batch.size * self._batch.workers // (self._sampling.rows // self._sampling.steps))
         for start in range(0, len(missing), size):
             self._draw_chunk(stage, missing[start : start + size])
-        return np.stack([_from_png(self._sample(stage, _draw_name(d))["png"]) for d in draws])
+        return self.images(stage, draws)
 
     def _draw_chunk(self, stage: str, draws: Sequence[tuple[str, int]]) -> None:
         prompts, seeds = [p for p, _ in draws], [s for _, s in draws]
@@ -67,6 +68,10 @@ class ModelPass:
         ]
         self._store.put(stage, samples)
 
+    def images(self, stage: str, draws: Draws) -> np.ndarray:
+        """Return the images (N, 3, H, W) uint8 that `draw` drew."""
+        return np.stack([_from_png(self._sample(stage, _draw_name(d))["png"]) for d in draws])
+
     def latents(self, stage: str, draws: Draws) -> np.ndarray:
         """Return the latents (N, C, h, w) that `draw` decoded."""
         return np.stack([self._sample(stage, _draw_name(d))["latents"] for d in draws])
@@ -74,7 +79,7 @@ class ModelPass:
     def classify(self, title: str, stage: str, labelled: LabelledImages, seed: int) -> np.ndarray:
         """Return the denoising errors (N, K, T) of every labelled image."""
         self._progress.stage(title)
-        cost = semantic_rows(self._plan)
+        cost = answer_rows(self._plan)
         items = labelled.items
         classes = self._denoiser.encode_text(self._plan.class_prompts)
         for item, image in zip(items, labelled.images, strict=True):
@@ -123,11 +128,11 @@ class ModelPass:
         latents = self.latents("draw", draws)
         for draw, latent in zip(draws, latents, strict=True):
             name = _draw_name(draw)
-            if self._has(stage, name, 2 * len(READING_LEVELS)):
+            if self._has(stage, name, reading_rows()):
                 continue
             place = torch.from_numpy(latent).to(self._denoiser.device)
             sums = reading_sums(self._denoiser, place, name, self._denoiser.encode_text([draw[0]]), self._batch)
-            self._progress.advance(2 * len(READING_LEVELS))
+            self._progress.advance(reading_rows())
             self._store.put(stage, [(name, {"sums": sums})])
         return [self._sample(stage, _draw_name(draw))["sums"] for draw in draws]
 

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
+from .metrics.evidence import Drawings
 from .model_pass import draw_seed
 from .plan import AuditPlan
 from .report import ImagePair
@@ -14,15 +15,14 @@ COMMON = 6
 """Pairs that every report of a plan shows, so that LoRAs can be compared by the same pictures."""
 
 
-def write_pairs(
-    folder: Path, plan: AuditPlan, base: np.ndarray | None, tuned: np.ndarray | None
-) -> tuple[ImagePair, ...]:
-    """Write the most changed pairs of (P * S, 3, H, W) images, and a few fixed ones, as PNG under folder/images.
+def write_pairs(folder: Path, plan: AuditPlan, drawings: Drawings | None) -> tuple[ImagePair, ...]:
+    """Write the most changed pairs of drawings, and a few fixed ones, as PNG under folder/images.
 
-    Return them, the most changed first.
+    Return them, the most changed first; none where there are no drawings.
     """
-    if base is None or tuned is None:
+    if drawings is None:
         return ()
+    base, tuned = drawings.base, drawings.tuned
     changes = [pixel_change(a, b) for a, b in zip(base, tuned, strict=True)]
     ranked = sorted(range(len(changes)), key=lambda i: (-changes[i], i))
     kept = {*ranked[:SHOWN], *(i * len(changes) // COMMON for i in range(COMMON))}

@@ -6,15 +6,9 @@ from typing import Any
 
 from .errors import UsageError
 from .foreign import foreign
+from .metrics.metric import all_metrics
+from .metrics.metric import known as known_metric
 from .verdict import Limit, Policy
-
-ESTIMATES = {
-    "denoiser_drift": ("drift",),
-    "semantic": ("accuracy_base", "accuracy_tuned", "accuracy_drop", "worst_class_drop", "margin_shift"),
-    "color": ("cdi",),
-    "kid": ("kid_relative", "kid"),
-}
-"""Metric -> what a policy may limit."""
 
 
 def read_toml(path: Path) -> dict[str, Any]:
@@ -62,8 +56,9 @@ def _limit(path: str, table: Any) -> Limit:
     for name, value in table.items():
         if not isinstance(value, known[name]) or isinstance(value, bool):
             raise UsageError(f"{path}: {name} = {value!r} has the wrong type.")
-    if table["estimate"] not in ESTIMATES.get(table["metric"], ()):
-        known = "; ".join(f"{metric}: {', '.join(names)}" for metric, names in ESTIMATES.items())
+    metric = known_metric(table["metric"])
+    if metric is None or table["estimate"] not in metric.quantities:
+        known = "; ".join(f"{metric.name}: {', '.join(metric.quantities)}" for metric in all_metrics())
         raise UsageError(f"{path}: there is no {table['metric']} {table['estimate']}. There are {known}.")
     if not table["limit"] >= 0:
         raise UsageError(f"{path}: limit = {table['limit']} must not be negative; it is the largest harmless value.")

@@ -1,10 +1,21 @@
 """The plans people choose by name: quick, standard, paper, and what the demo base asks instead. No torch."""
 
 import dataclasses
+from collections.abc import Iterable
 
 from .errors import UsageError
-from .plan import METRICS, AuditPlan, Prompt, Stage
+from .plan import AuditPlan, Prompt, Stage
 from .prompts import DEMO_PROMPTS, open_world_prompts
+
+METRICS = ("denoiser_drift", "semantic", "color", "kid")
+"""What every preset measures; any other metric is asked for by name."""
+
+
+def in_order(metrics: Iterable[str]) -> tuple[str, ...]:
+    """Return metrics, each once, in the order of the presets, any others behind by name: plans alike are then equal."""
+    wanted = set(metrics)
+    return tuple(name for name in METRICS if name in wanted) + tuple(sorted(wanted - set(METRICS)))
+
 
 COMMON_CLASSES = (
     "airplane",

@@ -16,9 +16,14 @@ from .batch import Batch
 from .denoiser import Conditioning, Denoiser
 from .errors import InvalidError, UsageError
 from .noise import at_least_float32, gaussian
-from .plan import READING_LEVELS, READING_PICTURES
 from .schedule import Schedule
 
+READING_PICTURES = 8
+"""Pictures of its own that the base is checked on: each has thousands of numbers, and a right and a wrong reading of
+it are factors apart."""
+READING_LEVELS = (0.5, 0.4, 0.3, 0.2)
+"""Noise levels of the check: the share s of the picture where s^2 + sigma^2 = 1. With more of the picture than this,
+noise and v are alike, so that a wrong reading looks right; with less, there is little to see."""
 READINGS = ("epsilon", "v_prediction")
 """What the same answers are compared with, besides what the base is said to predict: the two that are confused."""
 MARGIN = 2.0

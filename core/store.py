@@ -24,6 +24,14 @@ def _advice(error: Exception) -> str:
     return ""
 
 
+def measured_in(path: Path) -> frozenset[tuple[str, str]]:
+    """Return the (stage, item) of every sample in a store's file; none where there is no file, which stays so."""
+    if not path.is_file():
+        return frozenset()
+    with SampleStore(path) as store:
+        return store.measured()
+
+
 class SampleStore:
     """One SQLite file of samples, each a few arrays under (stage, item).
 

@@ -3,9 +3,11 @@
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import cache
 
 from .errors import UsageError
 from .measurement import Estimate, Measurement
+from .metrics.metric import all_metrics, quantity
 
 PASS, DRIFT, INCONCLUSIVE, INVALID = "PASS", "DRIFT", "INCONCLUSIVE", "INVALID"
 NO_ALARM = "NO ALARM"
@@ -49,17 +51,17 @@ class Policy:
     """Shown in the report."""
 
 
-DEFAULT_POLICY = Policy(
-    (
-        Limit("semantic", "accuracy_drop", 0.10),
-        Limit("semantic", "worst_class_drop", 0.25, "alarm"),
-        Limit("denoiser_drift", "drift", 0.01),
-        Limit("color", "cdi", 10.0),
-        Limit("kid", "kid_relative", 0.05),
+@cache
+def default_policy() -> Policy:
+    """Return the limits that stand in the metrics' own records, which say where each comes from."""
+    return Policy(
+        tuple(
+            Limit(metric.name, name, quantity.limit, quantity.test)
+            for metric in all_metrics()
+            for name, quantity in metric.quantities.items()
+            if quantity.limit is not None
+        )
     )
-)
-"""Ten points of accuracy is the failure sign named by Laria et al. (arXiv 2410.14159); the other limits are
-conventions of this project, argued in docs/metrics.md."""
 
 
 @dataclass(frozen=True)
@@ -124,12 +126,13 @@ def follows(verdict: Verdict, measurements: Mapping[str, Measurement]) -> bool:
     return verdict.decision == _combine([j.decision for j in verdict.judgements])
 
 
-def judge(measurements: Mapping[str, Measurement], policy: Policy = DEFAULT_POLICY) -> Verdict:
+def judge(measurements: Mapping[str, Measurement], policy: Policy | None = None) -> Verdict:
     """Return the verdict: DRIFT if any limit is broken, PASS if every one holds, otherwise INCONCLUSIVE.
 
     An alarm that did not fire is no evidence: where nothing else is judged, the verdict is INCONCLUSIVE. Limits of
     metrics that were not run are skipped and named; with no limit left the verdict is INVALID.
     """
+    policy = policy or default_policy()
     judgements = tuple(_judge_limit(measurements, limit) for limit in policy.limits if limit.metric in measurements)
     skipped = sorted({limit.metric for limit in policy.limits} - set(measurements))
     if not judgements:
@@ -190,19 +193,10 @@ def samples_to_decide(estimate: Estimate, limit: float) -> int | None:
     return max(estimate.n + 1, math.ceil(estimate.n * (half / gap) ** 2))
 
 
-_TITLES = {
-    ("semantic", "accuracy_drop"): "zero-shot accuracy drop",
-    ("semantic", "worst_class_drop"): "accuracy drop of the worst class",
-    ("denoiser_drift", "drift"): "change of the denoiser on concept-free prompts",
-    ("color", "cdi"): "colour drift",
-    ("kid", "kid_relative"): "shift of image features (KID, relative to their spread over the base's images)",
-    ("kid", "kid"): "kernel distance of image features (KID)",
-}
-
-
 def title(metric: str, estimate: str) -> str:
     """Return the plain-word name of an estimate."""
-    return _TITLES.get((metric, estimate), f"{metric} {estimate.replace('_', ' ')}")
+    known = quantity(estimate)
+    return known.phrase if known and known.phrase else f"{metric} {estimate.replace('_', ' ')}"
 
 
 def format_value(value: float, unit: str) -> str:

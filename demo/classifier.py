@@ -6,8 +6,9 @@ import numpy as np
 import torch
 
 from ..core.batch import default_batch
+from ..core.classifier import image_errors
 from ..core.datasets.labelled import LabelledImages
-from ..core.metrics.semantic import image_errors, predicted_class
+from ..core.metrics.semantic import predicted_class
 from ..core.plan import Stage
 from .fashion import CLASSES, article
 

@@ -4,8 +4,8 @@ from typing import TYPE_CHECKING, Any
 
 from comfy_api.latest import io
 
-from ..core.plan import METRICS
-from ..core.presets import PRESETS
+from ..core.metrics.metric import all_metrics
+from ..core.presets import METRICS, PRESETS
 from . import places
 from .progress import NodeProgress
 from .request import AUTO, Wishes
@@ -160,7 +160,7 @@ def _options() -> list[io.Input]:
         ),
         io.String.Input("probe_folder", optional=True, default="", tooltip=folder),
         io.String.Input("policy", optional=True, default="", multiline=True, tooltip=toml),
-        io.String.Input("metrics", optional=True, default="", tooltip=f"Some of {', '.join(METRICS)}; empty: all."),
+        io.String.Input("metrics", optional=True, default="", tooltip=_metrics_tip()),
         io.Int.Input("per_class", optional=True, default=0, min=0, max=10000, tooltip="0: as the preset says."),
         io.Int.Input(
             "resolution", optional=True, default=0, min=0, max=4096, tooltip="0: what the family is made for."
@@ -177,6 +177,10 @@ def _options() -> list[io.Input]:
         ),
         io.Combo.Input("features", optional=True, options=[AUTO, "inception", "clip", "dino"], default=AUTO),
     ]
+
+
+def _metrics_tip() -> str:
+    return f"Some of {', '.join(metric.name for metric in all_metrics())}; empty: {', '.join(METRICS)}."
 
 
 def _outputs() -> list[io.Output]:

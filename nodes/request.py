@@ -4,8 +4,9 @@ import dataclasses
 from typing import TYPE_CHECKING
 
 from ..core.errors import UsageError
-from ..core.plan import METRICS, AuditPlan
-from ..core.presets import demo_plan, preset_plan
+from ..core.metrics.metric import chosen
+from ..core.plan import AuditPlan
+from ..core.presets import METRICS, demo_plan, in_order, preset_plan
 
 if TYPE_CHECKING:
     import torch
@@ -25,7 +26,7 @@ class Wishes:
     seed: int
     """Seed of all noise."""
     metrics: str = ""
-    """Metrics to run, separated by commas; all if empty."""
+    """Metrics to run, separated by commas; those of the presets if empty."""
     per_class: int = 0
     """Labelled images of each class; 0 leaves it to the preset."""
     guidance_scale: float = 0.0
@@ -52,12 +53,8 @@ def plan_for(family: str, wishes: Wishes) -> AuditPlan:
 
 
 def _metrics(text: str) -> tuple[str, ...]:
-    wanted = {name.strip() for name in text.split(",") if name.strip()}
-    if not wanted <= set(METRICS):
-        raise UsageError(
-            f"metrics {text!r}: use a list of {', '.join(METRICS)}, separated by commas, or leave it empty."
-        )
-    return tuple(name for name in METRICS if not wanted or name in wanted)
+    wanted = [name.strip() for name in text.split(",") if name.strip()]
+    return in_order(metric.name for metric in chosen(wanted)) if wanted else METRICS
 
 
 def with_images(plan: AuditPlan, labelled: "LabelledImages | None") -> "tuple[AuditPlan, LabelledImages | None]":
@@ -93,6 +90,6 @@ def label_images(images: "torch.Tensor", text: str, side: int) -> "LabelledImage
 def policy_from(text: str) -> "Policy":
     """Return the limits written in the node, or the default ones."""
     from ..core.policy import parse_policy
-    from ..core.verdict import DEFAULT_POLICY
+    from ..core.verdict import default_policy
 
-    return parse_policy(text, "policy of the node") if text.strip() else DEFAULT_POLICY
+    return parse_policy(text, "policy of the node") if text.strip() else default_policy()

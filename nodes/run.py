@@ -98,11 +98,11 @@ def run_audit(
     denoiser.digest()
     progress.stage("Applying the change")
     change = _change(denoiser, tuned)
-    features = _features(plan, progress)
-    folder = _folder(tuned, plan, (*_origin(denoiser, features), *change.key, plan_digest(plan), str(limits)))
+    networks = _networks(plan, progress)
+    folder = _folder(tuned, plan, (*_origin(denoiser, networks), *change.key, plan_digest(plan), str(limits)))
     # ComfyUI is not made for several threads in one model, so slices are not run side by side.
     batch = Batch(default_batch(denoiser).size)
-    setting = Setting(folder, places.cache_folder(), limits, progress, batch, features, labelled)
+    setting = Setting(folder, places.cache_folder(), limits, progress, batch, networks, labelled)
     try:
         report = audit_change(denoiser, change, plan, setting)
     finally:
@@ -156,19 +156,23 @@ def _change(denoiser: "ComfyDenoiser", tuned: Tuned) -> "LoraChange | GraphChang
     return GraphChange(denoiser, Pair(tuned.model or denoiser.base.model, tuned.clip or denoiser.base.clip))
 
 
-def _features(plan: "AuditPlan", progress: NodeProgress) -> "HostFeatures | None":
-    if "kid" not in plan.metrics:
-        return None
-    from .backend.features import host_features
+def _networks(plan: "AuditPlan", progress: NodeProgress) -> "dict[str, HostFeatures]":
+    """Return the networks of the plan's metrics."""
+    from ..core.features import Fetching
+    from ..core.metrics.metric import chosen
+    from .backend.features import HostFeatures
 
-    progress.stage("Loading the feature network")
-    return host_features(plan.features, progress.part)
+    loads = {metric.name: metric.network for metric in chosen(plan.metrics) if metric.network is not None}
+    if loads:
+        progress.stage("Loading the feature network")
+    fetching = Fetching(progress=progress.part)
+    return {name: HostFeatures(load(plan, fetching)) for name, load in loads.items()}
 
 
-def _origin(denoiser: "ComfyDenoiser", features: "HostFeatures | None") -> tuple[str, ...]:
-    """Return what names the models that measure: the base, where and how it computes, and the feature network."""
+def _origin(denoiser: "ComfyDenoiser", networks: "dict[str, HostFeatures]") -> tuple[str, ...]:
+    """Return what names the models that measure: the base, where and how it computes, and the feature networks."""
     base = (denoiser.digest(), denoiser.device.type, str(denoiser.dtype), str(denoiser.latent_shape))
-    return (*base, "" if features is None else features.digest)
+    return (*base, *(network.digest for network in networks.values()))
 
 
 def _folder(tuned: Tuned, plan: "AuditPlan", run: tuple[str, ...]) -> Path:

@@ -12,12 +12,13 @@ from owf.core.audit import Setting, audit, to_do
 from owf.core.backends.diffusers import DiffusersDenoiser
 from owf.core.batch import Batch
 from owf.core.change import AdapterChange
+from owf.core.cost import audit_cost, sample_rows
 from owf.core.datasets.labelled import LabelledImages
-from owf.core.plan import METRICS, Prompt, Stage, audit_cost, sample_rows
-from owf.core.presets import preset_plan
+from owf.core.plan import Prompt, Stage
+from owf.core.presets import METRICS, preset_plan
 from owf.core.progress import Silent
 from owf.core.report import read_report, to_json, write_report
-from owf.core.verdict import DEFAULT_POLICY
+from owf.core.verdict import default_policy
 from safetensors.torch import load_file, save_file
 from tiny_sd import tiny_parts, write_tiny_lora
 
@@ -55,7 +56,8 @@ def plan():
 
 def labelled(denoiser, count: int = 12) -> LabelledImages:
     """Return noise pictures that the random base happens to answer right: a base must beat chance."""
-    from owf.core.metrics.semantic import image_errors, predicted_class
+    from owf.core.classifier import image_errors
+    from owf.core.metrics.semantic import predicted_class
 
     rng = np.random.default_rng(0)
     images = rng.integers(0, 256, (count, 3, 64, 64), np.uint8)
@@ -82,7 +84,9 @@ def images(denoiser):
 
 
 def setting(folder, images, progress=None) -> Setting:
-    return Setting(folder, folder / "cache", DEFAULT_POLICY, progress or Silent(), Batch(8), MeanColors(), images)
+    return Setting(
+        folder, folder / "cache", default_policy(), progress or Silent(), Batch(8), {"kid": MeanColors()}, images
+    )
 
 
 def lora(tmp_path, scale=0.3):
@@ -259,21 +263,24 @@ def test_a_lora_without_effect_is_invalid(denoiser, plan, images, tmp_path):
 
 
 def test_without_labelled_images_the_base_makes_them(denoiser, plan, tmp_path):
+    from owf.core.gather import gather_base, gather_tuned
+    from owf.core.metrics.evidence import Answers
     from owf.core.model_pass import ModelPass
-    from owf.core.sides import measure_base
     from owf.core.store import SampleStore
 
     plan = dataclasses.replace(plan, per_class=2, metrics=("semantic",))
     with SampleStore(tmp_path / "s.sqlite") as store:
-        side = measure_base(ModelPass(denoiser, plan, store, Batch(8), Silent()), plan, None)
+        rests, _ = gather_base([Answers], ModelPass(denoiser, plan, store, Batch(8), Silent()), plan, None)
         rows = sum(sample_rows(plan)[stage] for stage, _ in store.measured())
     assert rows == audit_cost(plan, 4).base
-    assert side.labelled is not None
-    assert side.labelled.images.shape == (4, 3, 64, 64)
-    assert side.labelled.labels.tolist() == [0, 0, 1, 1]
-    assert side.semantic is not None
-    assert side.semantic.shape == (4, 2, 2)
-    assert len(set(side.labelled.items)) == 4
+    with SampleStore(tmp_path / "t.sqlite") as store:
+        seen = gather_tuned(rests, ModelPass(denoiser, plan, store, Batch(8), Silent()))[Answers]
+    assert seen.labelled.images.shape == (4, 3, 64, 64)
+    assert seen.labelled.labels.tolist() == [0, 0, 1, 1]
+    assert np.array_equal(seen.base, seen.tuned, equal_nan=True)  # the model was not changed in between
+    assert not np.array_equal(seen.base, seen.other, equal_nan=True)
+    assert seen.base.shape == (4, 2, 2)
+    assert len(set(seen.labelled.items)) == 4
 
 
 class HostedDenoiser(DiffusersDenoiser):

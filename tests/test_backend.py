@@ -11,8 +11,8 @@ from owf.core.adapter import applied, read_adapter
 from owf.core.backends.diffusers import DiffusersDenoiser
 from owf.core.base import BaseChoice, choose_base, load_base
 from owf.core.batch import Batch
+from owf.core.classifier import image_errors
 from owf.core.errors import InvalidError, UsageError
-from owf.core.metrics.semantic import image_errors
 from owf.core.noise import gaussian
 from owf.core.plan import Stage
 from owf.core.sample import Sampling, generate, trailing_timesteps

@@ -11,7 +11,7 @@ from owf.core.plan import Prompt
 from owf.core.presets import preset_plan
 from owf.core.progress import Silent
 from owf.core.report import AdapterRecord
-from owf.core.verdict import DEFAULT_POLICY
+from owf.core.verdict import default_policy
 from tiny_sd import tiny_parts
 
 
@@ -52,7 +52,7 @@ def plan():
 
 
 def run(denoiser, change, plan, folder: Path):
-    setting = Setting(folder, folder / "cache", DEFAULT_POLICY, Silent(), Batch(8), None, None)
+    setting = Setting(folder, folder / "cache", default_policy(), Silent(), Batch(8), {}, None)
     return audit_change(denoiser, change, plan, setting)
 
 
@@ -76,7 +76,7 @@ def test_the_change_is_off_after_an_exception(denoiser, plan, tmp_path, monkeypa
     def broken(*arguments, **named):
         raise RuntimeError("broken")
 
-    monkeypatch.setattr("owf.core.audit.measure_tuned", broken)
+    monkeypatch.setattr("owf.core.audit.gather_tuned", broken)
     with pytest.raises(RuntimeError, match="broken"):
         run(denoiser, change, plan, tmp_path)
     assert change._handle is None

@@ -5,8 +5,9 @@ import pytest
 import torch
 from gaussian_denoiser import GaussianDenoiser
 from owf.core.batch import Batch
-from owf.core.metrics.denoiser_drift import DriftRows, predictions, squared_norms, summarise_drift
+from owf.core.metrics.denoiser_drift import DriftRows, squared_norms, summarise_drift
 from owf.core.noise import gaussian
+from owf.core.predictions import predictions
 from owf.core.schedule import spaced_timesteps
 
 SHAPE = (4, 4, 4)

@@ -11,7 +11,7 @@ import torch
 from owf.core import features
 from owf.core.download import fetch, file_sha256
 from owf.core.errors import UsageError
-from owf.core.features import load_features, resize_crop
+from owf.core.features import Fetching, load_features, resize_crop
 from PIL import Image
 
 CONTENT = np.random.default_rng(0).bytes(3 << 20)
@@ -125,12 +125,12 @@ def test_a_damaged_file_is_fetched_again(server, tmp_path):
 def test_offline_says_what_to_do(tmp_path):
     path = tmp_path / "weights.pth"
     with pytest.raises(UsageError, match=r"is not there.*put the file of http://x/y there"):
-        fetch("http://x/y", path, SHA256, offline=True)
+        fetch("http://x/y", path, SHA256, Fetching(offline=True))
     path.write_bytes(b"damaged")
     with pytest.raises(UsageError, match="wrong SHA-256"):
-        fetch("http://x/y", path, SHA256, offline=True)
+        fetch("http://x/y", path, SHA256, Fetching(offline=True))
     path.write_bytes(CONTENT)
-    assert fetch("http://x/y", path, SHA256, offline=True) == path
+    assert fetch("http://x/y", path, SHA256, Fetching(offline=True)) == path
 
 
 def test_missing_files_dead_servers_and_odd_addresses_are_explained(server, tmp_path):
@@ -205,7 +205,7 @@ def test_clip_features_are_the_models_image_embeddings(clip_folder):
     from transformers import CLIPModel
 
     batch = images(3, 48, 40)
-    seen = load_features(f"clip:{clip_folder}", offline=True)(batch)
+    seen = load_features(f"clip:{clip_folder}", Fetching(offline=True))(batch)
     mean, std = (torch.tensor(v).view(3, 1, 1) for v in features._CLIP_STATS)
     model = CLIPModel.from_pretrained(clip_folder).float().eval()
     with torch.no_grad():
@@ -219,8 +219,8 @@ def test_dino_features_are_the_class_token(dino_folder):
     from transformers import ViTModel
 
     batch = images(2, 30, 30)
-    seen = load_features(f"dino:{dino_folder}", offline=True)(batch)
-    mean, std = (torch.tensor(v).view(3, 1, 1) for v in features._IMAGENET_STATS)
+    seen = load_features(f"dino:{dino_folder}", Fetching(offline=True))(batch)
+    mean, std = (torch.tensor(v).view(3, 1, 1) for v in features.IMAGENET_STATS)
     with torch.no_grad():
         model = ViTModel.from_pretrained(dino_folder).eval()
         expected = model((resize_crop(batch, 32, 28) / 255 - mean) / std).last_hidden_state[:, 0]
@@ -282,7 +282,7 @@ def test_inception_equals_torch_fidelitys_extractor(tmp_path, monkeypatch):
 
     extractor = FeatureExtractorInceptionV3("own", ["2048"], feature_extractor_weights_path=path)
     batch = images(2, 40, 40)
-    seen = load_features("inception", offline=True)(batch)
+    seen = load_features("inception", Fetching(offline=True))(batch)
     assert seen.shape == (2, 2048)
     np.testing.assert_allclose(seen, extractor(batch)[0], rtol=1e-4, atol=1e-5)
 
@@ -290,7 +290,7 @@ def test_inception_equals_torch_fidelitys_extractor(tmp_path, monkeypatch):
 def test_inception_offline_without_weights_names_file_and_address(tmp_path, monkeypatch):
     monkeypatch.setenv("TORCH_HOME", str(tmp_path))
     with pytest.raises(UsageError, match=r"6726825d\.pth is not there.*https://github\.com/toshas"):
-        load_features("inception", offline=True)
+        load_features("inception", Fetching(offline=True))
 
 
 def test_inception_without_torch_fidelity_says_what_to_install(monkeypatch):
@@ -298,15 +298,15 @@ def test_inception_without_torch_fidelity_says_what_to_install(monkeypatch):
 
     monkeypatch.setitem(sys.modules, "torch_fidelity.feature_extractor_inceptionv3", None)
     with pytest.raises(UsageError, match="pip install torch-fidelity"):
-        load_features("inception", offline=True)
+        load_features("inception", Fetching(offline=True))
 
 
 @pytest.mark.parametrize("name", ["clip", "dino"])
 def test_hub_networks_that_are_not_there_offline_are_explained(name, tmp_path):
     with pytest.raises(UsageError, match="leave out --offline"):
-        load_features(f"{name}:nobody/nothing-of-this-name", offline=True)
+        load_features(f"{name}:nobody/nothing-of-this-name", Fetching(offline=True))
     with pytest.raises(UsageError, match="cannot be loaded") as caught:
-        load_features(f"{name}:{tmp_path}", offline=True)
+        load_features(f"{name}:{tmp_path}", Fetching(offline=True))
     assert "--offline" not in str(caught.value)  # nothing would be fetched for a folder
 
 

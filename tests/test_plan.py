@@ -4,8 +4,9 @@ import dataclasses
 from pathlib import Path
 
 import pytest
+from owf.core.cost import answer_rows, audit_cost
 from owf.core.errors import UsageError
-from owf.core.plan import Stage, audit_cost, plan_digest, semantic_rows, stage_positions
+from owf.core.plan import Stage, plan_digest, stage_positions
 from owf.core.presets import PRESETS, demo_plan, preset_plan
 from owf.core.prompts import COLOR_TERMS, SUBJECTS
 
@@ -23,7 +24,7 @@ def test_paper_preset_follows_the_diffusion_classifier():
     plan = preset_plan("paper")
     assert plan.stages == (Stage(50, 5), Stage(500, 1))
     assert plan.loss == "l1"
-    assert semantic_rows(plan) == 10 * 50 + 5 * 450
+    assert answer_rows(plan) == 10 * 50 + 5 * 450
     assert plan.images == 1000
 
 
@@ -50,7 +51,7 @@ def test_every_part_of_the_plan_changes_its_digest():
     "change",
     [
         {"metrics": ()},
-        {"metrics": ("fid",)},
+        {"metrics": ("kid", "kid")},
         {"classes": ("a",)},
         {"classes": ("a", "a")},
         {"loss": "huber"},

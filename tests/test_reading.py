@@ -9,9 +9,8 @@ import torch
 from gaussian_denoiser import GaussianDenoiser, ddpm_schedule
 from owf.core.base import choose_base, load_base
 from owf.core.batch import Batch
-from owf.core.plan import READING_LEVELS
 from owf.core.presets import DEMO_CLASSES, demo_plan
-from owf.core.reading import judge_reading, level_timesteps, reading_sums
+from owf.core.reading import READING_LEVELS, judge_reading, level_timesteps, reading_sums
 from owf.core.sample import Sampling, generate_latents
 from owf.core.schedule import rectified_flow, zero_terminal
 
@@ -110,11 +109,11 @@ def test_an_audit_of_a_misread_base_is_invalid_and_says_what_it_predicts(demo, t
     from owf.core.audit import Setting, audit
     from owf.core.base import DEMO_LORAS
     from owf.core.progress import Silent
-    from owf.core.verdict import DEFAULT_POLICY
+    from owf.core.verdict import default_policy
 
     plan = demo_plan("quick", DEMO_CLASSES)
     plan = dataclasses.replace(plan, metrics=("denoiser_drift",), prompts=plan.prompts[:8])
-    right, wrong = (Setting(p, p, DEFAULT_POLICY, Silent(), Batch(16), None, None) for p in (tmp_path / "a", tmp_path))
+    right, wrong = (Setting(p, p, default_policy(), Silent(), Batch(16), {}, None) for p in (tmp_path / "a", tmp_path))
     right.folder.mkdir()
     lora = read_adapter(DEMO_LORAS[0])
     wrong = audit(Read(demo, "v_prediction", "epsilon"), lora, 1.0, plan, wrong)

@@ -8,11 +8,11 @@ import pytest
 import torch
 from gaussian_denoiser import GaussianDenoiser
 from owf.core.batch import Batch
+from owf.core.classifier import image_errors
 from owf.core.errors import InvalidError
 from owf.core.metrics.semantic import (
     SemanticRows,
     fit_temperature,
-    image_errors,
     log_posterior,
     predicted_class,
     summarise_semantic,

@@ -12,6 +12,7 @@ from owf.cli import session as module
 from owf.cli.arguments import parser
 from owf.cli.lock import only_one
 from owf.cli.session import Session
+from owf.core import features
 from owf.core.adapter import read_adapter
 from owf.core.base import DEMO_LORAS, BaseChoice, choose_base
 from owf.core.errors import UsageError
@@ -46,13 +47,13 @@ def adapter():
 @pytest.fixture
 def loaded(monkeypatch):
     names: list[str] = []
-    monkeypatch.setattr(module, "load_features", lambda name, *_, **__: names.append(name))
+    monkeypatch.setattr(features, "load_features", lambda name, *_: names.append(name) or SimpleNamespace(digest=name))
     return names
 
 
 def test_the_feature_network_is_loaded_once_for_all_loras(start, adapter, monkeypatch, tmp_path):
     loads = []
-    monkeypatch.setattr(module, "load_features", lambda name, *_, **__: loads.append(name) or object())
+    monkeypatch.setattr(features, "load_features", lambda name, *_: loads.append(name) or SimpleNamespace(digest="one"))
     session = start()
     for name in ("a", "b", "c"):
         session.audit(adapter, tmp_path / name)
@@ -79,7 +80,7 @@ def test_a_folder_belongs_to_one_base_strength_and_plan(start, adapter, loaded, 
 
 def test_a_folder_belongs_to_one_feature_network_type_and_device(start, adapter, monkeypatch, tmp_path):
     network = SimpleNamespace(digest="one")
-    monkeypatch.setattr(module, "load_features", lambda *_, **__: network)
+    monkeypatch.setattr(features, "load_features", lambda *_: network)
 
     def folder(*arguments, device="cpu"):
         session = start("d1", *arguments)

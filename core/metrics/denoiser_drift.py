@@ -1,50 +1,21 @@
 """Did the function change where it should not? Tuned against base on the same noised latents; no sampling."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
-import torch
 
-from ..batch import Batch
-from ..denoiser import Conditioning, Denoiser
 from ..measurement import Estimate, Measurement, Part
-from ..noise import at_least_float32, gaussian
-from ..schedule import spaced_timesteps
+from ..plan import AuditPlan
 from ..statistics import ratio_estimate
+from .evidence import Predictions
+from .metric import Breakdown, Metric, Quantity, Tools
 
 VERSION = 1
+"""Version of the definition in docs/metrics.md."""
 
 BANDS = 4
 """Timestep bands of the breakdown, from the cleanest quarter to the noisiest."""
-
-
-@torch.no_grad()
-def predictions(
-    denoiser: Denoiser,
-    latents: torch.Tensor,
-    item: str,
-    cond: Conditioning,
-    count: int,
-    seed: int,
-    batch: Batch,
-    on_rows: Callable[[int], None] = lambda rows: None,
-) -> np.ndarray:
-    """Return the network's predictions (T, C, h, w) float32 for one latent (C, h, w) at `count` spaced timesteps.
-
-    `cond` is the one row of the prompt; the noise depends on (seed, item, timestep) only.
-    """
-    timesteps = spaced_timesteps(count, denoiser.schedule.steps)
-    latents = at_least_float32(latents)
-    noise = torch.stack([gaussian(tuple(latents.shape), seed, f"drift|{item}", t) for t in timesteps])
-    noise = noise.to(latents.device, latents.dtype)
-    t = torch.tensor(timesteps, device=latents.device)
-    x_t = denoiser.schedule.noise(latents.expand_as(noise), noise, t).to(denoiser.dtype)
-    predict = lambda rows: denoiser.predict(x_t[rows], t[rows], cond.rows([0] * len(t[rows]))).float().cpu()  # noqa: E731
-    parts = batch.run(count, predict)
-    on_rows(count)
-    return torch.cat(parts).numpy()
 
 
 @dataclass(frozen=True)
@@ -113,3 +84,43 @@ def _groups(rows: DriftRows) -> tuple[Part, ...]:
         )
         for name in names
     )
+
+
+def measure_drift(plan: AuditPlan, tools: Tools, seen: Predictions) -> Measurement:
+    """Return how far the tuned model's predictions are from the base's."""
+    change = [squared_norms(b - a) for a, b in zip(seen.base, seen.tuned, strict=True)]
+    again = [squared_norms(b - a) for a, b in zip(seen.base, seen.again, strict=False)]
+    norm = [squared_norms(a) for a in seen.base]
+    groups = tuple(prompt.group for prompt in plan.prompts)
+    return summarise_drift(DriftRows(groups, np.stack(change), np.stack(norm), np.stack(again)))
+
+
+METRIC = Metric(
+    name="denoiser_drift",
+    order=20,
+    title="Denoiser",
+    question="Did the model change where it should not?",
+    reading="How much of its prediction changed on prompts that do not name the concept: the squared change relative "
+    "to the squared prediction. Zero means that the base is untouched there.",
+    needs=(Predictions,),
+    measure=measure_drift,
+    quantities={
+        # One per cent: a convention, argued in docs/metrics.md.
+        "drift": Quantity(
+            "Denoiser drift", "change of the denoiser on concept-free prompts", limit=0.01, metadata="denoiser_drift"
+        )
+    },
+    breakdowns={
+        "timestep": Breakdown(
+            "When the denoiser changed: drift by timestep",
+            "High timesteps are nearly pure noise and settle layout and colour; low ones settle detail.",
+            reference="overall",
+        ),
+        "prompt_group": Breakdown(
+            "On which prompts: drift by prompt group",
+            "None of these prompts names the concept.",
+            worst_first=True,
+            reference="overall",
+        ),
+    },
+)

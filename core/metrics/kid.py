@@ -1,12 +1,19 @@
 """Kernel distance of image features (KID): did texture and content statistics move?"""
 
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ..errors import InvalidError
 from ..measurement import Estimate, Measurement
+from ..plan import AuditPlan
 from ..statistics import jackknife_spread, spread_estimate
+from .evidence import Drawings
+from .metric import Metric, Quantity, Tools
+
+if TYPE_CHECKING:
+    from ..features import Fetching, ImageFeatures
 
 VERSION = 1
 """Version of the definition in docs/metrics.md."""
@@ -207,3 +214,46 @@ def _checked(features: np.ndarray) -> np.ndarray:
     if not np.isfinite(features).all():
         raise InvalidError("The feature network returned NaN or infinite values.")
     return features
+
+
+def load_network(plan: AuditPlan, fetching: "Fetching") -> "ImageFeatures":
+    """Return the feature network that the plan names."""
+    from ..features import load_features
+
+    return load_features(plan.features, fetching)
+
+
+def measure_kid(plan: AuditPlan, tools: Tools, seen: Drawings) -> Measurement:
+    """Return how far the features of the tuned model's images moved from those of the base's."""
+    import torch
+
+    from ..features import features_of
+
+    network = tools.networks["kid"]
+    features = [features_of(network, torch.from_numpy(images), tools.advance) for images in seen.sides]
+    groups = np.repeat(np.arange(len(plan.prompts)), plan.images_per_prompt)
+    return summarise_kid(KidRows(features[0], features[1], features[2], network.name, plan.seed, groups))
+
+
+METRIC = Metric(
+    name="kid",
+    order=40,
+    title="Texture and content",
+    question="Did the look of images change as a whole?",
+    reading="Distance between the image statistics of both models (KID), also relative to how much the base's own "
+    "images differ from one another, which reads alike for every feature network. Zero means none. It can stay near "
+    "zero while single classes break, so never judge by it alone.",
+    needs=(Drawings,),
+    measure=measure_kid,
+    quantities={
+        # A twentieth of the base's own spread: a convention, argued in docs/metrics.md.
+        "kid_relative": Quantity(
+            "KID / spread",
+            "shift of image features (KID, relative to their spread over the base's images)",
+            limit=0.05,
+            metadata="kid_relative",
+        ),
+        "kid": Quantity("KID", "kernel distance of image features (KID)"),
+    },
+    network=load_network,
+)

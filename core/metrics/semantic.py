@@ -1,93 +1,18 @@
-"""Does the model still know other things? Zero-shot classification with the diffusion model itself.
+"""Does the model still know other things? Zero-shot classification with the diffusion model itself."""
 
-After the Diffusion Classifier (Li et al., ICCV 2023, arXiv 2303.16203): the predicted class is the prompt
-under which the denoising error, averaged over timesteps and noise shared by all classes, is smallest.
-"""
-
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-import torch
 
-from ..batch import Batch
-from ..denoiser import Conditioning, Denoiser, overflow_advice
 from ..errors import InvalidError
 from ..measurement import Estimate, Measurement, Part
-from ..noise import at_least_float32, gaussian
-from ..plan import Stage, stage_positions
-from ..schedule import spaced_timesteps
+from ..plan import AuditPlan
 from ..statistics import accuracy_estimate, drop_estimate, mean_estimate, simultaneous_level
+from .evidence import Answers
+from .metric import Breakdown, Metric, Quantity, Tools
 
 VERSION = 1
-
-
-@torch.no_grad()
-def image_errors(
-    denoiser: Denoiser,
-    latents: torch.Tensor,
-    item: str,
-    classes: Conditioning,
-    stages: tuple[Stage, ...],
-    loss: str,
-    seed: int,
-    batch: Batch,
-    on_rows: Callable[[int], None] = lambda rows: None,
-) -> np.ndarray:
-    """Return the denoising errors (K, T) float32 of one image's latents (C, h, w) under each of K classes.
-
-    T counts the last stage's timesteps in ascending order; what a class did not live to see is NaN. The noise
-    depends on (seed, item, timestep) only: not on the class, the batch size or the other images.
-    """
-    timesteps = spaced_timesteps(stages[-1].samples, denoiser.schedule.steps)
-    latents = at_least_float32(latents)
-    noises = [gaussian(tuple(latents.shape), seed, item, t) for t in timesteps]
-    noise = torch.stack(noises).to(latents.device, latents.dtype)
-    errors = np.full((len(classes), len(timesteps)), np.nan, np.float32)
-    alive = np.arange(len(classes))
-    for stage, positions in zip(stages, stage_positions(stages), strict=True):
-        cells = [(k, i) for i in positions for k in alive]
-        measure = lambda rows: _errors(denoiser, latents, noise, timesteps, classes, cells[rows], loss)  # noqa: B023, E731
-        values = torch.cat(batch.run(len(cells), measure)).cpu().numpy()
-        _require_finite(values, denoiser.dtype)
-        for (k, i), value in zip(cells, values, strict=True):
-            errors[k, i] = value
-        on_rows(len(cells))
-        alive = _survivors(errors, alive, stage.keep)
-    return errors
-
-
-def _errors(
-    denoiser: Denoiser,
-    latents: torch.Tensor,
-    noise: torch.Tensor,
-    timesteps: list[int],
-    classes: Conditioning,
-    cells: list[tuple[int, int]],
-    loss: str,
-) -> torch.Tensor:
-    """Return the error of each (class, timestep position) cell as float32 (len(cells),)."""
-    rows, positions = [k for k, _ in cells], [i for _, i in cells]
-    eps = noise[positions]
-    t = torch.tensor([timesteps[i] for i in positions], device=latents.device)
-    x0 = latents.expand(len(cells), *latents.shape)
-    x_t = denoiser.schedule.noise(x0, eps, t).to(denoiser.dtype)
-    prediction = denoiser.predict(x_t, t, classes.rows(rows))
-    difference = prediction.float() - denoiser.schedule.target(x0, eps, t).float()
-    values = difference.abs() if loss == "l1" else difference.square()
-    return values.flatten(1).mean(1)
-
-
-def _require_finite(values: np.ndarray, dtype: torch.dtype) -> None:
-    # Here and not later: in the table of errors, NaN means that a class was eliminated.
-    if not np.isfinite(values).all():
-        raise InvalidError(f"The model returned NaN or infinite values{overflow_advice(dtype)}")
-
-
-def _survivors(errors: np.ndarray, alive: np.ndarray, keep: int) -> np.ndarray:
-    """Return the `keep` classes of smallest mean error so far, in class order; ties go to the lower index."""
-    means = np.nanmean(errors[alive].astype(np.float64), axis=1)
-    return np.sort(alive[np.argsort(means, kind="stable")[:keep]])
+"""Version of the definition in docs/metrics.md."""
 
 
 def predicted_class(errors: np.ndarray) -> int:
@@ -233,3 +158,47 @@ def _margin_shift(rows: SemanticRows, temperature: float) -> Estimate:
 def true_log_posterior(errors: np.ndarray, labels: np.ndarray, temperature: float) -> np.ndarray:
     """Return log p(true class) (N,) for errors (N, K, T)."""
     return log_posterior(mean_errors(errors), temperature)[np.arange(len(labels)), labels]
+
+
+def measure_semantic(plan: AuditPlan, tools: Tools, seen: Answers) -> Measurement:
+    """Return what the tuned model answers about the labelled images, against the base's answers."""
+    labelled = seen.labelled
+    return summarise_semantic(SemanticRows(labelled.classes, labelled.labels, seen.base, seen.tuned, seen.other))
+
+
+METRIC = Metric(
+    name="semantic",
+    order=10,
+    title="Knowledge",
+    question="Does the model still know other things?",
+    reading="The model itself names what labelled images show, before and after. The drop counts the answers lost "
+    "on the same images. The margin shift is the change of its confidence in the right answer: below zero "
+    "means less sure, and it shows damage before answers flip.",
+    needs=(Answers,),
+    measure=measure_semantic,
+    quantities={
+        "accuracy_base": Quantity("Accuracy, base", is_level=True),
+        "accuracy_tuned": Quantity("Accuracy, LoRA", is_level=True),
+        # Ten points are the failure sign named by Laria et al. (arXiv 2410.14159).
+        "accuracy_drop": Quantity("Accuracy drop", "zero-shot accuracy drop", limit=0.10, metadata="accuracy_drop"),
+        # Of few images a class, the worst of ten loses points by chance alone: only an alarm.
+        "worst_class_drop": Quantity(
+            "Worst class drop",
+            "accuracy drop of the worst class",
+            limit=0.25,
+            test="alarm",
+            metadata="worst_class_drop",
+        ),
+        "margin_shift": Quantity("Margin shift"),
+    },
+    breakdowns={
+        "class": Breakdown(
+            "What it forgot: accuracy drop by class",
+            "Points of accuracy that each class lost, worst first. To the right of zero is forgetting. The intervals "
+            "hold for all classes together, so they are wide; a filled point means that zero lies outside.",
+            worst_first=True,
+            in_terminal="Forgotten most",
+            in_columns=True,
+        )
+    },
+)

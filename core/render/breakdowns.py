@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from markupsafe import Markup
 
 from ..measurement import Measurement, Part
+from ..metrics import metric as records
+from ..metrics.metric import all_metrics, known
 from . import charts, words
 
 FIRST_ROWS = 20
@@ -53,71 +55,19 @@ class Breakdown:
     """The overall value that is marked, or ""."""
 
 
-@dataclass(frozen=True)
-class _Kind:
-    title: str
-    """Heading."""
-    reading: str
-    """How to read it."""
-    worst_first: bool = False
-    """Whether the lines are sorted, the largest first."""
-    signed: bool = False
-    """Whether both directions mean something: values get a sign, floors count both ways."""
-    reference: str = ""
-    """What a marked line for the overall value is called, or ""."""
-    worse: str = "clearly worse"
-    """What an interval above zero means."""
-    better: str = "clearly better"
-    """What an interval below zero means."""
-
-
-_KINDS = {
-    ("semantic", "class"): _Kind(
-        "What it forgot: accuracy drop by class",
-        "Points of accuracy that each class lost, worst first. To the right of zero is forgetting. The intervals "
-        "hold for all classes together, so they are wide; a filled point means that zero lies outside.",
-        worst_first=True,
-    ),
-    ("color", "color_term"): _Kind(
-        "Where colours went",
-        "Change of the share of image area that people would call by each basic colour term, in points: right "
-        "of zero there is more of that colour with the LoRA, left of it less.",
-        worst_first=True,
-        signed=True,
-        worse="clearly more",
-        better="clearly less",
-    ),
-    ("color", "color_prompt"): _Kind(
-        "When asked for a colour: drift by colour prompt",
-        "Colour distance between the pictures of both models on prompts that ask for the colour.",
-        worst_first=True,
-        reference="overall",
-    ),
-    ("denoiser_drift", "timestep"): _Kind(
-        "When the denoiser changed: drift by timestep",
-        "High timesteps are nearly pure noise and settle layout and colour; low ones settle detail.",
-        reference="overall",
-    ),
-    ("denoiser_drift", "prompt_group"): _Kind(
-        "On which prompts: drift by prompt group",
-        "None of these prompts names the concept.",
-        worst_first=True,
-        reference="overall",
-    ),
-}
-
-
 def breakdowns(measurements: Mapping[str, Measurement]) -> list[Breakdown]:
     """Return the non-empty breakdowns of all metrics, in reading order."""
-    known = {kind: rank for rank, kind in enumerate(_KINDS)}
+    shown = [(metric.name, key) for metric in all_metrics() for key in metric.breakdowns]
+    rank = {kind: place for place, kind in enumerate(shown)}
     found = [(n, key) for n, m in measurements.items() for key, parts in m.breakdowns.items() if parts]
-    ordered = sorted(found, key=lambda kind: (known.get(kind, len(known)), kind))
+    ordered = sorted(found, key=lambda kind: (rank.get(kind, len(rank)), kind))
     return [_breakdown(name, key, measurements[name]) for name, key in ordered]
 
 
 def _breakdown(name: str, key: str, measurement: Measurement) -> Breakdown:
-    title = f"{words.metric_words(name).title}: by {words.humanise(key).lower()}"
-    kind = _KINDS.get((name, key)) or _Kind(title, "")
+    metric = known(name)
+    kind = None if metric is None else metric.breakdowns.get(key)
+    kind = kind or records.Breakdown(f"{words.metric_words(name).title}: by {words.humanise(key).lower()}")
     parts, unit = measurement.breakdowns[key], measurement.breakdowns[key][0].estimate.unit
     ordered = sorted(parts, key=lambda p: -p.estimate.value) if kind.worst_first else list(parts)
     overall = measurement.estimates[measurement.headline].value
@@ -131,7 +81,7 @@ def _breakdown(name: str, key: str, measurement: Measurement) -> Breakdown:
         reading=kind.reading,
         unit=words.unit_word(unit),
         axis=charts.axis_chart(axis, unit, kind.signed),
-        rows=[_row(part, kind, decimals, _chart(key, axis, lines)) for part in ordered],
+        rows=[_row(part, kind, decimals, _chart(kind, axis, lines)) for part in ordered],
         first=first_rows(len(ordered)),
         has_floor=any(p.estimate.floor is not None for p in parts),
         reference=words.quantity(overall, unit) if lines else "",
@@ -149,13 +99,15 @@ def _extent(part: Part, signed: bool) -> list[float | None]:
     return [estimate.low, estimate.value, estimate.high, estimate.floor, *both]
 
 
-def _chart(key: str, axis: charts.Scale, lines: tuple[tuple[str, float], ...]) -> Callable[[Part, str], Markup]:
-    if key == "color_term":
+def _chart(
+    kind: records.Breakdown, axis: charts.Scale, lines: tuple[tuple[str, float], ...]
+) -> Callable[[Part, str], Markup]:
+    if kind.swatches:
         return lambda part, state: charts.color_chart(part.estimate, axis, part.label.strip().lower())
     return lambda part, state: charts.row_chart(part.estimate, axis, state, lines)
 
 
-def _row(part: Part, kind: _Kind, decimals: int, chart: Callable[[Part, str], Markup]) -> Row:
+def _row(part: Part, kind: records.Breakdown, decimals: int, chart: Callable[[Part, str], Markup]) -> Row:
     estimate, compared = part.estimate, not kind.reference
     above, below = compared and estimate.low > 0, compared and estimate.high < 0
     state = "above" if above else "below" if below else "unclear" if compared else "plain"

@@ -8,6 +8,7 @@ from pathlib import Path
 from markupsafe import Markup
 
 from ..measurement import Part
+from ..metrics.metric import all_metrics
 from ..report import ImagePair, Report
 from ..verdict import Judgement
 from . import charts, images, words
@@ -195,8 +196,13 @@ def _classes(reports: Sequence[Report]) -> tuple[list[ClassRow], Markup]:
 
 
 def _class_parts(report: Report) -> tuple[Part, ...]:
-    measurement = report.measurements.get("semantic")
-    return measurement.breakdowns.get("class", ()) if measurement else ()
+    lines = [
+        report.measurements[metric.name].breakdowns.get(key, ())
+        for metric in all_metrics()
+        for key, breakdown in metric.breakdowns.items()
+        if breakdown.in_columns and metric.name in report.measurements
+    ]
+    return lines[0] if lines else ()
 
 
 def _class_cell(part: Part | None, axis: charts.Scale) -> ClassCell | None:

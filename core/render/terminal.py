@@ -3,7 +3,7 @@
 Every string becomes a `Text` of inert characters, so neither markup nor escape sequences in a file take effect.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from rich.console import Console
@@ -11,6 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from ..measurement import Estimate, Part
+from ..metrics.metric import all_metrics
 from ..report import Report
 from ..verdict import DRIFT, INCONCLUSIVE, INVALID, PASS, Judgement
 from . import words
@@ -18,8 +19,8 @@ from .console_text import console_text
 from .heat_map import relative_heat_map
 from .heat_table import print_heat_map
 
-WORST_CLASSES = 5
-"""Classes that are named."""
+WORST_LINES, MOVED_LINES = 5, 6
+"""Lines of a breakdown that are named: of those that got worse, and of those that went either way."""
 MOST_BLOCKS = 24
 """Blocks whose change is shown: those that change most."""
 _STYLES = {PASS: "green", DRIFT: "red", INCONCLUSIVE: "yellow", INVALID: "magenta"}
@@ -31,8 +32,7 @@ def print_report(report: Report, console: Console, folder: Path | None = None) -
     _print_blocks(report, console)
     if report.measurements:
         _print_numbers(report, console)
-    _print_classes(report, console)
-    _print_colors(report, console)
+    _print_breakdowns(report, console)
     _print_verdict(report, console)
     if folder is not None:
         _print_files(report, console, folder)
@@ -107,18 +107,23 @@ def _decision(console: Console, decision: str) -> Text:
     return console_text(console, f"{mark} {decision}", _STYLES.get(decision, ""), 15)
 
 
-def _parts(report: Report, metric: str, breakdown: str) -> list[Part]:
-    measurement = report.measurements.get(metric)
-    parts = measurement.breakdowns.get(breakdown, ()) if measurement else ()
-    return sorted(parts, key=lambda part: -part.estimate.value)
+def _print_breakdowns(report: Report, console: Console) -> None:
+    """Print the largest lines of the breakdowns that are to be seen here, those of the first metric first."""
+    for metric in all_metrics():
+        measurement = report.measurements.get(metric.name)
+        found = {} if measurement is None else measurement.breakdowns
+        for key, breakdown in metric.breakdowns.items():
+            if key in found and breakdown.in_terminal:
+                show = _print_moved if breakdown.signed else _print_worst
+                show(breakdown.in_terminal, found[key], console)
 
 
-def _print_classes(report: Report, console: Console) -> None:
-    lost = [part for part in _parts(report, "semantic", "class") if part.estimate.value > 0]
+def _print_worst(title: str, parts: Iterable[Part], console: Console) -> None:
+    lost = sorted((part for part in parts if part.estimate.value > 0), key=lambda part: -part.estimate.value)
     if not lost:
         return
-    table = _table(console, "Forgotten most", "Drop", "95 % interval", "Floor")
-    for part in lost[:WORST_CLASSES]:
+    table = _table(console, title, "Drop", "95 % interval", "Floor")
+    for part in lost[:WORST_LINES]:
         e = part.estimate
         floor = "" if e.floor is None else words.number(e.floor, e.unit)
         cells = (words.number(e.value, e.unit), words.interval(e.low, e.high, e.unit), floor)
@@ -127,15 +132,14 @@ def _print_classes(report: Report, console: Console) -> None:
     console.print(table)
 
 
-def _print_colors(report: Report, console: Console) -> None:
-    parts = _parts(report, "color", "color_term")
+def _print_moved(title: str, parts: Iterable[Part], console: Console) -> None:
     clear = [part for part in parts if part.estimate.low > 0 or part.estimate.high < 0]
     if not clear:
         return
-    ordered = sorted(clear, key=lambda part: -abs(part.estimate.value))[:6]
+    ordered = sorted(clear, key=lambda part: -abs(part.estimate.value))[:MOVED_LINES]
     moved = (f"{part.label} {words.number(part.estimate.value, part.estimate.unit, True)}" for part in ordered)
     console.print()
-    console.print(console_text(console, f"Colours, points of image area: {', '.join(moved)}", limit=400))
+    console.print(console_text(console, f"{title}: {', '.join(moved)}", limit=400))
 
 
 def _print_verdict(report: Report, console: Console) -> None:

@@ -59,7 +59,7 @@ class Card:
     """Registry name."""
     version: int
     """Version of the definition."""
-    words: words.Metric
+    words: words.MetricWords
     """What it asks and how to read it."""
     headline: Number
     """The number that is shown first."""

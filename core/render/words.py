@@ -5,6 +5,8 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+from ..metrics.metric import known
+from ..metrics.metric import quantity as metric_quantity
 from ..text import inert
 from ..verdict import DRIFT, INCONCLUSIVE, INVALID, NO_ALARM, PASS, Verdict
 
@@ -12,75 +14,6 @@ MISSING = "–"
 """Shown where there is no number."""
 
 
-@dataclass(frozen=True)
-class Metric:
-    """What a reader needs to know about a metric."""
-
-    title: str
-    """Short name."""
-    question: str
-    """What it asks, in plain words."""
-    reading: str
-    """How to read its number."""
-
-
-METRICS = {
-    "semantic": Metric(
-        "Knowledge",
-        "Does the model still know other things?",
-        "The model itself names what labelled images show, before and after. The drop counts the answers lost "
-        "on the same images. The margin shift is the change of its confidence in the right answer: below zero "
-        "means less sure, and it shows damage before answers flip.",
-    ),
-    "denoiser_drift": Metric(
-        "Denoiser",
-        "Did the model change where it should not?",
-        "How much of its prediction changed on prompts that do not name the concept: the squared change relative "
-        "to the squared prediction. Zero means that the base is untouched there.",
-    ),
-    "color": Metric(
-        "Colours",
-        "Did colours move?",
-        "Mean distance between the colours of both images of a pair (color drift index), in ΔE units of human "
-        "colour vision: about 2.3 is just noticeable side by side, 10 is plain at a glance.",
-    ),
-    "kid": Metric(
-        "Texture and content",
-        "Did the look of images change as a whole?",
-        "Distance between the image statistics of both models (KID), also relative to how much the base's own images "
-        "differ from one another, which reads alike for every feature network. Zero means none. It can stay near "
-        "zero while single classes break, so never judge by it alone.",
-    ),
-    "fidelity": Metric(
-        "Same picture",
-        "Same prompt, same seed: how different is the picture?",
-        "Feature similarity of both images of a pair.",
-    ),
-    "diversity": Metric(
-        "Variety",
-        "Did variety within a prompt shrink?",
-        "Mean distance between images of one prompt, with the LoRA relative to the base.",
-    ),
-    "concept": Metric(
-        "Concept",
-        "Did it learn what it was meant to?",
-        "Similarity of generated images to reference images of the concept.",
-    ),
-}
-"""Metric name -> words, in the order of the report. A metric without an entry is shown under its own name."""
-
-_ESTIMATES = {
-    "accuracy_base": "Accuracy, base",
-    "accuracy_tuned": "Accuracy, LoRA",
-    "accuracy_drop": "Accuracy drop",
-    "worst_class_drop": "Worst class drop",
-    "margin_shift": "Margin shift",
-    "drift": "Denoiser drift",
-    "cdi": "Colour drift",
-    "kid_relative": "KID / spread",
-    "kid": "KID",
-}
-_LEVELS = frozenset({"accuracy_base", "accuracy_tuned"})
 _UNITS = {"share": "points", "relative": "%", "delta_e": "ΔE", "nats": "nats", "": ""}
 
 SYMBOLS = {PASS: "✓", DRIFT: "✗", INCONCLUSIVE: "?", INVALID: "!", NO_ALARM: MISSING}
@@ -100,20 +33,33 @@ def decision_of(reason: str, verdict: Verdict) -> str:
     return next((j.decision for j in verdict.judgements if j.reason == reason), verdict.decision)
 
 
-def metric_words(name: str) -> Metric:
-    """Return the words for a metric, known or not."""
-    return METRICS.get(name) or Metric(humanise(name), humanise(name), "")
+@dataclass(frozen=True)
+class MetricWords:
+    """What a reader needs to know about a metric; see `metrics.metric.Metric`."""
+
+    title: str
+    question: str
+    reading: str = ""
 
 
-def metric_order(name: str) -> tuple[int, str]:
+def metric_words(name: str) -> MetricWords:
+    """Return the words for a metric; one that is not known is shown under its own name."""
+    metric = known(name)
+    if metric is None:
+        return MetricWords(humanise(name), humanise(name))
+    return MetricWords(metric.title, metric.question, metric.reading)
+
+
+def metric_order(name: str) -> tuple[float, str]:
     """Return the sort key that puts known metrics first, in reading order."""
-    order = list(METRICS)
-    return (order.index(name) if name in order else len(order), name)
+    metric = known(name)
+    return (math.inf if metric is None else metric.order, name)
 
 
 def estimate_title(name: str) -> str:
-    """Return the short name of an estimate."""
-    return _ESTIMATES.get(name) or humanise(name)
+    """Return the short name of an estimate, known or not."""
+    found = metric_quantity(name)
+    return humanise(name) if found is None else found.title
 
 
 def humanise(key: str) -> str:
@@ -133,8 +79,9 @@ def scale_of(unit: str) -> float:
 
 
 def unit_word(unit: str, estimate: str = "") -> str:
-    """Return the shown unit; an accuracy is a percentage, a change of it is points."""
-    if unit == "share" and estimate in _LEVELS:
+    """Return the shown unit; a share that is a level is a percentage, a change of it is points."""
+    found = metric_quantity(estimate)
+    if unit == "share" and found is not None and found.is_level:
         return "%"
     return _UNITS.get(unit, inert(unit, 20))
 

@@ -5,7 +5,8 @@ import torch
 
 from ..batch import Batch
 from ..denoiser import TrainableDenoiser
-from ..metrics.denoiser_drift import predictions, squared_norms
+from ..metrics.denoiser_drift import squared_norms
+from ..predictions import predictions
 from .drawings import Drawings
 from .methods.method import Method
 

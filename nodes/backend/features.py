@@ -6,7 +6,7 @@ from collections.abc import Callable
 import numpy as np
 import torch
 
-from ...core.features import ImageFeatures, load_features
+from ...core.features import Fetching, ImageFeatures, load_features
 from . import host
 
 _ON_CPU = 4
@@ -37,4 +37,4 @@ class HostFeatures:
 
 def host_features(name: str, tell: Callable[[int, int | None], None]) -> HostFeatures:
     """Return the feature network of a name (see `core.features.load_features`); `tell` hears of downloaded bytes."""
-    return HostFeatures(load_features(name, progress=tell))
+    return HostFeatures(load_features(name, Fetching(progress=tell)))

@@ -32,6 +32,12 @@ answer(success=executor.success, outputs=executor.history_result["outputs"], err
        events=sum(event == "owf.training" for event, _ in executor.server.sent))
 """
 
+LOADER = {
+    "class_type": "LoraModelLoader",
+    "inputs": {"model": ["1", 0], "lora": ["2", 0], "strength_model": 1.0, "bypass": False},
+}
+"""ComfyUI's own node that applies a LoRA from the graph."""
+
 
 def train(**inputs):
     models = {"model": ["1", 0], "clip": ["1", 1], "vae": ["1", 2]}
@@ -53,9 +59,8 @@ def command_line(folder: Path, *more: str, pictures: Path = ROOT / "demo" / "con
 
 
 def test_the_node_trains_as_the_command_line_does_and_its_lora_loads(host, tmp_path):
-    loader = {"class_type": "LoraModelLoader", "inputs": {"model": ["1", 0], "lora": ["2", 0], "strength_model": 1.0}}
     judge = audit(lora="none", tuned_model=["3", 0], metrics="denoiser_drift")
-    result = run(host, {"1": DEMO, "2": train(), "3": loader, "4": judge, "5": show("4", 1)})
+    result = run(host, {"1": DEMO, "2": train(), "3": LOADER, "4": judge, "5": show("4", 1)})
     assert result["success"], result["errors"]
     curves = result["outputs"]["2"]["owf"][0]["curves"]
     expected = command_line(tmp_path / "cli")
@@ -92,7 +97,7 @@ def measured(path: Path, folder: Path) -> dict:
     from owf.core.train.captions import Concept
     from owf.core.train.data import load_pictures
     from owf.core.train.images import read_images
-    from owf.core.verdict import DEFAULT_POLICY
+    from owf.core.verdict import default_policy
     from owf.demo.pictures import load_demo_base
 
     concept = Concept("sks", "bag")
@@ -101,7 +106,9 @@ def measured(path: Path, folder: Path) -> dict:
     )
     denoiser, features, adapter = load_demo_base(DEMO_BASE), load_features("demo"), read_adapter(path)
     plan = replace(demo_plan("quick", DEMO_CLASSES), metrics=("denoiser_drift",))
-    setting = Setting(folder / "audit", folder / "cache", DEFAULT_POLICY, Silent(), Batch(32), features, None)
+    setting = Setting(
+        folder / "audit", folder / "cache", default_policy(), Silent(), Batch(32), {"kid": features}, None
+    )
     drift = audit(denoiser, adapter, 1.0, plan, setting).measurements["denoiser_drift"].estimates["drift"]
     with applied(denoiser.components, adapter):
         drawn, _ = generate(denoiser, [concept.caption("a photo of {}")] * 16, range(16), Sampling(15, 4.0), Batch(16))
@@ -166,9 +173,8 @@ def test_stable_diffusion_xl_is_trained_and_its_lora_audited(host):
     """With the pooled vector and sizes that its network takes besides the text."""
     from tiny_sdxl import BUILD
 
-    patched = {"class_type": "LoraModelLoader", "inputs": {"model": ["1", 0], "lora": ["2", 0], "strength_model": 1.0}}
     judge = audit(lora="none", tuned_model=["3", 0], metrics="denoiser_drift", resolution=64)
-    prompt = {"1": DEMO, "2": train(steps=4, drift_every=2, resolution=64), "3": patched, "4": judge}
+    prompt = {"1": DEMO, "2": train(steps=4, drift_every=2, resolution=64), "3": LOADER, "4": judge}
     code = XL.replace("BUILD", BUILD, 1).replace("start()", 'start(("nodes_train.py",))', 1)
     found = host.run(f"PROMPT = {json.dumps(prompt)!r}\n" + code)
     assert found["success"], found["errors"]
@@ -274,9 +280,8 @@ loss.losses = pressed
 
 def test_a_patched_base_trains_the_same_while_comfyui_makes_room_for_other_models(host, tmp_path):
     """The base of the training carries a LoRA of the graph, whose weights ComfyUI would take back when it offloads."""
-    patched = {"class_type": "LoraModelLoader", "inputs": {"model": ["1", 0], "lora": ["2", 0], "strength_model": 1.0}}
     second = train(model=["3", 0], name="second", steps=4, drift_every=2)
-    prompt = {"1": DEMO, "2": train(steps=2, rate=1e-2, drift_every=0), "3": patched, "4": second}
+    prompt = {"1": DEMO, "2": train(steps=2, rate=1e-2, drift_every=0), "3": LOADER, "4": second}
     plain = run(type(host)(tmp_path / "plain"), prompt)
     code = RUN.replace("import hashlib", f"import hashlib{PRESSED}", 1)
     result = host.run(f"PROMPT = {json.dumps(prompt)!r}\n" + code)

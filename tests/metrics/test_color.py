@@ -3,10 +3,12 @@
 import numpy as np
 import pytest
 import torch
-from owf.core.color_names import TERMS, asked_term, lab_pixels, name_shares
+from owf.core.color_distance import color_distance, measure_prompt
+from owf.core.color_names import lab_pixels, name_shares
+from owf.core.color_terms import TERMS
 from owf.core.errors import InvalidError
 from owf.core.metrics import color
-from owf.core.metrics.color import ColorRows, color_distance, combine, measure_prompt, summarise_color
+from owf.core.metrics.color import ColorRows, combine, summarise_color
 from owf.core.statistics import mean_estimate, simultaneous_level
 from scipy.stats import wasserstein_distance
 
@@ -223,20 +225,6 @@ def test_shares_are_of_pixels():
     assert shares[TERMS.index("red")] == 0.75
     assert shares[TERMS.index("blue")] == 0.25
     assert shares.sum() == 1
-
-
-@pytest.mark.parametrize(
-    ("prompt", "term"),
-    [
-        ("a photo of a red sneaker on a grey background", "red"),
-        ("a Grey cat.", "gray"),
-        ("a predator, greenish", ""),
-        ("", ""),
-        ("(black:1.2) car", "black"),
-    ],
-)
-def test_asked_terms(prompt, term):
-    assert asked_term(prompt) == term
 
 
 def planted_images(prompts: int, seed: int) -> torch.Tensor:

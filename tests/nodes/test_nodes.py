@@ -183,7 +183,7 @@ tuned = run.Tuned("a.safetensors", 1.0)
 def folder(features="f1", key=("lora", "1.0"), **base):
     given = {"digest": "base", "device": "cpu", "dtype": "float32", "latent_shape": (4, 8, 8), **base}
     given |= {"digest": lambda: base.get("digest", "base"), "device": Some(type=given["device"])}
-    origin = run._origin(Some(**given), features and Some(digest=features))
+    origin = run._origin(Some(**given), {"kid": Some(digest=features)} if features else {})
     return run._folder(tuned, plan, (*origin, *key, "plan", "limits")).name
 answer(same=[folder(), folder()], others=[folder(digest="other"), folder(device="cuda"), folder(dtype="float16"),
        folder(latent_shape=(4, 16, 16)), folder("f2"), folder(None), folder(key=("lora", "0.5"))])

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from owf.core.measurement import Estimate, Measurement, Part
 from owf.core.report import AdapterRecord, BaseRecord, BlockChange, ImagePair, Report
-from owf.core.verdict import DEFAULT_POLICY, Policy, invalid, judge
+from owf.core.verdict import Policy, default_policy, invalid, judge
 
 CLASSES = {
     "dress": 0.62,
@@ -162,7 +162,7 @@ def silent_report(alone: bool = False) -> Report:
     drop = Estimate(0.01, 0.0, 0.02, 60, "share", 0.0)
     estimates = {"accuracy_drop": drop, "worst_class_drop": Estimate(0.733, 0.1, 1.0, 6, "share", 0.4)}
     seen = {"semantic": dataclasses.replace(full.measurements["semantic"], estimates=estimates)}
-    limits = [x for x in DEFAULT_POLICY.limits if x.metric == "semantic" and (x.test == "alarm" or not alone)]
+    limits = [x for x in default_policy().limits if x.metric == "semantic" and (x.test == "alarm" or not alone)]
     return dataclasses.replace(full, measurements=seen, verdict=judge(seen, Policy(tuple(limits))))
 
 

@@ -1,0 +1,151 @@
+"""What a metric is: the record at the end of its file, and the registry that finds it there.
+
+A metric's file imports torch in functions only, if at all: a report is judged and shown from these records.
+"""
+
+import importlib
+import pkgutil
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ..errors import UsageError
+from ..measurement import Measurement
+from .evidence import Evidence
+
+if TYPE_CHECKING:
+    import torch
+
+    from ..features import FeatureNetwork, Fetching, ImageFeatures
+    from ..plan import AuditPlan
+
+
+@dataclass(frozen=True)
+class Quantity:
+    """One estimate of a metric: its names, and the limit that it is held to."""
+
+    title: str
+    """Short name, in tables."""
+    phrase: str = ""
+    """Its name within a sentence; empty: by its key."""
+    limit: float | None = None
+    """Largest harmless value by default; None where only a policy of the user's own judges it."""
+    test: str = "equivalence"
+    """How the limit is meant; see `verdict.Limit`."""
+    is_level: bool = False
+    """Whether a share is a level, shown in %, and not a change, shown in points."""
+    metadata: str = ""
+    """Its key in the metadata of a LoRA that was audited after its training; "" leaves it out."""
+
+
+@dataclass(frozen=True)
+class Breakdown:
+    """How the lines of one breakdown of a metric are shown."""
+
+    title: str
+    """Heading."""
+    reading: str = ""
+    """How to read it."""
+    worst_first: bool = False
+    """Whether the lines are sorted, the largest first."""
+    signed: bool = False
+    """Whether both directions mean something: values get a sign, floors count both ways."""
+    reference: str = ""
+    """What a marked line for the overall value is called, or ""."""
+    worse: str = "clearly worse"
+    """What an interval above zero means."""
+    better: str = "clearly better"
+    """What an interval below zero means."""
+    in_terminal: str = ""
+    """What the terminal calls its largest lines; "" leaves them to the page."""
+    in_columns: bool = False
+    """Whether several LoRAs are shown side by side by its lines."""
+    swatches: bool = False
+    """Whether the lines are basic colour terms, drawn in their colours."""
+
+
+@dataclass(frozen=True)
+class Tools:
+    """What a metric may use besides its evidence."""
+
+    device: "torch.device"
+    """Where arithmetic on images is fast."""
+    networks: Mapping[str, "FeatureNetwork"]
+    """Metric name -> the network that its record asked for."""
+    advance: Callable[[int], None]
+    """Hears of images that were looked at: of drawings, each metric looks at those of all three sides once."""
+
+
+@dataclass(frozen=True)
+class Metric:
+    """One metric: everything that plan, verdict and pages know of it."""
+
+    name: str
+    """Name in plans, policies and reports; that of its file."""
+    order: int
+    """Metrics are shown by this number."""
+    title: str
+    """Short name."""
+    question: str
+    """What it asks, in plain words."""
+    reading: str
+    """How to read its number."""
+    needs: tuple[type[Evidence], ...]
+    """Kinds of evidence that `measure` takes, in this order."""
+    measure: Callable[..., Measurement]
+    """Plan, tools, one record of each kind of evidence -> what the metric says."""
+    quantities: Mapping[str, Quantity]
+    """Estimate -> what it is; every estimate that `measure` may return is there."""
+    breakdowns: Mapping[str, Breakdown] = field(default_factory=dict)
+    """Breakdown -> how it is shown, in reading order."""
+    network: "Callable[[AuditPlan, Fetching], ImageFeatures] | None" = None
+    """Loads the network that `measure` uses, before anything is measured; None if it uses none."""
+
+
+@cache
+def all_metrics() -> tuple[Metric, ...]:
+    """Return every metric in the order in which it is shown.
+
+    Raises ValueError where a file's metric has another name, for the folder is the registry, and where two metrics
+    call an estimate the same, for tables show it without its metric.
+    """
+    found: list[Metric] = []
+    for module in pkgutil.iter_modules([str(Path(__file__).parent)]):
+        if module.ispkg:
+            continue
+        metric = getattr(importlib.import_module(f".{module.name}", __package__), "METRIC", None)
+        if metric is not None and metric.name != module.name:
+            raise ValueError(f"core/metrics/{module.name}.py holds the metric {metric.name!r}")
+        found += [] if metric is None else [metric]
+    estimates = [name for metric in found for name in metric.quantities]
+    if len(set(estimates)) < len(estimates):
+        raise ValueError(f"two metrics have an estimate of the same name: {sorted(estimates)}")
+    return tuple(sorted(found, key=lambda metric: metric.order))
+
+
+def known(name: str) -> Metric | None:
+    """Return the metric called `name`; None where this release has none, as for a report of another one."""
+    return next((metric for metric in all_metrics() if metric.name == name), None)
+
+
+def chosen(names: Iterable[str]) -> tuple[Metric, ...]:
+    """Return the metrics of these names; raises UsageError that lists the known ones."""
+    metrics: list[Metric] = []
+    for name in names:
+        metric = known(name)
+        if metric is None:
+            raise UsageError(f"Unknown metric {name!r}; metrics are {', '.join(m.name for m in all_metrics())}.")
+        metrics.append(metric)
+    return tuple(metrics)
+
+
+def needed(names: Iterable[str]) -> frozenset[type[Evidence]]:
+    """Return the kinds of evidence that these metrics need together."""
+    return frozenset(kind for metric in chosen(names) for kind in metric.needs)
+
+
+def quantity(estimate: str) -> Quantity | None:
+    """Return what is known of an estimate, of whichever metric; None for one of another release."""
+    return next((m.quantities[estimate] for m in all_metrics() if estimate in m.quantities), None)
