@@ -8,6 +8,7 @@ import numpy as np
 from ..errors import UsageError
 from ..files import LeftOut, composed, folded, is_folder, listing, why_no_file
 from ..pictures import SUFFIXES, cover, open_picture
+from .dataset import Dataset
 from .labelled import LabelledImages
 
 
@@ -84,3 +85,12 @@ def _why_left_out(path: Path) -> str | None:
     if path.suffix.lower() not in SUFFIXES:
         return f"no picture in a format that is read ({', '.join(sorted(SUFFIXES))})"
     return why_no_file(path)
+
+
+DATASET = Dataset(
+    name="folder",
+    layout="one subfolder of pictures per class",
+    is_in=lambda folder: True,
+    read=read_folder,
+    left_out=lambda folder: survey(folder).left_out,
+)

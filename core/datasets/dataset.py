@@ -1,0 +1,59 @@
+"""What a data set of labelled images is: the record at the end of its file, and the registry that finds it there."""
+
+import importlib
+import pkgutil
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+from ..errors import UsageError
+from ..files import LeftOut
+from .labelled import LabelledImages
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """One layout of labelled images on disk."""
+
+    name: str
+    """Name in plans and on command lines; that of its file."""
+    layout: str
+    """What its folder looks like, in plain words."""
+    is_in: Callable[[Path], bool]
+    """Whether a folder has this layout."""
+    read: Callable[[Path, int, int], LabelledImages]
+    """Folder, side and images per class (0: all) -> the first images of each class at side x side pixels.
+
+    Raises UsageError that names what is wrong.
+    """
+    left_out: Callable[[Path], tuple[LeftOut, ...]] = lambda folder: ()
+    """What a folder holds besides."""
+
+
+@cache
+def all_datasets() -> tuple[Dataset, ...]:
+    """Return every data set; the layout that any folder may have comes last.
+
+    Raises ValueError where a file's data set has another name: the folder is the registry.
+    """
+    found: list[Dataset] = []
+    for module in pkgutil.iter_modules([str(Path(__file__).parent)]):
+        dataset = getattr(importlib.import_module(f".{module.name}", __package__), "DATASET", None)
+        if dataset is not None and dataset.name != module.name:
+            raise ValueError(f"core/datasets/{module.name}.py holds the data set {dataset.name!r}")
+        found += [] if dataset is None else [dataset]
+    return tuple(sorted(found, key=lambda dataset: (dataset.name == GENERAL, dataset.name)))
+
+
+GENERAL = "folder"
+"""The layout that a folder has if it has no other."""
+
+
+def find_dataset(folder: Path, name: str = "") -> Dataset:
+    """Return the data set called `name`, or the one whose layout a folder has; raise UsageError for unknown names."""
+    for dataset in all_datasets():
+        if dataset.name == name or (not name and dataset.is_in(folder)):
+            return dataset
+    known = "; ".join(f"{dataset.name} ({dataset.layout})" for dataset in all_datasets())
+    raise UsageError(f"Unknown data set {name!r}; there are {known}.")
