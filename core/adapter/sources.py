@@ -2,13 +2,14 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from ..errors import AdapterError
 from ..files import by_name, is_folder
 from ..text import inert
 from .metadata import rank_stabilised
+from .names import place
 from .peft_config import NO_CONFIG, RANK_STABILISED, PeftConfig, from_metadata, from_text
 from .safetensors_file import open_safetensors, regular_size
 from .source import Source
@@ -135,8 +136,27 @@ def _open_file(path: Path, component: str | None, allow_pickle: bool) -> Part:
     )
     beside = config_beside(path) if written_by_peft and not configs else None
     if beside is not None:
-        return Part(source, component, {"": from_text(_read_text(beside))}, beside)
-    return Part(source, component, configs)
+        configs = {"": from_text(_read_text(beside))}
+    configs = {owner: _checked(config, owner, source, component) for owner, config in configs.items()}
+    return Part(source, component, configs, beside)
+
+
+def _checked(config: PeftConfig, owner: str, source: Source, component: str | None) -> PeftConfig:
+    """Return the configuration of `owner` without what the tensors settle.
+
+    Raises AdapterError where weights were trained whole besides the factors, and are not in the file.
+    """
+    if not config.whole and not config.whole_biases:
+        return config
+    places = (place(name, component) for name in source.entries)
+    if any(at and at.slot in ("weight", "bias") and owner in ("", at.component) for at in places):
+        return replace(config, whole_biases=False)  # they are there: each is a problem of its own
+    if config.whole:
+        raise AdapterError(
+            f"its configuration sets {config.whole}, but the file holds none of the weights that were trained so: "
+            "the LoRA is not whole"
+        )
+    return config
 
 
 def _open_container(path: Path, allow_pickle: bool) -> Source:
