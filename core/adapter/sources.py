@@ -1,13 +1,14 @@
 """Opening whatever a path names: a safetensors file, a PEFT folder, or a pickle on request."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from ..errors import AdapterError
-from ..files import by_name, is_folder
+from ..files import is_folder
 from ..text import inert
+from .lora_folder import CONFIG, WEIGHTS, component_of, config_beside, require_whole, weights_of
 from .metadata import rank_stabilised
 from .names import place
 from .peft_config import NO_CONFIG, RANK_STABILISED, PeftConfig, from_metadata, from_text
@@ -15,15 +16,6 @@ from .safetensors_file import open_safetensors, regular_size
 from .source import Source
 
 PICKLES = (".pt", ".pth", ".ckpt", ".bin", ".pkl")
-_COMPONENTS = ("unet", "transformer", "text_encoder", "text_encoder_2", "text_encoder_3")
-_WEIGHTS = (
-    "adapter_model.safetensors",
-    "pytorch_lora_weights.safetensors",
-    "pytorch_custom_diffusion_weights.safetensors",
-    "adapter_model.bin",
-    "pytorch_lora_weights.bin",
-)
-_CONFIG = "adapter_config.json"
 _CONFIG_LIMIT = 1024 * 1024
 
 
@@ -62,62 +54,13 @@ class Part:
 def open_parts(path: Path, *, allow_pickle: bool) -> tuple[Part, ...]:
     """Return the containers at `path`; raises AdapterError for anything that is no LoRA container."""
     if not is_folder(path):
-        component = _component(path.parent) if path.name.lower() in _WEIGHTS else None
+        component = component_of(path.parent) if path.name.lower() in WEIGHTS else None
         return (_open_file(path, component, allow_pickle),)
     weights = weights_of(path)
-    _require_whole(path, weights)
+    require_whole(path, weights)
     if not weights:
-        raise AdapterError(f"the folder holds none of {', '.join(_WEIGHTS)}; give a LoRA file or a PEFT folder")
+        raise AdapterError(f"the folder holds none of {', '.join(WEIGHTS)}; give a LoRA file or a PEFT folder")
     return tuple(_open_file(file, component, allow_pickle) for file, component in weights)
-
-
-def weights_of(folder: Path) -> tuple[tuple[Path, str | None], ...]:
-    """Return the weight files of the one LoRA that a folder is, each with its component if only folders name it.
-
-    That is a folder with weights in it, or with a folder of weights for each component; names are taken in any case.
-    Empty where the folder is no LoRA. Raises UsageError where it cannot be read.
-    """
-    entries = by_name(folder)
-    direct = _weights_among(entries)
-    if direct is not None:
-        return ((direct, _component(folder)),)
-    places = {name: entries[name] for name in _COMPONENTS if name in entries and is_folder(entries[name])}
-    found = ((_weights_among(by_name(place)), name) for name, place in places.items())
-    return tuple((file, name) for file, name in found if file is not None)
-
-
-def _require_whole(folder: Path, weights: Sequence[tuple[Path, str | None]]) -> None:
-    """Raise AdapterError where `weights` are not all that the folder holds of one LoRA."""
-    entries = by_name(folder)
-    read = {file.parent for file, _ in weights}
-    for name in _COMPONENTS:
-        place = entries.get(name)
-        if place is None or not is_folder(place) or place in read:
-            continue
-        held = _weights_among(by_name(place))
-        if weights and held is not None:
-            raise AdapterError(f"it holds weights itself and in {name}: name the file or the folder that is meant")
-        if held is None and config_beside(place / _CONFIG) is not None:
-            raise AdapterError(f"{name} has a configuration, but no weights: the LoRA is not whole")
-
-
-def _component(folder: Path) -> str | None:
-    name = folder.absolute().name.lower()
-    return name if name in _COMPONENTS else None
-
-
-def _weights_among(entries: Mapping[str, Path]) -> Path | None:
-    return next((entries[name] for name in _WEIGHTS if name in entries), None)
-
-
-def config_beside(file: Path) -> Path | None:
-    """Return the PEFT configuration beside a weight file, or beside what it links to; None where there is none."""
-    for folder in dict.fromkeys((file.parent, file.resolve().parent)):
-        exact = folder / _CONFIG
-        found = exact if exact.exists() else by_name(folder).get(_CONFIG)
-        if found is not None:
-            return found
-    return None
 
 
 _SHARD = re.compile(r".*-(\d{5})-of-(\d{5})\..*")
@@ -171,8 +114,8 @@ def _open_container(path: Path, allow_pickle: bool) -> Source:
 
 def _read_text(path: Path) -> str:
     if regular_size(path) > _CONFIG_LIMIT:
-        raise AdapterError(f"{_CONFIG} is larger than {_CONFIG_LIMIT} bytes")
+        raise AdapterError(f"{CONFIG} is larger than {_CONFIG_LIMIT} bytes")
     try:
         return path.read_bytes().decode("utf-8-sig")
     except UnicodeDecodeError as error:  # names of modules with replaced letters would fit none
-        raise AdapterError(f"{_CONFIG} is not UTF-8") from error
+        raise AdapterError(f"{CONFIG} is not UTF-8") from error

@@ -187,3 +187,83 @@ def test_a_half_without_its_weights_is_no_whole_lora(tmp_path):
     (lora / "text_encoder" / "adapter_model.safetensors").unlink()
     with pytest.raises(AdapterError, match="text_encoder has a configuration, but no weights"):
         read_adapter(lora)
+
+
+@pytest.mark.parametrize(
+    "places",
+    [
+        ("unet/style", "text_encoder/style"),
+        ("unet/style", "text_encoder"),
+        ("unet", "text_encoder/other"),
+        ("unet_lora", "text_encoder_lora"),
+        ("lora-unet", "lora-text_encoder"),
+        ("unet_lora/style", "text_encoder_lora/style"),
+    ],
+)
+@pytest.mark.parametrize("above", ["OUT", ""])
+def test_parts_in_folders_named_otherwise_are_one_lora(places, above, tmp_path, capsys):
+    """PEFT puts an adapter that is not called default into a folder of that name."""
+    lora = tmp_path / "OUT"
+    for place, layer in zip(places, (UNET, TEXT), strict=True):
+        peft(lora / place, layer)
+    (lora / "unet").mkdir(exist_ok=True)  # a base's, beside the LoRA's
+    assert find_loras(tmp_path / above).paths == (lora,)
+    assert find_loras(tmp_path / above).left_out == ()
+    adapter = read_adapter(lora)
+    assert {module.component for module in adapter.modules} == {"unet", "text_encoder"}
+    half = find_loras(lora / places[0])
+    assert half.paths == (lora / places[0],)
+    assert [item.path for item in half.left_out] == [lora / places[1]]
+    assert f"name {lora} to audit all" in half.left_out[0].reason
+    alone = read_adapter(lora / places[1])
+    assert alone.components == ("text_encoder",)
+    file = find_loras(lora / places[1] / "adapter_model.safetensors")
+    assert [item.path for item in file.left_out] == [lora / places[0]]
+
+
+def test_peft_itself_lays_named_adapters_out_so(small_base, tmp_path):
+    import copy
+
+    from peft import LoraConfig, get_peft_model
+
+    for part, layer in (("unet", "to_q"), ("text_encoder", "q_proj")):
+        config = LoraConfig(r=2, target_modules=[layer], init_lora_weights=False)
+        model = get_peft_model(copy.deepcopy(small_base.components[part]), config, adapter_name="style")
+        model.save_pretrained(tmp_path / "OUT" / part)
+    assert found(tmp_path) == ["OUT"]
+    assert read_adapter(tmp_path / "OUT").components == ("text_encoder", "unet")
+
+
+def test_several_named_adapters_are_several_loras(tmp_path):
+    for name in ("style", "other"):
+        peft(tmp_path / "unet" / name)
+    assert found(tmp_path) == ["unet/other", "unet/style"]
+    assert read_adapter(tmp_path / "unet" / "style").components == ("unet",)
+
+
+def test_an_adapter_with_a_name_beside_one_without_is_no_half(tmp_path):
+    both(tmp_path / "OUT")
+    peft(tmp_path / "OUT" / "unet" / "style")
+    assert found(tmp_path) == ["OUT", "OUT/unet/style"]
+    assert len(read_adapter(tmp_path / "OUT").modules) == 2
+
+
+@pytest.mark.parametrize("default", [True, False])
+def test_parts_of_several_loras_in_the_same_folders_are_said_and_not_read_as_halves(default, tmp_path):
+    if default:
+        both(tmp_path / "OUT")
+    for name in ("style", "other"):
+        peft(tmp_path / "OUT" / "unet" / name)
+        peft(tmp_path / "OUT" / "text_encoder" / name, TEXT)
+    assert found(tmp_path) == (["OUT"] if default else [])
+    left_out = {
+        item.path.relative_to(tmp_path / "OUT").as_posix(): item.reason for item in find_loras(tmp_path).left_out
+    }
+    assert left_out.keys() == {"unet/style", "unet/other", "text_encoder/style", "text_encoder/other"}
+    assert "text_encoder/style" in left_out["unet/style"]
+    if not default:
+        with pytest.raises(AdapterError):
+            read_adapter(tmp_path / "OUT")
+    half = find_loras(tmp_path / "OUT" / "unet" / "style")
+    assert [item.path for item in half.left_out] == [tmp_path / "OUT" / "text_encoder" / "style"]
+    assert "to audit all" not in half.left_out[0].reason
