@@ -10,12 +10,21 @@ from .module import AdapterModule
 from .names import flatten, place
 
 _ASKED = 200
-"""Unknown tensors that are compared with module names; files with more of them are above the limit in any case."""
+"""Unknown tensors that are compared with module names; no sound file has more, so that further ones count as such."""
 _NAMED = 3
 _MOST_LEVELS = 32
 """Levels of a name that are looked at: the deepest module of a real model has about twelve."""
-_SCALES = re.compile(r"(.*[._])?(alpha|scale|scaling|multiplier|strength|gate)", re.IGNORECASE | re.DOTALL)
+_SCALES = re.compile(
+    r"(.*[._])?(alpha|(re)?scale|scaling|multiplier|strength|gate|magnitude(_vector(\.weight)?)?)s?",
+    re.IGNORECASE | re.DOTALL,
+)
 """Names that end as numbers do by which a change is multiplied, be it that of one module or of all."""
+_PLAIN = re.compile(r"[!-~]+")
+"""Characters in the names of layers, whoever writes them: a name with others, be they invisible or those of another
+script, may read as any layer's."""
+_BETWEEN = re.compile(r"[^a-z0-9]+")
+_ALIKE = str.maketrans("1i0", "llo")
+"""Letters and digits that are taken for one another; folded on both sides, so that true names still agree."""
 
 
 def is_a_scale(name: str) -> bool:
@@ -35,7 +44,8 @@ def strangers_in_modules(adapter: Adapter, live: Iterable[str] = ()) -> str | No
         paths = {module.path for module in adapter.modules} | set(live)
         tree = _tree(paths | {flatten("", module.stem) for module in adapter.modules})
         asked = adapter.unknown[:_ASKED]
-        named += [entry.name for entry in asked if is_a_scale(entry.name) or _means_one(entry.name, paths, tree)]
+        named += [entry.name for entry in asked if _changes_one(entry.name, paths, tree)]
+        named += [entry.name for entry in adapter.unknown[_ASKED:]]
     if not named:
         return None
     return (
@@ -51,6 +61,11 @@ def near_misses(unmatched: Iterable[AdapterModule], live: Collection[str]) -> It
     """
     tree = _tree(live)
     return (module for module in unmatched if _mentions(module.path, tree))
+
+
+def _changes_one(name: str, paths: Collection[str], tree: "_Tree") -> bool:
+    """Return whether a tensor of this name may change a module that is known."""
+    return _PLAIN.fullmatch(name) is None or is_a_scale(name) or _means_one(name, paths, tree)
 
 
 def _means_one(name: str, paths: Collection[str], tree: "_Tree") -> bool:
@@ -75,8 +90,8 @@ def _tree(paths: Iterable[str]) -> _Tree:
 
 
 def _words(name: str) -> list[str]:
-    """Return the words of a flattened name, in which neither case nor the number of underscores counts."""
-    return [word for word in name.casefold().split("_") if word]
+    """Return the words of a name, in which neither case nor what stands between them counts."""
+    return [word for word in _BETWEEN.split(name.casefold().translate(_ALIKE)) if word]
 
 
 def _mentions(name: str, tree: _Tree) -> bool:
