@@ -7,12 +7,11 @@ from pathlib import Path
 
 from ..errors import UsageError
 from ..files import LeftOut, composed, is_folder, scan
+from .downloads import is_unfinished
 from .lora_folder import config_beside, other_parts, weights_of
 from .sources import PICKLES
 
 _SAFETENSORS = ".safetensors"
-_UNFINISHED = (".part", ".partial", ".crdownload", ".download", ".incomplete", ".tmp")
-"""What browsers and download managers put behind the name of a file until it is complete."""
 
 
 @dataclass(frozen=True)
@@ -42,9 +41,20 @@ def find_loras(path: Path) -> Found:
         left_out = [item for item in reasons if item.reason and _looks_like_one(item.path)]
         left_out += [LeftOut(lora, reason) for lora, reason in parts.items() if reason]
         return Found(tuple(lora for lora in loras if not parts[lora]), (*left_out, *_other_halves(path)))
-    if not path.exists():
-        raise UsageError(f"{path}: {'a link that leads nowhere' if path.is_symlink() else 'no such file or folder'}.")
+    _require_there(path)
     return Found((path,), tuple(_other_halves(path.parent)) if _is_a_half(path) else ())
+
+
+def _require_there(path: Path) -> None:
+    """Raise UsageError for a path at which there is nothing, or nothing that may be looked at."""
+    try:
+        path.stat()
+    except FileNotFoundError:
+        raise UsageError(
+            f"{path}: {'a link that leads nowhere' if path.is_symlink() else 'no such file or folder'}."
+        ) from None
+    except OSError as error:
+        raise UsageError(f"{path} cannot be read: {error.strerror}.") from error
 
 
 def _is_a_half(file: Path) -> bool:
@@ -74,7 +84,7 @@ def _one_lora(folder: Path) -> Sequence[Path]:
 def _why_not(file: Path) -> str:
     if file.suffix.lower() in PICKLES:
         return "a pickle, which can run code: name the file itself, with --allow-pickle"
-    return "an unfinished download" if file.suffix.lower() in _UNFINISHED else ""
+    return "an unfinished download" if is_unfinished(file) else ""
 
 
 def _looks_like_one(path: Path) -> bool:

@@ -1,5 +1,6 @@
 """Which files in a folder are one LoRA together, as PEFT and diffusers lay them out."""
 
+import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -105,9 +106,9 @@ def component_of(folder: Path) -> str | None:
 
 def config_beside(file: Path) -> Path | None:
     """Return the PEFT configuration beside a weight file, or beside what it links to; None where there is none."""
-    for folder in dict.fromkeys((file.parent, file.resolve().parent)):
+    for folder in dict.fromkeys((file.parent, Path(os.path.realpath(file)).parent)):
         exact = folder / CONFIG
-        found = exact if exact.exists() else by_name(folder).get(CONFIG)
+        found = exact if os.path.lexists(exact) else by_name(folder).get(CONFIG)
         if found is not None:
             return found
     return None

@@ -8,6 +8,7 @@ from pathlib import Path
 from ..errors import AdapterError
 from ..files import is_folder
 from ..text import inert
+from .downloads import note_beside
 from .lora_folder import CONFIG, WEIGHTS, component_of, config_beside, require_whole, weights_of
 from .metadata import rank_stabilised
 from .names import place
@@ -31,6 +32,8 @@ class Part:
     """PEFT configuration per component; the empty name stands for all."""
     config_file: Path | None = None
     """Where the configuration was read from; None where it lies in the container, or there is none."""
+    download: str = ""
+    """What beside the file says that its download is not finished; "" without."""
 
     @property
     def files(self) -> tuple[Path, ...]:
@@ -47,8 +50,9 @@ class Part:
 
     @property
     def warnings(self) -> tuple[str, ...]:
-        """Return what in the configurations could not be followed."""
-        return tuple(note for config in self.configs.values() for note in config.warnings)
+        """Return what in the configurations could not be followed, and that the file may not be all of it."""
+        by_config = [note for config in self.configs.values() for note in config.warnings]
+        return (*by_config, self.download) if self.download else tuple(by_config)
 
 
 def open_parts(path: Path, *, allow_pickle: bool) -> tuple[Part, ...]:
@@ -70,7 +74,13 @@ def _open_file(path: Path, component: str | None, allow_pickle: bool) -> Part:
     shard = _SHARD.fullmatch(path.name)
     if shard and int(shard[2]) > 1:
         raise AdapterError(f"one of {int(shard[2])} files that are one LoRA together; put their tensors into one file")
-    source = _open_container(path, allow_pickle)
+    download = note_beside(path)
+    try:
+        source = _open_container(path, allow_pickle)
+    except AdapterError as error:
+        if not download:
+            raise
+        raise AdapterError(f"{error}; {download}") from error
     configs = from_metadata(source.metadata)
     if not configs and rank_stabilised(source.metadata):
         configs = {"": RANK_STABILISED}
@@ -81,7 +91,7 @@ def _open_file(path: Path, component: str | None, allow_pickle: bool) -> Part:
     if beside is not None:
         configs = {"": from_text(_read_text(beside))}
     configs = {owner: _checked(config, owner, source, component) for owner, config in configs.items()}
-    return Part(source, component, configs, beside)
+    return Part(source, component, configs, beside, download)
 
 
 def _checked(config: PeftConfig, owner: str, source: Source, component: str | None) -> PeftConfig:

@@ -1,6 +1,7 @@
 """What is one LoRA: said by one function for the audit, for inspect and for the reader."""
 
 import json
+import os
 import struct
 
 import pytest
@@ -267,3 +268,63 @@ def test_parts_of_several_loras_in_the_same_folders_are_said_and_not_read_as_hal
     half = find_loras(tmp_path / "OUT" / "unet" / "style")
     assert [item.path for item in half.left_out] == [tmp_path / "OUT" / "text_encoder" / "style"]
     assert "to audit all" not in half.left_out[0].reason
+
+
+@pytest.mark.parametrize("note", [".aria2", ".crdownload", ".part", ".!qB", ".tmp", ".download"])
+def test_a_file_beside_notes_of_its_download(note, tmp_path, capsys):
+    whole = weights(tmp_path / "whole.safetensors")
+    cut = tmp_path / "cut.safetensors"
+    cut.write_bytes(whole.read_bytes()[:-5])
+    for file in (whole, cut):
+        file.with_name(file.name + note).touch()
+    assert any(f"whole.safetensors{note} lies beside it" in warning for warning in read_adapter(whole).warnings)
+    with pytest.raises(AdapterError, match=r"cut off.*cut\.safetensors.* lies beside it"):
+        read_adapter(cut)
+    assert {item.path.name: item.reason for item in find_loras(tmp_path).left_out} == {
+        f"{name}.safetensors{note}": "an unfinished download" for name in ("whole", "cut")
+    }
+
+
+@pytest.mark.parametrize("target", ["itself", "x" * 300])
+def test_an_entry_that_the_system_refuses_is_one_row_and_the_rest_goes_on(target, tmp_path):
+    weights(tmp_path / "a" / "mine.safetensors")
+    weights(tmp_path / "a" / "adapter_model.safetensors")
+    weights(tmp_path / "b.safetensors")
+    for name in ("adapter_config.json", "odd.safetensors", "unet", "pytorch_lora_weights.safetensors"):
+        link = tmp_path / "a" / name
+        link.symlink_to(link if target == "itself" else target)
+    (tmp_path / "c").mkdir()
+    odd = tmp_path / "c" / "adapter_model.safetensors"
+    odd.symlink_to(odd if target == "itself" else target)
+    found = find_loras(tmp_path)
+    names = {path.relative_to(tmp_path).as_posix() for path in found.paths}
+    assert {"b.safetensors", "a/mine.safetensors"} <= names
+    assert "a/odd.safetensors" in {item.path.relative_to(tmp_path).as_posix() for item in found.left_out}
+    assert all(item.reason for item in found.left_out)
+    with pytest.raises(UsageError):
+        find_loras(tmp_path / ("y" * 300))
+
+
+def test_a_folder_that_may_not_be_entered_is_one_row_and_the_rest_goes_on(tmp_path, monkeypatch):
+    """Root may enter all, so that the system's answer is made up."""
+    weights(tmp_path / "a" / "mine.safetensors")
+    peft(tmp_path / "a" / "unet")
+    peft(tmp_path / "a" / "text_encoder")
+    ask, look = os.stat, os.scandir
+
+    def refuse(answer):
+        def wrapped(path, *rest, **settings):
+            if "unet" in str(path):
+                raise PermissionError(13, "Permission denied", str(path))
+            return answer(path, *rest, **settings)
+
+        return wrapped
+
+    read = type(tmp_path).iterdir
+    monkeypatch.setattr(os, "stat", refuse(ask))
+    monkeypatch.setattr(os, "lstat", refuse(os.lstat))
+    monkeypatch.setattr(os, "scandir", refuse(look))
+    monkeypatch.setattr(type(tmp_path), "iterdir", lambda path: refuse(read)(path))
+    found = find_loras(tmp_path)
+    assert tmp_path / "a" / "mine.safetensors" in found.paths
+    assert any("Permission denied" in item.reason for item in found.left_out)
