@@ -1,5 +1,6 @@
 """Folders from the user's disk: one rule for what is in them, the same on every file system."""
 
+import errno
 import os
 import stat
 import unicodedata
@@ -92,7 +93,8 @@ def why_no_file(path: Path) -> str | None:
     try:
         mode = path.stat().st_mode
     except OSError as error:
-        return "a link that leads nowhere" if path.is_symlink() else f"cannot be read: {error.strerror}"
+        nowhere = error.errno in (errno.ENOENT, errno.ENOTDIR, errno.ELOOP) and path.is_symlink()
+        return "a link that leads nowhere" if nowhere else f"cannot be read: {error.strerror}"
     return None if stat.S_ISREG(mode) else "no file"
 
 
@@ -108,9 +110,9 @@ def scan(folder: Path, one_thing: Callable[[Path], Sequence[Path]]) -> Scan:
     for place, entries in _walk(folder, found.left_out):
         try:
             parts = [path for path in one_thing(place) if os.path.realpath(path) not in together]
-        except (OSError, UsageError) as error:
+        except (OSError, UsageError) as error:  # what is in it may still be things of their own
             found.left_out.append(LeftOut(place, f"cannot be read: {_said(error)}"))
-            continue
+            parts = []
         if parts:
             found.wholes.append(place)
             together.update(map(os.path.realpath, parts))

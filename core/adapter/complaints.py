@@ -107,8 +107,11 @@ def _about_kernels(modules: Sequence[AdapterModule]) -> Iterator[str]:
 
 
 def _about_strangers(contents: Contents) -> Iterator[str]:
-    if contents.bundled:
-        yield f"{counted(len(contents.bundled), 'bundled embedding tensor')} not applied"
+    again = sum(entry.name.endswith("alpha") for entry in contents.bundled)
+    if len(contents.bundled) > again:
+        yield f"{counted(len(contents.bundled) - again, 'bundled embedding tensor')} not applied"
+    if again:
+        yield f"{counted(again, 'alpha')} said twice, with the same value"
     if contents.unknown:
         name = inert(contents.unknown[0].name, 120)
         yield f"{counted(len(contents.unknown), 'tensor')} not understood, such as {name}"

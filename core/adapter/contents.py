@@ -1,14 +1,16 @@
 """The modules that a file's tensors make up: grouped by the module that a name means, built, duplicates set aside."""
 
+import math
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 
 from ..errors import AdapterError
 from .module import AGAIN, AdapterModule, BrokenModule, build_module
 from .names import Place, dotted, place
 from .refusals import refuse_other_kinds
+from .scalars import scalar
 from .source import Bytes, Entry
 from .sources import Part
 
@@ -34,7 +36,7 @@ class Contents:
     unknown: tuple[Entry, ...]
     """Tensors whose names are not understood."""
     bundled: tuple[Entry, ...]
-    """Tensors that are known to change no weight."""
+    """Tensors that are known to change no weight: embeddings, and alphas that say again what is said."""
     dialects: tuple[str, ...]
     """Who writes such names, once per module."""
 
@@ -52,20 +54,35 @@ def collect(parts: Sequence[Part]) -> Contents:
     """Return the modules in all parts; raises AdapterError for files that hold something else."""
     groups: list[_Group] = []
     strangers: list[Entry] = []
+    alphas: list[_Group] = []
     for part in parts:
         found, nowhere = _group(part)
         groups += (group for group in found if group.slots.keys() != {"alpha"})
+        alphas += (group for group in found if group.slots.keys() == {"alpha"})
         strangers += nowhere
-        # An alpha without factors changes nothing where it is; it may belong elsewhere, as other strangers may.
-        strangers += (group.slots["alpha"] for group in found if group.slots.keys() == {"alpha"})
     names = [name for part in parts for name in part.source.entries]
     refuse_other_kinds(names, sum(len(group.slots) for group in groups if not _is_plain(group.slots)))
     modules, broken = _build_all(groups)
     kept, twice = _without_duplicates(modules)
-    bundled = tuple(entry for entry in strangers if _BUNDLED.fullmatch(entry.name))
-    unknown = tuple(entry for entry in strangers if not _BUNDLED.fullmatch(entry.name))
+    bundled = [entry for entry in strangers if _BUNDLED.fullmatch(entry.name)]
+    unknown = [entry for entry in strangers if not _BUNDLED.fullmatch(entry.name)]
+    # An alpha without factors changes nothing where it is; it may belong elsewhere, as other strangers may.
+    for group, again in _said_again(alphas, kept):
+        (bundled if again else unknown).append(group.slots["alpha"])
     dialects = tuple(group.place.dialect for group in groups)
-    return Contents(tuple(kept), tuple(broken), tuple(twice), unknown, bundled, dialects)
+    return Contents(tuple(kept), tuple(broken), tuple(twice), tuple(unknown), tuple(bundled), dialects)
+
+
+def _said_again(alphas: Sequence[_Group], modules: Sequence[AdapterModule]) -> Iterator[tuple[_Group, bool]]:
+    """Yield the alphas without factors, and whether they say in another spelling what those of a module say."""
+    known = {(module.component, module.path): module.alpha for module in modules if "alpha" in module.slots}
+    with _all_mapped(alphas) as reads:
+        for group in alphas:
+            try:
+                value = scalar(group.slots["alpha"], reads[id(group.part)])
+            except AdapterError:
+                value = math.nan  # equals none
+            yield group, value == known.get((group.place.component, group.place.path))
 
 
 def _group(part: Part) -> tuple[list[_Group], list[Entry]]:
@@ -116,9 +133,7 @@ def _is_plain(slots: Mapping[str, Entry]) -> bool:
 def _build_all(groups: Sequence[_Group]) -> tuple[list[AdapterModule], list[BrokenModule]]:
     modules: list[AdapterModule] = []
     broken: list[BrokenModule] = []
-    with ExitStack() as stack:
-        parts = {id(group.part): group.part for group in groups}
-        reads = {key: stack.enter_context(part.source.mapped()) for key, part in parts.items()}
+    with _all_mapped(groups) as reads:
         for group in groups:
             try:
                 modules.append(_build(group, reads[id(group.part)]))
@@ -126,6 +141,14 @@ def _build_all(groups: Sequence[_Group]) -> tuple[list[AdapterModule], list[Brok
                 size = sum(entry.size for entry in group.slots.values())
                 broken.append(BrokenModule(group.place.stem, str(error), len(group.slots), size))
     return modules, broken
+
+
+@contextmanager
+def _all_mapped(groups: Sequence[_Group]) -> Iterator[Mapping[int, Bytes]]:
+    """Open each container of the groups once and yield what reads it, by identity of the part."""
+    parts = {id(group.part): group.part for group in groups}
+    with ExitStack() as stack:
+        yield {key: stack.enter_context(part.source.mapped()) for key, part in parts.items()}
 
 
 def _build(group: _Group, read: Bytes) -> AdapterModule:

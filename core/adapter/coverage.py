@@ -1,19 +1,15 @@
-"""How much of a file takes effect, and when what does not makes a score impossible.
+"""How much of a file takes effect, and when what does not is too much for a score.
 
 What is not understood is never harmless: a damaged model must not pass because half of its LoRA went unread.
 """
 
-import re
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
-from itertools import islice
 
 from ..text import counted, inert
 from .adapter import Adapter
-from .module import AdapterModule
-from .names import flatten, place
 from .source import Entry
+from .strangers import is_a_scale
 
 MAX_LEFT_OUT = 0.01
 """Share of a file, by tensors and by bytes, that may take no effect before a score would mean something else.
@@ -21,11 +17,7 @@ MAX_LEFT_OUT = 0.01
 Sound files stay far below it: they hold stray tensors by the piece, such as one of a module that another release of
 the base has. A limit of 0 would refuse those.
 """
-_ASKED = 200
-"""Unknown tensors that are compared with module names; files with more of them are above the limit in any case."""
 _NAMED = 3
-_MOST_LEVELS = 32
-"""Levels of a name that are looked at: the deepest module of a real model has about twelve."""
 
 
 @dataclass(frozen=True)
@@ -110,10 +102,6 @@ def left_out_of_file(adapter: Adapter) -> tuple[Unapplied, ...]:
     return (*broken, *twice, *unknown)
 
 
-_SCALES = re.compile(r"(.*[._])?(alpha|scale|scaling|multiplier|strength|gate)", re.IGNORECASE | re.DOTALL)
-"""Names that end as numbers do by which a change is multiplied, be it that of one module or of all."""
-
-
 _LARGEST_NOTE = 4096
 """Bytes of whole numbers that are believed to be positions: those of 77 tokens are 616. Quantised weights are more."""
 
@@ -124,7 +112,7 @@ def _is_a_note(entry: Entry) -> bool:
     Among few tensors one such is more than the limit, and says nothing of the rest.
     """
     counter = entry.numel <= 1 or (not entry.is_float and entry.size <= _LARGEST_NOTE)
-    return counter and not _SCALES.fullmatch(entry.name)
+    return counter and not is_a_scale(entry.name)
 
 
 def coverage_of_file(adapter: Adapter) -> Coverage:
@@ -132,86 +120,6 @@ def coverage_of_file(adapter: Adapter) -> Coverage:
     tensors = sum(len(module.slots) for module in adapter.modules)
     size = sum(module.size for module in adapter.modules)
     return Coverage(len(adapter.modules), tensors, size, left_out_of_file(adapter))
-
-
-def strangers_in_modules(adapter: Adapter, live: Iterable[str] = ()) -> str | None:
-    """Return the problem of tensors that are not understood, but change a module that is known; None without any.
-
-    Known are the modules of the file and, by flattened path, those of a `live` base. Such a module's change is only
-    known in part, so that even one tensor is too many: a DoRA without its magnitudes is another model. The same goes
-    for a second account of a module, and for what is called a scale: it may be that of every module.
-    """
-    named = [second.stem for _, second in adapter.twice]
-    if adapter.unknown:
-        paths = {module.path for module in adapter.modules} | set(live)
-        tree = _tree(paths | {flatten("", module.stem) for module in adapter.modules})
-        asked = adapter.unknown[:_ASKED]
-        named += [entry.name for entry in asked if _SCALES.fullmatch(entry.name) or _means_one(entry.name, paths, tree)]
-    if not named:
-        return None
-    return (
-        f"what {_some(inert(name, 120) for name in named)}{_more(len(named))} would change is not understood, though "
-        "it may be a part of modules that are"
-    )
-
-
-def near_misses(unmatched: Iterable[AdapterModule], live: Collection[str]) -> Iterator[AdapterModule]:
-    """Yield the modules without a place in the base whose names hold the whole path of a `live` module.
-
-    They are a part or a variant of it, such as a wrapper's inner layer, and change what is there.
-    """
-    tree = _tree(live)
-    return (module for module in unmatched if _mentions(module.path, tree))
-
-
-def _means_one(name: str, paths: Collection[str], tree: "_Tree") -> bool:
-    """Return whether a name means something in or below a module, in any dialect, or holds a module's whole path."""
-    stems = (name[: found.start()] for found in islice(re.finditer(r"\.", name), _MOST_LEVELS))
-    places = map(place, (f"{stem}.weight" for stem in stems))
-    return _mentions(flatten("", name), tree) or any(where is not None and where.path in paths for where in places)
-
-
-_Tree = dict[str, "_Tree"]
-
-
-def _tree(paths: Iterable[str]) -> _Tree:
-    """Return the paths as nested tables of their words; an empty word ends a path."""
-    root: _Tree = {}
-    for path in paths:
-        node = root
-        for word in _words(path):
-            node = node.setdefault(word, {})
-        node[""] = {}
-    return root
-
-
-def _words(name: str) -> list[str]:
-    """Return the words of a flattened name, in which neither case nor the number of underscores counts."""
-    return [word for word in name.casefold().split("_") if word]
-
-
-def _mentions(name: str, tree: _Tree) -> bool:
-    """Return whether a path of the tree occurs in a flattened name, whatever stands before and after it."""
-    words = _words(name)
-    return any(_begins_with_one(islice(words, start, None), tree) for start in range(len(words)))
-
-
-def _begins_with_one(words: Iterator[str], tree: _Tree) -> bool:
-    for word in words:
-        if word not in tree:
-            return False
-        tree = tree[word]
-        if "" in tree:
-            return True
-    return False
-
-
-def _some(names: Iterable[str]) -> str:
-    return ", ".join(islice(names, _NAMED))
-
-
-def _more(count: int) -> str:
-    return f" and {count - _NAMED} more" if count > _NAMED else ""
 
 
 def _percent(share: float) -> str:

@@ -60,6 +60,8 @@ def misfit(module: AdapterModule, owner: "torch.nn.Module") -> str | None:
     reason = module.outline.misfit(shape)
     if len(shape) < 2 and module.algorithm.name not in _FOR_VECTORS:
         reason = "the base has no matrix there"
+    if module.bias_missing and owner._parameters.get("bias") is not None:
+        reason = "its configuration says that the layer's bias was trained, but the file does not hold it"
     return reason or _extras_misfit(module, list(shape), "bias" in owner._parameters)
 
 

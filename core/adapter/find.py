@@ -7,11 +7,11 @@ from pathlib import Path
 
 from ..errors import UsageError
 from ..files import LeftOut, composed, is_folder, scan
-from .sources import PICKLES, config_beside, weights_of
+from .downloads import is_unfinished
+from .lora_folder import config_beside, other_parts, weights_of
+from .sources import PICKLES
 
 _SAFETENSORS = ".safetensors"
-_UNFINISHED = (".part", ".partial", ".crdownload", ".download", ".incomplete", ".tmp")
-"""What browsers and download managers put behind the name of a file until it is complete."""
 
 
 @dataclass(frozen=True)
@@ -34,13 +34,27 @@ def find_loras(path: Path) -> Found:
     if is_folder(path):
         path = path if path.name not in ("", "..") else path.resolve()  # a report is named by it
         found = scan(path, _one_lora)
-        loras = _each_once([file for file in found.files if file.suffix.lower() == _SAFETENSORS])
+        files = [file for file in found.files if file.suffix.lower() == _SAFETENSORS]
+        loras = sorted([*found.wholes, *_each_once(files)], key=_order)
+        parts = {lora: _part_of(lora, loras) for lora in loras}
         reasons = [*found.left_out, *(LeftOut(file, _why_not(file)) for file in found.files)]
         left_out = [item for item in reasons if item.reason and _looks_like_one(item.path)]
-        return Found(tuple(sorted([*found.wholes, *loras], key=_order)), (*left_out, *_other_halves(path)))
-    if not path.exists():
-        raise UsageError(f"{path}: {'a link that leads nowhere' if path.is_symlink() else 'no such file or folder'}.")
+        left_out += [LeftOut(lora, reason) for lora, reason in parts.items() if reason]
+        return Found(tuple(lora for lora in loras if not parts[lora]), (*left_out, *_other_halves(path)))
+    _require_there(path)
     return Found((path,), tuple(_other_halves(path.parent)) if _is_a_half(path) else ())
+
+
+def _require_there(path: Path) -> None:
+    """Raise UsageError for a path at which there is nothing, or nothing that may be looked at."""
+    try:
+        path.stat()
+    except FileNotFoundError:
+        raise UsageError(
+            f"{path}: {'a link that leads nowhere' if path.is_symlink() else 'no such file or folder'}."
+        ) from None
+    except OSError as error:
+        raise UsageError(f"{path} cannot be read: {error.strerror}.") from error
 
 
 def _is_a_half(file: Path) -> bool:
@@ -70,7 +84,7 @@ def _one_lora(folder: Path) -> Sequence[Path]:
 def _why_not(file: Path) -> str:
     if file.suffix.lower() in PICKLES:
         return "a pickle, which can run code: name the file itself, with --allow-pickle"
-    return "an unfinished download" if file.suffix.lower() in _UNFINISHED else ""
+    return "an unfinished download" if is_unfinished(file) else ""
 
 
 def _looks_like_one(path: Path) -> bool:
@@ -79,15 +93,31 @@ def _looks_like_one(path: Path) -> bool:
     return not endings or bool(endings & {_SAFETENSORS, *PICKLES}) or is_folder(path)
 
 
+def _part_of(lora: Path, loras: Sequence[Path]) -> str:
+    """Return why a find is only a part of a LoRA, whose other parts are finds of their own; "" where it is none.
+
+    So are adapters that have a name of their own, where several lie in the folders of the same components.
+    """
+    folder = lora if is_folder(lora) else lora.parent
+    if folder != lora and not _is_a_half(lora):
+        return ""
+    try:
+        _, others = other_parts(folder)
+    except UsageError:
+        return ""
+    known = {place.absolute() for place in loras} | {lora.parent.absolute() for lora in loras}
+    also = [place for place in others if place in known]
+    if not also:
+        return ""
+    return f"a part of one LoRA with {also[0]}: put both into a folder of their own, in folders named like components"
+
+
 def _other_halves(folder: Path) -> list[LeftOut]:
     """Return the folders of the same LoRA's other components, where a folder is that of one component."""
-    parent = folder.absolute().parent
     try:
-        weights = weights_of(parent)
+        around, others = other_parts(folder)
+        together = folder.absolute() in [file.parent for file, _ in weights_of(around)]
     except UsageError:  # a folder above that may not be read has nothing to say here
         return []
-    places = [file.parent for file, component in weights if file.parent != parent and component]
-    if folder.absolute() not in places:
-        return []
-    reason = f"another part of the same LoRA; name {parent} to audit all of it"
-    return [LeftOut(place, reason) for place in places if place != folder.absolute()]
+    advice = f"; name {around} to audit all of it" if together else ""
+    return [LeftOut(place, f"another part of the same LoRA{advice}") for place in others]

@@ -11,12 +11,13 @@ from ..errors import AdapterError
 from ..text import counted, inert
 from .adapter import Adapter
 from .blocks import block_of, kind_of
-from .coverage import Coverage, Unapplied, left_out_of_file, near_misses, strangers_in_modules
+from .coverage import Coverage, Unapplied, left_out_of_file
 from .delta import Delta, delta, misfit
 from .module import AdapterModule
 from .names import flatten, is_typical
 from .norms import ModuleNorms
 from .source import Loader
+from .strangers import near_misses, strangers_in_modules
 
 if TYPE_CHECKING:
     import torch

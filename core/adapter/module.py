@@ -41,6 +41,8 @@ class AdapterModule:
     """The module's tensors by what they are."""
     source: Source
     """Where the tensors are read from."""
+    bias_missing: bool = False
+    """Whether the layer's own bias, where it has one, was trained too; it is not among the tensors."""
 
     @property
     def is_dora(self) -> bool:
@@ -97,6 +99,12 @@ class Scaling:
     """Rank by configuration, for factors whose shapes do not show it; None for none."""
     dora: bool = False
     """Whether the configuration says that there are magnitudes."""
+    bias: bool = False
+    """Whether the configuration says that the change has a bias."""
+    algorithms: frozenset[str] = frozenset()
+    """What the configuration says that the tensors are; empty where it does not."""
+    whole_bias: bool = False
+    """Whether the configuration says that the layer's own bias was trained, where it has one."""
 
 
 def build_module(
@@ -111,8 +119,7 @@ def build_module(
         raise AdapterError("T-LoRA is not supported: its weights need a decomposition of the base's")
     _require_one_of_each(slots)
     algorithm = find(frozenset(slots))
-    if scaling.dora and not slots.keys() & _MAGNITUDES:
-        raise AdapterError("its configuration says DoRA, but the magnitudes are missing")
+    _require_as_configured(algorithm, slots, scaling)
     shapes = {slot: entry.shape for slot, entry in slots.items()}
     outline = algorithm.outline(shapes)
     _check_types(slots)
@@ -127,7 +134,17 @@ def build_module(
             raise AdapterError(f"on_input is {scale}, 0 or 1 is needed")
         outline = outline_of(shapes, bool(scale))
     alpha = scaling.alpha if alpha is None else alpha
-    return AdapterModule(*place, algorithm, outline, alpha, scale, slots, source)
+    return AdapterModule(*place, algorithm, outline, alpha, scale, slots, source, scaling.whole_bias)
+
+
+def _require_as_configured(algorithm: Algorithm, slots: Mapping[str, Entry], scaling: Scaling) -> None:
+    """Raise AdapterError where the tensors are not what the configuration beside them says."""
+    if scaling.algorithms and algorithm.name not in scaling.algorithms:
+        raise AdapterError(f"its configuration says {min(scaling.algorithms)}, its tensors are {algorithm.name}")
+    if scaling.dora and not slots.keys() & _MAGNITUDES:
+        raise AdapterError("its configuration says DoRA, but the magnitudes are missing")
+    if scaling.bias and "up_bias" not in slots:
+        raise AdapterError("its configuration says lora_bias, but the bias is missing")
 
 
 def _require_one_of_each(slots: Mapping[str, Entry]) -> None:

@@ -2,24 +2,23 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ..errors import AdapterError
 from ..text import inert
 from .metadata import MAX_JSON
 from .module import Scaling
+from .peft_settings import require_understood
 
-_KNOWN = frozenset({"LORA", "LOHA", "LOKR"})
+_METHODS = {
+    "LORA": frozenset({"lora", "lora_embedding"}),
+    "LOHA": frozenset({"loha"}),
+    "LOKR": frozenset({"lokr"}),
+}
+"""Methods of PEFT that are read -> the algorithms that their tensors make."""
 _LIMIT = 1024 * 1024
 _MAX_PATTERNS = 2000
 _MAX_RANK = 2**20
-_BASE_CHANGERS = ("pissa", "olora", "corda", "loftq", "lora_ga")
-_OTHER_USES = {
-    "layer_replication": "the base has layers more than once",
-    "alora_invocation_tokens": "it acts only after certain tokens",
-    "use_qalora": "inputs are pooled before the factors",
-}
-"""Settings of PEFT's LoRA that no tensor shows -> what they do."""
 _WILD = frozenset("*+?[](){}|\\$^")
 _OLD_LOKR = "written by PEFT before 0.14, which trained LoKr without its alpha: read without it; later PEFT applies it"
 
@@ -40,13 +39,24 @@ class PeftConfig:
     """Modules with ranks of their own."""
     dora: bool = False
     """Whether there are magnitudes besides the factors."""
+    bias: bool = False
+    """Whether every change has a bias of its own."""
+    algorithms: frozenset[str] = frozenset()
+    """What the tensors can be; empty where that is not said."""
+    whole: str = ""
+    """The setting by which tensors besides the factors were trained, which must be in the file; "" without one."""
+    whole_biases: bool = False
+    """Whether the biases of the changed layers were trained, where they have any."""
     warnings: tuple[str, ...] = ()
     """What to know about the configuration before trusting a score."""
 
     def scaling(self, module: str) -> Scaling:
         """Return how the module is scaled; `module` is its dotted path inside the component."""
         alpha, rank = _first(self.alphas, module, self.alpha), _first(self.ranks, module, self.rank)
-        return Scaling(alpha, self.by_root, None if rank is None else int(rank), self.dora)
+        by_root, whole = self.by_root, self.whole_biases
+        return Scaling(
+            alpha, by_root, None if rank is None else int(rank), self.dora, self.bias, self.algorithms, whole
+        )
 
 
 @dataclass(frozen=True)
@@ -114,41 +124,44 @@ def _object(what: str, text: str) -> dict[str, object]:
 def from_fields(fields: Mapping[str, object]) -> PeftConfig:
     """Return the configuration with these fields; raises AdapterError for methods that are no LoRA."""
     method = fields.get("peft_type", "LORA")
-    if not isinstance(method, str) or method not in _KNOWN:
+    if not isinstance(method, str) or method not in _METHODS:
         raise AdapterError(f"PEFT method {str(method)[:30]!r} is not supported yet; LoRA, LoHa and LoKr are")
+    require_understood(fields)
+    whole, whole_biases = _trained_whole(fields)
+    config = PeftConfig(
+        alpha=None,
+        by_root=_flag(fields, "use_rslora"),
+        rank=None,
+        dora=_flag(fields, "use_dora"),
+        bias=_flag(fields, "lora_bias"),
+        algorithms=_METHODS[method] if "peft_type" in fields else frozenset(),
+        whole=whole,
+        whole_biases=whole_biases,
+    )
     if method == "LOKR" and "rank_dropout_scale" not in fields:
-        return PeftConfig(None, False, None, warnings=(_OLD_LOKR,))
-    _require_plain_start(fields.get("init_lora_weights"))
-    _require_plain_use(fields)
+        return replace(config, warnings=(_OLD_LOKR,))
     alpha = fields.get("lora_alpha", fields.get("alpha"))
     alphas = tuple(Pattern(*key, _alpha(key[0], value)) for key, value in _patterns(fields, "alpha_pattern"))
     # The shapes of every other kind of factor show the rank, so that only LoKr needs to be told.
     ranks = _patterns(fields, "rank_pattern") if method == "LOKR" else ()
     rank = _rank("r", fields.get("r"))
-    return PeftConfig(
-        None if alpha is None else _alpha("lora_alpha", alpha),
-        _flag(fields, "use_rslora"),
-        None if fields.get("rank_pattern") and method != "LOKR" else rank,  # then modules have ranks of their own
-        alphas,
-        tuple(Pattern(*key, _rank(key[0], value) or 0) for key, value in ranks),
-        _flag(fields, "use_dora"),
+    return replace(
+        config,
+        alpha=None if alpha is None else _alpha("lora_alpha", alpha),
+        rank=None if fields.get("rank_pattern") and method != "LOKR" else rank,  # then modules have ranks of their own
+        alphas=alphas,
+        ranks=tuple(Pattern(*key, _rank(key[0], value) or 0) for key, value in ranks),
     )
 
 
-def _require_plain_start(start: object) -> None:
-    """Raise AdapterError for LoRAs that were trained on a base whose weights PEFT changes before it adds them."""
-    if isinstance(start, str) and start.lower().startswith(_BASE_CHANGERS):
-        raise AdapterError(
-            f"trained from {start[:30]!r}, which changes the base's own weights; convert it to a plain LoRA "
-            "(PEFT: save_pretrained with path_initial_model_for_weight_conversion)"
-        )
-
-
-def _require_plain_use(fields: Mapping[str, object]) -> None:
-    """Raise AdapterError for settings under which the same tensors are another change of the model."""
-    for setting, meaning in _OTHER_USES.items():
-        if fields.get(setting):
-            raise AdapterError(f"{setting} is set: {meaning}, which is not supported yet")
+def _trained_whole(fields: Mapping[str, object]) -> tuple[str, bool]:
+    """Return the setting whose tensors the file must hold, and whether the changed layers' biases were trained."""
+    bias = fields.get("bias") or "none"
+    if bias not in ("none", "all", "lora_only"):
+        raise AdapterError(f"adapter configuration: bias is {inert(str(bias), 20)!r}; none, all or lora_only is needed")
+    if fields.get("modules_to_save"):
+        return "modules_to_save", bias != "none"
+    return "bias" if bias == "all" else "", bias != "none"
 
 
 def _flag(fields: Mapping[str, object], name: str) -> bool:

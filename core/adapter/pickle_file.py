@@ -1,32 +1,22 @@
 """Pickled LoRA files, opened only on request and only for their plain tensors."""
 
-import pickletools
+import shutil
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from tempfile import TemporaryFile
+from typing import IO, TYPE_CHECKING
 
 from ..errors import AdapterError
 from ..foreign import foreign
 from ..text import inert
 from .header import MAX_TENSORS
-from .memory_file import DTYPES, MemoryFile, in_memory
+from .memory_file import MemoryFile, in_memory
+from .pickle_opcodes import SLACK, plain
 from .safetensors_file import regular_size, what_it_is
 
 if TYPE_CHECKING:
     from torch import Tensor
-
-_SLACK = 1024 * 1024
-_MAX_STEPS = 500_000
-_HARMLESS = frozenset(
-    {
-        "collections OrderedDict",
-        "torch._utils _rebuild_parameter",
-        "torch._utils _rebuild_tensor_v2",
-        "torch._utils _rebuild_tensor_v3",
-    }
-)
-"""What a pickle of tensors calls. `weights_only` allows more, some of which takes memory without end."""
 
 
 def open_pickle(path: Path) -> MemoryFile:
@@ -36,62 +26,71 @@ def open_pickle(path: Path) -> MemoryFile:
     unpack to more than twice their size, and for tensors that pretend to be larger than their storage.
     """
     size = regular_size(path)
-    _check_archive(path, size)
+    pickles = _plain_pickles(path, size)
     with foreign("the pickle cannot be read as tensors", kind=AdapterError):
-        tensors = _tensors(_load(path))
+        tensors = _tensors(_load(path, pickles))
     if len(tensors) > MAX_TENSORS:
         raise AdapterError(f"the file holds {len(tensors)} tensors; more than {MAX_TENSORS} is no LoRA")
     source = in_memory(path, tensors)
-    if sum(entry.size for entry in source.entries.values()) > 2 * size + _SLACK:
+    if sum(entry.size for entry in source.entries.values()) > 2 * size + SLACK:
         raise AdapterError("the tensors are larger than the file: it is built to exhaust memory")
     return source
 
 
-def _check_archive(path: Path, size: int) -> None:
-    """Raise AdapterError unless it is an archive of about its own size whose pickle only makes tensors."""
+def _plain_pickles(path: Path, size: int) -> dict[str, bytes]:
+    """Return the pickles in an archive that PyTorch's safe reader would not read, by name, as it reads them.
+
+    Raises AdapterError unless it is an archive of about its own size whose pickles only make tensors.
+    """
     if not zipfile.is_zipfile(path):
         with path.open("rb") as file:
             seen = what_it_is(file.read(64))
         raise AdapterError(seen or "neither a safetensors file nor a pickle that PyTorch 1.6 or later saved")
+    found: dict[str, bytes] = {}
     try:
         with zipfile.ZipFile(path) as archive:
             unpacked = sum(item.file_size for item in archive.infolist())
-            if unpacked > 2 * size + _SLACK:
+            if unpacked > 2 * size + SLACK:
                 raise AdapterError(
                     f"the archive unpacks to {unpacked} bytes from {size}: it is built to exhaust memory"
                 )
             for item in archive.infolist():
                 if item.filename.endswith("data.pkl"):
-                    _check_pickle(archive.read(item))
+                    content = archive.read(item)
+                    said = plain(content)
+                    # PyTorch's own, of protocol 2, are read where they are.
+                    if not content.startswith(b"\x80\x02") or b"UntypedStorage" in content:
+                        found[item.filename] = said
     except AdapterError:
         raise
     except Exception as error:  # zipfile and pickletools raise whatever a stranger's bytes lead them to
         raise AdapterError(f"a damaged archive: {inert(str(error))}") from error
+    return found
 
 
-def _check_pickle(content: bytes) -> None:
-    """Raise AdapterError for a pickle that calls anything but what makes tensors, or takes too many steps."""
-    for step, (opcode, argument, _) in enumerate(pickletools.genops(content)):
-        if step > _MAX_STEPS:
-            raise AdapterError("the pickle takes more steps than any LoRA: it is built to exhaust memory")
-        if opcode.name == "STACK_GLOBAL":
-            raise AdapterError("saved with pickle protocol 4 or later, which is not read: save it with PyTorch's own")
-        if opcode.name in ("GLOBAL", "INST") and not _is_harmless(str(argument)):
-            raise AdapterError(f"the pickle holds more than tensors: it calls {inert(str(argument), 60)}")
-
-
-def _is_harmless(name: str) -> bool:
-    kind = name.removeprefix("torch ")
-    return name in _HARMLESS or (kind != name and (kind.endswith("Storage") or kind in DTYPES))
-
-
-def _load(path: Path) -> object:
+def _load(path: Path, pickles: Mapping[str, bytes]) -> object:
     import torch
 
     try:
-        return torch.load(path, map_location="cpu", weights_only=True)
+        if not pickles:
+            return torch.load(path, map_location="cpu", weights_only=True)
+        with TemporaryFile() as file:  # not in memory, where the tensors will be
+            _copy(path, file, pickles)
+            return torch.load(file, map_location="cpu", weights_only=True)
     except Exception as error:  # a hostile pickle can fail in any way; it must only never succeed
         raise AdapterError(f"the pickle holds more than tensors, or is damaged: {inert(str(error), 120)}") from error
+
+
+def _copy(path: Path, file: IO[bytes], pickles: Mapping[str, bytes]) -> None:
+    """Write the archive at `path` to `file` with other pickles in it."""
+    with zipfile.ZipFile(path) as archive, zipfile.ZipFile(file, "w") as copy:
+        for item in archive.infolist():
+            if item.filename in pickles:
+                copy.writestr(item.filename, pickles[item.filename])
+            else:
+                with archive.open(item) as source, copy.open(item.filename, "w", force_zip64=True) as target:
+                    shutil.copyfileobj(source, target)
+    file.seek(0)
 
 
 def _tensors(loaded: object) -> "dict[str, Tensor]":

@@ -1,28 +1,22 @@
 """Opening whatever a path names: a safetensors file, a PEFT folder, or a pickle on request."""
 
 import re
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from ..errors import AdapterError
-from ..files import by_name, is_folder
+from ..files import is_folder
 from ..text import inert
+from .downloads import note_beside
+from .lora_folder import CONFIG, WEIGHTS, component_of, config_beside, require_whole, weights_of
 from .metadata import rank_stabilised
+from .names import place
 from .peft_config import NO_CONFIG, RANK_STABILISED, PeftConfig, from_metadata, from_text
 from .safetensors_file import open_safetensors, regular_size
 from .source import Source
 
 PICKLES = (".pt", ".pth", ".ckpt", ".bin", ".pkl")
-_COMPONENTS = ("unet", "transformer", "text_encoder", "text_encoder_2", "text_encoder_3")
-_WEIGHTS = (
-    "adapter_model.safetensors",
-    "pytorch_lora_weights.safetensors",
-    "pytorch_custom_diffusion_weights.safetensors",
-    "adapter_model.bin",
-    "pytorch_lora_weights.bin",
-)
-_CONFIG = "adapter_config.json"
 _CONFIG_LIMIT = 1024 * 1024
 
 
@@ -38,6 +32,8 @@ class Part:
     """PEFT configuration per component; the empty name stands for all."""
     config_file: Path | None = None
     """Where the configuration was read from; None where it lies in the container, or there is none."""
+    download: str = ""
+    """What beside the file says that its download is not finished; "" without."""
 
     @property
     def files(self) -> tuple[Path, ...]:
@@ -54,69 +50,21 @@ class Part:
 
     @property
     def warnings(self) -> tuple[str, ...]:
-        """Return what in the configurations could not be followed."""
-        return tuple(note for config in self.configs.values() for note in config.warnings)
+        """Return what in the configurations could not be followed, and that the file may not be all of it."""
+        by_config = [note for config in self.configs.values() for note in config.warnings]
+        return (*by_config, self.download) if self.download else tuple(by_config)
 
 
 def open_parts(path: Path, *, allow_pickle: bool) -> tuple[Part, ...]:
     """Return the containers at `path`; raises AdapterError for anything that is no LoRA container."""
     if not is_folder(path):
-        component = _component(path.parent) if path.name.lower() in _WEIGHTS else None
+        component = component_of(path.parent) if path.name.lower() in WEIGHTS else None
         return (_open_file(path, component, allow_pickle),)
     weights = weights_of(path)
-    _require_whole(path, weights)
+    require_whole(path, weights)
     if not weights:
-        raise AdapterError(f"the folder holds none of {', '.join(_WEIGHTS)}; give a LoRA file or a PEFT folder")
+        raise AdapterError(f"the folder holds none of {', '.join(WEIGHTS)}; give a LoRA file or a PEFT folder")
     return tuple(_open_file(file, component, allow_pickle) for file, component in weights)
-
-
-def weights_of(folder: Path) -> tuple[tuple[Path, str | None], ...]:
-    """Return the weight files of the one LoRA that a folder is, each with its component if only folders name it.
-
-    That is a folder with weights in it, or with a folder of weights for each component; names are taken in any case.
-    Empty where the folder is no LoRA. Raises UsageError where it cannot be read.
-    """
-    entries = by_name(folder)
-    direct = _weights_among(entries)
-    if direct is not None:
-        return ((direct, _component(folder)),)
-    places = {name: entries[name] for name in _COMPONENTS if name in entries and is_folder(entries[name])}
-    found = ((_weights_among(by_name(place)), name) for name, place in places.items())
-    return tuple((file, name) for file, name in found if file is not None)
-
-
-def _require_whole(folder: Path, weights: Sequence[tuple[Path, str | None]]) -> None:
-    """Raise AdapterError where `weights` are not all that the folder holds of one LoRA."""
-    entries = by_name(folder)
-    read = {file.parent for file, _ in weights}
-    for name in _COMPONENTS:
-        place = entries.get(name)
-        if place is None or not is_folder(place) or place in read:
-            continue
-        held = _weights_among(by_name(place))
-        if weights and held is not None:
-            raise AdapterError(f"it holds weights itself and in {name}: name the file or the folder that is meant")
-        if held is None and config_beside(place / _CONFIG) is not None:
-            raise AdapterError(f"{name} has a configuration, but no weights: the LoRA is not whole")
-
-
-def _component(folder: Path) -> str | None:
-    name = folder.absolute().name.lower()
-    return name if name in _COMPONENTS else None
-
-
-def _weights_among(entries: Mapping[str, Path]) -> Path | None:
-    return next((entries[name] for name in _WEIGHTS if name in entries), None)
-
-
-def config_beside(file: Path) -> Path | None:
-    """Return the PEFT configuration beside a weight file, or beside what it links to; None where there is none."""
-    for folder in dict.fromkeys((file.parent, file.resolve().parent)):
-        exact = folder / _CONFIG
-        found = exact if exact.exists() else by_name(folder).get(_CONFIG)
-        if found is not None:
-            return found
-    return None
 
 
 _SHARD = re.compile(r".*-(\d{5})-of-(\d{5})\..*")
@@ -126,7 +74,13 @@ def _open_file(path: Path, component: str | None, allow_pickle: bool) -> Part:
     shard = _SHARD.fullmatch(path.name)
     if shard and int(shard[2]) > 1:
         raise AdapterError(f"one of {int(shard[2])} files that are one LoRA together; put their tensors into one file")
-    source = _open_container(path, allow_pickle)
+    download = note_beside(path)
+    try:
+        source = _open_container(path, allow_pickle)
+    except AdapterError as error:
+        if not download:
+            raise
+        raise AdapterError(f"{error}; {download}") from error
     configs = from_metadata(source.metadata)
     if not configs and rank_stabilised(source.metadata):
         configs = {"": RANK_STABILISED}
@@ -135,8 +89,27 @@ def _open_file(path: Path, component: str | None, allow_pickle: bool) -> Part:
     )
     beside = config_beside(path) if written_by_peft and not configs else None
     if beside is not None:
-        return Part(source, component, {"": from_text(_read_text(beside))}, beside)
-    return Part(source, component, configs)
+        configs = {"": from_text(_read_text(beside))}
+    configs = {owner: _checked(config, owner, source, component) for owner, config in configs.items()}
+    return Part(source, component, configs, beside, download)
+
+
+def _checked(config: PeftConfig, owner: str, source: Source, component: str | None) -> PeftConfig:
+    """Return the configuration of `owner` without what the tensors settle.
+
+    Raises AdapterError where weights were trained whole besides the factors, and are not in the file.
+    """
+    if not config.whole and not config.whole_biases:
+        return config
+    places = (place(name, component) for name in source.entries)
+    if any(at and at.slot in ("weight", "bias") and owner in ("", at.component) for at in places):
+        return replace(config, whole_biases=False)  # they are there: each is a problem of its own
+    if config.whole:
+        raise AdapterError(
+            f"its configuration sets {config.whole}, but the file holds none of the weights that were trained so: "
+            "the LoRA is not whole"
+        )
+    return config
 
 
 def _open_container(path: Path, allow_pickle: bool) -> Source:
@@ -151,8 +124,8 @@ def _open_container(path: Path, allow_pickle: bool) -> Source:
 
 def _read_text(path: Path) -> str:
     if regular_size(path) > _CONFIG_LIMIT:
-        raise AdapterError(f"{_CONFIG} is larger than {_CONFIG_LIMIT} bytes")
+        raise AdapterError(f"{CONFIG} is larger than {_CONFIG_LIMIT} bytes")
     try:
         return path.read_bytes().decode("utf-8-sig")
     except UnicodeDecodeError as error:  # names of modules with replaced letters would fit none
-        raise AdapterError(f"{_CONFIG} is not UTF-8") from error
+        raise AdapterError(f"{CONFIG} is not UTF-8") from error

@@ -59,6 +59,33 @@ def test_one_tensor_of_a_known_module_is_a_problem_however_it_is_spelled(name, b
         assert problems
 
 
+@pytest.mark.parametrize(
+    "name",
+    [
+        "lora_unet_d\u043ewn_blocks_0_attentions_0_proj_in.lora_up.weight",  # a Cyrillic letter
+        "lora_unet_mid\u200b_block_attentions_0_proj_in.lora_up.weight",  # no width
+        "\uff4cora_unet_mid_block_attentions_0_proj_in.lora_up.weight",  # full width
+        "lora_unet_mid_b\x00lock_attentions_0_proj_in.lora_up.weight",
+        "lora_unet_mid_b lock_attentions_0_proj_in.lora_up.weight",
+        f"LoRA_unet_{ATTENTION.replace('1', 'l').replace('0', 'O')}_lora_up_weight",
+        f"unet/{ATTENTION.replace('_', '/')}/kernel",
+        "lora_unet_nowhere.dora_scales",
+        "lora_unet_nowhere.magnitude",
+        "lora_unet_nowhere.rescale",
+    ],
+)
+def test_a_name_that_is_made_to_look_like_another_is_a_problem(name, base, kohya_tensors, tmp_path):
+    for problems in _problems({**kohya_tensors(), name: torch.ones(2)}, base, tmp_path):
+        assert problems
+
+
+def test_no_tensor_hides_behind_many_counters(base, kohya_tensors, tmp_path):
+    counters = {f"a_counter_{index}": torch.tensor(index) for index in range(300)}
+    assert _problems({**kohya_tensors(), **dict(list(counters.items())[:150])}, base, tmp_path) == ((), ())
+    for problems in _problems({**kohya_tensors(), **counters}, base, tmp_path):
+        assert problems
+
+
 def test_a_tensor_of_a_module_that_only_the_base_has_is_a_problem(base, kohya_tensors, tmp_path):
     tensors = {**kohya_tensors(), "lora_unet_conv_in.a_new_thing": torch.ones(1)}
     with_base, without = _problems(tensors, base, tmp_path)
@@ -137,6 +164,16 @@ def test_one_second_account_is_a_problem(base, kohya_tensors, tmp_path):
     again = {f"{other}{end}": 50 * tensors[stem + end] for end in (".lora_down.weight", ".lora_up.weight")}
     for problems in _problems({**tensors, **again}, base, tmp_path):
         assert any(LDM in problem or ATTENTION in problem for problem in problems)
+
+
+@pytest.mark.parametrize("alpha", [2.0, 3.0])
+@pytest.mark.parametrize("other", [f"lora_unet_{LDM}", f"unet.{ATTENTION.replace('_', '.', 2)}"])
+def test_an_alpha_in_another_spelling_is_harmless_where_it_says_the_same(alpha, other, base, kohya_tensors, tmp_path):
+    tensors = {f"{other}.alpha": torch.tensor(alpha), **kohya_tensors(alpha=2.0)}
+    for problems in _problems(tensors, base, tmp_path):
+        assert any("alpha" in problem for problem in problems) == (alpha != 2.0)
+    adapter = read_adapter(tmp_path / "x.safetensors")
+    assert any("1 alpha said twice" in warning for warning in adapter.warnings) == (alpha == 2.0)
 
 
 def test_modules_without_a_place_in_the_base_fall_under_the_same_limit(base, kohya_tensors, tmp_path):

@@ -1,6 +1,7 @@
 """What is one LoRA: said by one function for the audit, for inspect and for the reader."""
 
 import json
+import os
 import struct
 
 import pytest
@@ -187,3 +188,143 @@ def test_a_half_without_its_weights_is_no_whole_lora(tmp_path):
     (lora / "text_encoder" / "adapter_model.safetensors").unlink()
     with pytest.raises(AdapterError, match="text_encoder has a configuration, but no weights"):
         read_adapter(lora)
+
+
+@pytest.mark.parametrize(
+    "places",
+    [
+        ("unet/style", "text_encoder/style"),
+        ("unet/style", "text_encoder"),
+        ("unet", "text_encoder/other"),
+        ("unet_lora", "text_encoder_lora"),
+        ("lora-unet", "lora-text_encoder"),
+        ("unet_lora/style", "text_encoder_lora/style"),
+    ],
+)
+@pytest.mark.parametrize("above", ["OUT", ""])
+def test_parts_in_folders_named_otherwise_are_one_lora(places, above, tmp_path, capsys):
+    """PEFT puts an adapter that is not called default into a folder of that name."""
+    lora = tmp_path / "OUT"
+    for place, layer in zip(places, (UNET, TEXT), strict=True):
+        peft(lora / place, layer)
+    (lora / "unet").mkdir(exist_ok=True)  # a base's, beside the LoRA's
+    assert find_loras(tmp_path / above).paths == (lora,)
+    assert find_loras(tmp_path / above).left_out == ()
+    adapter = read_adapter(lora)
+    assert {module.component for module in adapter.modules} == {"unet", "text_encoder"}
+    half = find_loras(lora / places[0])
+    assert half.paths == (lora / places[0],)
+    assert [item.path for item in half.left_out] == [lora / places[1]]
+    assert f"name {lora} to audit all" in half.left_out[0].reason
+    alone = read_adapter(lora / places[1])
+    assert alone.components == ("text_encoder",)
+    file = find_loras(lora / places[1] / "adapter_model.safetensors")
+    assert [item.path for item in file.left_out] == [lora / places[0]]
+
+
+def test_peft_itself_lays_named_adapters_out_so(small_base, tmp_path):
+    import copy
+
+    from peft import LoraConfig, get_peft_model
+
+    for part, layer in (("unet", "to_q"), ("text_encoder", "q_proj")):
+        config = LoraConfig(r=2, target_modules=[layer], init_lora_weights=False)
+        model = get_peft_model(copy.deepcopy(small_base.components[part]), config, adapter_name="style")
+        model.save_pretrained(tmp_path / "OUT" / part)
+    assert found(tmp_path) == ["OUT"]
+    assert read_adapter(tmp_path / "OUT").components == ("text_encoder", "unet")
+
+
+def test_several_named_adapters_are_several_loras(tmp_path):
+    for name in ("style", "other"):
+        peft(tmp_path / "unet" / name)
+    assert found(tmp_path) == ["unet/other", "unet/style"]
+    assert read_adapter(tmp_path / "unet" / "style").components == ("unet",)
+
+
+def test_an_adapter_with_a_name_beside_one_without_is_no_half(tmp_path):
+    both(tmp_path / "OUT")
+    peft(tmp_path / "OUT" / "unet" / "style")
+    assert found(tmp_path) == ["OUT", "OUT/unet/style"]
+    assert len(read_adapter(tmp_path / "OUT").modules) == 2
+
+
+@pytest.mark.parametrize("default", [True, False])
+def test_parts_of_several_loras_in_the_same_folders_are_said_and_not_read_as_halves(default, tmp_path):
+    if default:
+        both(tmp_path / "OUT")
+    for name in ("style", "other"):
+        peft(tmp_path / "OUT" / "unet" / name)
+        peft(tmp_path / "OUT" / "text_encoder" / name, TEXT)
+    assert found(tmp_path) == (["OUT"] if default else [])
+    left_out = {
+        item.path.relative_to(tmp_path / "OUT").as_posix(): item.reason for item in find_loras(tmp_path).left_out
+    }
+    assert left_out.keys() == {"unet/style", "unet/other", "text_encoder/style", "text_encoder/other"}
+    assert "text_encoder/style" in left_out["unet/style"]
+    if not default:
+        with pytest.raises(AdapterError):
+            read_adapter(tmp_path / "OUT")
+    half = find_loras(tmp_path / "OUT" / "unet" / "style")
+    assert [item.path for item in half.left_out] == [tmp_path / "OUT" / "text_encoder" / "style"]
+    assert "to audit all" not in half.left_out[0].reason
+
+
+@pytest.mark.parametrize("note", [".aria2", ".crdownload", ".part", ".!qB", ".tmp", ".download"])
+def test_a_file_beside_notes_of_its_download(note, tmp_path, capsys):
+    whole = weights(tmp_path / "whole.safetensors")
+    cut = tmp_path / "cut.safetensors"
+    cut.write_bytes(whole.read_bytes()[:-5])
+    for file in (whole, cut):
+        file.with_name(file.name + note).touch()
+    assert any(f"whole.safetensors{note} lies beside it" in warning for warning in read_adapter(whole).warnings)
+    with pytest.raises(AdapterError, match=r"cut off.*cut\.safetensors.* lies beside it"):
+        read_adapter(cut)
+    assert {item.path.name: item.reason for item in find_loras(tmp_path).left_out} == {
+        f"{name}.safetensors{note}": "an unfinished download" for name in ("whole", "cut")
+    }
+
+
+@pytest.mark.parametrize("target", ["itself", "x" * 300])
+def test_an_entry_that_the_system_refuses_is_one_row_and_the_rest_goes_on(target, tmp_path):
+    weights(tmp_path / "a" / "mine.safetensors")
+    weights(tmp_path / "a" / "adapter_model.safetensors")
+    weights(tmp_path / "b.safetensors")
+    for name in ("adapter_config.json", "odd.safetensors", "unet", "pytorch_lora_weights.safetensors"):
+        link = tmp_path / "a" / name
+        link.symlink_to(link if target == "itself" else target)
+    (tmp_path / "c").mkdir()
+    odd = tmp_path / "c" / "adapter_model.safetensors"
+    odd.symlink_to(odd if target == "itself" else target)
+    found = find_loras(tmp_path)
+    names = {path.relative_to(tmp_path).as_posix() for path in found.paths}
+    assert {"b.safetensors", "a/mine.safetensors"} <= names
+    assert "a/odd.safetensors" in {item.path.relative_to(tmp_path).as_posix() for item in found.left_out}
+    assert all(item.reason for item in found.left_out)
+    with pytest.raises(UsageError):
+        find_loras(tmp_path / ("y" * 300))
+
+
+def test_a_folder_that_may_not_be_entered_is_one_row_and_the_rest_goes_on(tmp_path, monkeypatch):
+    """Root may enter all, so that the system's answer is made up."""
+    weights(tmp_path / "a" / "mine.safetensors")
+    peft(tmp_path / "a" / "unet")
+    peft(tmp_path / "a" / "text_encoder")
+    ask, look = os.stat, os.scandir
+
+    def refuse(answer):
+        def wrapped(path, *rest, **settings):
+            if "unet" in str(path):
+                raise PermissionError(13, "Permission denied", str(path))
+            return answer(path, *rest, **settings)
+
+        return wrapped
+
+    read = type(tmp_path).iterdir
+    monkeypatch.setattr(os, "stat", refuse(ask))
+    monkeypatch.setattr(os, "lstat", refuse(os.lstat))
+    monkeypatch.setattr(os, "scandir", refuse(look))
+    monkeypatch.setattr(type(tmp_path), "iterdir", lambda path: refuse(read)(path))
+    found = find_loras(tmp_path)
+    assert tmp_path / "a" / "mine.safetensors" in found.paths
+    assert any("Permission denied" in item.reason for item in found.left_out)
