@@ -137,3 +137,8 @@ def test_a_file_that_was_cut_off_is_one_sentence(load, tmp_path):
     file.write_bytes(file.read_bytes()[:-1000])
     with pytest.raises(UsageError, match="cannot be read as a safetensors file"):
         load_base(choose_base(str(file), None), CPU, torch.float32, offline=True)
+
+
+@pytest.mark.parametrize("name", ["model.sft", "model.SFT"])
+def test_the_short_ending_is_read_as_the_long_one(load, name):
+    assert load(marked("v_pred"), name=name).schedule.prediction_type == "v_prediction"

@@ -7,9 +7,9 @@ from pathlib import Path
 
 from ..errors import UsageError
 from ..files import LeftOut, composed, is_folder, scan
-from .sources import PICKLES, config_beside, weights_of
+from ..tensor_files import PICKLES, SAFETENSORS
+from .sources import config_beside, weights_of
 
-_SAFETENSORS = ".safetensors"
 _UNFINISHED = (".part", ".partial", ".crdownload", ".download", ".incomplete", ".tmp")
 """What browsers and download managers put behind the name of a file until it is complete."""
 
@@ -34,7 +34,7 @@ def find_loras(path: Path) -> Found:
     if is_folder(path):
         path = path if path.name not in ("", "..") else path.resolve()  # a report is named by it
         found = scan(path, _one_lora)
-        loras = _each_once([file for file in found.files if file.suffix.lower() == _SAFETENSORS])
+        loras = _each_once([file for file in found.files if file.suffix.lower() in SAFETENSORS])
         reasons = [*found.left_out, *(LeftOut(file, _why_not(file)) for file in found.files)]
         left_out = [item for item in reasons if item.reason and _looks_like_one(item.path)]
         return Found(tuple(sorted([*found.wholes, *loras], key=_order)), (*left_out, *_other_halves(path)))
@@ -76,7 +76,7 @@ def _why_not(file: Path) -> str:
 def _looks_like_one(path: Path) -> bool:
     """Return whether somebody might miss it: by its ending, or as a folder that was not looked into."""
     endings = {suffix.lower() for suffix in path.suffixes}
-    return not endings or bool(endings & {_SAFETENSORS, *PICKLES}) or is_folder(path)
+    return not endings or bool(endings & {*SAFETENSORS, *PICKLES}) or is_folder(path)
 
 
 def _other_halves(folder: Path) -> list[LeftOut]:

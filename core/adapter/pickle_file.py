@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING
 
 from ..errors import AdapterError
 from ..foreign import foreign
+from ..tensor_files import START, what_it_is
 from ..text import inert
 from .header import MAX_TENSORS
 from .memory_file import DTYPES, MemoryFile, in_memory
-from .safetensors_file import regular_size, what_it_is
+from .safetensors_file import regular_size
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -51,7 +52,7 @@ def _check_archive(path: Path, size: int) -> None:
     """Raise AdapterError unless it is an archive of about its own size whose pickle only makes tensors."""
     if not zipfile.is_zipfile(path):
         with path.open("rb") as file:
-            seen = what_it_is(file.read(64))
+            seen = what_it_is(file.read(START))
         raise AdapterError(seen or "neither a safetensors file nor a pickle that PyTorch 1.6 or later saved")
     try:
         with zipfile.ZipFile(path) as archive:

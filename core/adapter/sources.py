@@ -7,13 +7,13 @@ from pathlib import Path
 
 from ..errors import AdapterError
 from ..files import by_name, is_folder
+from ..tensor_files import PICKLES
 from ..text import inert
 from .metadata import rank_stabilised
 from .peft_config import NO_CONFIG, RANK_STABILISED, PeftConfig, from_metadata, from_text
 from .safetensors_file import open_safetensors, regular_size
 from .source import Source
 
-PICKLES = (".pt", ".pth", ".ckpt", ".bin", ".pkl")
 _COMPONENTS = ("unet", "transformer", "text_encoder", "text_encoder_2", "text_encoder_3")
 _WEIGHTS = (
     "adapter_model.safetensors",

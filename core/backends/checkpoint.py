@@ -15,7 +15,7 @@ from ..errors import UsageError
 from ..foreign import foreign
 from .folder import dtype_option, read_object
 from .parts import Parts, SchedulerConfig, require_channels, require_finite_weights, require_fit
-from .weight_files import require_floats
+from .weight_files import opened, require_floats
 
 PREFIXES = {
     "unet": "model.diffusion_model.",
@@ -56,9 +56,7 @@ class Header:
 
 def read_header(path: Path) -> Header:
     """Return a file's header; raise UsageError where it is no safetensors file."""
-    from safetensors import safe_open
-
-    with foreign(f"{path} cannot be read as a safetensors file"), safe_open(path, framework="pt") as file:
+    with opened(path) as file:
         shapes = {name: tuple(file.get_slice(name).get_shape()) for name in file.keys()}  # noqa: SIM118 - no dict
         return Header(shapes, file.metadata() or {})
 
@@ -192,11 +190,9 @@ def _require_all_weights(path: Path, prefix: str, part: torch.nn.Module, title: 
     diffusers leaves what it does not find random, and out what it does not know, without a word. It reshapes and
     renames, so sizes and sums are compared.
     """
-    from safetensors import safe_open
-
     dtype = next(part.parameters()).dtype
     loaded = Counter(_mark(tensor) for name, tensor in part.state_dict().items() if not _BESIDE.fullmatch(name))
-    with foreign(f"{path} cannot be read as a safetensors file"), safe_open(path, framework="pt") as file:
+    with opened(path) as file:
         names = [name for name in file.keys() if name.startswith(prefix) and not _BESIDE.fullmatch(name)]  # noqa: SIM118
         held = {name: _mark(file.get_tensor(name).to(dtype)) for name in names}
     left_out = list((Counter(held.values()) - loaded).elements())
