@@ -25,7 +25,7 @@ from .model_pass import ModelPass
 from .pairs import write_pairs
 from .plan import AuditPlan, Cost, audit_cost, plan_data, plan_digest
 from .progress import Progress
-from .records import environment
+from .records import environment, with_base
 from .remaining import Remaining, measured_in, remaining
 from .report import BaseRecord, ImagePair, Report
 from .sides import BaseSide, Side, measure_base, measure_tuned
@@ -86,7 +86,7 @@ def audit_change(denoiser: Denoiser, change: Change, plan: AuditPlan, setting: S
     return Report(
         verdict=verdict,
         base=base,
-        adapter=change.record(),
+        adapter=with_base(change.record(), denoiser.schedule.prediction_type),
         plan=plan_data(plan),
         plan_digest=plan_digest(plan),
         measurements=measurements,
