@@ -8,6 +8,7 @@ from ..core.device import DEVICES, DTYPES
 from ..core.metrics.metric import all_metrics
 from ..core.plan import LOSSES, Stage
 from ..core.presets import METRICS
+from .paths import user_path
 
 PRESETS = ("quick", "standard", "paper")
 
@@ -24,7 +25,7 @@ def parser() -> argparse.ArgumentParser:
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    top.add_argument("loras", nargs="*", type=Path, metavar="LORA", help="LoRA files, or folders of them")
+    top.add_argument("loras", nargs="*", type=user_path, metavar="LORA", help="LoRA files, or folders of them")
     top.add_argument("--allow-pickle", action="store_true", help="also read .pt, .ckpt and .bin files named one by one")
     top.add_argument(
         "--demo",
@@ -50,7 +51,7 @@ def _add_model_options(group: argparse._ArgumentGroup) -> None:
 
 def _add_plan_options(group: argparse._ArgumentGroup) -> None:
     group.add_argument("--preset", choices=PRESETS, default="quick", help="how much is measured (default quick)")
-    group.add_argument("--images", type=Path, metavar="DIR", help="labelled images, one subfolder per class")
+    group.add_argument("--images", type=user_path, metavar="DIR", help="labelled images, one subfolder per class")
     group.add_argument("--per-class", type=_positive, metavar="N", help="labelled images per class")
     group.add_argument("--class-prompt", metavar="TEXT", help='prompt of a class, {} its name ("a blurry photo of {}")')
     group.add_argument(
@@ -70,13 +71,13 @@ def _add_plan_options(group: argparse._ArgumentGroup) -> None:
     group.add_argument("--skip", type=_metrics, default=(), metavar="METRIC,...", help="leave out some of the metrics")
     group.add_argument("--seed", type=_seed, default=0, help="seed of all noise (default 0)")
     group.add_argument("--features", choices=("inception", "clip", "dino"), help="feature network of kid")
-    group.add_argument("--policy", type=Path, metavar="TOML", help="limits of the verdict (default: built in)")
+    group.add_argument("--policy", type=user_path, metavar="TOML", help="limits of the verdict (default: built in)")
 
 
 def _add_run_options(group: argparse._ArgumentGroup) -> None:
-    group.add_argument("--out", type=Path, default=Path("owf-reports"), help="output folder (default owf-reports)")
+    group.add_argument("--out", type=user_path, default=Path("owf-reports"), help="output folder (default owf-reports)")
     group.add_argument("--resume", action="store_true", help="continue an interrupted run")
-    group.add_argument("--cache", type=Path, help="where base results are kept (default: the user's cache folder)")
+    group.add_argument("--cache", type=user_path, help="where base results are kept (default: the user's cache folder)")
     group.add_argument("--device", choices=DEVICES, default="auto")
     group.add_argument("--dtype", choices=DTYPES, default="auto")
     group.add_argument("--batch", type=_positive, help="UNet rows at once (default: chosen, halved if memory runs out)")

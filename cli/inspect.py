@@ -15,6 +15,7 @@ from ..core.errors import InvalidError, OwfError
 from ..core.inspection import summary_heat_map, summary_lines
 from ..core.text import inert
 from .command import guarded, print_failure, say_left_out
+from .paths import user_path
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -30,7 +31,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _run(options: argparse.Namespace) -> int:
-    results = [result for file in options.files for result in _inspect_all(Path(file), options.allow_pickle)]
+    results = [result for file in options.files for result in _inspect_all(file, options.allow_pickle)]
     if options.json:
         print(json.dumps([_plain(result) for result in results], indent=2, allow_nan=False))
     else:
@@ -62,7 +63,9 @@ def _parser() -> argparse.ArgumentParser:
         description="Say what LoRA files are: format, algorithm, base family, rank, trigger words, hashes, warnings.",
         epilog="example: owf-audit inspect my_lora.safetensors",
     )
-    parser.add_argument("files", nargs="+", metavar="LORA", help="LoRA files, PEFT folders, or folders of them")
+    parser.add_argument(
+        "files", nargs="+", type=user_path, metavar="LORA", help="LoRA files, PEFT folders, or folders of them"
+    )
     parser.add_argument("--json", action="store_true", help="print a JSON list instead of tables")
     parser.add_argument("--allow-pickle", action="store_true", help="also read .pt, .ckpt and .bin files")
     return parser

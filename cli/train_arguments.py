@@ -3,10 +3,10 @@
 import argparse
 import dataclasses
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 from ..core.train.plan import TrainPlan, flag
+from .paths import user_path
 from .train_options import RunOptions
 
 EPILOG = """exit codes: 0 trained (whatever the audit says), 2 usage error, 70 a bug, 130 interrupted
@@ -111,7 +111,7 @@ _METAVARS = {
 
 def _add_unsaved(group: argparse._ArgumentGroup) -> None:
     """Add what belongs to one call alone and is therefore in no TOML file."""
-    group.add_argument("--config", type=Path, metavar="TOML", help="read options from a file; flags override it")
-    group.add_argument("--save-config", type=Path, metavar="TOML", help="write all options to a file, train nothing")
+    group.add_argument("--config", type=user_path, metavar="TOML", help="read options from a file; flags override it")
+    group.add_argument("--save-config", type=user_path, metavar="TOML", help="write all options to a file, and stop")
     group.add_argument("--resume", action="store_true", help="continue from the checkpoint, to the same bytes")
     group.add_argument("--overwrite", action="store_true", help="replace what lies there under this name")

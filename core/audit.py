@@ -24,7 +24,7 @@ from .model_pass import ModelPass
 from .pairs import write_pairs
 from .plan import AuditPlan, plan_data, plan_digest
 from .progress import Progress
-from .records import environment
+from .records import environment, with_base
 from .report import BaseRecord, ImagePair, Report
 from .store import SampleStore, measured_in
 from .verdict import Policy, invalid, judge
@@ -83,7 +83,7 @@ def audit_change(denoiser: Denoiser, change: Change, plan: AuditPlan, setting: S
     return Report(
         verdict=verdict,
         base=base,
-        adapter=change.record(),
+        adapter=with_base(change.record(), denoiser.schedule.prediction_type),
         plan=plan_data(plan),
         plan_digest=plan_digest(plan),
         measurements=measurements,

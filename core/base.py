@@ -3,6 +3,7 @@
 import os
 import stat
 import warnings
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,6 +13,8 @@ from .errors import UsageError
 from .foreign import foreign, require_utf8
 from .places import config_home, expanded
 from .policy import read_toml
+from .tensor_files import PICKLES, SAFETENSORS, START, what_it_is
+from .text import inert
 from .verdict import DRIFT, PASS
 
 if TYPE_CHECKING:
@@ -60,7 +63,7 @@ def config_file() -> Path | None:
     None where the user has no such folder, and so no settings.
     """
     if os.environ.get("OWF_CONFIG"):
-        return Path(os.environ["OWF_CONFIG"])
+        return expanded(os.environ["OWF_CONFIG"], "OWF_CONFIG")
     home = config_home()
     return None if home is None else home / "owf" / "config.toml"
 
@@ -68,7 +71,7 @@ def config_file() -> Path | None:
 def choose_base(base: str | None, family: str | None) -> BaseChoice:
     """Return where to load the base from: `base` if given, else by family from the settings, else its hub id."""
     if base is not None:
-        return _by_name(base)
+        return _by_name(base, "--base")
     if family is None:
         raise UsageError("The LoRA does not say which base it was made for; name one with --base PATH_OR_ID.")
     if family == "demo":
@@ -80,39 +83,53 @@ def choose_base(base: str | None, family: str | None) -> BaseChoice:
         )
     configured = _configured_bases().get(family)
     if configured is not None:
-        return _by_name(configured)
+        return _by_name(configured, f"{config_file()}, {family} =")
     hub_id = families.get(family).hub_id
     if hub_id is None:
         raise UsageError(f"There is no usual base for {family}; name one with --base PATH_OR_ID.")
     return BaseChoice(hub_id, "hub")
 
 
-def _by_name(base: str) -> BaseChoice:
-    path = expanded(base, "--base")
-    require_utf8(path, "--base")
+def _by_name(base: str, given: str) -> BaseChoice:
+    """Return what a name means; `given` says in messages where it stands."""
+    path = expanded(base, given)
+    require_utf8(path, given)
     try:
         mode = path.stat().st_mode
     except (FileNotFoundError, NotADirectoryError):
         if _looks_like_path(base):
-            raise UsageError(f"--base {base}: no such file or folder.") from None
+            raise UsageError(f"{given} {base}: no such file or folder.") from None
         return BaseChoice(base, "hub")
     except OSError as error:  # a folder on the way that may not be read, a name too long, a loop of links
-        raise UsageError(f"--base {base} cannot be opened: {error.strerror}.") from error
+        raise UsageError(f"{given} {base} cannot be opened: {error.strerror}.") from error
     return BaseChoice(str(path), "folder" if stat.S_ISDIR(mode) else "file")
 
 
 def _looks_like_path(base: str) -> bool:
-    return base.count("/") != 1 or base.startswith((".", "/", "~")) or base.lower().endswith((".safetensors", ".ckpt"))
+    return base.count("/") != 1 or base.startswith((".", "/", "~")) or base.lower().endswith((*SAFETENSORS, *PICKLES))
 
 
 def _configured_bases() -> dict[str, str]:
+    """Return family -> base of the user's settings; raise UsageError for settings that would be passed over."""
     path = config_file()
-    if path is None or not path.is_file():
+    if path is None or not (os.path.lexists(path) or os.environ.get("OWF_CONFIG")):
         return {}
-    bases = read_toml(path).get("bases", {})
+    if not path.exists() and os.environ.get("OWF_CONFIG"):
+        raise UsageError(f"The variable OWF_CONFIG names {path}, and there is no such file.")
+    settings = read_toml(path)
+    _require_known(settings, {"bases"}, f"{path}: there is no setting", "It holds a table [bases]")
+    bases = settings.get("bases", {})
     if not isinstance(bases, dict) or not all(isinstance(v, str) for v in bases.values()):
         raise UsageError(f'{path}: [bases] must map family names to paths or hub ids, e.g. sd15 = "model.safetensors".')
+    known = {family.name for family in families.all_families()} - {CUSTOM, "demo"}  # these have no usual base
+    _require_known(bases, known, f"{path}, [bases]: there is no family", "There are")
     return bases
+
+
+def _require_known(table: Mapping[str, object], known: Collection[str], problem: str, names: str) -> None:
+    stranger = min(table.keys() - set(known), default=None)
+    if stranger is not None:
+        raise UsageError(f"{problem} {inert(stranger, 80)!r}. {names} {', '.join(sorted(known))}.")
 
 
 def load_base(
@@ -176,11 +193,7 @@ def _settings() -> str:
 def _load_file(path: str, dtype: "torch.dtype", offline: bool) -> "Parts":
     from .backends.checkpoint import load_checkpoint, read_header, require_checkpoint
 
-    if not path.lower().endswith(".safetensors"):
-        raise UsageError(
-            f"{path}: only .safetensors checkpoints are read, and diffusers folders. Others (.ckpt, .pt) are pickles, "
-            "which can run code."
-        )
+    _require_safetensors(Path(path))
     header = read_header(Path(path))
     require_checkpoint(Path(path), header)
     width = header.shapes.get(_CROSS_ATTENTION_KEY, (0,))[-1]
@@ -192,6 +205,22 @@ def _load_file(path: str, dtype: "torch.dtype", offline: bool) -> "Parts":
             f"{', '.join(p.name for p in sorted(CONFIGS.iterdir()))} only; give --base a diffusers folder of it."
         )
     return load_checkpoint(Path(path), header, config, dtype)
+
+
+def _require_safetensors(path: Path) -> None:
+    """Raise UsageError, with what the file is, unless its name ends as safetensors files do."""
+    ending = path.suffix.lower()
+    if ending in SAFETENSORS:
+        return
+    kind = "a pickle, which can run code"
+    if ending not in PICKLES:
+        with foreign(f"{path} cannot be opened"), path.open("rb") as file:
+            start = file.read(START)
+        unknown = f"a file that ends in {inert(ending, 20)}" if ending else "a file without an ending"
+        kind = what_it_is(start) or unknown
+    raise UsageError(
+        f"{path}: only {' and '.join(SAFETENSORS)} checkpoints are read, and diffusers folders; this is {kind}."
+    )
 
 
 _LOADERS = {"folder": _load_folder, "hub": _load_hub, "file": _load_file}

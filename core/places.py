@@ -31,12 +31,16 @@ def has_home() -> bool:
     return True
 
 
-def expanded(path: str | Path, option: str) -> Path:
-    """Return a path with a leading ~ as the home it stands for; raise UsageError where there is no such home."""
-    try:
-        return Path(path).expanduser()
-    except RuntimeError as error:
-        raise UsageError(f"{option} {path}: there is no home folder that ~ stands for; give the whole path.") from error
+def expanded(path: str | Path, option: str = "") -> Path:
+    """Return a path with a leading ~ as the home it stands for; raise UsageError where there is no such home.
+
+    Every path that a user gives passes here once: the shell leaves a ~ in quotes, behind = and in a file as it is. A
+    name like ~x that is no user's is a name, as in the shell.
+    """
+    text = os.path.expanduser(path)  # noqa: PTH111 - Path's own raises for such names
+    if text == str(path) and text[:1] == "~" and text[1:2] in ("", "/", os.sep):
+        raise UsageError(f"{option} {path}: there is no home folder that ~ stands for; give the whole path.".lstrip())
+    return Path(text)
 
 
 def _xdg(variable: str) -> Path | None:

@@ -2,6 +2,7 @@
 
 import math
 import platform
+from dataclasses import replace
 from importlib.metadata import PackageNotFoundError, version
 
 import torch
@@ -14,6 +15,8 @@ from .report import AdapterRecord, BlockChange
 from .text import inert
 
 LIBRARIES = ("torch", "diffusers", "transformers", "numpy")
+PREDICTION = "prediction type"
+"""Detail of a LoRA: what the base that it was trained on predicts."""
 NAMED_UNMATCHED = 10
 """Modules and tensors without effect that are named one by one."""
 
@@ -35,6 +38,18 @@ def adapter_record(adapter: Adapter, match: MatchReport, strength: float) -> Ada
         warnings=(*_strength_warning(strength), *map(inert, adapter.warnings), *map(inert, left_out)),
         blocks=_blocks(match),
     )
+
+
+def with_base(record: AdapterRecord, predicts: str) -> AdapterRecord:
+    """Return the record with a warning where the file says that it was trained on a base that predicts otherwise."""
+    stated = record.details.get(PREDICTION, predicts)
+    if stated == predicts:
+        return record
+    warning = (
+        f"By its metadata the LoRA was trained on a base that predicts {stated}, and this one predicts {predicts}: it "
+        "was measured on another kind of base than it was made for."
+    )
+    return replace(record, warnings=(*record.warnings, warning))
 
 
 def _blocks(match: MatchReport) -> tuple[BlockChange, ...]:
@@ -64,7 +79,7 @@ def _details(adapter: Adapter, match: MatchReport) -> dict[str, str]:
         "trained on": adapter.training.base_model,
         "training size": f"{width} x {height} px" if adapter.resolution else "",
         "training steps": adapter.training.steps,
-        "prediction type": adapter.prediction_type or "",
+        PREDICTION: adapter.prediction_type or "",
         "AutoV1": adapter.hashes.autov1 or "",
         "AutoV2": adapter.hashes.autov2,
         "AutoV3": adapter.hashes.autov3 or "",

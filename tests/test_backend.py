@@ -156,14 +156,38 @@ def test_missing_bases_are_named(base, words):
 
 
 def test_without_base_the_family_is_looked_up(tmp_path, monkeypatch):
-    monkeypatch.setenv("OWF_CONFIG", str(tmp_path / "config.toml"))
+    monkeypatch.setenv("APPDATA", str(tmp_path))
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
     assert choose_base(None, "sd15") == BaseChoice("stable-diffusion-v1-5/stable-diffusion-v1-5", "hub")
+    monkeypatch.setenv("OWF_CONFIG", str(tmp_path / "config.toml"))
+    with pytest.raises(UsageError, match=r"OWF_CONFIG names .*config\.toml"):
+        choose_base(None, "sd15")
     (tmp_path / "config.toml").write_text(f'[bases]\nsd15 = "{tmp_path}"\n')
     assert choose_base(None, "sd15") == BaseChoice(str(tmp_path), "folder")
     with pytest.raises(UsageError, match="--base"):
         choose_base(None, None)
     with pytest.raises(UsageError, match="inspect"):
         choose_base(None, "flux")
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ('[bases]\nsd1 = "x.safetensors"', ["config.toml", "'sd1'", "sd15", "sdxl"]),
+        ('[bases]\nSD15 = "x.safetensors"', ["'SD15'", "sd15"]),
+        ('[bases]\ndemo = "x.safetensors"', ["'demo'"]),
+        ('[base]\nsd15 = "x.safetensors"', ["'base'", "[bases]"]),
+        ("[bases]\nsd15 = 1", ["must map"]),
+        ('[bases]\nsd15 = "./none.safetensors"', ["config.toml, sd15", "no such file"]),
+        ("[bases", ["config.toml"]),
+    ],
+)
+def test_settings_that_mean_nothing_are_said(text, words, tmp_path, monkeypatch):
+    monkeypatch.setenv("OWF_CONFIG", str(tmp_path / "config.toml"))
+    (tmp_path / "config.toml").write_text(text)
+    with pytest.raises(UsageError) as caught:
+        choose_base(None, "sd15")
+    assert all(word in str(caught.value) for word in words), caught.value
 
 
 def test_offline_hub_ids_say_what_to_do(monkeypatch, tmp_path):

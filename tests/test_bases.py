@@ -244,7 +244,7 @@ def test_a_home_that_is_not_there_is_a_sentence(monkeypatch):
         raise RuntimeError("Could not determine home directory.")
 
     monkeypatch.setattr("pathlib.Path.home", nobody)
-    monkeypatch.setattr("pathlib.Path.expanduser", nobody)
+    monkeypatch.setattr("os.path.expanduser", lambda path: str(path))
     with pytest.raises(UsageError, match="home"):
         choose_base("~/model", None)
 

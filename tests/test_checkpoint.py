@@ -90,9 +90,9 @@ REFUSED = {
     "VAE alone": (without("model.", "cond_stage_model."), "a VAE alone"),
     "LoRA": (lambda _: {"lora_unet_mid_block.lora_down.weight": torch.zeros(4, 4)}, "a LoRA"),
     "PEFT LoRA": (lambda _: {"unet.to_q.lora_A.weight": torch.zeros(4, 4)}, "a LoRA"),
-    "SDXL": (marked("conditioner.embedders.1.model.ln_final.weight"), "SDXL"),
+    "SDXL": (_renamed("cond_stage_model.transformer.", "conditioner.embedders.1.model."), "SDXL"),
     "FLUX": (lambda _: {"double_blocks.0.img_attn.qkv.weight": torch.zeros(4, 4)}, "FLUX"),
-    "ControlNet": (marked("control_model.input_hint_block.0.weight"), "ControlNet"),
+    "ControlNet": (marked(*(f"control_model.input_hint_block.{i}.weight" for i in range(100))), "ControlNet"),
     "SD 2": (_renamed("cond_stage_model.transformer.", "cond_stage_model.model."), "Stable Diffusion 2"),
     "nothing": (lambda _: {}, "no tensors"),
     "anything": (lambda _: {"weight": torch.zeros(3)}, "weight"),
@@ -120,6 +120,112 @@ def test_other_files_are_named_by_what_is_in_them(load, case):
     assert "model.safetensors" in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    "stray",
+    [
+        "lora_unet_mid_block.lora_down.weight",
+        "lora_te_x.alpha",
+        "cond_stage_model.model.ln_final.weight",
+        "conditioner.embedders.1.model.x",
+        "control_model.x",
+        "double_blocks.0.x",
+    ],
+)
+def test_one_stray_tensor_does_not_rename_a_whole_checkpoint(load, stray):
+    assert load(marked(stray)).family == "sd15"
+
+
+def test_missing_weights_are_said_in_one_sentence_and_not_the_libraries(load):
+    for prefix in ("model.diffusion_model.time_embed.0.weight", "cond_stage_model.transformer.text_model.embeddings."):
+        with pytest.raises(UsageError) as caught:
+            load(without(prefix))
+        assert "meta" not in str(caught.value)
+        assert ".to(" not in str(caught.value)
+
+
+def test_a_text_encoder_without_the_level_text_model_is_the_same_one(load):
+    prefix = "cond_stage_model.transformer."
+    usual, early = load(), load(_renamed(f"{prefix}text_model.", prefix))
+    assert early.digest() == usual.digest()
+    prompt = ["a photo of a cat"]
+    assert torch.equal(early.encode_text(prompt).context, usual.encode_text(prompt).context)
+    half = load(_renamed(f"{prefix}text_model.", prefix), dtype=torch.float16)
+    assert half.digest() == load(dtype=torch.float16).digest()
+
+
+def test_a_weight_that_such_a_text_encoder_lacks_is_named(load):
+    prefix = "cond_stage_model.transformer."
+
+    def change(tensors):
+        early = _renamed(f"{prefix}text_model.", prefix)(tensors)
+        return {name: value for name, value in early.items() if "final_layer_norm.bias" not in name}
+
+    with pytest.raises(UsageError, match=r"final_layer_norm\.bias"):
+        load(change)
+
+
+A1111 = """model:
+  base_learning_rate: 1.0e-4
+  target: ldm.models.diffusion.ddpm.LatentDiffusion
+  params:
+    parameterization: {}
+    linear_start: 0.00085
+"""
+
+
+@pytest.mark.parametrize(
+    ("line", "names", "kind"),
+    [
+        ('"v"', (), "v_prediction"),
+        ("'v'", ("v_pred",), "v_prediction"),
+        ("v  # as trained", (), "v_prediction"),
+        ("eps", (), "epsilon"),
+        ("v\r", (), "v_prediction"),
+    ],
+)
+def test_settings_beside_the_file_say_what_is_predicted(load, tmp_path, line, names, kind):
+    (tmp_path / "model.yaml").write_text(A1111.format(line), newline="")
+    assert load(marked(*names)).schedule.prediction_type == kind
+
+
+@pytest.mark.parametrize("metadata", [None, {"modelspec.predict_key": "v"}])
+def test_settings_that_contradict_the_file_are_an_error_that_names_both(load, tmp_path, metadata):
+    (tmp_path / "model.yaml").write_text(A1111.format("eps"))
+    with pytest.raises(UsageError) as caught:
+        load(marked() if metadata else marked("v_pred"), metadata)
+    said = str(caught.value)
+    assert all(word in said for word in ("model.safetensors", "model.yaml", "modelspec" if metadata else "v_pred"))
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ('parameterization: "x0"', "'x0'"),
+        ("parameterization: v\nparameterization: eps", "one of them"),
+        ("parameterization:", "''"),
+    ],
+)
+def test_settings_that_say_something_else_are_refused(load, tmp_path, text, words):
+    (tmp_path / "model.yaml").write_text(text)
+    with pytest.raises(UsageError, match=words):
+        load()
+
+
+@pytest.mark.parametrize(
+    "text", ["# parameterization: v", "x: 1", "", "!!python/object/apply:os.system [exit]", "\xff" * 99]
+)
+def test_settings_that_say_nothing_of_it_are_passed_over(load, tmp_path, text):
+    (tmp_path / "model.yaml").write_text(text, encoding="latin-1")
+    assert load().schedule.prediction_type == "epsilon"
+
+
+def test_a_huge_file_of_settings_is_not_read_whole(load, tmp_path):
+    with (tmp_path / "model.yaml").open("wb") as file:
+        file.write(b"parameterization: v\n")
+        file.truncate(2**40)
+    assert load().schedule.prediction_type == "v_prediction"
+
+
 def test_metadata_of_other_predictions_is_refused(load):
     with pytest.raises(UsageError, match="sample"):
         load(metadata={"modelspec.prediction_type": "sample"})
@@ -137,3 +243,8 @@ def test_a_file_that_was_cut_off_is_one_sentence(load, tmp_path):
     file.write_bytes(file.read_bytes()[:-1000])
     with pytest.raises(UsageError, match="cannot be read as a safetensors file"):
         load_base(choose_base(str(file), None), CPU, torch.float32, offline=True)
+
+
+@pytest.mark.parametrize("name", ["model.sft", "model.SFT"])
+def test_the_short_ending_is_read_as_the_long_one(load, name):
+    assert load(marked("v_pred"), name=name).schedule.prediction_type == "v_prediction"

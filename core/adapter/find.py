@@ -7,11 +7,9 @@ from pathlib import Path
 
 from ..errors import UsageError
 from ..files import LeftOut, composed, is_folder, scan
+from ..tensor_files import PICKLES, SAFETENSORS
 from .downloads import is_unfinished
 from .lora_folder import config_beside, other_parts, weights_of
-from .sources import PICKLES
-
-_SAFETENSORS = ".safetensors"
 
 
 @dataclass(frozen=True)
@@ -34,7 +32,7 @@ def find_loras(path: Path) -> Found:
     if is_folder(path):
         path = path if path.name not in ("", "..") else path.resolve()  # a report is named by it
         found = scan(path, _one_lora)
-        files = [file for file in found.files if file.suffix.lower() == _SAFETENSORS]
+        files = [file for file in found.files if file.suffix.lower() in SAFETENSORS]
         loras = sorted([*found.wholes, *_each_once(files)], key=_order)
         parts = {lora: _part_of(lora, loras) for lora in loras}
         reasons = [*found.left_out, *(LeftOut(file, _why_not(file)) for file in found.files)]
@@ -90,7 +88,7 @@ def _why_not(file: Path) -> str:
 def _looks_like_one(path: Path) -> bool:
     """Return whether somebody might miss it: by its ending, or as a folder that was not looked into."""
     endings = {suffix.lower() for suffix in path.suffixes}
-    return not endings or bool(endings & {_SAFETENSORS, *PICKLES}) or is_folder(path)
+    return not endings or bool(endings & {*SAFETENSORS, *PICKLES}) or is_folder(path)
 
 
 def _part_of(lora: Path, loras: Sequence[Path]) -> str:

@@ -10,13 +10,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from ..errors import AdapterError
+from ..tensor_files import AGAIN
 from ..text import inert
 
 MAX_TENSORS = 20_000
 MAX_TEXTS = 20_000
 MAX_WIDE = 4 * 1024 * 1024
 """Bytes of a header with other than ASCII text, which Python keeps at up to four bytes a character."""
-AGAIN = "download the file again, or ask its author for an intact copy"
 _TWICE = (
     "a name occurs twice in the header, and readers disagree about which one counts; ask its author to save it anew"
 )

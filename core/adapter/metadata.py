@@ -5,6 +5,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from ..prediction_types import V, prediction_named
 from ..text import inert
 
 MAX_JSON = 1024 * 1024
@@ -105,12 +106,9 @@ def resolution(metadata: Mapping[str, str]) -> tuple[int, int] | None:
 
 def prediction_type(metadata: Mapping[str, str]) -> str | None:
     """Return `epsilon` or `v_prediction` where the metadata names one, else None."""
-    text = metadata.get("modelspec.prediction_type", "").strip().lower()
-    if text in ("epsilon", "eps"):
-        return "epsilon"
-    if text in ("v", "v_prediction", "v-prediction") or metadata.get("ss_v_parameterization") == "True":
-        return "v_prediction"
-    return None
+    stated = prediction_named(metadata.get("modelspec.prediction_type", ""))
+    is_v = metadata.get("ss_v_parameterization", "").strip().lower() in ("true", "1")
+    return stated or (V if is_v else None)
 
 
 def rank_stabilised(metadata: Mapping[str, str]) -> bool:

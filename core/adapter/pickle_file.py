@@ -9,11 +9,12 @@ from typing import IO, TYPE_CHECKING
 
 from ..errors import AdapterError
 from ..foreign import foreign
+from ..tensor_files import START, what_it_is
 from ..text import inert
 from .header import MAX_TENSORS
 from .memory_file import MemoryFile, in_memory
 from .pickle_opcodes import SLACK, plain
-from .safetensors_file import regular_size, what_it_is
+from .safetensors_file import regular_size
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -44,7 +45,7 @@ def _plain_pickles(path: Path, size: int) -> dict[str, bytes]:
     """
     if not zipfile.is_zipfile(path):
         with path.open("rb") as file:
-            seen = what_it_is(file.read(64))
+            seen = what_it_is(file.read(START))
         raise AdapterError(seen or "neither a safetensors file nor a pickle that PyTorch 1.6 or later saved")
     found: dict[str, bytes] = {}
     try:

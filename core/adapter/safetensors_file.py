@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeGuard
 
 from ..errors import AdapterError
+from ..tensor_files import AGAIN, LENGTH, START, instead_of_header
 from ..text import inert
-from .header import AGAIN, parse_header
+from .header import parse_header
 from .source import FLOATS, INTEGERS, Bytes, Entry, Loader
 
 if TYPE_CHECKING:
@@ -20,7 +21,6 @@ MAX_HEADER = 16 * 1024 * 1024
 MAX_DIMS = 8
 MAX_NAME = 1000
 _SIZES = FLOATS | INTEGERS
-_LENGTH = 8
 
 
 @dataclass(frozen=True)
@@ -84,9 +84,10 @@ def open_safetensors(path: Path) -> SafetensorsFile:
     """
     size = regular_size(path)
     with path.open("rb") as file:
-        length = _header_length(file.read(_LENGTH), size)
+        length = _header_length(file.read(START), size)
+        file.seek(LENGTH)
         header = parse_header(file.read(length))
-    start = _LENGTH + length
+    start = LENGTH + length
     entries = {name: _entry(name, fields, start) for name, fields in header.tensors.items()}
     _check_layout(entries.values(), start, size)
     return SafetensorsFile(path, entries, header.metadata, start)
@@ -104,41 +105,16 @@ def regular_size(path: Path) -> int:
     return status.st_size
 
 
-def _header_length(prefix: bytes, size: int) -> int:
-    if len(prefix) < _LENGTH:
-        raise AdapterError(f"the file has only {len(prefix)} bytes, so it is empty or cut off; {AGAIN}")
-    length = int.from_bytes(prefix, "little")
-    if length > min(MAX_HEADER, size - _LENGTH):
-        raise AdapterError(_guess(prefix, length))
+def _header_length(start: bytes, size: int) -> int:
+    other = instead_of_header(start, size)
+    if other:
+        raise AdapterError(other)
+    if len(start) < LENGTH:
+        raise AdapterError(f"the file has only {len(start)} bytes, so it is cut off; {AGAIN}")
+    length = int.from_bytes(start[:LENGTH], "little")
+    if length > min(MAX_HEADER, size - LENGTH):
+        raise AdapterError(f"the header claims {length} bytes, more than the file or the limit allows; {AGAIN}")
     return length
-
-
-def _guess(prefix: bytes, length: int) -> str:
-    """Return what a file with an impossible header length probably is, and what to do about it."""
-    claimed = f"the header claims {length} bytes, more than the file or the limit allows; {AGAIN}"
-    return what_it_is(prefix) or claimed
-
-
-_STARTS = (
-    (b"version ", "a Git LFS pointer instead of the file that it stands for: fetch that one with git lfs pull"),
-    (b"PK", "a zip archive, as PyTorch's pickles and packed downloads are: unpack it, or get a safetensors file"),
-    (b"\x80\x02", "a pickle, which can run code: get a safetensors file"),
-    (b"\x80\x04", "a pickle, which can run code: get a safetensors file"),
-    (b"GGUF", "a GGUF file, which is not read: get a safetensors file"),
-    (b"\x89PNG", "a picture"),
-    (b"\xff\xd8\xff", "a picture"),
-)
-
-
-def what_it_is(start: bytes) -> str:
-    """Return what a file that begins so is, if it is known and nothing that is read here; else nothing."""
-    if not start:
-        return "the file is empty"
-    if start.lstrip()[:1] in (b"<", b"{", b"["):
-        return f"a web page or JSON text instead of tensors; {AGAIN}"
-    if start[8:9] == b"{":
-        return "a safetensors file under another ending: rename it to .safetensors"
-    return next((kind for beginning, kind in _STARTS if start.startswith(beginning)), "")
 
 
 def _entry(name: str, fields: object, start: int) -> Entry:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from ..errors import AdapterError
 from ..files import is_folder
+from ..tensor_files import PICKLES
 from ..text import inert
 from .downloads import note_beside
 from .lora_folder import CONFIG, WEIGHTS, component_of, config_beside, require_whole, weights_of
@@ -16,7 +17,6 @@ from .peft_config import NO_CONFIG, RANK_STABILISED, PeftConfig, from_metadata, 
 from .safetensors_file import open_safetensors, regular_size
 from .source import Source
 
-PICKLES = (".pt", ".pth", ".ckpt", ".bin", ".pkl")
 _CONFIG_LIMIT = 1024 * 1024
 
 

@@ -8,10 +8,8 @@ import torch
 
 from ..errors import UsageError
 from ..foreign import foreign
+from ..prediction_types import EPSILON, V, prediction_named
 from ..schedule import Schedule, variance_preserving, zero_terminal
-
-PREDICTION_TYPES = ("epsilon", "v_prediction")
-"""What diffusers' UNets are read to predict."""
 
 _STEPS = (100, 10_000)
 """Fewest and most timesteps that are believed: every Stable Diffusion has 1,000."""
@@ -26,12 +24,11 @@ def schedule_of(config: Mapping[str, Any]) -> Schedule:
     from diffusers.schedulers.scheduling_ddpm import DDPMScheduler
 
     _require_diffusion(config)
-    kind = config.get("prediction_type", "epsilon")
-    if kind not in PREDICTION_TYPES:
-        raise UsageError(
-            f"The base's scheduler says that it predicts {kind!r}; {' and '.join(PREDICTION_TYPES)} are read."
-        )
-    plain = {**_own_defaults(config), **config, "rescale_betas_zero_snr": False}
+    stated = config.get("prediction_type", EPSILON)
+    kind = prediction_named(stated) if isinstance(stated, str) else None
+    if kind is None:
+        raise UsageError(f"The base's scheduler says that it predicts {stated!r}; {EPSILON} and {V} are read.")
+    plain = {**_own_defaults(config), **config, "prediction_type": kind, "rescale_betas_zero_snr": False}
     with foreign("The base's scheduler configuration is no noise schedule"):
         scheduler: Any = DDPMScheduler.from_config(plain)
         alphas = scheduler.alphas_cumprod.double()

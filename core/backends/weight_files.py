@@ -2,13 +2,16 @@
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import torch
 
 from ..errors import UsageError
 from ..foreign import foreign
+from ..tensor_files import PICKLES, START, instead_of_header
 
 STEMS = {"diffusers": "diffusion_pytorch_model", "transformers": "model"}
 """How each library names the weights of a model."""
@@ -52,7 +55,7 @@ def _rank(variant: str | None, dtype: torch.dtype) -> tuple[int, str]:
 
 
 def _nothing(names: Sequence[str], stem: str, where: str) -> str:
-    pickles = [name for name in names if name.endswith((".bin", ".pt", ".pth", ".ckpt"))]
+    pickles = [name for name in names if name.lower().endswith(PICKLES)]
     if pickles:
         return (
             f"{where} holds its weights only as {min(pickles)}, a pickle, which can run code: it is not read. Get the "
@@ -89,15 +92,32 @@ def read_object(path: Path) -> dict[str, object]:
     return content
 
 
+@contextmanager
+def opened(path: Path) -> Iterator[Any]:
+    """Yield safetensors' reader of a file; raise UsageError, with what the file is instead if that is known.
+
+    In the block, only the reader is to be asked: whatever it raises becomes one error that names the file.
+    """
+    from safetensors import safe_open
+
+    with foreign(f"{path} cannot be opened"):
+        size = path.stat().st_size
+        with path.open("rb") as file:
+            start = file.read(START)
+    other = instead_of_header(start, size)
+    if other:
+        raise UsageError(f"{path} cannot be read as a safetensors file: it is {other}.")
+    with foreign(f"{path} cannot be read as a safetensors file"), safe_open(path, framework="pt") as file:
+        yield file
+
+
 def require_floats(files: Sequence[Path], beginnings: tuple[str, ...] = ("",)) -> None:
     """Raise UsageError for a file that is no whole safetensors file, or whose weights are whole numbers.
 
     Looked at are the weights whose names have one of the `beginnings`.
     """
-    from safetensors import safe_open
-
     for path in files:
-        with foreign(f"{path} cannot be read as a safetensors file"), safe_open(path, framework="pt") as file:
+        with opened(path) as file:
             names = [name for name in file.keys() if name.startswith(beginnings)]  # noqa: SIM118 - not a dict
             kinds = {name: file.get_slice(name).get_dtype() for name in names}
         odd = [name for name, kind in kinds.items() if kind not in _FLOATS and not _NOT_WEIGHTS.fullmatch(name)]
