@@ -4,10 +4,12 @@ import argparse
 import math
 from pathlib import Path
 
+from ..core.datasets.dataset import all_datasets
 from ..core.device import DEVICES, DTYPES
 from ..core.metrics.metric import all_metrics
 from ..core.plan import LOSSES, Stage
 from ..core.presets import METRICS
+from ..core.render.formats.format import all_formats, default_formats
 from .paths import user_path
 
 PRESETS = ("quick", "standard", "paper")
@@ -52,6 +54,12 @@ def _add_model_options(group: argparse._ArgumentGroup) -> None:
 def _add_plan_options(group: argparse._ArgumentGroup) -> None:
     group.add_argument("--preset", choices=PRESETS, default="quick", help="how much is measured (default quick)")
     group.add_argument("--images", type=user_path, metavar="DIR", help="labelled images, one subfolder per class")
+    group.add_argument(
+        "--dataset",
+        choices=tuple(d.name for d in all_datasets()),
+        default="",
+        help="layout of --images (default: found)",
+    )
     group.add_argument("--per-class", type=_positive, metavar="N", help="labelled images per class")
     group.add_argument("--class-prompt", metavar="TEXT", help='prompt of a class, {} its name ("a blurry photo of {}")')
     group.add_argument(
@@ -76,6 +84,13 @@ def _add_plan_options(group: argparse._ArgumentGroup) -> None:
 
 def _add_run_options(group: argparse._ArgumentGroup) -> None:
     group.add_argument("--out", type=user_path, default=Path("owf-reports"), help="output folder (default owf-reports)")
+    group.add_argument(
+        "--write",
+        type=_formats,
+        default=default_formats(),
+        metavar="FORMAT,...",
+        help="; ".join(f"{f.name}: {f.holds}" for f in all_formats()) + f" (default {','.join(default_formats())})",
+    )
     group.add_argument("--resume", action="store_true", help="continue an interrupted run")
     group.add_argument("--cache", type=user_path, help="where base results are kept (default: the user's cache folder)")
     group.add_argument("--device", choices=DEVICES, default="auto")
@@ -106,6 +121,13 @@ def _seed(text: str) -> int:
 
 def _metrics(text: str) -> tuple[str, ...]:
     names, known = tuple(text.split(",")), [metric.name for metric in all_metrics()]
+    if not set(names) <= set(known):
+        raise argparse.ArgumentTypeError(f"must be a list of {', '.join(known)}, separated by commas")
+    return names
+
+
+def _formats(text: str) -> tuple[str, ...]:
+    names, known = tuple(text.split(",")), [format_.name for format_ in all_formats()]
     if not set(names) <= set(known):
         raise argparse.ArgumentTypeError(f"must be a list of {', '.join(known)}, separated by commas")
     return names

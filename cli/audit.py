@@ -83,9 +83,12 @@ def _read(file: Path, allow_pickle: bool) -> "Adapter":
 
 
 def _audit_one(session: Any, adapter: "Adapter", options: argparse.Namespace) -> int:
+    from ..core.render.audited import Audited
+    from ..core.render.formats.format import publish_all
     from ..core.render.terminal import print_report
 
-    report, folder = session.audit(adapter, options.out)
+    report, folder = session.audit(adapter)
+    publish_all([Audited(adapter.path.name, report, folder)], options.out, options.write)
     if options.progress == "json":
         line = {"event": "report", "verdict": report.verdict.decision, "folder": str(folder)}
         print(json.dumps({**line, "exit_code": report.verdict.exit_code}), flush=True)
@@ -95,18 +98,18 @@ def _audit_one(session: Any, adapter: "Adapter", options: argparse.Namespace) ->
 
 
 def _audit_many(session: Any, files: Sequence[Path], options: argparse.Namespace) -> int:
-    from ..core.render.overview import write_overview
+    from ..core.render.formats.format import publish_all
     from .overview import print_overview
 
     audits: list[Audited] = []
-    page = None
+    pages: tuple[Path, ...] = ()
     try:
         for file, name in zip(files, _names(files), strict=True):
             audits.append(_audit_listed(session, file, name, options))
     finally:
         if audits:  # hours of work are worth a page, interrupted or not
-            page = write_overview(audits, options.out)
-    print_overview(audits, page, options.progress)
+            pages = publish_all(audits, options.out, options.write)
+    print_overview(audits, pages, options.progress)
     code = EXIT_CODES[worst(audit.decision for audit in audits)]
     return _demo_code(files, audits, code, options.progress) if options.demo else code
 
@@ -144,7 +147,7 @@ def _audit_listed(session: Any, file: Path, name: str, options: argparse.Namespa
     from ..core.render.audited import Audited
 
     try:
-        report, folder = session.audit(_read(file, options.allow_pickle), options.out)
+        report, folder = session.audit(_read(file, options.allow_pickle))
     except OwfError as error:
         return Audited(name, refusal=str(error))
     return Audited(name, report, folder)

@@ -21,10 +21,10 @@ _NUMBER_WIDTH = 9
 """Five numbers, a verdict and a name fit into 80 columns."""
 
 
-def print_overview(audits: Sequence[Audited], page: Path | None, progress: str) -> None:
-    """Print one line per LoRA, the worst first, and the page's path; JSON lines where `progress` is "json"."""
+def print_overview(audits: Sequence[Audited], pages: Sequence[Path], progress: str) -> None:
+    """Print one line per LoRA, the worst first, and the paths of the `pages` over all; JSON lines for "json"."""
     if progress == "json":
-        _print_json(audits, page)
+        _print_json(audits, pages)
         return
     from rich.console import Console
 
@@ -36,16 +36,16 @@ def print_overview(audits: Sequence[Audited], page: Path | None, progress: str) 
         if audit.decision == INVALID:
             line = f"{words.SYMBOLS[INVALID]} INVALID {inert(audit.name, 60)}: {inert(audit.reason, 600)}"
             console.print(console_text(console, line, _STYLES[INVALID], 700))
-    if page is not None:
+    for page in pages:
         console.print(console_text(console, str(page), limit=4000), soft_wrap=True)
 
 
-def _print_json(audits: Sequence[Audited], page: Path | None) -> None:
+def _print_json(audits: Sequence[Audited], pages: Sequence[Path]) -> None:
     for audit in audits:
         line = {"event": "verdict", "lora": inert(audit.name), "verdict": audit.decision}
         print(json.dumps({**line, "folder": None if audit.folder is None else str(audit.folder)}), flush=True)
     whole = {"event": "overview", "verdict": worst(audit.decision for audit in audits)}
-    print(json.dumps({**whole, "page": None if page is None else str(page)}), flush=True)
+    print(json.dumps({**whole, "pages": [str(page) for page in pages]}), flush=True)
 
 
 def _table(audits: Sequence[Audited], console: "Console") -> "Table":

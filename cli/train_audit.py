@@ -5,30 +5,32 @@ from pathlib import Path
 from typing import Any
 
 from ..core.adapter import read_adapter
-from ..core.base import BaseChoice
+from ..core.audit import Setting
+from ..core.batch import Batch
+from ..core.change import AdapterChange
 from ..core.denoiser import Denoiser
 from ..core.errors import OwfError
+from ..core.features import Fetching
 from ..core.metrics.metric import quantity
+from ..core.plan import AuditPlan
 from ..core.render.terminal import print_report
 from ..core.report import Report
+from ..core.session import AuditRequest, AuditSession, Places
 from ..core.text import inert
 from ..core.train.metadata import add_metadata
-from .arguments import parser
+from ..core.verdict import default_policy
 from .folders import cache_folder
-from .session import Session
+from .session import announce_cost, audit_stem, progress_on
 from .train_options import RunOptions
 
-PRESET = "quick"
 
-
-def audit_trained(path: Path, choice: BaseChoice, denoiser: Denoiser, options: RunOptions, console: Any) -> None:
+def audit_trained(path: Path, denoiser: Denoiser, batch: Batch, options: RunOptions, console: Any) -> None:
     """Audit the LoRA on the base that it was trained on, print the report and write its numbers into the file.
 
     The LoRA is there already, so an audit that cannot run is a sentence and not a failure, whatever the reason.
     """
     try:
-        session = Session(parser().parse_args(_arguments(choice, options)), (choice, denoiser))
-        report, folder = session.audit(read_adapter(path), path.parent / "audit")
+        report, folder = _audit(path, denoiser, batch, options, console)
     except Exception as error:
         reason = str(error) if isinstance(error, OwfError) else f"this is a bug, please report it: {error!r}"
         console.print(f"The LoRA is trained, but not audited: {inert(reason, 2000)}", highlight=False, markup=False)
@@ -40,12 +42,18 @@ def audit_trained(path: Path, choice: BaseChoice, denoiser: Denoiser, options: R
         print_report(report, console, folder)
 
 
-def _arguments(choice: BaseChoice, options: RunOptions) -> list[str]:
-    arguments = ["--base", choice.path, "--preset", PRESET, "--resume", "--progress", options.progress]
-    arguments += ["--device", options.device, "--dtype", options.dtype]
-    if options.cache:
-        arguments += ["--cache", str(cache_folder(options.cache))]
-    return [*arguments, "--offline"] if options.offline else arguments
+def _audit(path: Path, denoiser: Denoiser, batch: Batch, options: RunOptions, console: Any) -> tuple[Report, Path]:
+    adapter = read_adapter(path)
+    change = AdapterChange(denoiser.components, adapter, strength=1.0)
+    places = Places(path.parent / "audit", cache_folder(options.cache))
+    session = AuditSession(AuditRequest(), default_policy(), places, Fetching(denoiser.device, options.offline))
+
+    def announce(plan: AuditPlan, setting: Setting) -> None:
+        if options.progress != "none":
+            announce_cost(console, denoiser, change, plan, setting)
+
+    with progress_on(console, options.progress) as progress:
+        return session.audit(denoiser, change, audit_stem(adapter), batch, progress, announce=announce)
 
 
 def audit_facts(report: Report) -> dict[str, str]:

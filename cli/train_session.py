@@ -13,6 +13,7 @@ from ..core.base import DEMO_BASE, BaseChoice, choose_base
 from ..core.batch import Batch, default_batch
 from ..core.denoiser import TrainableDenoiser
 from ..core.errors import UsageError
+from ..core.lock import only_one
 from ..core.places import expanded
 from ..core.reading import require_right_reading
 from ..core.text import inert
@@ -29,7 +30,6 @@ from ..core.train.train import train
 from .command import INTERRUPTED
 from .folders import cache_folder
 from .interrupt import Interrupt
-from .lock import only_one
 from .session import load_chosen
 from .train_audit import audit_trained
 from .train_config import write_config
@@ -75,7 +75,7 @@ class TrainSession:
         add_metadata(trained.path, {RUN: run})
         self._announce_result(trained)
         if options.audit:
-            audit_trained(trained.path, choice, denoiser, options, self._console)
+            audit_trained(trained.path, denoiser, default_batch(denoiser), options, self._console)
         return 0
 
     def _require_class(self) -> None:

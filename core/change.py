@@ -12,6 +12,9 @@ from .text import inert
 class Change(Protocol):
     """A change of the base that can be switched on and off; off restores the base exactly."""
 
+    is_repeatable: bool
+    """Whether the same key means the same change in another run, so that samples of an interrupted one are of use."""
+
     @property
     def key(self) -> tuple[str, ...]:
         """Return what names the change: samples of an interrupted audit are found again by it."""
@@ -36,6 +39,8 @@ class Change(Protocol):
 
 class AdapterChange:
     """A LoRA file at a strength, applied to the live modules of the base by swapping weights."""
+
+    is_repeatable = True
 
     def __init__(self, components: Components, adapter: Adapter, strength: float) -> None:
         self._adapter, self._strength = adapter, strength

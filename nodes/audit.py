@@ -8,7 +8,7 @@ from ..core.metrics.metric import all_metrics
 from ..core.presets import METRICS, PRESETS
 from . import places
 from .progress import NodeProgress
-from .request import AUTO, Wishes
+from .request import AUTO, audit_request
 from .run import Outcome, Probes, Tuned, run_audit
 from .wording import graph_words, in_graph
 
@@ -71,11 +71,11 @@ class DriftAudit(io.ComfyNode):
         from .backend.denoiser import Pair
 
         progress = NodeProgress(cls.hidden.unique_id)
-        wishes = Wishes(preset, audit_seed, metrics, per_class, guidance_scale, features)
         tuned = Tuned(lora, strength, tuned_model, tuned_clip)
         probes = Probes(probe_images, probe_labels, probe_folder)
         with graph_words():
-            outcome = run_audit(Pair(model, clip), vae, tuned, wishes, probes, policy, resolution, progress)
+            asked = audit_request(preset, audit_seed, metrics, per_class, guidance_scale, features, probe_folder)
+            outcome = run_audit(Pair(model, clip), vae, tuned, asked, probes, policy, resolution, progress)
         return answer(outcome, stop_graph)
 
 

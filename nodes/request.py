@@ -1,72 +1,54 @@
 """What an audit node is asked for, as the plan, the labelled images and the limits that `core` works with."""
 
-import dataclasses
+import logging
 from typing import TYPE_CHECKING
 
 from ..core.errors import UsageError
 from ..core.metrics.metric import chosen
-from ..core.plan import AuditPlan
-from ..core.presets import METRICS, demo_plan, in_order, preset_plan
+from ..core.presets import METRICS
+from . import places
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     import torch
 
     from ..core.datasets.labelled import LabelledImages
+    from ..core.session import AuditRequest
     from ..core.verdict import Policy
 
 AUTO = "auto"
 
 
-@dataclasses.dataclass(frozen=True)
-class Wishes:
-    """The settings of an audit node."""
+def audit_request(
+    preset: str, seed: int, metrics: str, per_class: int, guidance_scale: float, features: str, probe_folder: str
+) -> "AuditRequest":
+    """Return what an audit node's inputs ask for; raise UsageError for unknown metrics and folders."""
+    from ..core.session import AuditRequest
 
-    preset: str
-    """Name of the preset."""
-    seed: int
-    """Seed of all noise."""
-    metrics: str = ""
-    """Metrics to run, separated by commas; those of the presets if empty."""
-    per_class: int = 0
-    """Labelled images of each class; 0 leaves it to the preset."""
-    guidance_scale: float = 0.0
-    """Classifier-free guidance; 0 leaves it to the preset."""
-    features: str = AUTO
-    """Feature network of KID."""
-
-
-def plan_for(family: str, wishes: Wishes) -> AuditPlan:
-    """Return the plan that `owf-audit` would make of the same settings for a base of this family."""
-    plan = preset_plan(wishes.preset)
-    if family == "demo":
-        from ..core.datasets.demo import read_demo
-
-        plan = demo_plan(wishes.preset, read_demo(1).classes)
-    return dataclasses.replace(
-        plan,
-        seed=wishes.seed,
-        metrics=_metrics(wishes.metrics),
-        per_class=wishes.per_class or plan.per_class,
-        guidance_scale=wishes.guidance_scale or plan.guidance_scale,
-        features=plan.features if wishes.features == AUTO else wishes.features,
+    wanted = tuple(name.strip() for name in metrics.split(",") if name.strip())
+    return AuditRequest(
+        preset=preset,
+        seed=seed,
+        metrics=tuple(metric.name for metric in chosen(wanted)) or METRICS,
+        per_class=per_class,
+        guidance_scale=guidance_scale,
+        features="" if features == AUTO else features,
+        images=_probe_folder(probe_folder),
     )
 
 
-def _metrics(text: str) -> tuple[str, ...]:
-    wanted = [name.strip() for name in text.split(",") if name.strip()]
-    return in_order(metric.name for metric in chosen(wanted)) if wanted else METRICS
+def _probe_folder(name: str) -> "Path | None":
+    if not name:
+        return None
+    from ..core.datasets.dataset import find_dataset
+    from ..core.files import named
 
-
-def with_images(plan: AuditPlan, labelled: "LabelledImages | None") -> "tuple[AuditPlan, LabelledImages | None]":
-    """Return plan and labelled images: the given ones, the demo base's own, or None where the base makes them."""
-    if labelled is not None:
-        digest = labelled.digest()
-        return dataclasses.replace(plan, dataset="folder", dataset_digest=digest, classes=labelled.classes), labelled
-    if plan.dataset == "demo":
-        from ..core.datasets.demo import read_demo
-
-        return plan, read_demo(plan.per_class)
-    return plan, None
+    folder = places.input_folder(name)
+    left_out = find_dataset(folder).left_out(folder)
+    if left_out:
+        logging.warning("OWF: Not used in %s: %s.", folder, named(left_out, folder))
+    return folder
 
 
 def label_images(images: "torch.Tensor", text: str, side: int) -> "LabelledImages":

@@ -1,7 +1,5 @@
 """One audit in the graph: everything between a node's inputs and the report on disk."""
 
-import hashlib
-import logging
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,17 +8,16 @@ from ..core.errors import UsageError
 from ..core.text import file_stem
 from . import places
 from .progress import NodeProgress
-from .request import Wishes, label_images, plan_for, policy_from, with_images
+from .request import label_images, policy_from
 
 if TYPE_CHECKING:
     import torch
 
     from ..core.datasets.labelled import LabelledImages
-    from ..core.plan import AuditPlan
     from ..core.report import Report
+    from ..core.session import AuditRequest
     from .backend.change import GraphChange, LoraChange
     from .backend.denoiser import ComfyDenoiser, Pair
-    from .backend.features import HostFeatures
 
 
 _LEAST_SHARE = 0.5
@@ -74,7 +71,7 @@ def run_audit(
     base: "Pair",
     vae: Any,
     tuned: Tuned,
-    wishes: Wishes,
+    request: "AuditRequest",
     probes: Probes,
     policy: str,
     resolution: int,
@@ -85,31 +82,29 @@ def run_audit(
     Raises UsageError, which says what to change, and ComfyUI's exception when the user pressed cancel; an
     interrupted audit of a LoRA file continues where it stopped when it is queued again.
     """
-    from ..core.audit import Setting, audit_change
     from ..core.batch import Batch, default_batch
-    from ..core.plan import plan_digest
+    from ..core.features import Fetching
+    from ..core.session import AuditSession, Places
     from .backend.denoiser import ComfyDenoiser
+    from .backend.features import HostFeatures
 
     limits = policy_from(policy)
     denoiser = ComfyDenoiser(base, vae, resolution or None, progress.preview, progress.part)
     _require_size(denoiser)
-    plan, labelled = with_images(plan_for(denoiser.family, wishes), _labelled(probes, denoiser.resolution, wishes))
+    given = _labelled(probes, denoiser.resolution)
     progress.stage("Reading the base")
     denoiser.digest()
     progress.stage("Applying the change")
     change = _change(denoiser, tuned)
-    networks = _networks(plan, progress)
-    folder = _folder(tuned, plan, (*_origin(denoiser, networks), *change.key, plan_digest(plan), str(limits)))
+    stem = file_stem("graph" if tuned.from_graph else Path(tuned.lora).stem, "lora")
+    where = Places(places.reports_folder(), places.cache_folder())
+    session = AuditSession(request, limits, where, Fetching(progress=progress.part), HostFeatures)
     # ComfyUI is not made for several threads in one model, so slices are not run side by side.
     batch = Batch(default_batch(denoiser).size)
-    setting = Setting(folder, places.cache_folder(), limits, progress, batch, networks, labelled)
     try:
-        report = audit_change(denoiser, change, plan, setting)
+        report, folder = session.audit(denoiser, change, stem, batch, progress, given=given)
     finally:
         denoiser.load_base()
-        if tuned.from_graph:
-            _remove_samples(folder)
-    _write(report, folder)
     return Outcome(report, folder, change.tuned)
 
 
@@ -124,23 +119,13 @@ def _require_size(denoiser: "ComfyDenoiser") -> None:
         )
 
 
-def _labelled(probes: Probes, side: int, wishes: Wishes) -> "LabelledImages | None":
+def _labelled(probes: Probes, side: int) -> "LabelledImages | None":
+    """Return the images of the graph with their labels; None where they come from elsewhere."""
     if probes.images is not None and probes.folder:
         raise UsageError("Connect probe_images or name a probe_folder, not both.")
     if probes.labels.strip() and probes.images is None:
         raise UsageError("probe_labels has labels, but there are no probe_images; connect them.")
-    if probes.images is not None:
-        return label_images(probes.images, probes.labels, side)
-    if not probes.folder:
-        return None
-    from ..core.datasets.folder import read_folder, survey
-    from ..core.files import named
-
-    folder = places.input_folder(probes.folder)
-    left_out = survey(folder).left_out
-    if left_out:
-        logging.warning("OWF: Not used in %s: %s.", folder, named(left_out, folder))
-    return read_folder(folder, side, wishes.per_class)
+    return None if probes.images is None else label_images(probes.images, probes.labels, side)
 
 
 def _change(denoiser: "ComfyDenoiser", tuned: Tuned) -> "LoraChange | GraphChange":
@@ -154,45 +139,3 @@ def _change(denoiser: "ComfyDenoiser", tuned: Tuned) -> "LoraChange | GraphChang
     if by_name:
         return LoraChange(denoiser, read_adapter(places.lora_path(tuned.lora)), tuned.strength)
     return GraphChange(denoiser, Pair(tuned.model or denoiser.base.model, tuned.clip or denoiser.base.clip))
-
-
-def _networks(plan: "AuditPlan", progress: NodeProgress) -> "dict[str, HostFeatures]":
-    """Return the networks of the plan's metrics."""
-    from ..core.features import Fetching
-    from ..core.metrics.metric import chosen
-    from .backend.features import HostFeatures
-
-    loads = {metric.name: metric.network for metric in chosen(plan.metrics) if metric.network is not None}
-    if loads:
-        progress.stage("Loading the feature network")
-    fetching = Fetching(progress=progress.part)
-    return {name: HostFeatures(load(plan, fetching)) for name, load in loads.items()}
-
-
-def _origin(denoiser: "ComfyDenoiser", networks: "dict[str, HostFeatures]") -> tuple[str, ...]:
-    """Return what names the models that measure: the base, where and how it computes, and the feature networks."""
-    base = (denoiser.digest(), denoiser.device.type, str(denoiser.dtype), str(denoiser.latent_shape))
-    return (*base, *(network.digest for network in networks.values()))
-
-
-def _folder(tuned: Tuned, plan: "AuditPlan", run: tuple[str, ...]) -> Path:
-    """Return the report's own folder; `run` is everything that it depends on, or another audit would replace it."""
-    stem = file_stem("graph" if tuned.from_graph else Path(tuned.lora).stem, "lora")
-    mark = hashlib.sha256("|".join(run).encode()).hexdigest()[:8]
-    folder = places.reports_folder() / f"{stem}-{plan.preset}-{mark}"
-    folder.mkdir(parents=True, exist_ok=True)
-    return folder
-
-
-def _write(report: "Report", folder: Path) -> None:
-    from ..core.render.html import write_html
-    from ..core.report import write_report
-
-    write_report(report, folder / "report.json")
-    write_html(report, folder)
-    _remove_samples(folder)
-
-
-def _remove_samples(folder: Path) -> None:
-    for path in folder.glob("samples-*.sqlite*"):
-        path.unlink()

@@ -5,14 +5,14 @@ import sys
 from pathlib import Path
 
 import pytest
-from owf.cli.lock import only_one
 from owf.core.errors import UsageError
+from owf.core.lock import only_one
 
 HOLD = f"""
 import runpy, sys, time
 runpy.run_path({str(Path(__file__).parent / "conftest.py")!r})
 from pathlib import Path
-from owf.cli.lock import only_one
+from owf.core.lock import only_one
 with only_one(Path(sys.argv[1])):
     print("held", flush=True)
     time.sleep(60)
@@ -56,5 +56,5 @@ def test_folders_do_not_wait_for_each_other(tmp_path):
 
 def test_a_folder_that_cannot_be_locked_is_a_usage_error(tmp_path):
     (tmp_path / ".lock").mkdir()
-    with pytest.raises(UsageError, match="--out"), only_one(tmp_path):
+    with pytest.raises(UsageError, match="output folder"), only_one(tmp_path):
         pass

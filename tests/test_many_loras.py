@@ -27,14 +27,14 @@ class FakeSession:
     stop_at = ""
 
     def __init__(self, options):
-        self.console, self.audited = None, []
+        self.console, self.audited, self.out = None, [], options.out
         FakeSession.made.append(self)
 
-    def audit(self, adapter, out):
+    def audit(self, adapter):
         if adapter.path.name == FakeSession.stop_at:
             raise KeyboardInterrupt
         self.audited.append(adapter.path)
-        folder = out / f"{adapter.path.parent.name}-{adapter.path.stem}"
+        folder = self.out / f"{adapter.path.parent.name}-{adapter.path.stem}"
         folder.mkdir(parents=True)
         report = samples.report()
         write_html(report, folder)
@@ -88,7 +88,7 @@ def test_a_demo_that_shows_something_else_says_so(sessions, monkeypatch, tmp_pat
 
 
 def test_a_demo_that_cannot_be_audited_ends_with_the_ordinary_code(sessions, monkeypatch, tmp_path, capsys):
-    def refuse(self, adapter, out):
+    def refuse(self, adapter):
         raise InvalidError("made for another base")
 
     monkeypatch.setattr(FakeSession, "audit", refuse)
@@ -103,7 +103,7 @@ def test_a_demo_whose_every_lora_passes_does_not_end_well(sessions, monkeypatch,
     drifting = samples.report()
     verdict = dataclasses.replace(drifting.verdict, decision="PASS")
     passing = dataclasses.replace(drifting, verdict=verdict)
-    monkeypatch.setattr(FakeSession, "audit", lambda self, adapter, out: (passing, out))
+    monkeypatch.setattr(FakeSession, "audit", lambda self, adapter: (passing, self.out))
     demo(monkeypatch, tmp_path, "DRIFT", "PASS")
     assert run("--demo", "--out", tmp_path, "--progress", "none") == 1
     assert "lora0.safetensors is PASS, not DRIFT" in capsys.readouterr().err
@@ -147,7 +147,7 @@ def test_an_interrupted_call_has_a_page_of_what_it_did(sessions, monkeypatch, tm
 
 
 def test_a_call_without_any_report_still_says_why(sessions, monkeypatch, tmp_path, capsys):
-    def refuse(self, adapter, out):
+    def refuse(self, adapter):
         raise InvalidError("made for another base")
 
     monkeypatch.setattr(FakeSession, "audit", refuse)

@@ -10,12 +10,13 @@ import torch
 from owf.cli import progress
 from owf.cli import session as module
 from owf.cli.arguments import parser
-from owf.cli.lock import only_one
 from owf.cli.session import Session
 from owf.core import features
+from owf.core import session as core
 from owf.core.adapter import read_adapter
 from owf.core.base import DEMO_LORAS, BaseChoice, choose_base
 from owf.core.errors import UsageError
+from owf.core.lock import only_one
 
 _spec = importlib.util.spec_from_file_location("render_samples", Path(__file__).parent / "render" / "samples.py")
 assert _spec is not None and _spec.loader is not None
@@ -23,17 +24,36 @@ samples = importlib.util.module_from_spec(_spec)
 _spec.loader.exec_module(samples)
 
 
+def a_base(digest: str) -> SimpleNamespace:
+    """Return what a session asks of a base."""
+    return SimpleNamespace(
+        family="demo",
+        device=torch.device("cpu"),
+        dtype=torch.float32,
+        latent_shape=(4, 8, 8),
+        resolution=64,
+        digest=lambda: digest,
+        components={},
+    )
+
+
 @pytest.fixture
-def start(monkeypatch):
+def start(monkeypatch, tmp_path):
     """Return a maker of sessions on a base of a digest, with nothing to load and the sample report to give."""
-    monkeypatch.setattr(module, "audit_change", lambda *_: samples.report())
-    monkeypatch.setattr(module, "AdapterChange", lambda *_: SimpleNamespace(refusal=lambda: refusals.get("why")))
+    monkeypatch.setattr(core, "audit_change", lambda *_: samples.report())
     refusals: dict[str, str] = {}
 
+    def change(components, adapter, strength):
+        key = (adapter.key, str(strength))
+        return SimpleNamespace(refusal=lambda: refusals.get("why"), key=key, is_repeatable=True)
+
+    monkeypatch.setattr(module, "AdapterChange", change)
+
     def make(digest: str = "d1", *arguments: str) -> Session:
-        options = parser().parse_args(["--progress", "none", "--batch", "1", *arguments])
-        base = SimpleNamespace(family="demo", device=torch.device("cpu"), digest=lambda: digest, components={})
-        return Session(options, (choose_base(None, "demo"), base))
+        options = parser().parse_args(["--progress", "none", "--batch", "1", "--out", str(tmp_path), *arguments])
+        session = Session(options)
+        session._loaded = choose_base(None, "demo"), a_base(digest)
+        return session
 
     make.refusals = refusals
     return make
@@ -55,25 +75,25 @@ def test_the_feature_network_is_loaded_once_for_all_loras(start, adapter, monkey
     loads = []
     monkeypatch.setattr(features, "load_features", lambda name, *_: loads.append(name) or SimpleNamespace(digest="one"))
     session = start()
-    for name in ("a", "b", "c"):
-        session.audit(adapter, tmp_path / name)
+    for _ in range(3):
+        session.audit(adapter)
     assert loads == ["demo"]
 
 
 def test_without_kid_no_feature_network_is_loaded(start, adapter, loaded, tmp_path):
-    start("d1", "--skip", "kid").audit(adapter, tmp_path)
+    start("d1", "--skip", "kid").audit(adapter)
     assert loaded == []
 
 
 def test_nothing_is_fetched_for_a_lora_that_does_not_apply(start, adapter, loaded, tmp_path):
     start.refusals["why"] = "384 of 438 tensors would take no effect"
-    start().audit(adapter, tmp_path)
+    start().audit(adapter)
     assert loaded == []
 
 
 def test_a_folder_belongs_to_one_base_strength_and_plan(start, adapter, loaded, tmp_path):
     cases = [("d1",), ("d2",), ("d1", "--strength", "0.5"), ("d1", "--seed", "1"), ("d1",)]
-    folders = [start(*case).audit(adapter, tmp_path)[1] for case in cases]
+    folders = [start(*case).audit(adapter)[1] for case in cases]
     assert folders[0] == folders[-1]
     assert len(set(folders)) == 4
 
@@ -82,27 +102,28 @@ def test_a_folder_belongs_to_one_feature_network_type_and_device(start, adapter,
     network = SimpleNamespace(digest="one")
     monkeypatch.setattr(features, "load_features", lambda *_: network)
 
-    def folder(*arguments, device="cpu"):
+    def folder(*arguments, **changed):
         session = start("d1", *arguments)
-        session._loaded[1].device = torch.device(device)
-        return session.audit(adapter, tmp_path)[1]
+        vars(session._loaded[1]).update(changed)
+        return session.audit(adapter)[1]
 
     first = folder()
-    assert folder("--dtype", "float32") == first, "auto is float32 on a CPU"
-    others = [folder("--dtype", "float16"), folder(device="cuda"), folder("--skip", "kid")]
+    changes = [{"dtype": torch.float16}, {"device": torch.device("cuda")}, {"latent_shape": (4, 16, 16)}]
+    others = [*(folder(**changed) for changed in changes), folder("--skip", "kid")]
     network.digest = "two"  # other weights behind the same name
-    assert len({first, *others, folder()}) == 5
+    assert folder() != first
+    assert len({first, *others, folder()}) == 6
 
 
 def test_the_same_audit_twice_at_once_is_refused_and_breaks_nothing(start, adapter, loaded, tmp_path):
-    _, folder = start().audit(adapter, tmp_path)
+    _, folder = start().audit(adapter)
     samples_of_the_other = folder / "samples-0.sqlite"
     with only_one(folder):
         samples_of_the_other.touch()
         with pytest.raises(UsageError, match="Another run"):
-            start().audit(adapter, tmp_path)
+            start().audit(adapter)
         assert samples_of_the_other.exists()
-    start().audit(adapter, tmp_path)
+    start().audit(adapter)
     assert not samples_of_the_other.exists()
 
 
@@ -121,8 +142,7 @@ def test_time_spent_on_what_is_cached_does_not_count_in_the_eta(monkeypatch, cap
 
 def test_another_base_is_loaded_when_the_choice_changes(start, adapter, loaded, monkeypatch, tmp_path):
     session = start()
-    other = SimpleNamespace(family="demo", device=torch.device("cpu"), digest=lambda: "other", components={})
-    monkeypatch.setattr(module, "load_chosen", lambda *_: other)
+    monkeypatch.setattr(module, "load_chosen", lambda *_: a_base("other"))
     monkeypatch.setattr(module, "choose_base", lambda *_: BaseChoice("elsewhere", "folder"))
-    first = start().audit(adapter, tmp_path / "x")[1].name
-    assert session.audit(adapter, tmp_path)[1].name == first
+    first = start().audit(adapter)[1].name
+    assert session.audit(adapter)[1].name == first

@@ -23,6 +23,8 @@ _PROBES = 8
 class LoraChange:
     """A LoRA file at a strength, as `owf-audit` reads it."""
 
+    is_repeatable = True
+
     def __init__(self, denoiser: ComfyDenoiser, adapter: Adapter, strength: float) -> None:
         self._denoiser, self._adapter, self._strength = denoiser, adapter, strength
         if "unet" not in denoiser.components:
@@ -72,6 +74,8 @@ def patched(base: Pair, weights: dict[str, torch.Tensor], strength: float) -> Pa
 
 class GraphChange:
     """A second MODEL and CLIP, whatever the user's graph did to make them."""
+
+    is_repeatable = False
 
     def __init__(self, denoiser: ComfyDenoiser, tuned: Pair) -> None:
         self._denoiser, self.tuned = denoiser, tuned

@@ -175,24 +175,6 @@ answer(decision=judged.decision, states=[b["state"] for b in bars], notes=[b["no
     assert 'replaceAll(" ", "-")' in script and ".owf-NO-ALARM" in style
 
 
-def test_no_audit_replaces_the_report_of_another(stub):
-    code = """
-from types import SimpleNamespace as Some
-run, plan = pack("nodes.run"), pack("nodes.request").plan_for("demo", pack("nodes.request").Wishes("quick", 0))
-tuned = run.Tuned("a.safetensors", 1.0)
-def folder(features="f1", key=("lora", "1.0"), **base):
-    given = {"digest": "base", "device": "cpu", "dtype": "float32", "latent_shape": (4, 8, 8), **base}
-    given |= {"digest": lambda: base.get("digest", "base"), "device": Some(type=given["device"])}
-    origin = run._origin(Some(**given), {"kid": Some(digest=features)} if features else {})
-    return run._folder(tuned, plan, (*origin, *key, "plan", "limits")).name
-answer(same=[folder(), folder()], others=[folder(digest="other"), folder(device="cuda"), folder(dtype="float16"),
-       folder(latent_shape=(4, 16, 16)), folder("f2"), folder(None), folder(key=("lora", "0.5"))])
-"""
-    found = stub.run(code)
-    assert found["same"][0] == found["same"][1]
-    assert len({found["same"][0], *found["others"]}) == 8
-
-
 def test_pictures_outside_the_report_are_not_offered(stub):
     pairs = 'PAIRS = (pack("core.report").ImagePair("p", 0, 1.0, "../../../secret.png", "images/a.png"),)\n'
     code = pairs + REPORT + 'answer(panel=NODES["OWF_ShowReport"].execute(text).ui["owf"][0])'
@@ -226,9 +208,9 @@ answer(message=getattr(model, "message", None), model=str(model), silent=base_im
 def test_wrong_settings_say_what_to_change(stub, settings, said):
     code = f"""
 request = pack("nodes.request")
-wishes = dict(preset="quick", seed=0) | dict({settings})
+asked = dict(preset="quick", seed=0, metrics="", per_class=0, guidance_scale=0, features="auto", probe_folder="")
 try:
-    request.plan_for("sd15", request.Wishes(**wishes))
+    pack("core.session").plan_for(request.audit_request(**asked | dict({settings})), "sd15", 512)
 except pack("core.errors").UsageError as error:
     answer(said=str(error))
 """

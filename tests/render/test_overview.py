@@ -223,7 +223,7 @@ def test_headlines_come_in_reading_order(samples):
 def test_the_terminal_shows_numbers_reasons_and_the_page(make, samples, tmp_path, capsys, monkeypatch):
     monkeypatch.setenv("COLUMNS", "80")
     bad = Audited("evil\x1b[31m[bold].safetensors", refusal="cut \x1b[2J off")
-    print_overview([make("mild", 0.1), make("strong"), bad], tmp_path / "overview-1.html", "none")
+    print_overview([make("mild", 0.1), make("strong"), bad], [tmp_path / "overview-1.html"], "none")
     shown = capsys.readouterr().out
     assert re.search(r"strong\s+\S DRIFT\s+21\.6\s+62\.0\s+8\.4\s+9\.3\s+2\.13", shown)
     assert shown.index("strong") < shown.index("mild")
@@ -234,11 +234,11 @@ def test_the_terminal_shows_numbers_reasons_and_the_page(make, samples, tmp_path
 
 def test_hosts_read_json_lines(make, samples, tmp_path, capsys):
     audits = [make("strong"), Audited("bad", refusal="cut off")]
-    print_overview(audits, tmp_path / "overview-1.html", "json")
+    print_overview(audits, [tmp_path / "overview-1.html"], "json")
     lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert [line["verdict"] for line in lines] == ["DRIFT", "INVALID", "DRIFT"]
     assert lines[0]["folder"] == str(tmp_path / "strong")
-    assert lines[-1]["page"] == str(tmp_path / "overview-1.html")
+    assert lines[-1]["pages"] == [str(tmp_path / "overview-1.html")]
 
 
 def test_rendering_needs_no_torch():

@@ -152,7 +152,7 @@ def test_a_refused_resume_leaves_the_record_of_the_options_alone(trained, cache,
 
 
 def test_two_trainings_of_one_name_do_not_meet(trained, cache, tmp_path):
-    from owf.cli.lock import only_one
+    from owf.core.lock import only_one
 
     with only_one(tmp_path, ".bag.lock"):
         code, _, stderr = train(tmp_path, cache)

@@ -5,7 +5,7 @@ import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 
-from ..core.errors import UsageError
+from .errors import UsageError
 
 NAME = ".lock"
 
@@ -35,7 +35,7 @@ def _taken(path: Path) -> sqlite3.Connection:
         if lock is not None:
             lock.close()
         if "locked" not in str(error):
-            raise UsageError(f"{path} cannot be locked ({error}); choose another folder with --out.") from error
+            raise UsageError(f"{path} cannot be locked ({error}); choose another output folder.") from error
         raise UsageError(
-            f"Another run is doing the same in {path.parent}. Wait for it, or choose another folder with --out."
+            f"Another run is doing the same in {path.parent}. Wait for it, or choose another output folder."
         ) from error
