@@ -1,0 +1,71 @@
+"""CSV: one row a LoRA, with every number, for spreadsheets and scripts."""
+
+import csv
+import io
+import math
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from ...metrics.metric import all_metrics
+from ...report import Report, write_text
+from ...text import cell
+from ..audited import Audited
+from ..overview import overview_name
+from .format import Format
+
+_FACTS = ("lora", "verdict", "reason", "sha256", "family", "algorithm", "strength", "base", "preset", "folder")
+_ENDS = ("value", "low", "high", "floor")
+
+
+def write_csv(audits: Sequence[Audited], out: Path) -> Path:
+    """Return the path of the table over all LoRAs of a call, written beside their folders."""
+    path = Path(out) / Path(overview_name(audits)).with_suffix(".csv")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_text(path, render_csv(audits))
+    return path
+
+
+def render_csv(audits: Sequence[Audited]) -> str:
+    """Return one line per LoRA below a header (RFC 4180); no cell is a formula to a spreadsheet.
+
+    A number that was not measured, or an open end of an interval, is an empty cell. Shares are 0 to 1.
+    """
+    keys = list(_keys(audits))
+    text = io.StringIO()
+    table = csv.writer(text, lineterminator="\r\n")
+    table.writerow([*_FACTS, *(f"{metric}.{estimate}.{end}" for metric, estimate in keys for end in _ENDS)])
+    for audit in audits:
+        table.writerow([*map(cell, _facts(audit)), *_numbers(audit.report, keys)])
+    return text.getvalue()
+
+
+def _keys(audits: Sequence[Audited]) -> Iterator[tuple[str, str]]:
+    """Yield every known estimate that one of the reports has, in reading order."""
+    seen = [audit.report.measurements for audit in audits if audit.report]
+    for metric in all_metrics():
+        for estimate in metric.quantities:
+            if any(metric.name in found and estimate in found[metric.name].estimates for found in seen):
+                yield metric.name, estimate
+
+
+def _facts(audit: Audited) -> Iterator[str]:
+    report = audit.report
+    yield from (audit.name, audit.decision, audit.reason)
+    if report is None:
+        yield from [""] * (len(_FACTS) - 3)
+        return
+    adapter = report.adapter
+    yield from (adapter.sha256, adapter.family, adapter.algorithm, f"{adapter.strength:g}")
+    yield from (report.base.name, str(report.plan.get("preset", "")), "" if audit.folder is None else audit.folder.name)
+
+
+def _numbers(report: Report | None, keys: Sequence[tuple[str, str]]) -> Iterator[str]:
+    for metric, name in keys:
+        measurement = None if report is None else report.measurements.get(metric)
+        estimate = None if measurement is None else measurement.estimates.get(name)
+        for end in _ENDS:
+            number = None if estimate is None else getattr(estimate, end)
+            yield "" if number is None or not math.isfinite(number) else repr(number)
+
+
+FORMAT = Format("csv", "one row a LoRA with every number, for spreadsheets", write_all=write_csv)
