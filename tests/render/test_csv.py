@@ -27,7 +27,9 @@ def test_a_row_holds_the_numbers_of_its_report_to_the_last_digit(samples, tmp_pa
 
 
 def test_a_lora_without_a_report_is_a_row_with_its_reason(samples):
-    found = rows([Audited("good.safetensors", samples.report()), Audited("bad.safetensors", refusal="not a LoRA, but a page")])
+    found = rows(
+        [Audited("good.safetensors", samples.report()), Audited("bad.safetensors", refusal="not a LoRA, but a page")]
+    )
     assert [row["verdict"] for row in found][1] == "INVALID"
     assert found[1]["reason"] == "not a LoRA, but a page"
     assert not any(value for name, value in found[1].items() if "." in name)
