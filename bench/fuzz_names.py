@@ -5,22 +5,15 @@ underscores, single letters. A file may be refused, or be a problem. Where it is
 change of the base has to become another one when the values of any single tensor do.
 """
 
-import importlib.util
 import sys
 import tempfile
 import time
 from pathlib import Path
 
 import atheris
+import checkout  # noqa: F401 - binds owf
 import torch
 from safetensors.torch import save_file
-
-ROOT = Path(__file__).resolve().parent.parent
-if importlib.util.find_spec("owf") is None:
-    spec = importlib.util.spec_from_file_location("owf", ROOT / "__init__.py", submodule_search_locations=[str(ROOT)])
-    module = importlib.util.module_from_spec(spec)
-    sys.modules["owf"] = module
-    spec.loader.exec_module(module)
 
 with atheris.instrument_imports(include=["owf"]):
     from owf.core.adapter.match_report import Tally, bind, deltas
