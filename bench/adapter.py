@@ -1,23 +1,15 @@
 """Times of the LoRA reader on files of real size: `python bench/adapter.py`; numbers in docs/adapter.md."""
 
-import importlib.util
 import resource
 import statistics
-import sys
 import tempfile
 import time
 from dataclasses import dataclass
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parent.parent
-if importlib.util.find_spec("owf") is None:
-    spec = importlib.util.spec_from_file_location("owf", ROOT / "__init__.py", submodule_search_locations=[str(ROOT)])
-    module = importlib.util.module_from_spec(spec)
-    sys.modules["owf"] = module
-    spec.loader.exec_module(module)
-
-from owf.core.adapter import prepare, read_adapter  # noqa: E402
-from owf.core.adapter.summary import summarise  # noqa: E402
+import checkout  # noqa: F401 - binds owf
+from owf.core.adapter import prepare, read_adapter
+from owf.core.adapter.summary import summarise
 
 ATTENTION = ("attn1_to_q", "attn1_to_k", "attn1_to_v", "attn1_to_out_0", "attn2_to_q", "attn2_to_k", "attn2_to_v")
 

@@ -5,7 +5,6 @@ also gets past the container. The only exception allowed is AdapterError, and no
 2 seconds of processor time.
 """
 
-import importlib.util
 import json
 import struct
 import sys
@@ -14,14 +13,8 @@ import time
 from pathlib import Path
 
 import atheris
+import checkout  # noqa: F401 - binds owf
 import torch
-
-ROOT = Path(__file__).resolve().parent.parent
-if importlib.util.find_spec("owf") is None:
-    spec = importlib.util.spec_from_file_location("owf", ROOT / "__init__.py", submodule_search_locations=[str(ROOT)])
-    module = importlib.util.module_from_spec(spec)
-    sys.modules["owf"] = module
-    spec.loader.exec_module(module)
 
 with atheris.instrument_imports(include=["owf"]):
     from owf.core.adapter.match_report import match

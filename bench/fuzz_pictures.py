@@ -6,7 +6,6 @@ Whatever the last holds, the picture must open, and without a profile its pixels
 exception allowed for the others is UsageError, and no answer may take 2 seconds of processor time.
 """
 
-import importlib.util
 import io
 import struct
 import sys
@@ -16,14 +15,9 @@ import zlib
 from pathlib import Path
 
 import atheris
+from checkout import ROOT
 
-ROOT = Path(__file__).resolve().parent.parent
 sys.path.append(str(ROOT / "tests" / "support"))
-if importlib.util.find_spec("owf") is None:
-    spec = importlib.util.spec_from_file_location("owf", ROOT / "__init__.py", submodule_search_locations=[str(ROOT)])
-    module = importlib.util.module_from_spec(spec)
-    sys.modules["owf"] = module
-    spec.loader.exec_module(module)
 
 with atheris.instrument_imports(include=["owf", "PIL"]):
     import icc

@@ -145,11 +145,12 @@ def _names(files: Sequence[Path]) -> list[str]:
 def _audit_listed(session: Any, file: Path, name: str, options: argparse.Namespace) -> "Audited":
     """Audit one of many; a file that cannot be audited is one line of the overview, not the end of the run."""
     from ..core.render.audited import Audited
+    from ..core.text import inert
 
     try:
         report, folder = session.audit(_read(file, options.allow_pickle))
     except OwfError as error:
-        return Audited(name, refusal=str(error))
+        return Audited(name, refusal=str(error).removeprefix(f"{inert(file.name)}: "))  # the name stands beside it
     return Audited(name, report, folder)
 
 

@@ -4,7 +4,7 @@ import errno
 import os
 import stat
 import unicodedata
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -96,6 +96,22 @@ def why_no_file(path: Path) -> str | None:
         nowhere = error.errno in (errno.ENOENT, errno.ENOTDIR, errno.ELOOP) and path.is_symlink()
         return "a link that leads nowhere" if nowhere else f"cannot be read: {error.strerror}"
     return None if stat.S_ISREG(mode) else "no file"
+
+
+def each_once(paths: Iterable[Path]) -> tuple[list[Path], list[LeftOut]]:
+    """Return the paths without those that lead to a file that another of them is, or leads to; and these.
+
+    The file itself stays where it is among them, else the first link.
+    """
+    paths = list(paths)
+    of: dict[str, Path] = {}
+    for path in sorted(paths, key=Path.is_symlink):  # stable, so that the order stays but for links
+        of.setdefault(os.path.realpath(path), path)
+    kept = set(of.values())
+    again = [path for path in paths if path not in kept]
+    same = (of[os.path.realpath(path)] for path in again)
+    reasons = [LeftOut(path, f"the same file as {other.name}") for path, other in zip(again, same, strict=True)]
+    return [path for path in paths if path in kept], reasons
 
 
 def scan(folder: Path, one_thing: Callable[[Path], Sequence[Path]]) -> Scan:

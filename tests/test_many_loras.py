@@ -181,3 +181,13 @@ def test_a_file_that_cannot_be_opened_does_not_end_the_run(sessions, monkeypatch
     assert run(a, b, "--out", tmp_path / "out", "--progress", "none") == 1  # that of the other
     assert [path.name for path in sessions[0].audited] == ["b.safetensors"]
     assert "a.safetensors: cannot be opened: Permission denied" in capsys.readouterr().out
+
+
+def test_the_name_of_a_refused_file_stands_once_on_the_page(tmp_path, sessions, capsys):
+    good, bad = copies(tmp_path, "good", "bad")
+    bad.write_bytes(b"")
+    run(good, bad, "--out", tmp_path / "out")
+    (page,) = (file.read_text() for file in (tmp_path / "out").glob("overview-*.html"))
+    assert page.count("bad.safetensors") == 1
+    assert "empty or cut off" in page
+    assert capsys.readouterr().out.count("bad.safetensors") == 1

@@ -414,3 +414,36 @@ def test_no_warning_of_pillow_gets_out(tmp_path):
     with warnings.catch_warnings(record=True) as found:
         open_picture(tmp_path / "a.png")
     assert not found
+
+
+@pytest.mark.parametrize("first", [0, 1])
+def test_parts_of_a_profile_in_a_jpeg_are_numbered_from_1_or_0(tmp_path, first):
+    Image.new("RGB", (16, 8), (120, 200, 60)).save(tmp_path / "a.jpg", quality=100, subsampling=0)
+    data, profile = (tmp_path / "a.jpg").read_bytes(), icc.rgb()
+    halves = (profile[:100], profile[100:])
+    segments = b""
+    for number, half in enumerate(halves, first):
+        body = b"ICC_PROFILE\0" + bytes((number, len(halves))) + half
+        segments += b"\xff\xe2" + struct.pack(">H", len(body) + 2) + body
+    (tmp_path / "b.jpg").write_bytes(data[:2] + segments + data[2:])
+    assert np.abs(pixels(tmp_path / "b.jpg") - from_adobe((120, 200, 60))).max() < 6  # JPEG moves one level
+
+
+@pytest.mark.parametrize("kind", ["png", "webp", "jpg"])
+def test_the_orientation_is_read_behind_a_name_written_twice(tmp_path, kind):
+    block = b"Exif\0\0Exif\0\0" + exif(6)
+    Image.new("RGB", (16, 8)).save(tmp_path / f"a.{kind}", exif=block)
+    assert open_picture(tmp_path / f"a.{kind}").size == (8, 16)
+
+
+@pytest.mark.parametrize("opacity", [(0, 0), (255, 255), (0, 255)])
+def test_an_empty_fourth_byte_of_a_bmp_is_no_opacity(tmp_path, opacity):
+    """32 bits with masks (BITMAPV4HEADER), as programs write them that know of no opacity."""
+    samples = b"".join(bytes((30, 20, 10, value)) for value in opacity)
+    masks = struct.pack("<4I", 0xFF0000, 0xFF00, 0xFF, 0xFF000000)
+    header = struct.pack("<IiiHHIIiiII", 108, 2, 1, 1, 32, 3, len(samples), 0, 0, 0, 0) + masks
+    header += b"sRGB"[::-1] + bytes(48)
+    file = struct.pack("<2sIHHI", b"BM", 14 + len(header) + len(samples), 0, 0, 14 + len(header))
+    (tmp_path / "a.bmp").write_bytes(file + header + samples)
+    first = (255, 255, 255) if opacity == (0, 255) else (10, 20, 30)
+    assert pixels(tmp_path / "a.bmp").tolist() == [[list(first), [10, 20, 30]]]

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from ..errors import UsageError
-from ..files import LeftOut, composed, folded, is_folder, listing, why_no_file
+from ..files import LeftOut, composed, each_once, folded, is_folder, listing, why_no_file
 from ..pictures import SUFFIXES, cover, open_picture
 from .dataset import Dataset
 from .labelled import LabelledImages
@@ -70,13 +70,13 @@ def _beside(path: Path) -> str:
 def _pictures(place: Path) -> tuple[tuple[Path, ...], list[LeftOut]]:
     """Return the pictures of a class and what else is in its folder."""
     reasons = {path: _why_left_out(path) for path in listing(place)}
-    pictures = tuple(path for path, reason in reasons.items() if reason is None)
+    pictures, again = each_once(path for path, reason in reasons.items() if reason is None)
     if not pictures:
         held = f"none of the {len(reasons)} things in it is one" if reasons else "it is empty"
         raise UsageError(
             f"--images: the class folder {place} holds no picture ({', '.join(sorted(SUFFIXES))}): {held}."
         )
-    return pictures, [LeftOut(path, reason) for path, reason in reasons.items() if reason is not None]
+    return tuple(pictures), again + [LeftOut(path, reason) for path, reason in reasons.items() if reason is not None]
 
 
 def _why_left_out(path: Path) -> str | None:

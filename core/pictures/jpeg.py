@@ -44,6 +44,9 @@ def _makes_pixels(marker: int, body: bytes) -> bool:
 
 
 def _joined(parts: dict[int, tuple[int, bytes]]) -> bytes:
-    """Return the profile whose numbered parts these are; nothing where one is missing."""
-    count = parts[1][0] if 1 in parts else 0
-    return b"".join(parts[i][1] for i in range(1, count + 1)) if set(parts) >= set(range(1, count + 1)) else b""
+    """Return the profile in these parts, numbered from 1 or, as some write them, from 0; nothing if it is not whole."""
+    for first in (1, 0):
+        numbers = range(first, first + parts[first][0]) if first in parts else range(0)
+        if numbers and set(parts) >= set(numbers):
+            return b"".join(parts[number][1] for number in numbers)
+    return b""

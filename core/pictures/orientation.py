@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Literal
 if TYPE_CHECKING:
     from PIL.Image import Image
 
+_NAME = b"Exif\0\0"
 _ORIENTATION = 0x0112
 _ORDERS: dict[bytes, Literal["little", "big"]] = {b"II*\0": "little", b"MM\0*": "big"}
 _SIZES = {3: 2, 4: 4}
@@ -22,7 +23,7 @@ _TURNS = {
 
 def orientation(exif: bytes) -> int:
     """Return the orientation that an EXIF block states, 1 (upright) where it states none that exists."""
-    exif = exif.removeprefix(b"Exif\0\0")
+    exif = exif.removeprefix(_NAME).removeprefix(_NAME)  # some programs write it twice
     order = _ORDERS.get(exif[:4])
     if order is None:
         return 1

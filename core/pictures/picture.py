@@ -101,9 +101,13 @@ def _pixels(raw: Raw, rawmode: str = "") -> "Image.Image":
 
 def _separated(picture: "Image.Image") -> "tuple[Image.Image, Image.Image | None]":
     """Return the colours (L, RGB or CMYK) and the opacity (L), None where all is opaque."""
+    file_format = picture.format
     if picture.mode in ("LA", "PA", "RGBA") or "transparency" in picture.info:
         picture = picture.convert("RGBA")
-        return picture.convert("RGB"), picture.getchannel("A")
+        alpha = picture.getchannel("A")
+        # Programs that know no opacity leave the fourth byte of a BMP's pixels empty.
+        unused = file_format == "BMP" and alpha.getextrema() == (0, 0)
+        return picture.convert("RGB"), None if unused else alpha
     if picture.mode == "1":
         return picture.convert("L"), None
     if picture.mode in ("P", "RGBX", "YCbCr"):

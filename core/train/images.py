@@ -1,12 +1,12 @@
 """The user's training pictures on disk: files, captions, repeats. No torch."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from ..errors import UsageError
-from ..files import LeftOut, is_folder, listing, named, why_no_file
+from ..files import LeftOut, each_once, is_folder, listing, named, why_no_file
 from ..pictures import SUFFIXES
 from ..text import inert
 from . import caption_files
@@ -58,13 +58,25 @@ def survey(folder: Path) -> Survey:
     found = Survey()
     entries = listing(folder)
     places = [path for path in entries if _repeats(path) is not None and is_folder(path)]
-    _add_place(found, [path for path in entries if path not in places])
+    captions = dict(_add_place(found, [path for path in entries if path not in places]))
     for place in places:
         if _repeats(place) == 0:
             found.left_out.append(LeftOut(place, "repeated 0 times"))
         else:
-            _add_place(found, listing(place))
+            captions |= _add_place(found, listing(place))
+    _leave_out_doubles(found, captions)
     return found
+
+
+def _leave_out_doubles(found: Survey, captions: Mapping[Path, Path]) -> None:
+    """Leave out pictures that are there once more through links, and what is their caption only."""
+    kept, again = each_once(path for path, _ in found.pictures)
+    once = set(kept)
+    found.pictures = [(path, text) for path, text in found.pictures if path in once]
+    found.left_out += again
+    used = {captions[path] for path in kept if path in captions}
+    idle = dict.fromkeys(captions[item.path] for item in again if item.path in captions)
+    found.left_out += [LeftOut(path, "of a picture that is left out") for path in idle if path not in used]
 
 
 def _repeats(path: Path) -> int | None:
@@ -72,8 +84,8 @@ def _repeats(path: Path) -> int | None:
     return int(match[1]) if match else None
 
 
-def _add_place(found: Survey, entries: Sequence[Path]) -> None:
-    """Add what one folder holds."""
+def _add_place(found: Survey, entries: Sequence[Path]) -> Mapping[Path, Path]:
+    """Add what one folder holds; return which caption belongs to which of its pictures."""
     pictures, captions = [], []
     for path in entries:
         reason = _why_left_out(path)
@@ -88,6 +100,7 @@ def _add_place(found: Survey, entries: Sequence[Path]) -> None:
     found.notes += matches.shared
     texts = {path: _text(found, path) for path in dict.fromkeys(matches.of.values())}
     found.pictures += [(path, texts[matches.of[path]] if path in matches.of else "") for path in pictures]
+    return matches.of
 
 
 def _why_left_out(path: Path) -> str | None:

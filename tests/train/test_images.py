@@ -181,7 +181,7 @@ def test_pictures_and_folders_behind_links(tmp_path):
     folder = tmp_path / "pictures"
     folder.mkdir()
     (folder / "2_sks dog").symlink_to(tmp_path / "drive")
-    (folder / "b.png").symlink_to(tmp_path / "drive" / "a.png")
+    (folder / "b.png").symlink_to(picture(tmp_path / "elsewhere" / "b.png"))
     found = [(i.path.name, i.caption, i.repeats) for i in read(folder)]
     assert found == [("b.png", "a photo of a sks dog", 1), ("a.png", "linked", 2)]
 
@@ -210,3 +210,35 @@ def test_folders_without_pictures_are_refused(tmp_path):
     (tmp_path / "raw").mkdir()
     with pytest.raises(UsageError, match=r"holds no picture.*raw"):
         read(tmp_path)
+
+
+def test_a_picture_that_links_lead_to_is_trained_once_and_named(tmp_path):
+    real = picture(tmp_path / "drive" / "real.png")
+    folder = tmp_path / "folder"
+    own = picture(folder / "own.png")
+    own.with_suffix(".txt").write_text("my own words")
+    for name, target in (("a.png", real), ("b.png", real), ("0_own_again.png", own)):
+        (folder / name).symlink_to(target)
+    (folder / "b.txt").write_text("of b")
+    (folder / "3_sks dog").mkdir()
+    (folder / "3_sks dog" / "c.png").symlink_to(real)
+    found = survey(folder)
+    assert [(path.name, text) for path, text in found.pictures] == [("a.png", ""), ("own.png", "my own words")]
+    assert {item.path.name: item.reason for item in found.left_out} == {
+        "b.png": "the same file as a.png",
+        "c.png": "the same file as a.png",
+        "0_own_again.png": "the same file as own.png",
+        "b.txt": "of a picture that is left out",
+    }
+    assert len(read(folder)) == 2
+
+
+def test_a_labelled_picture_that_links_lead_to_counts_once(tmp_path):
+    from owf.core.datasets.folder import survey as classes
+
+    for name in ("cat", "dog"):
+        picture(tmp_path / name / "a.png")
+    (tmp_path / "cat" / "0.png").symlink_to(tmp_path / "cat" / "a.png")
+    found = classes(tmp_path)
+    assert [[path.name for path in pictures] for _, pictures in found.classes] == [["a.png"], ["a.png"]]
+    assert [(item.path.name, item.reason) for item in found.left_out] == [("0.png", "the same file as a.png")]
