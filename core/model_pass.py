@@ -2,19 +2,20 @@
 
 import io
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 
 import numpy as np
 import torch
 
+from . import reading
 from .batch import Batch
 from .datasets.labelled import LabelledImages
 from .denoiser import Denoiser, overflow_advice
 from .errors import InvalidError
 from .metrics.denoiser_drift import predictions
 from .metrics.semantic import image_errors
-from .plan import READING_LEVELS, AuditPlan, semantic_rows
+from .plan import READING_ROWS, AuditPlan, semantic_rows
 from .progress import Progress
-from .reading import reading_sums
 from .sample import Sampling, generate
 from .store import SampleStore
 
@@ -48,6 +49,17 @@ class ModelPass:
         self._sampling = Sampling(plan.sampling_steps, plan.guidance_scale)
         self.before = store.measured()
         """(stage, item) of what was measured before this pass began; the progress never counted on these."""
+
+    def explained(self, draws: Draws) -> AbstractContextManager[None]:
+        """Return a context for what the base draws: see `reading.explained`."""
+        return reading.explained(self._denoiser, self._judged(draws), self._batch)
+
+    def require_not_misread(self, draws: Draws) -> None:
+        """See `reading.require_not_misread`."""
+        reading.require_not_misread(self._denoiser, self._judged(draws), self._batch)
+
+    def _judged(self, draws: Draws) -> reading.ToDraw:
+        return reading.ToDraw([p for p, _ in draws], [s for _, s in draws], self._sampling)
 
     def draw(self, title: str, stage: str, draws: Draws) -> np.ndarray:
         """Return the images (N, 3, H, W) uint8 of (prompt, seed) pairs."""
@@ -123,11 +135,11 @@ class ModelPass:
         latents = self.latents("draw", draws)
         for draw, latent in zip(draws, latents, strict=True):
             name = _draw_name(draw)
-            if self._has(stage, name, 2 * len(READING_LEVELS)):
+            if self._has(stage, name, READING_ROWS):
                 continue
             place = torch.from_numpy(latent).to(self._denoiser.device)
-            sums = reading_sums(self._denoiser, place, name, self._denoiser.encode_text([draw[0]]), self._batch)
-            self._progress.advance(2 * len(READING_LEVELS))
+            sums = reading.reading_sums(self._denoiser, place, name, self._denoiser.encode_text([draw[0]]), self._batch)
+            self._progress.advance(READING_ROWS)
             self._store.put(stage, [(name, {"sums": sums})])
         return [self._sample(stage, _draw_name(draw))["sums"] for draw in draws]
 

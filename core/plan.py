@@ -34,6 +34,8 @@ it are factors apart (`reading`)."""
 READING_LEVELS = (0.5, 0.4, 0.3, 0.2)
 """Noise levels of that check: the share s of the picture where s^2 + sigma^2 = 1. With more of the picture than this,
 noise and v are alike, so that a wrong reading looks right; with less, there is little to see."""
+READING_ROWS = 2 * len(READING_LEVELS)
+"""UNet rows of one picture: it is asked as it was drawn, and scaled to a mean square of 1."""
 
 
 @dataclass(frozen=True)
@@ -228,7 +230,7 @@ def audit_cost(plan: AuditPlan, labelled: int) -> Cost:
         probes=(semantic and plan.dataset == "generated") * labelled * per_image,
         latents=(not images) * (len(plan.prompts) if drift else checked) * per_image,
         repeats=drift * min(FLOOR_PROMPTS, len(plan.prompts)) * plan.drift_timesteps,
-        reading=2 * checked * len(READING_LEVELS),
+        reading=checked * READING_ROWS,
         compared=_SIDES * plan.images * len(_DRAWN & set(plan.metrics)),
     )
 
@@ -242,7 +244,7 @@ def sample_rows(plan: AuditPlan) -> dict[str, int]:
         "probe": image,
         "predict": plan.drift_timesteps,
         "predict-again": plan.drift_timesteps,
-        "reading": 2 * len(READING_LEVELS),
+        "reading": READING_ROWS,
         "classify": semantic,
         "classify-other": semantic,
     }

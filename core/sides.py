@@ -6,10 +6,9 @@ import numpy as np
 
 from .batch import Batch
 from .datasets.labelled import LabelledImages
-from .errors import InvalidError
 from .model_pass import Draws, ModelPass, audit_draws, draw_seed
 from .plan import FLOOR_PROMPTS, READING_PICTURES, AuditPlan, needs_images
-from .reading import judge_reading
+from .reading import judge_reading, require_right_reading
 
 OTHER_SEED = 1_000_003
 """Added to the plan's seed for the classifier's base-against-base noise floor."""
@@ -53,10 +52,11 @@ def measure_base(model: ModelPass, plan: AuditPlan, labelled: LabelledImages | N
     side, draws = BaseSide(labelled=labelled), audit_draws(plan)
     each = draws[:: plan.images_per_prompt]
     checked = each[:: max(1, len(each) // READING_PICTURES)][:READING_PICTURES]
-    if needs_images(plan):
-        side.images = model.draw("Base: drawing", "draw", draws)
-    else:
-        model.draw("Base: drawing latents", "draw", each if "denoiser_drift" in plan.metrics else checked)
+    with model.explained(checked):
+        if needs_images(plan):
+            side.images = model.draw("Base: drawing", "draw", draws)
+        else:
+            model.draw("Base: drawing latents", "draw", each if "denoiser_drift" in plan.metrics else checked)
     side.doubt = _check_reading(model, checked)
     if needs_images(plan):
         other = audit_draws(plan, floor=True)
@@ -70,10 +70,13 @@ def measure_base(model: ModelPass, plan: AuditPlan, labelled: LabelledImages | N
 
 def _check_reading(model: ModelPass, draws: Draws) -> str:
     """Raise InvalidError where the base is misread; return what speaks against it knowing anything, if that does."""
-    reading = judge_reading(model.read("Base: checking how it is read", "reading", draws), model.prediction_type)
-    if reading.is_wrong:
-        raise InvalidError(reading.sentence())
-    return reading.sentence() if reading.fits_nothing else ""
+    with model.explained(draws):
+        reading = judge_reading(model.read("Base: checking how it is read", "reading", draws), model.prediction_type)
+    require_right_reading(reading)
+    if not reading.fits_nothing:
+        return ""
+    model.require_not_misread(draws)
+    return reading.sentence()
 
 
 def _measure_predictions(model: ModelPass, side: BaseSide, draws: Draws) -> None:
