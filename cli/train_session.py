@@ -15,7 +15,6 @@ from ..core.denoiser import TrainableDenoiser
 from ..core.errors import UsageError
 from ..core.lock import only_one
 from ..core.places import expanded
-from ..core.reading import require_right_reading
 from ..core.text import inert
 from ..core.train.bank import DEFAULT, DEMO, Bank, make_bank, read_bank
 from ..core.train.captions import Concept
@@ -143,7 +142,6 @@ class TrainSession:
         batch = default_batch(denoiser)
         if batch.workers > 1:
             torch.set_num_threads(1)
-        require_right_reading(denoiser, [p.pixels for p in pictures], [p.caption for p in pictures], batch)
         odd = doubts(expanded(options.pictures, "--pictures"), images, self._concept, plan)
         if options.validation:
             held_out_folder = expanded(options.validation, "--validation")

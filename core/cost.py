@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from .metrics.evidence import Answers, Drawings, Predictions
 from .metrics.metric import chosen, needed
 from .plan import AuditPlan, stage_positions
-from .reading import READING_LEVELS, READING_PICTURES
+from .reading import READING_PICTURES, READING_ROWS
 
 FLOOR_PROMPTS = 8
 """Prompts whose predictions the base repeats row by row, to see what arithmetic alone changes."""
@@ -62,7 +62,7 @@ def audit_cost(plan: AuditPlan, labelled: int) -> Cost:
         probes=rows[Answers] * int(plan.dataset == "generated") * labelled * per_image,
         latents=only_noised * per_image,
         repeats=rows[Predictions] * min(FLOOR_PROMPTS, prompts) * plan.drift_timesteps,
-        reading=checked * reading_rows(),
+        reading=checked * READING_ROWS,
         compared=lookers * _SIDES * plan.images,
     )
 
@@ -81,11 +81,6 @@ def image_rows(plan: AuditPlan) -> int:
     return plan.sampling_steps * (1 if plan.guidance_scale == 1 else 2)
 
 
-def reading_rows() -> int:
-    """Return the UNet rows that reading one picture costs: two predictions at each level."""
-    return 2 * len(READING_LEVELS)
-
-
 def sample_rows(plan: AuditPlan) -> dict[str, int]:
     """Return the UNet rows that one stored sample costs, for each stage of `gather`."""
     image, answer = image_rows(plan), answer_rows(plan)
@@ -95,7 +90,7 @@ def sample_rows(plan: AuditPlan) -> dict[str, int]:
         "probe": image,
         "predict": plan.drift_timesteps,
         "predict-again": plan.drift_timesteps,
-        "reading": reading_rows(),
+        "reading": READING_ROWS,
         "classify": answer,
         "classify-other": answer,
     }

@@ -8,11 +8,10 @@ import numpy as np
 from .batch import Batch
 from .cost import FLOOR_PROMPTS
 from .datasets.labelled import LabelledImages
-from .errors import InvalidError
 from .metrics.evidence import Answers, Drawings, Evidence, Predictions
 from .model_pass import Draws, ModelPass, audit_draws, draw_seed
 from .plan import AuditPlan
-from .reading import READING_PICTURES, judge_reading
+from .reading import READING_PICTURES, judge_reading, require_right_reading
 
 OTHER_SEED = 1_000_003
 """Added to the plan's seed for the classifier's base-against-base noise floor."""
@@ -32,7 +31,8 @@ def gather_base(
     each = _first_draws(plan)
     checked = each[:: max(1, len(each) // READING_PICTURES)][:READING_PICTURES]
     first = audit_draws(plan) if Drawings in wanted else each if Predictions in wanted else checked
-    base.draw("Base: drawing", "draw", first)
+    with base.explained(checked):
+        base.draw("Base: drawing", "draw", first)
     doubt = _check_reading(base, checked)
     return [begin(base, plan, labelled) for kind, begin in _BEGIN.items() if kind in wanted], doubt
 
@@ -50,10 +50,13 @@ def _first_draws(plan: AuditPlan) -> Draws:
 
 def _check_reading(base: ModelPass, draws: Draws) -> str:
     """Raise InvalidError where the base is misread; return what speaks against it knowing anything, if that does."""
-    reading = judge_reading(base.read("Base: checking how it is read", "reading", draws), base.prediction_type)
-    if reading.is_wrong:
-        raise InvalidError(reading.sentence())
-    return reading.sentence() if reading.fits_nothing else ""
+    with base.explained(draws):
+        reading = judge_reading(base.read("Base: checking how it is read", "reading", draws), base.prediction_type)
+    require_right_reading(reading)
+    if not reading.fits_nothing:
+        return ""
+    base.require_not_misread(draws)
+    return reading.sentence()
 
 
 def _drawings(base: ModelPass, plan: AuditPlan, labelled: LabelledImages | None) -> Rest:

@@ -2,20 +2,21 @@
 
 import io
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 
 import numpy as np
 import torch
 
+from . import reading
 from .batch import Batch
 from .classifier import image_errors
-from .cost import answer_rows, reading_rows
+from .cost import answer_rows
 from .datasets.labelled import LabelledImages
 from .denoiser import Denoiser, overflow_advice
 from .errors import InvalidError
 from .plan import AuditPlan
 from .predictions import predictions
 from .progress import Progress
-from .reading import reading_sums
 from .sample import Sampling, generate
 from .store import SampleStore
 
@@ -49,6 +50,17 @@ class ModelPass:
         self._sampling = Sampling(plan.sampling_steps, plan.guidance_scale)
         self.before = store.measured()
         """(stage, item) of what was measured before this pass began; the progress never counted on these."""
+
+    def explained(self, draws: Draws) -> AbstractContextManager[None]:
+        """Return a context for what the base draws: see `reading.explained`."""
+        return reading.explained(self._denoiser, self._judged(draws), self._batch)
+
+    def require_not_misread(self, draws: Draws) -> None:
+        """See `reading.require_not_misread`."""
+        reading.require_not_misread(self._denoiser, self._judged(draws), self._batch)
+
+    def _judged(self, draws: Draws) -> reading.ToDraw:
+        return reading.ToDraw([p for p, _ in draws], [s for _, s in draws], self._sampling)
 
     def draw(self, title: str, stage: str, draws: Draws) -> np.ndarray:
         """Return the images (N, 3, H, W) uint8 of (prompt, seed) pairs."""
@@ -128,11 +140,11 @@ class ModelPass:
         latents = self.latents("draw", draws)
         for draw, latent in zip(draws, latents, strict=True):
             name = _draw_name(draw)
-            if self._has(stage, name, reading_rows()):
+            if self._has(stage, name, reading.READING_ROWS):
                 continue
             place = torch.from_numpy(latent).to(self._denoiser.device)
-            sums = reading_sums(self._denoiser, place, name, self._denoiser.encode_text([draw[0]]), self._batch)
-            self._progress.advance(reading_rows())
+            sums = reading.reading_sums(self._denoiser, place, name, self._denoiser.encode_text([draw[0]]), self._batch)
+            self._progress.advance(reading.READING_ROWS)
             self._store.put(stage, [(name, {"sums": sums})])
         return [self._sample(stage, _draw_name(draw))["sums"] for draw in draws]
 

@@ -153,12 +153,3 @@ def stage_positions(stages: tuple[Stage, ...]) -> list[list[int]]:
         seen.update(added)
         rounds.append(added)
     return rounds
-
-
-def semantic_rows(plan: AuditPlan) -> int:
-    """Return the UNet rows that classifying one image costs."""
-    alive, rows = len(plan.classes), 0
-    for stage, added in zip(plan.stages, stage_positions(plan.stages), strict=True):
-        rows += alive * len(added)
-        alive = min(alive, stage.keep)
-    return rows

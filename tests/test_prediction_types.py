@@ -1,11 +1,23 @@
 """What is predicted is spelled in many ways, and all places read the same ones."""
 
+from dataclasses import replace
+from pathlib import Path
+
 import pytest
-from owf.core.adapter import metadata
+from owf.core.adapter import metadata, read_adapter
+from owf.core.audit import Setting, audit
+from owf.core.backends.checkpoint import Header, prediction
+from owf.core.backends.diffusers import DiffusersDenoiser
 from owf.core.backends.scheduler import schedule_of
+from owf.core.batch import Batch
 from owf.core.errors import UsageError
+from owf.core.presets import preset_plan
+from owf.core.progress import Silent
 from owf.core.records import with_base
 from owf.core.report import AdapterRecord
+from owf.core.verdict import DEFAULT_POLICY
+from safetensors.torch import load_file, save_file
+from tiny_sd import tiny_parts, write_tiny_lora
 
 SPELLINGS = {
     "epsilon": ["epsilon", "eps", "Epsilon", " EPS "],
@@ -15,10 +27,6 @@ SPELLINGS = {
 
 @pytest.mark.parametrize(("kind", "text"), [(kind, text) for kind, texts in SPELLINGS.items() for text in texts])
 def test_every_place_reads_every_spelling(kind, text):
-    from pathlib import Path
-
-    from owf.core.backends.checkpoint import Header, prediction
-
     assert metadata.prediction_type({"modelspec.prediction_type": text}) == kind
     assert schedule_of({"prediction_type": text}).prediction_type == kind
     for key in ("modelspec.prediction_type", "modelspec.predict_key"):
@@ -48,3 +56,16 @@ def test_a_lora_for_a_base_that_predicts_otherwise_is_a_warning():
     first, second = with_base(stated, "epsilon").warnings
     assert first == "first"
     assert "predicts v_prediction, and this one predicts epsilon" in second
+
+
+@pytest.mark.parametrize(("stated", "warned"), [("v", True), ("epsilon", False)])
+def test_the_report_of_an_audit_says_it_and_stays_valid(stated, warned, tmp_path):
+    tensors = load_file(write_tiny_lora(tmp_path / "x.safetensors"))
+    save_file(tensors, tmp_path / "x.safetensors", metadata={"modelspec.prediction_type": stated})
+    plan = replace(preset_plan("quick"), metrics=("denoiser_drift",), sampling_steps=2, drift_timesteps=2)
+    plan = replace(plan, prompts=plan.prompts[:3])
+    setting = Setting(tmp_path, tmp_path, DEFAULT_POLICY, Silent(), Batch(8), None, None)
+    base = DiffusersDenoiser(tiny_parts(), "tiny", "demo")
+    report = audit(base, read_adapter(tmp_path / "x.safetensors"), 1.0, plan, setting)
+    assert report.verdict.decision != "INVALID"
+    assert any("predicts v_prediction, and this one predicts epsilon" in w for w in report.adapter.warnings) is warned

@@ -12,6 +12,7 @@ from ..adapter import LoraCard
 from ..denoiser import TrainableDenoiser
 from ..errors import UsageError
 from .bank import Bank
+from .base_check import check_base, check_cost
 from .captions import Concept
 from .data import ConceptData
 from .drawings import SAMPLING, Drawings
@@ -33,11 +34,12 @@ def train(
     """Return what the training left behind; the base's modules are as before in any case.
 
     The same plan, pictures, bank and base give the same bytes, interrupted and resumed or not. Raises UsageError
-    where plan, pictures or base do not fit together.
+    where plan, pictures or base do not fit together, and InvalidError for a base that is misread.
     """
     _require_torch()
     identity = fingerprint(denoiser, pictures, bank, plan)
     setting.progress.total(_cost(pictures, bank, plan))
+    check_base(denoiser, bank, setting)
     setting.progress.stage("Encoding pictures")
     data = _data(denoiser, pictures, plan)
     held_out = _data(denoiser, setting.validation, plan) if setting.validation else None
@@ -96,7 +98,7 @@ def _cost(pictures: Sequence[Picture], bank: Bank, plan: TrainPlan) -> int:
     drawn = plan.prior_images * ("prior" in plan.preserve)
     drawn += min(len(bank.prompts), plan.bank_prompts or len(bank.prompts)) * ("dc" in plan.preserve)
     drawn += len(bank.watched) * (plan.drift_every > 0)
-    return drawn * SAMPLING.rows + sum(step_rows(plan, step) for step in range(plan.steps))
+    return check_cost(bank) + drawn * SAMPLING.rows + sum(step_rows(plan, step) for step in range(plan.steps))
 
 
 def _finish(
