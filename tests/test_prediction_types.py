@@ -15,7 +15,7 @@ from owf.core.presets import preset_plan
 from owf.core.progress import Silent
 from owf.core.records import with_base
 from owf.core.report import AdapterRecord
-from owf.core.verdict import DEFAULT_POLICY
+from owf.core.verdict import default_policy
 from safetensors.torch import load_file, save_file
 from tiny_sd import tiny_parts, write_tiny_lora
 
@@ -64,7 +64,7 @@ def test_the_report_of_an_audit_says_it_and_stays_valid(stated, warned, tmp_path
     save_file(tensors, tmp_path / "x.safetensors", metadata={"modelspec.prediction_type": stated})
     plan = replace(preset_plan("quick"), metrics=("denoiser_drift",), sampling_steps=2, drift_timesteps=2)
     plan = replace(plan, prompts=plan.prompts[:3])
-    setting = Setting(tmp_path, tmp_path, DEFAULT_POLICY, Silent(), Batch(8), None, None)
+    setting = Setting(tmp_path, tmp_path, default_policy(), Silent(), Batch(8), {}, None)
     base = DiffusersDenoiser(tiny_parts(), "tiny", "demo")
     report = audit(base, read_adapter(tmp_path / "x.safetensors"), 1.0, plan, setting)
     assert report.verdict.decision != "INVALID"

@@ -181,12 +181,12 @@ def test_in_half_precision_a_misread_base_is_called_that_and_not_nan(half_demo, 
     from owf.core.audit import Setting, audit
     from owf.core.base import DEMO_LORAS
     from owf.core.progress import Silent
-    from owf.core.verdict import DEFAULT_POLICY
+    from owf.core.verdict import default_policy
 
     plan = demo_plan("quick", DEMO_CLASSES)
     plan = dataclasses.replace(plan, metrics=metrics, prompts=plan.prompts[:2], images_per_prompt=1)
     misread = Read(half_demo, "epsilon", "v_prediction")
-    setting = Setting(tmp_path, tmp_path, DEFAULT_POLICY, Silent(), Batch(16), None, None)
+    setting = Setting(tmp_path, tmp_path, default_policy(), Silent(), Batch(16), {}, None)
     verdict = audit(misread, read_adapter(DEMO_LORAS[0]), 1.0, plan, setting).verdict
     assert verdict.decision == "INVALID"
     assert "Read as v-prediction, it does" in verdict.reasons[0]
