@@ -5,11 +5,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from .adapter import Adapter
-from .blocks import Block, block_of, kind_of
-from .delta import Delta
-from .match_report import Bond, Components, bind, deltas
-from .norms import BlockNorms, ModuleNorms, by_block, relative
+from owf.core.adapter.adapter import Adapter
+from owf.core.adapter.blocks import Block, block_of, kind_of
+from owf.core.adapter.delta import Delta
+from owf.core.adapter.match_report import Bond, Components, bind, deltas
+from owf.core.adapter.norms import BlockNorms, ModuleNorms, by_block, relative
 
 if TYPE_CHECKING:
     from torch import Tensor
