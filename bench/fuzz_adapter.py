@@ -17,8 +17,8 @@ import checkout  # noqa: F401 - binds owf
 import torch
 
 with atheris.instrument_imports(include=["owf"]):
-    from owf.core.adapter.match_report import match
-    from owf.core.adapter.names import _ENDINGS
+    from owf.core.adapter.apply.match import match
+    from owf.core.adapter.naming.names import _ENDINGS
     from owf.core.adapter.reader import read_adapter
     from owf.core.adapter.summary import summarise
     from owf.core.errors import AdapterError

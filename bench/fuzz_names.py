@@ -21,8 +21,8 @@ import torch
 from safetensors.torch import save_file
 
 with atheris.instrument_imports(include=["owf"]):
-    from owf.core.adapter.match_report import Tally, bind, deltas
-    from owf.core.adapter.names import _ENDINGS, _PREFIXES
+    from owf.core.adapter.apply.match import Tally, bind, deltas
+    from owf.core.adapter.naming.names import _ENDINGS, _PREFIXES
     from owf.core.adapter.reader import read_adapter
     from owf.core.adapter.summary import summarise
     from owf.core.errors import AdapterError

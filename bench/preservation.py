@@ -22,23 +22,23 @@ import numpy as np
 import torch
 from concepts import CONCEPTS, HELD_OUT, TUNING, BenchConcept, draw_views
 from owf.core.adapter import applied, read_adapter
-from owf.core.audit import Setting, audit
-from owf.core.base import DEMO_BASE
-from owf.core.batch import Batch
+from owf.core.audit.audit import Setting, audit
 from owf.core.datasets.demo import read_demo
-from owf.core.features import load_features
+from owf.core.demo import DEMO_BASE
 from owf.core.metrics.concept import summarise_concept
 from owf.core.metrics.diversity import summarise_diversity
-from owf.core.plan import Stage
-from owf.core.presets import demo_plan
+from owf.core.metrics.images.features import load_features
+from owf.core.model.batch import Batch
+from owf.core.model.sample import Sampling, generate
+from owf.core.plan.audit_plan import Stage
+from owf.core.plan.presets import demo_plan
+from owf.core.plan.train_plan import TrainPlan
 from owf.core.progress import Silent
-from owf.core.sample import Sampling, generate
-from owf.core.train.bank import DEMO, make_bank, read_bank
-from owf.core.train.captions import Concept
-from owf.core.train.plan import TrainPlan
+from owf.core.train.data.bank import DEMO, make_bank, read_bank
+from owf.core.train.data.captions import Concept
 from owf.core.train.records import Picture, StepRecord, TrainSetting
 from owf.core.train.train import train
-from owf.core.verdict import default_policy
+from owf.core.verdict.verdict import default_policy
 from owf.demo.concept import VIEWS
 from owf.demo.pictures import load_demo_base
 from preservation_report import (

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import numpy as np
-from owf.core.statistics import mean_estimate, ratio_estimate
+from owf.core.metrics.statistics import mean_estimate, ratio_estimate
 
 COLUMNS = (
     ("accuracy", "accuracy %", 100, 1),

@@ -18,11 +18,8 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from owf.core.adapter import Switch, read_adapter
-from owf.core.base import CONFIGS, DEMO_LORAS, choose_base, load_base
-from owf.core.batch import Batch
-from owf.core.classifier import image_errors
 from owf.core.datasets.demo import read_demo
-from owf.core.denoiser import Conditioning
+from owf.core.demo import DEMO_LORAS
 from owf.core.metrics.semantic import (
     SemanticRows,
     fit_temperature,
@@ -31,10 +28,14 @@ from owf.core.metrics.semantic import (
     summarise_semantic,
     true_log_posterior,
 )
-from owf.core.plan import Stage
-from owf.core.presets import demo_plan
-from owf.core.schedule import spaced_timesteps
-from owf.core.statistics import normal_quantile
+from owf.core.metrics.statistics import normal_quantile
+from owf.core.model.base import CONFIGS, choose_base, load_base
+from owf.core.model.batch import Batch
+from owf.core.model.classifier import image_errors
+from owf.core.model.denoiser import Conditioning
+from owf.core.model.schedule import spaced_timesteps
+from owf.core.plan.audit_plan import Stage
+from owf.core.plan.presets import demo_plan
 
 
 @dataclass
@@ -107,7 +108,7 @@ class Timed:
 
     def __init__(self):
         from diffusers import UNet2DConditionModel
-        from owf.core.schedule import variance_preserving
+        from owf.core.model.schedule import variance_preserving
 
         config = UNet2DConditionModel.load_config(CONFIGS / "sd15" / "unet")
         torch.manual_seed(0)

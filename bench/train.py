@@ -29,8 +29,9 @@ TARGETS = ["to_q", "to_k", "to_v", "to_out.0"]
 
 
 def denoiser_of(large: bool):
-    from owf.core.backends.diffusers import DiffusersDenoiser
-    from owf.core.base import CONFIGS, DEMO_BASE
+    from owf.core.demo import DEMO_BASE
+    from owf.core.model.backends.diffusers import DiffusersDenoiser
+    from owf.core.model.base import CONFIGS
     from owf.demo.pictures import load_demo_base
 
     if not large:
@@ -59,10 +60,10 @@ def pictures_of(denoiser, count: int) -> torch.Tensor:
 
 
 def time_ours(denoiser, batch: int, steps: int, terms: tuple[str, ...]) -> list[float]:
-    from owf.core.batch import Batch
+    from owf.core.model.batch import Batch
+    from owf.core.plan.train_plan import TrainPlan
     from owf.core.progress import Silent
-    from owf.core.train.bank import Bank
-    from owf.core.train.plan import TrainPlan
+    from owf.core.train.data.bank import Bank
     from owf.core.train.records import Picture, TrainSetting
     from owf.core.train.train import train
 

@@ -5,10 +5,10 @@ import math
 from pathlib import Path
 
 from ..core.datasets.dataset import all_datasets
-from ..core.device import DEVICES, DTYPES
 from ..core.metrics.metric import all_metrics
-from ..core.plan import LOSSES, Stage
-from ..core.presets import METRICS
+from ..core.model.device import DEVICES, DTYPES
+from ..core.plan.audit_plan import LOSSES, Stage
+from ..core.plan.presets import METRICS
 from ..core.render.formats.format import all_formats, default_formats
 from .paths import user_path
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..core.errors import InvalidError, OwfError, UsageError
-from ..core.verdict import DRIFT, EXIT_CODES, worst
+from ..core.verdict.verdict import DRIFT, EXIT_CODES, worst
 from .arguments import parser
 from .command import guarded, print_failure, quiet_libraries, say_left_out
 
@@ -50,7 +50,7 @@ def _lora_files(options: argparse.Namespace) -> list[Path]:
     if options.demo:
         if options.loras:
             raise UsageError("--demo brings its own LoRAs; leave out the file, or leave out --demo and use --base.")
-        from ..core.base import DEMO_LORAS
+        from ..core.demo import DEMO_LORAS
 
         return list(DEMO_LORAS)
     if not options.loras:
@@ -85,7 +85,7 @@ def _read(file: Path, allow_pickle: bool) -> "Adapter":
 def _audit_one(session: Any, adapter: "Adapter", options: argparse.Namespace) -> int:
     from ..core.render.audited import Audited
     from ..core.render.formats.format import publish_all
-    from ..core.render.terminal import print_report
+    from ..core.render.terminal.terminal import print_report
 
     report, folder = session.audit(adapter)
     publish_all([Audited(adapter.path.name, report, folder)], options.out, options.write)
@@ -119,7 +119,7 @@ def _demo_code(files: Sequence[Path], audits: Sequence["Audited"], code: int, pr
 
     The code is then the ordinary one, and DRIFT's where that is 0: a demo without its DRIFT must not end well.
     """
-    from ..core.base import DEMO_VERDICTS
+    from ..core.demo import DEMO_VERDICTS
 
     odd = [
         f"{audit.name} is {audit.decision}, not {DEMO_VERDICTS[file]}"

@@ -9,15 +9,15 @@ import traceback
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
+from ..core.disk.places import has_home
 from ..core.errors import OwfError
 from ..core.foreign import is_out_of_memory, seen
-from ..core.places import has_home
 from ..core.text import inert
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from ..core.files import LeftOut
+    from ..core.disk.files import LeftOut
 
 INTERRUPTED = 130
 """Exit code of a run that was stopped with Ctrl-C."""
@@ -98,7 +98,7 @@ def print_failure(program: str, progress: str, message: str, code: int) -> int:
 
 def say_left_out(program: str, left_out: Sequence["LeftOut"], folder: "Path") -> None:
     """Print what in a folder is not used, and why, to the error output: the other one may be JSON."""
-    from ..core.files import named
+    from ..core.disk.files import named
 
     if left_out:
         print(f"{program}: Not used in {inert(str(folder), 300)}: {named(left_out, folder)}.", file=sys.stderr)

@@ -3,7 +3,7 @@
 import os
 from pathlib import Path
 
-from ..core.places import cache_home, expanded
+from ..core.disk.places import cache_home, expanded
 
 
 def cache_folder(chosen: str | Path | None) -> Path:

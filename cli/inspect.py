@@ -12,7 +12,7 @@ from ..core.adapter.find import find_loras
 from ..core.adapter.reader import read_adapter
 from ..core.adapter.summary import Summary, summarise
 from ..core.errors import InvalidError, OwfError
-from ..core.inspection import summary_heat_map, summary_lines
+from ..core.render.inspection import summary_heat_map, summary_lines
 from ..core.text import inert
 from .command import guarded, print_failure, say_left_out
 from .paths import user_path
@@ -124,7 +124,7 @@ def show_summary(summary: Summary, console: "Console") -> None:
     """Print the summary of one file to a rich console that has markup off."""
     from rich.text import Text
 
-    from ..core.render.heat_table import print_heat_map
+    from ..core.render.terminal.heat_table import print_heat_map
 
     console.print(Text(summary.file, "bold"))
     for label, value in summary_lines(summary):

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 from ..core.render import words
 from ..core.render.audited import Audited, Key, estimate_of, headlines, judgement_of, worst_first
-from ..core.render.console_text import console_text
+from ..core.render.terminal.console_text import console_text
 from ..core.text import inert
-from ..core.verdict import DRIFT, INCONCLUSIVE, INVALID, PASS, worst
+from ..core.verdict.verdict import DRIFT, INCONCLUSIVE, INVALID, PASS, worst
 
 if TYPE_CHECKING:
     from rich.console import Console

@@ -3,8 +3,8 @@
 import argparse
 from pathlib import Path
 
+from ..core.disk.places import expanded
 from ..core.errors import UsageError
-from ..core.places import expanded
 
 
 def user_path(text: str) -> Path:

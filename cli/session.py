@@ -7,28 +7,28 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from ..core.adapter import Adapter
-from ..core.audit import Setting, to_do
-from ..core.base import BaseChoice, choose_base, load_base
-from ..core.batch import Batch, default_batch
-from ..core.change import AdapterChange
+from ..core.audit.audit import Setting, to_do
+from ..core.audit.change import AdapterChange
+from ..core.audit.session import AuditRequest, AuditSession, Places
 from ..core.datasets.dataset import find_dataset
-from ..core.denoiser import Denoiser
-from ..core.device import choose_device, choose_dtype
 from ..core.errors import UsageError
-from ..core.estimate import estimate
-from ..core.features import Fetching
-from ..core.plan import AuditPlan
-from ..core.policy import read_policy
-from ..core.report import Report
-from ..core.session import AuditRequest, AuditSession, Places
+from ..core.metrics.images.features import Fetching
+from ..core.model.base import BaseChoice, choose_base, load_base
+from ..core.model.batch import Batch, default_batch
+from ..core.model.denoiser import Denoiser
+from ..core.model.device import choose_device, choose_dtype
+from ..core.model.speed import estimate
+from ..core.plan.audit_plan import AuditPlan
 from ..core.text import file_stem, inert
-from ..core.verdict import default_policy
+from ..core.verdict.policy import read_policy
+from ..core.verdict.report import Report
+from ..core.verdict.verdict import default_policy
 from .command import say_left_out
 from .folders import cache_folder
 from .progress import Bar, JsonLines, Quiet, progress_kind
 
 if TYPE_CHECKING:
-    from ..core.backends.diffusers import DiffusersDenoiser
+    from ..core.model.backends.diffusers import DiffusersDenoiser
 
 
 class Session:

@@ -5,7 +5,7 @@ import dataclasses
 from collections.abc import Callable
 from typing import Any
 
-from ..core.train.plan import TrainPlan, flag
+from ..core.plan.train_plan import TrainPlan, flag
 from .paths import user_path
 from .train_options import RunOptions
 

@@ -5,20 +5,20 @@ from pathlib import Path
 from typing import Any
 
 from ..core.adapter import read_adapter
-from ..core.audit import Setting
-from ..core.batch import Batch
-from ..core.change import AdapterChange
-from ..core.denoiser import Denoiser
+from ..core.audit.audit import Setting
+from ..core.audit.change import AdapterChange
+from ..core.audit.session import AuditRequest, AuditSession, Places
 from ..core.errors import OwfError
-from ..core.features import Fetching
+from ..core.metrics.images.features import Fetching
 from ..core.metrics.metric import quantity
-from ..core.plan import AuditPlan
-from ..core.render.terminal import print_report
-from ..core.report import Report
-from ..core.session import AuditRequest, AuditSession, Places
+from ..core.model.batch import Batch
+from ..core.model.denoiser import Denoiser
+from ..core.plan.audit_plan import AuditPlan
+from ..core.render.terminal.terminal import print_report
 from ..core.text import inert
 from ..core.train.metadata import add_metadata
-from ..core.verdict import default_policy
+from ..core.verdict.report import Report
+from ..core.verdict.verdict import default_policy
 from .folders import cache_folder
 from .session import announce_cost, audit_stem, progress_on
 from .train_options import RunOptions

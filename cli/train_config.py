@@ -7,10 +7,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from ..core.disk.files import write_text
+from ..core.disk.toml import read_toml
 from ..core.errors import UsageError
-from ..core.policy import read_toml
-from ..core.report import write_text
-from ..core.train.plan import TrainPlan, key
+from ..core.plan.train_plan import TrainPlan, key
 from .train_arguments import names
 from .train_options import RunOptions
 

@@ -9,21 +9,22 @@ from typing import Any
 import torch
 
 from ..core import families
-from ..core.base import DEMO_BASE, BaseChoice, choose_base
-from ..core.batch import Batch, default_batch
-from ..core.denoiser import TrainableDenoiser
+from ..core.demo import DEMO_BASE
+from ..core.disk.lock import only_one
+from ..core.disk.places import expanded
 from ..core.errors import UsageError
-from ..core.lock import only_one
-from ..core.places import expanded
+from ..core.model.base import BaseChoice, choose_base
+from ..core.model.batch import Batch, default_batch
+from ..core.model.denoiser import TrainableDenoiser
+from ..core.plan.train_plan import TrainPlan, plan_digest
 from ..core.text import inert
-from ..core.train.bank import DEFAULT, DEMO, Bank, make_bank, read_bank
-from ..core.train.captions import Concept
 from ..core.train.curves import Curves
-from ..core.train.data import load_pictures
-from ..core.train.images import TrainingImage, read_images, survey
+from ..core.train.data.bank import DEFAULT, DEMO, Bank, make_bank, read_bank
+from ..core.train.data.captions import Concept
+from ..core.train.data.concept import load_pictures
+from ..core.train.data.images import TrainingImage, read_images, survey
 from ..core.train.metadata import add_metadata, read_metadata
 from ..core.train.methods.custom_diffusion import embedding_path, is_embedding
-from ..core.train.plan import TrainPlan, plan_digest
 from ..core.train.records import Picture, StepRecord, Trained, TrainSetting
 from ..core.train.train import train
 from .command import INTERRUPTED

@@ -5,15 +5,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
-from ..core.batch import default_batch
-from ..core.classifier import image_errors
 from ..core.datasets.labelled import LabelledImages
 from ..core.metrics.semantic import predicted_class
-from ..core.plan import Stage
+from ..core.model.batch import default_batch
+from ..core.model.classifier import image_errors
+from ..core.plan.audit_plan import Stage
 from .fashion import CLASSES, article
 
 if TYPE_CHECKING:
-    from ..core.denoiser import Denoiser
+    from ..core.model.denoiser import Denoiser
 
 CLASS_PROMPTS = tuple(f"a photo of {article(name)}" for name in CLASSES)
 

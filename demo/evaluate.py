@@ -19,7 +19,7 @@ from .pictures import SAMPLING, draw, load_demo_base, write_grid
 from .splits import split_held_out
 
 if TYPE_CHECKING:
-    from ..core.backends.diffusers import DiffusersDenoiser
+    from ..core.model.backends.diffusers import DiffusersDenoiser
 
 HERE = Path(__file__).parent
 FASHION = Path("/usr/share/datasets/fashion-mnist")

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
-from ..core.presets import DEMO_CLASSES
+from ..core.plan.presets import DEMO_CLASSES
 
 CLASSES = DEMO_CLASSES
 """Fashion-MNIST's class names, in the order of its labels."""

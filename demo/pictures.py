@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from ..core.base import BaseChoice, load_base
-from ..core.batch import Batch
-from ..core.sample import Sampling, generate
+from ..core.model.base import BaseChoice, load_base
+from ..core.model.batch import Batch
+from ..core.model.sample import Sampling, generate
 
 if TYPE_CHECKING:
-    from ..core.backends.diffusers import DiffusersDenoiser
+    from ..core.model.backends.diffusers import DiffusersDenoiser
 
 SAMPLING = Sampling(steps=25, guidance_scale=4.0)
 BATCH = 32

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 from comfy_api.latest import io
 
 from ..core.metrics.metric import all_metrics
-from ..core.presets import METRICS, PRESETS
+from ..core.plan.presets import METRICS, PRESETS
 from . import places
 from .progress import NodeProgress
 from .request import AUTO, audit_request
@@ -13,7 +13,7 @@ from .run import Outcome, Probes, Tuned, run_audit
 from .wording import graph_words, in_graph
 
 if TYPE_CHECKING:
-    from ..core.report import Report
+    from ..core.verdict.report import Report
 
 GATES = ("never", "on DRIFT or INVALID", "unless PASS")
 """When the outputs `model` and `clip` stop whatever is connected to them."""
@@ -81,7 +81,7 @@ class DriftAudit(io.ComfyNode):
 
 def answer(outcome: Outcome, stop_graph: str) -> io.NodeOutput:
     """Return a node's outputs for an audit's outcome."""
-    from ..core.report import to_json
+    from ..core.verdict.report import to_json
     from .panel import report_panel
 
     report, decision = outcome.report, outcome.report.verdict.decision

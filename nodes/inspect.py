@@ -38,7 +38,7 @@ class InspectLora(io.ComfyNode):
         """Read the file; no base model is needed."""
         from ..core.adapter import read_adapter
         from ..core.adapter.summary import summarise
-        from ..core.inspection import summary_heat_map, summary_lines
+        from ..core.render.inspection import summary_heat_map, summary_lines
         from .images import from_pictures
         from .sheet import heat_sheet
 

@@ -4,7 +4,7 @@ from typing import Any
 
 from comfy_api.latest import io
 
-from ..core.measurement import Measurement
+from ..core.metrics.measurement import Measurement
 from .progress import NodeProgress
 from .wording import graph_words
 
@@ -46,7 +46,7 @@ class CdiKidMeter(io.ComfyNode):
     @classmethod
     def execute(cls, images_a: Any, images_b: Any, features: str, split_seed: int) -> io.NodeOutput:
         """Compare them."""
-        from ..core.meter import compare
+        from ..core.metrics.images.unpaired import compare
         from .backend.features import host_features
         from .images import require_batch, to_bytes
 

@@ -4,8 +4,8 @@ import os
 from pathlib import Path
 from urllib.parse import urlencode
 
+from ..core.disk.files import scan
 from ..core.errors import UsageError
-from ..core.files import scan
 
 _MARK = "[demo] "
 """Begins the choices for LoRAs that ship with the demo base."""

@@ -37,7 +37,7 @@ class PromptBank(io.ComfyNode):
 
 def chosen(bank: str, more: str) -> tuple[str, ...]:
     """Return the prompts of a bank and the user's own, each once; raise UsageError if there are none."""
-    from ..core.train.bank import DEFAULT, DEMO, read_bank
+    from ..core.train.data.bank import DEFAULT, DEMO, read_bank
 
     listed = {BANKS[0]: lambda: read_bank(DEFAULT), BANKS[1]: lambda: read_bank(DEMO), BANKS[2]: tuple}[bank]()
     own = (" ".join(line.split()) for line in more.splitlines())

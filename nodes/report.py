@@ -40,7 +40,7 @@ class LoadReport(io.ComfyNode):
     @classmethod
     def execute(cls, name: str) -> io.NodeOutput:
         """Read it."""
-        from ..core.report import read_report
+        from ..core.verdict.report import read_report
         from .audit import report_sheet
         from .images import from_pictures
 
@@ -69,8 +69,8 @@ class ShowReport(io.ComfyNode):
     @classmethod
     def execute(cls, report: str) -> io.NodeOutput:
         """Write it out anew, so that its page is there, and show it."""
-        from ..core.render.html import write_html
-        from ..core.report import parse_report
+        from ..core.render.html.html import write_html
+        from ..core.verdict.report import parse_report
         from .panel import report_panel
 
         found = parse_report(report, "the report input")

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from ..core.errors import UsageError
 from ..core.metrics.metric import chosen
-from ..core.presets import METRICS
+from ..core.plan.presets import METRICS
 from . import places
 
 if TYPE_CHECKING:
@@ -13,9 +13,9 @@ if TYPE_CHECKING:
 
     import torch
 
+    from ..core.audit.session import AuditRequest
     from ..core.datasets.labelled import LabelledImages
-    from ..core.session import AuditRequest
-    from ..core.verdict import Policy
+    from ..core.verdict.verdict import Policy
 
 AUTO = "auto"
 
@@ -24,7 +24,7 @@ def audit_request(
     preset: str, seed: int, metrics: str, per_class: int, guidance_scale: float, features: str, probe_folder: str
 ) -> "AuditRequest":
     """Return what an audit node's inputs ask for; raise UsageError for unknown metrics and folders."""
-    from ..core.session import AuditRequest
+    from ..core.audit.session import AuditRequest
 
     wanted = tuple(name.strip() for name in metrics.split(",") if name.strip())
     return AuditRequest(
@@ -42,7 +42,7 @@ def _probe_folder(name: str) -> "Path | None":
     if not name:
         return None
     from ..core.datasets.dataset import find_dataset
-    from ..core.files import named
+    from ..core.disk.files import named
 
     folder = places.input_folder(name)
     left_out = find_dataset(folder).left_out(folder)
@@ -71,7 +71,7 @@ def label_images(images: "torch.Tensor", text: str, side: int) -> "LabelledImage
 
 def policy_from(text: str) -> "Policy":
     """Return the limits written in the node, or the default ones."""
-    from ..core.policy import parse_policy
-    from ..core.verdict import default_policy
+    from ..core.verdict.policy import parse_policy
+    from ..core.verdict.verdict import default_policy
 
     return parse_policy(text, "policy of the node") if text.strip() else default_policy()

@@ -13,9 +13,9 @@ from .request import label_images, policy_from
 if TYPE_CHECKING:
     import torch
 
+    from ..core.audit.session import AuditRequest
     from ..core.datasets.labelled import LabelledImages
-    from ..core.report import Report
-    from ..core.session import AuditRequest
+    from ..core.verdict.report import Report
     from .backend.change import GraphChange, LoraChange
     from .backend.denoiser import ComfyDenoiser, Pair
 
@@ -82,9 +82,9 @@ def run_audit(
     Raises UsageError, which says what to change, and ComfyUI's exception when the user pressed cancel; an
     interrupted audit of a LoRA file continues where it stopped when it is queued again.
     """
-    from ..core.batch import Batch, default_batch
-    from ..core.features import Fetching
-    from ..core.session import AuditSession, Places
+    from ..core.audit.session import AuditSession, Places
+    from ..core.metrics.images.features import Fetching
+    from ..core.model.batch import Batch, default_batch
     from .backend.denoiser import ComfyDenoiser
     from .backend.features import HostFeatures
 

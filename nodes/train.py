@@ -5,8 +5,8 @@ from typing import Any
 
 from comfy_api.latest import io
 
+from ..core.plan.train_plan import ALGORITHMS, TARGETS, TERMS, TrainPlan
 from ..core.text import file_stem
-from ..core.train.plan import ALGORITHMS, TARGETS, TERMS, TrainPlan
 from . import places
 from .progress import NodeProgress
 from .prompts import Bank

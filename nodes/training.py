@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..core.errors import UsageError
+from ..core.plan.train_plan import TrainPlan, plan_digest
 from ..core.text import counted
-from ..core.train.bank import DEFAULT, DEMO, Bank, make_bank, read_bank
-from ..core.train.captions import Concept
-from ..core.train.plan import TrainPlan, plan_digest
+from ..core.train.data.bank import DEFAULT, DEMO, Bank, make_bank, read_bank
+from ..core.train.data.captions import Concept
 from . import places
 from .progress import NodeProgress, send
 
@@ -93,7 +93,7 @@ class Watcher:
 
     def picture(self) -> "Image":
         """Return loss, drift and weight of drift correction as a picture."""
-        from ..core.train.curve_picture import draw_curves
+        from ..core.render.pictures.curves import draw_curves
 
         return draw_curves(self.records, self.plan.drift_budget)
 
@@ -141,7 +141,7 @@ def run_training(
 
     Queued again after an interrupt, the same training continues from its last checkpoint to the same bytes.
     """
-    from ..core.batch import Batch, default_batch
+    from ..core.model.batch import Batch, default_batch
     from ..core.train.curves import Curves
     from ..core.train.records import TrainSetting
     from ..core.train.train import fingerprint, train
@@ -208,8 +208,8 @@ def read_lesson(lesson: Lesson, plan: TrainPlan, resolution: int) -> "tuple[Pict
     if lesson.images is not None:
         captions = captions_for(lesson.captions, len(lesson.images), plan)
         return tuple(map(Picture, _batch_pixels(lesson.images, side, plan.bucket), captions))
-    from ..core.train.data import load_pictures
-    from ..core.train.images import read_images
+    from ..core.train.data.concept import load_pictures
+    from ..core.train.data.images import read_images
 
     images = read_images(_folder(lesson.folder), Concept(plan.trigger, plan.class_word), plan.caption)
     pixels = load_pictures(images, side, plan.bucket)
@@ -218,7 +218,7 @@ def read_lesson(lesson: Lesson, plan: TrainPlan, resolution: int) -> "tuple[Pict
 
 def doubts(lesson: Lesson) -> list[str]:
     """Return what in the folder of pictures is not used, or not as its owner may think, a sentence each."""
-    from ..core.train.images import survey
+    from ..core.train.data.images import survey
 
     if not lesson.folder:
         return []
@@ -241,7 +241,7 @@ def _batch_pixels(images: "torch.Tensor", side: int, bucket: int) -> "list[torch
     from PIL import Image
 
     from ..core.pictures import cover
-    from ..core.train.buckets import bucket_shapes, nearest_bucket
+    from ..core.train.data.buckets import bucket_shapes, nearest_bucket
     from .images import to_bytes
 
     pixels = to_bytes(images)
@@ -252,9 +252,9 @@ def _batch_pixels(images: "torch.Tensor", side: int, bucket: int) -> "list[torch
 
 def _folder(name: str) -> Path:
     if name == DEMO_PICTURES:
-        from ..core.base import ROOT
+        from ..core.demo import DEMO_CONCEPT
 
-        return ROOT / "demo" / "concept"
+        return DEMO_CONCEPT
     return places.input_folder(name)
 
 

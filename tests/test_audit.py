@@ -8,17 +8,17 @@ import numpy as np
 import pytest
 import torch
 from owf.core.adapter import read_adapter
-from owf.core.audit import Setting, audit, to_do
-from owf.core.backends.diffusers import DiffusersDenoiser
-from owf.core.batch import Batch
-from owf.core.change import AdapterChange
-from owf.core.cost import audit_cost, sample_rows
+from owf.core.audit.audit import Setting, audit, to_do
+from owf.core.audit.change import AdapterChange
+from owf.core.audit.cost import audit_cost, sample_rows
 from owf.core.datasets.labelled import LabelledImages
-from owf.core.plan import Prompt, Stage
-from owf.core.presets import METRICS, preset_plan
+from owf.core.model.backends.diffusers import DiffusersDenoiser
+from owf.core.model.batch import Batch
+from owf.core.plan.audit_plan import Prompt, Stage
+from owf.core.plan.presets import METRICS, preset_plan
 from owf.core.progress import Silent
-from owf.core.report import read_report, to_json, write_report
-from owf.core.verdict import default_policy
+from owf.core.verdict.report import read_report, to_json, write_report
+from owf.core.verdict.verdict import default_policy
 from safetensors.torch import load_file, save_file
 from tiny_sd import tiny_parts, write_tiny_lora
 
@@ -56,8 +56,8 @@ def plan():
 
 def labelled(denoiser, count: int = 12) -> LabelledImages:
     """Return noise pictures that the random base happens to answer right: a base must beat chance."""
-    from owf.core.classifier import image_errors
     from owf.core.metrics.semantic import predicted_class
+    from owf.core.model.classifier import image_errors
 
     rng = np.random.default_rng(0)
     images = rng.integers(0, 256, (count, 3, 64, 64), np.uint8)
@@ -263,10 +263,10 @@ def test_a_lora_without_effect_is_invalid(denoiser, plan, images, tmp_path):
 
 
 def test_without_labelled_images_the_base_makes_them(denoiser, plan, tmp_path):
-    from owf.core.gather import gather_base, gather_tuned
+    from owf.core.audit.gather import gather_base, gather_tuned
+    from owf.core.audit.recorder import ModelPass
+    from owf.core.disk.store import SampleStore
     from owf.core.metrics.evidence import Answers
-    from owf.core.model_pass import ModelPass
-    from owf.core.store import SampleStore
 
     plan = dataclasses.replace(plan, per_class=2, metrics=("semantic",))
     with SampleStore(tmp_path / "s.sqlite") as store:

@@ -6,17 +6,17 @@ import numpy as np
 import pytest
 import torch
 from ldm_checkpoint import write_checkpoint
-from owf.core import base
 from owf.core.adapter import applied, read_adapter
-from owf.core.backends.diffusers import DiffusersDenoiser
-from owf.core.base import BaseChoice, choose_base, load_base
-from owf.core.batch import Batch
-from owf.core.classifier import image_errors
 from owf.core.errors import InvalidError, UsageError
-from owf.core.noise import gaussian
-from owf.core.plan import Stage
-from owf.core.sample import Sampling, generate, trailing_timesteps
-from owf.core.schedule import spaced_timesteps
+from owf.core.model import base
+from owf.core.model.backends.diffusers import DiffusersDenoiser
+from owf.core.model.base import BaseChoice, choose_base, load_base
+from owf.core.model.batch import Batch
+from owf.core.model.classifier import image_errors
+from owf.core.model.noise import gaussian
+from owf.core.model.sample import Sampling, generate, trailing_timesteps
+from owf.core.model.schedule import spaced_timesteps
+from owf.core.plan.audit_plan import Stage
 from tiny_sd import tiny_parts, write_tiny_lora
 
 CPU = torch.device("cpu")

@@ -5,9 +5,9 @@ import shutil
 
 import pytest
 import torch
-from owf.core import base
-from owf.core.base import BaseChoice, choose_base, load_base
 from owf.core.errors import UsageError
+from owf.core.model import base
+from owf.core.model.base import BaseChoice, choose_base, load_base
 from safetensors.torch import load_file, save_file
 from tiny_sd import tiny_parts
 
@@ -222,8 +222,8 @@ def test_eight_bit_floats_are_read_as_their_values(folder, saved):
 
 
 def test_zero_terminal_snr_with_v_is_read_and_finite(folder):
-    from owf.core.batch import Batch
-    from owf.core.sample import Sampling, generate
+    from owf.core.model.batch import Batch
+    from owf.core.model.sample import Sampling, generate
 
     settings(prediction_type="v_prediction", rescale_betas_zero_snr=True)(folder)
     loaded = load(folder)

@@ -2,8 +2,8 @@
 
 import pytest
 import torch
-from owf.core.batch import Batch
 from owf.core.errors import UsageError
+from owf.core.model.batch import Batch
 
 
 @pytest.mark.parametrize("workers", [1, 3])

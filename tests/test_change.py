@@ -4,14 +4,14 @@ import dataclasses
 from pathlib import Path
 
 import pytest
-from owf.core.audit import Setting, audit_change
-from owf.core.backends.diffusers import DiffusersDenoiser
-from owf.core.batch import Batch
-from owf.core.plan import Prompt
-from owf.core.presets import preset_plan
+from owf.core.audit.audit import Setting, audit_change
+from owf.core.model.backends.diffusers import DiffusersDenoiser
+from owf.core.model.batch import Batch
+from owf.core.plan.audit_plan import Prompt
+from owf.core.plan.presets import preset_plan
 from owf.core.progress import Silent
-from owf.core.report import AdapterRecord
-from owf.core.verdict import default_policy
+from owf.core.verdict.report import AdapterRecord
+from owf.core.verdict.verdict import default_policy
 from tiny_sd import tiny_parts
 
 
@@ -76,7 +76,7 @@ def test_the_change_is_off_after_an_exception(denoiser, plan, tmp_path, monkeypa
     def broken(*arguments, **named):
         raise RuntimeError("broken")
 
-    monkeypatch.setattr("owf.core.audit.gather_tuned", broken)
+    monkeypatch.setattr("owf.core.audit.audit.gather_tuned", broken)
     with pytest.raises(RuntimeError, match="broken"):
         run(denoiser, change, plan, tmp_path)
     assert change._handle is None

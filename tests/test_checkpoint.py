@@ -5,9 +5,9 @@ import shutil
 import pytest
 import torch
 from ldm_checkpoint import write_checkpoint
-from owf.core import base
-from owf.core.base import choose_base, load_base
 from owf.core.errors import UsageError
+from owf.core.model import base
+from owf.core.model.base import choose_base, load_base
 from safetensors.torch import load_file, save_file
 from tiny_sd import tiny_parts
 

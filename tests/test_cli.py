@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from owf.cli.audit import main
-from owf.core.base import DEMO_BASE, DEMO_LORAS
+from owf.core.demo import DEMO_BASE, DEMO_LORAS
 
 DEMO_LORA = DEMO_LORAS[0]
 WITH_OWF = f"import runpy; runpy.run_path({str(Path(__file__).parent / 'conftest.py')!r})\n"

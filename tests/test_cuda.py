@@ -4,12 +4,12 @@ import pytest
 import torch
 from fake_cuda import denoiser_of, require_fake_cuda
 from owf.core.adapter import Switch, read_adapter
-from owf.core.backends import diffusers
-from owf.core.batch import Batch
 from owf.core.metrics import semantic
-from owf.core.noise import gaussian
-from owf.core.sample import Sampling, generate
-from owf.core.schedule import spaced_timesteps
+from owf.core.model.backends import diffusers
+from owf.core.model.batch import Batch
+from owf.core.model.noise import gaussian
+from owf.core.model.sample import Sampling, generate
+from owf.core.model.schedule import spaced_timesteps
 from tiny_sd import tiny_parts, write_tiny_lora
 from torch._subclasses.fake_tensor import FakeTensorMode
 

@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 import torch
 from gaussian_denoiser import GaussianDenoiser
-from owf.core.batch import Batch
 from owf.core.metrics.denoiser_drift import DriftRows, squared_norms, summarise_drift
-from owf.core.noise import gaussian
-from owf.core.predictions import predictions
-from owf.core.schedule import spaced_timesteps
+from owf.core.model.batch import Batch
+from owf.core.model.noise import gaussian
+from owf.core.model.predictions import predictions
+from owf.core.model.schedule import spaced_timesteps
 
 SHAPE = (4, 4, 4)
 

@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from owf.core import features
-from owf.core.download import fetch, file_sha256
+from owf.core.disk.download import fetch, file_sha256
 from owf.core.errors import UsageError
-from owf.core.features import Fetching, load_features, resize_crop
+from owf.core.metrics.images import features
+from owf.core.metrics.images.features import Fetching, load_features, resize_crop
 from PIL import Image
 
 CONTENT = np.random.default_rng(0).bytes(3 << 20)

@@ -5,8 +5,8 @@ import subprocess
 import unicodedata
 
 import pytest
+from owf.core.disk.files import LeftOut, folded, listing, named, scan, why_no_file
 from owf.core.errors import UsageError
-from owf.core.files import LeftOut, folded, listing, named, scan, why_no_file
 
 NFC, NFD = (unicodedata.normalize(form, "café") for form in ("NFC", "NFD"))
 

@@ -48,8 +48,8 @@ module = importlib.util.module_from_spec(spec)
 sys.modules[name] = module
 spec.loader.exec_module(module)
 importlib.import_module(name + ".core")
-importlib.import_module(name + ".core.report")
-importlib.import_module(name + ".core.verdict")
+importlib.import_module(name + ".core.verdict.report")
+importlib.import_module(name + ".core.verdict.verdict")
 importlib.import_module(name + ".cli.audit")
 print(sorted(m for m in ("torch", "numpy", "owf", "core", "diffusers") if m in sys.modules and m != "numpy"))
 """

@@ -5,8 +5,8 @@ import sys
 from pathlib import Path
 
 import pytest
+from owf.core.disk.lock import only_one
 from owf.core.errors import UsageError
-from owf.core.lock import only_one
 
 HOLD = f"""
 import runpy, sys, time

@@ -9,10 +9,10 @@ from typing import ClassVar
 import pytest
 from owf.cli import session as session_module
 from owf.cli.audit import main
-from owf.core import base
 from owf.core.adapter import read_adapter
 from owf.core.errors import InvalidError
-from owf.core.render.html import write_html
+from owf.core.model import base
+from owf.core.render.html.html import write_html
 
 _spec = importlib.util.spec_from_file_location("render_samples", Path(__file__).parent / "render" / "samples.py")
 assert _spec is not None and _spec.loader is not None

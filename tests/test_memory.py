@@ -3,7 +3,7 @@
 import pytest
 import torch
 from fake_cuda import require_fake_cuda
-from owf.core.base import CONFIGS
+from owf.core.model.base import CONFIGS
 from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.multiprocessing.reductions import StorageWeakRef
 from torch.utils._python_dispatch import TorchDispatchMode
@@ -73,7 +73,7 @@ def fused_attention(query, key, value, *args, **kwargs):
 def test_a_batch_of_the_default_size_and_a_decoded_image_fit_8_gb(models, monkeypatch):
     from types import SimpleNamespace
 
-    from owf.core.batch import default_batch
+    from owf.core.model.batch import default_batch
 
     monkeypatch.setattr(torch.nn.functional, "scaled_dot_product_attention", fused_attention)
     unet, vae = models

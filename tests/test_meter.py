@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 from owf.core.errors import UsageError
-from owf.core.meter import compare, kid_of_sets, mmd
+from owf.core.metrics.images.unpaired import compare, kid_of_sets, mmd
 from owf.core.metrics.kid import polynomial_kernel, subset_kid
 
 

@@ -8,9 +8,9 @@ from owf.cli.folders import cache_folder
 from owf.cli.train import _merged
 from owf.cli.train_arguments import parser as train_parser
 from owf.cli.train_config import effective
-from owf.core.base import choose_base
+from owf.core.disk.places import expanded
 from owf.core.errors import UsageError
-from owf.core.places import expanded
+from owf.core.model.base import choose_base
 
 
 @pytest.fixture

@@ -4,11 +4,11 @@ import dataclasses
 from pathlib import Path
 
 import pytest
-from owf.core.cost import answer_rows, audit_cost
+from owf.core.audit.cost import answer_rows, audit_cost
 from owf.core.errors import UsageError
-from owf.core.plan import Stage, plan_digest, stage_positions
-from owf.core.presets import PRESETS, demo_plan, preset_plan
-from owf.core.prompts import COLOR_TERMS, SUBJECTS
+from owf.core.plan.audit_plan import Stage, plan_digest, stage_positions
+from owf.core.plan.presets import PRESETS, demo_plan, preset_plan
+from owf.core.plan.prompts import COLOR_TERMS, SUBJECTS
 
 ROOT = Path(__file__).resolve().parent.parent
 

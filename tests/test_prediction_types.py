@@ -4,18 +4,19 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from owf.core.adapter import metadata, read_adapter
-from owf.core.audit import Setting, audit
-from owf.core.backends.checkpoint import Header, prediction
-from owf.core.backends.diffusers import DiffusersDenoiser
-from owf.core.backends.scheduler import schedule_of
-from owf.core.batch import Batch
+from owf.core.adapter import read_adapter
+from owf.core.adapter.naming import metadata
+from owf.core.audit.adapter_record import with_base
+from owf.core.audit.audit import Setting, audit
 from owf.core.errors import UsageError
-from owf.core.presets import preset_plan
+from owf.core.model.backends.checkpoint import Header, prediction
+from owf.core.model.backends.diffusers import DiffusersDenoiser
+from owf.core.model.backends.scheduler import schedule_of
+from owf.core.model.batch import Batch
+from owf.core.plan.presets import preset_plan
 from owf.core.progress import Silent
-from owf.core.records import with_base
-from owf.core.report import AdapterRecord
-from owf.core.verdict import default_policy
+from owf.core.verdict.report import AdapterRecord
+from owf.core.verdict.verdict import default_policy
 from safetensors.torch import load_file, save_file
 from tiny_sd import tiny_parts, write_tiny_lora
 

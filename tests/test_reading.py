@@ -7,12 +7,12 @@ import numpy as np
 import pytest
 import torch
 from gaussian_denoiser import GaussianDenoiser, ddpm_schedule
-from owf.core.base import choose_base, load_base
-from owf.core.batch import Batch
-from owf.core.presets import DEMO_CLASSES, demo_plan
-from owf.core.reading import READING_LEVELS, judge_reading, level_timesteps, reading_sums
-from owf.core.sample import Sampling, generate_latents
-from owf.core.schedule import rectified_flow, zero_terminal
+from owf.core.model.base import choose_base, load_base
+from owf.core.model.batch import Batch
+from owf.core.model.reading import READING_LEVELS, judge_reading, level_timesteps, reading_sums
+from owf.core.model.sample import Sampling, generate_latents
+from owf.core.model.schedule import rectified_flow, zero_terminal
+from owf.core.plan.presets import DEMO_CLASSES, demo_plan
 
 ROOT = Path(__file__).resolve().parent.parent
 SHAPE = (4, 16, 16)
@@ -106,10 +106,10 @@ def test_a_trained_base_is_told_from_a_misread_one(demo, declared, truth, termin
 
 def test_an_audit_of_a_misread_base_is_invalid_and_says_what_it_predicts(demo, tmp_path):
     from owf.core.adapter import read_adapter
-    from owf.core.audit import Setting, audit
-    from owf.core.base import DEMO_LORAS
+    from owf.core.audit.audit import Setting, audit
+    from owf.core.demo import DEMO_LORAS
     from owf.core.progress import Silent
-    from owf.core.verdict import default_policy
+    from owf.core.verdict.verdict import default_policy
 
     plan = demo_plan("quick", DEMO_CLASSES)
     plan = dataclasses.replace(plan, metrics=("denoiser_drift",), prompts=plan.prompts[:8])
@@ -128,10 +128,10 @@ def test_an_audit_of_a_misread_base_is_invalid_and_says_what_it_predicts(demo, t
 @pytest.mark.parametrize(("declared", "truth"), [("epsilon", "v_prediction"), ("v_prediction", "epsilon")])
 def test_a_training_on_a_misread_base_is_refused_whatever_the_pictures_are(demo, declared, truth, tmp_path):
     from owf.core.errors import InvalidError
+    from owf.core.plan.train_plan import TrainPlan
     from owf.core.progress import Silent
-    from owf.core.train.bank import DEMO, make_bank, read_bank
-    from owf.core.train.captions import Concept
-    from owf.core.train.plan import TrainPlan
+    from owf.core.train.data.bank import DEMO, make_bank, read_bank
+    from owf.core.train.data.captions import Concept
     from owf.core.train.records import Picture, TrainSetting
     from owf.core.train.train import train
 
@@ -149,8 +149,8 @@ def test_a_training_on_a_misread_base_is_refused_whatever_the_pictures_are(demo,
 
 def test_a_base_that_is_read_right_is_checked_once_and_then_costs_nothing(demo, tmp_path):
     from owf.core.progress import Silent
-    from owf.core.train.bank import Bank
     from owf.core.train.base_check import check_base, check_cost
+    from owf.core.train.data.bank import Bank
     from owf.core.train.records import TrainSetting
 
     class Counted(Silent):
@@ -178,10 +178,10 @@ def half_demo():
 @pytest.mark.parametrize("metrics", [("denoiser_drift",), ("color",)])
 def test_in_half_precision_a_misread_base_is_called_that_and_not_nan(half_demo, tmp_path, metrics):
     from owf.core.adapter import read_adapter
-    from owf.core.audit import Setting, audit
-    from owf.core.base import DEMO_LORAS
+    from owf.core.audit.audit import Setting, audit
+    from owf.core.demo import DEMO_LORAS
     from owf.core.progress import Silent
-    from owf.core.verdict import default_policy
+    from owf.core.verdict.verdict import default_policy
 
     plan = demo_plan("quick", DEMO_CLASSES)
     plan = dataclasses.replace(plan, metrics=metrics, prompts=plan.prompts[:2], images_per_prompt=1)
@@ -195,7 +195,7 @@ def test_in_half_precision_a_misread_base_is_called_that_and_not_nan(half_demo, 
 
 def test_what_is_not_finite_for_another_reason_keeps_its_message(demo):
     from owf.core.errors import InvalidError
-    from owf.core.reading import ToDraw, explained
+    from owf.core.model.reading import ToDraw, explained
 
     draws = ToDraw(("a bag", "a shoe"), (0, 1), Sampling(10, 1.0))
     with pytest.raises(InvalidError, match="decoded"), explained(demo, draws, Batch(16)):

@@ -3,7 +3,7 @@
 import pytest
 import torch
 from gaussian_denoiser import ddpm_schedule
-from owf.core.schedule import rectified_flow, spaced_timesteps
+from owf.core.model.schedule import rectified_flow, spaced_timesteps
 
 
 def schedules():

@@ -7,8 +7,6 @@ import numpy as np
 import pytest
 import torch
 from gaussian_denoiser import GaussianDenoiser
-from owf.core.batch import Batch
-from owf.core.classifier import image_errors
 from owf.core.errors import InvalidError
 from owf.core.metrics.semantic import (
     SemanticRows,
@@ -17,10 +15,12 @@ from owf.core.metrics.semantic import (
     predicted_class,
     summarise_semantic,
 )
-from owf.core.noise import gaussian
-from owf.core.plan import Stage
-from owf.core.schedule import spaced_timesteps
-from owf.core.verdict import DRIFT, judge
+from owf.core.model.batch import Batch
+from owf.core.model.classifier import image_errors
+from owf.core.model.noise import gaussian
+from owf.core.model.schedule import spaced_timesteps
+from owf.core.plan.audit_plan import Stage
+from owf.core.verdict.verdict import DRIFT, judge
 
 SHAPE = (4, 2, 2)
 SPREAD = 1.0

@@ -11,12 +11,13 @@ from owf.cli import progress
 from owf.cli import session as module
 from owf.cli.arguments import parser
 from owf.cli.session import Session
-from owf.core import features
-from owf.core import session as core
 from owf.core.adapter import read_adapter
-from owf.core.base import DEMO_LORAS, BaseChoice, choose_base
+from owf.core.audit import session as core
+from owf.core.demo import DEMO_LORAS
+from owf.core.disk.lock import only_one
 from owf.core.errors import UsageError
-from owf.core.lock import only_one
+from owf.core.metrics.images import features
+from owf.core.model.base import BaseChoice, choose_base
 
 _spec = importlib.util.spec_from_file_location("render_samples", Path(__file__).parent / "render" / "samples.py")
 assert _spec is not None and _spec.loader is not None

@@ -3,7 +3,13 @@
 import numpy as np
 import pytest
 from owf.core.errors import InvalidError
-from owf.core.statistics import accuracy_estimate, drop_estimate, mean_estimate, ratio_estimate, simultaneous_level
+from owf.core.metrics.statistics import (
+    accuracy_estimate,
+    drop_estimate,
+    mean_estimate,
+    ratio_estimate,
+    simultaneous_level,
+)
 
 
 def covered(estimate, truth) -> bool:

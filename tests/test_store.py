@@ -7,8 +7,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from owf.core.disk.store import SampleStore
 from owf.core.errors import UsageError
-from owf.core.store import SampleStore
 from safetensors import SafetensorError
 
 WITH_OWF = f"import runpy; runpy.run_path({str(Path(__file__).parent / 'conftest.py')!r})\n"

@@ -6,9 +6,9 @@ import pytest
 import torch
 from owf.core.adapter import read_adapter
 from owf.core.adapter.find import find_loras
-from owf.core.base import choose_base, load_base
+from owf.core.disk.tensor_files import SAFETENSORS, instead_of_header
 from owf.core.errors import AdapterError, UsageError
-from owf.core.tensor_files import SAFETENSORS, instead_of_header
+from owf.core.model.base import choose_base, load_base
 from safetensors.torch import save_file
 
 POINTER = b"version https://git-lfs.github.com/spec/v1\noid sha256:" + b"0" * 64 + b"\nsize 4265146304\n"

@@ -4,9 +4,9 @@ import math
 
 import pytest
 from owf.core.errors import UsageError
-from owf.core.measurement import Estimate, Measurement
-from owf.core.policy import read_policy
-from owf.core.verdict import (
+from owf.core.metrics.measurement import Estimate, Measurement
+from owf.core.verdict.policy import read_policy
+from owf.core.verdict.verdict import (
     DRIFT,
     INCONCLUSIVE,
     INVALID,

@@ -5,14 +5,14 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from .adapter import Adapter as Adapter
-    from .low_memory import applied_on_the_fly as applied_on_the_fly
-    from .match_report import MatchReport as MatchReport
-    from .match_report import match as match
+    from .apply.low_memory import applied_on_the_fly as applied_on_the_fly
+    from .apply.match import MatchReport as MatchReport
+    from .apply.match import match as match
+    from .apply.switch import Switch as Switch
+    from .apply.switch import applied as applied
+    from .apply.switch import prepare as prepare
+    from .apply.switch import stacked as stacked
     from .reader import read_adapter as read_adapter
-    from .switch import Switch as Switch
-    from .switch import applied as applied
-    from .switch import prepare as prepare
-    from .switch import stacked as stacked
     from .write import LoraCard as LoraCard
     from .write import LoraFactors as LoraFactors
     from .write import LoraPair as LoraPair
@@ -20,14 +20,14 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "Adapter": "adapter",
-    "applied_on_the_fly": "low_memory",
-    "MatchReport": "match_report",
-    "match": "match_report",
+    "applied_on_the_fly": "apply.low_memory",
+    "MatchReport": "apply.match",
+    "match": "apply.match",
     "read_adapter": "reader",
-    "Switch": "switch",
-    "applied": "switch",
-    "prepare": "switch",
-    "stacked": "switch",
+    "Switch": "apply.switch",
+    "applied": "apply.switch",
+    "prepare": "apply.switch",
+    "stacked": "apply.switch",
     "LoraCard": "write",
     "LoraFactors": "write",
     "LoraPair": "write",

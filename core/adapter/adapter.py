@@ -3,10 +3,10 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from .hashes import Hashes
-from .metadata import Training
+from .containers.hashes import Hashes
+from .containers.source import Entry
 from .module import AdapterModule, BrokenModule
-from .source import Entry
+from .naming.metadata import Training
 
 READING = 2
 """Raised whenever a release reads the same file as another change of the base: what was measured of it is not its own

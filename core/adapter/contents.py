@@ -7,12 +7,12 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 
 from ..errors import AdapterError
+from .containers.opening import Part
+from .containers.scalars import scalar
+from .containers.source import Bytes, Entry
 from .module import AGAIN, AdapterModule, BrokenModule, build_module
-from .names import Place, dotted, place
-from .refusals import refuse_other_kinds
-from .scalars import scalar
-from .source import Bytes, Entry
-from .sources import Part
+from .naming.names import Place, dotted, place
+from .naming.refusals import refuse_other_kinds
 
 _BUNDLED = re.compile(
     r"bundle_emb\..+\.(?:string_to_param\.\*|emb_params|(?:clip_[lg]|t5|t5xxl|llama)(?:_out)?)", re.DOTALL

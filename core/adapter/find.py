@@ -5,11 +5,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from ..disk.files import LeftOut, composed, is_folder, scan
+from ..disk.tensor_files import PICKLES, SAFETENSORS
 from ..errors import UsageError
-from ..files import LeftOut, composed, is_folder, scan
-from ..tensor_files import PICKLES, SAFETENSORS
-from .downloads import is_unfinished
-from .lora_folder import config_beside, other_parts, weights_of
+from .containers.downloads import is_unfinished
+from .containers.lora_folder import config_beside, other_parts, weights_of
 
 
 @dataclass(frozen=True)

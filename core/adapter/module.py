@@ -8,8 +8,8 @@ from math import prod
 from ..errors import AdapterError
 from .algorithms import Algorithm, Outline, find
 from .algorithms.ia3 import outline_of
-from .scalars import scalar
-from .source import Bytes, Entry, Source
+from .containers.scalars import scalar
+from .containers.source import Bytes, Entry, Source
 
 ALPHA_EXTREME = 1000.0
 """Alpha beyond this many times the rank is reported: no trainer writes it."""

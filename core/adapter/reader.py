@@ -6,13 +6,13 @@ from pathlib import Path
 
 from ..errors import AdapterError
 from ..text import counted, inert
-from . import metadata as meta
 from .adapter import Adapter
-from .complaints import about_training, complaints, hash_mismatch
+from .apply.complaints import about_training, complaints, hash_mismatch
+from .containers.hashes import hash_all
+from .containers.opening import Part, open_parts
 from .contents import Contents, collect
-from .hashes import hash_all
-from .identify import format_of, identify
-from .sources import Part, open_parts
+from .naming import metadata as meta
+from .naming.identify import format_of, identify
 
 
 def read_adapter(path: str | Path, *, allow_pickle: bool = False) -> Adapter:

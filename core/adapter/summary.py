@@ -6,10 +6,10 @@ from dataclasses import asdict, dataclass
 
 from ..text import counted, inert
 from .adapter import Adapter
+from .apply.coverage import coverage_of_file
+from .apply.sketch import Sketch, sketch
 from .blocks import Block, block_of, kind_of
-from .coverage import coverage_of_file
-from .sketch import Sketch, sketch
-from .strangers import strangers_in_modules
+from .naming.strangers import strangers_in_modules
 
 MAX_LISTED = 20
 HUGE = 1e4

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from ..errors import InvalidError, UsageError
 from ..families import Family
-from .canonical import body, replace_file, with_metadata
+from .containers.header_writer import body, replace_file, with_metadata
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
+from ..disk.files import LeftOut
 from ..errors import UsageError
-from ..files import LeftOut
 from .labelled import LabelledImages
 
 

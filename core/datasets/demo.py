@@ -2,15 +2,13 @@
 
 import numpy as np
 
-from ..base import ROOT
+from ..demo import DEMO_PROBES
 from .labelled import LabelledImages
-
-PROBES = ROOT / "demo" / "probes.npz"
 
 
 def read_demo(per_class: int) -> LabelledImages:
     """Return the first `per_class` (0: all) of each class's held-out 64 px pictures."""
-    with np.load(PROBES) as data:
+    with np.load(DEMO_PROBES) as data:
         images, labels, classes = data["images"], data["labels"], data["classes"]
     kept = [np.flatnonzero(labels == k)[: per_class or None] for k in range(len(classes))]
     rows = np.sort(np.concatenate(kept))

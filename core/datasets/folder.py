@@ -5,8 +5,8 @@ from pathlib import Path
 
 import numpy as np
 
+from ..disk.files import LeftOut, composed, each_once, folded, is_folder, listing, why_no_file
 from ..errors import UsageError
-from ..files import LeftOut, composed, each_once, folded, is_folder, listing, why_no_file
 from ..pictures import SUFFIXES, cover, open_picture
 from .dataset import Dataset
 from .labelled import LabelledImages

@@ -6,16 +6,16 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..color_terms import TERMS
 from ..errors import InvalidError
-from ..measurement import Estimate, Measurement, Part
-from ..plan import AuditPlan
-from ..statistics import mean_estimate, simultaneous_level
+from ..plan.audit_plan import AuditPlan
 from .evidence import Drawings
+from .images.color_terms import TERMS
+from .measurement import Estimate, Measurement, Part
 from .metric import Breakdown, Metric, Quantity, Tools
+from .statistics import mean_estimate, simultaneous_level
 
 if TYPE_CHECKING:
-    from ..color_distance import PromptColor
+    from .images.color_distance import PromptColor
 
 VERSION = 1
 """Version of the definition in docs/metrics.md."""
@@ -118,7 +118,7 @@ def measure_color(plan: AuditPlan, tools: Tools, seen: Drawings) -> Measurement:
     """Return how far the colours of the tuned model's images moved from those of the base's."""
     import torch
 
-    from ..color_distance import measure_prompt
+    from .images.color_distance import measure_prompt
 
     shape = (len(plan.prompts), plan.images_per_prompt)
     stacks = [torch.from_numpy(images).unflatten(0, shape) for images in seen.sides]

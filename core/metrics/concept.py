@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from ..measurement import Measurement
-from ..statistics import mean_estimate
+from .measurement import Measurement
+from .statistics import mean_estimate
 
 VERSION = 1
 

@@ -5,11 +5,11 @@ from itertools import pairwise
 
 import numpy as np
 
-from ..measurement import Estimate, Measurement, Part
-from ..plan import AuditPlan
-from ..statistics import ratio_estimate
+from ..plan.audit_plan import AuditPlan
 from .evidence import Predictions
+from .measurement import Estimate, Measurement, Part
 from .metric import Breakdown, Metric, Quantity, Tools
+from .statistics import ratio_estimate
 
 VERSION = 1
 """Version of the definition in docs/metrics.md."""

@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..errors import InvalidError
-from ..measurement import Estimate, Measurement, Part
-from ..plan import AuditPlan
-from ..statistics import mean_estimate, simultaneous_level
+from ..plan.audit_plan import AuditPlan
 from .evidence import Drawings
+from .measurement import Estimate, Measurement, Part
 from .metric import Breakdown, Metric, Quantity, Tools
+from .statistics import mean_estimate, simultaneous_level
 
 if TYPE_CHECKING:
-    from ..features import Fetching, ImageFeatures
+    from .images.features import Fetching, ImageFeatures
 
 VERSION = 1
 """Version of the definition in this file."""
@@ -34,7 +34,7 @@ def load_network(plan: AuditPlan, fetching: "Fetching") -> "ImageFeatures":
     """Return DINOv2-base, whose normalised class token is the embedding."""
     from transformers import Dinov2Model
 
-    from ..features import IMAGENET_STATS, Embedding, assemble, preparation, pretrained
+    from .images.features import IMAGENET_STATS, Embedding, assemble, preparation, pretrained
 
     network = Embedding(pretrained(Dinov2Model, SOURCE, fetching.offline), lambda seen: seen.last_hidden_state[:, 0])
     return assemble("dinov2", preparation(_EDGE, _SIZE, IMAGENET_STATS), network, fetching.device)
@@ -56,7 +56,7 @@ def measure_dino_drift(plan: AuditPlan, tools: Tools, seen: Drawings) -> Measure
     """
     import torch
 
-    from ..features import features_of
+    from .images.features import features_of
 
     network = tools.networks["dino_drift"]
     base, tuned, other = (features_of(network, torch.from_numpy(side), tools.advance) for side in seen.sides)

@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..errors import InvalidError
-from ..measurement import Estimate, Measurement
-from ..plan import AuditPlan
-from ..statistics import jackknife_spread, spread_estimate
+from ..plan.audit_plan import AuditPlan
 from .evidence import Drawings
+from .measurement import Estimate, Measurement
 from .metric import Metric, Quantity, Tools
+from .statistics import jackknife_spread, spread_estimate
 
 if TYPE_CHECKING:
-    from ..features import Fetching, ImageFeatures
+    from .images.features import Fetching, ImageFeatures
 
 VERSION = 1
 """Version of the definition in docs/metrics.md."""
@@ -218,7 +218,7 @@ def _checked(features: np.ndarray) -> np.ndarray:
 
 def load_network(plan: AuditPlan, fetching: "Fetching") -> "ImageFeatures":
     """Return the feature network that the plan names."""
-    from ..features import load_features
+    from .images.features import load_features
 
     return load_features(plan.features, fetching)
 
@@ -227,7 +227,7 @@ def measure_kid(plan: AuditPlan, tools: Tools, seen: Drawings) -> Measurement:
     """Return how far the features of the tuned model's images moved from those of the base's."""
     import torch
 
-    from ..features import features_of
+    from .images.features import features_of
 
     network = tools.networks["kid"]
     features = [features_of(network, torch.from_numpy(images), tools.advance) for images in seen.sides]

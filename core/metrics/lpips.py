@@ -13,17 +13,17 @@ import numpy as np
 
 from ..errors import InvalidError, UsageError
 from ..foreign import foreign
-from ..measurement import Estimate, Measurement
-from ..plan import AuditPlan
-from ..statistics import mean_estimate
+from ..plan.audit_plan import AuditPlan
 from .evidence import Drawings
+from .measurement import Estimate, Measurement
 from .metric import Metric, Quantity, Tools
+from .statistics import mean_estimate
 
 if TYPE_CHECKING:
     import torch
     from torch import nn
 
-    from ..features import Fetching, ImageFeatures
+    from .images.features import Fetching, ImageFeatures
 
 VERSION = 1
 """Version of the definition in this file."""
@@ -42,8 +42,8 @@ def load_network(plan: AuditPlan, fetching: "Fetching") -> "ImageFeatures":
     import torch
     from torch_fidelity.sample_similarity_lpips import URL_VGG16_LPIPS, SampleSimilarityLPIPS
 
-    from ..download import fetch
-    from ..features import assemble
+    from ..disk.download import fetch
+    from .images.features import assemble
 
     # The folder where torch-fidelity and torchvision look, so that nobody has the files twice.
     folder = Path(torch.hub.get_dir()) / "checkpoints"
@@ -91,7 +91,7 @@ def distances(tools: Tools, a: np.ndarray, b: np.ndarray) -> np.ndarray:
     """Return LPIPS of each pair of uint8 images (N, 3, H, W) as (N,); raise InvalidError for NaN and infinite ones."""
     import torch
 
-    from ..features import features_of
+    from .images.features import features_of
 
     pairs = torch.from_numpy(np.concatenate([a, b], axis=2))
     found = features_of(tools.networks["lpips"], pairs, tools.advance).astype(np.float64).reshape(-1)

@@ -12,14 +12,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..errors import UsageError
-from ..measurement import Measurement
 from .evidence import Evidence
+from .measurement import Measurement
 
 if TYPE_CHECKING:
     import torch
 
-    from ..features import FeatureNetwork, Fetching, ImageFeatures
-    from ..plan import AuditPlan
+    from ..plan.audit_plan import AuditPlan
+    from .images.features import FeatureNetwork, Fetching, ImageFeatures
 
 
 @dataclass(frozen=True)

@@ -5,11 +5,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..errors import InvalidError
-from ..measurement import Estimate, Measurement, Part
-from ..plan import AuditPlan
-from ..statistics import accuracy_estimate, drop_estimate, mean_estimate, simultaneous_level
+from ..plan.audit_plan import AuditPlan
 from .evidence import Answers
+from .measurement import Estimate, Measurement, Part
 from .metric import Breakdown, Metric, Quantity, Tools
+from .statistics import accuracy_estimate, drop_estimate, mean_estimate, simultaneous_level
 
 VERSION = 1
 """Version of the definition in docs/metrics.md."""

@@ -5,9 +5,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..measurement import Estimate
-from ..report import Report
-from ..verdict import INVALID, WORST_FIRST, Judgement
+from ..metrics.measurement import Estimate
+from ..verdict.report import Report
+from ..verdict.verdict import INVALID, WORST_FIRST, Judgement
 from . import words
 
 Key = tuple[str, str]

@@ -5,9 +5,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from ..adapter.kinds import KINDS
-from ..report import BlockChange
+from ..verdict.report import BlockChange
 from . import words
-from .breakdowns import first_rows
+from .html.breakdowns import first_rows
 
 LEVELS = 4
 """Shades from the faintest change to the largest."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from ..metrics.metric import known
 from ..metrics.metric import quantity as metric_quantity
 from ..text import inert
-from ..verdict import DRIFT, INCONCLUSIVE, INVALID, NO_ALARM, PASS, Verdict
+from ..verdict.verdict import DRIFT, INCONCLUSIVE, INVALID, NO_ALARM, PASS, Verdict
 
 MISSING = "–"
 """Shown where there is no number."""

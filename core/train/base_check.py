@@ -4,8 +4,9 @@ import hashlib
 
 import numpy as np
 
-from ..denoiser import Denoiser
-from ..reading import (
+from ..disk.store import SampleStore
+from ..model.denoiser import Denoiser
+from ..model.reading import (
     FITS,
     MARGIN,
     READING_LEVELS,
@@ -15,9 +16,8 @@ from ..reading import (
     ToDraw,
     require_right_base,
 )
-from ..sample import Sampling, generate_latents
-from ..store import SampleStore
-from .bank import Bank
+from ..model.sample import Sampling, generate_latents
+from .data.bank import Bank
 from .records import TrainSetting
 
 SAMPLING = Sampling(steps=10, guidance_scale=1.0)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, TextIO
 
-from .curve_picture import draw_curves
+from ..render.pictures.curves import draw_curves
 from .records import StepRecord
 
 SMOOTHING = 0.95

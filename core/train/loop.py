@@ -9,19 +9,19 @@ from typing import Any
 import torch
 from torch import nn
 
-from ..denoiser import TrainableDenoiser
 from ..errors import InvalidError
-from .budget import DriftBudget
+from ..model.denoiser import TrainableDenoiser
+from ..plan.train_plan import TrainPlan, step_rows
 from .checkpoint import load_checkpoint, save_checkpoint
-from .data import ConceptData
-from .drift import DriftWatch
+from .data.concept import ConceptData
+from .data.rows import Draw
 from .loss import LossMaker
 from .methods.method import Method
 from .optimizer import make_optimizer, set_rate
-from .plan import TrainPlan, step_rows
+from .preserve.budget import DriftBudget
+from .preserve.drift import DriftWatch
 from .preserve.term import Term
 from .records import StepRecord, TrainSetting
-from .rows import Draw
 from .samples import write_samples
 
 _VALIDATION_DRAWS = 4

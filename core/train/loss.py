@@ -7,12 +7,12 @@ from dataclasses import dataclass
 import torch
 import torch.nn.functional as F
 
-from ..denoiser import Conditioning, TrainableDenoiser
-from ..schedule import Schedule
+from ..model.denoiser import Conditioning, TrainableDenoiser
+from ..model.schedule import Schedule
+from .data.rows import Draw, Rows, by_shape
+from .data.text_cache import TextCache
 from .methods.method import Method
 from .preserve.term import Question, Term
-from .rows import Draw, Rows, by_shape
-from .text import TextCache
 
 
 @dataclass(frozen=True)

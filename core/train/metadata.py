@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from pathlib import Path
 
-from ..adapter.canonical import replace_file, with_metadata
-from ..adapter.safetensors_file import open_safetensors
+from ..adapter.containers.header_writer import replace_file, with_metadata
+from ..adapter.containers.safetensors import open_safetensors
 
 
 def read_metadata(path: Path) -> dict[str, str]:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import torch
 
-from ..batch import Batch
+from ..model.batch import Batch
 from ..progress import Progress
 
 

@@ -1,9 +1,9 @@
 """Sample pictures drawn while a training runs."""
 
-from ..denoiser import TrainableDenoiser
-from ..sample import Sampling, generate
-from .captions import Concept
-from .plan import TrainPlan
+from ..model.denoiser import TrainableDenoiser
+from ..model.sample import Sampling, generate
+from ..plan.train_plan import TrainPlan
+from .data.captions import Concept
 from .records import TrainSetting
 
 SAMPLING = Sampling(steps=20, guidance_scale=5.0)

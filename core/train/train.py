@@ -9,17 +9,17 @@ import torch
 
 from .. import families
 from ..adapter import LoraCard
-from ..denoiser import TrainableDenoiser
 from ..errors import UsageError
-from .bank import Bank
+from ..model.denoiser import TrainableDenoiser
+from ..plan.train_plan import TrainPlan, plan_data, plan_digest, step_rows
 from .base_check import check_base, check_cost
-from .captions import Concept
-from .data import ConceptData
-from .drawings import SAMPLING, Drawings
-from .drift import DriftWatch
+from .data.bank import Bank
+from .data.captions import Concept
+from .data.concept import ConceptData
+from .data.drawings import SAMPLING, Drawings
 from .loop import Loop
 from .methods.method import Method, attach
-from .plan import TrainPlan, plan_data, plan_digest, step_rows
+from .preserve.drift import DriftWatch
 from .preserve.term import Situation, Term, make_term
 from .records import Picture, Trained, TrainSetting
 

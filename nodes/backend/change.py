@@ -8,11 +8,11 @@ from typing import Any
 import torch
 
 from ...core.adapter import Adapter, match
-from ...core.change import mismatch
+from ...core.audit.adapter_record import adapter_record
+from ...core.audit.change import mismatch
 from ...core.errors import UsageError
-from ...core.noise import gaussian
-from ...core.records import adapter_record
-from ...core.report import AdapterRecord
+from ...core.model.noise import gaussian
+from ...core.verdict.report import AdapterRecord
 from .denoiser import ComfyDenoiser, Pair
 from .lora_patch import with_lora
 

@@ -7,8 +7,8 @@ from typing import Any
 
 import torch
 
-from ...core.denoiser import Conditioning
 from ...core.errors import UsageError
+from ...core.model.denoiser import Conditioning
 from . import host
 
 Entries = Mapping[str, Any]

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from ...core.base import DEMO_BASE
+from ...core.demo import DEMO_BASE
 
 _GROUPS = 8
 """Groups of every norm in the demo base; ComfyUI's classes are written for 32."""

@@ -8,9 +8,9 @@ from typing import Any
 import torch
 from torch import nn
 
-from ...core.denoiser import Conditioning
 from ...core.errors import InvalidError, UsageError
-from ...core.schedule import Schedule
+from ...core.model.denoiser import Conditioning
+from ...core.model.schedule import Schedule
 from . import components, host
 from .conditions import HostConditioning, encode, entries_of
 from .digest import digest_of

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ...core import families
-from ...core.base import CUSTOM
+from ...core.model.base import CUSTOM
 
 _NAMES = {
     "SD15": "sd15",

@@ -6,7 +6,7 @@ from collections.abc import Callable
 import numpy as np
 import torch
 
-from ...core.features import Fetching, ImageFeatures, load_features
+from ...core.metrics.images.features import Fetching, ImageFeatures, load_features
 from . import host
 
 _ON_CPU = 4

@@ -7,8 +7,8 @@ from typing import Any
 import torch
 from torch import nn
 
-from ...core.denoiser import Conditioning, Token
 from ...core.errors import UsageError
+from ...core.model.denoiser import Conditioning, Token
 from . import host
 from .conditions import HostConditioning, entries_of
 from .denoiser import ComfyDenoiser, Pair

@@ -6,7 +6,7 @@ import pytest
 import torch
 from owf.cli.audit import main
 from owf.core.adapter import match, read_adapter
-from owf.core.adapter.coverage import MAX_LEFT_OUT
+from owf.core.adapter.apply.coverage import MAX_LEFT_OUT
 from owf.core.adapter.summary import summarise
 from owf.core.errors import AdapterError
 from safetensors.torch import save_file

@@ -5,7 +5,7 @@ import re
 import pytest
 import torch
 from owf.core.adapter import applied, match, read_adapter
-from owf.core.adapter.names import flatten, place
+from owf.core.adapter.naming.names import flatten, place
 from safetensors.torch import save_file
 
 

@@ -8,7 +8,7 @@ from collections import OrderedDict
 import pytest
 import torch
 from owf.core.adapter import match, read_adapter
-from owf.core.adapter.pickle_opcodes import plain
+from owf.core.adapter.containers.pickle_opcodes import plain
 from owf.core.errors import AdapterError
 from safetensors.torch import save_file
 

@@ -5,7 +5,7 @@ import re
 import pytest
 import torch
 from owf.core.adapter import read_adapter
-from owf.core.adapter.match_report import bind, deltas
+from owf.core.adapter.apply.match import bind, deltas
 from safetensors.torch import save_file
 
 RANK, ALPHA = 2, 3.0
@@ -109,7 +109,7 @@ def test_magnitudes_with_dots_belong_to_factors_with_underscores(small_base, tmp
 
 @pytest.mark.parametrize("name", ["hada_w1_a", "hada_w2_b", "lokr_w1", "lokr_w2_a", "lokr_t2", "hada_t1"])
 def test_other_methods_of_peft_have_names_of_adapters_too(name):
-    from owf.core.adapter.names import place
+    from owf.core.adapter.naming.names import place
 
     assert place(f"unet.mid_block.attentions.0.proj_in.{name}.some_name") == place(
         f"unet.mid_block.attentions.0.proj_in.{name}"

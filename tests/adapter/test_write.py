@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from owf.core import families
 from owf.core.adapter import LoraCard, LoraPair, applied, read_adapter, write_kohya
-from owf.core.adapter.names import flatten
+from owf.core.adapter.naming.names import flatten
 from owf.core.errors import UsageError
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file

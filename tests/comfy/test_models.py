@@ -5,10 +5,10 @@ from tiny_sdxl import BUILD
 DEMO = """
 start()
 import importlib
-load_base = pack("core.base").load_base
-choice = pack("core.base").BaseChoice(str(pack("core.base").DEMO_BASE), "folder")
+load_base = pack("core.model.base").load_base
+choice = pack("core.model.base").BaseChoice(str(pack("core.model.base").DEMO_BASE), "folder")
 backend = pack("nodes.backend.denoiser")
-gaussian = pack("core.noise").gaussian
+gaussian = pack("core.model.noise").gaussian
 with torch.inference_mode():
     model, clip, vae = pack("nodes.backend.demo").load_demo()
     ours = backend.ComfyDenoiser(backend.Pair(model, clip), vae)
@@ -21,7 +21,7 @@ with torch.inference_mode():
     t = torch.tensor([10, 500, 990])
     images = theirs.decode(x)
     far = lambda p, q: float((p.float() - q.float()).abs().max() / q.float().abs().max())
-    plain = pack("core.denoiser").Conditioning(a.context, a.pooled)
+    plain = pack("core.model.denoiser").Conditioning(a.context, a.pooled)
     layer = (torch.nn.Linear, torch.nn.Conv2d)
     names = lambda d: [n for n, m in d.components["unet"].named_modules() if isinstance(m, layer)]
     answer(text=far(a.context, b.context), predicted=far(ours.predict(x, t, a), theirs.predict(x, t, b)),
@@ -45,7 +45,7 @@ def test_the_demo_base_answers_as_it_does_in_diffusers(host):
 
 SDXL = """
 backend = pack("nodes.backend.denoiser")
-gaussian = pack("core.noise").gaussian
+gaussian = pack("core.model.noise").gaussian
 with torch.inference_mode():
     ours = backend.ComfyDenoiser(backend.Pair(model, clip), vae, 64)
     cond = ours.encode_text(["a cat", "a red dog"])
@@ -136,7 +136,7 @@ def loading(models, **wishes):
 management.load_models_gpu = loading
 backend, trainer = pack("nodes.backend.denoiser"), pack("nodes.backend.trainer")
 features = pack("nodes.backend.features").host_features("demo", lambda done, total: None)
-gaussian = pack("core.noise").gaussian
+gaussian = pack("core.model.noise").gaussian
 model, clip, vae = pack("nodes.backend.demo").load_demo()
 with torch.inference_mode():
     ours = backend.ComfyDenoiser(backend.Pair(model, clip), vae)
@@ -172,9 +172,9 @@ from safetensors.torch import load_file, save_file
 source = load_file(Path(PACK, "demo", "lora", "owf_demo_plain.safetensors"))
 stems = sorted({name.split(".")[0] for name in source})
 backend, change = pack("nodes.backend.denoiser"), pack("nodes.backend.change")
-read_adapter, core = pack("core.adapter").read_adapter, pack("core.change")
-base = pack("core.base")
-gaussian = pack("core.noise").gaussian
+read_adapter, core = pack("core.adapter").read_adapter, pack("core.audit.change")
+base = pack("core.model.base")
+gaussian = pack("core.model.noise").gaussian
 generator = torch.Generator().manual_seed(0)
 demo = base.BaseChoice(str(base.DEMO_BASE), "folder")
 theirs = base.load_base(demo, torch.device("cpu"), torch.float32, offline=True)

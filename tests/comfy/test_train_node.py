@@ -86,18 +86,18 @@ def test_the_same_seed_gives_the_same_file_and_images_count_as_a_folder_does(hos
 def measured(path: Path, folder: Path) -> dict:
     """Return name -> estimate: drift by the audit's quick preset, likeness of 16 drawings to the concept's pictures."""
     from owf.core.adapter import applied, read_adapter
-    from owf.core.audit import Setting, audit
-    from owf.core.base import DEMO_BASE
-    from owf.core.batch import Batch
-    from owf.core.features import load_features
+    from owf.core.audit.audit import Setting, audit
+    from owf.core.demo import DEMO_BASE
     from owf.core.metrics.concept import summarise_concept
-    from owf.core.presets import DEMO_CLASSES, demo_plan
+    from owf.core.metrics.images.features import load_features
+    from owf.core.model.batch import Batch
+    from owf.core.model.sample import Sampling, generate
+    from owf.core.plan.presets import DEMO_CLASSES, demo_plan
     from owf.core.progress import Silent
-    from owf.core.sample import Sampling, generate
-    from owf.core.train.captions import Concept
-    from owf.core.train.data import load_pictures
-    from owf.core.train.images import read_images
-    from owf.core.verdict import default_policy
+    from owf.core.train.data.captions import Concept
+    from owf.core.train.data.concept import load_pictures
+    from owf.core.train.data.images import read_images
+    from owf.core.verdict.verdict import default_policy
     from owf.demo.pictures import load_demo_base
 
     concept = Concept("sks", "bag")

@@ -3,13 +3,13 @@
 import numpy as np
 import pytest
 import torch
-from owf.core.color_distance import color_distance, measure_prompt
-from owf.core.color_names import lab_pixels, name_shares
-from owf.core.color_terms import TERMS
 from owf.core.errors import InvalidError
 from owf.core.metrics import color
 from owf.core.metrics.color import ColorRows, combine, summarise_color
-from owf.core.statistics import mean_estimate, simultaneous_level
+from owf.core.metrics.images.cielab import lab_pixels, name_shares
+from owf.core.metrics.images.color_distance import color_distance, measure_prompt
+from owf.core.metrics.images.color_terms import TERMS
+from owf.core.metrics.statistics import mean_estimate, simultaneous_level
 from scipy.stats import wasserstein_distance
 
 

@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 import torch
 from owf.core.errors import InvalidError
-from owf.core.features import Fetching
 from owf.core.metrics import dino_drift
 from owf.core.metrics.dino_drift import drifts, load_network, measure_dino_drift
 from owf.core.metrics.evidence import Drawings
+from owf.core.metrics.images.features import Fetching
 from owf.core.metrics.metric import Tools
-from owf.core.presets import preset_plan
+from owf.core.plan.presets import preset_plan
 
 
 @pytest.mark.parametrize(("degrees", "drift"), [(0, 0.0), (60, 0.25), (90, 0.5), (180, 1.0)])

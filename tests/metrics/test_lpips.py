@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 import torch
 from owf.core.errors import InvalidError, UsageError
-from owf.core.features import Fetching
 from owf.core.metrics import lpips
 from owf.core.metrics.evidence import Drawings
+from owf.core.metrics.images.features import Fetching
 from owf.core.metrics.metric import Tools
-from owf.core.presets import preset_plan
+from owf.core.plan.presets import preset_plan
 
 CHANNELS = (64, 128, 256, 512, 512)
 LAST_OF_SLICE = (3, 8, 15, 22, 29)

@@ -7,9 +7,9 @@ from typing import get_type_hints
 
 import pytest
 from owf.core.errors import UsageError
-from owf.core.measurement import Measurement
+from owf.core.metrics.measurement import Measurement
 from owf.core.metrics.metric import all_metrics, chosen, needed
-from owf.core.presets import METRICS, in_order
+from owf.core.plan.presets import METRICS, in_order
 
 TESTS = Path(__file__).resolve().parent.parent
 

@@ -119,9 +119,9 @@ answer(count=len(bank), last=bank[-1], lines=len(text.splitlines()), own=list(ow
 
 REPORT = """
 import dataclasses
-report = pack("core.report")
-verdict = pack("core.verdict")
-measurement = pack("core.measurement")
+report = pack("core.verdict.report")
+verdict = pack("core.verdict.verdict")
+measurement = pack("core.metrics.measurement")
 estimate = measurement.Estimate(0.03, 0.02, 0.04, 8, "relative", 1e-9)
 drift = measurement.Measurement("denoiser_drift", 1, "drift", {"drift": estimate})
 made = report.Report(
@@ -157,7 +157,7 @@ answer(verdict=out.args[0].splitlines()[0], panel=panel, same=again == text, dec
 
 def test_a_silent_alarm_is_no_green_bar(stub):
     code = """
-verdict, measurement, panel = pack("core.verdict"), pack("core.measurement"), pack("nodes.panel")
+verdict, measurement, panel = pack("core.verdict.verdict"), pack("core.metrics.measurement"), pack("nodes.panel")
 worst = measurement.Estimate(0.733, 0.1, 1.0, 6, "share", 0.4)
 drop = measurement.Estimate(0.01, 0.0, 0.02, 60, "share", 0.0)
 seen = measurement.Measurement("semantic", 1, "accuracy_drop", {"accuracy_drop": drop, "worst_class_drop": worst})
@@ -176,7 +176,7 @@ answer(decision=judged.decision, states=[b["state"] for b in bars], notes=[b["no
 
 
 def test_pictures_outside_the_report_are_not_offered(stub):
-    pairs = 'PAIRS = (pack("core.report").ImagePair("p", 0, 1.0, "../../../secret.png", "images/a.png"),)\n'
+    pairs = 'PAIRS = (pack("core.verdict.report").ImagePair("p", 0, 1.0, "../../../secret.png", "images/a.png"),)\n'
     code = pairs + REPORT + 'answer(panel=NODES["OWF_ShowReport"].execute(text).ui["owf"][0])'
     assert stub.run(code)["panel"]["pairs"] == []
 
@@ -210,7 +210,7 @@ def test_wrong_settings_say_what_to_change(stub, settings, said):
 request = pack("nodes.request")
 asked = dict(preset="quick", seed=0, metrics="", per_class=0, guidance_scale=0, features="auto", probe_folder="")
 try:
-    pack("core.session").plan_for(request.audit_request(**asked | dict({settings})), "sd15", 512)
+    pack("core.audit.session").plan_for(request.audit_request(**asked | dict({settings})), "sd15", 512)
 except pack("core.errors").UsageError as error:
     answer(said=str(error))
 """
@@ -251,7 +251,7 @@ answer(paths=paths)
 
 def test_captions_are_one_for_all_or_one_for_each(stub):
     code = """
-training, TrainPlan = pack("nodes.training"), pack("core.train.plan").TrainPlan
+training, TrainPlan = pack("nodes.training"), pack("core.plan.train_plan").TrainPlan
 plan = TrainPlan(trigger="sks", class_word="bag")
 captions = [training.captions_for(text, 2, plan) for text in ("", "one", "one\\n\\ntwo")]
 try:

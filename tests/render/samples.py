@@ -4,9 +4,9 @@ import dataclasses
 import math
 from pathlib import Path
 
-from owf.core.measurement import Estimate, Measurement, Part
-from owf.core.report import AdapterRecord, BaseRecord, BlockChange, ImagePair, Report
-from owf.core.verdict import Policy, default_policy, invalid, judge
+from owf.core.metrics.measurement import Estimate, Measurement, Part
+from owf.core.verdict.report import AdapterRecord, BaseRecord, BlockChange, ImagePair, Report
+from owf.core.verdict.verdict import Policy, default_policy, invalid, judge
 
 CLASSES = {
     "dress": 0.62,

@@ -4,7 +4,7 @@ import math
 
 import pytest
 from owf.core.render.heat_map import NOT_FINITE, Spot, by_component, heat_map, relative_heat_map, strongest
-from owf.core.report import BlockChange
+from owf.core.verdict.report import BlockChange
 
 KINDS = ("self-attention", "cross-attention", "other")
 

@@ -10,9 +10,10 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
-from owf.core.measurement import Estimate
-from owf.core.render import charts, words
-from owf.core.render.html import render_html, write_html
+from owf.core.metrics.measurement import Estimate
+from owf.core.render import words
+from owf.core.render.html import charts
+from owf.core.render.html.html import render_html, write_html
 
 SAMPLES = ["report", "invalid_report", "open_report", "crowded_report", "hostile_report", "silent_report"]
 VOID = {"meta", "link", "img", "input", "br"}

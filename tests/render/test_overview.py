@@ -14,11 +14,11 @@ from urllib.parse import unquote
 
 import pytest
 from owf.cli.overview import print_overview
-from owf.core.measurement import Part
+from owf.core.metrics.measurement import Part
 from owf.core.render.audited import Audited, headlines, worst_first
-from owf.core.render.html import write_html
-from owf.core.render.overview import overview_name, render_overview, write_overview
-from owf.core.verdict import INVALID, judge, worst
+from owf.core.render.html.html import write_html
+from owf.core.render.html.overview import overview_name, render_overview, write_overview
+from owf.core.verdict.verdict import INVALID, judge, worst
 
 _spec = importlib.util.spec_from_file_location("render_page_parser", Path(__file__).with_name("test_html.py"))
 assert _spec is not None and _spec.loader is not None

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import jsonschema
 import pytest
-from owf.core import report as report_module
 from owf.core.errors import UsageError
-from owf.core.report import parse_report, read_report, to_json, write_report
+from owf.core.verdict import report as report_module
+from owf.core.verdict.report import parse_report, read_report, to_json, write_report
 
 SCHEMA = json.loads(Path(report_module.__file__).with_name("report.schema.json").read_text(encoding="utf-8"))
 SAMPLES = ["report", "invalid_report", "open_report", "crowded_report", "silent_report"]

@@ -4,7 +4,7 @@ import io
 import re
 
 import pytest
-from owf.core.render.terminal import print_report
+from owf.core.render.terminal.terminal import print_report
 from rich.console import Console
 
 SAMPLES = ["report", "invalid_report", "open_report", "crowded_report", "hostile_report", "silent_report"]

@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from owf.core.backends.diffusers import DiffusersDenoiser
+from owf.core.model.backends.diffusers import DiffusersDenoiser
 from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.utils._python_dispatch import _disable_current_modes
 

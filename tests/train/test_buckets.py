@@ -5,7 +5,7 @@ from collections import Counter
 
 from hypothesis import given
 from hypothesis import strategies as st
-from owf.core.train.buckets import MAX_RATIO, bucket_shapes, epoch_order, nearest_bucket
+from owf.core.train.data.buckets import MAX_RATIO, bucket_shapes, epoch_order, nearest_bucket
 
 RESOLUTIONS = st.integers(1, 256).map(lambda n: 8 * n)
 STEPS = st.integers(1, 32).map(lambda n: 8 * n)

@@ -2,7 +2,7 @@
 
 import pytest
 from owf.core.errors import UsageError
-from owf.core.train.captions import Concept
+from owf.core.train.data.captions import Concept
 
 TEMPLATE = "a photo of {}"
 

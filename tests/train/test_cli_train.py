@@ -12,7 +12,7 @@ import pytest
 from owf.cli.train import main
 from owf.cli.train_options import RunOptions
 from owf.core.errors import UsageError
-from owf.core.train.bank import DEMO, read_bank
+from owf.core.train.data.bank import DEMO, read_bank
 from owf.core.train.metadata import read_metadata
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -152,7 +152,7 @@ def test_a_refused_resume_leaves_the_record_of_the_options_alone(trained, cache,
 
 
 def test_two_trainings_of_one_name_do_not_meet(trained, cache, tmp_path):
-    from owf.core.lock import only_one
+    from owf.core.disk.lock import only_one
 
     with only_one(tmp_path, ".bag.lock"):
         code, _, stderr = train(tmp_path, cache)
@@ -170,7 +170,7 @@ def test_a_checkpoint_of_other_settings_is_not_continued(trained, cache, tmp_pat
 def test_our_reader_and_diffusers_load_the_lora(trained):
     from diffusers import StableDiffusionPipeline
     from owf.core.adapter import read_adapter
-    from owf.core.base import DEMO_BASE
+    from owf.core.demo import DEMO_BASE
 
     path = trained[0] / "bag.safetensors"
     adapter = read_adapter(path)
@@ -183,9 +183,9 @@ def test_our_reader_and_diffusers_load_the_lora(trained):
 
 def test_an_audit_becomes_metadata():
     from owf.cli.train_audit import audit_facts
-    from owf.core.measurement import Estimate, Measurement
-    from owf.core.report import AdapterRecord, BaseRecord, Report
-    from owf.core.verdict import Verdict
+    from owf.core.metrics.measurement import Estimate, Measurement
+    from owf.core.verdict.report import AdapterRecord, BaseRecord, Report
+    from owf.core.verdict.verdict import Verdict
 
     drift = Measurement("denoiser_drift", 1, "drift", {"drift": Estimate(0.00512345, 0.004, 0.006, 64, "relative")})
     report = Report(
@@ -235,7 +235,7 @@ def test_the_audit_at_the_end_is_run_and_told_by_file_and_stdout(trained, cache,
 
 def test_an_audit_that_cannot_run_is_a_sentence(trained, monkeypatch, capsys):
     from owf.cli import train_audit
-    from owf.core.base import BaseChoice
+    from owf.core.model.base import BaseChoice
     from rich.console import Console
 
     def refuse(*_):
@@ -254,7 +254,7 @@ def test_a_finished_lora_is_known_by_all_that_it_was_trained_with(tmp_path):
 
     import torch
     from owf.cli.train_session import TrainSession
-    from owf.core.train.plan import TrainPlan
+    from owf.core.plan.train_plan import TrainPlan
 
     (tmp_path / "bank.txt").write_text("\n".join(read_bank(DEMO)[::2]))
 

@@ -3,11 +3,11 @@
 import pytest
 import torch
 from fake_cuda import denoiser_of, require_fake_cuda
-from owf.core.denoiser import Conditioning
+from owf.core.model.denoiser import Conditioning
+from owf.core.train.data.rows import Rows
 from owf.core.train.loss import LossMaker
 from owf.core.train.methods.method import attach
 from owf.core.train.preserve.term import Question, Term
-from owf.core.train.rows import Rows
 from small_training import small_plan
 from tiny_sd import tiny_parts
 from torch._subclasses.fake_tensor import FakeTensorMode

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from owf.core.train.curve_picture import GREEN, RED, ticks_over
+from owf.core.render.pictures.curves import GREEN, RED, ticks_over
 from owf.core.train.curves import Curves, Smoothed, draw_curves, read_curves
 from owf.core.train.records import StepRecord
 from PIL import ImageColor

@@ -5,9 +5,9 @@ import unicodedata
 
 import pytest
 from owf.core.errors import UsageError
-from owf.core.train.caption_files import MAX_CAPTION
-from owf.core.train.captions import Concept
-from owf.core.train.images import left_out, read_images, survey
+from owf.core.train.data.caption_files import MAX_CAPTION
+from owf.core.train.data.captions import Concept
+from owf.core.train.data.images import left_out, read_images, survey
 from PIL import Image
 
 DOG = Concept("sks", "dog")

@@ -2,11 +2,11 @@
 
 import pytest
 import torch
-from owf.core.denoiser import Conditioning
-from owf.core.schedule import Schedule, rectified_flow, variance_preserving
+from owf.core.model.denoiser import Conditioning
+from owf.core.model.schedule import Schedule, rectified_flow, variance_preserving
+from owf.core.train.data.rows import Draw, Rows, by_shape
 from owf.core.train.loss import LossMaker, min_snr_weights
 from owf.core.train.preserve.term import Question, Term
-from owf.core.train.rows import Draw, Rows, by_shape
 
 ALPHAS = torch.tensor([0.9, 0.5, 0.1], dtype=torch.float64)
 

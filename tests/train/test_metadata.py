@@ -2,7 +2,7 @@
 
 import pytest
 from owf.core.adapter import read_adapter
-from owf.core.base import DEMO_LORAS
+from owf.core.demo import DEMO_LORAS
 from owf.core.errors import AdapterError
 from owf.core.train.metadata import add_metadata, read_metadata
 from safetensors.torch import load_file

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 from owf.core.errors import UsageError
-from owf.core.train import plan as plan_module
-from owf.core.train.plan import TERMS, TrainPlan, flag, key, plan_data, plan_digest
+from owf.core.plan import train_plan as plan_module
+from owf.core.plan.train_plan import TERMS, TrainPlan, flag, key, plan_data, plan_digest
 
 PRESERVE = Path(plan_module.__file__).parent / "preserve"
 

@@ -2,15 +2,15 @@
 
 import pytest
 import torch
-from owf.core.batch import Batch
 from owf.core.errors import UsageError
+from owf.core.model.batch import Batch
 from owf.core.progress import Silent
-from owf.core.train.captions import Concept
-from owf.core.train.data import ConceptData
-from owf.core.train.drawings import Drawings
+from owf.core.train.data.captions import Concept
+from owf.core.train.data.concept import ConceptData
+from owf.core.train.data.drawings import Drawings
+from owf.core.train.data.rows import Draw
 from owf.core.train.methods.method import attach
 from owf.core.train.preserve.term import Situation, make_term
-from owf.core.train.rows import Draw
 from small_training import BANK, small_plan, tiny_denoiser, two_pictures
 
 STRIPPED = {"a photo of a bag", "a bag on a table"}

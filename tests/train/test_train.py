@@ -7,11 +7,11 @@ import pytest
 import torch
 from owf.core import families
 from owf.core.adapter import LoraCard, applied, read_adapter
-from owf.core.batch import Batch
 from owf.core.errors import InvalidError, UsageError
+from owf.core.model.batch import Batch
 from owf.core.progress import Silent
-from owf.core.train import drawings
-from owf.core.train.data import ConceptData
+from owf.core.train.data import drawings
+from owf.core.train.data.concept import ConceptData
 from owf.core.train.methods.method import attach
 from owf.core.train.optimizer import make_optimizer
 from owf.core.train.preserve.term import all_terms

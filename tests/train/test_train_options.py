@@ -11,7 +11,7 @@ from owf.cli.train_arguments import parser
 from owf.cli.train_config import effective, read_config, write_config
 from owf.cli.train_options import RunOptions
 from owf.core.errors import UsageError
-from owf.core.train.plan import TrainPlan, flag
+from owf.core.plan.train_plan import TrainPlan, flag
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 CONCEPT = ROOT / "demo" / "concept"

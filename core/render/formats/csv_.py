@@ -6,11 +6,12 @@ import math
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from ...disk.files import write_text
 from ...metrics.metric import all_metrics
-from ...report import Report, write_text
 from ...text import cell
+from ...verdict.report import Report
 from ..audited import Audited
-from ..overview import overview_name
+from ..html.overview import overview_name
 from .format import Format
 
 _FACTS = ("lora", "verdict", "reason", "sha256", "family", "algorithm", "strength", "base", "preset", "folder")

@@ -8,7 +8,7 @@ from functools import cache
 from pathlib import Path
 
 from ...errors import UsageError
-from ...report import Report
+from ...verdict.report import Report
 from ..audited import Audited
 
 

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from ...report import Report, write_report
+from ...verdict.report import Report, write_report
 from .format import Format
 
 NAME = "report.json"

@@ -13,11 +13,11 @@ import torch
 from torch import nn
 
 from ...adapter import LoraCard, LoraPair, write_kohya
-from ...adapter.safetensors_file import open_safetensors
-from ...denoiser import TrainableDenoiser
+from ...adapter.containers.safetensors import open_safetensors
 from ...errors import AdapterError, UsageError
-from ..captions import Concept
-from ..plan import TrainPlan
+from ...model.denoiser import TrainableDenoiser
+from ...plan.train_plan import TrainPlan
+from ..data.captions import Concept
 
 _LAYERS = re.compile(r".*attn2\.to_[kv]")
 

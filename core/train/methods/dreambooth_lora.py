@@ -13,9 +13,9 @@ import torch
 from torch import nn
 
 from ...adapter import LoraCard, LoraFactors, LoraPair, write_kohya
-from ...denoiser import TrainableDenoiser
 from ...errors import UsageError
-from ..plan import TrainPlan
+from ...model.denoiser import TrainableDenoiser
+from ...plan.train_plan import TrainPlan
 
 _ATTENTION = r"attn\d\.(to_q|to_k|to_v|to_out\.0)"
 _TRANSFORMER = rf"{_ATTENTION}|ff\.net\.(0\.proj|2)|attentions\.\d+\.proj_(in|out)"

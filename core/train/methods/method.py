@@ -9,8 +9,8 @@ import torch
 from torch import nn
 
 from ...adapter import LoraCard
-from ...denoiser import TrainableDenoiser
-from ..plan import TrainPlan
+from ...model.denoiser import TrainableDenoiser
+from ...plan.train_plan import TrainPlan
 
 
 class Method(Protocol):

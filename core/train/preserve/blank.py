@@ -1,7 +1,7 @@
 """`blank`: the base's prediction on the same noised pictures under the empty caption."""
 
-from ..plan import term_rows
-from ..rows import Draw, Rows
+from ...plan.train_plan import term_rows
+from ..data.rows import Draw, Rows
 from .term import Question, Situation, Term, cycled
 
 

@@ -3,8 +3,8 @@
 Known elsewhere as differential output preservation or prior prediction.
 """
 
-from ..plan import term_rows
-from ..rows import Draw, Rows
+from ...plan.train_plan import term_rows
+from ..data.rows import Draw, Rows
 from .term import Question, Situation, Term, cycled
 
 

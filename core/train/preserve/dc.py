@@ -10,8 +10,8 @@ import numpy as np
 import torch
 
 from ...errors import UsageError
-from ..plan import term_rows
-from ..rows import Draw, Rows
+from ...plan.train_plan import term_rows
+from ..data.rows import Draw, Rows
 from .term import Question, Situation, Term, cycled
 
 _ENTRY = 2**32

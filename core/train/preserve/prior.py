@@ -2,9 +2,9 @@
 
 import torch
 
-from ...schedule import Schedule
-from ..plan import term_rows
-from ..rows import Draw, Rows
+from ...model.schedule import Schedule
+from ...plan.train_plan import term_rows
+from ..data.rows import Draw, Rows
 from .term import Question, Situation, Term
 
 

@@ -8,14 +8,14 @@ from pathlib import Path
 
 import torch
 
-from ...denoiser import TrainableDenoiser
-from ..bank import Bank
-from ..captions import Concept
-from ..data import ConceptData
-from ..drawings import Drawings
+from ...model.denoiser import TrainableDenoiser
+from ...plan.train_plan import TrainPlan
+from ..data.bank import Bank
+from ..data.captions import Concept
+from ..data.concept import ConceptData
+from ..data.drawings import Drawings
+from ..data.rows import Draw, Rows
 from ..methods.method import Method
-from ..plan import TrainPlan
-from ..rows import Draw, Rows
 
 
 @dataclass(frozen=True)

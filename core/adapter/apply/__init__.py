@@ -1,0 +1,1 @@
+"""A LoRA on a base: what fits, what it changes, and switching it on and off."""

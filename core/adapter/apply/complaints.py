@@ -1,0 +1,117 @@
+"""What a user should know before trusting a score of a file: one sentence each, inert."""
+
+import hashlib
+import re
+from collections.abc import Iterator, Sequence
+
+from ...text import counted, inert
+from ..containers.source import Source
+from ..contents import Contents
+from ..module import ALPHA_EXTREME, AdapterModule
+from ..naming.metadata import Training
+
+_UNBOUNDED = 2**62
+_RANDOM = "its own reader picks ranks at random, so that no reading of it is the right one"
+
+
+def complaints(contents: Contents) -> tuple[str, ...]:
+    """Return what is odd about the modules of a file, worst first."""
+    modules = contents.modules
+    return (
+        *_about_names(contents),
+        *_about_ranks(modules),
+        *_about_alphas(modules),
+        *_about_kernels(modules),
+        *_about_strangers(contents),
+    )
+
+
+def about_training(stated: Training) -> tuple[str, ...]:
+    """Return what the stated way of training makes uncertain."""
+    if "dylora" in stated.network_args.lower() and stated.network.startswith("lycoris"):
+        return (f"a LyCORIS DyLoRA: {_RANDOM}",)
+    return ()
+
+
+_OF_NOTHING = hashlib.sha256().hexdigest()
+_SHA256 = re.compile(r"(?:0x)?([0-9a-f]{64})")
+
+
+def hash_mismatch(source: Source, weights: str | None) -> tuple[str, ...]:
+    """Return the sentence for a file whose `sshs_model_hash` is not the hash of its weights.
+
+    What is no sha256 cannot be compared, and the hash of nothing is what some writers put in every file.
+    """
+    claimed = _SHA256.fullmatch(source.metadata.get("sshs_model_hash", "").strip().lower())
+    if claimed is None or weights is None or claimed[1] in (weights, _OF_NOTHING):
+        return ()
+    return ("sshs_model_hash in the metadata is not the hash of these weights",)
+
+
+def _about_names(contents: Contents) -> Iterator[str]:
+    if contents.twice:
+        first, second = (inert(module.stem, 80) for module in contents.twice[0])
+        others = f" (of {len(contents.twice)} such modules)" if len(contents.twice) > 1 else ""
+        yield f"module named twice, the second is not applied: {first} and {second}{others}"
+
+
+def _about_ranks(modules: Sequence[AdapterModule]) -> Iterator[str]:
+    over = [module for module in modules if module.outline.rank and module.outline.rank > _full_rank(module)]
+    if over:
+        worst = over[0]
+        yield f"rank {worst.outline.rank} exceeds the full rank {_full_rank(worst)} of {inert(worst.stem, 80)}"
+
+
+def _full_rank(module: AdapterModule) -> int:
+    """Return the rank that the layer itself can have; unknown sides do not limit it."""
+    sides = [side for side in (module.outline.out, module.outline.fan_in) if side is not None]
+    low_rank = module.algorithm.name in ("lora", "loha", "glora")
+    return min(sides) if low_rank and len(sides) == 2 else _UNBOUNDED
+
+
+def _about_alphas(modules: Sequence[AdapterModule]) -> Iterator[str]:
+    scaled = [module for module in modules if module.algorithm.alpha_scales and module.outline.rank]
+    notes = (
+        (
+            sum(module.alpha == 0 for module in scaled),
+            "alpha 0, read as alpha = rank, as trainers mean it; some programs multiply by 0",
+        ),
+        (
+            sum(module.scale < 0 for module in scaled),
+            "negative alpha, which subtracts what was trained",
+        ),
+        (
+            sum(abs(module.scale) > ALPHA_EXTREME for module in scaled),
+            f"alpha beyond {ALPHA_EXTREME:g} times the rank",
+        ),
+        (
+            sum(module.alpha is None and _is_peft(module) for module in scaled),
+            "no alpha in tensors or metadata, read as alpha = rank, which need not be so",
+        ),
+    )
+    return (f"{counted(count, 'module')}: {text}" for count, text in notes if count)
+
+
+def _is_peft(module: AdapterModule) -> bool:
+    return "down" in module.slots and ".lora_A." in module.slots["down"].name
+
+
+def _about_kernels(modules: Sequence[AdapterModule]) -> Iterator[str]:
+    """LyCORIS' DyLoRA alone has a matrix as `up` of a convolution; its files carry no other sign."""
+    flat = sum(
+        module.algorithm.name == "lora" and len(module.slots["up"].shape) == 2 and len(module.slots["down"].shape) > 2
+        for module in modules
+    )
+    if flat:
+        yield f"{counted(flat, 'convolution')} shaped as a LyCORIS DyLoRA's: {_RANDOM}"
+
+
+def _about_strangers(contents: Contents) -> Iterator[str]:
+    again = sum(entry.name.endswith("alpha") for entry in contents.bundled)
+    if len(contents.bundled) > again:
+        yield f"{counted(len(contents.bundled) - again, 'bundled embedding tensor')} not applied"
+    if again:
+        yield f"{counted(again, 'alpha')} said twice, with the same value"
+    if contents.unknown:
+        name = inert(contents.unknown[0].name, 120)
+        yield f"{counted(len(contents.unknown), 'tensor')} not understood, such as {name}"

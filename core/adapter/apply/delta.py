@@ -1,0 +1,114 @@
+"""The change of one live module: factors read, algebra done, magnitudes applied, in float32."""
+
+from dataclasses import dataclass
+from math import prod
+from typing import TYPE_CHECKING
+
+from ..containers.source import Loader
+from ..module import AdapterModule
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor
+
+_FOR_VECTORS = ("norm", "full")
+_NOT_FACTORS = frozenset({"alpha", "on_input"})
+
+
+@dataclass(frozen=True)
+class Delta:
+    """What one adapter adds to one live module at strength 1; its tensors share no memory with base or file."""
+
+    weight: "Tensor"
+    """Change of the weight, in its shape, float32 (float64 for float64 weights), on its device."""
+    bias: "Tensor | None"
+    """Change of the bias in the same type; None when the bias stays."""
+
+
+def delta(module: AdapterModule, owner: "torch.nn.Module", load: Loader) -> Delta:
+    """Return what `module` adds to `owner`; shapes must have been checked by `misfit`."""
+    import torch
+
+    weight = owner._parameters["weight"]
+    assert weight is not None
+    wide = torch.float64 if weight.dtype == torch.float64 else torch.float32
+    base = weight.detach().to(wide)
+    factors = {
+        slot: _beside(weight, load(entry.name)).to(device=weight.device, dtype=wide)
+        for slot, entry in module.slots.items()
+        if slot not in _NOT_FACTORS
+    }
+    change = module.algorithm.change(base, factors, module.scale).reshape(base.shape)
+    if module.is_dora:
+        change = _decomposed(base, change, factors)
+    return Delta(change, _bias_change(owner, factors, module.scale))
+
+
+def _beside(weight: "Tensor", factor: "Tensor") -> "Tensor":
+    """Return the factor as a tensor of the weight's kind: fake where the weight is fake."""
+    from torch._subclasses.fake_tensor import FakeTensor
+
+    return weight.fake_mode.from_tensor(factor) if isinstance(weight, FakeTensor) else factor
+
+
+def misfit(module: AdapterModule, owner: "torch.nn.Module") -> str | None:
+    """Return why `module` cannot change `owner`, from shapes alone; None when it can."""
+    weight = owner._parameters.get("weight")
+    if weight is None or not weight.is_floating_point():
+        return "the base has no plain floating-point weight there"
+    shape: tuple[int, ...] = tuple(weight.shape)
+    reason = module.outline.misfit(shape)
+    if len(shape) < 2 and module.algorithm.name not in _FOR_VECTORS:
+        reason = "the base has no matrix there"
+    if module.bias_missing and owner._parameters.get("bias") is not None:
+        reason = "its configuration says that the layer's bias was trained, but the file does not hold it"
+    return reason or _extras_misfit(module, list(shape), "bias" in owner._parameters)
+
+
+def _extras_misfit(module: AdapterModule, shape: list[int], has_bias: bool) -> str | None:
+    sizes = {slot: prod(entry.shape) for slot, entry in module.slots.items()}
+    inputs = shape[1] if len(shape) > 1 else shape[0]
+    peft_side = inputs if "token_up" in sizes else shape[0]
+    if sizes.get("dora", shape[0]) not in (shape[0], inputs) or sizes.get("magnitude", peft_side) != peft_side:
+        return f"magnitudes do not fit a weight of shape {shape}"
+    biases = [slot for slot in ("diff_b", "b_norm", "up_bias", "custom_bias") if slot in sizes]
+    if biases and not has_bias:
+        return "changes a bias that the base cannot have"
+    if any(sizes[slot] != shape[0] for slot in biases):
+        return f"its bias does not fit {shape[0]} outputs"
+    return None
+
+
+def _decomposed(base: "Tensor", change: "Tensor", factors: "dict[str, Tensor]") -> "Tensor":
+    """Return the change with base + change rescaled to the learned magnitudes (DoRA, arXiv:2402.09353).
+
+    LyCORIS keeps one magnitude per output, its first versions and ComfyUI one per input, which the shape of the
+    tensor tells: (out, 1, ...) or (1, in, ...). PEFT keeps one per output, of token embeddings one per feature.
+    """
+    import torch
+
+    moved = base + change
+    learned = factors["magnitude"] if "magnitude" in factors else factors["dora"]
+    by_shape = "magnitude" not in factors and _is_by_input(tuple(learned.shape), tuple(base.shape))
+    axis = 1 if by_shape or "token_up" in factors else 0
+    others = [dim for dim in range(base.ndim) if dim != axis]
+    norm = torch.linalg.vector_norm(moved, dim=others, keepdim=True) + torch.finfo(moved.dtype).eps
+    return moved * (learned.reshape(norm.shape) / norm) - base
+
+
+def _is_by_input(magnitudes: tuple[int, ...], weight: tuple[int, ...]) -> bool:
+    """Return whether there is one magnitude per input: shape (1, in, ...), or only that count fits."""
+    if len(weight) < 2 or prod(magnitudes) != weight[1]:
+        return False
+    return prod(magnitudes) != weight[0] or (len(magnitudes) > 1 and magnitudes[0] == 1)
+
+
+def _bias_change(owner: "torch.nn.Module", factors: "dict[str, Tensor]", scale: float) -> "Tensor | None":
+    if "custom_bias" in factors:
+        bias = owner._parameters["bias"]
+        replaced = factors["custom_bias"].flatten()
+        return replaced.clone() if bias is None else replaced - bias.detach().to(replaced.dtype)
+    if "up_bias" in factors:
+        return factors["up_bias"].flatten() * scale
+    plain = factors.get("diff_b", factors.get("b_norm"))
+    return None if plain is None else plain.flatten().clone()

@@ -1,0 +1,283 @@
+"""Which modules of a file change which modules of a live base, and whether that may be scored."""
+
+import math
+from collections import Counter
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from ...errors import AdapterError
+from ...text import counted, inert
+from ..adapter import Adapter
+from ..blocks import block_of, kind_of
+from ..containers.source import Loader
+from ..module import AdapterModule
+from ..naming.names import flatten, is_typical
+from ..naming.strangers import near_misses, strangers_in_modules
+from .coverage import Coverage, Unapplied, left_out_of_file
+from .delta import Delta, delta, misfit
+from .norms import ModuleNorms
+
+if TYPE_CHECKING:
+    import torch
+
+Components = Mapping[str, "torch.nn.Module"]
+"""The parts of a pipeline by name, such as `unet` and `text_encoder`."""
+
+
+@dataclass(frozen=True)
+class Bond:
+    """One module of the file and the live module that it changes."""
+
+    module: AdapterModule
+    """The change."""
+    owner: "torch.nn.Module"
+    """What is changed."""
+
+
+@dataclass(frozen=True)
+class Binding:
+    """A file fitted to a base by names and shapes; nothing has been read or computed."""
+
+    adapter: Adapter
+    """The file."""
+    bonds: tuple[Bond, ...]
+    """What fits."""
+    unmatched: tuple[Unapplied, ...]
+    """Sound modules that do not."""
+    strangers: str | None
+    """The problem of tensors that are not understood but name a module of file or base; None without any."""
+
+
+@dataclass(frozen=True)
+class MatchReport:
+    """How much of a LoRA file took effect: a LoRA that did not apply must never read as harmless."""
+
+    takes_effect: Coverage
+    """What of the file takes effect in the base, and what does not."""
+    strangers: str | None
+    """The problem of tensors that are not understood but name a module of file or base; None without any."""
+    delta_norm: float
+    """Frobenius norm of the whole change of the weights at strength 1; NaN when it could not be computed."""
+    base_norm: float
+    """Frobenius norm of the weights that it changes."""
+    not_finite: tuple[str, ...]
+    """Modules whose changed weights contain NaN or infinity."""
+    broken: tuple[Unapplied, ...]
+    """Modules of the file that are damaged or contradictory."""
+    norms: tuple[ModuleNorms, ...] = ()
+    """Size of the change of every module that was changed, biases included; empty when it was not computed."""
+
+    @property
+    def matched(self) -> int:
+        """Return the number of modules of the base that were changed."""
+        return self.takes_effect.modules
+
+    @property
+    def unmatched(self) -> tuple[Unapplied, ...]:
+        """Return the modules and tensors of the file that changed nothing, with reasons."""
+        return self.takes_effect.left_out
+
+    @property
+    def relative_change(self) -> float:
+        """Return the norm of the change relative to that of the weights it changes."""
+        return self.delta_norm / self.base_norm if self.base_norm else 0.0
+
+    @property
+    def coverage(self) -> str:
+        """Return the sentence that every report shows."""
+        return self.takes_effect.sentence("applied to")
+
+    @property
+    def problems(self) -> tuple[str, ...]:
+        """Return why a score would be meaningless; empty when the file may be audited."""
+        if self.matched == 0:
+            return (f"no module of the file fits this base{self._reasons()}",)
+        found = []
+        if self.not_finite:
+            found.append(f"NaN or infinity in {counted(len(self.not_finite), 'module')}, such as {self.not_finite[0]}")
+        if self.broken:
+            first = self.broken[0]
+            found.append(f"{counted(len(self.broken), 'broken module')}, such as {first.name}: {first.reason}")
+        found += filter(None, (self.takes_effect.problem() or self.strangers,))
+        if self.delta_norm == 0:
+            found.append("the file changes no weight: its delta is exactly zero")
+        return tuple(found)
+
+    def _reasons(self) -> str:
+        common = Counter(item.reason for item in self.unmatched).most_common(2)
+        return ": " + "; ".join(f"{reason} ({count})" for reason, count in common) if common else ""
+
+
+def bind(adapter: Adapter, components: Components) -> Binding:
+    """Return which modules of `adapter` fit which of `components`, by name and shape alone.
+
+    Transformer files in names that no live module has are first converted by diffusers.
+    """
+    adapter, refusal = _in_live_names(adapter, components)
+    table = _live_modules(components)
+    bonds: list[Bond] = []
+    unmatched: list[tuple[AdapterModule, str, bool]] = []
+    for module in adapter.modules:
+        owner = table.get((module.component, module.path)) or _other_encoder(module, table)
+        reason = refusal or _missing(module, components) if owner is None else misfit(module, owner)
+        if owner is None or reason is not None:
+            unmatched.append((module, reason or "unknown", owner is not None))
+        else:
+            bonds.append(Bond(module, owner))
+    live = {place for place, owner in table.items() if "weight" in owner._parameters}
+    left_out = (Unapplied(inert(m.stem), reason, len(m.slots), m.size) for m, reason, _ in unmatched)
+    strangers = strangers_in_modules(adapter, (path for _, path in live)) or _misfits(unmatched, live)
+    return Binding(adapter, tuple(bonds), tuple(left_out), strangers)
+
+
+def _misfits(unmatched: Sequence[tuple[AdapterModule, str, bool]], live: Collection[tuple[str, str]]) -> str | None:
+    """Return the problem of modules that the base has, or has a part of, but in which these cannot be placed."""
+    wrong = {module.stem: reason for module, reason, has_owner in unmatched if has_owner}
+    for component in {module.component for module, _, _ in unmatched}:
+        paths = {path for part, path in live if part == component}
+        near = near_misses((module for module, _, has_owner in unmatched if not has_owner), paths)
+        wrong.update((m.stem, "names a part of a module") for m in near if m.component == component)
+    if not wrong:
+        return None
+    stem, reason = next(iter(wrong.items()))
+    return (
+        f"{counted(len(wrong), 'module')} of the base cannot be changed as the file says: {inert(stem, 120)} ({reason})"
+    )
+
+
+def _live_modules(components: Components) -> "dict[tuple[str, str], torch.nn.Module]":
+    return {
+        (component, flatten(component, dotted)): owner
+        for component, root in components.items()
+        for dotted, owner in root.named_modules()
+    }
+
+
+def _other_encoder(
+    module: AdapterModule, table: "Mapping[tuple[str, str], torch.nn.Module]"
+) -> "torch.nn.Module | None":
+    """Return the module of a T5, which files count as the third text encoder and Flux pipelines as the second."""
+    if module.component != "text_encoder_3" or not module.path.startswith("encoder_block_"):
+        return None
+    return table.get(("text_encoder_2", module.path))
+
+
+def _in_live_names(adapter: Adapter, components: Components) -> tuple[Adapter, str | None]:
+    """Return the adapter as the live transformer names it, and why that is impossible where it is."""
+    transformer = components.get("transformer")
+    if transformer is None:
+        return adapter, None
+    live = {flatten("transformer", dotted) for dotted, _ in transformer.named_modules()}
+    if all(module.path in live for module in adapter.modules if module.component == "transformer"):
+        return adapter, None
+    from ..naming.convert import converted
+
+    try:
+        return converted(adapter, transformer), "not supported yet: neither the base nor diffusers knows this name"
+    except AdapterError as error:
+        return adapter, str(error)
+
+
+def match(adapter: Adapter, components: Components) -> MatchReport:
+    """Return how `adapter` fits `components` and how large its change is; the base stays as it is.
+
+    Every change is computed once, one module at a time, because a zero or broken change shows in no name
+    or shape. Costs one merge; memory beyond the file is that of the largest module.
+    """
+    binding = bind(adapter, components)
+    tally = Tally(binding)
+    for bond, change in deltas(binding):
+        tally.add(bond, change)
+    return tally.report()
+
+
+def deltas(binding: Binding) -> Iterator[tuple[Bond, Delta]]:
+    """Yield every change of a binding, computed without gradients."""
+    import torch
+
+    with torch.no_grad(), loaders(binding) as load:
+        for bond in binding.bonds:
+            yield bond, delta(bond.module, bond.owner, load[id(bond.module.source)])
+
+
+@contextmanager
+def loaders(binding: Binding) -> Iterator[dict[int, Loader]]:
+    """Open each container of a binding once and yield their loaders by identity of the container."""
+    sources = {id(bond.module.source): bond.module.source for bond in binding.bonds}
+    with ExitStack() as stack:
+        yield {key: stack.enter_context(source.reading()) for key, source in sources.items()}
+
+
+class Tally:
+    """Sums the changes of one binding into its report."""
+
+    def __init__(self, binding: Binding) -> None:
+        self._binding = binding
+        self._bonds: list[Bond] = []
+        self._changes: list[torch.Tensor] = []
+        self._bases: list[torch.Tensor] = []
+
+    def add(self, bond: Bond, change: Delta) -> None:
+        """Count the change of one module; an overflow of half precision counts as infinite."""
+        import torch
+
+        weight = bond.owner._parameters["weight"]
+        assert weight is not None
+        norm = torch.linalg.vector_norm(change.weight)
+        if change.bias is not None:
+            norm = torch.hypot(norm, torch.linalg.vector_norm(change.bias))
+        if weight.dtype == torch.float16:
+            peak = (weight.detach() + change.weight).abs().amax()
+            norm = torch.where(peak > torch.finfo(torch.float16).max, torch.inf, norm)
+        self._bonds.append(bond)
+        self._changes.append(norm)
+        self._bases.append(torch.linalg.vector_norm(weight.detach(), dtype=norm.dtype))
+
+    def report(self) -> MatchReport:
+        """Return the report; waits for the device."""
+        bonds = self._bonds
+        fake = _is_fake(self._changes)
+        changes = [] if fake else [float(norm) for norm in self._changes]
+        bases = [] if fake else [float(norm) for norm in self._bases]
+        bad = [bond for bond, norm in zip(bonds, changes, strict=False) if not math.isfinite(norm)]
+        binding = self._binding
+        modules = [bond.module for bond in bonds]
+        tensors, size = sum(len(module.slots) for module in modules), sum(module.size for module in modules)
+        left_out = (*left_out_of_file(binding.adapter), *binding.unmatched)
+        return MatchReport(
+            takes_effect=Coverage(len(bonds), tensors, size, left_out),
+            strangers=binding.strangers,
+            delta_norm=math.nan if fake else math.hypot(*changes),
+            base_norm=math.nan if fake else math.hypot(*bases),
+            not_finite=tuple(inert(bond.module.stem) for bond in bad),
+            broken=left_out[: len(binding.adapter.broken)],
+            norms=tuple(_norms(*sizes) for sizes in zip(bonds, changes, bases, strict=False)),
+        )
+
+
+def _norms(bond: Bond, change: float, base: float) -> ModuleNorms:
+    return ModuleNorms(block_of(bond.module), kind_of(bond.module), change, base)
+
+
+def _is_fake(tensors: "list[torch.Tensor]") -> bool:
+    """Return whether the tensors have no values, as under FakeTensorMode."""
+    from torch._subclasses.fake_tensor import FakeTensor
+
+    return any(isinstance(tensor, FakeTensor) for tensor in tensors)
+
+
+_DENOISERS = {"unet": "U-Net", "transformer": "transformer"}
+
+
+def _missing(module: AdapterModule, components: Components) -> str:
+    """Return why no live module has the name of `module`."""
+    if module.component in components:
+        return f"the base's {module.component} has no such module"
+    live = next((part for part in _DENOISERS if part in components), None)
+    if module.component not in _DENOISERS or live is None:
+        return f"the base has no {module.component}"
+    if is_typical(module.component, module.path):
+        return f"made for a {_DENOISERS[module.component]}, the base has a {_DENOISERS[live]}"
+    return f"the base's {live} has no such module"

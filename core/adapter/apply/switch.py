@@ -1,0 +1,155 @@
+"""Turning adapters on and off by swapping `Parameter` objects: off is the base itself, bit for bit.
+
+Adding and subtracting in place would change an eighth of all half-precision weights for good. Here the base's
+own Parameters are put aside while others take their place, and are put back afterwards. At strength s the
+weights are W + s (W' - W), where W' are those at strength 1.
+"""
+
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from ...errors import AdapterError, UsageError
+from ...text import inert
+from ..adapter import Adapter
+from .delta import Delta, delta
+from .match import Binding, Bond, Components, MatchReport, Tally, bind, loaders
+from .parameters import changed_parameters
+
+if TYPE_CHECKING:
+    from torch.nn import Module, Parameter
+
+
+@dataclass(frozen=True)
+class Swap:
+    """One Parameter of the base and the one that takes its place."""
+
+    owner: "Module"
+    """The module that holds it."""
+    name: str
+    """`weight` or `bias`."""
+    base: "Parameter | None"
+    """The base's own; None where it has no bias."""
+    adapted: "Parameter"
+    """The changed one, same type and device."""
+
+
+class Switch:
+    """One or more adapters prepared for one base, to be turned on and off many times.
+
+    Not thread-safe. The memory is that of one copy of the changed weights.
+    """
+
+    def __init__(self, components: Components, adapters: Sequence[Adapter]) -> None:
+        self._bindings = tuple(bind(adapter, components) for adapter in adapters)
+        self._strengths = (1.0,) * len(adapters)
+        self._is_on = False
+        self._swaps, self.reports = self._form(self._strengths)
+
+    @property
+    def report(self) -> MatchReport:
+        """Return how the first adapter matched."""
+        return self.reports[0]
+
+    @property
+    def is_on(self) -> bool:
+        """Return whether the base is changed at the moment."""
+        return self._is_on
+
+    def on(self, *strengths: float) -> None:
+        """Change the base: one strength for each adapter, or none for 1.0 each.
+
+        Strengths that were used last cost only the swap; others form the weights anew. Strength 0 for all
+        adapters leaves the base as it is. Raises UsageError for another number of strengths.
+        """
+        strengths = strengths or (1.0,) * len(self._bindings)
+        if len(strengths) != len(self._bindings):
+            raise UsageError(f"{len(self._bindings)} adapters need as many strengths, not {len(strengths)}")
+        self.off()
+        if not any(strengths):
+            return
+        if strengths != self._strengths:
+            self._swaps = []
+            self._swaps, _ = self._form(strengths)
+            self._strengths = strengths
+        self._is_on = True
+        for swap in self._swaps:
+            swap.owner._parameters[swap.name] = swap.adapted
+
+    def off(self) -> None:
+        """Put the base's own Parameters back; does nothing when it is off already."""
+        if self._is_on:
+            for swap in self._swaps:
+                swap.owner._parameters[swap.name] = swap.base
+            self._is_on = False
+
+    def _form(self, strengths: Sequence[float]) -> tuple[list[Swap], tuple[MatchReport, ...]]:
+        """Return the changed Parameters at these strengths, and the reports at strength 1.
+
+        Layer by layer, so that only one layer at a time exists in float32.
+        """
+        import torch
+
+        tallies = [Tally(binding) for binding in self._bindings]
+        swaps: list[Swap] = []
+        with torch.no_grad(), ExitStack() as stack:
+            loads = [stack.enter_context(loaders(binding)) for binding in self._bindings]
+            for shares in _by_owner(self._bindings):
+                changes: list[tuple[Delta, float]] = []
+                for index, bond in shares:
+                    change = delta(bond.module, bond.owner, loads[index][id(bond.module.source)])
+                    tallies[index].add(bond, change)
+                    changes.append((change, strengths[index]))
+                swaps += _swaps(shares[0][1].owner, changes)
+        return swaps, tuple(tally.report() for tally in tallies)
+
+
+def _by_owner(bindings: Sequence[Binding]) -> list[list[tuple[int, Bond]]]:
+    """Return what changes each live module: pairs of adapter number and bond."""
+    groups: dict[int, list[tuple[int, Bond]]] = {}
+    for index, binding in enumerate(bindings):
+        for bond in binding.bonds:
+            groups.setdefault(id(bond.owner), []).append((index, bond))
+    return list(groups.values())
+
+
+def _swaps(owner: "Module", changes: "list[tuple[Delta, float]]") -> list[Swap]:
+    adapted = changed_parameters(owner, changes)
+    return [Swap(owner, name, owner._parameters[name], parameter) for name, parameter in adapted.items()]
+
+
+def prepare(components: Components, *adapters: Adapter) -> Switch:
+    """Return a switch for `adapters` on the live modules `components`, off at first.
+
+    Raises AdapterError when an adapter cannot be applied at all; see `MatchReport.problems` for reasons that
+    only forbid a score.
+    """
+    switch = Switch(components, adapters)
+    for adapter, report in zip(adapters, switch.reports, strict=True):
+        if report.matched == 0 or report.not_finite:
+            raise AdapterError(f"{inert(adapter.path.name)}: {report.problems[0]}")
+    return switch
+
+
+@contextmanager
+def applied(components: Components, adapter: Adapter, strength: float = 1.0) -> Iterator[MatchReport]:
+    """Change the live modules `components` inside the `with` block; yields how the adapter matched.
+
+    Afterwards, also after an exception, the base holds the very same Parameters as before.
+    """
+    with stacked(components, (adapter,), (strength,)) as reports:
+        yield reports[0]
+
+
+@contextmanager
+def stacked(
+    components: Components, adapters: Sequence[Adapter], strengths: Sequence[float]
+) -> Iterator[tuple[MatchReport, ...]]:
+    """Apply several adapters at once inside the `with` block; their changes add up."""
+    switch = prepare(components, *adapters)
+    try:
+        switch.on(*strengths)
+        yield switch.reports
+    finally:
+        switch.off()

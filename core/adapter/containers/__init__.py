@@ -1,0 +1,1 @@
+"""Files and folders that hold a LoRA, opened without running anything."""

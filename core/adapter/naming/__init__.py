@@ -1,0 +1,1 @@
+"""What names and settings in a LoRA mean, in every dialect."""

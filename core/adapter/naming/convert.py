@@ -1,0 +1,86 @@
+"""Transformer LoRAs in the names of other programs, turned into PEFT keys by diffusers' own converters.
+
+Their fused layers (one `qkv` where diffusers has three) need tensors split, which diffusers does well for
+plain LoRA. What its converters would drop in silence is refused here instead.
+"""
+
+from collections.abc import Mapping
+from contextlib import ExitStack
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from ...errors import AdapterError
+from ...text import inert
+from ..adapter import Adapter
+from ..containers.memory import in_memory
+from ..containers.opening import Part
+from ..contents import collect
+
+if TYPE_CHECKING:
+    from torch import Tensor
+    from torch.nn import Module
+
+_MIXINS = {
+    "FluxTransformer2DModel": "FluxLoraLoaderMixin",
+    "ChromaTransformer2DModel": "FluxLoraLoaderMixin",
+    "Flux2Transformer2DModel": "Flux2LoraLoaderMixin",
+    "SD3Transformer2DModel": "SD3LoraLoaderMixin",
+    "QwenImageTransformer2DModel": "QwenImageLoraLoaderMixin",
+    "ZImageTransformer2DModel": "ZImageLoraLoaderMixin",
+    "Lumina2Transformer2DModel": "Lumina2LoraLoaderMixin",
+    "HiDreamImageTransformer2DModel": "HiDreamImageLoraLoaderMixin",
+    "HunyuanVideoTransformer3DModel": "HunyuanVideoLoraLoaderMixin",
+    "WanTransformer3DModel": "WanLoraLoaderMixin",
+    "LTXVideoTransformer3DModel": "LTXVideoLoraLoaderMixin",
+}
+"""Class of the transformer -> class in diffusers that converts LoRA files for it."""
+
+
+def converted(adapter: Adapter, transformer: "Module") -> Adapter:
+    """Return the adapter with its transformer modules renamed and split as `transformer` has them.
+
+    Reads the whole file into memory. Raises AdapterError where diffusers has no converter for it, or one
+    that fails or would lose part of the file.
+    """
+    if any(module.algorithm.name != "lora" or module.is_dora for module in adapter.modules) or adapter.broken:
+        raise AdapterError("not supported yet: in these names only plain LoRA can be applied to a transformer")
+    tensors = _convert(_tensors(adapter), type(transformer).__name__)
+    contents = collect((Part(in_memory(adapter.path, tensors)),))
+    if contents.unknown or contents.bundled or contents.twice or contents.broken or not contents.modules:
+        raise AdapterError("not supported yet: diffusers converts only a part of this file")
+    return replace(adapter, modules=contents.modules)
+
+
+def _tensors(adapter: Adapter) -> "dict[str, Tensor]":
+    sources = {id(module.source): module.source for module in adapter.modules}
+    tensors: dict[str, Tensor] = {}
+    with ExitStack() as stack:
+        loads = {key: stack.enter_context(source.reading()) for key, source in sources.items()}
+        for module in adapter.modules:
+            for entry in module.slots.values():
+                tensors[entry.name] = loads[id(module.source)](entry.name)
+    return tensors
+
+
+def _convert(tensors: "dict[str, Tensor]", transformer: str) -> "dict[str, Tensor]":
+    from diffusers.loaders import lora_pipeline
+
+    mixin: Any = getattr(lora_pipeline, _MIXINS.get(transformer, ""), None)
+    if mixin is None:
+        raise AdapterError(f"not supported yet: diffusers has no LoRA converter for {inert(transformer, 60)}")
+    try:
+        state, alphas = _with_alphas(mixin.lora_state_dict(tensors, return_alphas=True))
+    except Exception as error:  # converters raise whatever they stumble over in a stranger's file
+        reason = inert(f"{type(error).__name__} {error}")
+        raise AdapterError(f"not supported yet: diffusers cannot convert it: {reason}") from error
+    return {**state, **alphas}
+
+
+def _with_alphas(outcome: object) -> "tuple[Mapping[str, Tensor], Mapping[str, Tensor]]":
+    """Return state dict and alphas, which older and newer converters return together or not."""
+    import torch
+
+    state, alphas = outcome if isinstance(outcome, tuple) else (outcome, None)
+    if not isinstance(state, dict):
+        raise TypeError("no state dict")
+    return state, {name: torch.as_tensor(value) for name, value in (alphas or {}).items()}

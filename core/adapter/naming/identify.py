@@ -1,0 +1,133 @@
+"""Which base a LoRA was made for, by shapes first and metadata second, and which format it is in."""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from ... import families
+from ...families import Family
+from ..module import AdapterModule
+from .metadata import Training
+
+_CROSS = ("attn2_to_k", "attn2_to_v")
+_FORMATS = {
+    "kohya": "kohya",
+    "sgm": "kohya with LDM block names",
+    "peft": "diffusers PEFT",
+    "diffusers": "diffusers 0.18 to 0.21",
+    "attn_procs": "diffusers attention processors",
+    "custom_diffusion": "Custom Diffusion weights",
+    "comfy": "ComfyUI dotted names",
+    "lycoris": "LyCORIS wrapper",
+    "peft folder": "PEFT",
+    "xlabs": "XLabs",
+    "bare": "bare module names",
+}
+
+
+@dataclass(frozen=True)
+class Identity:
+    """What is concluded about a file's origin."""
+
+    family: str | None
+    """Family of base models; None when nothing tells."""
+    warnings: tuple[str, ...]
+    """Contradictions between shapes and metadata."""
+
+
+def format_of(dialects: Iterable[str]) -> tuple[str, tuple[str, ...]]:
+    """Return the name of the most frequent dialect, and a warning where dialects are mixed.
+
+    kohya's own text-encoder names beside LDM block names are one format, not a mixture.
+    """
+    counts = Counter(dialects)
+    if counts["sgm"]:
+        counts["sgm"] += counts.pop("kohya", 0)
+    if not counts:
+        return "unknown", ()
+    ordered = [_FORMATS.get(dialect, dialect) for dialect, _ in counts.most_common()]
+    mixed = (f"the file mixes formats: {', '.join(ordered)}",) if len(ordered) > 1 else ()
+    return ordered[0], mixed
+
+
+def identify(modules: Sequence[AdapterModule], stated: Training, metadata: Mapping[str, str]) -> Identity:
+    """Return the family that shapes show, else the one that metadata claims; warns if they differ."""
+    claimed = claimed_family(stated, metadata)
+    width = context_width(modules)
+    shown = _family_by_shape(modules, width)
+    if shown is None and width is not None and claimed is not None and claimed.context_width not in (None, width):
+        note = f"metadata says {claimed.name}, but cross-attention has width {width}"
+        return Identity(None, (note,))
+    if shown is not None and claimed is not None and shown.name != claimed.name:
+        return Identity(shown.name, (f"the metadata says {claimed.name}, the weights are for {shown.name}",))
+    best = shown or claimed
+    return Identity(best.name if best else None, ())
+
+
+def context_width(modules: Iterable[AdapterModule]) -> int | None:
+    """Return the width of the text features that the U-Net's cross-attention reads; None if not changed."""
+    widths = Counter(
+        _inputs(module) for module in modules if module.component == "unet" and module.path.endswith(_CROSS)
+    )
+    del widths[None]
+    return widths.most_common(1)[0][0] if widths else None
+
+
+def _inputs(module: AdapterModule) -> int | None:
+    return module.outline.inputs or module.outline.fan_in
+
+
+def _family_by_shape(modules: Sequence[AdapterModule], width: int | None) -> Family | None:
+    if width is not None:
+        return next((family for family in families.all_families() if family.context_width == width), None)
+    if any(module.component == "transformer" for module in modules):
+        return _family_by_markers(modules)
+    return _family_by_text_encoder(modules)
+
+
+def _family_by_markers(modules: Sequence[AdapterModule]) -> Family | None:
+    """Return the transformer family with the most specific marker found among the module names."""
+    paths = "\n".join(f"{module.path}:{_inputs(module)}" for module in modules if module.component == "transformer")
+    hits = [
+        (_weight(marker), family)
+        for family in families.all_families()
+        for marker in family.markers
+        if all((part[1:] not in paths) if part.startswith("!") else (part in paths) for part in marker)
+    ]
+    return max(hits, key=lambda hit: hit[0])[1] if hits else None
+
+
+def _weight(marker: tuple[str, ...]) -> tuple[int, int]:
+    """Return how specific a marker is: its parts that must be there, then their length."""
+    parts = [part for part in marker if not part.startswith("!")]
+    return len(parts), sum(map(len, parts))
+
+
+def _family_by_text_encoder(modules: Sequence[AdapterModule]) -> Family | None:
+    """Return the only family whose text encoders have the widths seen; None when several share them."""
+    seen = {
+        (module.component, _inputs(module))
+        for module in modules
+        if module.path.endswith(("_q_proj", "_k_proj", "_v_proj", "_mlp_fc1")) and _inputs(module)
+    }
+    if not seen:
+        return None
+    fits = [family for family in families.all_families() if seen <= set(family.text_widths)]
+    exact = [family for family in fits if len(family.text_widths) == len(seen)]
+    return exact[0] if len(exact) == 1 else fits[0] if len(fits) == 1 else None
+
+
+def claimed_family(stated: Training, metadata: Mapping[str, str]) -> Family | None:
+    """Return the family that the metadata names: architecture, base version, then the `ss_v2` flag."""
+    for family in families.all_families():
+        if stated.architecture and stated.architecture.lower().startswith(family.architectures):
+            return family
+    versions = [
+        (len(version), family)
+        for family in families.all_families()
+        for version in family.base_versions
+        if stated.base_version.startswith(version)
+    ]
+    if versions:
+        return max(versions, key=lambda pair: pair[0])[1]
+    return families.get("sd2") if metadata.get("ss_v2") == "True" else None

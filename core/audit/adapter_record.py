@@ -1,0 +1,105 @@
+"""What a report says about the LoRA and about where it was measured."""
+
+import math
+import platform
+from dataclasses import replace
+from importlib.metadata import PackageNotFoundError, version
+
+import torch
+
+from ... import __version__
+from ..adapter import Adapter, MatchReport
+from ..adapter.apply.norms import block_norms
+from ..model.denoiser import Denoiser, Hosted
+from ..text import inert
+from ..verdict.report import AdapterRecord, BlockChange
+
+LIBRARIES = ("torch", "diffusers", "transformers", "numpy")
+PREDICTION = "prediction type"
+"""Detail of a LoRA: what the base that it was trained on predicts."""
+NAMED_UNMATCHED = 10
+"""Modules and tensors without effect that are named one by one."""
+
+
+def adapter_record(adapter: Adapter, match: MatchReport, strength: float) -> AdapterRecord:
+    """Return what the report says about the LoRA, every text of strangers made inert."""
+    left_out = tuple(f"{item.name}: {item.reason}" for item in match.unmatched[:NAMED_UNMATCHED])
+    return AdapterRecord(
+        name=inert(adapter.path.name),
+        sha256=adapter.hashes.sha256,
+        format=adapter.format,
+        algorithm=", ".join(adapter.algorithms),
+        family=adapter.family or "unknown",
+        strength=strength,
+        matched=match.matched,
+        unmatched=len(match.unmatched),
+        delta_norm=match.relative_change,
+        details=_details(adapter, match),
+        warnings=(*_strength_warning(strength), *map(inert, adapter.warnings), *map(inert, left_out)),
+        blocks=_blocks(match),
+    )
+
+
+def with_base(record: AdapterRecord, predicts: str) -> AdapterRecord:
+    """Return the record with a warning where the file says that it was trained on a base that predicts otherwise."""
+    stated = record.details.get(PREDICTION, predicts)
+    if stated == predicts:
+        return record
+    warning = (
+        f"By its metadata the LoRA was trained on a base that predicts {stated}, and this one predicts {predicts}: it "
+        "was measured on another kind of base than it was made for."
+    )
+    return replace(record, warnings=(*record.warnings, warning))
+
+
+def _blocks(match: MatchReport) -> tuple[BlockChange, ...]:
+    """Return where the change sits, from the norms that matching took with the LoRA off."""
+    return tuple(
+        BlockChange(
+            component=inert(norms.block.component),
+            block=inert(norms.block.title),
+            kind=norms.kind,
+            modules=norms.modules,
+            relative=norms.relative if math.isfinite(norms.relative) else None,
+        )
+        for norms in block_norms(match.norms)
+    )
+
+
+def _strength_warning(strength: float) -> tuple[str, ...]:
+    return () if strength else ("Strength 0 leaves the base as it is: this report compares the base with itself.",)
+
+
+def _details(adapter: Adapter, match: MatchReport) -> dict[str, str]:
+    width, height = adapter.resolution or (0, 0)
+    details = {
+        "rank": ", ".join(map(str, adapter.ranks)),
+        "alpha": ", ".join(f"{a:g}" for a in adapter.alphas),
+        "trigger words": ", ".join(adapter.trigger_words),
+        "trained on": adapter.training.base_model,
+        "training size": f"{width} x {height} px" if adapter.resolution else "",
+        "training steps": adapter.training.steps,
+        PREDICTION: adapter.prediction_type or "",
+        "AutoV1": adapter.hashes.autov1 or "",
+        "AutoV2": adapter.hashes.autov2,
+        "AutoV3": adapter.hashes.autov3 or "",
+        "coverage": match.coverage,
+    }
+    return {name: inert(value) for name, value in details.items() if value}
+
+
+def environment(denoiser: Denoiser) -> dict[str, str]:
+    """Return versions and place of the computation."""
+    place = {"device": denoiser.device.type, "dtype": str(denoiser.dtype).removeprefix("torch.")}
+    if denoiser.device.type == "cuda":
+        place["gpu"] = torch.cuda.get_device_name(denoiser.device)
+    libraries = {name: _version(name) for name in LIBRARIES}
+    host = denoiser.host if isinstance(denoiser, Hosted) else {}
+    return {"owf": __version__, **libraries, **host, **place, "python": platform.python_version()}
+
+
+def _version(name: str) -> str:
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return "not installed"

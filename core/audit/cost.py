@@ -1,0 +1,118 @@
+"""What an audit costs in UNet rows: the sum over the kinds of evidence that its metrics need."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from ..metrics.evidence import Answers, Drawings, Predictions
+from ..metrics.metric import chosen, needed
+from ..model.reading import READING_PICTURES, READING_ROWS
+from ..plan.audit_plan import AuditPlan, stage_positions
+
+FLOOR_PROMPTS = 8
+"""Prompts whose predictions the base repeats row by row, to see what arithmetic alone changes."""
+_SIDES = 3
+"""Sides whose drawings a metric looks at: base, tuned, and the base with other noise."""
+
+
+@dataclass(frozen=True)
+class Cost:
+    """UNet rows of each part of an audit, for one of base and tuned."""
+
+    predictions: int
+    """Predictions on noised latents."""
+    answers: int
+    """Diffusion classifier."""
+    images: int
+    """Drawings."""
+    probes: int
+    """Labelled images made by the base; 0 where they come from a folder."""
+    latents: int
+    """Images made by the base only to be noised, for predictions or `reading`; 0 where it draws them anyway."""
+    repeats: int
+    """Predictions that the base repeats for their noise floor."""
+    reading: int
+    """Predictions that show whether the base is read as it was trained."""
+    compared: int
+    """Images that metrics look at once all are drawn. Each counts as a row, though it takes less."""
+
+    @property
+    def tuned(self) -> int:
+        """Rows of the tuned model: every LoRA pays them."""
+        return self.predictions + self.answers + self.images
+
+    @property
+    def base(self) -> int:
+        """Rows of the base: paid once, then cached. Classifier and images count twice: once for the comparison,
+        once with other seeds for the noise floor."""
+        twice = 2 * (self.answers + self.images)
+        return self.predictions + twice + self.probes + self.latents + self.repeats + self.reading
+
+
+def audit_cost(plan: AuditPlan, labelled: int) -> Cost:
+    """Return the cost of a plan over `labelled` labelled images; raise UsageError for unknown metrics."""
+    kinds, prompts, per_image = needed(plan.metrics), len(plan.prompts), image_rows(plan)
+    rows = {kind: int(kind in kinds) for kind in (Predictions, Answers, Drawings)}
+    checked = min(READING_PICTURES, prompts)
+    only_noised = 0 if Drawings in kinds else prompts if Predictions in kinds else checked
+    lookers = sum(Drawings in metric.needs for metric in chosen(plan.metrics))
+    return Cost(
+        predictions=rows[Predictions] * prompts * plan.drift_timesteps,
+        answers=rows[Answers] * labelled * answer_rows(plan),
+        images=rows[Drawings] * plan.images * per_image,
+        probes=rows[Answers] * int(plan.dataset == "generated") * labelled * per_image,
+        latents=only_noised * per_image,
+        repeats=rows[Predictions] * min(FLOOR_PROMPTS, prompts) * plan.drift_timesteps,
+        reading=checked * READING_ROWS,
+        compared=lookers * _SIDES * plan.images,
+    )
+
+
+def answer_rows(plan: AuditPlan) -> int:
+    """Return the UNet rows that classifying one image costs."""
+    alive, rows = len(plan.classes), 0
+    for stage, added in zip(plan.stages, stage_positions(plan.stages), strict=True):
+        rows += alive * len(added)
+        alive = min(alive, stage.keep)
+    return rows
+
+
+def image_rows(plan: AuditPlan) -> int:
+    """Return the UNet rows that drawing one image costs: guidance needs a second, empty prompt."""
+    return plan.sampling_steps * (1 if plan.guidance_scale == 1 else 2)
+
+
+def sample_rows(plan: AuditPlan) -> dict[str, int]:
+    """Return the UNet rows that one stored sample costs, for each stage of `gather`."""
+    image, answer = image_rows(plan), answer_rows(plan)
+    return {
+        "draw": image,
+        "draw-other": image,
+        "probe": image,
+        "predict": plan.drift_timesteps,
+        "predict-again": plan.drift_timesteps,
+        "reading": READING_ROWS,
+        "classify": answer,
+        "classify-other": answer,
+    }
+
+
+@dataclass(frozen=True)
+class Remaining:
+    """UNet rows that are still to be computed."""
+
+    tuned: int
+    """Of the tuned model."""
+    base: int
+    """Of the base."""
+
+
+def remaining(
+    plan: AuditPlan, cost: Cost, of_base: Iterable[tuple[str, str]], of_tuned: Iterable[tuple[str, str]]
+) -> Remaining:
+    """Return what is left of a plan's cost where the (stage, item) of base and tuned model are measured already.
+
+    A store belongs to one plan and one model, so every sample in it is one that the plan asks for.
+    """
+    rows = sample_rows(plan)
+    done_base, done_tuned = (sum(rows[stage] for stage, _ in samples) for samples in (of_base, of_tuned))
+    return Remaining(cost.tuned - done_tuned, cost.base - done_base)

@@ -1,0 +1,182 @@
+"""One audit, whichever host asks for it: from what is asked to the report in its folder."""
+
+import dataclasses
+import hashlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..datasets.dataset import find_dataset
+from ..datasets.demo import read_demo
+from ..datasets.labelled import LabelledImages
+from ..disk.lock import only_one
+from ..metrics.images.features import FeatureNetwork, Fetching, ImageFeatures
+from ..metrics.metric import chosen
+from ..model.batch import Batch
+from ..model.denoiser import Denoiser
+from ..plan.audit_plan import AuditPlan, Stage, plan_digest
+from ..plan.presets import METRICS, demo_plan, in_order, preset_plan
+from ..progress import Progress
+from ..render.formats.format import default_formats, publish
+from ..verdict.report import Report
+from ..verdict.verdict import Policy
+from .audit import Setting, audit_change
+from .change import Change
+
+
+@dataclass(frozen=True)
+class AuditRequest:
+    """What is asked of an audit; where a field is empty or 0, the preset decides."""
+
+    preset: str = "quick"
+    """Name of the preset."""
+    seed: int = 0
+    """Seed of all noise."""
+    metrics: tuple[str, ...] = METRICS
+    """Metrics to run."""
+    per_class: int = 0
+    """Labelled images of each class."""
+    class_prompt: str = ""
+    """Prompt of a class, {} its name."""
+    stages: tuple[Stage, ...] = ()
+    """Rounds of the classifier."""
+    loss: str = ""
+    """Denoising error of the classifier."""
+    guidance_scale: float = 0.0
+    """Classifier-free guidance of the drawings."""
+    features: str = ""
+    """Feature network of KID."""
+    images: Path | None = None
+    """Folder of labelled images; None where the data set of the base is to be used."""
+    dataset: str = ""
+    """Layout of that folder; empty for the one that it has."""
+
+
+def plan_for(
+    request: AuditRequest, family: str, side: int, given: LabelledImages | None = None
+) -> tuple[AuditPlan, LabelledImages | None]:
+    """Return the plan for a base of a family that draws at `side` pixels, and the labelled images.
+
+    These are the ones `given`, those of the folder asked for, or the demo base's own; None where the base makes them.
+    Raises UsageError for what cannot be read or run.
+    """
+    chosen(request.metrics)
+    plan = demo_plan(request.preset, read_demo(1).classes) if family == "demo" else preset_plan(request.preset)
+    plan = dataclasses.replace(
+        plan,
+        seed=request.seed,
+        metrics=in_order(request.metrics),
+        per_class=request.per_class or plan.per_class,
+        class_prompt=request.class_prompt or plan.class_prompt,
+        stages=request.stages or plan.stages,
+        loss=request.loss or plan.loss,
+        guidance_scale=request.guidance_scale or plan.guidance_scale,
+        features=request.features or plan.features,
+    )
+    name = "folder"
+    if given is None and request.images is not None:
+        dataset = find_dataset(request.images, request.dataset)
+        name, given = dataset.name, dataset.read(request.images, side, plan.per_class)
+    if given is not None:
+        return dataclasses.replace(plan, dataset=name, dataset_digest=given.digest(), classes=given.classes), given
+    return plan, read_demo(plan.per_class) if family == "demo" else None
+
+
+@dataclass(frozen=True)
+class Places:
+    """Where an audit reads what is known already and writes what it finds."""
+
+    out: Path
+    """Every report gets a folder of its own below it."""
+    cache: Path
+    """Base results, for the next LoRA."""
+    resume: bool = True
+    """Whether an interrupted run of the same audit is continued, and not begun anew."""
+    formats: tuple[str, ...] = default_formats()
+    """Output formats of the report."""
+
+
+class AuditSession:
+    """Audits changes of bases as one request asks; what they share is loaded once."""
+
+    def __init__(
+        self,
+        request: AuditRequest,
+        policy: Policy,
+        places: Places,
+        fetching: Fetching,
+        hosted: Callable[[ImageFeatures], FeatureNetwork] = lambda network: network,
+    ) -> None:
+        """Take where networks come from and run, and how a host puts one under its own memory management."""
+        self._request, self._policy, self._places = request, policy, places
+        self._fetching, self._hosted = fetching, hosted
+        self._networks: dict[tuple[str, str], FeatureNetwork] = {}
+
+    def audit(
+        self,
+        denoiser: Denoiser,
+        change: Change,
+        stem: str,
+        batch: Batch,
+        progress: Progress,
+        *,
+        given: LabelledImages | None = None,
+        announce: Callable[[AuditPlan, Setting], None] = lambda plan, setting: None,
+    ) -> tuple[Report, Path]:
+        """Return the report of a change and its folder, whose name begins with `stem`.
+
+        `announce` hears of plan and setting before a change that fits is measured. Raises UsageError where another
+        run is at the same audit. What does not fit is INVALID at once: nothing is fetched for it.
+        """
+        plan, labelled = plan_for(self._request, denoiser.family, denoiser.resolution, given)
+        fits = change.refusal() is None
+        networks = self._load_networks(plan, progress) if fits else {}
+        folder = self._folder(denoiser, change, plan, networks, stem)
+        setting = Setting(folder, self._places.cache, self._policy, progress, batch, networks, labelled)
+        with only_one(folder):
+            if not self._places.resume:
+                _remove_samples(folder)
+            if fits:
+                announce(plan, setting)
+            try:
+                report = audit_change(denoiser, change, plan, setting)
+            except BaseException:
+                if not change.is_repeatable:
+                    _remove_samples(folder)
+                raise
+            progress.stage("Writing the report")
+            publish(report, folder, self._places.formats)
+            if report.status == "complete" or not change.is_repeatable:
+                _remove_samples(folder)
+        return report, folder
+
+    def _load_networks(self, plan: AuditPlan, progress: Progress) -> dict[str, FeatureNetwork]:
+        """Return the networks of the plan's metrics, by metric."""
+        wanted = {metric.name: metric.network for metric in chosen(plan.metrics) if metric.network is not None}
+        for name, load in wanted.items():
+            if (name, plan.features) not in self._networks:
+                progress.stage("Loading the feature network")
+                self._networks[name, plan.features] = self._hosted(load(plan, self._fetching))
+        return {name: self._networks[name, plan.features] for name in wanted}
+
+    def _folder(
+        self,
+        denoiser: Denoiser,
+        change: Change,
+        plan: AuditPlan,
+        networks: Mapping[str, FeatureNetwork],
+        stem: str,
+    ) -> Path:
+        """Return the report's own folder, named by all that it depends on: another audit never replaces it."""
+        base = (denoiser.digest(), denoiser.device.type, str(denoiser.dtype), str(denoiser.latent_shape))
+        # A network's name says little: folders and hub ids get other weights.
+        weights = (network.digest for network in networks.values())
+        run = "|".join((*base, *weights, *change.key, plan_digest(plan), str(self._policy)))
+        folder = self._places.out / f"{stem}-{plan.preset}-{hashlib.sha256(run.encode()).hexdigest()[:8]}"
+        folder.mkdir(parents=True, exist_ok=True)
+        return folder
+
+
+def _remove_samples(folder: Path) -> None:
+    for path in folder.glob("samples-*.sqlite*"):
+        path.unlink()

@@ -1,0 +1,59 @@
+"""The user's own folders: asked for only when one is needed, for there may be no home. No torch."""
+
+import os
+import sys
+from pathlib import Path
+
+from ..errors import UsageError
+
+
+def cache_home(option: str) -> Path:
+    """Return the folder that caches lie in; raise UsageError that names `option` where there is no home for it."""
+    return _xdg("XDG_CACHE_HOME") or _home(f"{option} or the variable OWF_CACHE or XDG_CACHE_HOME") / ".cache"
+
+
+def config_home() -> Path | None:
+    """Return the folder that settings lie in; None where there is none, and so no settings."""
+    if sys.platform == "win32" and os.environ.get("APPDATA"):
+        return Path(os.environ["APPDATA"])
+    configured = _xdg("XDG_CONFIG_HOME")
+    if configured is not None:
+        return configured
+    return Path.home() / ".config" if has_home() else None
+
+
+def has_home() -> bool:
+    """Return whether the user has a home folder: HOME, or an entry in the system's list of users."""
+    try:
+        Path.home()
+    except RuntimeError:
+        return False
+    return True
+
+
+def expanded(path: str | Path, option: str = "") -> Path:
+    """Return a path with a leading ~ as the home it stands for; raise UsageError where there is no such home.
+
+    Every path that a user gives passes here once: the shell leaves a ~ in quotes, behind = and in a file as it is. A
+    name like ~x that is no user's is a name, as in the shell.
+    """
+    text = os.path.expanduser(path)  # noqa: PTH111 - Path's own raises for such names
+    if text == str(path) and text[:1] == "~" and text[1:2] in ("", "/", os.sep):
+        raise UsageError(f"{option} {path}: there is no home folder that ~ stands for; give the whole path.".lstrip())
+    return Path(text)
+
+
+def _xdg(variable: str) -> Path | None:
+    """Return the folder that an XDG variable names: the specification has empty and relative ones ignored."""
+    value = os.environ.get(variable, "")
+    return Path(value) if Path(value).is_absolute() else None
+
+
+def _home(instead: str) -> Path:
+    try:
+        return Path.home()
+    except RuntimeError as error:
+        raise UsageError(
+            f"There is no home folder to keep results in (HOME is not set, and the system does not know this user): "
+            f"name a folder with {instead}."
+        ) from error

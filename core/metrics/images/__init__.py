@@ -1,0 +1,1 @@
+"""What images are compared by: feature networks and colours."""

@@ -1,0 +1,257 @@
+"""Feature networks: what KID compares. Each resizes as its authors prescribe and runs in full float32."""
+
+import hashlib
+import io
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+from torch import nn
+from torch.nn import functional
+
+from ...demo import DEMO_FEATURES
+from ...disk.download import Progress, fetch
+from ...errors import UsageError
+from ...foreign import foreign
+
+Prepare = Callable[[torch.Tensor], torch.Tensor]
+
+NAMES = ("inception", "clip", "dino", "demo")
+"""Networks that load_features knows by name."""
+
+HUB_IDS = {"clip": "openai/clip-vit-base-patch32", "dino": "facebook/dino-vits16"}
+"""The networks behind CLIP-I and DINO in DreamBooth's evaluation (Ruiz et al., 2023)."""
+
+INCEPTION_URL = (
+    "https://github.com/toshas/torch-fidelity/releases/download/v0.2.0/weights-inception-2015-12-05-6726825d.pth"
+)
+INCEPTION_SHA256 = "6726825d0af5f729cebd5821db510b11b1cfad8faad88a03f1befd49fb9129b2"
+
+_CLIP_STATS = (0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258, 0.27577711)
+IMAGENET_STATS = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+_DEMO_SIZE = 64
+_BATCH = 16
+"""Images at a time; also how often a long comparison says how far it is."""
+
+
+class FeatureNetwork(Protocol):
+    """Turns images into feature vectors."""
+
+    @property
+    def name(self) -> str:
+        """Name that a report shows."""
+        ...
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of the weights."""
+        ...
+
+    def __call__(self, images: torch.Tensor) -> np.ndarray:
+        """Return float32 features (N, D) of uint8 images (N, 3, H, W)."""
+        ...
+
+
+@dataclass(frozen=True)
+class ImageFeatures:
+    """A network with its preparation of images; the FeatureNetwork of every name."""
+
+    name: str
+    """Name that a report shows."""
+    digest: str
+    """SHA-256 of the weights."""
+    prepare: Prepare
+    """uint8 images (N, 3, H, W) -> the network's input, on the CPU so that every device sees the same."""
+    network: nn.Module
+    """Prepared images -> features (N, D)."""
+    device: torch.device
+    """Where the network runs."""
+    batch_size: int
+    """Images at a time."""
+
+    def __call__(self, images: torch.Tensor) -> np.ndarray:
+        """Return float32 features (N, D) of uint8 images (N, 3, H, W) on any device."""
+        if images.dtype != torch.uint8 or images.dim() != 4 or images.shape[1] != 3 or not len(images):
+            raise UsageError(f"Features need uint8 images (N, 3, H, W), not {images.dtype} {tuple(images.shape)}.")
+        with torch.inference_mode(), _full_precision(self.device):
+            batches = [self._batch(batch) for batch in images.split(self.batch_size)]
+        return np.concatenate(batches)
+
+    def _batch(self, images: torch.Tensor) -> np.ndarray:
+        return self.network(self.prepare(images.cpu()).to(self.device)).float().cpu().numpy()
+
+
+@dataclass(frozen=True)
+class Fetching:
+    """How a network comes to where it runs."""
+
+    device: torch.device | str = "cpu"
+    """Where it runs."""
+    offline: bool = False
+    """Whether nothing may be fetched."""
+    progress: Progress | None = None
+    """Who hears of downloaded bytes."""
+
+
+def load_features(name: str | Path, fetching: Fetching = Fetching(), batch_size: int = _BATCH) -> ImageFeatures:
+    """Return a feature network, its weights fetched once unless that is forbidden.
+
+    `name` is "inception" (Inception-v3 pool3 of torch-fidelity, 2048), "clip" (image embedding, 512), "dino"
+    (class token of ViT-S/16, 384), either with another hub id or folder behind a colon ("clip:FOLDER"), "demo",
+    or the folder of a network such as the demo base's. Raise UsageError, with what to do, for unknown names, missing
+    extras, missing or changed weights.
+    """
+    kind, _, source = str(name).partition(":")
+    if kind == "inception":
+        prepare, network = _load_inception(fetching)
+    elif kind in HUB_IDS:
+        prepare, network = _load_hub(kind, source or HUB_IDS[kind], fetching.offline)
+    else:
+        folder = DEMO_FEATURES if name == "demo" else Path(name)
+        prepare, network = _load_folder(folder)
+        name = "demo"
+    return assemble(str(name), prepare, network, fetching.device, batch_size)
+
+
+def features_of(
+    network: FeatureNetwork, images: torch.Tensor, advance: Callable[[int], None] = lambda images: None
+) -> np.ndarray:
+    """Return float32 features (N, D) of uint8 images (N, 3, H, W); `advance` hears how many each batch had.
+
+    It is called before the batch as well, with 0, and may raise to stop.
+    """
+    features = []
+    for batch in images.split(_BATCH):
+        advance(0)
+        features.append(network(batch))
+        advance(len(batch))
+    return np.concatenate(features)
+
+
+def resize_crop(images: torch.Tensor, edge: int, size: int) -> torch.Tensor:
+    """Return uint8 images (N, 3, H, W) as float (N, 3, size, size) of 0 to 255, rounded as files would be.
+
+    The shorter side becomes `edge` (bicubic, antialiased, as Pillow does it), then the centre is cut out.
+    """
+    height, width = images.shape[-2:]
+    short = min(height, width)
+    shape = [edge * height // short, edge * width // short]
+    pixels = images.float()
+    if shape != [height, width]:
+        pixels = functional.interpolate(pixels, shape, mode="bicubic", antialias=True).round().clamp(0, 255)
+    top, left = (round((side - size) / 2) for side in shape)
+    return pixels[..., top : top + size, left : left + size]
+
+
+class Embedding(nn.Module):
+    """A network of which only one output counts."""
+
+    def __init__(self, network: nn.Module, pick: Callable[[Any], torch.Tensor]) -> None:
+        super().__init__()
+        self.network, self.pick = network, pick
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        """Return that output (N, D)."""
+        return self.pick(self.network(images))
+
+
+def _load_inception(fetching: Fetching) -> tuple[Prepare, nn.Module]:
+    """Return torch-fidelity's Inception-v3, which resizes uint8 images itself, as TensorFlow 1 did."""
+    try:
+        from torch_fidelity.feature_extractor_inceptionv3 import FeatureExtractorInceptionV3
+    except ImportError as error:
+        raise UsageError(
+            "The feature network inception needs torch-fidelity: pip install torch-fidelity, or choose --features clip."
+        ) from error
+    # The folder that torch-fidelity itself uses, so that nobody has the file twice.
+    path = Path(torch.hub.get_dir()) / "checkpoints" / INCEPTION_URL.rpartition("/")[2]
+    fetch(INCEPTION_URL, path, INCEPTION_SHA256, fetching.offline, fetching.progress)
+    # torch-fidelity unpickles without restriction; it gets a copy of plain tensors.
+    weights = io.BytesIO()
+    with foreign(f"{path} cannot be read as the weights of the feature network inception"):
+        torch.save(torch.load(path, map_location="cpu", weights_only=True), weights)
+        weights.seek(0)
+        network = FeatureExtractorInceptionV3("inception", ["2048"], feature_extractor_weights_path=weights)
+    return lambda images: images, Embedding(network, lambda outputs: outputs[0])
+
+
+def _load_hub(kind: str, source: str, offline: bool) -> tuple[Prepare, nn.Module]:
+    """Return CLIP's or DINO's image tower from a hub id or folder."""
+    from transformers import CLIPVisionModelWithProjection, ViTModel
+
+    if kind == "clip":
+        network = pretrained(CLIPVisionModelWithProjection, source, offline)
+        size = network.config.image_size
+        return preparation(size, size, _CLIP_STATS), Embedding(network, lambda outputs: outputs.image_embeds)
+    network = pretrained(ViTModel, source, offline, add_pooling_layer=False)
+    size = network.config.image_size
+    # Caron et al. (2021) evaluate at 224 after resizing to 256.
+    prepare = preparation(size * 256 // 224, size, IMAGENET_STATS)
+    return prepare, Embedding(network, lambda outputs: outputs.last_hidden_state[:, 0])
+
+
+def pretrained(model: Any, source: str, offline: bool, **settings: bool) -> Any:
+    """Return the transformers model of a hub id or folder in float32; raise UsageError, with what to do."""
+    from transformers.utils import logging
+
+    verbosity = logging.get_verbosity()
+    logging.set_verbosity_error()  # the text tower's weights are left out on purpose
+    hint = "" if not offline or Path(source).is_dir() else "If it is not cached yet, leave out --offline once."
+    try:
+        with foreign(f"The feature network {source} cannot be loaded", hint):
+            return model.from_pretrained(source, local_files_only=offline, **settings).float()
+    finally:
+        logging.set_verbosity(verbosity)
+
+
+def preparation(edge: int, size: int, stats: tuple[tuple[float, ...], tuple[float, ...]]) -> Prepare:
+    """Return a preparation: the shorter side becomes `edge`, the centre of `size` is cut out, `stats` normalise."""
+    mean, std = (torch.tensor(values).view(3, 1, 1) for values in stats)
+    return lambda images: (resize_crop(images, edge, size) / 255 - mean) / std
+
+
+def _load_folder(folder: Path) -> tuple[Prepare, nn.Module]:
+    """Return the network that `demo/` trains, from the folder it was saved in."""
+    if not (folder / "model.safetensors").is_file():
+        known = ", ".join(NAMES)
+        raise UsageError(f"No feature network {folder}: choose {known}, or a folder with model.safetensors.")
+    from ....demo.features import load_features as load_demo_features
+
+    with foreign(f"{folder} cannot be loaded as a feature network"):
+        network = load_demo_features(folder)
+    return lambda images: resize_crop(images, _DEMO_SIZE, _DEMO_SIZE) / 255, network
+
+
+def assemble(
+    name: str, prepare: Prepare, network: nn.Module, device: torch.device | str, batch_size: int = _BATCH
+) -> ImageFeatures:
+    """Return a network (prepared images -> features (N, D)) with its preparation, frozen, named by its weights."""
+    network = network.requires_grad_(False).eval()
+    digest, device = _digest(network), torch.device(device)
+    return ImageFeatures(name, digest, prepare, network.to(device), device, batch_size)
+
+
+def _digest(network: nn.Module) -> str:
+    """Return the SHA-256 over names, shapes and values of all weights and buffers."""
+    digest = hashlib.sha256()
+    for name, value in sorted(network.state_dict().items()):
+        digest.update(f"{name} {tuple(value.shape)} {value.dtype}\n".encode())
+        digest.update(value.contiguous().numpy().tobytes())
+    return digest.hexdigest()
+
+
+@contextmanager
+def _full_precision(device: torch.device) -> Iterator[None]:
+    """Turn off TF32 and the host's autocast, so that features do not depend on global switches."""
+    precision = torch.get_float32_matmul_precision()
+    torch.set_float32_matmul_precision("highest")
+    flags = torch.backends.cudnn.flags(enabled=True, benchmark=False, deterministic=True, allow_tf32=False)
+    try:
+        with flags, torch.autocast(device.type, enabled=False):
+            yield
+    finally:
+        torch.set_float32_matmul_precision(precision)

@@ -1,0 +1,99 @@
+"""Confidence intervals and tests in closed form: no random numbers, so a report can be re-judged to the bit.
+
+Every function takes one row per independent unit (image or prompt) that base and tuned share.
+"""
+
+import math
+
+import numpy as np
+
+from ..errors import InvalidError
+from .measurement import Estimate
+
+LEVEL = 0.95
+"""Two-sided confidence level of every interval."""
+
+
+def mean_estimate(values: np.ndarray, unit: str = "", level: float = LEVEL) -> Estimate:
+    """Return the mean of independent values (n,) with Student's t interval."""
+    values = _finite(values)
+    n = len(values)
+    spread = float(values.std(ddof=1)) / math.sqrt(n) if n > 1 else math.inf
+    return spread_estimate(float(values.mean()), spread, n, unit, level)
+
+
+def ratio_estimate(numerators: np.ndarray, denominators: np.ndarray, unit: str = "", level: float = LEVEL) -> Estimate:
+    """Return sum(numerators) / sum(denominators), both (n,) per cluster, with a jackknife t interval."""
+    numerators, denominators = _finite(numerators), _finite(denominators)
+    value = numerators.sum() / denominators.sum()
+    if len(numerators) == 1:
+        return spread_estimate(float(value), math.inf, 1, unit, level)
+    without = (numerators.sum() - numerators) / (denominators.sum() - denominators)
+    return spread_estimate(float(value), jackknife_spread(without), len(without), unit, level)
+
+
+def drop_estimate(right_before: np.ndarray, right_after: np.ndarray, level: float = LEVEL) -> Estimate:
+    """Return the paired drop of accuracy from two (n,) arrays of "answered right".
+
+    The interval is Bonett and Price's (2012) adjusted Wald interval for paired proportions: unlike a
+    bootstrap it does not collapse to a point when no answer changed.
+    """
+    before, after = np.asarray(right_before, bool), np.asarray(right_after, bool)
+    n = len(before)
+    if n == 0:
+        raise InvalidError("No images to compare: give a probe set with at least one image per class.")
+    lost, gained = int((before & ~after).sum()), int((~before & after).sum())
+    p_lost, p_gained = (lost + 1) / (n + 2), (gained + 1) / (n + 2)
+    spread = math.sqrt((p_lost + p_gained - (p_lost - p_gained) ** 2) / (n + 2))
+    half = normal_quantile(level) * spread
+    center = p_lost - p_gained
+    return Estimate((lost - gained) / n, max(-1.0, center - half), min(1.0, center + half), n, "share")
+
+
+def accuracy_estimate(right: np.ndarray, level: float = LEVEL) -> Estimate:
+    """Return the share of right answers (n,) with Wilson's interval."""
+    right = np.asarray(right, bool)
+    n, p, z = len(right), float(np.mean(right)), normal_quantile(level)
+    center = (p + z * z / (2 * n)) / (1 + z * z / n)
+    half = z / (1 + z * z / n) * math.sqrt(p * (1 - p) / n + z * z / (4 * n * n))
+    return Estimate(p, max(0.0, center - half), min(1.0, center + half), n, "share")
+
+
+def simultaneous_level(count: int, level: float = LEVEL) -> float:
+    """Return the level of each of `count` intervals that hold together with `level` (Bonferroni)."""
+    return 1 - (1 - level) / max(count, 1)
+
+
+def jackknife_spread(without: np.ndarray) -> float:
+    """Return the standard error of a statistic from its n leave-one-out values (n,)."""
+    n = len(without)
+    return math.sqrt((n - 1) / n * float(((without - without.mean()) ** 2).sum()))
+
+
+def normal_quantile(level: float) -> float:
+    """Return the two-sided quantile of the normal distribution, 1.96 at level 0.95."""
+    from statistics import NormalDist
+
+    return NormalDist().inv_cdf(0.5 + level / 2)
+
+
+def student_quantile(level: float, freedom: int) -> float:
+    """Return the two-sided quantile of Student's t distribution."""
+    from scipy.special import stdtrit
+
+    return float(stdtrit(freedom, 0.5 + level / 2))
+
+
+def spread_estimate(value: float, spread: float, n: int, unit: str = "", level: float = LEVEL) -> Estimate:
+    """Return value +- t * spread, for a statistic of n units whose standard error is `spread`."""
+    half = student_quantile(level, n - 1) * spread if n > 1 else math.inf
+    return Estimate(value, value - half, value + half, n, unit)
+
+
+def _finite(values: np.ndarray) -> np.ndarray:
+    values = np.asarray(values, np.float64)
+    if values.size == 0:
+        raise InvalidError("Nothing was measured: the plan asks for no samples.")
+    if not np.isfinite(values).all():
+        raise InvalidError("A measured number is NaN or infinite, so it says nothing.")
+    return values

@@ -1,0 +1,1 @@
+"""A diffusion model and all that it can be asked: drawing, predicting, classifying."""

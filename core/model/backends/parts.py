@@ -1,0 +1,131 @@
+"""The parts of a Stable Diffusion model, and whether they fit together."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import nn
+
+from ...errors import UsageError
+
+_CHANNELS = {
+    5: "a depth-to-image model",
+    7: "an upscaler",
+    8: "an instruct-pix2pix model",
+    9: "an inpainting model",
+}
+"""Input channels of UNets over four latent ones -> what such models are: the rest is a picture, a mask or a depth."""
+
+_LEAST_VOCABULARY = 0.9
+"""Least share of the text encoder's embeddings that its tokenizer can ask for: below, most words read as unknown."""
+
+
+@dataclass(frozen=True)
+class SchedulerConfig:
+    """A scheduler as far as it is needed."""
+
+    config: Mapping[str, Any]
+    """Its settings by name."""
+
+
+@dataclass(frozen=True)
+class Parts:
+    """A loaded model, part by part."""
+
+    unet: Any
+    vae: Any
+    text_encoder: Any
+    tokenizer: Any
+    scheduler: SchedulerConfig
+
+
+def require_fit(parts: Parts, path: str) -> None:
+    """Raise UsageError where the parts do not make a text-to-image model that can be asked for its predictions."""
+    latent = parts.vae.config.latent_channels
+    require_channels(parts.unet.config.in_channels, parts.unet.config.out_channels, latent, path)
+    _require_plain_unet(parts.unet.config, path)
+    _require_plain_vae(parts.vae.config, path)
+    width, context = parts.text_encoder.config.hidden_size, parts.unet.config.cross_attention_dim
+    if width != context:
+        raise UsageError(
+            f"{path}: the text encoder gives {width} numbers a token and the UNet's cross-attention takes {context}: "
+            "they are of different models."
+        )
+    _require_words(parts, path)
+    if latent_side(parts.unet.config) is None:
+        raise UsageError(f"{path}: the UNet's config.json does not say its sample_size, the side of its latents.")
+
+
+def require_channels(inputs: int, outputs: int, latent: int, path: str) -> None:
+    """Raise UsageError unless a UNet takes and gives as many channels as the VAE's latents have."""
+    if inputs != latent:
+        kind = _CHANNELS.get(inputs) if latent == 4 else None
+        raise UsageError(
+            f"{path}: the UNet takes {inputs} channels and the VAE's latents have {latent}"
+            + (f", as in {kind}" if kind else "")
+            + ". What it would be given besides a picture's latents is not known here; audits run on text-to-image "
+            "models."
+        )
+    if outputs != latent:
+        raise UsageError(f"{path}: the UNet predicts {outputs} channels and the VAE's latents have {latent}.")
+
+
+def latent_side(config: Any) -> int | None:
+    """Return the side of the square latents that a UNet is made for, None where its configuration does not say."""
+    side = config.sample_size
+    if isinstance(side, (list, tuple)) and len(set(side)) == 1:
+        side = side[0]
+    return side if type(side) is int and side > 0 else None
+
+
+_MORE = ("class_embed_type", "addition_embed_type", "encoder_hid_dim_type", "time_cond_proj_dim", "num_class_embeds")
+"""Settings of UNets that are asked with more than noised latents, a timestep and text."""
+
+
+def _require_plain_unet(config: Any, path: str) -> None:
+    for name in _MORE:
+        value = getattr(config, name, None)
+        if value is not None:
+            raise UsageError(
+                f"{path}: the UNet asks for more than latents, timestep and text ({name} is {value!r}); what else it "
+                "would be given is not known here."
+            )
+
+
+def _require_plain_vae(config: Any, path: str) -> None:
+    if (config.in_channels, config.out_channels) != (3, 3):
+        raise UsageError(
+            f"{path}: the VAE takes {config.in_channels} and gives {config.out_channels} colour channels instead of 3."
+        )
+    if not isinstance(config.scaling_factor, (int, float)) or not config.scaling_factor > 0:
+        raise UsageError(f"{path}: the VAE's scaling_factor is {config.scaling_factor!r}.")
+    if any(getattr(config, name, None) for name in ("shift_factor", "latents_mean", "latents_std")):
+        raise UsageError(f"{path}: the VAE shifts its latents, as no Stable Diffusion 1 or 2 does.")
+
+
+def _require_words(parts: Parts, path: str) -> None:
+    """Raise UsageError where tokenizer and text encoder are of different models; cut prompts where the encoder must."""
+    numbers = parts.tokenizer.get_vocab().values()
+    rows = parts.text_encoder.config.vocab_size
+    if not numbers or max(numbers) >= rows or len(numbers) < _LEAST_VOCABULARY * rows:
+        raise UsageError(
+            f"{path}: the tokenizer knows {len(numbers):,} tokens (numbers up to {max(numbers, default=0):,}) and the "
+            f"text encoder has {rows:,}: they are of different models, or the tokenizer's files are not whole."
+        )
+    places = parts.text_encoder.config.max_position_embeddings
+    # A tokenizer without settings knows no length at all, and would pad every prompt to 10^30 tokens.
+    parts.tokenizer.model_max_length = min(parts.tokenizer.model_max_length, places)
+
+
+def require_finite_weights(part: nn.Module, dtype: torch.dtype, where: str) -> None:
+    """Raise UsageError where a weight is NaN or infinite, or too large for the type that the model is to run in."""
+    for name, tensor in part.state_dict().items():
+        if tensor.is_meta:
+            raise UsageError(f"{where}: {name} has no weights in the file.")
+        if not tensor.is_floating_point():
+            continue
+        if not torch.isfinite(tensor).all():
+            raise UsageError(f"{where}: {name} holds NaN or infinite weights, so the model can answer nothing.")
+        if not torch.isfinite(tensor.to(dtype)).all():
+            raise UsageError(f"{where}: {name} has weights too large for {dtype}; use --dtype float32 or bfloat16.")

@@ -1,0 +1,32 @@
+"""Where and in which precision the model runs."""
+
+from typing import TYPE_CHECKING
+
+from ..errors import UsageError
+
+if TYPE_CHECKING:
+    import torch
+
+DEVICES = ("auto", "cpu", "cuda", "mps")
+DTYPES = ("auto", "float32", "float16", "bfloat16")
+
+
+def choose_device(name: str) -> "torch.device":
+    """Return the device called `name`; "auto" takes CUDA, then Apple's MPS, then the CPU."""
+    import torch
+
+    available = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
+    if name == "auto":
+        return torch.device(next(kind for kind in ("cuda", "mps", "cpu") if available[kind]))
+    if not available[name]:
+        raise UsageError(f"--device {name}: this PyTorch finds no such device; use --device cpu or auto.")
+    return torch.device(name)
+
+
+def choose_dtype(name: str, device: "torch.device") -> "torch.dtype":
+    """Return the floating-point type called `name`; "auto" is float16 on GPUs and float32 on the CPU."""
+    import torch
+
+    if name == "auto":
+        return torch.float32 if device.type == "cpu" else torch.float16
+    return getattr(torch, name)

@@ -1,0 +1,103 @@
+"""The forward process: the one definition of noised latents and of the target of a prediction."""
+
+from dataclasses import dataclass
+
+import torch
+
+from ..errors import UsageError
+
+PREDICTION_TYPES = ("epsilon", "v_prediction", "flow")
+
+LEAST_SIGNAL = 1e-3
+"""Least factor of the picture under which a prediction of the noise still says something of the picture.
+
+The picture is (x_t - sigma eps) / signal: half precision rounds eps by about this much, so below it the quotient is
+rounding alone, and at 0 there is none. Stable Diffusion's least is 0.068.
+"""
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """A diffusion or flow process over integer timesteps 0 .. T-1, the last one the noisiest."""
+
+    signal: torch.Tensor
+    """(T,) float64 factor of the clean latents at each timestep."""
+    sigma: torch.Tensor
+    """(T,) float64 factor of the noise at each timestep."""
+    prediction_type: str
+    """What the network predicts: "epsilon", "v_prediction" or "flow" (noise minus clean latents)."""
+
+    def __post_init__(self) -> None:
+        if self.prediction_type not in PREDICTION_TYPES:
+            raise ValueError(f"prediction_type {self.prediction_type!r} is not one of {PREDICTION_TYPES}")
+        if self.prediction_type == "epsilon" and not float(self.signal.min()) > LEAST_SIGNAL:
+            raise UsageError(
+                "The base is said to predict the noise (epsilon) and to end in pure noise (zero terminal SNR). There a "
+                "predicted noise says nothing of the picture, so one of the two is not true: models of that schedule "
+                "predict v. Say v_prediction where the base says what it predicts, or turn rescale_betas_zero_snr (in "
+                "a checkpoint, the marker ztsnr) off."
+            )
+
+    @property
+    def steps(self) -> int:
+        """Number of timesteps T."""
+        return len(self.signal)
+
+    def noise(self, x0: torch.Tensor, eps: torch.Tensor, t: torch.Tensor) -> torch.Tensor:
+        """Return x_t = signal_t x0 + sigma_t eps for latents (N, ...) and timesteps t (N,)."""
+        signal, sigma = self.factors(t, x0)
+        return signal * x0 + sigma * eps
+
+    def target(self, x0: torch.Tensor, eps: torch.Tensor, t: torch.Tensor) -> torch.Tensor:
+        """Return what a perfect network would predict for the noised latents."""
+        if self.prediction_type == "epsilon":
+            return eps
+        if self.prediction_type == "flow":
+            return eps - x0
+        signal, sigma = self.factors(t, x0)
+        return signal * eps - sigma * x0
+
+    def split(self, x_t: torch.Tensor, prediction: torch.Tensor, t: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return the (x0, eps) that a prediction at x_t stands for; the inverse of `noise` and `target`."""
+        signal, sigma = self.factors(t, x_t)
+        if self.prediction_type == "epsilon":
+            return (x_t - sigma * prediction) / signal, prediction
+        if self.prediction_type == "v_prediction":
+            return signal * x_t - sigma * prediction, sigma * x_t + signal * prediction
+        return x_t - sigma * prediction, x_t + signal * prediction
+
+    def factors(self, t: torch.Tensor, like: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return (signal_t, sigma_t) shaped and typed to multiply latents like `like`."""
+        shape = (-1,) + (1,) * (like.ndim - 1)
+        t = t.to(self.signal.device)
+        # Rounded before it is moved: not every device has float64.
+        signal, sigma = (factor[t].to(like.dtype).to(like.device) for factor in (self.signal, self.sigma))
+        return signal.view(shape), sigma.view(shape)
+
+
+def variance_preserving(alphas_cumprod: torch.Tensor, prediction_type: str) -> Schedule:
+    """Return the schedule of a DDPM with cumulative products (T,) of alphas (Ho et al. 2020, eq. 4)."""
+    alphas = alphas_cumprod.detach().double().cpu()
+    return Schedule(alphas.sqrt(), (1 - alphas).sqrt(), prediction_type)
+
+
+def zero_terminal(alphas_cumprod: torch.Tensor) -> torch.Tensor:
+    """Return cumulative products (T,) of alphas, rescaled so that the last step is pure noise.
+
+    The first stays, and the last becomes 0 (Lin et al. 2024, arXiv 2305.08891, algorithm 1).
+    """
+    roots = alphas_cumprod.double().sqrt()
+    first, last = roots[0], roots[-1]
+    return ((roots - last) * first / (first - last)).square()
+
+
+def rectified_flow(steps: int = 1000, shift: float = 1.0) -> Schedule:
+    """Return the straight-line process x_t = (1 - s) x0 + s eps with s = shift u / (1 + (shift - 1) u)."""
+    u = torch.arange(1, steps + 1, dtype=torch.float64) / steps
+    sigma = shift * u / (1 + (shift - 1) * u)
+    return Schedule(1 - sigma, sigma, "flow")
+
+
+def spaced_timesteps(count: int, steps: int) -> list[int]:
+    """Return `count` evenly spaced timesteps, each in the middle of its band (Diffusion Classifier's choice)."""
+    return [(2 * i + 1) * steps // (2 * count) for i in range(count)]

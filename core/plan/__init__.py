@@ -1,0 +1,1 @@
+"""What is asked: plans of audits and trainings, their presets and prompts. No torch."""

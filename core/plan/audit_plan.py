@@ -1,0 +1,155 @@
+"""What is asked: the audit plan, frozen, validated, versioned and hashed. No torch."""
+
+import dataclasses
+import hashlib
+import json
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
+
+from ..errors import UsageError
+
+VERSION = 1
+"""Version of the plan; part of its digest, so cached base results are never reused across versions."""
+
+LOSSES = ("l1", "l2")
+
+MAX_TIMESTEPS = 1000
+"""Timesteps of the models that are audited."""
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One round of successive elimination in the Diffusion Classifier (Li et al. 2023, sec. 4)."""
+
+    samples: int
+    """Evenly spaced timesteps that every surviving class has seen by the end of the round."""
+    keep: int
+    """Classes that survive it."""
+
+
+@dataclass(frozen=True)
+class Prompt:
+    """One concept-free prompt."""
+
+    text: str
+    """What the model is asked for."""
+    group: str
+    """What kind of prompt it is: objects, animals, people, scenes, styles, colours."""
+    term: str = ""
+    """The basic colour term it asks for, if it does."""
+
+
+@dataclass(frozen=True)
+class AuditPlan:
+    """Everything that determines an audit's numbers, apart from the models."""
+
+    preset: str
+    """Name of the preset it was made from."""
+    seed: int
+    """Seed of every noise that is drawn."""
+    metrics: tuple[str, ...]
+    """Metrics to run."""
+    dataset: str
+    """Labelled images: "generated", "demo" or "folder"."""
+    dataset_digest: str
+    """SHA-256 of a folder's images and labels; empty for data sets that the plan determines."""
+    classes: tuple[str, ...]
+    """Class names of the labelled images, in label order."""
+    class_prompt: str
+    """Prompt of a class; {} stands for its name with article."""
+    per_class: int
+    """Labelled images per class; 0 takes all there are."""
+    stages: tuple[Stage, ...]
+    """Rounds of the diffusion classifier; the last keeps one class."""
+    loss: str
+    """Denoising error: "l1" or "l2"."""
+    prompts: tuple[Prompt, ...]
+    """Concept-free prompts for generated images and for denoiser_drift."""
+    images_per_prompt: int
+    """Images drawn of each prompt."""
+    sampling_steps: int
+    """DDIM steps of an image."""
+    guidance_scale: float
+    """Classifier-free guidance of an image."""
+    drift_timesteps: int
+    """Evenly spaced timesteps of denoiser_drift."""
+    features: str
+    """Feature network of KID."""
+    version: int = VERSION
+    """Plan version."""
+
+    def __post_init__(self) -> None:
+        _check(len(self.metrics) > 0, "at least one metric is needed")
+        _check(len(set(self.metrics)) == len(self.metrics), "metrics must differ")
+        _check(len(self.classes) >= 2, "at least two classes are needed to classify")
+        _check(len(set(self.classes)) == len(self.classes), "class names must differ")
+        _check(self.loss in LOSSES, f"loss must be one of {', '.join(LOSSES)}")
+        _check(self.per_class >= 0 and self.images_per_prompt >= 1, "image counts must be positive")
+        _check(self.sampling_steps >= 1 and self.drift_timesteps >= 1, "steps must be positive")
+        _check(len(self.prompts) >= 1, "at least one prompt is needed")
+        _check("{}" in self.class_prompt, "the class prompt needs {} where the class name goes")
+        _check_stages(self.stages)
+
+    @property
+    def class_prompts(self) -> tuple[str, ...]:
+        """Prompt of each class, in label order."""
+        return tuple(self.class_prompt.replace("{}", with_article(name)) for name in self.classes)
+
+    @property
+    def timesteps(self) -> int:
+        """Timesteps that a class which survives every round has seen."""
+        return self.stages[-1].samples
+
+    @property
+    def images(self) -> int:
+        """Images drawn by each of base and tuned."""
+        return len(self.prompts) * self.images_per_prompt
+
+
+def _check(holds: bool, message: str) -> None:
+    if not holds:
+        raise UsageError(f"plan: {message}.")
+
+
+def _check_stages(stages: tuple[Stage, ...]) -> None:
+    _check(len(stages) >= 1, "at least one stage is needed")
+    _check(stages[-1].samples <= MAX_TIMESTEPS, f"a model has {MAX_TIMESTEPS} timesteps, so samples end there")
+    _check(stages[-1].keep == 1, "the last stage must keep one class")
+    pairs = list(pairwise(stages))
+    _check(all(a.samples < b.samples for a, b in pairs), "samples must grow from stage to stage")
+    _check(all(a.keep > b.keep for a, b in pairs), "fewer classes must survive each stage")
+    _check(all(s.samples >= 1 and s.keep >= 1 for s in stages), "samples and keep must be positive")
+    _check(
+        all(stages[-1].samples % s.samples == 0 for s in stages),
+        "each stage's samples must divide the last stage's, so that timesteps are evenly spaced",
+    )
+
+
+def with_article(name: str) -> str:
+    """Return the class name with "a" or "an" before it."""
+    return f"{'an' if name[:1].lower() in 'aeiou' else 'a'} {name}"
+
+
+def plan_data(plan: AuditPlan) -> dict[str, Any]:
+    """Return the plan as plain data for JSON."""
+    return json.loads(json.dumps(dataclasses.asdict(plan)))
+
+
+def plan_digest(plan: AuditPlan) -> str:
+    """Return the SHA-256 of the plan's canonical JSON."""
+    text = json.dumps(dataclasses.asdict(plan), sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def stage_positions(stages: tuple[Stage, ...]) -> list[list[int]]:
+    """Return, for each stage, which of the last stage's timesteps it adds (the Diffusion Classifier's choice)."""
+    total = stages[-1].samples
+    seen: set[int] = set()
+    rounds = []
+    for stage in stages:
+        stride = total // stage.samples
+        added = [i for i in range(total)[stride // 2 :: stride][: stage.samples] if i not in seen]
+        seen.update(added)
+        rounds.append(added)
+    return rounds

@@ -1,0 +1,163 @@
+"""The plans people choose by name: quick, standard, paper, and what the demo base asks instead. No torch."""
+
+import dataclasses
+from collections.abc import Iterable
+
+from ..errors import UsageError
+from .audit_plan import AuditPlan, Prompt, Stage
+from .prompts import DEMO_PROMPTS, open_world_prompts
+
+METRICS = ("denoiser_drift", "semantic", "color", "kid")
+"""What every preset measures; any other metric is asked for by name."""
+
+
+def in_order(metrics: Iterable[str]) -> tuple[str, ...]:
+    """Return metrics, each once, in the order of the presets, any others behind by name: plans alike are then equal."""
+    wanted = set(metrics)
+    return tuple(name for name in METRICS if name in wanted) + tuple(sorted(wanted - set(METRICS)))
+
+
+COMMON_CLASSES = (
+    "airplane",
+    "bicycle",
+    "bird",
+    "boat",
+    "car",
+    "cat",
+    "chair",
+    "dog",
+    "flower",
+    "horse",
+)
+"""Ten everyday things that any general text-to-image model draws and tells apart."""
+
+CLASS_PROMPT = "a photo of {}"
+
+
+def _preset(
+    name: str,
+    *,
+    per_class: int,
+    stages: tuple[Stage, ...],
+    loss: str,
+    prompts: tuple[Prompt, ...],
+    images_per_prompt: int,
+    sampling_steps: int,
+    drift_timesteps: int,
+) -> AuditPlan:
+    return AuditPlan(
+        preset=name,
+        seed=0,
+        metrics=METRICS,
+        dataset="generated",
+        dataset_digest="",
+        classes=COMMON_CLASSES,
+        class_prompt=CLASS_PROMPT,
+        per_class=per_class,
+        stages=stages,
+        loss=loss,
+        prompts=prompts,
+        images_per_prompt=images_per_prompt,
+        sampling_steps=sampling_steps,
+        guidance_scale=7.5,
+        drift_timesteps=drift_timesteps,
+        features="inception",
+    )
+
+
+def quick_plan() -> AuditPlan:
+    """Return the plan that decides clear cases in minutes: at most 6,000 UNet rows for the tuned model."""
+    return _preset(
+        "quick",
+        per_class=6,
+        stages=(Stage(4, 3), Stage(8, 1)),
+        loss="l2",
+        prompts=open_world_prompts(colors=22, others=42),
+        images_per_prompt=1,
+        sampling_steps=18,
+        drift_timesteps=8,
+    )
+
+
+def standard_plan() -> AuditPlan:
+    """Return the plan for a decision in most cases: at most 40,000 UNet rows for the tuned model."""
+    return _preset(
+        "standard",
+        per_class=25,
+        stages=(Stage(8, 3), Stage(16, 1)),
+        loss="l2",
+        prompts=open_world_prompts(colors=55, others=145),
+        images_per_prompt=1,
+        sampling_steps=25,
+        drift_timesteps=8,
+    )
+
+
+def paper_plan() -> AuditPlan:
+    """Return the protocol of the Diffusion Classifier's authors on ten classes, with 1,000 generated images."""
+    return _preset(
+        "paper",
+        per_class=50,
+        stages=(Stage(50, 5), Stage(500, 1)),
+        loss="l1",
+        prompts=open_world_prompts(colors=55, others=145),
+        images_per_prompt=5,
+        sampling_steps=50,
+        drift_timesteps=20,
+    )
+
+
+PRESETS = {"quick": quick_plan, "standard": standard_plan, "paper": paper_plan}
+"""Preset name -> function that returns its plan."""
+
+
+def preset_plan(name: str) -> AuditPlan:
+    """Return the plan of a preset; raise UsageError for an unknown name."""
+    if name not in PRESETS:
+        raise UsageError(f"Unknown preset {name!r}; use one of {', '.join(PRESETS)}.")
+    return PRESETS[name]()
+
+
+DEMO_CLASSES = (
+    "t-shirt",
+    "trouser",
+    "pullover",
+    "dress",
+    "coat",
+    "sandal",
+    "shirt",
+    "sneaker",
+    "bag",
+    "ankle boot",
+)
+"""Everything that the demo base knows."""
+
+_DEMO_SIZES = {
+    "quick": (15, (Stage(6, 3), Stage(12, 1)), 1),
+    "standard": (30, (Stage(10, 3), Stage(30, 1)), 2),
+    "paper": (30, (Stage(50, 5), Stage(500, 1)), 10),
+}
+"""Preset -> (labelled images per class, stages, images per prompt) on the demo base, a far cheaper model."""
+
+
+def demo_plan(preset: str, classes: tuple[str, ...]) -> AuditPlan:
+    """Return a preset for the demo base: its held-out pictures, its classes and colours, its own feature network."""
+    plan = preset_plan(preset)
+    per_class, stages, images_per_prompt = _DEMO_SIZES[preset]
+    return dataclasses.replace(
+        plan,
+        dataset="demo",
+        classes=classes,
+        per_class=per_class,
+        stages=stages,
+        prompts=DEMO_PROMPTS,
+        images_per_prompt=images_per_prompt,
+        guidance_scale=4.0,
+        features="demo",
+    )
+
+
+def audit_prompts() -> frozenset[str]:
+    """Return every prompt that an audit with its own classes asks, of any base: training banks must not hold them."""
+    plans = [preset_plan(name) for name in PRESETS] + [demo_plan(name, DEMO_CLASSES) for name in PRESETS]
+    return frozenset(text for plan in plans for text in (*(p.text for p in plan.prompts), *plan.class_prompts))

@@ -1,0 +1,1 @@
+"""Pages that open offline: one per report, one over all LoRAs of a call."""

@@ -1,0 +1,44 @@
+"""What is in a LoRA file, as lines of text and as a heat map, for every face of the project."""
+
+from collections.abc import Sequence
+
+from ..adapter.kinds import KINDS
+from ..adapter.summary import Cell, Summary
+from .heat_map import HeatMap, Spot, heat_map
+
+
+def summary_lines(summary: Summary) -> list[tuple[str, str]]:
+    """Return (label, value) of everything that is known of a file; values may be empty."""
+    parts = ", ".join(f"{name} {count}" for name, count in summary.modules.items())
+    size = f"{summary.resolution[0]} x {summary.resolution[1]} px" if summary.resolution else ""
+    hashes = ", ".join(f"{name} {value}" for name, value in summary.hashes.items() if value)
+    return [
+        ("format", summary.format),
+        ("algorithm", ", ".join(summary.algorithms)),
+        ("family", summary.family or "unknown"),
+        ("prediction", summary.prediction_type or ""),
+        ("modules", parts),
+        ("coverage", summary.coverage),
+        ("rank / alpha", f"{_range(summary.ranks)} / {_range(summary.alphas)}"),
+        ("weights", ", ".join(summary.dtypes)),
+        ("trigger words", ", ".join(summary.trigger_words)),
+        ("resolution", size),
+        ("trained on", summary.training.get("base_model", "")),
+        ("steps", summary.training.get("steps", "")),
+        ("sha256", summary.sha256),
+        ("hashes", hashes),
+    ]
+
+
+def _range(values: Sequence[float]) -> str:
+    if not values:
+        return "none"
+    if len(values) <= 4:
+        return ", ".join(f"{value:g}" for value in values)
+    return f"{values[0]:g} to {values[-1]:g} ({len(values)} values)"
+
+
+def summary_heat_map(cells: Sequence[Cell]) -> HeatMap:
+    """Return blocks of the network by kinds of layer, shaded by the estimated size of the change."""
+    spots = [Spot(cell.block.component, cell.block.title, cell.kind, cell.size) for cell in cells]
+    return heat_map(spots, KINDS, "{:.2g}".format)

@@ -1,0 +1,161 @@
+"""A report in the terminal: what was audited, the numbers, the verdict, and where the files are.
+
+Every string becomes a `Text` of inert characters, so neither markup nor escape sequences in a file take effect.
+"""
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from ...metrics.measurement import Estimate, Part
+from ...metrics.metric import all_metrics
+from ...verdict.report import Report
+from ...verdict.verdict import DRIFT, INCONCLUSIVE, INVALID, PASS, Judgement
+from .. import words
+from ..heat_map import relative_heat_map
+from .console_text import console_text
+from .heat_table import print_heat_map
+
+WORST_LINES, MOVED_LINES = 5, 6
+"""Lines of a breakdown that are named: of those that got worse, and of those that went either way."""
+MOST_BLOCKS = 24
+"""Blocks whose change is shown: those that change most."""
+_STYLES = {PASS: "green", DRIFT: "red", INCONCLUSIVE: "yellow", INVALID: "magenta"}
+
+
+def print_report(report: Report, console: Console, folder: Path | None = None) -> None:
+    """Print the report; `folder` is where its files are, None if it was not written."""
+    _print_subject(report, console)
+    _print_blocks(report, console)
+    if report.measurements:
+        _print_numbers(report, console)
+    _print_breakdowns(report, console)
+    _print_verdict(report, console)
+    if folder is not None:
+        _print_files(report, console, folder)
+
+
+def _print_subject(report: Report, console: Console) -> None:
+    console.print()
+    name = console_text(console, report.adapter.name, "bold", 100)
+    console.print(Text.assemble(name, " on ", console_text(console, report.base.name, "bold", 100)))
+    facts = f"strength {report.adapter.strength:g}, {report.adapter.matched} modules changed"
+    facts += f", {report.adapter.unmatched} unmatched" if report.adapter.unmatched else ""
+    console.print(console_text(console, facts, "dim"))
+    for warning in report.adapter.warnings:
+        _print_point(console, "!", "yellow", warning)
+
+
+def _print_blocks(report: Report, console: Console) -> None:
+    blocks = report.adapter.blocks
+    if not blocks:
+        return
+    console.print()
+    console.print(console_text(console, "Change by block, in % of the weights it changes", "bold"))
+    print_heat_map(relative_heat_map(blocks), console, MOST_BLOCKS)
+
+
+def _print_point(console: Console, mark: str, style: str, text: str) -> None:
+    grid = Table.grid(padding=(0, 1))
+    grid.add_column(no_wrap=True)
+    grid.add_column(overflow="fold")
+    grid.add_row(console_text(console, mark, style), console_text(console, text, limit=600))
+    console.print(grid)
+
+
+def _print_numbers(report: Report, console: Console) -> None:
+    table = _table(console, "Metric", "Value", "95 % interval", "Floor", "Limit")
+    table.add_column(Text("Decision"), no_wrap=True, overflow="crop")
+    judged = {(j.metric, j.estimate): j for j in report.verdict.judgements}
+    for metric in sorted(report.measurements, key=words.metric_order):
+        for key, estimate in report.measurements[metric].estimates.items():
+            table.add_row(*_number_row(console, key, estimate, judged.get((metric, key))))
+    console.print()
+    console.print(table)
+
+
+def _table(console: Console, first: str, *others: str) -> Table:
+    from rich import box
+
+    table = Table(box=box.SIMPLE_HEAD, show_edge=False, padding=(0, 1, 0, 0), header_style="bold")
+    table.add_column(Text(first), overflow="fold", min_width=12, max_width=30)
+    for name in others:
+        table.add_column(
+            console_text(console, name, "bold"), justify="right", overflow="crop", no_wrap=name != "95 % interval"
+        )
+    return table
+
+
+def _number_row(console: Console, key: str, estimate: Estimate, judgement: Judgement | None) -> Iterator[Text]:
+    unit = estimate.unit
+    word = words.unit_word(unit, key).replace("points", "pts")
+    title = words.estimate_title(key) + (f", {word}" if word else "")
+    style = "" if judgement else "dim"
+    yield console_text(console, title, style, 40)
+    yield console_text(console, words.number(estimate.value, unit), style or "bold")
+    yield console_text(console, words.interval(estimate.low, estimate.high, unit), style)
+    yield console_text(console, "" if estimate.floor is None else words.number(estimate.floor, unit), style)
+    yield console_text(console, words.number(judgement.limit, unit) if judgement else "", style)
+    yield _decision(console, judgement.decision) if judgement else Text()
+
+
+def _decision(console: Console, decision: str) -> Text:
+    mark = words.SYMBOLS.get(decision, "–")
+    return console_text(console, f"{mark} {decision}", _STYLES.get(decision, ""), 15)
+
+
+def _print_breakdowns(report: Report, console: Console) -> None:
+    """Print the largest lines of the breakdowns that are to be seen here, those of the first metric first."""
+    for metric in all_metrics():
+        measurement = report.measurements.get(metric.name)
+        found = {} if measurement is None else measurement.breakdowns
+        for key, breakdown in metric.breakdowns.items():
+            if key in found and breakdown.in_terminal:
+                show = _print_moved if breakdown.signed else _print_worst
+                show(breakdown.in_terminal, found[key], console)
+
+
+def _print_worst(title: str, parts: Iterable[Part], console: Console) -> None:
+    lost = sorted((part for part in parts if part.estimate.value > 0), key=lambda part: -part.estimate.value)
+    if not lost:
+        return
+    table = _table(console, title, "Drop", "95 % interval", "Floor")
+    for part in lost[:WORST_LINES]:
+        e = part.estimate
+        floor = "" if e.floor is None else words.number(e.floor, e.unit)
+        cells = (words.number(e.value, e.unit), words.interval(e.low, e.high, e.unit), floor)
+        table.add_row(console_text(console, part.label, limit=40), *(console_text(console, cell) for cell in cells))
+    console.print()
+    console.print(table)
+
+
+def _print_moved(title: str, parts: Iterable[Part], console: Console) -> None:
+    clear = [part for part in parts if part.estimate.low > 0 or part.estimate.high < 0]
+    if not clear:
+        return
+    ordered = sorted(clear, key=lambda part: -abs(part.estimate.value))[:MOVED_LINES]
+    moved = (f"{part.label} {words.number(part.estimate.value, part.estimate.unit, True)}" for part in ordered)
+    console.print()
+    console.print(console_text(console, f"{title}: {', '.join(moved)}", limit=400))
+
+
+def _print_verdict(report: Report, console: Console) -> None:
+    decision = report.verdict.decision
+    style = f"bold {_STYLES.get(decision, '')}".strip()
+    line = console_text(console, f"{words.SYMBOLS.get(decision, '–')} {decision}", style, 20)
+    console.print()
+    console.print(Text.assemble(line, "  ", console_text(console, words.SENTENCES.get(decision, ""))))
+    for reason in report.verdict.reasons:
+        _print_point(console, "  •", _STYLES.get(words.decision_of(reason, report.verdict), ""), reason)
+
+
+def _print_files(report: Report, console: Console, folder: Path) -> None:
+    names = ["report.html", "report.json", *sorted({str(Path(pair.base).parent) for pair in report.pairs[:1]})]
+    paths = [folder / name for name in names if (folder / name).exists()]
+    if paths:
+        console.print()
+    for path in paths:
+        console.print(console_text(console, str(path), limit=4000), soft_wrap=True)

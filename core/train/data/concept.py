@@ -1,0 +1,94 @@
+"""The concept's pictures as latents in memory, and the rows that each step sees of them."""
+
+from collections.abc import Iterator, Sequence
+from functools import lru_cache
+
+import torch
+
+from ...errors import InvalidError, UsageError
+from ...model.denoiser import Denoiser, overflow_advice
+from ...model.noise import at_least_float32
+from ...pictures import cover, open_picture
+from ...plan.train_plan import TrainPlan
+from .buckets import bucket_shapes, epoch_order, nearest_bucket
+from .images import TrainingImage
+from .rows import Draw, Rows
+
+_SWEEP_SEED = 5_000_011
+"""Seed of the noise of held-out pictures."""
+
+
+class ConceptData:
+    """Training pictures in aspect-ratio buckets, encoded once; every batch has exactly `plan.batch` rows."""
+
+    def __init__(self, denoiser: Denoiser, pictures: Sequence[torch.Tensor], captions: Sequence[str],
+                 repeats: Sequence[int], plan: TrainPlan) -> None:  # fmt: skip
+        """Encode uint8 `pictures` (3, H, W), already in the shapes of their buckets."""
+        if not len(pictures) == len(captions) == len(repeats) > 0:
+            raise UsageError("Training needs at least one picture, and a caption for each.")
+        self._plan, self._steps, self._device = plan, denoiser.schedule.steps, denoiser.device
+        self._captions, self._repeats = tuple(captions), list(repeats)
+        self._latents = [_encode(denoiser, picture, plan.flip) for picture in pictures]
+        shapes = [(p.shape[1], p.shape[2]) for p in pictures]
+        self._order = lru_cache(4)(lambda epoch: epoch_order(shapes, self._repeats, plan.batch, plan.seed, epoch))
+        self.batches = len(self._order(0))
+
+    @property
+    def captions(self) -> tuple[str, ...]:
+        """The captions, picture by picture."""
+        return self._captions
+
+    def rows(self, draw: Draw) -> Rows:
+        """Return the concept's rows of one UNet batch."""
+        plan = self._plan
+        number = draw.step * plan.accumulate + draw.part
+        picked = self._order(number // self.batches)[number % self.batches]
+        rng = draw.generator("concept")
+        mirrored = [int(plan.flip and rng.random() < 0.5) for _ in picked]
+        x0 = torch.stack([self._latents[i][side] for i, side in zip(picked, mirrored, strict=True)])
+        captions = ["" if rng.random() < plan.caption_dropout else self._captions[i] for i in picked]
+        shape = tuple(x0.shape[1:])
+        eps = draw.noise(len(x0), shape, "concept")
+        if plan.noise_offset:
+            eps = eps + plan.noise_offset * draw.noise(len(x0), (shape[0], 1, 1), "offset")
+        t = draw.timesteps(len(x0), self._steps, "concept")
+        return Rows(x0.to(self._device), eps.to(self._device), t.to(self._device), tuple(captions))
+
+    def sweep(self, number: int) -> Iterator[Rows]:
+        """Yield every picture once, unmirrored and with its caption, in batches of one shape.
+
+        Noise and timesteps depend on `number` alone, so that trainings with other seeds can be compared.
+        """
+        shapes: dict[torch.Size, list[int]] = {}
+        for i, views in enumerate(self._latents):
+            shapes.setdefault(views.shape[1:], []).append(i)
+        size = self._plan.batch
+        chunks = [group[i : i + size] for group in shapes.values() for i in range(0, len(group), size)]
+        for part, chunk in enumerate(chunks):
+            draw = Draw(_SWEEP_SEED, number, part)
+            x0 = torch.stack([self._latents[i][0] for i in chunk])
+            eps, t = draw.noise(len(x0), tuple(x0.shape[1:]), "sweep"), draw.timesteps(len(x0), self._steps, "sweep")
+            captions = tuple(self._captions[i] for i in chunk)
+            yield Rows(x0.to(self._device), eps.to(self._device), t.to(self._device), captions)
+
+
+def _encode(denoiser: Denoiser, picture: torch.Tensor, flip: bool) -> torch.Tensor:
+    """Return the latents (1 or 2, C, h, w) float32 on the CPU of a picture and, with `flip`, of its mirror image."""
+    views = [picture, picture.flip(2)] if flip else [picture]
+    latents = at_least_float32(denoiser.encode_image(torch.stack(views))).cpu()
+    if not latents.isfinite().all():
+        raise InvalidError(
+            f"The VAE made numbers that are not finite ({denoiser.dtype}){overflow_advice(denoiser.dtype)}"
+        )
+    return latents
+
+
+def load_pictures(images: Sequence[TrainingImage], resolution: int, bucket: int) -> list[torch.Tensor]:
+    """Return the pictures (3, H, W) uint8, each cut to its nearest bucket."""
+    shapes = bucket_shapes(resolution, bucket)
+    pictures = []
+    for image in images:
+        opened = open_picture(image.path)
+        height, width = nearest_bucket(opened.height, opened.width, shapes)
+        pictures.append(torch.from_numpy(cover(opened, height, width)))
+    return pictures

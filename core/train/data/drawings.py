@@ -1,0 +1,67 @@
+"""Latents that the base draws for training, each drawn once and kept on disk."""
+
+import hashlib
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+
+from ...disk.store import SampleStore
+from ...errors import InvalidError
+from ...model.batch import Batch
+from ...model.denoiser import Denoiser, overflow_advice
+from ...model.sample import Sampling, generate_latents
+from ...progress import Progress
+
+SAMPLING = Sampling(steps=20, guidance_scale=5.0)
+SEED = 770_000_000
+"""Seeds of training's drawings start here, far from those of audits."""
+
+
+class Drawings:
+    """The base's drawings of prompts; the adapter must be off while it draws."""
+
+    def __init__(self, denoiser: Denoiser, cache: Path, batch: Batch, progress: Progress) -> None:
+        self._denoiser, self._batch, self._progress = denoiser, batch, progress
+        key = f"{denoiser.digest()}|{denoiser.dtype}|{denoiser.latent_shape}|{SAMPLING}|{SEED}"
+        self._path = cache / f"drawings-{hashlib.sha256(key.encode()).hexdigest()[:32]}.sqlite"
+
+    def latents(self, title: str, prompts: Sequence[str]) -> torch.Tensor:
+        """Return latents (N, C, h, w) float32 on the CPU; a prompt that is there again is drawn with another seed."""
+        draws = _numbered(prompts)
+        rows = self._denoiser.latent_shape
+        with SampleStore(self._path) as store:
+            missing = [draw for draw in draws if not store.has("latents", _name(draw))]
+            self._progress.stage(title)
+            self._progress.skip((len(draws) - len(missing)) * SAMPLING.rows)
+            size = max(1, self._batch.size * self._batch.workers // 2)
+            for start in range(0, len(missing), size):
+                self._draw(store, missing[start : start + size])
+            found = [store.get("latents", _name(draw)) for draw in draws]
+        return torch.stack([torch.from_numpy(sample["latents"]).view(rows) for sample in found if sample is not None])
+
+    def _draw(self, store: SampleStore, draws: Sequence[tuple[str, int]]) -> None:
+        prompts, seeds = [p for p, _ in draws], [s for _, s in draws]
+        latents = generate_latents(self._denoiser, prompts, seeds, SAMPLING, self._batch, self._progress.advance)
+        if not latents.isfinite().all():
+            raise InvalidError(
+                f"The base drew latents that are not finite ({self._denoiser.dtype})"
+                f"{overflow_advice(self._denoiser.dtype)}"
+            )
+        values = latents.float().cpu().numpy()
+        store.put("latents", [(_name(draw), {"latents": value}) for draw, value in zip(draws, values, strict=True)])
+
+
+def _numbered(prompts: Sequence[str]) -> list[tuple[str, int]]:
+    """Return (prompt, seed): the seed counts how often the prompt came before."""
+    seen: Counter[str] = Counter()
+    draws = []
+    for prompt in prompts:
+        draws.append((prompt, SEED + seen[prompt]))
+        seen[prompt] += 1
+    return draws
+
+
+def _name(draw: tuple[str, int]) -> str:
+    return f"{draw[1]}|{draw[0]}"

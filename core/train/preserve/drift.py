@@ -1,0 +1,40 @@
+"""Denoiser drift on prompts that are held out from training: the audit's own definition, small and repeatable."""
+
+import numpy as np
+import torch
+
+from ...metrics.denoiser_drift import squared_norms
+from ...model.batch import Batch
+from ...model.denoiser import TrainableDenoiser
+from ...model.predictions import predictions
+from ..data.drawings import Drawings
+from ..methods.method import Method
+
+TIMESTEPS = 4
+SEED = 4_000_003
+"""Seed of its noise, which no audit uses by default."""
+
+
+class DriftWatch:
+    """Compares the trained model with the base on the same latents, noise and timesteps each time."""
+
+    def __init__(self, denoiser: TrainableDenoiser, method: Method, prompts: tuple[str, ...], drawings: Drawings,
+                 batch: Batch) -> None:  # fmt: skip
+        self._denoiser, self._prompts, self._batch = denoiser, prompts, batch
+        with method.off():
+            self._latents = drawings.latents("Base: drawing held-out prompts", prompts).to(denoiser.device)
+            self._base = self._predict()
+        self._norm = sum(float(squared_norms(base).sum()) for base in self._base)
+
+    def measure(self) -> float:
+        """Return E |trained - base|^2 / E |base|^2 (`metrics.denoiser_drift`)."""
+        pairs = zip(self._base, self._predict(), strict=True)
+        return sum(float(squared_norms(now - base).sum()) for base, now in pairs) / self._norm
+
+    @torch.no_grad()
+    def _predict(self) -> list[np.ndarray]:
+        cond = self._denoiser.encode_text(self._prompts)
+        return [
+            predictions(self._denoiser, self._latents[i], prompt, cond.rows([i]), TIMESTEPS, SEED, self._batch)
+            for i, prompt in enumerate(self._prompts)
+        ]

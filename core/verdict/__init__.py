@@ -1,0 +1,1 @@
+"""What it means: limits, verdicts and reports. No torch."""

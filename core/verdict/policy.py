@@ -1,0 +1,48 @@
+"""Reading a policy from the user's TOML file. No torch."""
+
+from pathlib import Path
+from typing import Any
+
+from ..disk.toml import parse_toml, read_toml
+from ..errors import UsageError
+from ..metrics.metric import all_metrics
+from ..metrics.metric import known as known_metric
+from .verdict import Limit, Policy
+
+
+def read_policy(path: Path) -> Policy:
+    """Return the policy in a TOML file of [[limit]] tables with metric, estimate, limit and optional test."""
+    return _policy(read_toml(path), str(path), path.stem)
+
+
+def parse_policy(text: str, source: str) -> Policy:
+    """Return the policy in TOML text; `source` names it in errors and, unless it has a name of its own, in reports."""
+    return _policy(parse_toml(text, source), source, source)
+
+
+def _policy(data: dict[str, Any], source: str, name: str) -> Policy:
+    strangers = data.keys() - {"limit", "name"}
+    if strangers:
+        raise UsageError(
+            f"{source}: {min(strangers)[:80]!r} is not understood; a policy has a name and [[limit]] tables."
+        )
+    tables = data.get("limit")
+    if not isinstance(tables, list) or not tables:
+        raise UsageError(f"{source} has no [[limit]] table; each needs metric, estimate and limit.")
+    return Policy(tuple(_limit(source, table) for table in tables), name=str(data.get("name", name)))
+
+
+def _limit(path: str, table: Any) -> Limit:
+    known = {"metric": str, "estimate": str, "limit": (int, float), "test": str}
+    if not isinstance(table, dict) or not {"metric", "estimate", "limit"} <= set(table) <= set(known):
+        raise UsageError(f"{path}: a [[limit]] needs metric, estimate and limit, and may have test.")
+    for name, value in table.items():
+        if not isinstance(value, known[name]) or isinstance(value, bool):
+            raise UsageError(f"{path}: {name} = {value!r} has the wrong type.")
+    metric = known_metric(table["metric"])
+    if metric is None or table["estimate"] not in metric.quantities:
+        known = "; ".join(f"{metric.name}: {', '.join(metric.quantities)}" for metric in all_metrics())
+        raise UsageError(f"{path}: there is no {table['metric']} {table['estimate']}. There are {known}.")
+    if not table["limit"] >= 0:
+        raise UsageError(f"{path}: limit = {table['limit']} must not be negative; it is the largest harmless value.")
+    return Limit(**{**table, "limit": float(table["limit"])})

@@ -1,0 +1,225 @@
+"""What it means: a policy of limits turns measurements into PASS, DRIFT, INCONCLUSIVE or INVALID. No torch."""
+
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import cache
+
+from ..errors import UsageError
+from ..metrics.measurement import Estimate, Measurement
+from ..metrics.metric import all_metrics, quantity
+
+PASS, DRIFT, INCONCLUSIVE, INVALID = "PASS", "DRIFT", "INCONCLUSIVE", "INVALID"
+NO_ALARM = "NO ALARM"
+"""What an alarm says that did not fire: neither harm nor harmlessness is shown, so it is no decision of a verdict."""
+JUDGED = (PASS, DRIFT, INCONCLUSIVE, NO_ALARM)
+"""What one limit may say."""
+EXIT_CODES = {PASS: 0, DRIFT: 1, INCONCLUSIVE: 3, INVALID: 4}
+WORST_FIRST = (DRIFT, INVALID, INCONCLUSIVE, PASS)
+"""Decisions in the order in which they matter where several LoRAs are audited at once."""
+
+
+@dataclass(frozen=True)
+class Limit:
+    """The most that one estimate may be before it counts as damage."""
+
+    metric: str
+    """Metric it belongs to."""
+    estimate: str
+    """Name of the estimate within the metric."""
+    limit: float
+    """Largest harmless value, in the estimate's unit."""
+    test: str = "equivalence"
+    """"equivalence": PASS needs the whole interval below the limit. "alarm": only an interval wholly above
+    the limit counts, as DRIFT; otherwise it says NO ALARM, for statistics whose noise floor is too large to ever
+    prove harmlessness."""
+
+    def __post_init__(self) -> None:
+        if self.test not in ("equivalence", "alarm"):
+            raise UsageError(f"policy: test is {self.test!r}; use 'equivalence' or 'alarm'.")
+        if not math.isfinite(self.limit):
+            raise UsageError(f"policy: the limit of {self.metric}.{self.estimate} must be a finite number.")
+
+
+@dataclass(frozen=True)
+class Policy:
+    """Which estimates are judged, and by which limits."""
+
+    limits: tuple[Limit, ...]
+    """Those that are no alarms must all hold for PASS, and no alarm may fire."""
+    name: str = "default"
+    """Shown in the report."""
+
+
+@cache
+def default_policy() -> Policy:
+    """Return the limits that stand in the metrics' own records, which say where each comes from."""
+    return Policy(
+        tuple(
+            Limit(metric.name, name, quantity.limit, quantity.test)
+            for metric in all_metrics()
+            for name, quantity in metric.quantities.items()
+            if quantity.limit is not None
+        )
+    )
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """What one limit says."""
+
+    metric: str
+    """Metric judged."""
+    estimate: str
+    """Estimate judged."""
+    limit: float
+    """Its limit."""
+    test: str
+    """Test that was applied."""
+    decision: str
+    """PASS, DRIFT, INCONCLUSIVE or, for an alarm that did not fire, NO ALARM."""
+    reason: str
+    """One sentence in plain words."""
+    samples_to_decide: int | None = None
+    """For INCONCLUSIVE: about how many samples in all would decide it."""
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """The answer, and why."""
+
+    decision: str
+    """PASS, DRIFT, INCONCLUSIVE or INVALID."""
+    reasons: tuple[str, ...]
+    """Plain sentences, the decisive ones first."""
+    judgements: tuple[Judgement, ...] = ()
+    """One per limit."""
+    policy: str = "default"
+    """Name of the policy."""
+
+    @property
+    def exit_code(self) -> int:
+        """0 PASS, 1 DRIFT, 3 INCONCLUSIVE, 4 INVALID."""
+        return EXIT_CODES[self.decision]
+
+
+def worst(decisions: Iterable[str]) -> str:
+    """Return the decision that several LoRAs have together."""
+    seen = set(decisions)
+    return next((decision for decision in WORST_FIRST if decision in seen), INVALID)
+
+
+def invalid(*reasons: str) -> Verdict:
+    """Return the verdict for a run whose numbers would mean nothing."""
+    return Verdict(INVALID, reasons)
+
+
+def follows(verdict: Verdict, measurements: Mapping[str, Measurement]) -> bool:
+    """Return whether a verdict says what its judgements do, and each of these what its estimate and limit do."""
+    for judgement in verdict.judgements:
+        limit = Limit(judgement.metric, judgement.estimate, judgement.limit, judgement.test)
+        estimates = measurements[judgement.metric].estimates if judgement.metric in measurements else {}
+        if judgement.estimate not in estimates or _decide(estimates[judgement.estimate], limit) != judgement.decision:
+            return False
+    if not verdict.judgements:
+        return verdict.decision == INVALID
+    return verdict.decision == _combine([j.decision for j in verdict.judgements])
+
+
+def judge(measurements: Mapping[str, Measurement], policy: Policy | None = None) -> Verdict:
+    """Return the verdict: DRIFT if any limit is broken, PASS if every one holds, otherwise INCONCLUSIVE.
+
+    An alarm that did not fire is no evidence: where nothing else is judged, the verdict is INCONCLUSIVE. Limits of
+    metrics that were not run are skipped and named; with no limit left the verdict is INVALID.
+    """
+    policy = policy or default_policy()
+    judgements = tuple(_judge_limit(measurements, limit) for limit in policy.limits if limit.metric in measurements)
+    skipped = sorted({limit.metric for limit in policy.limits} - set(measurements))
+    if not judgements:
+        return invalid("No measured metric has a limit in the policy, so there is nothing to decide.")
+    decision = _combine([j.decision for j in judgements])
+    reasons = [] if {j.decision for j in judgements} != {NO_ALARM} else [_ONLY_ALARMS]
+    reasons += [j.reason for j in judgements if j.decision == decision]
+    reasons += [j.reason for j in judgements if j.decision != decision and j.decision != PASS]
+    if skipped:
+        reasons.append(f"Not measured, so not judged: {', '.join(skipped)}.")
+    return Verdict(decision, tuple(reasons), judgements, policy.name)
+
+
+_ONLY_ALARMS = "Only alarms are judged, and none fired: that does not show that anything is harmless."
+
+
+def _combine(decisions: list[str]) -> str:
+    if DRIFT in decisions:
+        return DRIFT
+    return INCONCLUSIVE if INCONCLUSIVE in decisions or PASS not in decisions else PASS
+
+
+def _judge_limit(measurements: Mapping[str, Measurement], limit: Limit) -> Judgement:
+    estimates = measurements[limit.metric].estimates
+    if limit.estimate not in estimates:
+        known = ", ".join(sorted(estimates))
+        raise UsageError(f"policy: {limit.metric} has no estimate {limit.estimate!r}; it has {known}.")
+    estimate = estimates[limit.estimate]
+    decision = _decide(estimate, limit)
+    more = samples_to_decide(estimate, limit.limit) if decision == INCONCLUSIVE else None
+    reason = _reason(limit, estimate, decision, more)
+    return Judgement(limit.metric, limit.estimate, limit.limit, limit.test, decision, reason, more)
+
+
+def _decide(estimate: Estimate, limit: Limit) -> str:
+    if estimate.low > limit.limit:
+        return DRIFT
+    if limit.test == "alarm":
+        return NO_ALARM
+    return PASS if estimate.high <= limit.limit else INCONCLUSIVE
+
+
+def silence(estimate: Estimate, limit: float) -> str:
+    """Return what it means that an alarm did not fire: seldom that there is nothing to see."""
+    if estimate.value > limit:
+        return "above the limit, but not beyond chance: too few samples to tell"
+    if estimate.high > limit:
+        return "within the limit, but its interval reaches above: too few samples to tell"
+    return "within the limit with its whole interval"
+
+
+def samples_to_decide(estimate: Estimate, limit: float) -> int | None:
+    """Return about how many samples would bring the interval to one side of the limit; None if no number would."""
+    gap = abs(limit - estimate.value)
+    half = (estimate.high - estimate.low) / 2
+    if gap == 0 or not math.isfinite(half):
+        return None
+    return max(estimate.n + 1, math.ceil(estimate.n * (half / gap) ** 2))
+
+
+def title(metric: str, estimate: str) -> str:
+    """Return the plain-word name of an estimate."""
+    known = quantity(estimate)
+    return known.phrase if known and known.phrase else f"{metric} {estimate.replace('_', ' ')}"
+
+
+def format_value(value: float, unit: str) -> str:
+    """Return a number as people read it: shares as points, colours in Delta-E."""
+    if not math.isfinite(value):
+        return "unbounded"
+    if unit == "share":
+        return f"{100 * value:.1f} points"
+    suffix = {"delta_e": " ΔE", "nats": " nats", "relative": " %"}.get(unit, "")
+    return f"{value * (100 if unit == 'relative' else 1):.3g}{suffix}"
+
+
+def _reason(limit: Limit, estimate: Estimate, decision: str, more: int | None) -> str:
+    show = lambda v: format_value(v, estimate.unit)  # noqa: E731
+    name = title(limit.metric, limit.estimate)
+    floor = "" if estimate.floor is None else f"; noise floor {show(estimate.floor)}"
+    interval = f"95 % interval {show(estimate.low)} to {show(estimate.high)}"
+    seen = f"The {name} is {show(estimate.value)} ({interval}{floor})"
+    if decision == DRIFT:
+        return f"{seen}, above the limit of {show(limit.limit)}."
+    if decision == NO_ALARM:
+        return f"No alarm at {show(limit.limit)}: t{seen[1:]}, {silence(estimate, limit.limit)}."
+    if decision == PASS:
+        return f"{seen}, within the limit of {show(limit.limit)}."
+    hint = f" About {more} samples in all would decide it." if more else ""
+    return f"{seen}, which does not decide between below and above the limit of {show(limit.limit)}.{hint}"
