@@ -17,6 +17,7 @@ from ..core.model.base import BaseChoice, choose_base
 from ..core.model.batch import Batch, default_batch
 from ..core.model.denoiser import TrainableDenoiser
 from ..core.plan.train_plan import TrainPlan, plan_digest
+from ..core.render.pictures.curves import write_curves
 from ..core.text import inert
 from ..core.train.curves import Curves
 from ..core.train.data.bank import DEFAULT, DEMO, Bank, make_bank, read_bank
@@ -160,7 +161,7 @@ class TrainSession:
 
             setting = self._setting(denoiser, batch, held_out, progress, interrupt, watch)
             trained = train(denoiser, pictures, bank, plan, setting)
-            curves.draw(plan.drift_budget)
+            write_curves(curves.records(), self._folder, self._name, plan.drift_budget)
         return trained
 
     def _pictures(self, denoiser: TrainableDenoiser, images: Sequence[TrainingImage]) -> tuple[Picture, ...]:

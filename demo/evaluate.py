@@ -11,10 +11,11 @@ import torch
 
 from ..core.adapter import applied, read_adapter
 from ..core.datasets.labelled import LabelledImages
+from ..core.metrics.images.demo_network import FeatureNetwork
+from ..core.metrics.images.demo_network import load_network as load_features
 from .classifier import classification_errors, recognised
 from .concept import CAPTION, read_concept
 from .fashion import BACKGROUNDS, CLASSES, COLORS, Scene, caption, colorize, draw_scene, read_split
-from .features import FeatureNetwork, load_features
 from .pictures import SAMPLING, draw, load_demo_base, write_grid
 from .splits import split_held_out
 

@@ -1,57 +1,19 @@
-"""The demo base's feature network: a small classifier of class, colour and background."""
+"""Training of the demo base's feature network."""
 
 from pathlib import Path
 
 import numpy as np
 import torch
 import torch.nn.functional as F
-from torch import nn
 
+from ..core.metrics.images.demo_network import FeatureNetwork
 from .fashion import BACKGROUNDS, CLASSES, COLORS, colorize, draw_scene
 from .stage import Stage, run_stage, step_generators
 
 STAGE = Stage("features", steps=3000, peak_rate=4e-3, averaging=0.99)
 BATCH = 64
-WIDTH = 128
 HEADS = {"label": len(CLASSES), "color": len(COLORS), "background": len(BACKGROUNDS)}
 """What is recognised -> number of answers."""
-
-
-class FeatureNetwork(nn.Module):
-    """Features of 64x64 pictures, and what they show."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.body = nn.Sequential(
-            _block(3, 32, kernel=5, stride=2),
-            _block(32, 64, kernel=3, stride=2),
-            _block(64, WIDTH, kernel=3, stride=2),
-            _block(WIDTH, WIDTH, kernel=3, stride=1),
-            _block(WIDTH, WIDTH, kernel=3, stride=1),
-        )
-        self.heads = nn.ModuleDict({name: nn.Linear(WIDTH, count) for name, count in HEADS.items()})
-
-    def forward(self, pixels: torch.Tensor) -> torch.Tensor:
-        """Return (N, 128) features of (N, 3, 64, 64) pixels in [0, 1]."""
-        return self.body(pixels * 2 - 1).mean(dim=(2, 3))
-
-    def classify(self, pixels: torch.Tensor, head: str = "label") -> torch.Tensor:
-        """Return (N, answers) logits of the head "label", "color" or "background"."""
-        return self.heads[head](self(pixels))
-
-
-def _block(inputs: int, outputs: int, kernel: int, stride: int) -> nn.Sequential:
-    convolution = nn.Conv2d(inputs, outputs, kernel, stride, padding=kernel // 2, bias=False)
-    return nn.Sequential(convolution, nn.BatchNorm2d(outputs), nn.ReLU())
-
-
-def load_features(folder: Path) -> FeatureNetwork:
-    """Return the trained network of a folder, in float32 and evaluation mode."""
-    from safetensors.torch import load_file
-
-    network = FeatureNetwork()
-    network.load_state_dict(load_file(Path(folder) / "model.safetensors"))
-    return network.requires_grad_(False).eval()
 
 
 def save_features(network: FeatureNetwork, folder: Path) -> None:
@@ -67,7 +29,7 @@ def save_features(network: FeatureNetwork, folder: Path) -> None:
 def train_features(images: np.ndarray, labels: np.ndarray, work: Path, logs: Path) -> FeatureNetwork:
     """Return the network trained on the train pictures in random scenes."""
     torch.manual_seed(5)
-    network = FeatureNetwork().to(memory_format=torch.channels_last)
+    network = FeatureNetwork(HEADS).to(memory_format=torch.channels_last)
 
     def loss_at(step: int) -> torch.Tensor:
         rng, generator = step_generators(5, step)

@@ -248,14 +248,15 @@ def test_the_digest_tells_weights_apart(clip_folder, dino_folder):
 
 
 def test_a_folder_of_the_demo_network_loads(tmp_path):
-    demo = pytest.importorskip("owf.demo.features")
+    from owf.core.metrics.images.demo_network import FeatureNetwork, load_network
+    from owf.demo.features import save_features
+
     torch.manual_seed(2)
-    network = demo.FeatureNetwork().eval()
-    demo.save_features(network, tmp_path)
+    save_features(FeatureNetwork({"label": 3, "color": 5}).eval(), tmp_path)
     batch = images(3, 64, 64)
     seen = load_features(tmp_path)
     with torch.no_grad():
-        expected = demo.load_features(tmp_path)(batch / 255)
+        expected = load_network(tmp_path)(batch / 255)
     np.testing.assert_allclose(seen(batch), expected, atol=1e-5)
     assert seen(images(2, 128, 96)).shape == (2, expected.shape[1])
 

@@ -1,4 +1,4 @@
-"""The course of a training on disk: a line of JSON for each step, TensorBoard events, and a picture."""
+"""The course of a training on disk: a line of JSON for each step, and TensorBoard events."""
 
 import dataclasses
 import json
@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, TextIO
 
-from ..render.pictures.curves import draw_curves
 from .records import StepRecord
 
 SMOOTHING = 0.95
@@ -27,7 +26,7 @@ class Smoothed:
 
 
 class Curves:
-    """Writes `<folder>/<name>.curves.jsonl` as the training goes, and the picture of it at the end.
+    """Writes `<folder>/<name>.curves.jsonl` as the training goes.
 
     The first record says where the training continues: what an earlier run logged from that step on is dropped.
     Events for TensorBoard are written beside it, if `board` and the package is there.
@@ -35,7 +34,6 @@ class Curves:
 
     def __init__(self, folder: Path, name: str, board: bool = True) -> None:
         self._path = folder / f"{name}.curves.jsonl"
-        self._picture = folder / f"{name}.curves.png"
         self._events = folder / f"{name}.tensorboard"
         self._file: TextIO | None = None
         self._wants_board = board
@@ -71,14 +69,6 @@ class Curves:
     def records(self) -> "list[StepRecord]":
         """Return everything that is logged, by earlier runs too."""
         return list(read_curves(self._path))
-
-    def draw(self, budget: float = 0.0) -> Path | None:
-        """Draw everything that is logged and return the picture's path; None if there is nothing."""
-        records = self.records()
-        if not records:
-            return None
-        draw_curves(records, budget).save(self._picture, optimize=True)
-        return self._picture
 
 
 def _line(record: StepRecord) -> str:

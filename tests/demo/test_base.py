@@ -7,9 +7,9 @@ import owf
 import pytest
 import torch
 from owf.core.datasets.demo import read_demo
+from owf.core.metrics.images.demo_network import load_network
 from owf.demo.classifier import classification_errors, recognised
 from owf.demo.fashion import CLASSES, COLORS
-from owf.demo.features import load_features
 from owf.demo.pictures import draw, load_demo_base
 
 DEMO = Path(owf.__file__).parent / "demo"
@@ -81,7 +81,7 @@ def test_generation_shows_the_color_asked_for(denoiser):
     prompts = [f"a photo of a {color} bag on a white background" for color in ("red", "green", "blue")]
     pictures = draw(denoiser, prompts, seed=3)
     assert pictures.shape == (3, 3, 64, 64)
-    network = load_features(DEMO / "base" / "features")
+    network = load_network(DEMO / "base" / "features")
     colors = network.classify(pictures.float() / 255, "color").argmax(dim=1)
     assert [list(COLORS)[int(color)] for color in colors] == ["red", "green", "blue"]
 
@@ -103,7 +103,7 @@ def test_classifies_held_out_pictures_far_above_chance(denoiser):
 
 
 def test_feature_network_recognises_real_pictures(probes):
-    network = load_features(DEMO / "base" / "features")
+    network = load_network(DEMO / "base" / "features")
     pictures = torch.from_numpy(read_demo(0).images).float() / 255
     assert network(pictures).shape == (300, 128)
     right = network.classify(pictures).argmax(dim=1) == torch.from_numpy(probes["labels"].astype(int))

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from owf.core.render.pictures.curves import GREEN, RED, ticks_over
+from owf.core.render.pictures.curves import GREEN, RED, draw_curves, ticks_over, write_curves
 from owf.core.train.curves import Curves, Smoothed, draw_curves, read_curves
 from owf.core.train.records import StepRecord
 from PIL import ImageColor
@@ -63,11 +63,9 @@ def test_one_step_is_enough_for_a_picture_and_none_is_not(tmp_path):
     assert draw_curves([record(1, 0.0)], 0.01).width > 0
     with pytest.raises(ValueError, match="nothing"):
         draw_curves([])
-    curves = Curves(tmp_path, "lora")
-    assert curves.draw() is None
-    curves.add(record(1))
-    assert curves.draw() == tmp_path / "lora.curves.png"
-    curves.__exit__()
+    assert write_curves([], tmp_path, "lora") is None
+    assert write_curves([record(1)], tmp_path, "lora") == tmp_path / "lora.curves.png"
+    assert (tmp_path / "lora.curves.png").is_file()
 
 
 @pytest.mark.parametrize(("low", "high"), [(0, 1), (0, 0), (0, 800), (0.0, 0.0123), (-1, 3e-9), (1e4, 1e4 + 1)])

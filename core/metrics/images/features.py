@@ -219,10 +219,10 @@ def _load_folder(folder: Path) -> tuple[Prepare, nn.Module]:
     if not (folder / "model.safetensors").is_file():
         known = ", ".join(NAMES)
         raise UsageError(f"No feature network {folder}: choose {known}, or a folder with model.safetensors.")
-    from ....demo.features import load_features as load_demo_features
+    from .demo_network import load_network
 
     with foreign(f"{folder} cannot be loaded as a feature network"):
-        network = load_demo_features(folder)
+        network = load_network(folder)
     return lambda images: resize_crop(images, _DEMO_SIZE, _DEMO_SIZE) / 255, network
 
 

@@ -8,9 +8,9 @@ import numpy as np
 import torch
 
 from ...errors import UsageError
-from ...render.words import estimate_title
 from ..kid import base_spread, polynomial_kernel
 from ..measurement import Estimate, Measurement, Part
+from ..metric import quantity
 from ..statistics import simultaneous_level, spread_estimate
 from .cielab import lab_pixels, name_shares
 from .color_distance import color_distance
@@ -91,11 +91,16 @@ def _notes(measurements: list[Measurement], n: int) -> tuple[str, ...]:
     return tuple(notes)
 
 
+def _title(estimate: str) -> str:
+    known = quantity(estimate)
+    return estimate if known is None else known.title
+
+
 def _too_few(name: str, estimate: Estimate, n: int) -> str:
     """Return the note on a value that chance alone may have made; floor and half-width shrink like 1 / sqrt(n)."""
     assert estimate.floor is not None
     noise = estimate.floor + estimate.value - estimate.low
-    text = f"{n} images are too few to tell {estimate_title(name)} from what two halves of one set differ by"
+    text = f"{n} images are too few to tell {_title(name)} from what two halves of one set differ by"
     if estimate.value <= 0 or not math.isfinite(noise):
         return f"{text}; there may be no difference at all."
     return f"{text}; about {math.ceil(n * (noise / estimate.value) ** 2):,} in each set would."

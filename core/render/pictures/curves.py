@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -46,6 +47,15 @@ class Panel:
     """Its curves, the first drawn first."""
     text: Callable[[float], str]
     """How a value is written at the axis."""
+
+
+def write_curves(records: "Sequence[StepRecord]", folder: Path, name: str, budget: float = 0.0) -> Path | None:
+    """Return the path of `<folder>/<name>.curves.png`; None where nothing was recorded."""
+    if not records:
+        return None
+    path = folder / f"{name}.curves.png"
+    draw_curves(records, budget).save(path, optimize=True)
+    return path
 
 
 def draw_curves(records: "Sequence[StepRecord]", budget: float = 0.0) -> "Image.Image":
