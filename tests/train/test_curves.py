@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 from owf.core.render.pictures.curves import GREEN, RED, draw_curves, ticks_over, write_curves
-from owf.core.train.curves import Curves, Smoothed, draw_curves, read_curves
+from owf.core.train.curves import Curves, Smoothed, read_curves
 from owf.core.train.records import StepRecord
 from PIL import ImageColor
 
