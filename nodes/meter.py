@@ -9,7 +9,7 @@ from .progress import NodeProgress
 from .wording import graph_words
 
 FEATURES = ("inception", "clip", "dino", "demo")
-"""Feature networks; `core.features` knows them too, but importing that takes torch."""
+"""Feature networks; `core.metrics.images.features` knows them too, but importing that takes torch."""
 NO_FEATURES = "none"
 _TERMS = 5
 """Colour terms in the panel: those that changed most."""

@@ -12,7 +12,7 @@ HOLD = f"""
 import runpy, sys, time
 runpy.run_path({str(Path(__file__).parent / "conftest.py")!r})
 from pathlib import Path
-from owf.core.lock import only_one
+from owf.core.disk.lock import only_one
 with only_one(Path(sys.argv[1])):
     print("held", flush=True)
     time.sleep(60)

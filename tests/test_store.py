@@ -35,7 +35,7 @@ def test_a_put_is_all_or_nothing(tmp_path):
 
 WRITE_FOREVER = """
 import sys, itertools, pathlib, numpy as np
-from owf.core.store import SampleStore
+from owf.core.disk.store import SampleStore
 store = SampleStore(pathlib.Path(sys.argv[1]))
 for i in itertools.count():
     store.put("a", [(str(i), {"x": np.full(1000, i)})])

@@ -1,4 +1,4 @@
-"""Feature networks of `core.features` under ComfyUI's memory management."""
+"""Feature networks of `core.metrics.images.features` under ComfyUI's memory management."""
 
 import dataclasses
 from collections.abc import Callable
@@ -36,5 +36,5 @@ class HostFeatures:
 
 
 def host_features(name: str, tell: Callable[[int, int | None], None]) -> HostFeatures:
-    """Return the feature network of a name (see `core.features.load_features`); `tell` hears of downloaded bytes."""
+    """Return the feature network of a name (see `load_features`); `tell` hears of downloaded bytes."""
     return HostFeatures(load_features(name, Fetching(progress=tell)))

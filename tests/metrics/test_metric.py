@@ -36,7 +36,7 @@ def test_an_unknown_metric_is_named_with_the_known_ones():
 
 def test_verdicts_and_words_take_no_torch():
     code = (
-        "from owf.core.render import words; from owf.core.verdict import default_policy; "
+        "from owf.core.render import words; from owf.core.verdict.verdict import default_policy; "
         "assert words.metric_words('kid').title and default_policy().limits; assert 'torch' not in sys.modules"
     )
     bind = f"import sys; sys.path.insert(0, {str(TESTS)!r}); import conftest; "

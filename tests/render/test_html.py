@@ -250,7 +250,7 @@ def test_numbers_in_words(value, unit, signed, shown):
 def test_rendering_needs_no_torch():
     script = (
         "import runpy, sys; runpy.run_path(sys.argv[1]);"
-        "import owf.core.render.html, owf.core.render.terminal;"
+        "import owf.core.render.html.html, owf.core.render.terminal.terminal;"
         "sys.exit('torch' in sys.modules or 'jinja2' in sys.modules)"
     )
     conftest = Path(__file__).parent.parent / "conftest.py"

@@ -244,7 +244,7 @@ def test_hosts_read_json_lines(make, samples, tmp_path, capsys):
 def test_rendering_needs_no_torch():
     script = (
         "import runpy, sys; runpy.run_path(sys.argv[1]);"
-        "import owf.core.render.overview; sys.exit('torch' in sys.modules)"
+        "import owf.core.render.html.overview; sys.exit('torch' in sys.modules)"
     )
     conftest = Path(__file__).parent.parent / "conftest.py"
     subprocess.run([sys.executable, "-c", script, str(conftest)], check=True, timeout=60)
