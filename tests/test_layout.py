@@ -86,6 +86,7 @@ def test_wheel_has_one_top_level_name_and_the_data(tmp_path):
     names = zipfile.ZipFile(wheel).namelist()
     assert {n.split("/")[0] for n in names if ".dist-info" not in n} == {"owf"}
     for needed in (
+        "owf/py.typed",
         "owf/core/report.schema.json",
         "owf/core/render/report.html.j2",
         "owf/core/render/overview.html.j2",

@@ -8,15 +8,7 @@ import pytest
 from owf.core.disk.lock import only_one
 from owf.core.errors import UsageError
 
-HOLD = f"""
-import runpy, sys, time
-runpy.run_path({str(Path(__file__).parent / "conftest.py")!r})
-from pathlib import Path
-from owf.core.disk.lock import only_one
-with only_one(Path(sys.argv[1])):
-    print("held", flush=True)
-    time.sleep(60)
-"""
+HOLD_LOCK = Path(__file__).parent / "support" / "hold_lock.py"
 
 
 def test_a_second_run_is_refused_until_the_first_ends(tmp_path):
@@ -37,7 +29,7 @@ def test_a_failed_run_lets_go(tmp_path):
 
 
 def test_a_killed_run_lets_go(tmp_path):
-    process = subprocess.Popen([sys.executable, "-c", HOLD, str(tmp_path)], stdout=subprocess.PIPE, text=True)
+    process = subprocess.Popen([sys.executable, str(HOLD_LOCK), str(tmp_path)], stdout=subprocess.PIPE, text=True)
     assert process.stdout is not None
     with process:
         assert process.stdout.readline() == "held\n"

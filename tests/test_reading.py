@@ -81,12 +81,17 @@ def demo():
     return load_base(choose_base(None, "demo"), torch.device("cpu"), torch.float32, offline=True)
 
 
-@pytest.mark.parametrize("truth", ["epsilon", "v_prediction"])
-@pytest.mark.parametrize("declared", ["epsilon", "v_prediction"])
-@pytest.mark.parametrize("terminal", [False, True])
+@pytest.mark.parametrize(
+    ("declared", "truth", "terminal"),
+    [
+        ("epsilon", "epsilon", False),
+        ("epsilon", "v_prediction", False),
+        ("v_prediction", "epsilon", False),
+        ("v_prediction", "v_prediction", False),
+        ("v_prediction", "v_prediction", True),  # noise cannot be predicted from nothing but noise
+    ],
+)
 def test_a_trained_base_is_told_from_a_misread_one(demo, declared, truth, terminal):
-    if terminal and (declared, truth) != ("v_prediction", "v_prediction"):
-        pytest.skip("noise cannot be predicted from nothing but noise")
     plan = demo_plan("quick", DEMO_CLASSES)
     prompts = [p.text for p in plan.prompts][::5][:8]
     model = Read(demo, declared, truth)

@@ -4,11 +4,11 @@ import json
 import os
 import pickle
 import struct
-import time
 import zipfile
 
 import pytest
 import torch
+from effort import calls
 from owf.core.adapter import match, read_adapter
 from owf.core.adapter.summary import summarise
 from owf.core.errors import AdapterError
@@ -64,11 +64,16 @@ BROKEN = {
 def test_broken_containers_are_refused_at_once(name, tmp_path):
     path = tmp_path / "x.safetensors"
     path.write_bytes(BROKEN[name])
-    start = time.process_time()  # the machine may be busy with other work
-    with pytest.raises(AdapterError) as caught:
-        read_adapter(path)
-    assert time.process_time() - start < 2
-    assert len(str(caught.value)) < 500
+    messages = []
+
+    def read():
+        with pytest.raises(AdapterError) as caught:
+            read_adapter(path)
+        messages.append(str(caught.value))
+
+    read()  # what is imported on first use does not count
+    assert calls(read) < 2000  # up to 300; a look at each of the many tensors, or at each character, is far more
+    assert len(messages[0]) < 500
 
 
 def test_pipes_devices_and_missing_files_are_refused(tmp_path):
@@ -222,17 +227,21 @@ def test_thousands_of_alpha_patterns_are_not_tried(kohya_tensors, tmp_path):
         read_adapter(tmp_path / "x.safetensors")
 
 
-def test_the_largest_believable_file_is_read_in_time(tmp_path, capsys):
+def test_the_work_for_a_large_file_grows_with_its_modules(tmp_path, capsys):
     from owf.cli.inspect import main
 
+    main([_of_small_modules(tmp_path, 10)])  # what is imported and made on first use counts for neither
+    some, most = (calls(lambda n=n: main([_of_small_modules(tmp_path, n)])) for n in (2500, 10_000))
+    assert "more blocks" in capsys.readouterr().out
+    assert most < 5 * some  # anything that grows with the square is 16 times as much
+
+
+def _of_small_modules(folder, count):
+    """Return the path of a LoRA of so many modules; 10,000 are the most that are read."""
     header = {}
-    for index in range(10_000):
+    for index in range(count):
         for half, shape in (("down", [1, 2]), ("up", [2, 1])):
             start = 8 * len(header)
             header[f"lora_unet_down_blocks_{index}_x.lora_{half}.weight"] = _tensor(shape, start, start + 8)
-    (tmp_path / "x.safetensors").write_bytes(_raw(header, b"\0\0\x80\x3f" * 2 * len(header)))
-    start = time.process_time()
-    assert main([str(tmp_path / "x.safetensors")]) == 0
-    # 1.2 to 2 seconds, as other jobs leave the caches; anything that grows with the square takes minutes.
-    assert time.process_time() - start < 5
-    assert "more blocks" in capsys.readouterr().out
+    (folder / "x.safetensors").write_bytes(_raw(header, b"\0\0\x80\x3f" * 2 * len(header)))
+    return str(folder / "x.safetensors")

@@ -1,4 +1,4 @@
-"""Claim: no file costs more memory than twice its size plus the changed modules, nor more than two seconds."""
+"""Claim: no file costs more memory than twice its size plus the changed modules, nor work beyond what it holds."""
 
 import json
 import os
@@ -99,7 +99,8 @@ def costs(tmp_path_factory):
     done = subprocess.run(
         command, check=True, capture_output=True, text=True, env={**os.environ, "OMP_NUM_THREADS": "1"}
     )
-    return {Path(cost["file"]).name: cost for cost in map(json.loads, done.stdout.splitlines())}
+    yardstick, *lines = map(json.loads, done.stdout.splitlines())
+    return {Path(line["file"]).name: {**yardstick, **line} for line in lines}
 
 
 def _written(folder, name, bomb):
@@ -118,11 +119,12 @@ def test_memory_stays_within_twice_the_file(costs, subtests):
             assert cost["growth"] <= 2 * Path(cost["file"]).stat().st_size + SLACK
 
 
-def test_nothing_takes_two_seconds(costs, subtests):
+def test_nothing_is_more_work_than_its_text(costs, subtests):
     for name, cost in costs.items():
         with subtests.test(name):
-            # handled three times: inspected, matched and applied; processor time, because the machine is shared
-            assert cost["work"] / 3 < 2
+            # Up to four were seen: inspected, read, matched and applied, a text is parsed more than once. What grows
+            # with the square of its size costs thousands.
+            assert cost["work"] < 20 * cost["yardstick"]
 
 
 HARMLESS = {"long text", "short tags of lists", "deep tags", "tags of lists", "wide pair"}

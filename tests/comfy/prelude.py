@@ -6,7 +6,6 @@
 import asyncio
 import json
 import sys
-import time
 from pathlib import Path
 
 PACK, HOME = sys.argv[1], Path(sys.argv[2])
@@ -43,13 +42,11 @@ class Server:
         self.sent.append((event, data))
 
 
-def start(extras: tuple[str, ...] = ()) -> float:
-    """Load the pack as ComfyUI does and return the seconds it took."""
+def start(extras: tuple[str, ...] = ()) -> None:
+    """Load the pack as ComfyUI does."""
     for extra in extras:
         asyncio.run(nodes.load_custom_node(str(Path("comfy_extras", extra).resolve()), module_parent="comfy_extras"))
-    began = time.perf_counter()
     assert asyncio.run(nodes.load_custom_node(PACK, module_parent="custom_nodes")), "the pack did not load"
-    return time.perf_counter() - began
 
 
 def pack(name: str):

@@ -122,10 +122,12 @@ start()
 import threading, comfy.model_management as management
 import json
 keep = {}
+late = []
 demo = nodes.NODE_CLASS_MAPPINGS["OWF_DemoCheckpoint"]
 load = pack("nodes.backend.demo").load_demo
 def kept():
     keep["models"] = load()
+    keep["models"][0].model.diffusion_model.register_forward_pre_hook(lambda *_: late.append("cancelled" in keep))
     return keep["models"]
 pack("nodes.backend.demo").load_demo = kept
 def state(models):
@@ -144,14 +146,13 @@ CANCEL = (
 class Canceller(Server):
     def send_sync(self, event, data, client=None):
         super().send_sync(event, data, client)
-        if event == "owf.progress" and data["stage"] == STAGE and data["done"] and "at" not in keep:
-            keep["at"] = time.monotonic()
+        if event == "owf.progress" and data["stage"] == STAGE and data["done"] and "cancelled" not in keep:
+            keep["cancelled"] = True
             management.interrupt_current_processing()
 server = Canceller()
 executor = run(json.loads(PROMPT), server)
-keep["end"] = time.monotonic()
 kinds = [event for event, _ in server.sent]
-answer(seconds=keep["end"] - keep["at"], interrupted="execution_interrupted" in kinds,
+answer(late=sum(late), interrupted="execution_interrupted" in kinds,
        same=state(keep["models"]) == before, patched=bool(keep["models"][0].patches))
 """
 )
@@ -161,11 +162,11 @@ answer(seconds=keep["end"] - keep["at"], interrupted="execution_interrupted" in 
     ("stage", "metrics"),
     [("Base: predicting", "denoiser_drift"), ("LoRA: predicting", "denoiser_drift"), ("Comparing", "color, kid")],
 )
-def test_cancel_is_answered_within_two_seconds_and_leaves_the_models_as_they_were(host, stage, metrics):
+def test_cancel_is_answered_by_the_next_pass_and_leaves_the_models_as_they_were(host, stage, metrics):
     prompt = {"1": DEMO, "2": audit(metrics=metrics)}
     result = host.run(f"PROMPT = {json.dumps(prompt)!r}\nSTAGE = {stage!r}\n" + CANCEL)
     assert result["interrupted"]
-    assert result["seconds"] < 2
+    assert result["late"] <= 1
     assert result["same"] and not result["patched"]
 
 

@@ -30,7 +30,7 @@ for name, node in NODES.items():
     found[name] = {"category": s.category, "name": s.display_name, "about": s.description,
                    "inputs": plain(s.inputs)}
 heavy = ("torch", "diffusers", "transformers", "peft", "scipy", "jinja2", "comfy.utils")
-answer(nodes=found, seconds=SECONDS, heavy=[m for m in heavy if m in sys.modules])
+answer(nodes=found, imported=IMPORTED, heavy=[m for m in heavy if m in sys.modules])
 """
 
 
@@ -63,9 +63,9 @@ def test_no_seed_changes_by_itself(loaded):
     assert not names & {"seed", "noise_seed"}
 
 
-def test_loading_is_quick_and_imports_nothing_heavy(loaded):
+def test_loading_imports_little_and_nothing_heavy(loaded):
     assert loaded["heavy"] == []
-    assert loaded["seconds"] < 0.5
+    assert loaded["imported"] < 250  # ComfyUI starts with all packs: about 0.3 seconds
 
 
 def test_a_missing_package_switches_off_one_node_with_a_message(stub):

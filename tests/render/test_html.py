@@ -158,9 +158,9 @@ def test_the_verdict_comes_first_and_everything_is_there(samples, page):
         "What was measured",
         "Does the model still know other things?",
         "accuracy drop by class",
-        "Where colours went",
         "drift by timestep",
         "drift by prompt group",
+        "Where colours went",
         "What was run",
         samples.report().plan_digest,
     ]

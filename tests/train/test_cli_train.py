@@ -17,12 +17,11 @@ from owf.core.train.metadata import read_metadata
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 CONCEPT = ROOT / "demo" / "concept"
-WITH_OWF = f"import runpy; runpy.run_path({str(ROOT / 'tests' / 'conftest.py')!r})\n"
-RUN = WITH_OWF + "import sys; from owf.cli.train import main; sys.exit(main(sys.argv[1:]))"
+RUN_TRAIN = ROOT / "tests" / "support" / "run_train.py"
 
 
 def start(*arguments: object) -> subprocess.Popen:
-    command = [sys.executable, "-c", RUN, *map(str, arguments)]
+    command = [sys.executable, str(RUN_TRAIN), *map(str, arguments)]
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 
