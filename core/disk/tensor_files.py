@@ -35,7 +35,7 @@ def what_it_is(start: bytes) -> str:
 def _other(start: bytes) -> str:
     """Return what a file that begins so is, if it is known and nothing that is read here; else nothing."""
     if not start:
-        return "an empty file"
+        return "an empty file of 0 bytes"
     if start.removeprefix(b"\xef\xbb\xbf").lstrip()[:1] in (b"<", b"{", b"["):
         return f"a web page or JSON text instead of tensors; {AGAIN}"
     return next((kind for beginning, kind in _STARTS if start.startswith(beginning)), "")
