@@ -1,7 +1,6 @@
 """`owf-audit`: parse, plan, audit, render."""
 
 import argparse
-import json
 import sys
 from collections import Counter
 from collections.abc import Sequence
@@ -12,6 +11,7 @@ from ..core.errors import InvalidError, OwfError, UsageError
 from ..core.verdict.verdict import DRIFT, EXIT_CODES, worst
 from .arguments import parser
 from .command import guarded, print_failure, quiet_libraries, say_left_out
+from .events import Reported, emit
 
 if TYPE_CHECKING:
     from ..core.adapter import Adapter
@@ -90,8 +90,7 @@ def _audit_one(session: Any, adapter: "Adapter", options: argparse.Namespace) ->
     report, folder = session.audit(adapter)
     publish_all([Audited(adapter.path.name, report, folder)], options.out, options.write)
     if options.progress == "json":
-        line = {"event": "report", "verdict": report.verdict.decision, "folder": str(folder)}
-        print(json.dumps({**line, "exit_code": report.verdict.exit_code}), flush=True)
+        emit(Reported(verdict=report.verdict.decision, folder=str(folder), exit_code=report.verdict.exit_code))
     else:
         print_report(report, session.console, folder)
     return report.verdict.exit_code

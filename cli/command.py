@@ -2,7 +2,6 @@
 
 import errno
 import io
-import json
 import os
 import sys
 import traceback
@@ -13,6 +12,7 @@ from ..core.disk.places import has_home
 from ..core.errors import OwfError
 from ..core.foreign import is_out_of_memory, seen
 from ..core.text import inert
+from .events import Failure, emit
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -91,7 +91,7 @@ def print_failure(program: str, progress: str, message: str, code: int) -> int:
     """Print an error for people and, where progress is "json", for hosts; return its exit code."""
     message = inert(message, 2000)
     if progress == "json":
-        print(json.dumps({"event": "error", "message": message, "exit_code": code}), flush=True)
+        emit(Failure(message=message, exit_code=code))
     print(f"{program}: {message}", file=sys.stderr)
     return code
 

@@ -1,6 +1,5 @@
 """The table at the end of an audit of many LoRAs, and where its page is."""
 
-import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,6 +9,7 @@ from ..core.render.audited import Audited, Key, estimate_of, headlines, judgemen
 from ..core.render.terminal.console_text import console_text
 from ..core.text import inert
 from ..core.verdict.verdict import DRIFT, INCONCLUSIVE, INVALID, PASS, worst
+from .events import Judged, Overview, emit
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -42,10 +42,9 @@ def print_overview(audits: Sequence[Audited], pages: Sequence[Path], progress: s
 
 def _print_json(audits: Sequence[Audited], pages: Sequence[Path]) -> None:
     for audit in audits:
-        line = {"event": "verdict", "lora": inert(audit.name), "verdict": audit.decision}
-        print(json.dumps({**line, "folder": None if audit.folder is None else str(audit.folder)}), flush=True)
-    whole = {"event": "overview", "verdict": worst(audit.decision for audit in audits)}
-    print(json.dumps({**whole, "pages": [str(page) for page in pages]}), flush=True)
+        folder = None if audit.folder is None else str(audit.folder)
+        emit(Judged(lora=inert(audit.name), verdict=audit.decision, folder=folder))
+    emit(Overview(verdict=worst(audit.decision for audit in audits), pages=[str(page) for page in pages]))
 
 
 def _table(audits: Sequence[Audited], console: "Console") -> "Table":

@@ -1,12 +1,11 @@
 """Progress for people (a bar with an ETA) and for hosts (JSON lines on stdout)."""
 
-import json
 import sys
 import time
-from collections.abc import Mapping
 from typing import Any
 
 from ..core.progress import Silent
+from .events import Rows, emit
 
 
 def progress_kind(option: str) -> str:
@@ -100,21 +99,12 @@ class JsonLines:
         """Return whether the last line is older than a quarter of a second."""
         return time.monotonic() - self._last > 0.25
 
-    def write(self, event: str, more: Mapping[str, object] | None = None) -> None:
-        """Write a line with how far the run is and with whatever `more` there is to say."""
+    def write(self, event: str) -> None:
+        """Write a line with how far the run is."""
         self._last = time.monotonic()
         elapsed = self._last - self._start
         eta = elapsed * (self._total - self._done) / self._done if self._done else None
-        line = {
-            "event": event,
-            "stage": self._title,
-            "rows": self._done,
-            "total": self._total,
-            "eta_seconds": eta,
-            **(more or {}),
-        }
-        sys.stdout.write(json.dumps(line) + "\n")
-        sys.stdout.flush()
+        emit(Rows(event=event, stage=self._title, rows=self._done, total=self._total, eta_seconds=eta))
 
 
 class Quiet(Silent):

@@ -1,6 +1,5 @@
 """The audit at the end of a training, and its verdict in the LoRA's metadata."""
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +18,7 @@ from ..core.text import inert
 from ..core.train.metadata import add_metadata
 from ..core.verdict.report import Report
 from ..core.verdict.verdict import default_policy
+from .events import Reported, emit
 from .folders import cache_folder
 from .session import announce_cost, audit_stem, progress_on
 from .train_options import RunOptions
@@ -37,7 +37,7 @@ def audit_trained(path: Path, denoiser: Denoiser, batch: Batch, options: RunOpti
         return
     add_metadata(path, audit_facts(report))
     if options.progress == "json":
-        print(json.dumps({"event": "report", "verdict": report.verdict.decision, "folder": str(folder)}), flush=True)
+        emit(Reported(verdict=report.verdict.decision, folder=str(folder), exit_code=report.verdict.exit_code))
     else:
         print_report(report, console, folder)
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from ..core.train.curves import Smoothed
 from ..core.train.records import StepRecord
+from .events import Step, emit
 from .progress import Bar, JsonLines, Quiet, progress_kind
 
 
@@ -53,8 +54,18 @@ class StepLines(JsonLines):
         smoothed = self._loss.add(record.loss)
         measured = record.drift is not None or record.validation is not None
         if measured or record.step == self._steps or self.due():
-            more = {"steps": self._steps, "smoothed_loss": smoothed, "eta_seconds": self._rest(record.step)}
-            self.write("step", {**dataclasses.asdict(record), **more})
+            self._last = time.monotonic()
+            emit(
+                Step(
+                    stage=self._title,
+                    rows=self._done,
+                    total=self._total,
+                    eta_seconds=self._rest(record.step),
+                    steps=self._steps,
+                    smoothed_loss=smoothed,
+                    **dataclasses.asdict(record),
+                )
+            )
 
     def _rest(self, step: int) -> float | None:
         """Return the seconds that the steps left take; rows of the base's drawings, before them, are faster."""

@@ -1,7 +1,6 @@
 """One training from folders to an audited LoRA."""
 
 import hashlib
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -29,6 +28,7 @@ from ..core.train.methods.custom_diffusion import embedding_path, is_embedding
 from ..core.train.records import Picture, StepRecord, Trained, TrainSetting
 from ..core.train.train import train
 from .command import INTERRUPTED
+from .events import TrainingStopped, emit
 from .folders import cache_folder
 from .interrupt import Interrupt
 from .session import load_chosen
@@ -229,7 +229,15 @@ class TrainSession:
     def _tell(self, event: str, trained: Trained, message: str, code: int) -> None:
         if self._options.progress == "json":
             embedding = None if trained.embedding is None else str(trained.embedding)
-            line = {"event": event, "path": str(trained.path), "embedding": embedding, "steps": trained.steps}
-            print(json.dumps({**line, "drift": trained.drift, "exit_code": code}), flush=True)
+            emit(
+                TrainingStopped(
+                    event=event,
+                    path=str(trained.path),
+                    embedding=embedding,
+                    steps=trained.steps,
+                    drift=trained.drift,
+                    exit_code=code,
+                )
+            )
         if self._options.progress != "json" or event == "interrupted":
             self._console.print(message, highlight=False, markup=False, soft_wrap=True)

@@ -6,13 +6,16 @@ import sys
 from itertools import pairwise
 from pathlib import Path
 
+import jsonschema
 import pytest
 from imports import output_and_imports
+from owf.cli import events
 from owf.cli.audit import main
 from owf.core.demo import DEMO_BASE, DEMO_LORAS
 from owf.core.plan import presets
 
 DEMO_LORA = DEMO_LORAS[0]
+EVENTS = json.loads((Path(events.__file__).with_name("events.schema.json")).read_text())
 SHORT_AUDIT = Path(__file__).parent / "support" / "short_audit.py"
 
 
@@ -86,6 +89,8 @@ def test_a_whole_run_writes_report_and_pictures(demo_run):
 
 def test_progress_lines_count_up_to_the_total(demo_run):
     _, _, lines, _ = demo_run
+    for line in lines:
+        jsonschema.validate(line, EVENTS)
     progress = [line for line in lines if line["event"] in ("progress", "stage", "end")]
     assert progress[-1]["rows"] == progress[-1]["total"] > 0
     assert all(a["rows"] <= b["rows"] for a, b in pairwise(progress))

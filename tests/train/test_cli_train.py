@@ -8,7 +8,9 @@ import sys
 from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 
+import jsonschema
 import pytest
+from owf.cli import events
 from owf.cli.train import main
 from owf.cli.train_options import RunOptions
 from owf.core.errors import UsageError
@@ -17,6 +19,7 @@ from owf.core.train.metadata import read_metadata
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 CONCEPT = ROOT / "demo" / "concept"
+EVENTS = json.loads(Path(events.__file__).with_name("events.schema.json").read_text())
 RUN_TRAIN = ROOT / "tests" / "support" / "run_train.py"
 
 
@@ -66,6 +69,8 @@ def test_everything_lies_in_its_folder_under_its_name(trained):
 
 
 def test_every_measurement_has_a_line(trained):
+    for line in trained[1]:
+        jsonschema.validate(line, EVENTS)
     steps = [line for line in trained[1] if line["event"] == "step"]
     measured = {line["step"]: line for line in steps if line["drift"] is not None}
     assert set(measured) == {4, 8}
