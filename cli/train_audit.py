@@ -23,6 +23,9 @@ from .folders import cache_folder
 from .session import announce_cost, audit_stem, progress_on
 from .train_options import RunOptions
 
+REQUEST = AuditRequest(preset="quick")
+"""What every finished LoRA is asked."""
+
 
 def audit_trained(path: Path, denoiser: Denoiser, batch: Batch, options: RunOptions, console: Any) -> None:
     """Audit the LoRA on the base that it was trained on, print the report and write its numbers into the file.
@@ -46,7 +49,7 @@ def _audit(path: Path, denoiser: Denoiser, batch: Batch, options: RunOptions, co
     adapter = read_adapter(path)
     change = AdapterChange(denoiser.components, adapter, strength=1.0)
     places = Places(path.parent / "audit", cache_folder(options.cache))
-    session = AuditSession(AuditRequest(), default_policy(), places, Fetching(denoiser.device, options.offline))
+    session = AuditSession(REQUEST, default_policy(), places, Fetching(denoiser.device, options.offline))
 
     def announce(plan: AuditPlan, setting: Setting) -> None:
         if options.progress != "none":

@@ -9,9 +9,9 @@ from typing import ClassVar
 import pytest
 from owf.cli import session as session_module
 from owf.cli.audit import main
+from owf.core import demo as demo_files
 from owf.core.adapter import read_adapter
 from owf.core.errors import InvalidError
-from owf.core.model import base
 from owf.core.render.html.html import write_html
 
 _spec = importlib.util.spec_from_file_location("render_samples", Path(__file__).parent / "render" / "samples.py")
@@ -52,7 +52,7 @@ def copies(folder: Path, *names: str) -> list[Path]:
     paths = [folder / f"{name}.safetensors" for name in names]
     for path in paths:
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(base.DEMO_LORAS[0].read_bytes())
+        path.write_bytes(demo_files.DEMO_LORAS[0].read_bytes())
     return paths
 
 
@@ -63,8 +63,8 @@ def run(*arguments: object) -> int:
 def demo(monkeypatch, tmp_path, *promised: str) -> tuple[Path, ...]:
     """Let the demo audit copies whose verdict, with this session, is that of the sample report: DRIFT."""
     loras = tuple(copies(tmp_path, *(f"lora{i}" for i in range(len(promised)))))
-    monkeypatch.setattr(base, "DEMO_LORAS", loras)
-    monkeypatch.setattr(base, "DEMO_VERDICTS", dict(zip(loras, promised, strict=True)))
+    monkeypatch.setattr(demo_files, "DEMO_LORAS", loras)
+    monkeypatch.setattr(demo_files, "DEMO_VERDICTS", dict(zip(loras, promised, strict=True)))
     return loras
 
 
@@ -110,8 +110,8 @@ def test_a_demo_whose_every_lora_passes_does_not_end_well(sessions, monkeypatch,
 
 
 def test_the_demo_loras_are_there():
-    assert sorted(base.DEMO_VERDICTS.values()) == ["DRIFT", "PASS"]
-    assert all(path.is_file() for path in base.DEMO_LORAS)
+    assert sorted(demo_files.DEMO_VERDICTS.values()) == ["DRIFT", "PASS"]
+    assert all(path.is_file() for path in demo_files.DEMO_LORAS)
 
 
 def test_a_file_named_twice_is_audited_once_and_one_lora_makes_no_overview(sessions, tmp_path):
@@ -189,5 +189,5 @@ def test_the_name_of_a_refused_file_stands_once_on_the_page(tmp_path, sessions, 
     run(good, bad, "--out", tmp_path / "out")
     (page,) = (file.read_text() for file in (tmp_path / "out").glob("overview-*.html"))
     assert page.count("bad.safetensors") == 1
-    assert "empty or cut off" in page
+    assert "an empty file of 0 bytes" in page
     assert capsys.readouterr().out.count("bad.safetensors") == 1

@@ -6,7 +6,7 @@ DEMO = """
 start()
 import importlib
 load_base = pack("core.model.base").load_base
-choice = pack("core.model.base").BaseChoice(str(pack("core.model.base").DEMO_BASE), "folder")
+choice = pack("core.model.base").BaseChoice(str(pack("core.demo").DEMO_BASE), "folder")
 backend = pack("nodes.backend.denoiser")
 gaussian = pack("core.model.noise").gaussian
 with torch.inference_mode():
@@ -176,7 +176,7 @@ read_adapter, core = pack("core.adapter").read_adapter, pack("core.audit.change"
 base = pack("core.model.base")
 gaussian = pack("core.model.noise").gaussian
 generator = torch.Generator().manual_seed(0)
-demo = base.BaseChoice(str(base.DEMO_BASE), "folder")
+demo = base.BaseChoice(str(pack("core.demo").DEMO_BASE), "folder")
 theirs = base.load_base(demo, torch.device("cpu"), torch.float32, offline=True)
 weights = dict(theirs.components["unet"].named_modules())
 flat = {"lora_unet_" + name.replace(".", "_"): (name, module) for name, module in weights.items()}

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import torch
 from owf.core.errors import InvalidError
-from owf.core.metrics import color
 from owf.core.metrics.color import ColorRows, combine, summarise_color
+from owf.core.metrics.images import color_distance as color
 from owf.core.metrics.images.cielab import lab_pixels, name_shares
 from owf.core.metrics.images.color_distance import color_distance, measure_prompt
 from owf.core.metrics.images.color_terms import TERMS

@@ -219,9 +219,9 @@ def test_the_audit_at_the_end_is_run_and_told_by_file_and_stdout(trained, cache,
     """Of the audit only drift, to save time; the rest of the way is the command's own."""
     from owf.cli import train_audit
     from owf.core.adapter import read_adapter
+    from owf.core.audit.session import AuditRequest
 
-    arguments = train_audit._arguments
-    monkeypatch.setattr(train_audit, "_arguments", lambda *a: [*arguments(*a), "--skip", "semantic,color,kid"])
+    monkeypatch.setattr(train_audit, "REQUEST", AuditRequest(metrics=("denoiser_drift",)))
     before = read_adapter(trained[0] / "bag.safetensors").hashes
     rest = [a for a in SMALL if a != "--no-audit"]
     code, lines, stderr = call(
@@ -239,16 +239,15 @@ def test_the_audit_at_the_end_is_run_and_told_by_file_and_stdout(trained, cache,
 
 def test_an_audit_that_cannot_run_is_a_sentence(trained, monkeypatch, capsys):
     from owf.cli import train_audit
-    from owf.core.model.base import BaseChoice
     from rich.console import Console
 
     def refuse(*_):
         raise UsageError("there is no feature network")
 
-    monkeypatch.setattr(train_audit.Session, "audit", refuse)
+    monkeypatch.setattr(train_audit, "read_adapter", refuse)
     path = trained[0] / "bag.safetensors"
     before = path.read_bytes()
-    train_audit.audit_trained(path, BaseChoice("x", "hub"), None, RunOptions(progress="none"), Console())
+    train_audit.audit_trained(path, None, None, RunOptions(progress="none"), Console())
     assert "not audited: there is no feature network" in capsys.readouterr().out
     assert path.read_bytes() == before
 
