@@ -5,6 +5,9 @@ also gets past the container. The only exception allowed is AdapterError, and no
 2 seconds of processor time.
 """
 
+# atheris says nothing of what it has in C
+# pyright: reportAttributeAccessIssue=false
+
 import importlib.util
 import json
 import struct

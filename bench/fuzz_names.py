@@ -5,6 +5,9 @@ underscores, single letters. A file may be refused, or be a problem. Where it is
 change of the base has to become another one when the values of any single tensor do.
 """
 
+# atheris says nothing of what it has in C
+# pyright: reportAttributeAccessIssue=false
+
 import importlib.util
 import sys
 import tempfile

@@ -6,6 +6,9 @@ Whatever the last holds, the picture must open, and without a profile its pixels
 exception allowed for the others is UsageError, and no answer may take 2 seconds of processor time.
 """
 
+# atheris says nothing of what it has in C
+# pyright: reportAttributeAccessIssue=false
+
 import importlib.util
 import io
 import struct

@@ -35,7 +35,7 @@ def start(monkeypatch):
         base = SimpleNamespace(family="demo", device=torch.device("cpu"), digest=lambda: digest, components={})
         return Session(options, (choose_base(None, "demo"), base))
 
-    make.refusals = refusals
+    make.refusals = refusals  # pyright: ignore[reportFunctionMemberAccess]
     return make
 
 
