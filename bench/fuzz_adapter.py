@@ -1,12 +1,10 @@
+# pyright: reportAttributeAccessIssue=false
 """Coverage-guided fuzzing of the LoRA reader; docs/adapter.md has the command.
 
 Even inputs are whole files, odd ones describe tensors that are then laid out soundly, so that the fuzzer
 also gets past the container. The only exception allowed is AdapterError, and no answer may take
 2 seconds of processor time.
 """
-
-# atheris says nothing of what it has in C
-# pyright: reportAttributeAccessIssue=false
 
 import importlib.util
 import json

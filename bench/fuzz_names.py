@@ -1,12 +1,10 @@
+# pyright: reportAttributeAccessIssue=false
 """Coverage-guided fuzzing of tensor names; docs/adapter.md has the command.
 
 Sound files in many dialects get some of their names changed: other endings, prefixes, wrappers, adapter names, dots for
 underscores, single letters. A file may be refused, or be a problem. Where it is neither, every tensor must count: the
 change of the base has to become another one when the values of any single tensor do.
 """
-
-# atheris says nothing of what it has in C
-# pyright: reportAttributeAccessIssue=false
 
 import importlib.util
 import sys

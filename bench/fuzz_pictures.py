@@ -1,3 +1,4 @@
+# pyright: reportAttributeAccessIssue=false
 """Coverage-guided fuzzing of the picture reader; docs/pictures.md has the command.
 
 The first byte of an input says what it is: a whole file (the corpus starts with small ones of every kind), a PNG file
@@ -5,9 +6,6 @@ whose checksums are mended, or metadata (EXIF, colour profile, texts, unknown ch
 Whatever the last holds, the picture must open, and without a profile its pixels must be the same, if turned. The only
 exception allowed for the others is UsageError, and no answer may take 2 seconds of processor time.
 """
-
-# atheris says nothing of what it has in C
-# pyright: reportAttributeAccessIssue=false
 
 import importlib.util
 import io

@@ -3,10 +3,10 @@
 import pytest
 import torch
 from fake_cuda import denoiser_of, require_fake_cuda
-from owf.core import classifier
 from owf.core.adapter import Switch, read_adapter
 from owf.core.backends import diffusers
 from owf.core.batch import Batch
+from owf.core.metrics import semantic
 from owf.core.noise import gaussian
 from owf.core.sample import Sampling, generate
 from owf.core.schedule import spaced_timesteps
@@ -51,7 +51,7 @@ def test_errors_of_the_classifier(denoiser):
     cells = [(k, i) for i in range(4) for k in range(3)]
     classes = denoiser.encode_text(["a", "b", "c"])
     for loss in ("l1", "l2"):
-        check(classifier._errors(denoiser, latents, noise, times, classes, cells, loss), (12,), torch.float32)
+        check(semantic._errors(denoiser, latents, noise, times, classes, cells, loss), (12,), torch.float32)
 
 
 def test_sampling_and_decoding(denoiser, monkeypatch):

@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 import torch
-from owf.core import color_distance as distance
 from owf.core.color_distance import color_distance, measure_prompt
 from owf.core.color_names import lab_pixels, name_shares
 from owf.core.color_terms import TERMS
 from owf.core.errors import InvalidError
+from owf.core.metrics import color
 from owf.core.metrics.color import ColorRows, combine, summarise_color
 from owf.core.statistics import mean_estimate, simultaneous_level
 from scipy.stats import wasserstein_distance
@@ -70,7 +70,7 @@ def test_grays_have_no_chroma():
 
 
 def test_directions_read_every_shift_direction_within_half_a_percent():
-    directions, weights = distance._directions()
+    directions, weights = color._directions()
     shifts = np.random.default_rng(0).normal(size=(30_000, 3))
     shifts /= np.linalg.norm(shifts, axis=1, keepdims=True)
     readings = np.abs(shifts @ directions.T) @ weights
@@ -85,7 +85,7 @@ def test_a_uniform_shift_reads_its_length(shift):
     shifted = pixels + torch.tensor(shift, dtype=pixels.dtype)
     axis = sum(s != 0 for s in shift) == 1
     length = float(np.linalg.norm(shift))
-    assert distance._distances(pixels, [shifted])[0] == pytest.approx(length, rel=1e-9 if axis else 5e-3)
+    assert color._distances(pixels, [shifted])[0] == pytest.approx(length, rel=1e-9 if axis else 5e-3)
 
 
 def test_a_shift_along_lightness_equals_scipys_one_dimensional_distance():
@@ -100,7 +100,7 @@ def test_a_change_along_one_axis_equals_scipys_one_dimensional_distance(axis):
     a, b = np.zeros((400, 3)), np.zeros((400, 3))
     a[:, axis], b[:, axis] = rng.normal(0, 20, 400), rng.gamma(2, 9, 400)
     expected = wasserstein_distance(a[:, axis], b[:, axis])
-    got = distance._distances(torch.from_numpy(a), [torch.from_numpy(b)])[0]
+    got = color._distances(torch.from_numpy(a), [torch.from_numpy(b)])[0]
     assert got == pytest.approx(expected, rel=1e-9)
 
 
@@ -115,7 +115,7 @@ def test_the_distance_equals_a_plain_loop_over_directions():
     pixels = [slow_lab(x.movedim(1, -1).reshape(-1, 3).numpy()) for x in (a, b)]
     expected = sum(
         weight * wasserstein_distance(pixels[0] @ direction, pixels[1] @ direction)
-        for direction, weight in zip(*distance._directions(), strict=True)
+        for direction, weight in zip(*color._directions(), strict=True)
     )
     assert color_distance(a, b) == pytest.approx(expected, abs=0.03)  # the rounded constants of slow_lab
 
@@ -157,21 +157,21 @@ def test_the_distance_grows_with_hue():
     pixels = torch.tensor([[60.0, 30.0, 10.0], [50.0, 25.0, -5.0]], dtype=torch.float64)
     turns = [[[1, 0, 0], [0, np.cos(t), np.sin(t)], [0, -np.sin(t), np.cos(t)]] for t in angles]
     turned = [pixels @ torch.tensor(turn, dtype=pixels.dtype) for turn in turns]
-    distances = distance._distances(pixels, turned)
+    distances = color._distances(pixels, turned)
     assert all(np.diff(distances) > 0)
 
 
 def test_chunks_do_not_matter(monkeypatch):
     a, b = noise_images(1, 16, 15), noise_images(1, 16, 16)
     whole = color_distance(a, b)
-    monkeypatch.setattr(distance, "_CHUNK_VALUES", 1000)
+    monkeypatch.setattr(color, "_CHUNK_VALUES", 1000)
     assert color_distance(a, b) == pytest.approx(whole, rel=1e-12)
 
 
 def test_thinning_keeps_the_distance(monkeypatch):
     a, b = noise_images(1, 128, 17), noise_images(1, 128, 18, 40, 256)
     whole = color_distance(a, b)
-    monkeypatch.setattr(distance, "_MOST_PIXELS", 5000)
+    monkeypatch.setattr(color, "_MOST_PIXELS", 5000)
     # Every fourth pixel: a mean of 4096 values of spread 40 moves by 40 / 64 / sqrt(2); allow 3 of those.
     assert color_distance(a, b) == pytest.approx(whole, abs=1.4)
 
@@ -250,7 +250,7 @@ def test_rows_match_single_prompts_and_summarise():
     cdi = seen.estimates[seen.headline]
     assert (cdi.value, cdi.unit, cdi.n) == (pytest.approx(rows.cdi.mean()), "delta_e", 5)
     assert cdi.floor == pytest.approx(rows.floor.mean())
-    assert cdi.floor is not None and cdi.low > cdi.floor
+    assert cdi.low > cdi.floor
     assert [part.label for part in seen.breakdowns["color_term"]] == list(TERMS)
     assert [(part.label, part.estimate.n) for part in seen.breakdowns["color_prompt"]] == [
         ("red", 2),
