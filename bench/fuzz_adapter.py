@@ -1,3 +1,4 @@
+# pyright: reportAttributeAccessIssue=false
 """Coverage-guided fuzzing of the LoRA reader; docs/adapter.md has the command.
 
 Even inputs are whole files, odd ones describe tensors that are then laid out soundly, so that the fuzzer

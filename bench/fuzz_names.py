@@ -1,3 +1,4 @@
+# pyright: reportAttributeAccessIssue=false
 """Coverage-guided fuzzing of tensor names; docs/adapter.md has the command.
 
 Sound files in many dialects get some of their names changed: other endings, prefixes, wrappers, adapter names, dots for

@@ -1,3 +1,4 @@
+# pyright: reportAttributeAccessIssue=false
 """Coverage-guided fuzzing of the picture reader; docs/pictures.md has the command.
 
 The first byte of an input says what it is: a whole file (the corpus starts with small ones of every kind), a PNG file

@@ -67,8 +67,8 @@ def measure(denoiser, labelled, switch, stages, seeds) -> tuple[list[np.ndarray]
 
 
 def ours(denoiser, labelled, switch, stages) -> Run:
-    sides, rows, seconds = measure(denoiser, labelled, switch, stages, (0, 0))
-    seen = summarise_semantic(SemanticRows(labelled.classes, labelled.labels, *sides, None)).estimates
+    (base, tuned), rows, seconds = measure(denoiser, labelled, switch, stages, (0, 0))
+    seen = summarise_semantic(SemanticRows(labelled.classes, labelled.labels, base, tuned, None)).estimates
     half = {name: (seen[name].high - seen[name].low) / 2 for name in ("accuracy_drop", "margin_shift")}
     return Run(rows, seconds, half["accuracy_drop"], half["margin_shift"])
 
@@ -112,7 +112,9 @@ class Timed:
 
         config = UNet2DConditionModel.load_config(CONFIGS / "sd15" / "unet")
         torch.manual_seed(0)
-        self.unet = UNet2DConditionModel.from_config(config).eval()
+        unet = UNet2DConditionModel.from_config(config)
+        assert isinstance(unet, UNet2DConditionModel)
+        self.unet = unet.eval()
         betas = torch.linspace(0.00085**0.5, 0.012**0.5, 1000, dtype=torch.float64) ** 2
         self.schedule = variance_preserving(torch.cumprod(1 - betas, 0), "epsilon")
         self.seconds, self.dtype = 0.0, torch.float32

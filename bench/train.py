@@ -101,7 +101,7 @@ def time_reference(denoiser, batch: int, steps: int, prior: bool) -> list[float]
         prediction = unet(denoiser.schedule.noise(x0, noise, t), t, context, return_dict=False)[0]
         target = denoiser.schedule.target(x0, noise, t)
         losses = [F.mse_loss(p, q) for p, q in zip(prediction.split(batch), target.split(batch), strict=True)]
-        sum(losses).backward()
+        torch.stack(losses).sum().backward()
         torch.nn.utils.clip_grad_norm_(parameters, 1.0)
         optimizer.step()
         schedule.step()

@@ -117,7 +117,7 @@ def test_sampling_equals_diffusers_ddim(denoiser):
     x = gaussian((4, 8, 8), 7, "sample|a bag")[None]
     for t in ddim.timesteps:
         with_prompt, without = denoiser.predict(x.repeat(2, 1, 1, 1), t.repeat(2), cond).chunk(2)
-        x = ddim.step(without + scale * (with_prompt - without), t, x).prev_sample
+        x = ddim.step(without + scale * (with_prompt - without), t, x, return_dict=False)[0]
     torch.testing.assert_close(ours, x, atol=1e-4, rtol=1e-4)
 
 

@@ -40,7 +40,7 @@ class Handler(BaseHTTPRequestHandler):
         asked = self.headers.get("Range")
         return int(asked[len("bytes=") : -1]) if asked and self.path != "/whole" else 0
 
-    def log_message(self, *args):
+    def log_message(self, format, *args):
         """Stay quiet."""
 
 
@@ -125,12 +125,12 @@ def test_a_damaged_file_is_fetched_again(server, tmp_path):
 def test_offline_says_what_to_do(tmp_path):
     path = tmp_path / "weights.pth"
     with pytest.raises(UsageError, match=r"is not there.*put the file of http://x/y there"):
-        fetch("http://x/y", path, SHA256, Fetching(offline=True))
+        fetch("http://x/y", path, SHA256, offline=True)
     path.write_bytes(b"damaged")
     with pytest.raises(UsageError, match="wrong SHA-256"):
-        fetch("http://x/y", path, SHA256, Fetching(offline=True))
+        fetch("http://x/y", path, SHA256, offline=True)
     path.write_bytes(CONTENT)
-    assert fetch("http://x/y", path, SHA256, Fetching(offline=True)) == path
+    assert fetch("http://x/y", path, SHA256, offline=True) == path
 
 
 def test_missing_files_dead_servers_and_odd_addresses_are_explained(server, tmp_path):

@@ -47,6 +47,7 @@ def models():
                 vae = AutoencoderKL.from_config(AutoencoderKL.load_config(config / "vae"))
         finally:
             torch.set_default_dtype(torch.float32)
+        assert isinstance(unet, UNet2DConditionModel) and isinstance(vae, AutoencoderKL)
         yield unet.eval(), vae.eval()
 
 

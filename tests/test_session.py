@@ -56,7 +56,7 @@ def start(monkeypatch, tmp_path):
         session._loaded = choose_base(None, "demo"), a_base(digest)
         return session
 
-    make.refusals = refusals
+    make.refusals = refusals  # pyright: ignore[reportFunctionMemberAccess]
     return make
 
 

@@ -62,7 +62,8 @@ def test_sdxl_unet_files_give_what_diffusers_gives(names, to_ldm, tmp_path):
         inputs = (torch.randn(1, 4, 8, 8), torch.tensor([300]), torch.randn(1, 5, 64))
         added = {"text_embeds": torch.randn(1, 48), "time_ids": torch.randn(1, 6)}
     save_file(tensors, tmp_path / "xl.safetensors")
-    state, alphas = StableDiffusionXLPipeline.lora_state_dict(tmp_path / "xl.safetensors", unet_config=reference.config)
+    loaded = StableDiffusionXLPipeline.lora_state_dict(tmp_path / "xl.safetensors", unet_config=reference.config)
+    state, alphas = loaded[:2]
     StableDiffusionXLPipeline.load_lora_into_unet(state, alphas, reference)
     with torch.no_grad(), applied({"unet": live}, read_adapter(tmp_path / "xl.safetensors")) as report:
         assert report.unmatched == ()

@@ -62,7 +62,7 @@ def test_diffusers_loads_it_with_equal_output(small_base, pairs, tmp_path, large
     plain = [pair for pair in pairs if not pair.module.startswith(("conv_in", "conv_out", "time_emb"))]
     write_kohya(tmp_path / "tiny.safetensors", plain, CARD)
     unet, text = (copy.deepcopy(small_base.components[name]) for name in ("unet", "text_encoder"))
-    state, alphas = StableDiffusionPipeline.lora_state_dict(tmp_path / "tiny.safetensors", unet_config=unet.config)
+    state, alphas = StableDiffusionPipeline.lora_state_dict(tmp_path / "tiny.safetensors", unet_config=unet.config)[:2]
     StableDiffusionPipeline.load_lora_into_unet(state, alphas, unet)
     StableDiffusionPipeline.load_lora_into_text_encoder(state, alphas, text)
     loaded = type(small_base)({"unet": unet.eval(), "text_encoder": text.eval()})
@@ -110,7 +110,7 @@ def test_reading_is_the_inverse_of_writing(small_base, to_ldm, data):
     )
     dtype = data.draw(st.sampled_from([torch.float32, torch.float16, torch.bfloat16, torch.float64]))
     alphas = st.floats(-64, 64, width=32, allow_subnormal=False).filter(bool)
-    pairs = [_pair(*layer, data.draw(st.integers(1, 8)), data.draw(alphas), dtype) for layer in layers]
+    pairs = [_pair(c, d, m, data.draw(st.integers(1, 8)), data.draw(alphas), dtype) for c, d, m in layers]
     if data.draw(st.booleans()):
         pairs = [_old_spelling(pair) for pair in pairs]
     with tempfile.TemporaryDirectory() as folder:

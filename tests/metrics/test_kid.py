@@ -83,8 +83,8 @@ def test_paired_kid_equals_a_plain_double_loop():
 def test_paired_kid_leave_one_out_equals_computing_it_again():
     base = features(9, 5, 3)
     tuned = base + features(9, 5, 4, 0.4)
-    without = [paired_kid(np.delete(base, i, 0), np.delete(tuned, i, 0)).value for i in range(9)]
-    spread = np.sqrt(8 / 9 * ((without - np.mean(without)) ** 2).sum())
+    without = np.array([paired_kid(np.delete(base, i, 0), np.delete(tuned, i, 0)).value for i in range(9)])
+    spread = np.sqrt(8 / 9 * ((without - without.mean()) ** 2).sum())
     seen = paired_kid(base, tuned)
     half = 2.306004 * spread  # t, 8 degrees of freedom
     assert seen.value - seen.low == pytest.approx(half, rel=1e-6)

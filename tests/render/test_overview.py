@@ -254,7 +254,7 @@ def test_rendering_needs_no_torch():
     "OWF_CHROMIUM" not in os.environ, reason="needs OWF_CHROMIUM, the path of a browser, and playwright"
 )
 def test_a_browser_sorts_and_filters(make, tmp_path):
-    from playwright.sync_api import sync_playwright
+    from playwright.sync_api import sync_playwright  # pyright: ignore[reportMissingImports]
 
     path = write_overview([make(f"lora {i}", (i * 3) % 8) for i in range(8)], tmp_path)
     with sync_playwright() as playwright:

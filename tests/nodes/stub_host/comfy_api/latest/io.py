@@ -3,6 +3,7 @@
 import inspect
 from dataclasses import dataclass, field
 from enum import Enum
+from typing import Any
 
 
 class Hidden(str, Enum):
@@ -61,6 +62,9 @@ class NodeOutput:
 
 
 class ComfyNode:
+    define_schema: Any  # class methods of each node
+    execute: Any
+
     class hidden:
         unique_id = "7"
 
