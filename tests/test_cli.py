@@ -96,6 +96,7 @@ def test_progress_lines_count_up_to_the_total(demo_run):
     assert all(a["rows"] <= b["rows"] for a, b in pairwise(progress))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("how", ["kill", "terminate"])
 def test_a_killed_run_resumes_to_the_same_report(demo_run, tmp_path, how):
     folder, _, _, _ = demo_run

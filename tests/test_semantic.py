@@ -84,6 +84,7 @@ def test_accuracy_is_bayes_accuracy_for_many_timesteps():
     assert found.low <= bayes <= found.high
 
 
+@pytest.mark.slow
 def test_planted_drop_is_covered_in_at_least_90_of_100_repetitions():
     distance, angle = 2.4, 1.0
     drop = true_accuracy(distance, 0) - true_accuracy(distance, angle)

@@ -167,6 +167,7 @@ def _is_read(data) -> bool:
     return True
 
 
+@pytest.mark.no_cover
 def test_wrong_types_are_refused_everywhere(samples):
     data, refused = json.loads(to_json(samples.report())), 0
     for path in _places(data):

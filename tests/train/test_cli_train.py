@@ -215,6 +215,7 @@ def test_an_audit_becomes_metadata():
     }
 
 
+@pytest.mark.slow
 def test_the_audit_at_the_end_is_run_and_told_by_file_and_stdout(trained, cache, tmp_path, monkeypatch):
     """Of the audit only drift, to save time; the rest of the way is the command's own."""
     from owf.cli import train_audit

@@ -27,6 +27,7 @@ def weights(denoiser):
     return {f"{c}.{n}": p for c, m in denoiser.components.items() for n, p in m.named_parameters()}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("term", TERMS)
 def test_same_seed_same_bytes_and_another_seed_other_bytes(tmp_path, term):
     options = {"preserve": (term,), "prior_images": 2}
@@ -37,6 +38,7 @@ def test_same_seed_same_bytes_and_another_seed_other_bytes(tmp_path, term):
     assert files[0] != files[2]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "options",
     [
