@@ -222,7 +222,9 @@ def check(data: bytes) -> None:
     start = time.process_time()
     base = BASES[file.long]
     before = effect(file.tensors, base)
-    for name in file.asked if before is not None else ():
+    if before is None:
+        return
+    for name in file.asked:
         if name in before[1]:
             assert file.long, f"{name!r} does not count"
             assert not names_one(name, file.known), f"{name!r} names a module or a scale"

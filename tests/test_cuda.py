@@ -4,7 +4,7 @@ import pytest
 import torch
 from fake_cuda import denoiser_of, require_fake_cuda
 from owf.core.adapter import Switch, read_adapter
-from owf.core.metrics import semantic
+from owf.core.model import classifier
 from owf.core.model.backends import diffusers
 from owf.core.model.batch import Batch
 from owf.core.model.noise import gaussian
@@ -51,7 +51,7 @@ def test_errors_of_the_classifier(denoiser):
     cells = [(k, i) for i in range(4) for k in range(3)]
     classes = denoiser.encode_text(["a", "b", "c"])
     for loss in ("l1", "l2"):
-        check(semantic._errors(denoiser, latents, noise, times, classes, cells, loss), (12,), torch.float32)
+        check(classifier._errors(denoiser, latents, noise, times, classes, cells, loss), (12,), torch.float32)
 
 
 def test_sampling_and_decoding(denoiser, monkeypatch):

@@ -4,6 +4,7 @@ import importlib.util
 import json
 from pathlib import Path
 from types import SimpleNamespace
+from typing import cast
 
 import pytest
 import torch
@@ -18,6 +19,7 @@ from owf.core.disk.lock import only_one
 from owf.core.errors import UsageError
 from owf.core.metrics.images import features
 from owf.core.model.base import BaseChoice, choose_base
+from owf.core.model.denoiser import Denoiser
 
 _spec = importlib.util.spec_from_file_location("render_samples", Path(__file__).parent / "render" / "samples.py")
 assert _spec is not None and _spec.loader is not None
@@ -53,7 +55,7 @@ def start(monkeypatch, tmp_path):
     def make(digest: str = "d1", *arguments: str) -> Session:
         options = parser().parse_args(["--progress", "none", "--batch", "1", "--out", str(tmp_path), *arguments])
         session = Session(options)
-        session._loaded = choose_base(None, "demo"), a_base(digest)
+        session._loaded = choose_base(None, "demo"), cast(Denoiser, a_base(digest))
         return session
 
     make.refusals = refusals  # pyright: ignore[reportFunctionMemberAccess]

@@ -250,7 +250,7 @@ def test_rows_match_single_prompts_and_summarise():
     cdi = seen.estimates[seen.headline]
     assert (cdi.value, cdi.unit, cdi.n) == (pytest.approx(rows.cdi.mean()), "delta_e", 5)
     assert cdi.floor == pytest.approx(rows.floor.mean())
-    assert cdi.low > cdi.floor
+    assert cdi.floor is not None and cdi.low > cdi.floor
     assert [part.label for part in seen.breakdowns["color_term"]] == list(TERMS)
     assert [(part.label, part.estimate.n) for part in seen.breakdowns["color_prompt"]] == [
         ("red", 2),
