@@ -87,12 +87,14 @@ def test_wheel_has_one_top_level_name_and_the_data(tmp_path):
     assert {n.split("/")[0] for n in names if ".dist-info" not in n} == {"owf"}
     for needed in (
         "owf/py.typed",
-        "owf/core/report.schema.json",
-        "owf/core/render/report.html.j2",
-        "owf/core/render/overview.html.j2",
-        "owf/core/render/overview.css",
-        "owf/core/render/overview.js",
-        "owf/core/render/macros.html.j2",
+        "owf/core/verdict/report.schema.json",
+        "owf/cli/events.schema.json",
+        "owf/core/train/data/banks/open_world.txt",
+        "owf/core/render/html/report.html.j2",
+        "owf/core/render/html/overview.html.j2",
+        "owf/core/render/html/overview.css",
+        "owf/core/render/html/overview.js",
+        "owf/core/render/html/macros.html.j2",
         "owf/core/families/configs/sd15/unet/config.json",
         "owf/core/families/configs/sd15/tokenizer/vocab.json",
         "owf/demo/base/unet/diffusion_pytorch_model.safetensors",
@@ -115,5 +117,5 @@ def test_runs_from_a_checkout_without_installing(tmp_path):
 def test_only_the_backend_and_one_file_import_diffusers():
     importers = {p for p in CODE if re.search(r"^\s*(from|import) diffusers", p.read_text(), re.MULTILINE)}
     # The backend loads and runs models; the other borrows the name tables for LoRAs of transformers.
-    allowed = {*(ROOT / "core" / "backends").glob("*.py"), ROOT / "core" / "adapter" / "convert.py"}
+    allowed = {*(ROOT / "core" / "model" / "backends").glob("*.py"), ROOT / "core" / "adapter" / "naming" / "convert.py"}
     assert {p for p in importers if "demo" not in p.relative_to(ROOT).parts} <= allowed
