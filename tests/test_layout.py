@@ -117,5 +117,8 @@ def test_runs_from_a_checkout_without_installing(tmp_path):
 def test_only_the_backend_and_one_file_import_diffusers():
     importers = {p for p in CODE if re.search(r"^\s*(from|import) diffusers", p.read_text(), re.MULTILINE)}
     # The backend loads and runs models; the other borrows the name tables for LoRAs of transformers.
-    allowed = {*(ROOT / "core" / "model" / "backends").glob("*.py"), ROOT / "core" / "adapter" / "naming" / "convert.py"}
+    allowed = {
+        *(ROOT / "core" / "model" / "backends").glob("*.py"),
+        ROOT / "core" / "adapter" / "naming" / "convert.py",
+    }
     assert {p for p in importers if "demo" not in p.relative_to(ROOT).parts} <= allowed
