@@ -12,14 +12,14 @@ from torch import nn
 from ..errors import InvalidError
 from ..model.denoiser import TrainableDenoiser
 from ..plan.train_plan import TrainPlan, step_rows
+from .budget import DriftBudget
 from .checkpoint import load_checkpoint, save_checkpoint
 from .data.concept import ConceptData
 from .data.rows import Draw
+from .drift import DriftWatch
 from .loss import LossMaker
 from .methods.method import Method
 from .optimizer import make_optimizer, set_rate
-from .preserve.budget import DriftBudget
-from .preserve.drift import DriftWatch
 from .preserve.term import Term
 from .records import StepRecord, TrainSetting
 from .samples import write_samples

@@ -17,9 +17,9 @@ from .data.bank import Bank
 from .data.captions import Concept
 from .data.concept import ConceptData
 from .data.drawings import SAMPLING, Drawings
+from .drift import DriftWatch
 from .loop import Loop
 from .methods.method import Method, attach
-from .preserve.drift import DriftWatch
 from .preserve.term import Situation, Term, make_term
 from .records import Picture, Trained, TrainSetting
 
