@@ -9,7 +9,7 @@ from owf.core.errors import UsageError
 from owf.core.plan import train_plan as plan_module
 from owf.core.plan.train_plan import TERMS, TrainPlan, flag, key, plan_data, plan_digest
 
-PRESERVE = Path(plan_module.__file__).parent / "preserve"
+PRESERVE = Path(plan_module.__file__).parent.parent / "train" / "preserve"
 
 BAD = [
     ("trigger", " "),
