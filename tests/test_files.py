@@ -98,3 +98,11 @@ def test_what_is_left_out_is_named_by_reason(tmp_path):
     assert named(left_out, tmp_path) == (
         f"0.pt, 1.pt, 2.pt and 2 more (a pickle); a/b \ufffd.c (no file); {tmp_path.parent} (odd)"
     )
+
+
+def test_a_long_path_is_named_by_its_end(tmp_path):
+    from owf.core.disk.files import LeftOut, named
+
+    far = Path("/", *["folder"] * 40, "text_encoder")
+    assert named([LeftOut(far, "another part")], tmp_path).endswith("/folder/text_encoder (another part)")
+    assert len(named([LeftOut(far, "")], tmp_path)) < 90

@@ -26,6 +26,8 @@ _NOT_THE_USERS = frozenset(
 """What systems put into folders, in small letters. So are names with a leading dot, such as macOS' `._name`."""
 _NAMED = 3
 """So many of the things that are left out for one reason are named; the rest is counted."""
+_SHOWN = 80
+"""Characters of a path that are shown."""
 
 
 @dataclass(frozen=True)
@@ -174,8 +176,14 @@ def named(left_out: Sequence[LeftOut], folder: Path) -> str:
 
 
 def _some(names: list[str]) -> str:
-    shown = ", ".join(inert(name, 80) for name in names[:_NAMED])
+    shown = ", ".join(map(_end, names[:_NAMED]))
     return shown if len(names) <= _NAMED else f"{shown} and {len(names) - _NAMED} more"
+
+
+def _end(name: str) -> str:
+    """Return the end of a path, inert: what a folder far down is called tells more than where the disk begins."""
+    shown = inert(name, len(name))
+    return shown if len(shown) <= _SHOWN else f"…{shown[1 - _SHOWN :]}"
 
 
 def write_text(path: Path, text: str) -> None:
