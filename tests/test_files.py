@@ -3,6 +3,7 @@
 import os
 import subprocess
 import unicodedata
+from pathlib import Path
 
 import pytest
 from owf.core.disk.files import LeftOut, folded, listing, named, scan, why_no_file
@@ -101,8 +102,6 @@ def test_what_is_left_out_is_named_by_reason(tmp_path):
 
 
 def test_a_long_path_is_named_by_its_end(tmp_path):
-    from owf.core.disk.files import LeftOut, named
-
     far = Path("/", *["folder"] * 40, "text_encoder")
     assert named([LeftOut(far, "another part")], tmp_path).endswith("/folder/text_encoder (another part)")
     assert len(named([LeftOut(far, "")], tmp_path)) < 90
