@@ -97,7 +97,10 @@ class Fetching:
     """Who hears of downloaded bytes."""
 
 
-def load_features(name: str | Path, fetching: Fetching = Fetching(), batch_size: int = _BATCH) -> ImageFeatures:
+_ON_THE_CPU = Fetching()
+
+
+def load_features(name: str | Path, fetching: Fetching = _ON_THE_CPU, batch_size: int = _BATCH) -> ImageFeatures:
     """Return a feature network, its weights fetched once unless that is forbidden.
 
     `name` is "inception" (Inception-v3 pool3 of torch-fidelity, 2048), "clip" (image embedding, 512), "dino"
