@@ -21,7 +21,7 @@ def comfy_entrypoint() -> Any:
 def __getattr__(name: str) -> Any:
     """Return nothing: a ComfyUI that asks for this name and knows no `comfy_entrypoint` is told that it is too old."""
     if name == "NODE_CLASS_MAPPINGS":
-        from .nodes.host_version import refuse_old_host
+        from .nodes.backend.host_version import refuse_old_host
 
         refuse_old_host()
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,9 +1,10 @@
-"""Paths among the arguments of commands."""
+"""Paths in what a user says: arguments of commands and variables of the environment."""
 
 import argparse
+import os
 from pathlib import Path
 
-from ..core.disk.places import expanded
+from ..core.disk.places import cache_home, expanded
 from ..core.errors import UsageError
 
 
@@ -13,3 +14,12 @@ def user_path(text: str) -> Path:
         return expanded(text)
     except UsageError as error:
         raise argparse.ArgumentTypeError(str(error)) from error
+
+
+def cache_folder(chosen: str | Path | None) -> Path:
+    """Return where base results are kept: the option, $OWF_CACHE, or the user's cache folder."""
+    if chosen:
+        return expanded(chosen, "--cache")
+    if os.environ.get("OWF_CACHE"):
+        return expanded(os.environ["OWF_CACHE"], "OWF_CACHE")
+    return cache_home("--cache") / "owf"

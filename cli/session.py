@@ -24,7 +24,7 @@ from ..core.verdict.policy import read_policy
 from ..core.verdict.report import Report
 from ..core.verdict.verdict import default_policy
 from .command import say_left_out
-from .folders import cache_folder
+from .paths import cache_folder
 from .progress import Bar, JsonLines, Quiet, progress_kind
 
 if TYPE_CHECKING:

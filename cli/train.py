@@ -5,8 +5,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from .command import CRASHED, INTERRUPTED, guarded, print_failure, quiet_libraries
-from .train_arguments import parser
-from .train_config import effective, read_config, write_config
+from .training.arguments import parser
+from .training.config import effective, read_config, write_config
 
 USAGE = 2
 """Exit code of everything that the user can mend."""
@@ -32,7 +32,7 @@ def _run(given: Mapping[str, Any]) -> int:
         return 0
     options.require_subject()
     quiet_libraries()
-    from .train_session import TrainSession
+    from .training.session import TrainSession
 
     return TrainSession(plan, options, resume="resume" in given, overwrite="overwrite" in given).run()
 

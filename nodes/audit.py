@@ -6,11 +6,11 @@ from comfy_api.latest import io
 
 from ..core.metrics.metric import all_metrics
 from ..core.plan.presets import METRICS, PRESETS
-from . import places
-from .progress import NodeProgress
+from .backend import places
 from .request import AUTO, audit_request
 from .run import Outcome, Probes, Tuned, run_audit
-from .wording import graph_words, in_graph
+from .ui.progress import NodeProgress
+from .ui.wording import graph_words, in_graph
 
 if TYPE_CHECKING:
     from ..core.verdict.report import Report
@@ -68,7 +68,7 @@ class DriftAudit(io.ComfyNode):
         features: str = AUTO,
     ) -> io.NodeOutput:
         """Run the audit."""
-        from .backend.denoiser import Pair
+        from .backend.model.denoiser import Pair
 
         progress = NodeProgress(cls.hidden.unique_id)
         tuned = Tuned(lora, strength, tuned_model, tuned_clip)
@@ -82,7 +82,7 @@ class DriftAudit(io.ComfyNode):
 def answer(outcome: Outcome, stop_graph: str) -> io.NodeOutput:
     """Return a node's outputs for an audit's outcome."""
     from ..core.verdict.report import to_json
-    from .panel import report_panel
+    from .ui.panel import report_panel
 
     report, decision = outcome.report, outcome.report.verdict.decision
     model, clip = outcome.tuned.model, outcome.tuned.clip
@@ -96,7 +96,7 @@ def answer(outcome: Outcome, stop_graph: str) -> io.NodeOutput:
 
 def report_images(outcome: Outcome) -> tuple[Any, Any, Any]:
     """Return the chart sheet, and the base's and the tuned model's images, most changed first."""
-    from .images import from_pictures, read_pictures
+    from .backend.images import from_pictures, read_pictures
 
     sheet = from_pictures([report_sheet(outcome.report)])
     pairs = outcome.report.pairs
@@ -111,8 +111,8 @@ def report_images(outcome: Outcome) -> tuple[Any, Any, Any]:
 
 def report_sheet(report: "Report") -> Any:
     """Return the charts of a report as a picture."""
-    from .panel import bars, reasons
-    from .sheet import chart_sheet
+    from .ui.panel import bars, reasons
+    from .ui.sheet import chart_sheet
 
     title = f"{report.adapter.name} on {report.base.name}"
     return chart_sheet(title, report.verdict.decision, reasons(report), bars(report))

@@ -6,7 +6,7 @@ from importlib import import_module
 
 from comfy_api.latest import ComfyExtension, io
 
-from .host_version import host_version, too_old
+from .backend.host_version import host_version, too_old
 
 NODES = {
     "demo": "DemoCheckpoint",

@@ -4,8 +4,8 @@ from typing import Any
 
 from comfy_api.latest import io
 
-from . import places
-from .wording import graph_words
+from .backend import places
+from .ui.wording import graph_words
 
 
 class InspectLora(io.ComfyNode):
@@ -39,8 +39,8 @@ class InspectLora(io.ComfyNode):
         from ..core.adapter import read_adapter
         from ..core.adapter.summary import summarise
         from ..core.render.inspection import summary_heat_map, summary_lines
-        from .images import from_pictures
-        from .sheet import heat_sheet
+        from .backend.images import from_pictures
+        from .ui.sheet import heat_sheet
 
         with graph_words():
             summary = summarise(read_adapter(places.lora_path(lora)))

@@ -5,8 +5,8 @@ from typing import Any
 from comfy_api.latest import io
 
 from ..core.metrics.measurement import Measurement
-from .progress import NodeProgress
-from .wording import graph_words
+from .ui.progress import NodeProgress
+from .ui.wording import graph_words
 
 FEATURES = ("inception", "clip", "dino", "demo")
 """Feature networks; `core.metrics.images.features` knows them too, but importing that takes torch."""
@@ -48,7 +48,7 @@ class CdiKidMeter(io.ComfyNode):
         """Compare them."""
         from ..core.metrics.images.unpaired import compare
         from .backend.features import host_features
-        from .images import require_batch, to_bytes
+        from .backend.images import require_batch, to_bytes
 
         progress = NodeProgress(cls.hidden.unique_id)
         progress.stage("Loading the feature network")
@@ -61,9 +61,9 @@ class CdiKidMeter(io.ComfyNode):
 
 
 def _answer(measurements: tuple[Measurement, ...], notes: tuple[str, ...], counts: tuple[int, ...]) -> io.NodeOutput:
-    from .images import from_pictures
-    from .panel import bar
-    from .sheet import chart_sheet
+    from .backend.images import from_pictures
+    from .ui.panel import bar
+    from .ui.sheet import chart_sheet
 
     found = {name: e for measurement in measurements for name, e in measurement.estimates.items()}
     bars = [bar(name, estimate) for name, estimate in found.items()]
@@ -77,7 +77,7 @@ def _answer(measurements: tuple[Measurement, ...], notes: tuple[str, ...], count
 
 def term_bars(color: Measurement) -> list[dict[str, Any]]:
     """Return a bar for each of the colour terms whose share of pixels changed most."""
-    from .panel import bar
+    from .ui.panel import bar
 
     parts = sorted(color.breakdowns["color_term"], key=lambda part: -abs(part.estimate.value))
     return [bar(part.label, part.estimate) for part in parts[:_TERMS]]

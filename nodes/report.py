@@ -8,7 +8,7 @@ from comfy_api.latest import io
 
 from ..core.errors import UsageError
 from ..core.text import file_stem
-from . import places
+from .backend import places
 
 NO_REPORT = "(no report yet)"
 
@@ -42,7 +42,7 @@ class LoadReport(io.ComfyNode):
         """Read it."""
         from ..core.verdict.report import read_report
         from .audit import report_sheet
-        from .images import from_pictures
+        from .backend.images import from_pictures
 
         path = places.report_file(name)
         report = read_report(path)
@@ -71,7 +71,7 @@ class ShowReport(io.ComfyNode):
         """Write it out anew, so that its page is there, and show it."""
         from ..core.render.html.html import write_html
         from ..core.verdict.report import parse_report
-        from .panel import report_panel
+        from .ui.panel import report_panel
 
         found = parse_report(report, "the report input")
         folder = _home(found, report)

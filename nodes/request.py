@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from ..core.errors import UsageError
 from ..core.metrics.metric import chosen
 from ..core.plan.presets import METRICS
-from . import places
+from .backend import places
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -56,7 +56,7 @@ def label_images(images: "torch.Tensor", text: str, side: int) -> "LabelledImage
     import numpy as np
 
     from ..core.datasets.labelled import LabelledImages
-    from .images import square
+    from .backend.images import square
 
     names = [name.strip() for name in text.replace("\n", ",").split(",") if name.strip()]
     if len(names) != len(images):

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 from ..core.errors import UsageError
 from ..core.text import file_stem
-from . import places
-from .progress import NodeProgress
+from .backend import places
 from .request import label_images, policy_from
+from .ui.progress import NodeProgress
 
 if TYPE_CHECKING:
     import torch
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from ..core.datasets.labelled import LabelledImages
     from ..core.verdict.report import Report
     from .backend.change import GraphChange, LoraChange
-    from .backend.denoiser import ComfyDenoiser, Pair
+    from .backend.model.denoiser import ComfyDenoiser, Pair
 
 
 _LEAST_SHARE = 0.5
@@ -85,8 +85,8 @@ def run_audit(
     from ..core.audit.session import AuditSession, Places
     from ..core.metrics.images.features import Fetching
     from ..core.model.batch import Batch, default_batch
-    from .backend.denoiser import ComfyDenoiser
     from .backend.features import HostFeatures
+    from .backend.model.denoiser import ComfyDenoiser
 
     limits = policy_from(policy)
     denoiser = ComfyDenoiser(base, vae, resolution or None, progress.preview, progress.part)
@@ -131,7 +131,7 @@ def _labelled(probes: Probes, side: int) -> "LabelledImages | None":
 def _change(denoiser: "ComfyDenoiser", tuned: Tuned) -> "LoraChange | GraphChange":
     from ..core.adapter import read_adapter
     from .backend.change import GraphChange, LoraChange
-    from .backend.denoiser import Pair
+    from .backend.model.denoiser import Pair
 
     by_name = tuned.lora != places.NONE
     if by_name == tuned.from_graph:

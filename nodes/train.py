@@ -7,11 +7,11 @@ from comfy_api.latest import io
 
 from ..core.plan.train_plan import ALGORITHMS, TARGETS, TERMS, TrainPlan
 from ..core.text import file_stem
-from . import places
-from .progress import NodeProgress
+from .backend import places
 from .prompts import Bank
 from .training import DEMO_PICTURES, Lesson, Watcher, run_training, training_report
-from .wording import graph_words
+from .ui.progress import NodeProgress
+from .ui.wording import graph_words
 
 if find_spec("peft") is None:
     raise ModuleNotFoundError("training needs the package peft", name="peft")
@@ -69,8 +69,8 @@ class TrainLoraDC(io.ComfyNode):
         """Train."""
         import torch
 
-        from .backend.denoiser import Pair
-        from .backend.trainer import ComfyTrainer, gradients
+        from .backend.model.denoiser import Pair
+        from .backend.model.trainer import ComfyTrainer, gradients
 
         progress, base = NodeProgress(cls.hidden.unique_id), Pair(model, clip)
         title = file_stem(name, "owf_lora")
@@ -96,7 +96,7 @@ def plan_from(preset: str, preserve: str, seed: int, options: dict[str, Any]) ->
 
 def _answer(base: Any, trained: Any, watcher: Watcher) -> io.NodeOutput:
     from .backend.change import lora_weights, patched
-    from .images import from_pictures
+    from .backend.images import from_pictures
 
     weights = lora_weights(trained.path)
     model = patched(base, weights, 1.0).model

@@ -14,8 +14,8 @@ from ..core.plan.train_plan import TrainPlan, plan_digest
 from ..core.text import counted
 from ..core.train.data.bank import DEFAULT, DEMO, Bank, make_bank, read_bank
 from ..core.train.data.captions import Concept
-from . import places
-from .progress import NodeProgress, send
+from .backend import places
+from .ui.progress import NodeProgress, send
 
 if TYPE_CHECKING:
     import torch
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from ..core.train.curves import Curves
     from ..core.train.records import Picture, StepRecord, Trained
-    from .backend.trainer import ComfyTrainer
+    from .backend.model.trainer import ComfyTrainer
 
 DEMO_PICTURES = "[demo] concept"
 """Choice for the five pictures that ship with the demo base."""
@@ -242,7 +242,7 @@ def _batch_pixels(images: "torch.Tensor", side: int, bucket: int) -> "list[torch
 
     from ..core.pictures import cover
     from ..core.train.data.buckets import bucket_shapes, nearest_bucket
-    from .images import to_bytes
+    from .backend.images import to_bytes
 
     pixels = to_bytes(images)
     height, width = nearest_bucket(pixels.shape[2], pixels.shape[3], bucket_shapes(side, bucket))

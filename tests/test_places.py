@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 from owf.cli.arguments import parser
-from owf.cli.folders import cache_folder
+from owf.cli.paths import cache_folder
 from owf.cli.train import _merged
-from owf.cli.train_arguments import parser as train_parser
-from owf.cli.train_config import effective
+from owf.cli.training.arguments import parser as train_parser
+from owf.cli.training.config import effective
 from owf.core.disk.places import expanded
 from owf.core.errors import UsageError
 from owf.core.model.base import choose_base
@@ -41,7 +41,7 @@ def test_inspect_too(home, capsys):
 
 
 def test_values_of_a_training_s_file_are_expanded(home, monkeypatch):
-    from owf.cli.train_session import TrainSession
+    from owf.cli.training.session import TrainSession
 
     text = 'pictures = "~/p"\nout = "~/x"\nbase = "~/b"\nbank = "~/bank.txt"\n'
     (home / "t.toml").write_text(text)

@@ -1,5 +1,5 @@
 // The panels of the OWF nodes: verdict, intervals, image pairs, meters and live training curves.
-// A panel is plain data from Python (nodes/panel.py), kept in the node's properties so that it is saved with the
+// A panel is plain data from Python (nodes/ui/panel.py), kept in the node's properties so that it is saved with the
 // workflow. Texts come from files of strangers and only ever become text nodes, never HTML.
 import { app } from "../../scripts/app.js";
 import { api } from "../../scripts/api.js";

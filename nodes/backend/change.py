@@ -13,8 +13,8 @@ from ...core.audit.change import mismatch
 from ...core.errors import UsageError
 from ...core.model.noise import gaussian
 from ...core.verdict.report import AdapterRecord
-from .denoiser import ComfyDenoiser, Pair
 from .lora_patch import with_lora
+from .model.denoiser import ComfyDenoiser, Pair
 
 _PROBES = 8
 """Timesteps at which two models are compared before anything is measured."""

@@ -17,7 +17,7 @@ from ...core.adapter.apply.match import Binding, Bond, bind, loaders
 from ...core.adapter.module import AdapterModule
 from ...core.errors import InvalidError
 from ...core.text import counted, inert
-from .denoiser import ComfyDenoiser, Pair
+from .model.denoiser import ComfyDenoiser, Pair
 
 _BIASES = {"diff_b", "b_norm", "up_bias", "custom_bias"}
 

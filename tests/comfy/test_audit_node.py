@@ -173,7 +173,7 @@ def test_cancel_is_answered_by_the_next_pass_and_leaves_the_models_as_they_were(
 BROKEN = (
     INTERRUPT
     + """
-denoiser = pack("nodes.backend.denoiser").ComfyDenoiser
+denoiser = pack("nodes.backend.model.denoiser").ComfyDenoiser
 predict = denoiser.predict
 def failing(self, x_t, t, cond):
     if self.live is not self.base:

@@ -8,7 +8,7 @@ LOADERS = """
 start()
 from safetensors.torch import save_file
 from comfy import sd1_clip
-digest_of, is_patched = pack("nodes.backend.digest").digest_of, pack("nodes.backend.digest").is_patched
+digest_of, is_patched = pack("nodes.backend.model.digest").digest_of, pack("nodes.backend.model.digest").is_patched
 import comfy.sd
 folder = HOME / "text_encoders"
 folder.mkdir()
@@ -63,7 +63,7 @@ def test_two_loads_of_one_base_are_one_base_and_a_type_that_somebody_set_is_anot
 COUNTED = """
 start()
 import comfy.model_management as management
-denoiser, keep = pack("nodes.backend.denoiser").ComfyDenoiser, {"base": 0, "tuned": 0}
+denoiser, keep = pack("nodes.backend.model.denoiser").ComfyDenoiser, {"base": 0, "tuned": 0}
 predict = denoiser.predict
 def counting(self, x_t, t, cond):
     keep["base" if self.live is self.base else "tuned"] += len(x_t)

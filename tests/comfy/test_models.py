@@ -7,7 +7,7 @@ start()
 import importlib
 load_base = pack("core.model.base").load_base
 choice = pack("core.model.base").BaseChoice(str(pack("core.demo").DEMO_BASE), "folder")
-backend = pack("nodes.backend.denoiser")
+backend = pack("nodes.backend.model.denoiser")
 gaussian = pack("core.model.noise").gaussian
 with torch.inference_mode():
     model, clip, vae = pack("nodes.backend.demo").load_demo()
@@ -44,7 +44,7 @@ def test_the_demo_base_answers_as_it_does_in_diffusers(host):
 
 
 SDXL = """
-backend = pack("nodes.backend.denoiser")
+backend = pack("nodes.backend.model.denoiser")
 gaussian = pack("core.model.noise").gaussian
 with torch.inference_mode():
     ours = backend.ComfyDenoiser(backend.Pair(model, clip), vae, 64)
@@ -88,13 +88,13 @@ def check(host, kind: str, name: str):
 
 DIGESTS = """
 start()
-digest_of = pack("nodes.backend.digest").digest_of
+digest_of = pack("nodes.backend.model.digest").digest_of
 with torch.inference_mode(False):
     model, clip, vae = pack("nodes.backend.demo").load_demo()
 skipping = clip.clone()
 skipping.clip_layer(-2)
 lora = pack("nodes.backend.change").lora_weights(Path(PACK, "demo", "lora", "owf_demo_plain.safetensors"))
-backend = pack("nodes.backend.denoiser")
+backend = pack("nodes.backend.model.denoiser")
 tuned = pack("nodes.backend.change").patched(backend.Pair(model, clip), lora, 1.0)
 # A patched base first: what is loaded then are not the weights of the plain one.
 patched = [backend.ComfyDenoiser(tuned, vae).digest() for _ in range(2)]
@@ -134,7 +134,7 @@ def loading(models, **wishes):
     asked.append({"models": [type(m.model).__name__ for m in models], **wishes})
     return load(models, **wishes)
 management.load_models_gpu = loading
-backend, trainer = pack("nodes.backend.denoiser"), pack("nodes.backend.trainer")
+backend, trainer = pack("nodes.backend.model.denoiser"), pack("nodes.backend.model.trainer")
 features = pack("nodes.backend.features").host_features("demo", lambda done, total: None)
 gaussian = pack("core.model.noise").gaussian
 model, clip, vae = pack("nodes.backend.demo").load_demo()
@@ -171,7 +171,7 @@ start()
 from safetensors.torch import load_file, save_file
 source = load_file(Path(PACK, "demo", "lora", "owf_demo_plain.safetensors"))
 stems = sorted({name.split(".")[0] for name in source})
-backend, change = pack("nodes.backend.denoiser"), pack("nodes.backend.change")
+backend, change = pack("nodes.backend.model.denoiser"), pack("nodes.backend.change")
 read_adapter, core = pack("core.adapter").read_adapter, pack("core.audit.change")
 base = pack("core.model.base")
 gaussian = pack("core.model.noise").gaussian

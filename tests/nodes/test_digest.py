@@ -5,7 +5,7 @@ import pytest
 MODELS = """
 import torch
 from torch import nn
-digest = pack("nodes.backend.digest")
+digest = pack("nodes.backend.model.digest")
 
 class Patcher:
     def __init__(self, model=None, is_clip=False, **marks):
@@ -112,7 +112,7 @@ answer(plain=of(), steeper=of(network=steeper), sd1=lucky(SD1ClipModel), sd3=luc
 def test_what_is_said_of_images_that_are_not_finite_follows_what_was_seen(stub):
     code = """
 from types import SimpleNamespace as Some
-module = pack("nodes.backend.denoiser")
+module = pack("nodes.backend.model.denoiser")
 def said(latents, dtype):
     denoiser = object.__new__(module.ComfyDenoiser)
     denoiser._vae, patcher = Some(vae_dtype=dtype), Patcher(Some(manual_cast_dtype=torch.float16))

@@ -36,7 +36,7 @@ def test_a_lora_outside_the_list_is_refused(stub, name):
     (stub.home / "secret.safetensors").write_bytes(b"x")
     code = f"""
 try:
-    pack("nodes.places").lora_path({name!r})
+    pack("nodes.backend.places").lora_path({name!r})
 except pack("core.errors").UsageError as error:
     answer(said=str(error))
 """
@@ -47,7 +47,7 @@ except pack("core.errors").UsageError as error:
 def test_folders_outside_the_input_folder_are_refused(stub, name):
     code = f"""
 try:
-    pack("nodes.places").input_folder({name!r})
+    pack("nodes.backend.places").input_folder({name!r})
 except pack("core.errors").UsageError as error:
     answer(said=str(error))
 """
@@ -60,7 +60,7 @@ def test_pictures_that_are_not_trained_on_are_said(stub):
     (folder / "b.heic").touch()
     code = """
 training = pack("nodes.training")
-mark = pack("nodes.places").folder_mark(pack("nodes.places").input_folder("bag"))
+mark = pack("nodes.backend.places").folder_mark(pack("nodes.backend.places").input_folder("bag"))
 answer(folder=training.doubts(training.Lesson(None, "", "bag")), batch=training.doubts(training.Lesson(None, "", "")),
        mark=mark)
 """
@@ -140,7 +140,7 @@ def test_a_report_is_shown_and_found_again(stub):
         + """
 out = NODES["OWF_ShowReport"].execute(text)
 panel = out.ui["owf"][0]
-name = pack("nodes.places").report_choices()[0]
+name = pack("nodes.backend.places").report_choices()[0]
 again, decision, sheet = NODES["OWF_LoadReport"].execute(name).args
 answer(verdict=out.args[0].splitlines()[0], panel=panel, same=again == text, decision=decision, shape=list(sheet.shape))
 """
@@ -157,13 +157,13 @@ answer(verdict=out.args[0].splitlines()[0], panel=panel, same=again == text, dec
 
 def test_a_silent_alarm_is_no_green_bar(stub):
     code = """
-verdict, measurement, panel = pack("core.verdict.verdict"), pack("core.metrics.measurement"), pack("nodes.panel")
+verdict, measurement, panel = pack("core.verdict.verdict"), pack("core.metrics.measurement"), pack("nodes.ui.panel")
 worst = measurement.Estimate(0.733, 0.1, 1.0, 6, "share", 0.4)
 drop = measurement.Estimate(0.01, 0.0, 0.02, 60, "share", 0.0)
 seen = measurement.Measurement("semantic", 1, "accuracy_drop", {"accuracy_drop": drop, "worst_class_drop": worst})
 judged = verdict.judge({"semantic": seen})
 bars = [panel.bar(j.estimate, seen.estimates[j.estimate], j) for j in judged.judgements]
-sheet = pack("nodes.sheet").chart_sheet("title", judged.decision, [], bars)
+sheet = pack("nodes.ui.sheet").chart_sheet("title", judged.decision, [], bars)
 colors = {color for _, color in sheet.getcolors(1 << 20)}
 answer(decision=judged.decision, states=[b["state"] for b in bars], notes=[b["note"] for b in bars],
        grey=(0x6A, 0x71, 0x7C) in colors)
@@ -188,7 +188,7 @@ def test_the_gate(stub, stop, blocked):
         + REPORT
         + f"""
 from types import SimpleNamespace
-folder = Path(pack("nodes.places").reports_folder(), "x"); folder.mkdir(parents=True)
+folder = Path(pack("nodes.backend.places").reports_folder(), "x"); folder.mkdir(parents=True)
 outcome = pack("nodes.run").Outcome(made, folder, SimpleNamespace(model="MODEL", clip="CLIP"))
 out = pack("nodes.audit").answer(outcome, {stop!r})
 model, base_images = out.args[5], out.args[3]
@@ -241,7 +241,7 @@ def test_a_finished_lora_never_replaces_another(stub):
 training = pack("nodes.training")
 paths = []
 for content in ("one", "two", "one"):
-    made = Path(pack("nodes.places").output_folder(), "made.safetensors")
+    made = Path(pack("nodes.backend.places").output_folder(), "made.safetensors")
     made.write_text(content)
     paths.append(training.publish(made, "mine").name)
 answer(paths=paths)
@@ -271,7 +271,7 @@ def test_a_change_anywhere_in_a_folder_is_noticed_and_links_end(stub):
     elsewhere.mkdir()
     (stub.home / "input" / "photos" / "linked").symlink_to(elsewhere, target_is_directory=True)
     (deep / "back").symlink_to(stub.home / "input" / "photos", target_is_directory=True)
-    code = 'places = pack("nodes.places")\nanswer(mark=places.folder_mark(places.input_folder("photos")))'
+    code = 'places = pack("nodes.backend.places")\nanswer(mark=places.folder_mark(places.input_folder("photos")))'
     marks = [stub.run(code)["mark"]]
     for file in (deep / "1.png", elsewhere / "2.png", elsewhere / "2.txt"):
         file.write_bytes(b"x")
@@ -283,7 +283,7 @@ def test_a_picture_that_cannot_be_read_is_named(stub):
     (stub.home / "broken.png").write_bytes(b"no picture")
     code = f"""
 try:
-    pack("nodes.images").read_pictures([Path({str(stub.home / "broken.png")!r})])
+    pack("nodes.backend.images").read_pictures([Path({str(stub.home / "broken.png")!r})])
 except pack("core.errors").UsageError as error:
     answer(said=str(error))
 """

@@ -1,6 +1,6 @@
 """Long prompts: CLIP's chunks become the one that CLIP itself would cut, encoders without chunks stay as they are."""
 
-from owf.nodes.backend.conditions import _tokens
+from owf.nodes.backend.model.conditions import _tokens
 
 START, END, PAD, LENGTH = (1, 1.0), (2, 1.0), (2, 1.0), 7
 

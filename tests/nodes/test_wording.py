@@ -5,7 +5,7 @@ import sys
 import pytest
 from owf.core.errors import InvalidError, UsageError
 from owf.core.plan.train_plan import TrainPlan
-from owf.nodes.wording import graph_words, in_graph
+from owf.nodes.ui.wording import graph_words, in_graph
 
 
 @pytest.mark.parametrize(

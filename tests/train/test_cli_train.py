@@ -12,7 +12,7 @@ import jsonschema
 import pytest
 from owf.cli import events
 from owf.cli.train import main
-from owf.cli.train_options import RunOptions
+from owf.cli.training.options import RunOptions
 from owf.core.errors import UsageError
 from owf.core.train.data.bank import DEMO, read_bank
 from owf.core.train.metadata import read_metadata
@@ -186,7 +186,7 @@ def test_our_reader_and_diffusers_load_the_lora(trained):
 
 
 def test_an_audit_becomes_metadata():
-    from owf.cli.train_audit import audit_facts
+    from owf.cli.training.audit import audit_facts
     from owf.core.metrics.measurement import Estimate, Measurement
     from owf.core.verdict.report import AdapterRecord, BaseRecord, Report
     from owf.core.verdict.verdict import Verdict
@@ -218,7 +218,7 @@ def test_an_audit_becomes_metadata():
 @pytest.mark.slow
 def test_the_audit_at_the_end_is_run_and_told_by_file_and_stdout(trained, cache, tmp_path, monkeypatch):
     """Of the audit only drift, to save time; the rest of the way is the command's own."""
-    from owf.cli import train_audit
+    from owf.cli.training import audit as train_audit
     from owf.core.adapter import read_adapter
     from owf.core.audit.session import AuditRequest
 
@@ -239,7 +239,7 @@ def test_the_audit_at_the_end_is_run_and_told_by_file_and_stdout(trained, cache,
 
 
 def test_an_audit_that_cannot_run_is_a_sentence(trained, monkeypatch, capsys):
-    from owf.cli import train_audit
+    from owf.cli.training import audit as train_audit
     from rich.console import Console
 
     def refuse(*_):
@@ -257,7 +257,7 @@ def test_a_finished_lora_is_known_by_all_that_it_was_trained_with(tmp_path):
     from types import SimpleNamespace
 
     import torch
-    from owf.cli.train_session import TrainSession
+    from owf.cli.training.session import TrainSession
     from owf.core.plan.train_plan import TrainPlan
 
     (tmp_path / "bank.txt").write_text("\n".join(read_bank(DEMO)[::2]))

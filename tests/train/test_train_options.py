@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 from imports import output_and_imports
 from owf.cli.train import main
-from owf.cli.train_arguments import parser
-from owf.cli.train_config import effective, read_config, write_config
-from owf.cli.train_options import RunOptions
+from owf.cli.training.arguments import parser
+from owf.cli.training.config import effective, read_config, write_config
+from owf.cli.training.options import RunOptions
 from owf.core.errors import UsageError
 from owf.core.plan.train_plan import TrainPlan, flag
 

@@ -4,16 +4,16 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
-from ..core.model.batch import Batch
-from ..core.model.denoiser import Denoiser
-from ..core.model.speed import estimate
-from ..core.plan.train_plan import TrainPlan, step_rows, term_rows
-from ..core.text import counted, inert
-from ..core.train.data.bank import Bank
-from ..core.train.data.captions import Concept
-from ..core.train.data.drawings import SAMPLING
-from ..core.train.data.images import TrainingImage, survey
-from ..core.train.records import Picture
+from ...core.model.batch import Batch
+from ...core.model.denoiser import Denoiser
+from ...core.model.speed import estimate
+from ...core.plan.train_plan import TrainPlan, step_rows, term_rows
+from ...core.text import counted, inert
+from ...core.train.data.bank import Bank
+from ...core.train.data.captions import Concept
+from ...core.train.data.drawings import SAMPLING
+from ...core.train.data.images import TrainingImage, survey
+from ...core.train.records import Picture
 
 _BACKWARD = 3
 """A row with gradients costs about three rows without."""

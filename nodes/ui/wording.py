@@ -5,7 +5,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from ..core.errors import OwfError
+from ...core.errors import OwfError
 
 _WORDS = {
     "pass --allow-pickle": "load it with a LoRA loader and connect tuned_model",

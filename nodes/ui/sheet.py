@@ -7,7 +7,7 @@ if TYPE_CHECKING:
     from PIL.Image import Image
     from PIL.ImageDraw import ImageDraw
 
-    from ..core.render.heat_map import HeatMap, Row
+    from ...core.render.heat_map import HeatMap, Row
 
 WIDTH, MARGIN, ROW = 960, 32, 76
 PAPER, INK, FAINT, TRACK = "#ffffff", "#1c1f24", "#6a717c", "#e6e8ec"

@@ -7,9 +7,9 @@ from typing import Any
 
 import torch
 
-from ...core.errors import UsageError
-from ...core.model.denoiser import Conditioning
-from . import host
+from ....core.errors import UsageError
+from ....core.model.denoiser import Conditioning
+from .. import host
 
 Entries = Mapping[str, Any]
 """Name of an input of the model -> ComfyUI's COND object for one row."""

@@ -7,36 +7,36 @@ from typing import Any
 
 import torch
 
-from ..core import families
-from ..core.demo import DEMO_BASE
-from ..core.disk.lock import only_one
-from ..core.disk.places import expanded
-from ..core.errors import UsageError
-from ..core.model.base import BaseChoice, choose_base
-from ..core.model.batch import Batch, default_batch
-from ..core.model.denoiser import TrainableDenoiser
-from ..core.plan.train_plan import TrainPlan, plan_digest
-from ..core.render.pictures.curves import write_curves
-from ..core.text import inert
-from ..core.train.curves import Curves
-from ..core.train.data.bank import DEFAULT, DEMO, Bank, make_bank, read_bank
-from ..core.train.data.captions import Concept
-from ..core.train.data.concept import load_pictures
-from ..core.train.data.images import TrainingImage, read_images, survey
-from ..core.train.metadata import add_metadata, read_metadata
-from ..core.train.methods.custom_diffusion import embedding_path, is_embedding
-from ..core.train.records import Picture, StepRecord, Trained, TrainSetting
-from ..core.train.train import train
-from .command import INTERRUPTED
-from .events import TrainingStopped, emit
-from .folders import cache_folder
+from ...core import families
+from ...core.demo import DEMO_BASE
+from ...core.disk.lock import only_one
+from ...core.disk.places import expanded
+from ...core.errors import UsageError
+from ...core.model.base import BaseChoice, choose_base
+from ...core.model.batch import Batch, default_batch
+from ...core.model.denoiser import TrainableDenoiser
+from ...core.plan.train_plan import TrainPlan, plan_digest
+from ...core.render.pictures.curves import write_curves
+from ...core.text import inert
+from ...core.train.curves import Curves
+from ...core.train.data.bank import DEFAULT, DEMO, Bank, make_bank, read_bank
+from ...core.train.data.captions import Concept
+from ...core.train.data.concept import load_pictures
+from ...core.train.data.images import TrainingImage, read_images, survey
+from ...core.train.metadata import add_metadata, read_metadata
+from ...core.train.methods.custom_diffusion import embedding_path, is_embedding
+from ...core.train.records import Picture, StepRecord, Trained, TrainSetting
+from ...core.train.train import train
+from ..command import INTERRUPTED
+from ..events import TrainingStopped, emit
+from ..paths import cache_folder
+from ..session import load_chosen
+from .audit import audit_trained
+from .config import write_config
 from .interrupt import Interrupt
-from .session import load_chosen
-from .train_audit import audit_trained
-from .train_config import write_config
-from .train_options import RunOptions
-from .train_progress import train_progress
-from .train_summary import doubts, summary
+from .options import RunOptions
+from .progress import train_progress
+from .summary import doubts, summary
 
 RUN = "owf.run"
 """Metadata key of the digest over everything that a finished LoRA was trained with."""

@@ -3,7 +3,7 @@
 import time
 from typing import TYPE_CHECKING, Any
 
-from .backend.host import Bar, check_interrupt
+from ..backend.host import Bar, check_interrupt
 
 if TYPE_CHECKING:
     import torch

@@ -8,10 +8,11 @@ from typing import Any
 import torch
 from torch import nn
 
-from ...core.errors import InvalidError, UsageError
-from ...core.model.denoiser import Conditioning
-from ...core.model.schedule import Schedule
-from . import components, host
+from ....core.errors import InvalidError, UsageError
+from ....core.model.denoiser import Conditioning
+from ....core.model.schedule import Schedule
+from .. import host
+from . import components
 from .conditions import HostConditioning, encode, entries_of
 from .digest import digest_of
 from .families import family_of

@@ -4,8 +4,8 @@ from typing import Any
 
 import torch
 
-from ...core.errors import UsageError
-from ...core.model.schedule import Schedule
+from ....core.errors import UsageError
+from ....core.model.schedule import Schedule
 
 
 def prediction_type(sampling: Any) -> str:

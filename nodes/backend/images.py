@@ -4,8 +4,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..core.errors import UsageError
-from ..core.pictures import open_picture
+from ...core.errors import UsageError
+from ...core.pictures import open_picture
 
 if TYPE_CHECKING:
     import numpy as np

@@ -2,10 +2,10 @@
 
 from dataclasses import dataclass
 
-from ..core.errors import UsageError
-from ..core.model.device import DEVICES, DTYPES
-from ..core.plan.train_plan import option
-from ..core.text import file_stem
+from ...core.errors import UsageError
+from ...core.model.device import DEVICES, DTYPES
+from ...core.plan.train_plan import option
+from ...core.text import file_stem
 
 
 @dataclass(frozen=True)

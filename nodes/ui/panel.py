@@ -4,13 +4,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from ..core.metrics.measurement import Estimate, Measurement
-from ..core.render import words
-from ..core.render.html import charts
-from ..core.text import inert
-from ..core.verdict.report import ImagePair, Report
-from ..core.verdict.verdict import NO_ALARM, Judgement, silence
-from .places import view_url
+from ...core.metrics.measurement import Estimate, Measurement
+from ...core.render import words
+from ...core.render.html import charts
+from ...core.text import inert
+from ...core.verdict.report import ImagePair, Report
+from ...core.verdict.verdict import NO_ALARM, Judgement, silence
+from ..backend.places import view_url
 from .wording import in_graph
 
 PAIRS = 8

@@ -3,25 +3,25 @@
 from pathlib import Path
 from typing import Any
 
-from ..core.adapter import read_adapter
-from ..core.audit.audit import Setting
-from ..core.audit.change import AdapterChange
-from ..core.audit.session import AuditRequest, AuditSession, Places
-from ..core.errors import OwfError
-from ..core.metrics.images.features import Fetching
-from ..core.metrics.metric import quantity
-from ..core.model.batch import Batch
-from ..core.model.denoiser import Denoiser
-from ..core.plan.audit_plan import AuditPlan
-from ..core.render.terminal.terminal import print_report
-from ..core.text import inert
-from ..core.train.metadata import add_metadata
-from ..core.verdict.report import Report
-from ..core.verdict.verdict import default_policy
-from .events import Reported, emit
-from .folders import cache_folder
-from .session import announce_cost, audit_stem, progress_on
-from .train_options import RunOptions
+from ...core.adapter import read_adapter
+from ...core.audit.audit import Setting
+from ...core.audit.change import AdapterChange
+from ...core.audit.session import AuditRequest, AuditSession, Places
+from ...core.errors import OwfError
+from ...core.metrics.images.features import Fetching
+from ...core.metrics.metric import quantity
+from ...core.model.batch import Batch
+from ...core.model.denoiser import Denoiser
+from ...core.plan.audit_plan import AuditPlan
+from ...core.render.terminal.terminal import print_report
+from ...core.text import inert
+from ...core.train.metadata import add_metadata
+from ...core.verdict.report import Report
+from ...core.verdict.verdict import default_policy
+from ..events import Reported, emit
+from ..paths import cache_folder
+from ..session import announce_cost, audit_stem, progress_on
+from .options import RunOptions
 
 REQUEST = AuditRequest(preset="quick")
 """What every finished LoRA is asked."""

@@ -4,14 +4,14 @@ import os
 from pathlib import Path
 from urllib.parse import urlencode
 
-from ..core.disk.files import scan
-from ..core.errors import UsageError
+from ...core.demo import DEMO_LORAS
+from ...core.disk.files import scan
+from ...core.errors import UsageError
 
 _MARK = "[demo] "
 """Begins the choices for LoRAs that ship with the demo base."""
 DEMO = f"{_MARK}owf_demo_plain.safetensors"
 """Choice for the ordinary one."""
-_DEMO_LORAS = Path(__file__).resolve().parent.parent / "demo" / "lora"
 NONE = "none"
 """Choice for no file."""
 
@@ -40,9 +40,8 @@ def lora_choices() -> list[str]:
     return [NONE, *_shipped(), *folder_paths.get_filename_list("loras")]
 
 
-def _shipped() -> list[str]:
-    names = (path.name for path in _DEMO_LORAS.glob("*.safetensors"))
-    return sorted((_MARK + name for name in names if not name.startswith(".")), reverse=True)  # "._x" are a Mac's own
+def _shipped() -> dict[str, Path]:
+    return {_MARK + path.name: path for path in DEMO_LORAS}
 
 
 def lora_path(choice: str) -> Path:
@@ -50,7 +49,7 @@ def lora_path(choice: str) -> Path:
     import folder_paths
 
     if choice in _shipped():
-        return _DEMO_LORAS / choice.removeprefix(_MARK)
+        return _shipped()[choice]
     if choice not in folder_paths.get_filename_list("loras"):
         raise UsageError(f"lora {choice!r} is not among ComfyUI's LoRA files; refresh the page and choose another.")
     return Path(folder_paths.get_full_path_or_raise("loras", choice))

@@ -4,10 +4,10 @@ import dataclasses
 import time
 from typing import Any
 
-from ..core.train.curves import Smoothed
-from ..core.train.records import StepRecord
-from .events import Step, emit
-from .progress import Bar, JsonLines, Quiet, progress_kind
+from ...core.train.curves import Smoothed
+from ...core.train.records import StepRecord
+from ..events import Step, emit
+from ..progress import Bar, JsonLines, Quiet, progress_kind
 
 
 def train_progress(option: str, console: Any, steps: int) -> "StepBar | StepLines | QuietSteps":

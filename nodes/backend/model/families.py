@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from typing import Any
 
-from ...core import families
-from ...core.model.base import CUSTOM
+from ....core import families
+from ....core.model.base import CUSTOM
 
 _NAMES = {
     "SD15": "sd15",

@@ -7,9 +7,9 @@ from typing import Any
 import torch
 from torch import nn
 
-from ...core.errors import UsageError
-from ...core.model.denoiser import Conditioning, Token
-from . import host
+from ....core.errors import UsageError
+from ....core.model.denoiser import Conditioning, Token
+from .. import host
 from .conditions import HostConditioning, entries_of
 from .denoiser import ComfyDenoiser, Pair
 from .schedule import prediction, to_host

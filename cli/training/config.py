@@ -7,12 +7,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from ..core.disk.files import write_text
-from ..core.disk.toml import read_toml
-from ..core.errors import UsageError
-from ..core.plan.train_plan import TrainPlan, key
-from .train_arguments import names
-from .train_options import RunOptions
+from ...core.disk.files import write_text
+from ...core.disk.toml import read_toml
+from ...core.errors import UsageError
+from ...core.plan.train_plan import TrainPlan, key
+from .arguments import names
+from .options import RunOptions
 
 _RECORDS = (RunOptions, TrainPlan)
 

@@ -1,0 +1,1 @@
+"""ComfyUI's models as the denoisers of `core`."""

@@ -1,0 +1,1 @@
+"""What a node shows: panel, progress, pictures, and words of the graph."""
