@@ -5,6 +5,7 @@ import dataclasses
 import io
 import math
 
+import report_samples as samples
 from owf.core.render.audited import Audited
 from owf.core.render.formats.csv_ import render_csv, write_csv
 
@@ -13,7 +14,7 @@ def rows(audits):
     return list(csv.DictReader(io.StringIO(render_csv(audits))))
 
 
-def test_a_row_holds_the_numbers_of_its_report_to_the_last_digit(samples, tmp_path):
+def test_a_row_holds_the_numbers_of_its_report_to_the_last_digit(tmp_path):
     made = samples.report()
     (row,) = rows([Audited("x.safetensors", made, tmp_path / "x-quick")])
     assert (row["lora"], row["verdict"], row["folder"]) == ("x.safetensors", made.verdict.decision, "x-quick")
@@ -26,7 +27,7 @@ def test_a_row_holds_the_numbers_of_its_report_to_the_last_digit(samples, tmp_pa
                 assert shown == "" if number is None or math.isinf(number) else float(shown) == number
 
 
-def test_a_lora_without_a_report_is_a_row_with_its_reason(samples):
+def test_a_lora_without_a_report_is_a_row_with_its_reason():
     found = rows(
         [Audited("good.safetensors", samples.report()), Audited("bad.safetensors", refusal="not a LoRA, but a page")]
     )
@@ -35,7 +36,7 @@ def test_a_lora_without_a_report_is_a_row_with_its_reason(samples):
     assert not any(value for name, value in found[1].items() if "." in name)
 
 
-def test_no_cell_is_a_formula_whatever_a_stranger_wrote(samples):
+def test_no_cell_is_a_formula_whatever_a_stranger_wrote():
     evil = ["=HYPERLINK(1)", "+1", "-1+1", "@SUM(A1)", "\t=1", "\r=1", " =1", 'a",=1\n=2']
     made = samples.report()
     strange = dataclasses.replace(made, adapter=dataclasses.replace(made.adapter, family="=cmd|' /C calc'!A0"))
@@ -47,7 +48,7 @@ def test_no_cell_is_a_formula_whatever_a_stranger_wrote(samples):
             assert "\n" not in row[name] and "\t" not in row[name]
 
 
-def test_the_table_lies_beside_the_reports(samples, tmp_path):
+def test_the_table_lies_beside_the_reports(tmp_path):
     path = write_csv([Audited("x.safetensors", samples.report())], tmp_path / "out")
     assert path.parent == tmp_path / "out" and path.suffix == ".csv"
     assert path.read_bytes().count(b"\r\n") == 2

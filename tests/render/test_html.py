@@ -10,6 +10,7 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
+import report_samples as samples
 from owf.core.metrics.measurement import Estimate
 from owf.core.render import words
 from owf.core.render.html import charts
@@ -48,7 +49,7 @@ class Page(HTMLParser):
 
 
 @pytest.fixture
-def page(samples, tmp_path):
+def page(tmp_path):
     return lambda name: Page(render_html(getattr(samples, name)(), tmp_path))
 
 
@@ -60,7 +61,7 @@ def test_nothing_is_loaded_from_outside(page, name):
         assert tag not in ("iframe", "object", "embed", "base", "form")
 
 
-def test_style_and_script_reach_for_nothing(samples, tmp_path):
+def test_style_and_script_reach_for_nothing(tmp_path):
     html = render_html(samples.report(), tmp_path)
     own = "".join(re.findall(r"<(?:style|script)>(.*?)</(?:style|script)>", html, re.S))
     assert "@import" not in own
@@ -93,7 +94,7 @@ def test_only_our_own_script_and_style_may_run(page, name):
     assert not any(key.startswith("on") or key == "style" for _, attrs in shown.tags for key in attrs)
 
 
-def test_hostile_text_is_shown_and_inert(samples, page):
+def test_hostile_text_is_shown_and_inert(page):
     shown = page("hostile_report")
     assert "<script>alert(1)</script>" in shown.text()
     assert "{{7*7}}" in shown.text()
@@ -101,7 +102,7 @@ def test_hostile_text_is_shown_and_inert(samples, page):
     assert {attrs["src"] for attrs in shown.of("img")} == set()
 
 
-def test_files_outside_the_report_and_files_that_are_no_images_are_not_embedded(samples, tmp_path):
+def test_files_outside_the_report_and_files_that_are_no_images_are_not_embedded(tmp_path):
     (tmp_path / "secret.png").write_bytes((tmp_path / "x").name.encode())
     folder = tmp_path / "report"
     inside = samples.draw_pairs(folder, 1)[0]
@@ -118,7 +119,7 @@ def test_files_outside_the_report_and_files_that_are_no_images_are_not_embedded(
     assert shown.text().count("Images not embedded") == len(wrong)
 
 
-def test_pairs_have_names_sliders_and_lazy_images(samples, tmp_path):
+def test_pairs_have_names_sliders_and_lazy_images(tmp_path):
     path = write_html(samples.report(samples.draw_pairs(tmp_path, 30, 32)), tmp_path)
     assert path == tmp_path / "report.html"
     assert not list(tmp_path.glob("*.partial"))
@@ -130,7 +131,7 @@ def test_pairs_have_names_sliders_and_lazy_images(samples, tmp_path):
     assert "Show the other 18 pairs" in shown.text()
 
 
-def test_small_images_are_embedded_exactly(samples, tmp_path):
+def test_small_images_are_embedded_exactly(tmp_path):
     import io
 
     from PIL import Image, ImageChops
@@ -142,13 +143,13 @@ def test_small_images_are_embedded_exactly(samples, tmp_path):
         assert ImageChops.difference(seen, drawn).getbbox() is None
 
 
-def test_large_images_are_made_smaller(samples, tmp_path):
+def test_large_images_are_made_smaller(tmp_path):
     shown = Page(render_html(samples.report(samples.draw_pairs(tmp_path, 1, 1024)), tmp_path))
     assert shown.of("img")[0]["src"].startswith("data:image/jpeg;")
     assert shown.of("img")[0]["width"] == "512"
 
 
-def test_the_verdict_comes_first_and_everything_is_there(samples, page):
+def test_the_verdict_comes_first_and_everything_is_there(page):
     text = page("report").text()
     order = [
         "DRIFT",
@@ -206,7 +207,7 @@ def test_charts_are_described_in_words(page):
     assert wanted in labels
 
 
-def test_the_same_report_gives_the_same_page(samples, tmp_path):
+def test_the_same_report_gives_the_same_page(tmp_path):
     assert render_html(samples.report(), tmp_path) == render_html(samples.report(), tmp_path)
 
 

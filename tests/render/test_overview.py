@@ -13,6 +13,7 @@ from pathlib import Path
 from urllib.parse import unquote
 
 import pytest
+import report_samples as samples
 from owf.cli.overview import print_overview
 from owf.core.metrics.measurement import Part
 from owf.core.render.audited import Audited, headlines, worst_first
@@ -28,7 +29,7 @@ Page = _module.Page
 
 
 @pytest.fixture
-def make(samples, tmp_path):
+def make(tmp_path):
     """Return a maker of audits: the sample report with its changes multiplied, written below tmp_path."""
 
     def scaled(estimate, factor):
@@ -62,7 +63,7 @@ def shown(tmp_path):
     return lambda audits: Page(render_overview(audits, tmp_path))
 
 
-def hostile(samples, tmp_path) -> list[Audited]:
+def hostile(tmp_path) -> list[Audited]:
     bad = samples.HOSTILE
     return [
         Audited(bad[0] + bad[2], samples.hostile_report(), tmp_path / "javascript:alert(1)"),
@@ -73,12 +74,12 @@ def hostile(samples, tmp_path) -> list[Audited]:
 
 
 @pytest.fixture(params=["few", "many", "hostile", "hostile many", "invalid"])
-def audits(request, samples, make, tmp_path):
+def audits(request, make, tmp_path):
     cases = {
         "few": lambda: [make("a", pairs=3), make("b", 0.1, pairs=3)],
         "many": lambda: [make(f"lora {i}", i / 8) for i in range(9)] + [Audited("bad", refusal="cut off")],
-        "hostile": lambda: hostile(samples, tmp_path),
-        "hostile many": lambda: 5 * hostile(samples, tmp_path),
+        "hostile": lambda: hostile(tmp_path),
+        "hostile many": lambda: 5 * hostile(tmp_path),
         "invalid": lambda: [Audited("a", refusal="cut off"), Audited("b", samples.invalid_report(), tmp_path / "b")],
     }
     return cases[request.param]()
@@ -110,8 +111,8 @@ def test_only_our_own_script_and_style_may_run(audits, shown):
     assert len(ids) == len(set(ids))
 
 
-def test_hostile_text_is_shown_and_inert(samples, shown, tmp_path):
-    text = shown(hostile(samples, tmp_path)).text()
+def test_hostile_text_is_shown_and_inert(shown, tmp_path):
+    text = shown(hostile(tmp_path)).text()
     assert "<script>alert(1)</script>" in text
     assert "{{7*7}}" in text
     assert not re.search("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800]", text)
@@ -151,7 +152,7 @@ def test_the_same_pair_is_one_row_with_one_picture_of_the_base(make, shown):
     assert "not kept in its report" not in page.text()
 
 
-def test_pairs_of_another_plan_or_base_are_not_compared(make, shown, samples):
+def test_pairs_of_another_plan_or_base_are_not_compared(make, shown):
     other = make("b", 0.1, pairs=3, plan_digest="other")
     assert shown([make("a", pairs=3), other]).of("img") == []
 
@@ -177,7 +178,7 @@ def test_thousands_of_loras_are_numbers_only(make, shown):
     assert "17.3 to 25.9" in page.text()
 
 
-def test_invalid_files_are_listed_with_their_reason(make, samples, shown, tmp_path):
+def test_invalid_files_are_listed_with_their_reason(make, shown, tmp_path):
     bad = [
         Audited("bad.safetensors", refusal="cut off after 22 bytes"),
         Audited("x", samples.invalid_report(), tmp_path),
@@ -203,14 +204,14 @@ def test_the_same_audits_give_the_same_page(make, tmp_path):
     assert render_overview(audits, tmp_path) == render_overview(audits, tmp_path)
 
 
-def test_worst_first(make, samples):
+def test_worst_first(make):
     audits = [make("pass", 0.001), Audited("invalid"), make("drift", 1), make("more", 2)]
     assert [audit.name.partition(".")[0] for audit in worst_first(audits)] == ["more", "drift", "invalid", "pass"]
     assert worst(audit.decision for audit in audits) == "DRIFT"
     assert worst(["PASS", "INCONCLUSIVE", "INVALID"]) == INVALID
 
 
-def test_headlines_come_in_reading_order(samples):
+def test_headlines_come_in_reading_order():
     assert headlines([samples.report(), samples.invalid_report()]) == [
         ("semantic", "accuracy_drop"),
         ("semantic", "worst_class_drop"),
@@ -220,7 +221,7 @@ def test_headlines_come_in_reading_order(samples):
     ]
 
 
-def test_the_terminal_shows_numbers_reasons_and_the_page(make, samples, tmp_path, capsys, monkeypatch):
+def test_the_terminal_shows_numbers_reasons_and_the_page(make, tmp_path, capsys, monkeypatch):
     monkeypatch.setenv("COLUMNS", "80")
     bad = Audited("evil\x1b[31m[bold].safetensors", refusal="cut \x1b[2J off")
     print_overview([make("mild", 0.1), make("strong"), bad], [tmp_path / "overview-1.html"], "none")
@@ -232,7 +233,7 @@ def test_the_terminal_shows_numbers_reasons_and_the_page(make, samples, tmp_path
     assert "overview-1.html" in shown
 
 
-def test_hosts_read_json_lines(make, samples, tmp_path, capsys):
+def test_hosts_read_json_lines(make, tmp_path, capsys):
     audits = [make("strong"), Audited("bad", refusal="cut off")]
     print_overview(audits, [tmp_path / "overview-1.html"], "json")
     lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import jsonschema
 import pytest
+import report_samples as samples
 from owf.core.errors import UsageError
 from owf.core.verdict import report as report_module
 from owf.core.verdict.report import parse_report, read_report, to_json, write_report
@@ -21,12 +22,12 @@ def test_schema_is_valid_and_of_the_version_that_is_written():
 
 
 @pytest.mark.parametrize("name", SAMPLES)
-def test_written_reports_fit_the_schema(samples, name):
+def test_written_reports_fit_the_schema(name):
     jsonschema.validate(json.loads(to_json(getattr(samples, name)())), SCHEMA, jsonschema.Draft202012Validator)
 
 
 @pytest.mark.parametrize("name", SAMPLES)
-def test_json_to_report_to_json_is_the_identity(samples, name, tmp_path):
+def test_json_to_report_to_json_is_the_identity(name, tmp_path):
     report = getattr(samples, name)()
     path = tmp_path / "report.json"
     write_report(report, path)
@@ -48,7 +49,7 @@ def test_json_to_report_to_json_is_the_identity(samples, name, tmp_path):
         (("measurements", "kid", "estimates", "kid", "value"), None),
     ],
 )
-def test_schema_refuses(samples, place, value):
+def test_schema_refuses(place, value):
     data = json.loads(to_json(samples.report()))
     target = data
     for key in place[:-1]:
@@ -58,7 +59,7 @@ def test_schema_refuses(samples, place, value):
         jsonschema.validate(data, SCHEMA, jsonschema.Draft202012Validator)
 
 
-def test_every_record_field_is_described(samples):
+def test_every_record_field_is_described():
     data = json.loads(to_json(samples.report()))
     assert set(SCHEMA["required"]) == set(SCHEMA["properties"]) == set(data)
     for name, record in SCHEMA["$defs"].items():
@@ -67,7 +68,7 @@ def test_every_record_field_is_described(samples):
 
 
 @pytest.mark.parametrize("size", [math.nan, math.inf])
-def test_changes_that_are_not_finite_are_null_and_read_as_none(samples, tmp_path, size):
+def test_changes_that_are_not_finite_are_null_and_read_as_none(tmp_path, size):
     report = samples.report()
     block = dataclasses.replace(report.adapter.blocks[0], relative=size)
     report = dataclasses.replace(report, adapter=dataclasses.replace(report.adapter, blocks=(block,)))
@@ -76,7 +77,7 @@ def test_changes_that_are_not_finite_are_null_and_read_as_none(samples, tmp_path
     assert read_report(tmp_path / "report.json").adapter.blocks[0].relative is None
 
 
-def test_reports_from_before_blocks_were_recorded_can_be_read(samples, tmp_path):
+def test_reports_from_before_blocks_were_recorded_can_be_read(tmp_path):
     data = json.loads(to_json(samples.report()))
     del data["adapter"]["blocks"]
     (tmp_path / "report.json").write_text(json.dumps(data))
@@ -94,7 +95,7 @@ def _as_version_1(report):
 
 
 @pytest.mark.parametrize(("alone", "before", "now"), [(False, "PASS", "PASS"), (True, "PASS", "INCONCLUSIVE")])
-def test_silent_alarms_of_version_1_are_read_as_what_they_are(samples, alone, before, now):
+def test_silent_alarms_of_version_1_are_read_as_what_they_are(alone, before, now):
     report = samples.silent_report(alone)
     assert report.verdict.decision == now
     data = _as_version_1(report)
@@ -106,13 +107,13 @@ def test_silent_alarms_of_version_1_are_read_as_what_they_are(samples, alone, be
     assert parse_report(to_json(read), "report.json") == read
 
 
-def test_a_silent_alarm_that_claims_pass_is_refused(samples):
+def test_a_silent_alarm_that_claims_pass_is_refused():
     data = _as_version_1(samples.silent_report()) | {"version": 2}
     with pytest.raises(UsageError, match="does not follow"):
         parse_report(json.dumps(data), "report.json")
 
 
-def test_version_1_cannot_hide_an_alarm_that_fired(samples):
+def test_version_1_cannot_hide_an_alarm_that_fired():
     data = _as_version_1(samples.report())
     alarm = next(j for j in data["verdict"]["judgements"] if j["test"] == "alarm")
     assert alarm["decision"] == "DRIFT"
@@ -122,7 +123,7 @@ def test_version_1_cannot_hide_an_alarm_that_fired(samples):
 
 
 @pytest.mark.parametrize("version", [0, 3, True, "2", None])
-def test_other_versions_are_refused(samples, version):
+def test_other_versions_are_refused(version):
     data = json.loads(to_json(samples.report())) | {"version": version}
     with pytest.raises(UsageError, match="version"):
         parse_report(json.dumps(data), "report.json")
@@ -168,7 +169,7 @@ def _is_read(data) -> bool:
 
 
 @pytest.mark.no_cover
-def test_wrong_types_are_refused_everywhere(samples):
+def test_wrong_types_are_refused_everywhere():
     data, refused = json.loads(to_json(samples.report())), 0
     for path in _places(data):
         right = data
@@ -191,7 +192,7 @@ def test_wrong_types_are_refused_everywhere(samples):
         (("timing", "seconds"), None),
     ],
 )
-def test_wrong_words_are_refused(samples, path, value):
+def test_wrong_words_are_refused(path, value):
     with pytest.raises(UsageError):
         parse_report(json.dumps(_changed(json.loads(to_json(samples.report())), path, value)), "report.json")
 
@@ -202,7 +203,7 @@ def test_what_is_no_report_is_a_usage_error(text):
         parse_report(text, "report.json")
 
 
-def test_a_change_without_a_finite_size_reads_back(samples, tmp_path):
+def test_a_change_without_a_finite_size_reads_back(tmp_path):
     report = samples.report()
     report = dataclasses.replace(report, adapter=dataclasses.replace(report.adapter, delta_norm=math.inf))
     write_report(report, tmp_path / "report.json")
@@ -230,7 +231,7 @@ def _soften(data):
 
 
 @pytest.mark.parametrize("forge", [_accuse, _drop_judgements, _drop_everything, _soften])
-def test_a_verdict_that_does_not_follow_is_refused(samples, forge):
+def test_a_verdict_that_does_not_follow_is_refused(forge):
     data = json.loads(to_json(samples.report()))
     assert data["verdict"]["decision"] == "DRIFT"
     forge(data)

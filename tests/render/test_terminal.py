@@ -4,6 +4,7 @@ import io
 import re
 
 import pytest
+import report_samples as samples
 from owf.core.render.terminal.terminal import print_report
 from rich.console import Console
 
@@ -20,17 +21,17 @@ def printed(report, folder=None, width=80, encoding="utf-8", **options):
 
 @pytest.mark.parametrize("name", SAMPLES)
 @pytest.mark.parametrize("width", [60, 80, 120])
-def test_fits_the_width(samples, name, width):
+def test_fits_the_width(name, width):
     text = printed(getattr(samples, name)(), width=width)
     assert max(len(line) for line in text.splitlines()) <= width
 
 
 @pytest.mark.parametrize("name", SAMPLES)
-def test_a_pipe_gets_plain_text(samples, name):
+def test_a_pipe_gets_plain_text(name):
     assert not re.search("[\x00-\x09\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]", printed(getattr(samples, name)()))
 
 
-def test_one_line_per_number_at_80_columns(samples):
+def test_one_line_per_number_at_80_columns():
     text = printed(samples.report())
     row = r"Accuracy drop, pts +21\.6 +17\.3 to 25\.9 +1\.1 +10\.0 +✗ DRIFT"
     assert re.search(row, text)
@@ -38,7 +39,7 @@ def test_one_line_per_number_at_80_columns(samples):
     assert re.search(r"Colour drift, ΔE +9\.3 +7\.7 to 10\.9 +2\.1 +10 +\? INCONCLUSIVE", text)
 
 
-def test_a_silent_alarm_has_no_check_mark_and_no_colour(samples):
+def test_a_silent_alarm_has_no_check_mark_and_no_colour():
     text = printed(samples.silent_report(), width=100, force_terminal=True, color_system="standard")
     assert re.search(r"\x1b\[32m✓ PASS", text)
     (line,) = (line for line in text.splitlines() if "NO ALARM" in line)
@@ -47,7 +48,7 @@ def test_a_silent_alarm_has_no_check_mark_and_no_colour(samples):
     assert "73.3 points (95 % interval 10.0 points to 100.0 points" in flat and "not beyond chance" in flat
 
 
-def test_worst_classes_colours_warnings_and_reasons_are_named(samples):
+def test_worst_classes_colours_warnings_and_reasons_are_named():
     text = printed(samples.report())
     flat = re.sub(r"\s+", " ", text)
     assert flat.index("dress 62.0") < flat.index("coat 44.0")
@@ -57,7 +58,7 @@ def test_worst_classes_colours_warnings_and_reasons_are_named(samples):
     assert all(reason in flat for reason in samples.report().verdict.reasons)
 
 
-def test_the_change_by_block_comes_before_the_numbers(samples):
+def test_the_change_by_block_comes_before_the_numbers():
     text = printed(samples.report())
     assert re.search(r"up 1 +███ +24\.3 +▓▓▓ +17\.0 +▒▒▒ +9\.7", text)
     assert re.search(r"out +NaN/∞", text)
@@ -65,32 +66,32 @@ def test_the_change_by_block_comes_before_the_numbers(samples):
     assert "Change by block" not in printed(samples.invalid_report())
 
 
-def test_only_the_blocks_that_change_most_are_named(samples):
+def test_only_the_blocks_that_change_most_are_named():
     text = printed(samples.crowded_report())
     assert "blocks 56" in text
     assert "blocks 32" not in text
     assert "and 33 more blocks that change less" in text
 
 
-def test_an_invalid_report_has_a_reason_and_no_table(samples):
+def test_an_invalid_report_has_a_reason_and_no_table():
     text = printed(samples.invalid_report())
     assert "! INVALID" in text
     assert "0 of 192 matched" in text
     assert "Metric" not in text
 
 
-def test_decisions_are_coloured_in_a_terminal(samples):
+def test_decisions_are_coloured_in_a_terminal():
     text = printed(samples.report(), force_terminal=True, color_system="standard")
     assert "\x1b[31m✗ DRIFT" in text
     assert "\x1b[32m✓ PASS" in text
 
 
-def test_no_color_is_obeyed(samples):
+def test_no_color_is_obeyed():
     text = printed(samples.report(), force_terminal=True, color_system="standard", no_color=True)
     assert not re.search("\x1b\\[[0-9;]*3[0-9]", text)
 
 
-def test_markup_and_escapes_of_strangers_stay_text(samples):
+def test_markup_and_escapes_of_strangers_stay_text():
     text = printed(samples.hostile_report(), width=200, force_terminal=True, color_system="standard")
     assert "[bold]markup[/bold]" in text
     assert "\x1b[2J" not in text
@@ -100,12 +101,12 @@ def test_markup_and_escapes_of_strangers_stay_text(samples):
 
 @pytest.mark.parametrize("encoding", ["ascii", "cp1252", "cp437"])
 @pytest.mark.parametrize("name", SAMPLES)
-def test_old_encodings_lose_signs_but_do_not_fail(samples, name, encoding):
+def test_old_encodings_lose_signs_but_do_not_fail(name, encoding):
     text = printed(getattr(samples, name)(), encoding=encoding)
     assert getattr(samples, name)().verdict.decision in text
 
 
-def test_existing_files_are_named_on_whole_lines(samples, tmp_path):
+def test_existing_files_are_named_on_whole_lines(tmp_path):
     folder = tmp_path / ("long" * 30)
     report = samples.report(samples.draw_pairs(folder, 1))
     (folder / "report.json").write_text("{}")

@@ -15,7 +15,7 @@ import sys
 import time
 from pathlib import Path
 
-HERE = Path(__file__).resolve().parent
+TESTS = Path(__file__).resolve().parents[2]
 
 
 def module(name, path):
@@ -71,8 +71,8 @@ def yardstick():
 
 def run(harmless, paths):
     """Handle every file in a fork."""
-    module("binding", HERE.parent / "conftest.py")
-    components = module("bases", HERE / "conftest.py").build_base().components
+    module("binding", TESTS / "conftest.py")
+    components = module("bases", TESTS / "adapter" / "conftest.py").build_base().components
     handle(harmless, components)
     print(json.dumps({"yardstick": yardstick()}), flush=True)
     for path in paths:

@@ -1,23 +1,18 @@
 """`owf-audit` over several LoRAs: what is audited, under which name, and what the call ends with."""
 
 import dataclasses
-import importlib.util
 import json
 from pathlib import Path
 from typing import ClassVar
 
 import pytest
+import report_samples as samples
 from owf.cli import session as session_module
 from owf.cli.audit import main
 from owf.core import demo as demo_files
 from owf.core.adapter import read_adapter
 from owf.core.errors import InvalidError
 from owf.core.render.html.html import write_html
-
-_spec = importlib.util.spec_from_file_location("render_samples", Path(__file__).parent / "render" / "samples.py")
-assert _spec is not None and _spec.loader is not None
-samples = importlib.util.module_from_spec(_spec)
-_spec.loader.exec_module(samples)
 
 
 class FakeSession:

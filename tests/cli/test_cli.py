@@ -16,7 +16,7 @@ from owf.core.plan import presets
 
 DEMO_LORA = DEMO_LORAS[0]
 EVENTS = json.loads((Path(events.__file__).with_name("events.schema.json")).read_text())
-SHORT_AUDIT = Path(__file__).parent / "support" / "short_audit.py"
+SHORT_AUDIT = Path(__file__).parents[1] / "support" / "short_audit.py"
 
 
 def start(*arguments: object) -> subprocess.Popen:

@@ -8,7 +8,7 @@ import pytest
 from owf.core.disk.lock import only_one
 from owf.core.errors import UsageError
 
-HOLD_LOCK = Path(__file__).parent / "support" / "hold_lock.py"
+HOLD_LOCK = Path(__file__).parents[1] / "support" / "hold_lock.py"
 
 
 def test_a_second_run_is_refused_until_the_first_ends(tmp_path):

@@ -12,7 +12,7 @@ from owf.cli.training.options import RunOptions
 from owf.core.errors import UsageError
 from owf.core.plan.train_plan import TrainPlan, flag
 
-ROOT = Path(__file__).resolve().parent.parent.parent
+ROOT = Path(__file__).resolve().parents[3]
 CONCEPT = ROOT / "demo" / "concept"
 RUN_TRAIN = ROOT / "tests" / "support" / "run_train.py"
 

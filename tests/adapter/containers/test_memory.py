@@ -93,7 +93,7 @@ def costs(tmp_path_factory):
     folder = tmp_path_factory.mktemp("bombs")
     (folder / "harmless.safetensors").write_bytes(_with_metadata(b"{}"))
     paths = [_written(folder, name, bomb) for name, bomb in BOMBS.items()]
-    shared = Path(__file__).resolve().parents[3] / "shared" / "lora_fixtures"
+    shared = Path(__file__).resolve().parents[4] / "shared" / "lora_fixtures"
     paths += [path for path in sorted(shared.glob("*/*.safetensors")) if path.is_file()]
     command = [sys.executable, str(PEAK), str(folder / "harmless.safetensors"), *map(str, paths)]
     done = subprocess.run(

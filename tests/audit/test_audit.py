@@ -116,7 +116,7 @@ def test_report_survives_json_and_validates(denoiser, plan, images, tmp_path):
     assert report.measurements["denoiser_drift"].estimates["drift"].value > 0
     write_report(report, tmp_path / "report.json")
     assert to_json(read_report(tmp_path / "report.json")) == to_json(report)
-    schema = json.loads((Path(__file__).parent.parent / "core" / "verdict" / "report.schema.json").read_text())
+    schema = json.loads((Path(__file__).parents[2] / "core" / "verdict" / "report.schema.json").read_text())
     jsonschema.validate(json.loads(to_json(report)), schema)
 
 

@@ -14,7 +14,7 @@ from owf.core.model.sample import Sampling, generate_latents
 from owf.core.model.schedule import rectified_flow, zero_terminal
 from owf.core.plan.presets import DEMO_CLASSES, demo_plan
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 SHAPE = (4, 16, 16)
 
 

@@ -10,7 +10,7 @@ from owf.core.disk.store import SampleStore
 from owf.core.errors import UsageError
 from safetensors import SafetensorError
 
-PUT_FOREVER = Path(__file__).parent / "support" / "put_forever.py"
+PUT_FOREVER = Path(__file__).parents[1] / "support" / "put_forever.py"
 
 
 def test_returns_what_was_put(tmp_path):

@@ -10,7 +10,7 @@ from owf.core.plan.audit_plan import Stage, plan_digest, stage_positions
 from owf.core.plan.presets import PRESETS, demo_plan, preset_plan
 from owf.core.plan.prompts import COLOR_TERMS, SUBJECTS
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.mark.parametrize(("preset", "budget"), [("quick", 6_000), ("standard", 40_000)])

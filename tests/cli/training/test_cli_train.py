@@ -17,7 +17,7 @@ from owf.core.errors import UsageError
 from owf.core.train.data.bank import DEMO, read_bank
 from owf.core.train.metadata import read_metadata
 
-ROOT = Path(__file__).resolve().parent.parent.parent
+ROOT = Path(__file__).resolve().parents[3]
 CONCEPT = ROOT / "demo" / "concept"
 EVENTS = json.loads(Path(events.__file__).with_name("events.schema.json").read_text())
 RUN_TRAIN = ROOT / "tests" / "support" / "run_train.py"

@@ -1,12 +1,11 @@
 """What one call keeps between LoRAs, and where it writes."""
 
-import importlib.util
 import json
-from pathlib import Path
 from types import SimpleNamespace
 from typing import cast
 
 import pytest
+import report_samples as samples
 import torch
 from owf.cli import progress
 from owf.cli import session as module
@@ -20,11 +19,6 @@ from owf.core.errors import UsageError
 from owf.core.metrics.images import features
 from owf.core.model.base import BaseChoice, choose_base
 from owf.core.model.denoiser import Denoiser
-
-_spec = importlib.util.spec_from_file_location("render_samples", Path(__file__).parent / "render" / "samples.py")
-assert _spec is not None and _spec.loader is not None
-samples = importlib.util.module_from_spec(_spec)
-_spec.loader.exec_module(samples)
 
 
 def a_base(digest: str) -> SimpleNamespace:
