@@ -29,21 +29,17 @@ def main(argv: Sequence[str] | None = None) -> int:
 
         return inspect_main(argv[1:])
     options = parser().parse_args(argv)
-    return guarded(
-        lambda: _run(options),
-        lambda message, code: print_failure("owf-audit", options.progress, message, code),
-    )
+    with guarded(lambda message, code: print_failure("owf-audit", options.progress, message, code)) as ending:
+        files = _lora_files(options)
+        quiet_libraries()
+        from .session import Session
 
-
-def _run(options: argparse.Namespace) -> int:
-    files = _lora_files(options)
-    quiet_libraries()
-    from .session import Session
-
-    session = Session(options)
-    if len(files) == 1:
-        return _audit_one(session, _read(files[0], options.allow_pickle), options)
-    return _audit_many(session, files, options)
+        session = Session(options)
+        if len(files) == 1:
+            ending.code = _audit_one(session, _read(files[0], options.allow_pickle), options)
+        else:
+            ending.code = _audit_many(session, files, options)
+    return ending.code
 
 
 def _lora_files(options: argparse.Namespace) -> list[Path]:
@@ -97,14 +93,22 @@ def _audit_one(session: Any, adapter: "Adapter", options: argparse.Namespace) ->
 
 
 def _audit_many(session: Any, files: Sequence[Path], options: argparse.Namespace) -> int:
+    """Audit each; a file that cannot be audited is one line of the overview, not the end of the run."""
+    from ..core.render.audited import Audited
     from ..core.render.formats.format import publish_all
+    from ..core.text import inert
     from .overview import print_overview
 
     audits: list[Audited] = []
     pages: tuple[Path, ...] = ()
     try:
         for file, name in zip(files, _names(files), strict=True):
-            audits.append(_audit_listed(session, file, name, options))
+            try:
+                report, folder = session.audit(_read(file, options.allow_pickle))
+                audits.append(Audited(name, report, folder))
+            except OwfError as error:
+                refusal = str(error).removeprefix(f"{inert(file.name)}: ")  # the name stands beside it
+                audits.append(Audited(name, refusal=refusal))
     finally:
         if audits:  # hours of work are worth a page, interrupted or not
             pages = publish_all(audits, options.out, options.write)
@@ -139,18 +143,6 @@ def _names(files: Sequence[Path]) -> list[str]:
     """Return a name for each file, with its folder's where the file's alone would not do."""
     seen = Counter(file.name for file in files)
     return [file.name if seen[file.name] == 1 else f"{file.absolute().parent.name}/{file.name}" for file in files]
-
-
-def _audit_listed(session: Any, file: Path, name: str, options: argparse.Namespace) -> "Audited":
-    """Audit one of many; a file that cannot be audited is one line of the overview, not the end of the run."""
-    from ..core.render.audited import Audited
-    from ..core.text import inert
-
-    try:
-        report, folder = session.audit(_read(file, options.allow_pickle))
-    except OwfError as error:
-        return Audited(name, refusal=str(error).removeprefix(f"{inert(file.name)}: "))  # the name stands beside it
-    return Audited(name, report, folder)
 
 
 if __name__ == "__main__":

@@ -5,7 +5,9 @@ import io
 import os
 import sys
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ..core.disk.places import has_home
@@ -29,27 +31,41 @@ UNREAD = 141
 """Exit code of a run whose output nobody reads any more, as of one that SIGPIPE ends."""
 
 
-def guarded(work: Callable[[], int], fail: Callable[[str, int], int]) -> int:
-    """Return the exit code of `work`, or of `fail(sentence, code)` where it raises anything."""
+@dataclass
+class Ending:
+    """How a command ends."""
+
+    code: int = 0
+    """Exit code."""
+
+
+@contextmanager
+def guarded(fail: Callable[[str, int], int]) -> Iterator[Ending]:
+    """Return a context in which a command sets its exit code; what is raised there sets that of `fail(sentence, code)`.
+
+    Nothing leaves it: an exception that nobody expected is a bug, with a traceback and a code of its own.
+    """
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")  # a terminal may know fewer letters than a file name
+    ending = Ending()
     try:
-        code = work()
+        yield ending
         sys.stdout.flush()
-        return code
     except OwfError as error:
-        return fail(str(error), error.exit_code)
+        ending.code = fail(str(error), error.exit_code)
     except (BrokenPipeError, SystemExit):  # rich makes the first the second, with our code for DRIFT
-        return UNREAD
+        ending.code = UNREAD
     except KeyboardInterrupt:
-        return fail("Interrupted. Run the same command with --resume to continue.", INTERRUPTED)
+        ending.code = fail("Interrupted. Run the same command with --resume to continue.", INTERRUPTED)
     except OSError as error:
-        return fail(describe(error), 2)
+        ending.code = fail(describe(error), 2)
     except Exception as error:  # a crash must not exit with 1, which means DRIFT
         if is_out_of_memory(error):
-            return fail(f"There is not enough memory ({seen(error)}). Close other programs, or lower --batch.", 2)
-        traceback.print_exc()
-        return fail(f"This is a bug, please report it: {error!r}", CRASHED)
+            lack = f"There is not enough memory ({seen(error)}). Close other programs, or lower --batch."
+            ending.code = fail(lack, 2)
+        else:
+            traceback.print_exc()
+            ending.code = fail(f"This is a bug, please report it: {error!r}", CRASHED)
     finally:
         _drop_unwritable_output()
 

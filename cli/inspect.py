@@ -27,16 +27,14 @@ _MAX_ROWS = 120
 def main(argv: Sequence[str] | None = None) -> int:
     """Print what each file is and return the exit code: 0, or 4 when an audit of any file could only be INVALID."""
     options = _parser().parse_args(argv)
-    return guarded(lambda: _run(options), lambda message, code: print_failure("owf-audit inspect", "", message, code))
-
-
-def _run(options: argparse.Namespace) -> int:
-    results = [result for file in options.files for result in _inspect_all(file, options.allow_pickle)]
-    if options.json:
-        print(json.dumps([_plain(result) for result in results], indent=2, allow_nan=False))
-    else:
-        _show(results)
-    return max(map(_exit_code, results))
+    with guarded(lambda message, code: print_failure("owf-audit inspect", "", message, code)) as ending:
+        results = [result for file in options.files for result in _inspect_all(file, options.allow_pickle)]
+        if options.json:
+            print(json.dumps([_plain(result) for result in results], indent=2, allow_nan=False))
+        else:
+            _show(results)
+        ending.code = max(map(_exit_code, results))
+    return ending.code
 
 
 def _exit_code(result: "Summary | Refusal") -> int:

@@ -22,19 +22,18 @@ def main(argv: Sequence[str] | None = None) -> int:
         code = code if code in (CRASHED, INTERRUPTED) else USAGE
         return print_failure("owf-train", given.get("progress", "auto"), message, code)
 
-    return guarded(lambda: _run(given), fail)
+    with guarded(fail) as ending:
+        plan, options = effective(_merged(given))
+        if "save_config" in given:
+            write_config(given["save_config"], plan, options)
+        else:
+            options.require_subject()
+            quiet_libraries()
+            from .training.session import TrainSession
 
-
-def _run(given: Mapping[str, Any]) -> int:
-    plan, options = effective(_merged(given))
-    if "save_config" in given:
-        write_config(given["save_config"], plan, options)
-        return 0
-    options.require_subject()
-    quiet_libraries()
-    from .training.session import TrainSession
-
-    return TrainSession(plan, options, resume="resume" in given, overwrite="overwrite" in given).run()
+            session = TrainSession(plan, options, resume="resume" in given, overwrite="overwrite" in given)
+            ending.code = session.run()
+    return ending.code
 
 
 def _merged(given: Mapping[str, Any]) -> dict[str, Any]:

@@ -72,7 +72,9 @@ def audit_change(denoiser: Denoiser, change: Change, plan: AuditPlan, setting: S
     pairs: tuple[ImagePair, ...] = ()
     try:
         _require_change(change)
-        measurements, pairs, doubt = _measure(denoiser, change, plan, setting)
+        evidence, doubt = _gather(denoiser, change, plan, setting)
+        measurements = _compare(denoiser, evidence, doubt, plan, setting)
+        pairs = write_pairs(setting.folder, plan, evidence.get(Drawings))
         verdict = judge(measurements, setting.policy)
         if doubt:
             verdict = dataclasses.replace(verdict, reasons=(*verdict.reasons, doubt + NO_KNOWLEDGE))
@@ -112,21 +114,6 @@ def _require_change(change: Change) -> None:
         raise InvalidError(refusal)
 
 
-def _measure(
-    denoiser: Denoiser, change: Change, plan: AuditPlan, setting: Setting
-) -> tuple[dict[str, Measurement], tuple[ImagePair, ...], str]:
-    """Return what was measured, the pictures, and what speaks against the base knowing anything, if that does."""
-    metrics = chosen(plan.metrics)
-    evidence, doubt = _gather(denoiser, change, plan, setting)
-    setting.progress.stage("Comparing")
-    tools = Tools(denoiser.device, setting.networks, setting.progress.advance)
-    try:
-        found = {m.name: m.measure(plan, tools, *(evidence[kind] for kind in m.needs)) for m in metrics}
-    except InvalidError as error:  # a base at chance, most of all: then this is why
-        raise InvalidError(f"{error} {doubt}".strip()) from error
-    return found, write_pairs(setting.folder, plan, evidence.get(Drawings)), doubt
-
-
 def _gather(
     denoiser: Denoiser, change: Change, plan: AuditPlan, setting: Setting
 ) -> tuple[Mapping[type[Evidence], Any], str]:
@@ -143,6 +130,18 @@ def _gather(
         evidence = gather_tuned(rests, tuned)
         change.off()
     return evidence, doubt
+
+
+def _compare(
+    denoiser: Denoiser, evidence: Mapping[type[Evidence], Any], doubt: str, plan: AuditPlan, setting: Setting
+) -> dict[str, Measurement]:
+    """Return what the plan's metrics make of the evidence; `doubt` speaks against the base knowing anything."""
+    setting.progress.stage("Comparing")
+    tools = Tools(denoiser.device, setting.networks, setting.progress.advance)
+    try:
+        return {m.name: m.measure(plan, tools, *(evidence[kind] for kind in m.needs)) for m in chosen(plan.metrics)}
+    except InvalidError as error:  # a base at chance, most of all: then this is why
+        raise InvalidError(f"{error} {doubt}".strip()) from error
 
 
 def _sample_files(

@@ -1,7 +1,6 @@
 """One model's side of an audit - base or tuned - measured sample by sample into a store."""
 
 import io
-from collections.abc import Sequence
 from contextlib import AbstractContextManager
 
 import numpy as np
@@ -15,7 +14,7 @@ from ..model.batch import Batch
 from ..model.classifier import image_errors
 from ..model.denoiser import Denoiser, overflow_advice
 from ..model.predictions import predictions
-from ..model.sample import Sampling, generate
+from ..model.sample import Sampling, generate_latents
 from ..plan.audit_plan import AuditPlan
 from ..progress import Progress
 from .cost import answer_rows
@@ -68,17 +67,18 @@ class ModelPass:
         missing = [d for d in draws if not self._has(stage, _draw_name(d), self._sampling.rows)]
         size = max(1, self._batch.size * self._batch.workers // (self._sampling.rows // self._sampling.steps))
         for start in range(0, len(missing), size):
-            self._draw_chunk(stage, missing[start : start + size])
+            part = missing[start : start + size]
+            prompts, seeds = [p for p, _ in part], [s for _, s in part]
+            latents = generate_latents(
+                self._denoiser, prompts, seeds, self._sampling, self._batch, self._progress.advance
+            )
+            images = self._denoiser.decode(latents)
+            samples = [
+                (_draw_name(draw), {"png": _to_png(image.numpy()), "latents": latent.numpy()})
+                for draw, image, latent in zip(part, images, latents.float().cpu(), strict=True)
+            ]
+            self._store.put(stage, samples)
         return self.images(stage, draws)
-
-    def _draw_chunk(self, stage: str, draws: Sequence[tuple[str, int]]) -> None:
-        prompts, seeds = [p for p, _ in draws], [s for _, s in draws]
-        images, latents = generate(self._denoiser, prompts, seeds, self._sampling, self._batch, self._progress.advance)
-        samples = [
-            (_draw_name(draw), {"png": _to_png(image.numpy()), "latents": latent.numpy()})
-            for draw, image, latent in zip(draws, images, latents, strict=True)
-        ]
-        self._store.put(stage, samples)
 
     def images(self, stage: str, draws: Draws) -> np.ndarray:
         """Return the images (N, 3, H, W) uint8 that `draw` drew."""

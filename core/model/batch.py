@@ -33,15 +33,12 @@ class Batch:
         while True:
             slices = [slice(i, min(i + self.size, count)) for i in range(0, count, self.size)]
             try:
-                return self._run(slices, work)
+                if self.workers == 1 or len(slices) < 2:
+                    return list(map(work, slices))
+                with ThreadPoolExecutor(self.workers) as pool:
+                    return list(pool.map(work, slices))
             except (RuntimeError, MemoryError) as error:  # torch's own is a RuntimeError
                 self._shrink(error)
-
-    def _run(self, slices: list[slice], work: Callable[[slice], T]) -> list[T]:
-        if self.workers == 1 or len(slices) < 2:
-            return [work(rows) for rows in slices]
-        with ThreadPoolExecutor(self.workers) as pool:
-            return list(pool.map(work, slices))
 
     def _shrink(self, error: Exception) -> None:
         if not is_out_of_memory(error):

@@ -8,6 +8,7 @@ import torch
 from .batch import Batch
 from .denoiser import Conditioning, Denoiser
 from .noise import gaussian
+from .schedule import Schedule
 
 
 @dataclass(frozen=True)
@@ -61,7 +62,11 @@ def generate_latents(
     cond = _guided(denoiser, prompts, sampling)
     times = trailing_timesteps(sampling.steps, denoiser.schedule.steps)
     for t, t_next in zip(times, [*times[1:], None], strict=True):
-        x = _ddim_step(denoiser, x, t, t_next, cond, sampling, batch)
+        rows = x.repeat(len(cond) // len(x), 1, 1, 1).to(denoiser.dtype)
+        steps = torch.full((len(cond),), t, device=x.device)
+        predict = lambda s: denoiser.predict(rows[s], steps[s], cond.rows(range(s.start, s.stop)))  # noqa: B023, E731
+        prediction = torch.cat(batch.run(len(rows), predict)).float()
+        x = _ddim_step(denoiser.schedule, x, prediction, t, t_next, sampling.guidance_scale)
         on_step(len(cond))
     return x
 
@@ -73,27 +78,19 @@ def _guided(denoiser: Denoiser, prompts: Sequence[str], sampling: Sampling) -> C
 
 
 def _ddim_step(
-    denoiser: Denoiser,
-    x: torch.Tensor,
-    t: int,
-    t_next: int | None,
-    cond: Conditioning,
-    sampling: Sampling,
-    batch: Batch,
+    schedule: Schedule, x: torch.Tensor, prediction: torch.Tensor, t: int, t_next: int | None, guidance_scale: float
 ) -> torch.Tensor:
-    """Return x one DDIM step (Song et al. 2021, eq. 12 with sigma 0) closer to the clean latents, in float32."""
-    copies = len(cond) // len(x)
-    steps = torch.full((len(cond),), t, device=x.device)
-    rows = x.repeat(copies, 1, 1, 1).to(denoiser.dtype)
-    parts = batch.run(len(rows), lambda s: denoiser.predict(rows[s], steps[s], cond.rows(range(s.start, s.stop))))
-    prediction = torch.cat(parts).float()
-    if copies == 2:
+    """Return x one DDIM step (Song et al. 2021, eq. 12 with sigma 0) closer to the clean latents, in float32.
+
+    Twice as many predictions as latents are those with the prompt, then those without.
+    """
+    if len(prediction) == 2 * len(x):
         with_prompt, without = prediction.chunk(2)
-        prediction = without + sampling.guidance_scale * (with_prompt - without)
-    x0, eps = denoiser.schedule.split(x, prediction, steps[: len(x)])
+        prediction = without + guidance_scale * (with_prompt - without)
+    x0, eps = schedule.split(x, prediction, torch.full((len(x),), t, device=x.device))
     if t_next is None:
         return x0
-    return denoiser.schedule.noise(x0, eps, torch.full((len(x),), t_next, device=x.device))
+    return schedule.noise(x0, eps, torch.full((len(x),), t_next, device=x.device))
 
 
 def trailing_timesteps(count: int, steps: int) -> list[int]:

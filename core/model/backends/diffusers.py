@@ -83,14 +83,12 @@ class DiffusersDenoiser:
         # The autoencoder works at full resolution: one 512 px image needs more memory than eight UNet rows.
         return Batch(max(1, min(16, 2**16 // self.resolution**2)))
 
-    @torch.no_grad()
-    def predict(self, x_t: torch.Tensor, t: torch.Tensor, cond: Conditioning) -> torch.Tensor:
-        """Return the UNet's output for x_t (N, C, h, w) at timesteps t (N,)."""
-        return self.forward(x_t, t, cond)
-
     def forward(self, x_t: torch.Tensor, t: torch.Tensor, cond: Conditioning) -> torch.Tensor:
-        """Return what `predict` returns, with gradients."""
+        """Return the UNet's output for x_t (N, C, h, w) at timesteps t (N,), with gradients."""
         return self._unet(x_t, t, encoder_hidden_states=cond.context).sample
+
+    predict = torch.no_grad()(forward)
+    """The same without gradients."""
 
     def checkpoint_gradients(self, on: bool) -> None:
         """Turn gradient checkpointing of the UNet on or off; it works in training mode only."""
