@@ -21,6 +21,8 @@ from pathlib import Path
 import numpy as np
 import torch
 from concepts import CONCEPTS, HELD_OUT, TUNING, BenchConcept, draw_views
+from demo_base.concept import VIEWS
+from demo_base.pictures import load_demo_base
 from owf.core.adapter import applied, read_adapter
 from owf.core.audit.audit import Setting, audit
 from owf.core.datasets.demo import read_demo
@@ -39,8 +41,6 @@ from owf.core.train.data.captions import Concept
 from owf.core.train.records import Picture, StepRecord, TrainSetting
 from owf.core.train.train import train
 from owf.core.verdict.verdict import default_policy
-from owf.demo.concept import VIEWS
-from owf.demo.pictures import load_demo_base
 from preservation_report import (
     budget_table,
     concept_table,

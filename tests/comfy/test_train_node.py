@@ -85,6 +85,7 @@ def test_the_same_seed_gives_the_same_file_and_images_count_as_a_folder_does(hos
 
 def measured(path: Path, folder: Path) -> dict:
     """Return name -> estimate: drift by the audit's quick preset, likeness of 16 drawings to the concept's pictures."""
+    from demo_base.pictures import load_demo_base
     from owf.core.adapter import applied, read_adapter
     from owf.core.audit.audit import Setting, audit
     from owf.core.demo import DEMO_BASE
@@ -98,7 +99,6 @@ def measured(path: Path, folder: Path) -> dict:
     from owf.core.train.data.concept import load_pictures
     from owf.core.train.data.images import read_images
     from owf.core.verdict.verdict import default_policy
-    from owf.demo.pictures import load_demo_base
 
     concept = Concept("sks", "bag")
     references = torch.stack(
