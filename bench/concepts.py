@@ -5,10 +5,9 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from owf.demo.concept import VIEWS, View, photograph, stripes
-from owf.demo.evaluate import FASHION
-from owf.demo.fashion import CLASSES, COLORS, SIZE, read_split, relief
-from owf.demo.splits import split_held_out
+from demo_base.concept import VIEWS, View, photograph, stripes
+from demo_base.fashion import CLASSES, COLORS, FASHION, SIZE, read_split, relief
+from demo_base.splits import split_held_out
 
 HELD_OUT = (
     View("teal", 0.95, 12.0, (0.06, 0.04)),

@@ -21,12 +21,13 @@ from pathlib import Path
 import numpy as np
 import torch
 from concepts import CONCEPTS, HELD_OUT, TUNING, BenchConcept, draw_views
+from demo_base.concept import VIEWS
+from demo_base.pictures import load_demo_base
+from likeness import concept_similarity, diversity_ratio
 from owf.core.adapter import applied, read_adapter
 from owf.core.audit.audit import Setting, audit
 from owf.core.datasets.demo import read_demo
 from owf.core.demo import DEMO_BASE
-from owf.core.metrics.concept import summarise_concept
-from owf.core.metrics.diversity import summarise_diversity
 from owf.core.metrics.images.features import load_features
 from owf.core.model.batch import Batch
 from owf.core.model.sample import Sampling, generate
@@ -39,8 +40,6 @@ from owf.core.train.data.captions import Concept
 from owf.core.train.records import Picture, StepRecord, TrainSetting
 from owf.core.train.train import train
 from owf.core.verdict.verdict import default_policy
-from owf.demo.concept import VIEWS
-from owf.demo.pictures import load_demo_base
 from preservation_report import (
     budget_table,
     concept_table,
@@ -216,8 +215,8 @@ class Worker:
             tuned, learnt = self.draw(prompts), self.draw([named] * 16)
         references = self.features(draw_views(concept, HELD_OUT))
         shape = (len(self.plan.class_prompts), IMAGES, -1)
-        diversity = summarise_diversity(base.reshape(shape), tuned.reshape(shape)).estimates["diversity_ratio"]
-        similarity = summarise_concept(learnt, references).estimates["similarity"]
+        diversity = diversity_ratio(base.reshape(shape), tuned.reshape(shape))
+        similarity = concept_similarity(learnt, references)
         return {"diversity": diversity.value, "similarity": similarity.value}
 
     def base_features(self, prompts: list[str]) -> np.ndarray:

@@ -29,10 +29,10 @@ TARGETS = ["to_q", "to_k", "to_v", "to_out.0"]
 
 
 def denoiser_of(large: bool):
+    from demo_base.pictures import load_demo_base
     from owf.core.demo import DEMO_BASE
     from owf.core.model.backends.diffusers import DiffusersDenoiser
     from owf.core.model.base import CONFIGS
-    from owf.demo.pictures import load_demo_base
 
     if not large:
         return load_demo_base(DEMO_BASE)

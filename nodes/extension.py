@@ -18,7 +18,13 @@ NODES = {
     "train": "TrainLoraDC",
 }
 """Module of this folder -> the nodes in it."""
-_PACKAGES = {"jinja2": "jinja2", "peft": "peft", "tomli": "tomli", "torch_fidelity": "torch-fidelity"}
+_PACKAGES = {
+    "filelock": "filelock",
+    "jinja2": "jinja2",
+    "peft": "peft",
+    "tomli": "tomli",
+    "torch_fidelity": "torch-fidelity",
+}
 """Module -> package of requirements.txt that brings it."""
 
 

@@ -10,7 +10,9 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
-CODE = [p for d in ("core", "cli", "demo", "nodes") for p in (ROOT / d).rglob("*.py")] + [ROOT / "__init__.py"]
+CODE = [p for d in ("core", "cli", "nodes") for p in (ROOT / d).rglob("*.py")] + [ROOT / "__init__.py"]
+
+FOLDERS = {"owf", "core", "cli", "nodes", "webui", "bench", "demo_base"}
 
 
 def test_pyproject_lists_every_subpackage():
@@ -18,7 +20,7 @@ def test_pyproject_lists_every_subpackage():
     listed = set(re.findall(r'"(owf(?:\.\w+)*)"', text.split("packages = [")[1].split("]")[0]))
     found = {
         ".".join(("owf", *p.parent.relative_to(ROOT).parts))
-        for d in ("core", "cli", "demo", "nodes")
+        for d in ("core", "cli", "nodes")
         for p in (ROOT / d).rglob("__init__.py")
     }
     assert listed == found | {"owf"}
@@ -30,7 +32,7 @@ def test_code_imports_itself_only_relatively():
             names = [a.name for a in node.names] if isinstance(node, ast.Import) else []
             if isinstance(node, ast.ImportFrom) and node.level == 0:
                 names = [node.module or ""]
-            bad = [n for n in names if n.split(".")[0] in {"owf", "core", "cli", "demo", "nodes", "webui"}]
+            bad = [n for n in names if n.split(".")[0] in FOLDERS]
             assert not bad, f"{path}: {bad}"
 
 
@@ -104,6 +106,7 @@ def test_wheel_has_one_top_level_name_and_the_data(tmp_path):
     ):
         assert needed in names, needed
     assert not [n for n in names if n.startswith(("owf/tests", "owf/bench", "owf/demo/work"))]
+    assert not [n for n in names if n.startswith("owf/demo/") and n.endswith(".py")]
 
 
 def test_runs_from_a_checkout_without_installing(tmp_path):
@@ -121,4 +124,4 @@ def test_only_the_backend_and_one_file_import_diffusers():
         *(ROOT / "core" / "model" / "backends").glob("*.py"),
         ROOT / "core" / "adapter" / "naming" / "convert.py",
     }
-    assert {p for p in importers if "demo" not in p.relative_to(ROOT).parts} <= allowed
+    assert importers <= allowed

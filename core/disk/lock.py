@@ -1,7 +1,6 @@
 """One run at a time in a folder."""
 
 import contextlib
-import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,28 +13,26 @@ NAME = ".lock"
 def only_one(folder: Path, name: str = NAME) -> Iterator[None]:
     """Hold a file's name against other runs, of this process or another; raise UsageError where one holds it already.
 
-    The lock is SQLite's: every system has it, and it ends with its process however that ends.
+    The lock is the system's, on an open file: it ends with its process however that ends.
     """
+    from filelock import FileLock, Timeout
+
     path = folder / name
-    with contextlib.closing(_taken(path)):
-        try:
-            yield
-        finally:
-            with contextlib.suppress(PermissionError):  # Windows keeps open files: an empty one stays behind
-                path.unlink(missing_ok=True)
-
-
-def _taken(path: Path) -> sqlite3.Connection:
-    lock = None
+    # Where the file system knows no locks, filelock would take the file's presence for one, and not be alone with it.
+    lock = FileLock(path, timeout=0, fallback_to_soft=False)
     try:
-        lock = sqlite3.connect(path, timeout=0, isolation_level=None)
-        lock.execute("BEGIN EXCLUSIVE")
-        return lock
-    except sqlite3.Error as error:
-        if lock is not None:
-            lock.close()
-        if "locked" not in str(error):
-            raise UsageError(f"{path} cannot be locked ({error}); choose another output folder.") from error
+        lock.acquire()
+    except Timeout as error:
         raise UsageError(
-            f"Another run is doing the same in {path.parent}. Wait for it, or choose another output folder."
+            f"Another run is doing the same in {folder}. Wait for it, or choose another output folder."
         ) from error
+    except OSError as error:
+        raise UsageError(f"{path} cannot be locked ({error.strerror}); choose another output folder.") from error
+    try:
+        yield
+    finally:
+        # Before the release, so that it is never another run's; filelock sees that a file it opened is gone. Windows
+        # deletes no open file: an empty one may stay.
+        with contextlib.suppress(OSError):
+            path.unlink(missing_ok=True)
+        lock.release()

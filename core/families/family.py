@@ -25,8 +25,6 @@ class Family:
     """Side of the training images in pixels."""
     context_width: int | None = None
     """Width of the text features entering the cross-attention of a U-Net; None for transformers."""
-    config_folder: str | None = None
-    """Repository whose configuration loads a single-file checkpoint; None if none is needed."""
     markers: tuple[tuple[str, ...], ...] = ()
     """Alternatives of parts of `path:inputs` (dots as underscores) that together only this family has.
 

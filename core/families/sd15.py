@@ -9,7 +9,6 @@ FAMILY = Family(
     prediction_type="epsilon",
     resolution=512,
     context_width=768,
-    config_folder="stable-diffusion-v1-5/stable-diffusion-v1-5",
     base_versions=("sd_v1", "sd_1.5", "SD 1"),
     architectures=("stable-diffusion-v1",),
     text_widths=(("text_encoder", 768),),

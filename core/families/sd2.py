@@ -9,7 +9,6 @@ FAMILY = Family(
     prediction_type="epsilon",
     resolution=512,
     context_width=1024,
-    config_folder="stabilityai/stable-diffusion-2-1-base",
     base_versions=("sd_v2", "SD 2"),
     architectures=("stable-diffusion-v2",),
     text_widths=(("text_encoder", 1024),),

@@ -9,7 +9,6 @@ FAMILY = Family(
     prediction_type="epsilon",
     resolution=1024,
     context_width=2048,
-    config_folder="stabilityai/stable-diffusion-xl-base-1.0",
     base_versions=("sdxl",),
     architectures=("stable-diffusion-xl",),
     text_widths=(("text_encoder", 768), ("text_encoder_2", 1280)),

@@ -8,6 +8,7 @@ import numpy as np
 from ..errors import InvalidError
 from ..plan.audit_plan import AuditPlan
 from .evidence import Drawings
+from .images.mmd import kernel_spread, mmd, polynomial_kernel
 from .measurement import Estimate, Measurement
 from .metric import Metric, Quantity, Tools
 from .statistics import jackknife_spread, spread_estimate
@@ -46,13 +47,6 @@ class KidRows:
     """(N,) index of each image's prompt; images of one prompt are one unit. None: every image is its own."""
 
 
-def polynomial_kernel(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """Return the (N, M) kernel (a b / D + 1)^3 of features (N, D) and (M, D), in float64."""
-    a, b = np.asarray(a, np.float64), np.asarray(b, np.float64)
-    base = a @ b.T / a.shape[1] + 1
-    return base * base * base  # numpy's power is ten times slower
-
-
 def subset_kid(
     features_a: np.ndarray, features_b: np.ndarray, subsets: int, subset_size: int, seed: int
 ) -> tuple[float, float]:
@@ -69,8 +63,12 @@ def subset_kid(
         subsets = 1  # every subset is the whole set
     generator = np.random.RandomState(seed)  # the generator that torch-fidelity draws from
     draw = lambda features: features[generator.choice(len(features), subset_size, replace=False)]  # noqa: E731
-    distances = [_unbiased(draw(a), draw(b)) for _ in range(subsets)]
+    distances = [_mmd_of_sets(draw(a), draw(b)) for _ in range(subsets)]
     return float(np.mean(distances)), float(np.std(distances))
+
+
+def _mmd_of_sets(a: np.ndarray, b: np.ndarray) -> float:
+    return mmd(polynomial_kernel(a, a), polynomial_kernel(a, b), polynomial_kernel(b, b))
 
 
 def paired_kid(base: np.ndarray, tuned: np.ndarray, groups: np.ndarray | None = None) -> Estimate:
@@ -142,19 +140,10 @@ def summarise_kid(rows: KidRows) -> Measurement:
     }
     if kid.n < FEW_UNITS:
         facts["note"] = f"Only {kid.n} independent units: the interval is approximate, the p-value is exact."
-    estimates = {"kid_relative": _relative(kid, base_spread(rows.base, rows.groups)), "kid": kid}
+    groups = np.arange(n) if rows.groups is None else rows.groups
+    spread = kernel_spread(polynomial_kernel(rows.base, rows.base), groups)
+    estimates = {"kid_relative": _relative(kid, spread), "kid": kid}
     return Measurement("kid", VERSION, "kid_relative", estimates, facts=facts)
-
-
-def base_spread(base: np.ndarray, groups: np.ndarray | None = None) -> float:
-    """Return the variance of the kernel's feature map over base images (N, D): mean k(x, x) - mean k(x, x').
-
-    x' runs over images of other `groups` (N,). It is the MMD^2 between two single images, so KID divided by it
-    says the same for every feature network.
-    """
-    kernel = polynomial_kernel(base, base)
-    groups = np.arange(len(base)) if groups is None else np.asarray(groups)
-    return float(kernel.diagonal().mean() - kernel[groups[:, None] != groups].mean())
 
 
 def _relative(kid: Estimate, spread: float) -> Estimate:
@@ -167,17 +156,6 @@ def _floor(rows: KidRows) -> float | None:
         return None
     high = paired_kid(rows.base, rows.other, rows.groups).high
     return max(0.0, high) if np.isfinite(high) else None
-
-
-def _unbiased(a: np.ndarray, b: np.ndarray) -> float:
-    """Return the unbiased MMD^2 of two sets of features (N, D), (M, D); all cross terms count."""
-    within = [_mean_off_diagonal(polynomial_kernel(x, x)) for x in (a, b)]
-    return float(sum(within) - 2 * polynomial_kernel(a, b).mean())
-
-
-def _mean_off_diagonal(kernel: np.ndarray) -> float:
-    n = len(kernel)
-    return (kernel.sum() - kernel.trace()) / (n * (n - 1))
 
 
 def _unit_products(base: np.ndarray, tuned: np.ndarray, groups: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:

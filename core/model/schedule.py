@@ -91,13 +91,6 @@ def zero_terminal(alphas_cumprod: torch.Tensor) -> torch.Tensor:
     return ((roots - last) * first / (first - last)).square()
 
 
-def rectified_flow(steps: int = 1000, shift: float = 1.0) -> Schedule:
-    """Return the straight-line process x_t = (1 - s) x0 + s eps with s = shift u / (1 + (shift - 1) u)."""
-    u = torch.arange(1, steps + 1, dtype=torch.float64) / steps
-    sigma = shift * u / (1 + (shift - 1) * u)
-    return Schedule(1 - sigma, sigma, "flow")
-
-
 def spaced_timesteps(count: int, steps: int) -> list[int]:
     """Return `count` evenly spaced timesteps, each in the middle of its band (Diffusion Classifier's choice)."""
     return [(2 * i + 1) * steps // (2 * count) for i in range(count)]

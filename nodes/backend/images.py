@@ -28,13 +28,6 @@ def to_bytes(images: "torch.Tensor") -> "torch.Tensor":
     return (pixels * 255).round().clamp(0, 255).to(torch.uint8).contiguous()
 
 
-def from_bytes(images: "np.ndarray | torch.Tensor") -> "torch.Tensor":
-    """Return uint8 images (N, 3, H, W) as an IMAGE batch."""
-    import torch
-
-    return torch.as_tensor(images).movedim(1, -1).float() / 255
-
-
 def from_pictures(pictures: "Iterable[Image]") -> "torch.Tensor":
     """Return RGB pictures of one size as an IMAGE batch."""
     import numpy as np

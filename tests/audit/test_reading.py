@@ -6,12 +6,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from gaussian_denoiser import GaussianDenoiser, ddpm_schedule
+from gaussian_denoiser import GaussianDenoiser, ddpm_schedule, rectified_flow
 from owf.core.model.base import choose_base, load_base
 from owf.core.model.batch import Batch
 from owf.core.model.reading import READING_LEVELS, judge_reading, level_timesteps, reading_sums
 from owf.core.model.sample import Sampling, generate_latents
-from owf.core.model.schedule import rectified_flow, zero_terminal
+from owf.core.model.schedule import zero_terminal
 from owf.core.plan.presets import DEMO_CLASSES, demo_plan
 
 ROOT = Path(__file__).resolve().parents[2]

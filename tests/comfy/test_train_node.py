@@ -85,10 +85,11 @@ def test_the_same_seed_gives_the_same_file_and_images_count_as_a_folder_does(hos
 
 def measured(path: Path, folder: Path) -> dict:
     """Return name -> estimate: drift by the audit's quick preset, likeness of 16 drawings to the concept's pictures."""
+    from demo_base.pictures import load_demo_base
+    from likeness import concept_similarity
     from owf.core.adapter import applied, read_adapter
     from owf.core.audit.audit import Setting, audit
     from owf.core.demo import DEMO_BASE
-    from owf.core.metrics.concept import summarise_concept
     from owf.core.metrics.images.features import load_features
     from owf.core.model.batch import Batch
     from owf.core.model.sample import Sampling, generate
@@ -98,7 +99,6 @@ def measured(path: Path, folder: Path) -> dict:
     from owf.core.train.data.concept import load_pictures
     from owf.core.train.data.images import read_images
     from owf.core.verdict.verdict import default_policy
-    from owf.demo.pictures import load_demo_base
 
     concept = Concept("sks", "bag")
     references = torch.stack(
@@ -112,7 +112,7 @@ def measured(path: Path, folder: Path) -> dict:
     drift = audit(denoiser, adapter, 1.0, plan, setting).measurements["denoiser_drift"].estimates["drift"]
     with applied(denoiser.components, adapter):
         drawn, _ = generate(denoiser, [concept.caption("a photo of {}")] * 16, range(16), Sampling(15, 4.0), Batch(16))
-    likeness = summarise_concept(features(drawn), features(references)).estimates["similarity"]
+    likeness = concept_similarity(features(drawn), features(references))
     return {"drift": drift, "likeness": likeness}
 
 

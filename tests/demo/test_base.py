@@ -6,11 +6,11 @@ import numpy as np
 import owf
 import pytest
 import torch
+from demo_base.classifier import classification_errors, recognised
+from demo_base.fashion import CLASSES, COLORS
+from demo_base.pictures import draw, load_demo_base
 from owf.core.datasets.demo import read_demo
 from owf.core.metrics.images.demo_network import load_network
-from owf.demo.classifier import classification_errors, recognised
-from owf.demo.fashion import CLASSES, COLORS
-from owf.demo.pictures import draw, load_demo_base
 
 DEMO = Path(owf.__file__).parent / "demo"
 

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 import torch
-from owf.demo.concept import draw_concept, read_concept
-from owf.demo.fashion import (
+from demo_base.concept import draw_concept, read_concept
+from demo_base.fashion import (
     BACKGROUNDS,
     CLASSES,
     COLORS,
@@ -13,8 +13,8 @@ from owf.demo.fashion import (
     colorize,
     draw_scene,
 )
-from owf.demo.splits import split_held_out
-from owf.demo.text import all_captions
+from demo_base.splits import split_held_out
+from demo_base.text import all_captions
 
 SNEAKER = Scene(CLASSES.index("sneaker"), list(COLORS).index("red"), list(BACKGROUNDS).index("grey"))
 
@@ -71,7 +71,7 @@ def test_splits_are_disjoint_balanced_and_complete():
 
 
 def test_concept_pictures_are_five_views_of_one_bag(tmp_path):
-    from owf.demo.concept import write_concept
+    from demo_base.concept import write_concept
 
     images = np.random.default_rng(0).integers(0, 256, (40, 28, 28), dtype=np.uint8)
     pictures = draw_concept(images, np.full(40, CLASSES.index("bag")), np.arange(40))

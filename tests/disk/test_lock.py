@@ -1,5 +1,7 @@
 """One run at a time in a folder: a second is refused, and a dead one holds nothing."""
 
+import errno
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -49,4 +51,15 @@ def test_folders_do_not_wait_for_each_other(tmp_path):
 def test_a_folder_that_cannot_be_locked_is_a_usage_error(tmp_path):
     (tmp_path / ".lock").mkdir()
     with pytest.raises(UsageError, match="output folder"), only_one(tmp_path):
+        pass
+
+
+def test_a_file_system_without_locks_is_a_usage_error_and_not_taken_for_locked(tmp_path, monkeypatch):
+    fcntl = pytest.importorskip("fcntl")  # Windows locks files in another way
+
+    def no_locks(*_):
+        raise OSError(errno.ENOSYS, os.strerror(errno.ENOSYS))
+
+    monkeypatch.setattr(fcntl, "flock", no_locks)
+    with pytest.raises(UsageError, match=r"cannot be locked \(Function not implemented\)"), only_one(tmp_path):
         pass

@@ -248,8 +248,8 @@ def test_the_digest_tells_weights_apart(clip_folder, dino_folder):
 
 
 def test_a_folder_of_the_demo_network_loads(tmp_path):
+    from demo_base.features import save_features
     from owf.core.metrics.images.demo_network import FeatureNetwork, load_network
-    from owf.demo.features import save_features
 
     torch.manual_seed(2)
     save_features(FeatureNetwork({"label": 3, "color": 5}).eval(), tmp_path)

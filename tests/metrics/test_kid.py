@@ -5,11 +5,11 @@ import pytest
 import torch
 from owf.core.errors import InvalidError
 from owf.core.metrics import kid
+from owf.core.metrics.images.mmd import polynomial_kernel
 from owf.core.metrics.kid import (
     KidRows,
     paired_kid,
     permutation_p,
-    polynomial_kernel,
     subset_kid,
     summarise_kid,
 )

@@ -2,13 +2,16 @@
 
 import numpy as np
 import pytest
+import scipy.stats
 from owf.core.errors import InvalidError
 from owf.core.metrics.statistics import (
     accuracy_estimate,
     drop_estimate,
     mean_estimate,
+    normal_quantile,
     ratio_estimate,
     simultaneous_level,
+    student_quantile,
 )
 
 
@@ -55,6 +58,20 @@ def test_accuracy_interval_stays_within_zero_and_one():
     sure, never = accuracy_estimate(np.ones(10, bool)), accuracy_estimate(np.zeros(10, bool))
     assert 0.5 < sure.low < sure.high <= 1
     assert 0 <= never.low < never.high < 0.5
+
+
+@pytest.mark.parametrize(("right", "n"), [(0, 7), (3, 10), (114, 150), (20, 20)])
+@pytest.mark.parametrize("level", [0.95, 0.995])
+def test_accuracy_interval_is_scipys_wilson_interval(right, n, level):
+    seen = accuracy_estimate(np.arange(n) < right, level)
+    expected = scipy.stats.binomtest(right, n).proportion_ci(level, "wilson")
+    assert (seen.low, seen.high) == pytest.approx((expected.low, expected.high), rel=1e-12, abs=1e-15)
+
+
+@pytest.mark.parametrize("level", [0.5, 0.95, 0.9999])
+def test_quantiles_are_scipys(level):
+    assert normal_quantile(level) == pytest.approx(scipy.stats.norm.ppf(0.5 + level / 2), rel=1e-12)
+    assert student_quantile(level, 7) == pytest.approx(scipy.stats.t.ppf(0.5 + level / 2, 7), rel=1e-12)
 
 
 def test_simultaneous_level_splits_the_error():

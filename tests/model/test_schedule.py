@@ -2,8 +2,8 @@
 
 import pytest
 import torch
-from gaussian_denoiser import ddpm_schedule
-from owf.core.model.schedule import rectified_flow, spaced_timesteps
+from gaussian_denoiser import ddpm_schedule, rectified_flow
+from owf.core.model.schedule import spaced_timesteps
 
 
 def schedules():

@@ -15,6 +15,13 @@ def ddpm_schedule(prediction_type: str = "epsilon", steps: int = 1000) -> Schedu
     return variance_preserving(torch.cumprod(1 - betas, 0), prediction_type)
 
 
+def rectified_flow(steps: int = 1000, shift: float = 1.0) -> Schedule:
+    """Return the straight-line process x_t = (1 - s) x0 + s eps with s = shift u / (1 + (shift - 1) u)."""
+    u = torch.arange(1, steps + 1, dtype=torch.float64) / steps
+    sigma = shift * u / (1 + (shift - 1) * u)
+    return Schedule(1 - sigma, sigma, "flow")
+
+
 class GaussianDenoiser:
     """The optimal network for x0 | class k ~ N(means[k], spread^2 I); prompt "k" conditions on class k."""
 

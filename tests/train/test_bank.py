@@ -3,12 +3,12 @@
 import random
 
 import pytest
+from demo_base.fashion import BACKGROUNDS, CLASSES, COLORS, article
 from owf.core.errors import UsageError
 from owf.core.plan.presets import audit_prompts
 from owf.core.plan.prompts import COLOR_TERMS, DEMO_THINGS
 from owf.core.train.data.bank import DEFAULT, DEMO, LEAST, MAX_BYTES, WATCHED, make_bank, normal, read_bank
 from owf.core.train.data.captions import Concept
-from owf.demo.fashion import BACKGROUNDS, CLASSES, COLORS, article
 
 DOG = Concept("sks", "dog")
 SHIPPED = {"default": DEFAULT, "demo": DEMO}

@@ -2,8 +2,9 @@
 
 import pytest
 import torch
+from gaussian_denoiser import rectified_flow
 from owf.core.model.denoiser import Conditioning
-from owf.core.model.schedule import Schedule, rectified_flow, variance_preserving
+from owf.core.model.schedule import Schedule, variance_preserving
 from owf.core.train.data.rows import Draw, Rows, by_shape
 from owf.core.train.loss import LossMaker, min_snr_weights
 from owf.core.train.preserve.term import Question, Term

@@ -1,13 +1,10 @@
-"""The budget, the optimizer's course, the watch over drift, and the metrics of the bench."""
+"""The budget, the optimizer's course, and the watch over drift."""
 
 import math
 
-import numpy as np
 import pytest
 import torch
 from owf.core.errors import UsageError
-from owf.core.metrics.concept import similarities, summarise_concept
-from owf.core.metrics.diversity import spread_within, summarise_diversity
 from owf.core.train.budget import AIM, DriftBudget
 from owf.core.train.checkpoint import load_checkpoint, save_checkpoint
 from owf.core.train.data.rows import Draw
@@ -68,23 +65,3 @@ def test_a_damaged_checkpoint_says_so(tmp_path):
     with pytest.raises(UsageError, match="cannot be read"):
         load_checkpoint(path, "x")
     assert load_checkpoint(tmp_path / "none", "x") is None
-
-
-def test_spread_is_the_mean_distance_of_pairs():
-    features = np.array([[[0.0, 0], [3, 4], [0, 0]]])  # distances 5, 0, 5
-    assert spread_within(features) == pytest.approx([10 / 3])
-
-
-def test_diversity_of_shrunk_features_is_the_factor():
-    base = np.random.default_rng(0).normal(size=(6, 4, 8))
-    ratio = summarise_diversity(base, 0.25 * base).estimates["diversity_ratio"]
-    assert (ratio.value, ratio.low, ratio.high) == pytest.approx((0.25, 0.25, 0.25))
-
-
-def test_similarity_is_the_cosine_whatever_the_length():
-    references = np.array([[1.0, 0.0], [0.0, 2.0]])
-    generated = np.array([[5.0, 0.0], [3.0, 3.0]])
-    assert similarities(generated, references) == pytest.approx([0.5, math.sqrt(0.5)])
-    assert summarise_concept(generated, references).estimates["similarity"].value == pytest.approx(
-        (0.5 + math.sqrt(0.5)) / 2
-    )

@@ -218,7 +218,7 @@ def preparation(edge: int, size: int, stats: tuple[tuple[float, ...], tuple[floa
 
 
 def _load_folder(folder: Path) -> tuple[Prepare, nn.Module]:
-    """Return the network that `demo/` trains, from the folder it was saved in."""
+    """Return the network of the demo base, from the folder it was saved in."""
     if not (folder / "model.safetensors").is_file():
         known = ", ".join(NAMES)
         raise UsageError(f"No feature network {folder}: choose {known}, or a folder with model.safetensors.")

@@ -8,14 +8,14 @@ import numpy as np
 import torch
 
 from ...errors import UsageError
-from ..kid import base_spread, polynomial_kernel
 from ..measurement import Estimate, Measurement, Part
 from ..metric import quantity
-from ..statistics import simultaneous_level, spread_estimate
+from ..statistics import jackknife_spread, simultaneous_level, spread_estimate
 from .cielab import lab_pixels, name_shares
 from .color_distance import color_distance
 from .color_terms import TERMS
 from .features import FeatureNetwork, features_of
+from .mmd import kernel_spread, mmd, mmd_without_each, polynomial_kernel
 
 VERSION = 1
 """Version of these definitions in docs/metrics.md."""
@@ -176,36 +176,21 @@ def _half_quantile(
 
 def kid_of_sets(a: np.ndarray, b: np.ndarray, network: str, seed: int) -> Measurement:
     """Return the unbiased MMD^2 of features (N, D), (M, D), plain and relative to the spread of the first set."""
-    kernel, scale = polynomial_kernel(np.concatenate([a, b]), np.concatenate([a, b])), base_spread(a)
-    rows = np.arange(len(a)), np.arange(len(a), len(a) + len(b))
-    value, spread = mmd(kernel, *rows), _kid_spread(kernel, *rows)
-    halves = [mmd(kernel, side[x], side[y]) for side in rows for x, y in _halves(len(side), _SPLITS, seed)]
+    first, across, second = polynomial_kernel(a, a), polynomial_kernel(a, b), polynomial_kernel(b, b)
+    value, scale = mmd(first, across, second), kernel_spread(first, np.arange(len(a)))
+    spread = math.hypot(*(jackknife_spread(without) for without in mmd_without_each(first, across, second)))
+    halves = [
+        mmd(kernel[np.ix_(x, x)], kernel[np.ix_(x, y)], kernel[np.ix_(y, y)])
+        for kernel in (first, second)
+        for x, y in _halves(len(kernel), _SPLITS, seed)
+    ]
     floor = max(0.0, float(np.quantile(halves, _QUANTILE)))
+    size = np.concatenate([first.diagonal(), second.diagonal()]).mean()
     n = min(len(a), len(b))
     kid = replace(spread_estimate(value, spread, n), floor=floor)
     estimates = {"kid": kid}
-    if scale > _FLAT * kernel.diagonal().mean():  # one picture many times has no spread to be relative to
+    if scale > _FLAT * size:  # one picture many times has no spread to be relative to
         relative = replace(spread_estimate(value / scale, spread / scale, n, "relative"), floor=floor / scale)
         estimates = {"kid_relative": relative, "kid": kid}
     facts: dict[str, str | int | float] = {"features": network, "images_a": len(a), "images_b": len(b)}
     return Measurement("kid", VERSION, next(iter(estimates)), estimates, facts=facts)
-
-
-def mmd(kernel: np.ndarray, x: np.ndarray, y: np.ndarray) -> float:
-    """Return the unbiased MMD^2 of rows x against rows y of a kernel over all images."""
-    within = [_off_diagonal(kernel[np.ix_(rows, rows)]) for rows in (x, y)]
-    return float(sum(within) - 2 * kernel[np.ix_(x, y)].mean())
-
-
-def _off_diagonal(kernel: np.ndarray) -> float:
-    n = len(kernel)
-    return (kernel.sum() - kernel.trace()) / (n * (n - 1))
-
-
-def _kid_spread(kernel: np.ndarray, x: np.ndarray, y: np.ndarray) -> float:
-    """Return the jackknife standard error of `mmd` over the images of both sets."""
-    variance = 0.0
-    for rows, others in ((x, y), (y, x)):
-        without = [mmd(kernel, np.delete(rows, i), others) for i in range(len(rows))]
-        variance += (len(rows) - 1) * float(np.var(without))
-    return math.sqrt(variance)

@@ -5,13 +5,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import torch
-
-from ..core.model.base import BaseChoice, load_base
-from ..core.model.batch import Batch
-from ..core.model.sample import Sampling, generate
+from owf.core.model.base import BaseChoice, load_base
+from owf.core.model.batch import Batch
+from owf.core.model.sample import Sampling, generate
 
 if TYPE_CHECKING:
-    from ..core.model.backends.diffusers import DiffusersDenoiser
+    from owf.core.model.backends.diffusers import DiffusersDenoiser
 
 SAMPLING = Sampling(steps=25, guidance_scale=4.0)
 BATCH = 32

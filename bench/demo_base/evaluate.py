@@ -1,4 +1,4 @@
-"""Measures the demo base and its LoRAs: `python -m owf.demo.evaluate` writes results.json and sample grids."""
+"""Measures the demo base and its LoRAs: `python -m bench.demo_base.evaluate` writes results.json and sample grids."""
 
 import argparse
 import json
@@ -8,22 +8,21 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
+from owf.core.adapter import applied, read_adapter
+from owf.core.datasets.labelled import LabelledImages
+from owf.core.metrics.images.demo_network import FeatureNetwork
+from owf.core.metrics.images.demo_network import load_network as load_features
 
-from ..core.adapter import applied, read_adapter
-from ..core.datasets.labelled import LabelledImages
-from ..core.metrics.images.demo_network import FeatureNetwork
-from ..core.metrics.images.demo_network import load_network as load_features
+from . import DEMO
 from .classifier import classification_errors, recognised
 from .concept import CAPTION, read_concept
-from .fashion import BACKGROUNDS, CLASSES, COLORS, Scene, caption, colorize, draw_scene, read_split
+from .fashion import BACKGROUNDS, CLASSES, COLORS, FASHION, Scene, caption, colorize, draw_scene, read_split
 from .pictures import SAMPLING, draw, load_demo_base, write_grid
 from .splits import split_held_out
 
 if TYPE_CHECKING:
-    from ..core.model.backends.diffusers import DiffusersDenoiser
+    from owf.core.model.backends.diffusers import DiffusersDenoiser
 
-HERE = Path(__file__).parent
-FASHION = Path("/usr/share/datasets/fashion-mnist")
 TIMESTEPS = 30
 LOSS = "l2"
 SEED = 1000
@@ -120,7 +119,7 @@ def evaluate_base(folder: Path, fashion: Path, grids: Path) -> dict[str, Any]:
     return {
         "diffusion_classifier": measure_classifier(denoiser, labelled),
         "generation": measure_generation(denoiser, network),
-        "concept_similarity": measure_concept(denoiser, network, HERE / "concept"),
+        "concept_similarity": measure_concept(denoiser, network, DEMO / "concept"),
         "feature_network_on_real_pictures": {h: share(network, pictures, h, scenes) for h in network.heads},
     }
 
@@ -130,18 +129,18 @@ def evaluate_lora(folder: Path, lora: Path, grids: Path) -> dict[str, Any]:
     denoiser, network = load_demo_base(folder), load_features(folder / "features")
     with applied(denoiser.components, read_adapter(lora)):
         write_grids(denoiser, grids, lora.stem)
-        return {"concept_similarity": measure_concept(denoiser, network, HERE / "concept")}
+        return {"concept_similarity": measure_concept(denoiser, network, DEMO / "concept")}
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Measure the base and every LoRA of demo/lora, or only one of them, and update results.json."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--fashion", type=Path, default=FASHION, help="folder of Fashion-MNIST's four IDX files")
-    parser.add_argument("--base", type=Path, default=HERE / "base")
-    parser.add_argument("--out", type=Path, default=HERE, help="folder for results.json and samples/")
+    parser.add_argument("--base", type=Path, default=DEMO / "base")
+    parser.add_argument("--out", type=Path, default=DEMO, help="folder for results.json and samples/")
     parser.add_argument("--only", help='"base" or the name of a LoRA of demo/lora')
     options = parser.parse_args(arguments)
-    loras = {path.stem: path for path in sorted((HERE / "lora").glob("*.safetensors"))}
+    loras = {path.stem: path for path in sorted((DEMO / "lora").glob("*.safetensors"))}
     for name in [options.only] if options.only else ["base", *loras]:
         if name == "base":
             numbers = evaluate_base(options.base, options.fashion, options.out / "samples")

@@ -4,16 +4,16 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
+from owf.core.datasets.labelled import LabelledImages
+from owf.core.metrics.semantic import predicted_class
+from owf.core.model.batch import default_batch
+from owf.core.model.classifier import image_errors
+from owf.core.plan.audit_plan import Stage
 
-from ..core.datasets.labelled import LabelledImages
-from ..core.metrics.semantic import predicted_class
-from ..core.model.batch import default_batch
-from ..core.model.classifier import image_errors
-from ..core.plan.audit_plan import Stage
 from .fashion import CLASSES, article
 
 if TYPE_CHECKING:
-    from ..core.model.denoiser import Denoiser
+    from owf.core.model.denoiser import Denoiser
 
 CLASS_PROMPTS = tuple(f"a photo of {article(name)}" for name in CLASSES)
 

@@ -5,8 +5,8 @@ from pathlib import Path
 import numpy as np
 import torch
 import torch.nn.functional as F
+from owf.core.metrics.images.demo_network import FeatureNetwork
 
-from ..core.metrics.images.demo_network import FeatureNetwork
 from .fashion import BACKGROUNDS, CLASSES, COLORS, colorize, draw_scene
 from .stage import Stage, run_stage, step_generators
 

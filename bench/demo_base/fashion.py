@@ -7,8 +7,10 @@ from pathlib import Path
 import numpy as np
 import torch
 import torch.nn.functional as F
+from owf.core.plan.presets import DEMO_CLASSES
 
-from ..core.plan.presets import DEMO_CLASSES
+FASHION = Path("/usr/share/datasets/fashion-mnist")
+"""Where Debian's dataset-fashion-mnist puts the four IDX files."""
 
 CLASSES = DEMO_CLASSES
 """Fashion-MNIST's class names, in the order of its labels."""

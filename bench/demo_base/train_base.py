@@ -1,4 +1,4 @@
-"""Trains the demo base from Fashion-MNIST: `python -m owf.demo.train_base`; repeat the command to resume."""
+"""Trains the demo base from Fashion-MNIST: `python -m bench.demo_base.train_base`; repeat the command to resume."""
 
 import argparse
 from collections.abc import Sequence
@@ -6,19 +6,17 @@ from pathlib import Path
 
 import torch
 
+from . import DEMO
 from .autoencoder import finish_decoder, train_autoencoder
 from .concept import draw_concept, write_concept
 from .diffusion import train_diffusion
 from .export import export_base, export_probes
-from .fashion import read_split
+from .fashion import FASHION, read_split
 from .features import save_features, train_features
 from .latents import encode_train
 from .splits import split_held_out
 from .text import load_tokenizer
 from .tokenizer import write_tokenizer
-
-HERE = Path(__file__).parent
-FASHION = Path("/usr/share/datasets/fashion-mnist")
 
 
 def train_base(fashion: Path, out: Path, work: Path, logs: Path) -> None:
@@ -46,9 +44,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Train with the options of the command line."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--fashion", type=Path, default=FASHION, help="folder of Fashion-MNIST's four IDX files")
-    parser.add_argument("--out", type=Path, default=HERE, help="folder that receives base/, probes.npz, concept/")
-    parser.add_argument("--work", type=Path, default=HERE / "work", help="folder of checkpoints and latents")
-    parser.add_argument("--logs", type=Path, default=HERE / "logs")
+    parser.add_argument("--out", type=Path, default=DEMO, help="folder that receives base/, probes.npz, concept/")
+    parser.add_argument("--work", type=Path, default=DEMO / "work", help="folder of checkpoints and latents")
+    parser.add_argument("--logs", type=Path, default=DEMO / "logs")
     parser.add_argument("--merge-list", type=Path, help="bpe_simple_vocab_16e6.txt.gz, to write base/tokenizer anew")
     parser.add_argument("--threads", type=int, default=1, help="torch threads; more than one does not help")
     options = parser.parse_args(arguments)
