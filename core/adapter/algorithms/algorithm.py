@@ -1,15 +1,13 @@
 """What every algorithm can tell from shapes alone, and how it changes a weight."""
 
-import importlib
-import pkgutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from math import prod
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ...errors import AdapterError
+from ...registry import records
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -106,17 +104,12 @@ def plausible(outline: Outline) -> Outline:
 
 @cache
 def all_algorithms() -> tuple[Algorithm, ...]:
-    """Return every algorithm; raises ValueError when two files claim the same name or mark."""
-    found: dict[str, Algorithm] = {}
-    for module in pkgutil.iter_modules([str(Path(__file__).parent)]):
-        algorithm = getattr(importlib.import_module(f".{module.name}", __package__), "ALGORITHM", None)
-        if algorithm is None:
-            continue
-        taken = {name for other in found.values() for name in (other.name, *other.marks)}
-        if taken & {algorithm.name, *algorithm.marks}:
-            raise ValueError(f"two files in core/adapter/algorithms claim {algorithm.name!r} or its slots")
-        found[algorithm.name] = algorithm
-    return tuple(found.values())
+    """Return every algorithm, sorted by name; raises ValueError when two claim the same slot as theirs alone."""
+    found = records(__name__, "ALGORITHM", Algorithm)
+    marks = [mark for algorithm in found for mark in algorithm.marks]
+    if len(set(marks)) < len(marks):
+        raise ValueError(f"two algorithms claim the same slot: {sorted(marks)}")
+    return found
 
 
 def find(slots: frozenset[str]) -> Algorithm:
