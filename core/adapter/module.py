@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from math import prod
 
 from ..errors import AdapterError
-from .algorithms import Algorithm, Outline, find
-from .algorithms.ia3 import outline_of
+from .algorithms import Algorithm, Outline, Shapes, Stated, find
+from .algorithms.algorithm import MAGNITUDES
 from .containers.scalars import scalar
 from .containers.source import Bytes, Entry, Source
 
@@ -15,8 +15,6 @@ ALPHA_EXTREME = 1000.0
 """Alpha beyond this many times the rank is reported: no trainer writes it."""
 AGAIN = "again "
 """Begins the slots of tensors whose slot is taken."""
-_MAGNITUDES = frozenset({"dora", "magnitude"})
-_BIASES = frozenset({"diff_b", "b_norm", "up_bias", "custom_bias"})
 
 
 @dataclass(frozen=True)
@@ -36,7 +34,7 @@ class AdapterModule:
     alpha: float | None
     """The file's alpha, None where it has none."""
     scale: float
-    """What `algorithm.change` needs: alpha / rank, for OFT the norm bound, for (IA)^3 the axis."""
+    """What `algorithm.change` needs besides the factors, such as alpha / rank."""
     slots: Mapping[str, Entry]
     """The module's tensors by what they are."""
     source: Source
@@ -47,7 +45,23 @@ class AdapterModule:
     @property
     def is_dora(self) -> bool:
         """Return whether the changed weight is renormalised to learned magnitudes."""
-        return not _MAGNITUDES.isdisjoint(self.slots)
+        return not MAGNITUDES.isdisjoint(self.slots)
+
+    @property
+    def changes_bias(self) -> bool:
+        """Return whether the layer's bias is changed too."""
+        return not self.algorithm.biases.isdisjoint(self.slots)
+
+    @property
+    def factors(self) -> Mapping[str, Entry]:
+        """Return its tensors but for single numbers: factors, magnitudes and biases, by slot."""
+        numbers = self.algorithm.numbers | {"alpha"}
+        return {slot: entry for slot, entry in self.slots.items() if slot not in numbers}
+
+    @property
+    def shapes(self) -> Shapes:
+        """Return the shapes of its tensors by slot."""
+        return {slot: entry.shape for slot, entry in self.slots.items()}
 
     @property
     def size(self) -> int:
@@ -61,16 +75,9 @@ class AdapterModule:
 
     @property
     def method(self) -> str:
-        """Return the algorithm's full name, variants included, such as `dora` or `boft`."""
-        if self.algorithm.name == "oft":
-            return "boft" if len(self.slots["oft_blocks"].shape) == 4 else "diag-oft"
-        base = "locon" if self.algorithm.name == "lora" and self._has_kernel() else self.algorithm.name
-        if "mid" in self.slots or any(slot in self.slots for slot in ("hada_t1", "lokr_t2", "bm")):
-            base += " tucker"
-        return f"{base} dora" if self.is_dora else base
-
-    def _has_kernel(self) -> bool:
-        return "mid" in self.slots or prod(self.slots["down"].shape[2:]) > 1
+        """Return the algorithm's full name, variants included, such as `lora dora` or `boft`."""
+        name = self.algorithm.variant(self.shapes) if self.algorithm.variant else self.algorithm.name
+        return f"{name} dora" if self.is_dora else name
 
 
 @dataclass(frozen=True)
@@ -117,23 +124,23 @@ def build_module(
     """
     if any(slot.startswith("tlora") for slot in slots):
         raise AdapterError("T-LoRA is not supported: its weights need a decomposition of the base's")
-    _require_one_of_each(slots)
+    if any(slot.startswith(AGAIN) for slot in slots):
+        raise AdapterError("a tensor is there more than once, as where one file holds several adapters")
     algorithm = find(frozenset(slots))
+    _require_one_of_each(algorithm, slots)
     _require_as_configured(algorithm, slots, scaling)
     shapes = {slot: entry.shape for slot, entry in slots.items()}
     outline = algorithm.outline(shapes)
-    _check_types(slots)
+    single = {slot: slots[slot] for slot in ("alpha", *algorithm.numbers) if slot in slots}
+    _check_types({slot: entry for slot, entry in slots.items() if slot not in single})
     _check_magnitudes(shapes, outline)
-    if algorithm.alpha_scales and algorithm.name != "lokr" and scaling.rank not in (None, outline.rank):
+    if algorithm.low_rank and scaling.rank not in (None, outline.rank):
         raise AdapterError(f"its configuration says rank {scaling.rank}, its factors have {outline.rank}")
-    alpha = _alpha(slots, read)
-    scale = _scale(algorithm, outline.rank, alpha, scaling, slots)
-    if algorithm.name == "ia3":
-        scale = scalar(slots["on_input"], read)
-        if scale not in (0, 1):
-            raise AdapterError(f"on_input is {scale}, 0 or 1 is needed")
-        outline = outline_of(shapes, bool(scale))
-    alpha = scaling.alpha if alpha is None else alpha
+    numbers = {slot: _number(slot, entry, read) for slot, entry in single.items()}
+    scale = algorithm.scale_of(Stated(numbers, outline.rank or scaling.rank, scaling.alpha, scaling.by_root))
+    if algorithm.outline_at is not None:
+        outline = algorithm.outline_at(shapes, scale)
+    alpha = numbers.get("alpha", scaling.alpha)
     return AdapterModule(*place, algorithm, outline, alpha, scale, slots, source, scaling.whole_bias)
 
 
@@ -141,24 +148,22 @@ def _require_as_configured(algorithm: Algorithm, slots: Mapping[str, Entry], sca
     """Raise AdapterError where the tensors are not what the configuration beside them says."""
     if scaling.algorithms and algorithm.name not in scaling.algorithms:
         raise AdapterError(f"its configuration says {min(scaling.algorithms)}, its tensors are {algorithm.name}")
-    if scaling.dora and not slots.keys() & _MAGNITUDES:
+    if scaling.dora and not slots.keys() & MAGNITUDES:
         raise AdapterError("its configuration says DoRA, but the magnitudes are missing")
     if scaling.bias and "up_bias" not in slots:
         raise AdapterError("its configuration says lora_bias, but the bias is missing")
 
 
-def _require_one_of_each(slots: Mapping[str, Entry]) -> None:
+def _require_one_of_each(algorithm: Algorithm, slots: Mapping[str, Entry]) -> None:
     """Raise AdapterError for two tensors that mean the same, of which one would go unread."""
-    if any(slot.startswith(AGAIN) for slot in slots):
-        raise AdapterError("a tensor is there more than once, as where one file holds several adapters")
-    for alike in (_MAGNITUDES, _BIASES):
+    for alike in (MAGNITUDES, algorithm.biases):
         both = sorted(alike & slots.keys())
         if len(both) > 1:
             raise AdapterError(f"{' and '.join(both)} for one module: which one is meant is unknown")
 
 
 def _check_types(slots: Mapping[str, Entry]) -> None:
-    integers = [slot for slot, entry in slots.items() if not entry.is_float and slot not in ("alpha", "on_input")]
+    integers = [slot for slot, entry in slots.items() if not entry.is_float]
     if integers:
         dtype = slots[integers[0]].dtype
         raise AdapterError(f"{', '.join(sorted(integers))} has integer type {dtype}, weights must be floating point")
@@ -168,7 +173,7 @@ def _check_magnitudes(shapes: Mapping[str, tuple[int, ...]], outline: Outline) -
     """Raise AdapterError for DoRA magnitudes of which there is neither one per output nor one per input."""
     if outline.out is None or outline.fan_in is None:
         return
-    for slot in _MAGNITUDES & shapes.keys():
+    for slot in MAGNITUDES & shapes.keys():
         count = prod(shapes[slot])
         if sum(side > 1 for side in shapes[slot]) > 1:
             raise AdapterError(f"magnitudes have shape {list(shapes[slot])}, one row of them is needed")
@@ -177,29 +182,11 @@ def _check_magnitudes(shapes: Mapping[str, tuple[int, ...]], outline: Outline) -
             raise AdapterError(f"{count} magnitudes do not fit {outline.out} outputs")
 
 
-def _alpha(slots: Mapping[str, Entry], read: Bytes) -> float | None:
-    if "alpha" not in slots:
-        return None
+def _number(slot: str, entry: Entry, read: Bytes) -> float:
     try:
-        alpha = scalar(slots["alpha"], read)
+        number = scalar(entry, read)
     except AdapterError as error:
-        raise AdapterError(f"alpha {error}") from None
-    if not math.isfinite(alpha):
-        raise AdapterError(f"alpha is {alpha}")
-    return alpha
-
-
-def _scale(
-    algorithm: Algorithm, rank: int | None, alpha: float | None, scaling: Scaling, slots: Mapping[str, Entry]
-) -> float:
-    """Return alpha / rank, where no alpha and alpha 0 both mean the rank; the bare bound for OFT."""
-    if algorithm.name == "oft":
-        return alpha or 0.0
-    rank = rank or scaling.rank
-    if not algorithm.alpha_scales:
-        return 1.0
-    if rank is None:  # a whole LoKr of rank r, whose alpha LyCORIS makes r, or r sqrt(r) for a scale of sqrt(r)
-        return alpha ** (1 / 3) if scaling.by_root and alpha and alpha > 0 else 1.0
-    by_root = scaling.by_root and ("alpha" not in slots or algorithm.alpha_hides_root)
-    alpha = (scaling.alpha if alpha is None else alpha) or float(rank)
-    return alpha / (math.sqrt(rank) if by_root else rank)
+        raise AdapterError(f"{slot} {error}") from None
+    if not math.isfinite(number):
+        raise AdapterError(f"{slot} is {number}")
+    return number

@@ -1,7 +1,5 @@
 """What a data set of labelled images is: the record at the end of its file, and the registry that finds it there."""
 
-import importlib
-import pkgutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
@@ -9,6 +7,7 @@ from pathlib import Path
 
 from ..disk.files import LeftOut
 from ..errors import UsageError
+from ..registry import records
 from .labelled import LabelledImages
 
 
@@ -33,16 +32,8 @@ class Dataset:
 
 @cache
 def all_datasets() -> tuple[Dataset, ...]:
-    """Return every data set; the layout that any folder may have comes last.
-
-    Raises ValueError where a file's data set has another name: the folder is the registry.
-    """
-    found: list[Dataset] = []
-    for module in pkgutil.iter_modules([str(Path(__file__).parent)]):
-        dataset = getattr(importlib.import_module(f".{module.name}", __package__), "DATASET", None)
-        if dataset is not None and dataset.name != module.name:
-            raise ValueError(f"core/datasets/{module.name}.py holds the data set {dataset.name!r}")
-        found += [] if dataset is None else [dataset]
+    """Return every data set; the layout that any folder may have comes last."""
+    found = records(__name__, "DATASET", Dataset, helpers=("demo", "labelled"))
     return tuple(sorted(found, key=lambda dataset: (dataset.name == GENERAL, dataset.name)))
 
 

@@ -1,12 +1,10 @@
 """What is known of a family of base models, and how its LoRA files are told apart."""
 
-import importlib
-import pkgutil
 from dataclasses import dataclass
 from functools import cache
-from pathlib import Path
 
 from ..errors import UsageError
+from ..registry import records
 
 
 @dataclass(frozen=True)
@@ -40,16 +38,8 @@ class Family:
 
 @cache
 def all_families() -> tuple[Family, ...]:
-    """Return every family, sorted by name.
-
-    Raises ValueError when two files register the same name: the folder is the registry.
-    """
-    found: dict[str, Family] = {}
-    for module in pkgutil.iter_modules([str(Path(__file__).parent)]):
-        family = getattr(importlib.import_module(f".{module.name}", __package__), "FAMILY", None)
-        if family is not None and found.setdefault(family.name, family) is not family:
-            raise ValueError(f"two files in core/families register the family {family.name!r}")
-    return tuple(found[name] for name in sorted(found))
+    """Return every family, sorted by name."""
+    return records(__name__, "FAMILY", Family)
 
 
 def get(name: str) -> Family:

@@ -3,15 +3,13 @@
 A metric's file imports torch in functions only, if at all: a report is judged and shown from these records.
 """
 
-import importlib
-import pkgutil
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cache
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..errors import UsageError
+from ..registry import records
 from .evidence import Evidence
 from .measurement import Measurement
 
@@ -104,21 +102,16 @@ class Metric:
     """Loads the network that `measure` uses, before anything is measured; None if it uses none."""
 
 
+_HELPERS = ("concept", "diversity", "evidence", "measurement", "statistics")
+
+
 @cache
 def all_metrics() -> tuple[Metric, ...]:
     """Return every metric in the order in which it is shown.
 
-    Raises ValueError where a file's metric has another name, for the folder is the registry, and where two metrics
-    call an estimate the same, for tables show it without its metric.
+    Raises ValueError where two metrics call an estimate the same, for tables show it without its metric.
     """
-    found: list[Metric] = []
-    for module in pkgutil.iter_modules([str(Path(__file__).parent)]):
-        if module.ispkg:
-            continue
-        metric = getattr(importlib.import_module(f".{module.name}", __package__), "METRIC", None)
-        if metric is not None and metric.name != module.name:
-            raise ValueError(f"core/metrics/{module.name}.py holds the metric {metric.name!r}")
-        found += [] if metric is None else [metric]
+    found = records(__name__, "METRIC", Metric, _HELPERS)
     estimates = [name for metric in found for name in metric.quantities]
     if len(set(estimates)) < len(estimates):
         raise ValueError(f"two metrics have an estimate of the same name: {sorted(estimates)}")

@@ -19,8 +19,6 @@ from ...core.errors import InvalidError
 from ...core.text import counted, inert
 from .model.denoiser import ComfyDenoiser, Pair
 
-_BIASES = {"diff_b", "b_norm", "up_bias", "custom_bias"}
-
 
 class LayerPatch(WeightAdapterBase):
     """What one module of a file does to one weight, computed whenever ComfyUI loads that weight."""
@@ -88,6 +86,6 @@ def _patches(binding: Binding) -> dict[int, list[dict[str, Any]]]:
 
 
 def _bias(bond: Bond, tensors: dict[str, torch.Tensor]) -> dict[str, Any]:
-    if not _BIASES & set(bond.module.slots):
+    if not bond.module.changes_bias:
         return {}
     return {"bias": ("diff", (delta(bond.module, bond.owner, tensors.__getitem__).bias,))}

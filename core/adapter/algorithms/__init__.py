@@ -1,5 +1,6 @@
 """Ways to write down a weight change: one file each; this folder is the registry."""
 
-from .algorithm import Algorithm, Outline, all_algorithms, find
+from .algorithm import Algorithm, Stated, all_algorithms, find
+from .shapes import Outline, Shapes
 
-__all__ = ["Algorithm", "Outline", "all_algorithms", "find"]
+__all__ = ["Algorithm", "Outline", "Shapes", "Stated", "all_algorithms", "find"]

@@ -3,7 +3,8 @@
 from math import prod
 from typing import TYPE_CHECKING
 
-from .algorithm import Algorithm, Factors, Outline, Shapes, agree, matrix, plausible, require
+from .algorithm import Algorithm, Factors
+from .shapes import Outline, Shapes, agree, matrix, plausible, require
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -22,10 +23,21 @@ def _change(weight: "Tensor", factors: Factors, scale: float) -> "Tensor":
     return factors["custom"].reshape(weight.shape) - weight
 
 
+def _bias_change(base: "Tensor | None", bias: "Tensor") -> "Tensor":
+    return bias.clone() if base is None else bias - base.to(bias.dtype)
+
+
 ALGORITHM = Algorithm(
     name="custom_diffusion",
     marks=frozenset({"custom"}),
-    extras=frozenset({"custom_bias"}),
+    endings=(
+        ("_custom_diffusion.weight", "custom", "custom_diffusion"),
+        ("_custom_diffusion.0.weight", "custom", "custom_diffusion"),
+        ("_custom_diffusion.0.bias", "custom_bias", "custom_diffusion"),
+    ),
     outline=_outline,
     change=_change,
+    own_bias="custom_bias",
+    bias_change=_bias_change,
+    is_zero=lambda factors, zeros: False,  # zeros would replace the base's weights
 )

@@ -3,7 +3,8 @@
 from math import prod
 from typing import TYPE_CHECKING
 
-from .algorithm import Algorithm, Factors, Outline, Shapes, plausible, require
+from .algorithm import Algorithm, Factors, spelled
+from .shapes import Outline, Shapes, plausible, require
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -25,6 +26,8 @@ def _change(weight: "Tensor", factors: Factors, scale: float) -> "Tensor":
 ALGORITHM = Algorithm(
     name="full",
     marks=frozenset({"diff", "diff_b"}),
+    endings=spelled("diff", "diff_b"),
     outline=_outline,
     change=_change,
+    fits_vectors=True,
 )

@@ -5,9 +5,11 @@ and b1 next to the input: scale (W a2 a1 + b2 b1). Shapes tell, except for facto
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, TypeVar
 
-from .algorithm import Algorithm, Factors, Outline, Shapes, agree, matrix, plausible, require
+from .algorithm import Algorithm, Factors, Stated, alpha_over_rank
+from .shapes import Outline, Shapes, agree, matrix, plausible, require
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -59,12 +61,20 @@ def _change(weight: "Tensor", factors: Factors, scale: float) -> "Tensor":
     return (mapped.reshape(added.shape[0], -1) + added.flatten(1)) * scale
 
 
+def _scale(stated: Stated) -> float:
+    """Return alpha / rank; LyCORIS writes alpha as given here, also if rank-stabilised, as configurations do."""
+    return alpha_over_rank(replace(stated, numbers={}, alpha=stated.numbers.get("alpha", stated.alpha)))
+
+
 ALGORITHM = Algorithm(
     name="glora",
     marks=frozenset({"a1", "a2", "b1", "b2"}),
+    endings=tuple((f".{slot}.weight", slot, "") for slot in ("a1", "a2", "b1", "b2", "bm")),
     extras=frozenset({"bm"}),
+    variant=lambda shapes: "glora tucker" if "bm" in shapes else "glora",
     outline=_outline,
     change=_change,
     alpha_scales=True,
-    alpha_hides_root=True,
+    scale=_scale,
+    low_rank=True,
 )

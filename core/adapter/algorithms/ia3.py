@@ -3,7 +3,9 @@
 from math import prod
 from typing import TYPE_CHECKING
 
-from .algorithm import Algorithm, Factors, Outline, Shapes, require
+from ...errors import AdapterError
+from .algorithm import Algorithm, Factors, Stated, spelled
+from .shapes import Outline, Shapes, require
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -23,8 +25,15 @@ def _change(weight: "Tensor", factors: Factors, on_input: float) -> "Tensor":
     return weight * factors["weight"].reshape(shape)
 
 
-def outline_of(shapes: Shapes, on_input: bool) -> Outline:
-    """Return the outline once the value of `on_input` is known."""
+def _on_input(stated: Stated) -> float:
+    """Return 1 where the factors are those of inputs and 0 where they are those of outputs."""
+    on_input = stated.numbers["on_input"]
+    if on_input not in (0, 1):
+        raise AdapterError(f"on_input is {on_input}, 0 or 1 is needed")
+    return on_input
+
+
+def _outline_at(shapes: Shapes, on_input: float) -> Outline:
     count = prod(shapes["weight"])
     return Outline(inputs=count) if on_input else Outline(out=count)
 
@@ -32,7 +41,11 @@ def outline_of(shapes: Shapes, on_input: bool) -> Outline:
 ALGORITHM = Algorithm(
     name="ia3",
     marks=frozenset({"on_input"}),
+    endings=spelled("on_input"),
     extras=frozenset({"weight"}),
+    numbers=frozenset({"on_input"}),
     outline=_outline,
+    outline_at=_outline_at,
     change=_change,
+    scale=_on_input,
 )

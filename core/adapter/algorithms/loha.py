@@ -1,8 +1,10 @@
 """LoHa: the element-wise product of two low-rank matrices (FedPara, arXiv:2108.06098; LyCORIS)."""
 
+import math
 from typing import TYPE_CHECKING
 
-from .algorithm import Algorithm, Factors, Outline, Shapes, agree, matrix, plausible, require
+from .algorithm import Algorithm, Factors, Norms, any_zero, product_norm, spelled
+from .shapes import Outline, Shapes, agree, matrix, plausible, require
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -46,11 +48,27 @@ def _product(factors: Factors, number: str) -> "Tensor":
     return torch.einsum("rqk,ro,qi->oik", core.flatten(2), a, b)
 
 
+def _size(norms: Norms, outline: Outline, scale: float) -> float:
+    first, second = (product_norm(norms, (f"hada_w{n}_a", f"hada_t{n}", f"hada_w{n}_b"), outline.rank) for n in "12")
+    elements = (outline.out or 1) * (outline.fan_in or 1)
+    return abs(scale) * first * second / math.sqrt(elements)
+
+
+_MARKS = ("hada_w1_a", "hada_w1_b", "hada_w2_a", "hada_w2_b")
+_CORES = ("hada_t1", "hada_t2")
+
 ALGORITHM = Algorithm(
     name="loha",
-    marks=frozenset({"hada_w1_a", "hada_w1_b", "hada_w2_a", "hada_w2_b"}),
-    extras=frozenset({"hada_t1", "hada_t2"}),
+    marks=frozenset(_MARKS),
+    endings=spelled(*_MARKS, *_CORES),
+    peft_type="LOHA",
+    peft_parameters=(*_MARKS, *_CORES),
+    extras=frozenset(_CORES),
+    variant=lambda shapes: "loha tucker" if "hada_t1" in shapes else "loha",
     outline=_outline,
     change=_change,
     alpha_scales=True,
+    low_rank=True,
+    is_zero=any_zero,
+    size=_size,
 )

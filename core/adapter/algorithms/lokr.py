@@ -4,12 +4,13 @@ from math import prod
 from typing import TYPE_CHECKING
 
 from ...errors import AdapterError
-from .algorithm import Algorithm, Factors, Outline, Shapes, agree, matrix, plausible, require
+from .algorithm import Algorithm, Factors, Norms, Stated, alpha_over_rank, any_zero, product_norm, spelled
+from .shapes import Outline, Shapes, agree, matrix, plausible, require
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-_MARKS = frozenset({"lokr_w1", "lokr_w1_a", "lokr_w1_b", "lokr_w2", "lokr_w2_a", "lokr_w2_b"})
+_MARKS = ("lokr_w1", "lokr_w1_a", "lokr_w1_b", "lokr_w2", "lokr_w2_a", "lokr_w2_b")
 
 
 def _outline(shapes: Shapes) -> Outline:
@@ -66,11 +67,36 @@ def _whole(factors: Factors, side: str) -> "Tensor":
     return factors[f"{side}_a"].flatten(1) @ factors[f"{side}_b"].flatten(1)
 
 
+def _scale(stated: Stated) -> float:
+    """Return alpha / rank; of whole matrices 1, since LyCORIS makes their alpha the rank, which nothing shows.
+
+    If rank-stabilised, it makes it r sqrt(r), for a scale of sqrt(r).
+    """
+    if stated.rank is not None:
+        return alpha_over_rank(stated)
+    alpha = stated.numbers.get("alpha", 0.0)
+    return alpha ** (1 / 3) if stated.by_root and alpha > 0 else 1.0
+
+
+def _size(norms: Norms, outline: Outline, scale: float) -> float:
+    sides = (tuple(f"lokr_{part}" for part in (f"w{n}", f"w{n}_a", f"t{n}", f"w{n}_b")) for n in "12")
+    first, second = (product_norm(norms, slots, outline.rank) for slots in sides)
+    return abs(scale) * first * second
+
+
 ALGORITHM = Algorithm(
     name="lokr",
-    marks=_MARKS,
+    marks=frozenset(_MARKS),
+    endings=spelled(*_MARKS, "lokr_t2"),
+    peft_type="LOKR",
+    peft_parameters=(*_MARKS, "lokr_t2"),
+    alpha_since=("0.14", "rank_dropout_scale"),
     extras=frozenset({"lokr_t2"}),
+    variant=lambda shapes: "lokr tucker" if "lokr_t2" in shapes else "lokr",
     outline=_outline,
     change=_change,
     alpha_scales=True,
+    scale=_scale,
+    is_zero=any_zero,
+    size=_size,
 )

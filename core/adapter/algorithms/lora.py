@@ -7,7 +7,8 @@ from math import prod
 from typing import TYPE_CHECKING
 
 from ...errors import AdapterError
-from .algorithm import Algorithm, Factors, Outline, Shapes, agree, matrix, plausible, require
+from .algorithm import Algorithm, Factors, Norms, any_zero, product_norm
+from .shapes import Outline, Shapes, agree, matrix, plausible, require
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -48,11 +49,54 @@ def _tucker(up: "Tensor", down: "Tensor", mid: "Tensor") -> "Tensor":
     return torch.einsum("rqk,or,qi->oik", mid.flatten(2), up, down)
 
 
+def _variant(shapes: Shapes) -> str:
+    if "mid" in shapes:
+        return "locon tucker"
+    return "locon" if prod(shapes["down"][2:]) > 1 else "lora"
+
+
+def _size(norms: Norms, outline: Outline, scale: float) -> float:
+    return abs(scale) * product_norm(norms, ("up", "mid", "down"), outline.rank)
+
+
+RANDOM_RANKS = "its own reader picks ranks at random, so that no reading of it is the right one"
+"""What is wrong with LyCORIS' DyLoRA, whose files say nothing of it unless their metadata do."""
+
+
+def _doubt(shapes: Shapes) -> str:
+    """LyCORIS' DyLoRA alone has a matrix as `up` of a convolution."""
+    is_flat = len(shapes["up"]) == 2 and len(shapes["down"]) > 2
+    return f"shaped as a convolution of a LyCORIS DyLoRA: {RANDOM_RANKS}" if is_flat else ""
+
+
 ALGORITHM = Algorithm(
     name="lora",
     marks=frozenset({"up", "down"}),
+    endings=(
+        (".lora_up.weight", "up", ""),
+        (".lora_down.weight", "down", ""),
+        (".lora_mid.weight", "mid", ""),
+        (".lora_B.weight", "up", "peft"),
+        (".lora_A.weight", "down", "peft"),
+        (".lora.up.weight", "up", "diffusers"),
+        (".lora.down.weight", "down", "diffusers"),
+        (".lora_linear_layer.up.weight", "up", "diffusers"),
+        (".lora_linear_layer.down.weight", "down", "diffusers"),
+        ("_lora.up.weight", "up", "attn_procs"),
+        ("_lora.down.weight", "down", "attn_procs"),
+        (".up.weight", "up", "xlabs"),
+        (".down.weight", "down", "xlabs"),
+    ),
+    peft_type="LORA",
+    peft_parameters=("lora_A", "lora_B"),
     extras=frozenset({"mid"}),
+    variant=_variant,
     outline=_outline,
     change=_change,
     alpha_scales=True,
+    low_rank=True,
+    is_zero=any_zero,
+    size=_size,
+    doubt=_doubt,
+    diffusers_converts=True,
 )

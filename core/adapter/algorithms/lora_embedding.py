@@ -2,7 +2,8 @@
 
 from typing import TYPE_CHECKING
 
-from .algorithm import Algorithm, Factors, Outline, Shapes, agree, matrix, plausible, require
+from .algorithm import Algorithm, Factors, any_zero
+from .shapes import Outline, Shapes, agree, matrix, plausible, require
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -24,7 +25,16 @@ def _change(weight: "Tensor", factors: Factors, scale: float) -> "Tensor":
 ALGORITHM = Algorithm(
     name="lora_embedding",
     marks=frozenset({"token_up", "token_down"}),
+    endings=(
+        (".lora_embedding_A", "token_down", "peft"),
+        (".lora_embedding_B", "token_up", "peft"),
+    ),
+    peft_type="LORA",
+    peft_parameters=("lora_embedding_A", "lora_embedding_B"),
     outline=_outline,
     change=_change,
     alpha_scales=True,
+    low_rank=True,
+    magnitude_axis=1,  # of the transposed weight
+    is_zero=any_zero,
 )

@@ -3,7 +3,8 @@
 from math import prod
 from typing import TYPE_CHECKING
 
-from .algorithm import Algorithm, Factors, Outline, Shapes, agree, require
+from .algorithm import Algorithm, Factors, spelled
+from .shapes import Outline, Shapes, agree, require
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -24,7 +25,9 @@ def _change(weight: "Tensor", factors: Factors, scale: float) -> "Tensor":
 ALGORITHM = Algorithm(
     name="norm",
     marks=frozenset({"w_norm"}),
-    extras=frozenset({"b_norm"}),
+    endings=spelled("w_norm", "b_norm"),
     outline=_outline,
     change=_change,
+    fits_vectors=True,
+    own_bias="b_norm",
 )

@@ -8,7 +8,8 @@ from math import prod
 from typing import TYPE_CHECKING
 
 from ...errors import AdapterError
-from .algorithm import Algorithm, Factors, Outline, Shapes, agree, plausible, require
+from .algorithm import Algorithm, Factors, spelled
+from .shapes import Outline, Shapes, agree, plausible, require
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -73,7 +74,11 @@ def _butterfly(rotations: "Tensor", rows: "Tensor") -> "Tensor":
 ALGORITHM = Algorithm(
     name="oft",
     marks=frozenset({"oft_blocks"}),
+    endings=spelled("oft_blocks", "rescale"),
     extras=frozenset({"rescale"}),
+    variant=lambda shapes: "boft" if len(shapes["oft_blocks"]) == 4 else "diag-oft",
     outline=_outline,
     change=_change,
+    scale=lambda stated: stated.numbers.get("alpha", 0.0),
+    is_zero=lambda factors, zeros: factors <= zeros and "rescale" not in factors,
 )

@@ -2,16 +2,17 @@
 
 import hashlib
 import re
+from collections import Counter
 from collections.abc import Iterator, Sequence
 
 from ...text import counted, inert
+from ..algorithms.lora import RANDOM_RANKS
 from ..containers.source import Source
 from ..contents import Contents
 from ..module import ALPHA_EXTREME, AdapterModule
 from ..naming.metadata import Training
 
 _UNBOUNDED = 2**62
-_RANDOM = "its own reader picks ranks at random, so that no reading of it is the right one"
 
 
 def complaints(contents: Contents) -> tuple[str, ...]:
@@ -21,7 +22,7 @@ def complaints(contents: Contents) -> tuple[str, ...]:
         *_about_names(contents),
         *_about_ranks(modules),
         *_about_alphas(modules),
-        *_about_kernels(modules),
+        *_about_readings(modules),
         *_about_strangers(contents),
     )
 
@@ -29,7 +30,7 @@ def complaints(contents: Contents) -> tuple[str, ...]:
 def about_training(stated: Training) -> tuple[str, ...]:
     """Return what the stated way of training makes uncertain."""
     if "dylora" in stated.network_args.lower() and stated.network.startswith("lycoris"):
-        return (f"a LyCORIS DyLoRA: {_RANDOM}",)
+        return (f"a LyCORIS DyLoRA: {RANDOM_RANKS}",)
     return ()
 
 
@@ -65,8 +66,7 @@ def _about_ranks(modules: Sequence[AdapterModule]) -> Iterator[str]:
 def _full_rank(module: AdapterModule) -> int:
     """Return the rank that the layer itself can have; unknown sides do not limit it."""
     sides = [side for side in (module.outline.out, module.outline.fan_in) if side is not None]
-    low_rank = module.algorithm.name in ("lora", "loha", "glora")
-    return min(sides) if low_rank and len(sides) == 2 else _UNBOUNDED
+    return min(sides) if module.algorithm.low_rank and len(sides) == 2 else _UNBOUNDED
 
 
 def _about_alphas(modules: Sequence[AdapterModule]) -> Iterator[str]:
@@ -93,17 +93,12 @@ def _about_alphas(modules: Sequence[AdapterModule]) -> Iterator[str]:
 
 
 def _is_peft(module: AdapterModule) -> bool:
-    return "down" in module.slots and ".lora_A." in module.slots["down"].name
+    return any(".lora_A." in entry.name for entry in module.slots.values())
 
 
-def _about_kernels(modules: Sequence[AdapterModule]) -> Iterator[str]:
-    """LyCORIS' DyLoRA alone has a matrix as `up` of a convolution; its files carry no other sign."""
-    flat = sum(
-        module.algorithm.name == "lora" and len(module.slots["up"].shape) == 2 and len(module.slots["down"].shape) > 2
-        for module in modules
-    )
-    if flat:
-        yield f"{counted(flat, 'convolution')} shaped as a LyCORIS DyLoRA's: {_RANDOM}"
+def _about_readings(modules: Sequence[AdapterModule]) -> Iterator[str]:
+    doubts = Counter(module.algorithm.doubt(module.shapes) for module in modules if module.algorithm.doubt)
+    return (f"{counted(count, 'module')} {doubt}" for doubt, count in doubts.items() if doubt)
 
 
 def _about_strangers(contents: Contents) -> Iterator[str]:

@@ -11,9 +11,6 @@ if TYPE_CHECKING:
     import torch
     from torch import Tensor
 
-_FOR_VECTORS = ("norm", "full")
-_NOT_FACTORS = frozenset({"alpha", "on_input"})
-
 
 @dataclass(frozen=True)
 class Delta:
@@ -35,13 +32,12 @@ def delta(module: AdapterModule, owner: "torch.nn.Module", load: Loader) -> Delt
     base = weight.detach().to(wide)
     factors = {
         slot: _beside(weight, load(entry.name)).to(device=weight.device, dtype=wide)
-        for slot, entry in module.slots.items()
-        if slot not in _NOT_FACTORS
+        for slot, entry in module.factors.items()
     }
     change = module.algorithm.change(base, factors, module.scale).reshape(base.shape)
     if module.is_dora:
-        change = _decomposed(base, change, factors)
-    return Delta(change, _bias_change(owner, factors, module.scale))
+        change = _decomposed(base, change, factors, module.algorithm.magnitude_axis)
+    return Delta(change, _bias_change(module, owner, factors))
 
 
 def _beside(weight: "Tensor", factor: "Tensor") -> "Tensor":
@@ -58,7 +54,7 @@ def misfit(module: AdapterModule, owner: "torch.nn.Module") -> str | None:
         return "the base has no plain floating-point weight there"
     shape: tuple[int, ...] = tuple(weight.shape)
     reason = module.outline.misfit(shape)
-    if len(shape) < 2 and module.algorithm.name not in _FOR_VECTORS:
+    if len(shape) < 2 and not module.algorithm.fits_vectors:
         reason = "the base has no matrix there"
     if module.bias_missing and owner._parameters.get("bias") is not None:
         reason = "its configuration says that the layer's bias was trained, but the file does not hold it"
@@ -68,29 +64,28 @@ def misfit(module: AdapterModule, owner: "torch.nn.Module") -> str | None:
 def _extras_misfit(module: AdapterModule, shape: list[int], has_bias: bool) -> str | None:
     sizes = {slot: prod(entry.shape) for slot, entry in module.slots.items()}
     inputs = shape[1] if len(shape) > 1 else shape[0]
-    peft_side = inputs if "token_up" in sizes else shape[0]
+    peft_side = (shape[0], inputs)[module.algorithm.magnitude_axis]
     if sizes.get("dora", shape[0]) not in (shape[0], inputs) or sizes.get("magnitude", peft_side) != peft_side:
         return f"magnitudes do not fit a weight of shape {shape}"
-    biases = [slot for slot in ("diff_b", "b_norm", "up_bias", "custom_bias") if slot in sizes]
-    if biases and not has_bias:
+    if module.changes_bias and not has_bias:
         return "changes a bias that the base cannot have"
-    if any(sizes[slot] != shape[0] for slot in biases):
+    if any(sizes[slot] != shape[0] for slot in module.algorithm.biases & sizes.keys()):
         return f"its bias does not fit {shape[0]} outputs"
     return None
 
 
-def _decomposed(base: "Tensor", change: "Tensor", factors: "dict[str, Tensor]") -> "Tensor":
+def _decomposed(base: "Tensor", change: "Tensor", factors: "dict[str, Tensor]", axis: int) -> "Tensor":
     """Return the change with base + change rescaled to the learned magnitudes (DoRA, arXiv:2402.09353).
 
     LyCORIS keeps one magnitude per output, its first versions and ComfyUI one per input, which the shape of the
-    tensor tells: (out, 1, ...) or (1, in, ...). PEFT keeps one per output, of token embeddings one per feature.
+    tensor tells: (out, 1, ...) or (1, in, ...). PEFT keeps one per output, which is `axis` 0 of most weights.
     """
     import torch
 
     moved = base + change
     learned = factors["magnitude"] if "magnitude" in factors else factors["dora"]
-    by_shape = "magnitude" not in factors and _is_by_input(tuple(learned.shape), tuple(base.shape))
-    axis = 1 if by_shape or "token_up" in factors else 0
+    if "magnitude" not in factors and _is_by_input(tuple(learned.shape), tuple(base.shape)):
+        axis = 1
     others = [dim for dim in range(base.ndim) if dim != axis]
     norm = torch.linalg.vector_norm(moved, dim=others, keepdim=True) + torch.finfo(moved.dtype).eps
     return moved * (learned.reshape(norm.shape) / norm) - base
@@ -103,12 +98,11 @@ def _is_by_input(magnitudes: tuple[int, ...], weight: tuple[int, ...]) -> bool:
     return prod(magnitudes) != weight[0] or (len(magnitudes) > 1 and magnitudes[0] == 1)
 
 
-def _bias_change(owner: "torch.nn.Module", factors: "dict[str, Tensor]", scale: float) -> "Tensor | None":
-    if "custom_bias" in factors:
+def _bias_change(module: AdapterModule, owner: "torch.nn.Module", factors: "dict[str, Tensor]") -> "Tensor | None":
+    if module.algorithm.own_bias in factors:
         bias = owner._parameters["bias"]
-        replaced = factors["custom_bias"].flatten()
-        return replaced.clone() if bias is None else replaced - bias.detach().to(replaced.dtype)
+        own = factors[module.algorithm.own_bias].flatten()
+        return module.algorithm.bias_change(None if bias is None else bias.detach(), own)
     if "up_bias" in factors:
-        return factors["up_bias"].flatten() * scale
-    plain = factors.get("diff_b", factors.get("b_norm"))
-    return None if plain is None else plain.flatten().clone()
+        return factors["up_bias"].flatten() * module.scale
+    return factors["diff_b"].flatten().clone() if "diff_b" in factors else None

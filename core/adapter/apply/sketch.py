@@ -22,9 +22,6 @@ _LIMITS = {
     "F8_E4M3": ("u1", 0x7F),
     "F8_E5M2": ("u1", 0x7C),
 }
-_PRODUCTS = ("lora", "lora_embedding", "loha", "lokr")  # one factor of zeros makes the whole change zero
-_NOT_FACTORS = frozenset({"alpha", "on_input"})
-_BIASES = frozenset({"diff_b", "up_bias"})
 _CHUNK = 1 << 19  # bytes that stay in the processor's cache between the two passes
 _SAMPLES = 2048
 
@@ -85,35 +82,15 @@ def _peak(entry: Entry, read: Bytes) -> int:
 
 def _is_zero(module: AdapterModule, zeros: set[str]) -> bool:
     """Return whether the change is zero for any base, given which slots hold nothing but zeros."""
-    if module.is_dora or module.algorithm.name == "custom_diffusion" or "rescale" in module.slots:
+    if module.is_dora:
         return False
-    factors = {slot for slot, entry in module.slots.items() if entry.is_float} - _NOT_FACTORS
-    biases = factors & _BIASES
-    if module.algorithm.name in _PRODUCTS and (factors - biases) & zeros:
-        return biases <= zeros
-    return factors <= zeros
+    biases = module.algorithm.biases & module.factors.keys()
+    return biases <= zeros and module.algorithm.is_zero(module.factors.keys() - biases, zeros)
 
 
 def _size(module: AdapterModule, read: Bytes) -> float:
     norms = {slot: _norm(entry, read) for slot, entry in module.slots.items() if entry.is_float and slot != "alpha"}
-    name = module.algorithm.name
-    if name == "lora":
-        return abs(module.scale) * _chain(module, norms, ("up", "mid", "down"))
-    if name == "loha":
-        halves = [_chain(module, norms, (f"hada_w{n}_a", f"hada_t{n}", f"hada_w{n}_b")) for n in "12"]
-        elements = (module.outline.out or 1) * (module.outline.fan_in or 1)
-        return abs(module.scale) * halves[0] * halves[1] / math.sqrt(elements)
-    if name == "lokr":
-        sides = [_chain(module, norms, (f"lokr_w{n}", f"lokr_w{n}_a", f"lokr_t{n}", f"lokr_w{n}_b")) for n in "12"]
-        return abs(module.scale) * sides[0] * sides[1]
-    return math.hypot(*norms.values())
-
-
-def _chain(module: AdapterModule, norms: dict[str, float], slots: tuple[str, ...]) -> float:
-    """Return the norm expected of a product of matrices whose elements are independent."""
-    present = [norms[slot] for slot in slots if slot in norms]
-    rank = module.outline.rank or 1
-    return math.prod(present) / math.sqrt(rank) ** max(len(present) - 1, 0) if present else 0.0
+    return module.algorithm.size(norms, module.outline, module.scale)
 
 
 def _norm(entry: Entry, read: Bytes) -> float:

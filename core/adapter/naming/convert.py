@@ -42,7 +42,7 @@ def converted(adapter: Adapter, transformer: "Module") -> Adapter:
     Reads the whole file into memory. Raises AdapterError where diffusers has no converter for it, or one
     that fails or would lose part of the file.
     """
-    if any(module.algorithm.name != "lora" or module.is_dora for module in adapter.modules) or adapter.broken:
+    if any(not module.algorithm.diffusers_converts or module.is_dora for module in adapter.modules) or adapter.broken:
         raise AdapterError("not supported yet: in these names only plain LoRA can be applied to a transformer")
     tensors = _convert(_tensors(adapter), type(transformer).__name__)
     contents = collect((Part(in_memory(adapter.path, tensors)),))

@@ -8,66 +8,29 @@ model share one.
 import re
 from dataclasses import dataclass
 
+from ..algorithms import all_algorithms
+from ..algorithms.algorithm import Ending
 from . import ldm_names
 
-# Ending of a tensor name -> (slot, dialect that writes this ending; "" where several do).
-_ENDINGS: tuple[tuple[str, str, str], ...] = (
-    (".lora_up.weight", "up", ""),
-    (".lora_down.weight", "down", ""),
-    (".lora_mid.weight", "mid", ""),
-    (".lora_B.weight", "up", "peft"),
-    (".lora_A.weight", "down", "peft"),
-    (".lora_B.bias", "up_bias", "peft"),
-    (".lora_embedding_A", "token_down", "peft"),
-    (".lora_embedding_B", "token_up", "peft"),
-    (".lora_magnitude_vector.weight", "magnitude", "peft"),
-    (".lora_magnitude_vector", "magnitude", "peft"),
-    (".magnitude", "magnitude", ""),
-    (".lora.up.weight", "up", "diffusers"),
-    (".lora.down.weight", "down", "diffusers"),
-    (".lora_linear_layer.up.weight", "up", "diffusers"),
-    (".lora_linear_layer.down.weight", "down", "diffusers"),
-    (".lora.alpha", "alpha", "diffusers"),
-    ("_lora.up.weight", "up", "attn_procs"),
-    ("_lora.down.weight", "down", "attn_procs"),
-    ("_lora.alpha", "alpha", "attn_procs"),
-    ("_custom_diffusion.weight", "custom", "custom_diffusion"),
-    ("_custom_diffusion.0.weight", "custom", "custom_diffusion"),
-    ("_custom_diffusion.0.bias", "custom_bias", "custom_diffusion"),
+# Endings of tensors that may accompany any algorithm, or belong to none that is read.
+_OTHER_ENDINGS: tuple[Ending, ...] = (
     (".alpha", "alpha", ""),
+    (".lora.alpha", "alpha", "diffusers"),
+    ("_lora.alpha", "alpha", "attn_procs"),
     (".dora_scale", "dora", ""),
-    (".hada_w1_a", "hada_w1_a", ""),
-    (".hada_w1_b", "hada_w1_b", ""),
-    (".hada_w2_a", "hada_w2_a", ""),
-    (".hada_w2_b", "hada_w2_b", ""),
-    (".hada_t1", "hada_t1", ""),
-    (".hada_t2", "hada_t2", ""),
-    (".lokr_w1", "lokr_w1", ""),
-    (".lokr_w1_a", "lokr_w1_a", ""),
-    (".lokr_w1_b", "lokr_w1_b", ""),
-    (".lokr_w2", "lokr_w2", ""),
-    (".lokr_w2_a", "lokr_w2_a", ""),
-    (".lokr_w2_b", "lokr_w2_b", ""),
-    (".lokr_t2", "lokr_t2", ""),
-    (".oft_blocks", "oft_blocks", ""),
-    (".rescale", "rescale", ""),
-    (".a1.weight", "a1", ""),
-    (".a2.weight", "a2", ""),
-    (".b1.weight", "b1", ""),
-    (".b2.weight", "b2", ""),
-    (".bm.weight", "bm", ""),
-    (".on_input", "on_input", ""),
-    (".diff", "diff", ""),
-    (".diff_b", "diff_b", ""),
-    (".w_norm", "w_norm", ""),
-    (".b_norm", "b_norm", ""),
+    (".magnitude", "magnitude", ""),
+    (".lora_magnitude_vector", "magnitude", "peft"),
+    (".lora_magnitude_vector.weight", "magnitude", "peft"),
+    (".lora_B.bias", "up_bias", "peft"),
     (".q_layer.weight", "tlora_q", ""),
     (".p_layer.weight", "tlora_p", ""),
     (".lambda_layer", "tlora_lambda", ""),
-    (".up.weight", "up", "xlabs"),
-    (".down.weight", "down", "xlabs"),
     (".weight", "weight", ""),
     (".bias", "bias", ""),
+)
+_ENDINGS = sorted(  # of several that fit the longest counts
+    (*_OTHER_ENDINGS, *(ending for algorithm in all_algorithms() for ending in algorithm.endings)),
+    key=lambda ending: -len(ending[0]),
 )
 # Beginning of a tensor name -> (component, dialect). "unet" may turn into "transformer" by what follows.
 _PREFIXES: tuple[tuple[str, str, str], ...] = (
@@ -105,10 +68,8 @@ _PREFIXES: tuple[tuple[str, str, str], ...] = (
 # Levels that wrappers put around a model without changing what is inside: PEFT's, compiled and distributed modules.
 _WRAPPERS = re.compile(r"(?:base_model\.model\.|_orig_mod\.|_fsdp_wrapped_module\.|module\.)+")
 # PEFT's containers of parameters by adapter: a raw state dict has the adapter's name after them.
-_BY_ADAPTER = re.compile(
-    r"(.+\.(?:lora_(?:A|B|embedding_A|embedding_B|magnitude_vector)|hada_[wt][12](?:_[ab])?|lokr_(?:w[12](?:_[ab])?|t2)))"
-    r"\.(?!weight$|bias$)[^.]+(\.weight|\.bias)?"
-)
+_CONTAINERS = ("lora_magnitude_vector", *(name for known in all_algorithms() for name in known.peft_parameters))
+_BY_ADAPTER = re.compile(rf"(.+\.(?:{'|'.join(_CONTAINERS)}))\.(?!weight$|bias$)[^.]+(\.weight|\.bias)?")
 _UNET = (
     "down_blocks_",
     "up_blocks_",

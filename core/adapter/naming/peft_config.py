@@ -6,21 +6,15 @@ from dataclasses import dataclass, replace
 
 from ...errors import AdapterError
 from ...text import inert
+from ..algorithms import Algorithm, all_algorithms
 from ..module import Scaling
 from .metadata import MAX_JSON
 from .peft_settings import require_understood
 
-_METHODS = {
-    "LORA": frozenset({"lora", "lora_embedding"}),
-    "LOHA": frozenset({"loha"}),
-    "LOKR": frozenset({"lokr"}),
-}
-"""Methods of PEFT that are read -> the algorithms that their tensors make."""
 _LIMIT = 1024 * 1024
 _MAX_PATTERNS = 2000
 _MAX_RANK = 2**20
 _WILD = frozenset("*+?[](){}|\\$^")
-_OLD_LOKR = "written by PEFT before 0.14, which trained LoKr without its alpha: read without it; later PEFT applies it"
 
 
 @dataclass(frozen=True)
@@ -123,9 +117,7 @@ def _object(what: str, text: str) -> dict[str, object]:
 
 def from_fields(fields: Mapping[str, object]) -> PeftConfig:
     """Return the configuration with these fields; raises AdapterError for methods that are no LoRA."""
-    method = fields.get("peft_type", "LORA")
-    if not isinstance(method, str) or method not in _METHODS:
-        raise AdapterError(f"PEFT method {str(method)[:30]!r} is not supported yet; LoRA, LoHa and LoKr are")
+    made = _made_by(fields.get("peft_type", "LORA"))
     require_understood(fields)
     whole, whole_biases = _trained_whole(fields)
     config = PeftConfig(
@@ -134,23 +126,46 @@ def from_fields(fields: Mapping[str, object]) -> PeftConfig:
         rank=None,
         dora=_flag(fields, "use_dora"),
         bias=_flag(fields, "lora_bias"),
-        algorithms=_METHODS[method] if "peft_type" in fields else frozenset(),
+        algorithms=frozenset(algorithm.name for algorithm in made if "peft_type" in fields),
         whole=whole,
         whole_biases=whole_biases,
     )
-    if method == "LOKR" and "rank_dropout_scale" not in fields:
-        return replace(config, warnings=(_OLD_LOKR,))
+    without_alpha = tuple(filter(None, (_without_alpha(algorithm, fields) for algorithm in made)))
+    if without_alpha:
+        return replace(config, warnings=without_alpha)
     alpha = fields.get("lora_alpha", fields.get("alpha"))
     alphas = tuple(Pattern(*key, _alpha(key[0], value)) for key, value in _patterns(fields, "alpha_pattern"))
-    # The shapes of every other kind of factor show the rank, so that only LoKr needs to be told.
-    ranks = _patterns(fields, "rank_pattern") if method == "LOKR" else ()
+    shown = all(algorithm.low_rank for algorithm in made)  # by shapes, which need not be told
+    ranks = () if shown else _patterns(fields, "rank_pattern")
     rank = _rank("r", fields.get("r"))
     return replace(
         config,
         alpha=None if alpha is None else _alpha("lora_alpha", alpha),
-        rank=None if fields.get("rank_pattern") and method != "LOKR" else rank,  # then modules have ranks of their own
+        rank=None if fields.get("rank_pattern") and shown else rank,  # then modules have ranks of their own
         alphas=alphas,
         ranks=tuple(Pattern(*key, _rank(key[0], value) or 0) for key, value in ranks),
+    )
+
+
+def _made_by(method: object) -> list[Algorithm]:
+    """Return the algorithms that the tensors of one of PEFT's methods make; raises AdapterError for unknown ones."""
+    by_type: dict[str, list[Algorithm]] = {}
+    for algorithm in all_algorithms():
+        if algorithm.peft_type is not None:
+            by_type.setdefault(algorithm.peft_type, []).append(algorithm)
+    if not isinstance(method, str) or method not in by_type:
+        raise AdapterError(f"PEFT method {str(method)[:30]!r} is not supported yet; {', '.join(by_type)} are")
+    return by_type[method]
+
+
+def _without_alpha(algorithm: Algorithm, fields: Mapping[str, object]) -> str:
+    """Return what to know of a configuration from when PEFT trained without alpha; "" where it is of another time."""
+    release, setting = algorithm.alpha_since or ("", "")
+    if setting in fields or not setting:
+        return ""
+    return (
+        f"written by PEFT before {release}, which trained {algorithm.name} without its alpha: read without it; later "
+        "PEFT applies it"
     )
 
 

@@ -1,13 +1,12 @@
 """What an output format is: the record at the end of its file, and the registry that finds it there. No torch."""
 
-import importlib
-import pkgutil
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
 from ...errors import UsageError
+from ...registry import records
 from ...verdict.report import Report
 from ..audited import Audited
 
@@ -32,14 +31,8 @@ class Format:
 
 @cache
 def all_formats() -> tuple[Format, ...]:
-    """Return every format by name; raises ValueError where a file's format has another name."""
-    found: list[Format] = []
-    for module in pkgutil.iter_modules([str(Path(__file__).parent)]):
-        format_ = getattr(importlib.import_module(f".{module.name}", __package__), "FORMAT", None)
-        if format_ is not None and format_.name != module.name.rstrip("_"):
-            raise ValueError(f"core/render/formats/{module.name}.py holds the format {format_.name!r}")
-        found += [] if format_ is None else [format_]
-    return tuple(sorted(found, key=lambda format_: format_.name))
+    """Return every format, sorted by name."""
+    return records(__name__, "FORMAT", Format)
 
 
 def default_formats() -> tuple[str, ...]:

@@ -19,7 +19,7 @@ NAMES = [algorithm.name for algorithm in all_algorithms()]
 def test_any_shapes_are_answered_or_refused(name, data):
     """Found by fuzzing: a one-dimensional factor beside a kernel ended in an IndexError."""
     algorithm = next(algorithm for algorithm in all_algorithms() if algorithm.name == name)
-    slots = sorted(algorithm.marks | algorithm.extras)
+    slots = sorted(algorithm.slots)
     shapes = data.draw(st.dictionaries(st.sampled_from(slots), SHAPE, min_size=1))
     shape = data.draw(SHAPE.filter(len))
     with contextlib.suppress(AdapterError):
