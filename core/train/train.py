@@ -11,16 +11,17 @@ from .. import families
 from ..adapter import LoraCard
 from ..errors import UsageError
 from ..model.denoiser import TrainableDenoiser
-from ..plan.train_plan import TrainPlan, plan_data, plan_digest, step_rows
-from .base_check import check_base, check_cost
+from .base_check import check_base
+from .cost import all_rows
 from .data.bank import Bank
 from .data.captions import Concept
 from .data.concept import ConceptData
-from .data.drawings import SAMPLING, Drawings
-from .drift import DriftWatch
-from .loop import Loop
+from .data.drawings import Drawings
+from .loop.drift import DriftWatch
+from .loop.loop import Loop
 from .methods.method import Method, attach
-from .preserve.term import Situation, Term, make_term
+from .plan import TrainPlan, plan_data, plan_digest
+from .preserve.term import Regularizer, TermContext, make_regularizer
 from .records import Picture, Trained, TrainSetting
 
 
@@ -38,7 +39,7 @@ def train(
     """
     _require_torch()
     identity = fingerprint(denoiser, pictures, bank, plan)
-    setting.progress.total(_cost(pictures, bank, plan))
+    setting.progress.total(all_rows(plan, bank))
     check_base(denoiser, bank, setting)
     setting.progress.stage("Encoding pictures")
     data = _data(denoiser, pictures, plan)
@@ -73,13 +74,13 @@ def _preservation(
     bank: Bank,
     plan: TrainPlan,
     setting: TrainSetting,
-) -> tuple[dict[str, Term], DriftWatch | None]:
+) -> tuple[dict[str, Regularizer], DriftWatch | None]:
     """Return the plan's terms by name, and the watch over drift if the plan wants one."""
     drawings = Drawings(denoiser, setting.cache, setting.batch, setting.progress)
     concept = Concept(plan.trigger, plan.class_word)
-    situation = Situation(denoiser, method, plan, concept, bank, drawings, data)
+    context = TermContext(denoiser, method, plan, concept, bank, drawings, data)
     with method.off():
-        terms = {name: make_term(name, situation) for name in plan.preserve}
+        terms = {name: make_regularizer(name, context) for name in plan.preserve}
     watch = DriftWatch(denoiser, method, bank.watched, drawings, setting.batch) if plan.drift_every else None
     return terms, watch
 
@@ -91,14 +92,6 @@ def fingerprint(denoiser: TrainableDenoiser, pictures: Sequence[Picture], bank: 
         sha.update(f"{tuple(picture.pixels.shape)}|{picture.caption}|{picture.repeats}|".encode())
         sha.update(picture.pixels.numpy().tobytes())
     return sha.hexdigest()
-
-
-def _cost(pictures: Sequence[Picture], bank: Bank, plan: TrainPlan) -> int:
-    """Return the UNet rows of drawing, if nothing is cached yet, and of training."""
-    drawn = plan.prior_images * ("prior" in plan.preserve)
-    drawn += min(len(bank.prompts), plan.bank_prompts or len(bank.prompts)) * ("dc" in plan.preserve)
-    drawn += len(bank.watched) * (plan.drift_every > 0)
-    return check_cost(bank) + drawn * SAMPLING.rows + sum(step_rows(plan, step) for step in range(plan.steps))
 
 
 def _finish(

@@ -8,7 +8,7 @@ import owf
 import pytest
 import torch
 from owf.core.adapter import applied, read_adapter
-from owf.core.plan.train_plan import TrainPlan
+from owf.core.train.plan import TrainPlan
 from owf.demo.concept import CAPTION
 from owf.demo.pictures import draw, load_demo_base
 from safetensors import safe_open

@@ -8,10 +8,10 @@ import torch
 from owf.core.errors import UsageError
 from owf.core.metrics.concept import similarities, summarise_concept
 from owf.core.metrics.diversity import spread_within, summarise_diversity
-from owf.core.train.budget import AIM, DriftBudget
-from owf.core.train.checkpoint import load_checkpoint, save_checkpoint
 from owf.core.train.data.rows import Draw
-from owf.core.train.optimizer import make_optimizer, rate_factor
+from owf.core.train.loop.budget import AIM, DriftBudget
+from owf.core.train.loop.checkpoint import load_checkpoint, save_checkpoint
+from owf.core.train.loop.optimizer import make_optimizer, rate_factor
 from small_training import small_plan
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import torch
 
-from ..errors import UsageError
+from ...errors import UsageError
 
 
 def save_checkpoint(path: Path, content: dict[str, Any]) -> None:

@@ -9,19 +9,20 @@ from typing import Any
 import torch
 from torch import nn
 
-from ..errors import InvalidError
-from ..model.denoiser import TrainableDenoiser
-from ..plan.train_plan import TrainPlan, step_rows
+from ...errors import InvalidError
+from ...model.denoiser import TrainableDenoiser
+from ..cost import rows_until, step_rows
+from ..data.concept import ConceptData
+from ..data.rows import Draw
+from ..methods.method import Method
+from ..plan import TrainPlan
+from ..preserve.term import Regularizer
+from ..records import StepRecord, TrainSetting
 from .budget import DriftBudget
 from .checkpoint import load_checkpoint, save_checkpoint
-from .data.concept import ConceptData
-from .data.rows import Draw
 from .drift import DriftWatch
 from .loss import LossMaker
-from .methods.method import Method
 from .optimizer import make_optimizer, set_rate
-from .preserve.term import Term
-from .records import StepRecord, TrainSetting
 from .samples import write_samples
 
 _VALIDATION_DRAWS = 4
@@ -43,7 +44,7 @@ class Loop:
         method: Method,
         data: ConceptData,
         held_out: ConceptData | None,
-        terms: dict[str, Term],
+        terms: dict[str, Regularizer],
         watch: DriftWatch | None,
         plan: TrainPlan,
         setting: TrainSetting,
@@ -53,7 +54,7 @@ class Loop:
         self._watch, self._plan, self._setting, self._fingerprint = watch, plan, setting, fingerprint
         self._losses = LossMaker(denoiser, method, terms, plan.min_snr, setting.precision)
         self._weights = {name: plan.weight(name) for name in terms}
-        self._budget = DriftBudget(plan.drift_budget, plan.dc_weight) if plan.drift_budget else None
+        self._budget = DriftBudget(plan.drift_budget, plan.weight("dc")) if plan.drift_budget else None
         self._parameters = list(method.parameters.values())
         self._optimizer = make_optimizer(self._parameters, plan)
         scaled = denoiser.device.type == "cuda" and setting.precision == torch.float16
@@ -72,7 +73,7 @@ class Loop:
         the numbers left the finite range.
         """
         plan, setting = self._plan, self._setting
-        setting.progress.skip(sum(step_rows(plan, step) for step in range(self.step)))
+        setting.progress.skip(rows_until(plan, self.step))
         setting.progress.stage("Training")
         due = time.monotonic() + setting.save_every
         while self._unmeasured or self.step < plan.steps:
@@ -112,7 +113,7 @@ class Loop:
     def _gradients(self) -> tuple[float, dict[str, float]]:
         """Accumulate the step's gradients; return the concept's mean loss and those of the terms."""
         plan, loss, terms = self._plan, 0.0, {}
-        preserving = self.step % plan.preserve_every == 0
+        preserving = plan.is_preserving(self.step)
         for part in range(plan.accumulate):
             draw = Draw(plan.seed, self.step, part)
             losses = self._losses.losses(self._data.rows(draw), draw, preserving)
