@@ -289,7 +289,7 @@ def test_two_shapes_train_side_by_side(tmp_path):
 
 def test_slow_checkpoints_are_written_less_often(tmp_path, monkeypatch):
     """A wish to save after every step costs two percent of the time, not most of it, where saving is slow."""
-    from owf.core.train.loop import loop
+    from owf.core.train.loop import checkpoint
 
     clock, saves = [0.0], []
 
@@ -300,8 +300,8 @@ def test_slow_checkpoints_are_written_less_often(tmp_path, monkeypatch):
     def watch(record):
         clock[0] += 20.0
 
-    monkeypatch.setattr(loop, "save_checkpoint", slow)
-    monkeypatch.setattr(loop.time, "monotonic", lambda: clock[0])
+    monkeypatch.setattr(checkpoint, "save_checkpoint", slow)
+    monkeypatch.setattr(checkpoint.time, "monotonic", lambda: clock[0])
     run(tmp_path, small_plan(steps=40, preserve=(), batch=1), save_every=0.0, watch=watch)
     # The last checkpoint comes with the last step, whenever that is.
     gaps = [later - earlier - 3.0 for earlier, later in pairwise(saves[:-1])]
