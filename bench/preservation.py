@@ -33,10 +33,10 @@ from owf.core.model.batch import Batch
 from owf.core.model.sample import Sampling, generate
 from owf.core.plan.audit_plan import Stage
 from owf.core.plan.presets import demo_plan
-from owf.core.plan.train_plan import TrainPlan
 from owf.core.progress import Silent
 from owf.core.train.data.bank import DEMO, make_bank, read_bank
 from owf.core.train.data.captions import Concept
+from owf.core.train.plan import TrainPlan
 from owf.core.train.records import Picture, StepRecord, TrainSetting
 from owf.core.train.train import train
 from owf.core.verdict.verdict import default_policy

@@ -61,9 +61,9 @@ def pictures_of(denoiser, count: int) -> torch.Tensor:
 
 def time_ours(denoiser, batch: int, steps: int, terms: tuple[str, ...]) -> list[float]:
     from owf.core.model.batch import Batch
-    from owf.core.plan.train_plan import TrainPlan
     from owf.core.progress import Silent
     from owf.core.train.data.bank import Bank
+    from owf.core.train.plan import TrainPlan
     from owf.core.train.records import Picture, TrainSetting
     from owf.core.train.train import train
 

@@ -5,8 +5,8 @@ from typing import Any
 
 from comfy_api.latest import io
 
-from ..core.plan.train_plan import ALGORITHMS, TARGETS, TERMS, TrainPlan
 from ..core.text import file_stem
+from ..core.train.plan import ALGORITHMS, TARGETS, TERMS, TrainPlan
 from .backend import places
 from .prompts import Bank
 from .training import DEMO_PICTURES, Lesson, Watcher, run_training, training_report
@@ -122,15 +122,13 @@ def _subject() -> list[io.Input]:
 
 
 def _course() -> list[io.Input]:
-    number = io.Float.Input
+    number, dc_weight = io.Float.Input, _DEFAULT.weight("dc")
     return [
         io.Int.Input("steps", default=_DEFAULT.steps, min=1, max=100_000, tooltip=_help("steps")),
         io.Int.Input("batch", default=_DEFAULT.batch, min=1, max=64, tooltip=_help("batch")),
         io.Int.Input("rank", default=_DEFAULT.rank, min=1, max=256, tooltip=_help("rank")),
         number("rate", default=_DEFAULT.rate, min=0.0, max=1.0, step=1e-5, round=1e-7, tooltip=_help("rate")),
-        number(
-            "dc_weight", default=_DEFAULT.dc_weight, min=0.0, max=1e4, step=0.1, round=0.001, tooltip=_help("dc_weight")
-        ),
+        number("dc_weight", default=dc_weight, min=0.0, max=1e4, step=0.1, round=0.001, tooltip=_help("dc_weight")),
         number("drift_budget", default=0.0, min=0.0, max=1.0, step=0.001, round=1e-5, tooltip=_help("drift_budget")),
         io.Int.Input("train_seed", default=0, min=0, max=2**31 - 1, tooltip=_help("seed")),
     ]

@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..core.errors import UsageError
-from ..core.plan.train_plan import TrainPlan, plan_digest
 from ..core.text import counted
 from ..core.train.data.bank import DEFAULT, DEMO, Bank, make_bank, read_bank
 from ..core.train.data.captions import Concept
+from ..core.train.plan import TrainPlan, plan_digest
 from .backend import places
 from .ui.progress import NodeProgress, send
 

@@ -5,7 +5,8 @@ import dataclasses
 from collections.abc import Callable
 from typing import Any
 
-from ...core.plan.train_plan import TrainPlan, flag
+from ...core.plan.option import flag
+from ...core.train.plan import TrainPlan
 from ..paths import user_path
 from .options import RunOptions
 

@@ -10,7 +10,8 @@ from typing import Any
 from ...core.disk.files import write_text
 from ...core.disk.toml import read_toml
 from ...core.errors import UsageError
-from ...core.plan.train_plan import TrainPlan, key
+from ...core.plan.option import key
+from ...core.train.plan import TrainPlan
 from .arguments import names
 from .options import RunOptions
 

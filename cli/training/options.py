@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from ...core.errors import UsageError
 from ...core.model.device import DEVICES, DTYPES
-from ...core.plan.train_plan import option
+from ...core.plan.option import option
 from ...core.text import file_stem
 
 

@@ -15,7 +15,6 @@ from ...core.errors import UsageError
 from ...core.model.base import BaseChoice, choose_base
 from ...core.model.batch import Batch, default_batch
 from ...core.model.denoiser import TrainableDenoiser
-from ...core.plan.train_plan import TrainPlan, plan_digest
 from ...core.render.pictures.curves import write_curves
 from ...core.text import inert
 from ...core.train.curves import Curves
@@ -25,6 +24,7 @@ from ...core.train.data.concept import load_pictures
 from ...core.train.data.images import TrainingImage, read_images, survey
 from ...core.train.metadata import add_metadata, read_metadata
 from ...core.train.methods.custom_diffusion import embedding_path, is_embedding
+from ...core.train.plan import TrainPlan, plan_digest
 from ...core.train.records import Picture, StepRecord, Trained, TrainSetting
 from ...core.train.train import train
 from ..command import INTERRUPTED
@@ -82,8 +82,8 @@ class TrainSession:
     def _require_class(self) -> None:
         """Raise UsageError early where a term needs the class and there is none."""
         plan = self._plan
-        if {"prior", "class"} & set(plan.preserve) or ("dc" in plan.preserve and plan.bank_share < 1):
-            self._concept.strip("", plan.caption)
+        if any(term.needs_class for term in plan.terms):
+            self._concept.require_class()
         if self._options.validation and not plan.drift_every:
             raise UsageError("--validation is measured whenever drift is: set --drift-every, or leave it out.")
 

@@ -7,18 +7,17 @@ from pathlib import Path
 from ...core.model.batch import Batch
 from ...core.model.denoiser import Denoiser
 from ...core.model.speed import estimate
-from ...core.plan.train_plan import TrainPlan, step_rows, term_rows
 from ...core.text import counted, inert
+from ...core.train.cost import drawings, rows_until, step_rows, teacher_rows
 from ...core.train.data.bank import Bank
 from ...core.train.data.captions import Concept
 from ...core.train.data.drawings import SAMPLING
 from ...core.train.data.images import TrainingImage, survey
+from ...core.train.plan import TrainPlan
 from ...core.train.records import Picture
 
 _BACKWARD = 3
 """A row with gradients costs about three rows without."""
-_SILENT = ("prior", "l2")
-"""Terms whose target is not a prediction of the base."""
 _NOT_IN_DIFFUSERS = "ComfyUI and webui load it; diffusers does not."
 _PORTABILITY = {
     "dora": "DoRA means slightly different things in different programs, and diffusers leaves it out: try the file "
@@ -56,16 +55,12 @@ def _pictures(pictures: Sequence[Picture]) -> str:
 def _length(pictures: Sequence[Picture], plan: TrainPlan) -> str:
     epochs = plan.steps * plan.batch * plan.accumulate / sum(p.repeats for p in pictures)
     rows = step_rows(plan, 0)
-    teacher = f" and {_teacher_rows(plan)} of the base" if _teacher_rows(plan) else ""
+    asked = teacher_rows(plan)
+    teacher = f" and {asked} of the base" if asked else ""
     often = f" at every {plan.preserve_every}. step" if plan.preserve and plan.preserve_every > 1 else ""
     return (
         f"{counted(plan.steps, 'step')}, {epochs:.3g} epochs, {rows} UNet rows with gradients{teacher} a step{often}."
     )
-
-
-def _teacher_rows(plan: TrainPlan) -> int:
-    asking = [t for t in plan.preserve if t not in _SILENT and not (t == "dc" and plan.teacher_cache)]
-    return plan.accumulate * len(asking) * term_rows(plan)
 
 
 def _preservation(bank: Bank, plan: TrainPlan) -> str:
@@ -78,17 +73,11 @@ def _preservation(bank: Bank, plan: TrainPlan) -> str:
     return f"Preserved by {terms}{budget}.{asked}"
 
 
-def drawn_pictures(bank: Bank, plan: TrainPlan) -> int:
-    """Return how many pictures the base draws before the first step if none is cached."""
-    bank_prompts = len(bank.prompts) if "dc" in plan.preserve else 0
-    return bank_prompts + plan.prior_images * ("prior" in plan.preserve) + len(bank.watched) * (plan.drift_every > 0)
-
-
 def _time(denoiser: Denoiser, bank: Bank, plan: TrainPlan) -> str:
     preserving = -(-plan.steps // plan.preserve_every)
-    student = sum(step_rows(plan, step) for step in range(plan.steps))
-    rows = _BACKWARD * student + preserving * _teacher_rows(plan)
+    student = rows_until(plan, plan.steps)
+    rows = _BACKWARD * student + preserving * teacher_rows(plan)
     guess = estimate(denoiser, Batch(step_rows(plan, 0) // plan.accumulate))
-    drawn = drawn_pictures(bank, plan)
+    drawn = drawings(plan, bank)
     before = f", after {guess.minutes(drawn * SAMPLING.rows):.1f} for {drawn} drawings that are then cached"
     return f"About {guess.minutes(rows):.1f} minutes{before if drawn else ''}."

@@ -11,16 +11,22 @@ from .. import families
 from ..adapter import LoraCard
 from ..errors import UsageError
 from ..model.denoiser import TrainableDenoiser
-from ..plan.train_plan import TrainPlan, plan_data, plan_digest, step_rows
-from .base_check import check_base, check_cost
+from .base_check import check_base
+from .cost import all_rows
 from .data.bank import Bank
 from .data.captions import Concept
 from .data.concept import ConceptData
-from .data.drawings import SAMPLING, Drawings
-from .drift import DriftWatch
-from .loop import Loop
+from .data.drawings import Drawings
+from .loop.checkpoint import Checkpoint
+from .loop.drift import DriftWatch
+from .loop.loop import run_steps
+from .loop.loss import LossMaker
+from .loop.measure import Measurements
+from .loop.state import TrainState
+from .loop.step import Step
 from .methods.method import Method, attach
-from .preserve.term import Situation, Term, make_term
+from .plan import TrainPlan, plan_data, plan_digest
+from .preserve.term import Regularizer, TermContext, make_regularizer
 from .records import Picture, Trained, TrainSetting
 
 
@@ -38,7 +44,7 @@ def train(
     """
     _require_torch()
     identity = fingerprint(denoiser, pictures, bank, plan)
-    setting.progress.total(_cost(pictures, bank, plan))
+    setting.progress.total(all_rows(plan, bank))
     check_base(denoiser, bank, setting)
     setting.progress.stage("Encoding pictures")
     data = _data(denoiser, pictures, plan)
@@ -47,9 +53,15 @@ def train(
     method = attach(denoiser, plan)
     try:
         terms, watch = _preservation(denoiser, method, data, bank, plan, setting)
-        loop = Loop(denoiser, method, data, held_out, terms, watch, plan, setting, identity)
-        finished = loop.run()
-        return _finish(loop, method, denoiser, pictures, plan, setting, finished)
+        state = TrainState(denoiser, method, plan, setting.precision)
+        checkpoint = Checkpoint(setting.folder / f"{setting.name}.checkpoint", identity, setting.save_every)
+        if setting.resume:
+            checkpoint.restore(state)
+        losses = LossMaker(denoiser, method, terms, plan.min_snr, setting.precision)
+        step = Step(losses, data, plan, setting.progress)
+        measurements = Measurements(denoiser, losses, watch, held_out, plan, setting)
+        finished = run_steps(state, step, measurements, checkpoint, plan, setting)
+        return _finish(state, method, denoiser, pictures, plan, setting, finished)
     finally:
         method.detach()
         denoiser.checkpoint_gradients(False)
@@ -73,13 +85,13 @@ def _preservation(
     bank: Bank,
     plan: TrainPlan,
     setting: TrainSetting,
-) -> tuple[dict[str, Term], DriftWatch | None]:
+) -> tuple[dict[str, Regularizer], DriftWatch | None]:
     """Return the plan's terms by name, and the watch over drift if the plan wants one."""
     drawings = Drawings(denoiser, setting.cache, setting.batch, setting.progress)
     concept = Concept(plan.trigger, plan.class_word)
-    situation = Situation(denoiser, method, plan, concept, bank, drawings, data)
+    context = TermContext(denoiser, method, plan, concept, bank, drawings, data)
     with method.off():
-        terms = {name: make_term(name, situation) for name in plan.preserve}
+        terms = {name: make_regularizer(name, context) for name in plan.preserve}
     watch = DriftWatch(denoiser, method, bank.watched, drawings, setting.batch) if plan.drift_every else None
     return terms, watch
 
@@ -93,16 +105,8 @@ def fingerprint(denoiser: TrainableDenoiser, pictures: Sequence[Picture], bank: 
     return sha.hexdigest()
 
 
-def _cost(pictures: Sequence[Picture], bank: Bank, plan: TrainPlan) -> int:
-    """Return the UNet rows of drawing, if nothing is cached yet, and of training."""
-    drawn = plan.prior_images * ("prior" in plan.preserve)
-    drawn += min(len(bank.prompts), plan.bank_prompts or len(bank.prompts)) * ("dc" in plan.preserve)
-    drawn += len(bank.watched) * (plan.drift_every > 0)
-    return check_cost(bank) + drawn * SAMPLING.rows + sum(step_rows(plan, step) for step in range(plan.steps))
-
-
 def _finish(
-    loop: Loop,
+    state: TrainState,
     method: Method,
     denoiser: TrainableDenoiser,
     pictures: Sequence[Picture],
@@ -112,7 +116,7 @@ def _finish(
 ) -> Trained:
     """Write the LoRA, also that of an interrupted training, and return what there is."""
     path = setting.folder / f"{setting.name}.safetensors"
-    facts = _facts(loop, pictures, plan)
+    facts = _facts(state, pictures, plan)
     concept = Concept(plan.trigger, plan.class_word)
     family, side = families.get(denoiser.family), plan.resolution or denoiser.resolution
     card = LoraCard(
@@ -124,18 +128,18 @@ def _finish(
         prediction_type=denoiser.schedule.prediction_type,
         facts=facts,
     )
-    with loop.averaged():
+    with state.averaged():
         embedding = method.write(path, card)
-    return Trained(path, embedding, loop.step, finished, loop.drift, facts)
+    return Trained(path, embedding, state.step, finished, state.drift, facts)
 
 
-def _facts(loop: Loop, pictures: Sequence[Picture], plan: TrainPlan) -> tuple[tuple[str, str], ...]:
+def _facts(state: TrainState, pictures: Sequence[Picture], plan: TrainPlan) -> tuple[tuple[str, str], ...]:
     tags = Counter({p.caption: 0 for p in pictures})
     for picture in pictures:
         tags[picture.caption] += picture.repeats
     facts = {
         "ss_num_train_images": str(sum(p.repeats for p in pictures)),
-        "ss_steps": str(loop.step),
+        "ss_steps": str(state.step),
         "ss_max_train_steps": str(plan.steps),
         "ss_learning_rate": str(plan.rate),
         "ss_seed": str(plan.seed),
@@ -149,6 +153,6 @@ def _facts(loop: Loop, pictures: Sequence[Picture], plan: TrainPlan) -> tuple[tu
     }
     if plan.algorithm in ("loha", "lokr"):
         facts |= {"ss_network_module": "lycoris.kohya", "ss_network_args": json.dumps({"algo": plan.algorithm})}
-    if loop.drift is not None:
-        facts["owf.watched_drift"] = f"{loop.drift:.6g}"
+    if state.drift is not None:
+        facts["owf.watched_drift"] = f"{state.drift:.6g}"
     return tuple(facts.items())

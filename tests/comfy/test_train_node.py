@@ -271,7 +271,7 @@ def test_long_captions_train_as_the_command_line_trains_them(host, tmp_path):
 
 PRESSED = """
 import comfy.model_management as management
-loss = pack("core.train.loss").LossMaker
+loss = pack("core.train.loop.loss").LossMaker
 losses = loss.losses
 def pressed(self, *rest):
     management.unload_all_models()  # what loading another large model would do

@@ -10,7 +10,7 @@ import torch
 from demo_base.concept import CAPTION
 from demo_base.pictures import draw, load_demo_base
 from owf.core.adapter import applied, read_adapter
-from owf.core.plan.train_plan import TrainPlan
+from owf.core.train.plan import TrainPlan
 from safetensors import safe_open
 from safetensors.torch import load_file
 

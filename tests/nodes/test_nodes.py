@@ -251,7 +251,7 @@ answer(paths=paths)
 
 def test_captions_are_one_for_all_or_one_for_each(stub):
     code = """
-training, TrainPlan = pack("nodes.training"), pack("core.plan.train_plan").TrainPlan
+training, TrainPlan = pack("nodes.training"), pack("core.train.plan").TrainPlan
 plan = TrainPlan(trigger="sks", class_word="bag")
 captions = [training.captions_for(text, 2, plan) for text in ("", "one", "one\\n\\ntwo")]
 try:

@@ -4,7 +4,7 @@ import sys
 
 import pytest
 from owf.core.errors import InvalidError, UsageError
-from owf.core.plan.train_plan import TrainPlan
+from owf.core.train.plan import TrainPlan
 from owf.nodes.ui.wording import graph_words, in_graph
 
 

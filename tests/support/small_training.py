@@ -5,9 +5,9 @@ from pathlib import Path
 import torch
 from owf.core.model.backends.diffusers import DiffusersDenoiser
 from owf.core.model.batch import Batch
-from owf.core.plan.train_plan import TrainPlan
 from owf.core.progress import Silent
 from owf.core.train.data.bank import Bank
+from owf.core.train.plan import TrainPlan
 from owf.core.train.records import Picture, StepRecord, Trained, TrainSetting
 from owf.core.train.train import train
 from tiny_sd import tiny_parts

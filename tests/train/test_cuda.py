@@ -5,9 +5,9 @@ import torch
 from fake_cuda import denoiser_of, require_fake_cuda
 from owf.core.model.denoiser import Conditioning
 from owf.core.train.data.rows import Rows
-from owf.core.train.loss import LossMaker
+from owf.core.train.loop.loss import LossMaker
 from owf.core.train.methods.method import attach
-from owf.core.train.preserve.term import Question, Term
+from owf.core.train.preserve.term import Examples, Regularizer
 from small_training import small_plan
 from tiny_sd import tiny_parts
 from torch._subclasses.fake_tensor import FakeTensorMode
@@ -45,11 +45,11 @@ def attached(denoiser, plan):
         return attach(denoiser, plan)
 
 
-class AskTheBase(Term):
+class AskTheBase(Regularizer):
     """The concept's rows under another caption."""
 
-    def questions(self, concept, draw):
-        return (Question(concept.captioned(["a bag", ""]), None),)
+    def examples(self, concept, draw):
+        return (Examples(concept.captioned(["a bag", ""]), None),)
 
 
 def rows():

@@ -6,8 +6,8 @@ from gaussian_denoiser import rectified_flow
 from owf.core.model.denoiser import Conditioning
 from owf.core.model.schedule import Schedule, variance_preserving
 from owf.core.train.data.rows import Draw, Rows, by_shape
-from owf.core.train.loss import LossMaker, min_snr_weights
-from owf.core.train.preserve.term import Question, Term
+from owf.core.train.loop.loss import LossMaker, min_snr_weights
+from owf.core.train.preserve.term import Examples, Regularizer
 
 ALPHAS = torch.tensor([0.9, 0.5, 0.1], dtype=torch.float64)
 
@@ -46,15 +46,15 @@ class Model:
         return self.gain * x_t + cond.context.view(-1, 1, 1, 1)
 
 
-class Ask(Term):
+class Ask(Regularizer):
     def __init__(self, captions, target=None):
         self.captions, self.target = captions, target
 
-    def questions(self, concept, draw):
-        return (Question(concept.captioned(self.captions), self.target),)
+    def examples(self, concept, draw):
+        return (Examples(concept.captioned(self.captions), self.target),)
 
 
-class Penalty(Term):
+class Penalty(Regularizer):
     def penalty(self):
         return torch.tensor(7.0)
 

@@ -5,28 +5,27 @@ import math
 import pytest
 import torch
 from owf.core.errors import UsageError
-from owf.core.train.budget import AIM, DriftBudget
-from owf.core.train.checkpoint import load_checkpoint, save_checkpoint
 from owf.core.train.data.rows import Draw
-from owf.core.train.optimizer import make_optimizer, rate_factor
+from owf.core.train.loop.budget import AIM, followed
+from owf.core.train.loop.checkpoint import load_checkpoint, save_checkpoint
+from owf.core.train.loop.optimizer import make_optimizer, rate_factor
 from small_training import small_plan
 
 
 def test_the_weight_settles_where_drift_meets_its_aim():
     # A model whose drift falls with the square root of the weight: the multiplier that meets the aim is known.
-    budget = DriftBudget(budget=0.01, weight=1.0)
-    drift = lambda: 0.05 / math.sqrt(budget.weight)  # noqa: E731
+    drift, weight = lambda weight: 0.05 / math.sqrt(weight), 1.0
     for _ in range(200):
-        budget.update(drift())
-    assert drift() == pytest.approx(AIM * 0.01, rel=0.05)
-    assert drift() <= 0.01
+        weight = followed(weight, drift(weight), budget=0.01)
+    assert drift(weight) == pytest.approx(AIM * 0.01, rel=0.05)
+    assert drift(weight) <= 0.01
 
 
 def test_a_budget_that_is_never_reached_lets_the_weight_fall_to_its_end():
-    budget = DriftBudget(budget=1.0, weight=1.0)
+    weight = 1.0
     for _ in range(1000):
-        budget.update(1e-6)
-    assert budget.weight == pytest.approx(0.01)
+        weight = followed(weight, drift=1e-6, budget=1.0)
+    assert weight == pytest.approx(0.01)
 
 
 def test_rates_rise_over_the_warmup_and_fall_to_the_end():

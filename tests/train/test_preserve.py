@@ -1,18 +1,26 @@
 """What the preservation terms ask."""
 
+import json
+import subprocess
+import sys
+from pathlib import Path
+
 import pytest
 import torch
 from owf.core.errors import UsageError
 from owf.core.model.batch import Batch
 from owf.core.progress import Silent
+from owf.core.train import preserve
 from owf.core.train.data.captions import Concept
 from owf.core.train.data.concept import ConceptData
 from owf.core.train.data.drawings import Drawings
 from owf.core.train.data.rows import Draw
 from owf.core.train.methods.method import attach
-from owf.core.train.preserve.term import Situation, make_term
+from owf.core.train.preserve import term
+from owf.core.train.preserve.term import TermContext, all_terms, make_regularizer
 from small_training import BANK, small_plan, tiny_denoiser, two_pictures
 
+ONE_MORE_TERM = Path(__file__).resolve().parents[1] / "support" / "one_more_term.py"
 STRIPPED = {"a photo of a bag", "a bag on a table"}
 
 
@@ -23,40 +31,40 @@ def parts(tmp_path_factory):
     return denoiser, attach(denoiser, small_plan()), cache
 
 
-def situation(parts, **options):
+def context(parts, **options):
     denoiser, method, cache = parts
     plan = small_plan(**options)
     pictures = two_pictures()
     data = ConceptData(denoiser, [p.pixels for p in pictures], [p.caption for p in pictures], [1, 1], plan)
     drawings = Drawings(denoiser, cache, Batch(4), Silent())
-    return Situation(denoiser, method, plan, Concept("sks", plan.class_word), BANK, drawings, data)
+    return TermContext(denoiser, method, plan, Concept("sks", plan.class_word), BANK, drawings, data)
 
 
 def asked(parts, name, steps=20, **options):
-    s = situation(parts, preserve=(name,), **options)
+    s = context(parts, preserve=(name,), **options)
     with s.method.off():
-        term = make_term(name, s)
+        made = make_regularizer(name, s)
     batches = [(s.data.rows(Draw(0, i)), Draw(0, i)) for i in range(steps)]
-    return [(rows, term.questions(rows, draw)) for rows, draw in batches]
+    return [(rows, made.examples(rows, draw)) for rows, draw in batches]
 
 
 def test_class_asks_the_concepts_noised_pictures_without_the_trigger(parts):
-    for concept, (question,) in asked(parts, "class"):
-        assert set(question.rows.captions) <= STRIPPED
-        assert torch.equal(question.rows.x0, concept.x0) and torch.equal(question.rows.eps, concept.eps)
-        assert torch.equal(question.rows.t, concept.t) and question.target is None
+    for concept, (part,) in asked(parts, "class"):
+        assert set(part.rows.captions) <= STRIPPED
+        assert torch.equal(part.rows.x0, concept.x0) and torch.equal(part.rows.eps, concept.eps)
+        assert torch.equal(part.rows.t, concept.t) and part.target is None
 
 
 def test_blank_asks_them_without_a_caption(parts):
-    for concept, (question,) in asked(parts, "blank"):
-        assert set(question.rows.captions) == {""} and torch.equal(question.rows.x0, concept.x0)
+    for concept, (part,) in asked(parts, "blank"):
+        assert set(part.rows.captions) == {""} and torch.equal(part.rows.x0, concept.x0)
 
 
 def test_prior_asks_pictures_of_the_class_for_their_own_noise(parts):
-    for concept, (question,) in asked(parts, "prior", prior_images=3):
-        assert set(question.rows.captions) == {"a photo of a bag"}
-        assert not torch.equal(question.rows.eps, concept.eps)
-        assert torch.equal(question.target, question.rows.eps)
+    for concept, (part,) in asked(parts, "prior", prior_images=3):
+        assert set(part.rows.captions) == {"a photo of a bag"}
+        assert not torch.equal(part.rows.eps, concept.eps)
+        assert torch.equal(part.target, part.rows.eps)
 
 
 def test_dc_mixes_trigger_less_captions_and_the_bank(parts):
@@ -66,8 +74,8 @@ def test_dc_mixes_trigger_less_captions_and_the_bank(parts):
 
 
 def test_dc_never_names_the_concept_and_shuffles_captions(parts):
-    questions = [q for _, qs in asked(parts, "dc", mismatch=1, steps=60) for q in qs]
-    captions = {c for q in questions for c in q.rows.captions}
+    asked_of = [q for _, qs in asked(parts, "dc", mismatch=1, steps=60) for q in qs]
+    captions = {c for q in asked_of for c in q.rows.captions}
     assert captions == STRIPPED | set(BANK.prompts) | {""}
     assert not any("sks" in c for c in captions)
 
@@ -87,17 +95,17 @@ def test_a_fixed_set_repeats_the_bases_predictions(parts):
     denoiser, method, _ = parts
     found = [q for _, qs in asked(parts, "dc", teacher_cache=3, steps=6) for q in qs]
     with method.off(), torch.no_grad():
-        for question in found:
-            x_t = denoiser.schedule.noise(question.rows.x0, question.rows.eps, question.rows.t)
-            again = denoiser.predict(x_t, question.rows.t, denoiser.encode_text(question.rows.captions))
+        for part in found:
+            x_t = denoiser.schedule.noise(part.rows.x0, part.rows.eps, part.rows.t)
+            again = denoiser.predict(x_t, part.rows.t, denoiser.encode_text(part.rows.captions))
             # Batches of one and of two rows round differently in the last bits of float32.
-            assert torch.allclose(again, question.target, atol=1e-5)
+            assert torch.allclose(again, part.target, atol=1e-5)
     assert len({tuple(q.rows.eps.flatten().tolist()) for q in found for q in [q]}) <= 9
 
 
 def test_l2_is_the_squared_norm_of_all_changes(parts):
-    s = situation(parts)
-    penalty = make_term("l2", s).penalty()
+    s = context(parts)
+    penalty = make_regularizer("l2", s).penalty()
     expected = sum(float(change.detach().square().sum()) for change in s.method.changes())
     assert float(penalty.detach()) == pytest.approx(expected, rel=1e-6, abs=1e-12)
 
@@ -105,7 +113,7 @@ def test_l2_is_the_squared_norm_of_all_changes(parts):
 @pytest.mark.parametrize("name", ["class", "dc", "prior"])
 def test_a_missing_class_is_noticed_before_the_first_step(parts, name):
     with pytest.raises(UsageError, match="--class"):
-        make_term(name, situation(parts, class_word="", preserve=(name,)))
+        make_regularizer(name, context(parts, class_word="", preserve=(name,)))
 
 
 def test_drawings_are_made_once_and_repeats_have_seeds_of_their_own(parts, monkeypatch):
@@ -115,3 +123,46 @@ def test_drawings_are_made_once_and_repeats_have_seeds_of_their_own(parts, monke
     monkeypatch.setattr(denoiser, "predict", None)  # would raise if anything were drawn again
     again = Drawings(denoiser, cache, Batch(1), Silent()).latents("x", ["a bag", "a bag", "a hat"])
     assert torch.equal(first, again)
+
+
+HALVED = '''"""`halved`: the empty caption on half of the concept's rows."""
+
+from .term import Examples, Regularizer, Term
+
+
+class Halved(Regularizer):
+    def __init__(self, context):
+        self.count = context.plan.batch // 2
+
+    def examples(self, concept, draw):
+        return (Examples(concept.cycled(self.count).captioned([""] * self.count), None),)
+
+
+TERM = Term(name="halved", order=9, help="an example", weight=2.5, make=Halved)
+'''
+
+
+def test_a_term_is_one_file(parts, tmp_path, monkeypatch):
+    """A file in the folder is a name, an option with a weight, a key of TOML files, and what it asks."""
+    (tmp_path / "halved.py").write_text(HALVED)
+    result = subprocess.run([sys.executable, ONE_MORE_TERM, tmp_path], capture_output=True, text=True, check=False)
+    assert result.returncode == 0, result.stderr
+    assert json.loads(result.stdout) == {
+        "terms": ["prior", "class", "blank", "l2", "dc", "halved"],
+        "weight": 2.5,
+        "key": 0.5,
+        "help": True,
+        "torch": False,
+    }
+    monkeypatch.setattr(preserve, "__path__", [*preserve.__path__, str(tmp_path)])
+    monkeypatch.setattr(term, "all_terms", all_terms.__wrapped__)
+    s = context(parts)
+    (part,) = make_regularizer("halved", s).examples(s.data.rows(Draw(0, 0)), Draw(0, 0))
+    assert part.rows.captions == ("",)
+
+
+def test_a_term_in_a_file_of_another_name_is_refused(tmp_path, monkeypatch):
+    (tmp_path / "one_name.py").write_text("from .blank import TERM\n")
+    monkeypatch.setattr(preserve, "__path__", [*preserve.__path__, str(tmp_path)])
+    with pytest.raises(ValueError, match=r"one_name\.py holds the term 'blank'"):
+        all_terms.__wrapped__()

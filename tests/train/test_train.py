@@ -12,14 +12,14 @@ from owf.core.model.batch import Batch
 from owf.core.progress import Silent
 from owf.core.train.data import drawings
 from owf.core.train.data.concept import ConceptData
+from owf.core.train.loop.optimizer import make_optimizer
 from owf.core.train.methods.method import attach
-from owf.core.train.optimizer import make_optimizer
 from owf.core.train.preserve.term import all_terms
 from owf.core.train.records import TrainSetting
 from owf.core.train.train import train
 from small_training import BANK, run, small_plan, tiny_denoiser, two_pictures
 
-TERMS = all_terms()
+TERMS = [term.name for term in all_terms()]
 ALGORITHMS = ("lora", "dora", "loha", "lokr")
 
 
@@ -289,7 +289,7 @@ def test_two_shapes_train_side_by_side(tmp_path):
 
 def test_slow_checkpoints_are_written_less_often(tmp_path, monkeypatch):
     """A wish to save after every step costs two percent of the time, not most of it, where saving is slow."""
-    from owf.core.train import loop
+    from owf.core.train.loop import checkpoint
 
     clock, saves = [0.0], []
 
@@ -300,8 +300,8 @@ def test_slow_checkpoints_are_written_less_often(tmp_path, monkeypatch):
     def watch(record):
         clock[0] += 20.0
 
-    monkeypatch.setattr(loop, "save_checkpoint", slow)
-    monkeypatch.setattr(loop.time, "monotonic", lambda: clock[0])
+    monkeypatch.setattr(checkpoint, "save_checkpoint", slow)
+    monkeypatch.setattr(checkpoint.time, "monotonic", lambda: clock[0])
     run(tmp_path, small_plan(steps=40, preserve=(), batch=1), save_every=0.0, watch=watch)
     # The last checkpoint comes with the last step, whenever that is.
     gaps = [later - earlier - 3.0 for earlier, later in pairwise(saves[:-1])]

@@ -47,14 +47,18 @@ class Concept:
         words = [word for word in (self.pure_trigger, self.class_word) if word]
         return any(re.search(_pattern(word), text.replace("_", " "), re.IGNORECASE) for word in words)
 
+    def require_class(self) -> None:
+        """Raise UsageError where nobody said what kind of thing the concept is."""
+        if not self.class_word:
+            raise UsageError("Say what kind of thing the concept is with --class, such as --class dog.")
+
     def strip(self, caption: str, template: str) -> str:
         """Return the caption with the concept's phrase replaced by its class.
 
         A caption that does not name the concept has nothing to strip, and preserving it would work against the
         concept itself: the template with the class stands in for it. Raises UsageError without a class.
         """
-        if not self.class_word:
-            raise UsageError("Say what kind of thing the concept is with --class, such as --class dog.")
+        self.require_class()
         names = rf"({_pattern(self.phrase)}|{_pattern(self.pure_trigger)})"
         text, found = re.subn(rf"(\ban?\s+)?{names}", self._class_instead, caption, flags=re.IGNORECASE)
         return text if found else template.replace("{}", with_article(self.class_word))

@@ -9,7 +9,7 @@ from ...errors import InvalidError, UsageError
 from ...model.denoiser import Denoiser, overflow_advice
 from ...model.noise import at_least_float32
 from ...pictures import cover, open_picture
-from ...plan.train_plan import TrainPlan
+from ..plan import TrainPlan
 from .buckets import bucket_shapes, epoch_order, nearest_bucket
 from .images import TrainingImage
 from .rows import Draw, Rows

@@ -55,6 +55,10 @@ class Rows:
         captions = tuple(self.captions[i] for i in index)
         return Rows(self.x0[places], self.eps[places], self.t[places], captions)
 
+    def cycled(self, count: int) -> "Rows":
+        """Return `count` rows: the first ones, or all of them over and over."""
+        return self if count == len(self) else self.take([i % len(self) for i in range(count)])
+
     def captioned(self, captions: Sequence[str]) -> "Rows":
         """Return the same noised latents under other captions."""
         return Rows(self.x0, self.eps, self.t, tuple(captions))

@@ -16,8 +16,8 @@ from ...adapter import LoraCard, LoraPair, write_kohya
 from ...adapter.containers.safetensors import open_safetensors
 from ...errors import AdapterError, UsageError
 from ...model.denoiser import TrainableDenoiser
-from ...plan.train_plan import TrainPlan
 from ..data.captions import Concept
+from ..plan import TrainPlan
 
 _LAYERS = re.compile(r".*attn2\.to_[kv]")
 

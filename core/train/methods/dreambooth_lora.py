@@ -15,7 +15,7 @@ from torch import nn
 from ...adapter import LoraCard, LoraFactors, LoraPair, write_kohya
 from ...errors import UsageError
 from ...model.denoiser import TrainableDenoiser
-from ...plan.train_plan import TrainPlan
+from ..plan import TrainPlan
 
 _ATTENTION = r"attn\d\.(to_q|to_k|to_v|to_out\.0)"
 _TRANSFORMER = rf"{_ATTENTION}|ff\.net\.(0\.proj|2)|attentions\.\d+\.proj_(in|out)"

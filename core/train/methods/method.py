@@ -10,7 +10,7 @@ from torch import nn
 
 from ...adapter import LoraCard
 from ...model.denoiser import TrainableDenoiser
-from ...plan.train_plan import TrainPlan
+from ..plan import TrainPlan
 
 
 class Method(Protocol):

@@ -1,21 +1,24 @@
 """`blank`: the base's prediction on the same noised pictures under the empty caption."""
 
-from ...plan.train_plan import term_rows
-from ..data.rows import Draw, Rows
-from .term import Question, Situation, Term, cycled
+from typing import TYPE_CHECKING
+
+from .term import Examples, Regularizer, Term, TermContext
+
+if TYPE_CHECKING:
+    from ..data.rows import Draw, Rows
 
 
-class BlankTerm(Term):
+class BlankPreservation(Regularizer):
     """The empty caption on the concept's pictures."""
 
-    def __init__(self, count: int) -> None:
-        self._count = count
+    def __init__(self, context: TermContext) -> None:
+        self._count = context.plan.term_rows
 
-    def questions(self, concept: Rows, draw: Draw) -> tuple[Question, ...]:
+    def examples(self, concept: "Rows", draw: "Draw") -> tuple[Examples, ...]:
         """Return the concept's noised latents without captions."""
-        return (Question(cycled(concept, self._count).captioned([""] * self._count), None),)
+        return (Examples(concept.cycled(self._count).captioned([""] * self._count), None),)
 
 
-def make(situation: Situation) -> Term:
-    """Return the term."""
-    return BlankTerm(term_rows(situation.plan))
+TERM = Term(
+    name="blank", order=3, help="the base's prediction on the empty caption", weight=1.0, make=BlankPreservation
+)

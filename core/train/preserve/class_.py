@@ -3,25 +3,32 @@
 Known elsewhere as differential output preservation or prior prediction.
 """
 
-from ...plan.train_plan import term_rows
-from ..data.rows import Draw, Rows
-from .term import Question, Situation, Term, cycled
+from typing import TYPE_CHECKING
+
+from .term import Examples, Regularizer, Term, TermContext
+
+if TYPE_CHECKING:
+    from ..data.rows import Draw, Rows
 
 
-class ClassTerm(Term):
+class ClassPreservation(Regularizer):
     """Captions that name the class instead of the concept."""
 
-    def __init__(self, situation: Situation) -> None:
-        self._situation = situation
+    def __init__(self, context: TermContext) -> None:
+        self._plan, self._concept = context.plan, context.concept
 
-    def questions(self, concept: Rows, draw: Draw) -> tuple[Question, ...]:
+    def examples(self, concept: "Rows", draw: "Draw") -> tuple[Examples, ...]:
         """Return the concept's noised latents under stripped captions."""
-        plan, strip = self._situation.plan, self._situation.concept.strip
-        rows = cycled(concept, term_rows(plan))
-        return (Question(rows.captioned([strip(caption, plan.caption) for caption in rows.captions]), None),)
+        rows = concept.cycled(self._plan.term_rows)
+        captions = [self._concept.strip(caption, self._plan.caption) for caption in rows.captions]
+        return (Examples(rows.captioned(captions), None),)
 
 
-def make(situation: Situation) -> Term:
-    """Return the term; a class that is missing is noticed before the first step."""
-    situation.concept.strip("", situation.plan.caption)
-    return ClassTerm(situation)
+TERM = Term(
+    name="class",
+    order=2,
+    help="the base's prediction on captions with the trigger taken out",
+    weight=1.0,
+    make=ClassPreservation,
+    needs_class=True,
+)

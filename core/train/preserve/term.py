@@ -1,81 +1,138 @@
-"""What a preservation term asks of a training step."""
+"""What a preservation term is: the record at the end of its file, and the registry that finds it there.
+
+A term's file imports torch in functions only: plans are checked, and options listed, from these records.
+"""
 
 import importlib
 import pkgutil
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
+from functools import cache
+from typing import TYPE_CHECKING
 
-import torch
+from ...errors import UsageError
+from .. import preserve
 
-from ...model.denoiser import TrainableDenoiser
-from ...plan.train_plan import TrainPlan
-from ..data.bank import Bank
-from ..data.captions import Concept
-from ..data.concept import ConceptData
-from ..data.drawings import Drawings
-from ..data.rows import Draw, Rows
-from ..methods.method import Method
+if TYPE_CHECKING:
+    import torch
+
+    from ...model.denoiser import TrainableDenoiser
+    from ..data.bank import Bank
+    from ..data.captions import Concept
+    from ..data.concept import ConceptData
+    from ..data.drawings import Drawings
+    from ..data.rows import Draw, Rows
+    from ..methods.method import Method
+    from ..plan import TrainPlan
 
 
 @dataclass(frozen=True)
-class Question:
+class Examples:
     """Rows whose prediction is to stay, or become, what a target says."""
 
-    rows: Rows
-    """Noised latents and captions for the student."""
-    target: torch.Tensor | None
+    rows: "Rows"
+    """Noised latents and captions for the student, of one latent shape."""
+    target: "torch.Tensor | None"
     """(N, C, h, w) what to predict; None for what the base predicts on the same rows."""
 
 
 @dataclass(frozen=True)
-class Situation:
+class TermContext:
     """What terms are made from."""
 
-    denoiser: TrainableDenoiser
+    denoiser: "TrainableDenoiser"
     """The base, with the method attached."""
-    method: Method
+    method: "Method"
     """What is trained."""
-    plan: TrainPlan
+    plan: "TrainPlan"
     """The plan."""
-    concept: Concept
+    concept: "Concept"
     """How the concept is called."""
-    bank: Bank
+    bank: "Bank"
     """Concept-free prompts."""
-    drawings: Drawings
+    drawings: "Drawings"
     """Draws latents with the base, each once."""
-    data: ConceptData
+    data: "ConceptData"
     """The concept's pictures."""
 
 
-class Term:
-    """A preservation term. A file overrides what it needs."""
+class Regularizer:
+    """A term in a training: what it adds to the loss of a step. A file overrides one of the two."""
 
-    def questions(self, concept: Rows, draw: Draw) -> tuple[Question, ...]:
-        """Return the rows to ask along with a batch of the concept's rows, one latent shape a question."""
+    def examples(self, concept: "Rows", draw: "Draw") -> tuple[Examples, ...]:
+        """Return what to ask along with a batch of the concept's rows."""
         return ()
 
-    def penalty(self) -> torch.Tensor | None:
+    def penalty(self) -> "torch.Tensor | None":
         """Return a scalar with gradients that needs no rows, if any."""
         return None
 
 
-def make_term(name: str, situation: Situation) -> Term:
-    """Return the term that the file `name` (with an underscore for a Python keyword) makes."""
-    make: Callable[[Situation], Term] = importlib.import_module(f".{_file(name)}", __package__).make
-    return make(situation)
+def as_many_as_planned(plan: "TrainPlan") -> int:
+    """Return the rows of one UNet batch that the plan gives to each term."""
+    return plan.term_rows
 
 
-def _file(name: str) -> str:
-    return "class_" if name == "class" else name
+def none_asked(plan: "TrainPlan") -> int:
+    """Return 0."""
+    return 0
 
 
-def all_terms() -> tuple[str, ...]:
-    """Return the names of all terms, from the files of this folder."""
-    files = (module.name for module in pkgutil.iter_modules([str(Path(__file__).parent)]))
-    return tuple(sorted(name.rstrip("_") for name in files if name != "term"))
+def none_drawn(plan: "TrainPlan", bank: "Bank") -> int:
+    """Return 0."""
+    return 0
 
 
-def cycled(rows: Rows, count: int) -> Rows:
-    """Return `count` rows: the first ones, or all of them over and over."""
-    return rows if count == len(rows) else rows.take([i % len(rows) for i in range(count)])
+@dataclass(frozen=True)
+class Term:
+    """One preservation term: everything that plan, costs and hosts know of it."""
+
+    name: str
+    """Name in plans; that of its file, which has an underscore behind a word of Python's."""
+    order: int
+    """Terms are listed by this number."""
+    help: str
+    """What its loss is, in one line."""
+    weight: float
+    """Weight of its loss by default."""
+    make: Callable[[TermContext], Regularizer]
+    """Makes it for a training, the adapter off; the base draws its pictures now, unless it did so before."""
+    student_rows: Callable[["TrainPlan"], int] = as_many_as_planned
+    """Rows with gradients that it adds to one UNet batch."""
+    teacher_rows: Callable[["TrainPlan"], int] = as_many_as_planned
+    """Rows of the base's predictions for one UNet batch; none where the target is another."""
+    drawings: Callable[["TrainPlan", "Bank"], int] = none_drawn
+    """Pictures that the base draws before the first step."""
+    needs_class: bool = False
+    """Whether it preserves the class, so that nothing can be preserved where nobody names one."""
+
+
+@cache
+def all_terms() -> tuple[Term, ...]:
+    """Return every term in the order in which they are listed.
+
+    Raises ValueError where a file's term has another name: the folder is the registry.
+    """
+    found: list[Term] = []
+    for module in pkgutil.iter_modules(preserve.__path__):
+        term = getattr(importlib.import_module(f".{module.name}", __package__), "TERM", None)
+        if term is not None and term.name != module.name.rstrip("_"):
+            raise ValueError(f"the file {module.name}.py holds the term {term.name!r}")
+        found += [] if term is None else [term]
+    return tuple(sorted(found, key=lambda term: term.order))
+
+
+def find_term(name: str) -> Term:
+    """Return the term called `name`; raise UsageError that lists the known ones."""
+    term = next((term for term in all_terms() if term.name == name), None)
+    if term is None:
+        raise UsageError(f"Unknown term {name!r}; there are {', '.join(t.name for t in all_terms())}.")
+    return term
+
+
+def make_regularizer(name: str, context: TermContext) -> Regularizer:
+    """Return the term called `name` for a training; raise UsageError where it needs a class and there is none."""
+    term = find_term(name)
+    if term.needs_class:
+        context.concept.require_class()
+    return term.make(context)

@@ -258,7 +258,7 @@ def test_a_finished_lora_is_known_by_all_that_it_was_trained_with(tmp_path):
 
     import torch
     from owf.cli.training.session import TrainSession
-    from owf.core.plan.train_plan import TrainPlan
+    from owf.core.train.plan import TrainPlan
 
     (tmp_path / "bank.txt").write_text("\n".join(read_bank(DEMO)[::2]))
 

@@ -7,9 +7,11 @@ import dataclasses
 import hashlib
 import json
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from ..errors import UsageError
+from ..plan.option import flag, option
+from .preserve.term import Term, all_terms, find_term
 
 VERSION = 1
 """Version of the plan; part of its digest, so a checkpoint is never continued by other rules."""
@@ -19,38 +21,54 @@ ALGORITHMS = ("lora", "dora", "loha", "lokr")
 TARGETS = ("attention", "transformer", "all")
 OPTIMIZERS = ("adamw", "adamw8bit", "prodigy")
 RATE_SCHEDULES = ("constant", "linear", "cosine")
-TERMS = ("prior", "class", "blank", "l2", "dc")
-"""Preservation terms; a test holds them equal to the files of the folder `preserve`."""
+TERMS = tuple(term.name for term in all_terms())
+"""Preservation terms: the files of the folder `preserve`."""
+
+_Plan = TypeVar("_Plan")
 
 
-def option(default: Any, text: str, choices: tuple[str, ...] = ()) -> Any:
-    """Return a field with its default, its one-sentence description, and the values it may take."""
-    return dataclasses.field(default=default, metadata={"help": text, "choices": choices})
+def _weighing(plan: type[_Plan]) -> type[_Plan]:
+    """Return the class with an option for each preservation term after `preserve`: its weight.
+
+    Terms describe themselves, so that none of them is named here; `TrainPlan.weight` reads what this adds.
+    """
+    fields: dict[str, Any] = {}
+    for name, kind in plan.__annotations__.items():
+        fields[name] = kind
+        if name == "preserve":
+            fields |= {f"{term}_weight": float for term in TERMS}
+    for term in all_terms():
+        setattr(plan, f"{term.name}_weight", option(term.weight, f"weight of {term.name}: {term.help}"))
+    plan.__annotations__ = fields
+    return plan
 
 
 @dataclass(frozen=True)
+@_weighing
 class TrainPlan:
     """Everything that determines what is trained, apart from the base model, the pictures and the bank."""
 
     trigger: str = option("sks", "word that is to call the concept")
     class_word: str = option("", "what kind of thing the concept is, such as dog")
     caption: str = option("a photo of {}", "caption of pictures without a .txt file; {} stands for trigger and class")
-    steps: int = option(800, "optimizer steps")
-    batch: int = option(1, "concept rows of one UNet batch")
-    accumulate: int = option(1, "UNet batches per optimizer step")
-    seed: int = option(0, "seed of every random draw")
+    steps: int = option(800, "optimizer steps", least=1, most=1_000_000)
+    batch: int = option(1, "concept rows of one UNet batch", least=1, most=4096)
+    accumulate: int = option(1, "UNet batches per optimizer step", least=1, most=4096)
+    seed: int = option(0, "seed of every random draw", most=2**63 - 1)
 
     method: str = option("dreambooth_lora", "what is trained", METHODS)
     algorithm: str = option("lora", "form of the change of a weight", ALGORITHMS)
-    rank: int = option(16, "rank of the change")
+    rank: int = option(16, "rank of the change", least=1, most=4096)
     alpha: float = option(0.0, "the change is alpha / rank times its factors; 0 takes the rank")
     targets: str = option("attention", "layers that change: attention projections, whole transformers, or all", TARGETS)
     train_text_encoder: bool = option(False, "train the text encoder's attention too")
 
-    resolution: int = option(0, "side in pixels whose area the pictures get; 0 takes the base's own")
-    bucket: int = option(64, "sides of aspect-ratio buckets are multiples of this many pixels; 0 crops to a square")
+    resolution: int = option(0, "side in pixels whose area the pictures get; 0 takes the base's own", most=8192)
+    bucket: int = option(
+        64, "sides of aspect-ratio buckets are multiples of this many pixels; 0 crops to a square", most=1024
+    )
     flip: bool = option(False, "mirror every other picture at random")
-    caption_dropout: float = option(0.0, "share of concept rows whose caption is left empty")
+    caption_dropout: float = option(0.0, "share of concept rows whose caption is left empty", most=1)
 
     optimizer: str = option("adamw", "optimizer; adamw8bit and prodigy need their packages", OPTIMIZERS)
     rate: float = option(1e-4, "learning rate; prodigy wants 1")
@@ -64,21 +82,20 @@ class TrainPlan:
     checkpointing: bool = option(False, "recompute activations in the backward pass: less memory, a third slower")
 
     preserve: tuple[str, ...] = option(("dc",), "preservation terms, comma-separated, or none", TERMS)
-    prior_weight: float = option(1.0, "weight of prior: the loss on pictures of the class drawn by the base")
-    prior_images: int = option(100, "pictures of the class that the base draws for prior")
-    class_weight: float = option(1.0, "weight of class: the base's prediction on captions with the trigger taken out")
-    blank_weight: float = option(1.0, "weight of blank: the base's prediction on the empty caption")
-    l2_weight: float = option(3e-4, "weight of l2: squared distance to the base's weights")
-    dc_weight: float = option(8.0, "weight of dc, drift correction")
+    prior_images: int = option(100, "pictures of the class that the base draws for prior", least=1, most=100_000)
     drift_budget: float = option(0.0, "denoiser drift to end at or below, such as 0.005; sets dc's weight; 0 is off")
-    bank_share: float = option(0.5, "share of dc's rows that come from the prompt bank, not from trigger-less captions")
+    bank_share: float = option(
+        0.5, "share of dc's rows that come from the prompt bank, not from trigger-less captions", most=1
+    )
     mismatch: float = option(
-        0.5, "share of dc's rows whose caption belongs to other pictures: classes are told apart there"
+        0.5, "share of dc's rows whose caption belongs to other pictures: classes are told apart there", most=1
     )
     bank_prompts: int = option(0, "prompts of the bank to use; 0 takes all")
-    preserve_rows: int = option(0, "rows of each preservation term; 0 takes as many as concept rows")
-    preserve_every: int = option(1, "preserve at every so many steps")
-    teacher_cache: int = option(0, "size of a fixed set of the base's predictions for dc, made once; 0 makes them anew")
+    preserve_rows: int = option(0, "rows of each preservation term; 0 takes as many as concept rows", most=4096)
+    preserve_every: int = option(1, "preserve at every so many steps", least=1)
+    teacher_cache: int = option(
+        0, "size of a fixed set of the base's predictions for dc, made once; 0 makes them anew", most=1_000_000
+    )
 
     drift_every: int = option(50, "steps between measurements of drift on held-out prompts; 0 never measures")
     sample_every: int = option(0, "steps between sample pictures; 0 draws none")
@@ -98,6 +115,20 @@ class TrainPlan:
     def weight(self, term: str) -> float:
         """Return the weight of a preservation term."""
         return float(getattr(self, f"{term}_weight"))
+
+    @property
+    def terms(self) -> tuple[Term, ...]:
+        """The preservation terms, as they describe themselves."""
+        return tuple(map(find_term, self.preserve))
+
+    @property
+    def term_rows(self) -> int:
+        """Rows that a preservation term asks in one UNet batch."""
+        return self.preserve_rows or self.batch
+
+    def is_preserving(self, step: int) -> bool:
+        """Return whether it is the terms' turn in optimizer step `step`, counted from 0."""
+        return step % self.preserve_every == 0
 
 
 def _check(holds: bool, message: str) -> None:
@@ -123,26 +154,12 @@ def _check_names(plan: TrainPlan) -> None:
     )
 
 
-_AT_LEAST = {
-    "steps": 1, "batch": 1, "accumulate": 1, "rank": 1, "alpha": 0, "rate": 0, "warmup": 0, "weight_decay": 0,
-    "clip": 0, "min_snr": 0, "noise_offset": 0, "ema": 0, "bucket": 0, "resolution": 0, "prior_images": 1,
-    "prior_weight": 0, "class_weight": 0, "blank_weight": 0, "l2_weight": 0, "dc_weight": 0, "drift_budget": 0,
-    "bank_prompts": 0, "preserve_rows": 0, "preserve_every": 1, "teacher_cache": 0, "drift_every": 0,
-    "sample_every": 0, "caption_dropout": 0, "bank_share": 0, "mismatch": 0, "seed": 0,
-}  # fmt: skip
-
-_AT_MOST = {
-    "steps": 1_000_000, "batch": 4096, "accumulate": 4096, "rank": 4096, "resolution": 8192, "bucket": 1024,
-    "prior_images": 100_000, "preserve_rows": 4096, "teacher_cache": 1_000_000, "seed": 2**63 - 1,
-}  # fmt: skip
-
-
 def _check_numbers(plan: TrainPlan) -> None:
-    for name, least in _AT_LEAST.items():
-        most = _AT_MOST.get(name, 1e9)
-        _check(least <= getattr(plan, name) <= most, f"{flag(name)} must be between {least} and {most:,.15g}")
-    for name in ("caption_dropout", "bank_share", "mismatch"):
-        _check(getattr(plan, name) <= 1, f"{flag(name)} is a share between 0 and 1")
+    for field in dataclasses.fields(plan):
+        if type(field.default) in (int, float) and field.metadata:
+            least, most = field.metadata["least"], field.metadata["most"]
+            holds = least <= getattr(plan, field.name) <= most
+            _check(holds, f"{flag(field.name)} must be between {least} and {most:,.15g}")
     _check(plan.ema < 1, "--ema is a decay below 1, such as 0.99")
     _check(plan.warmup <= plan.steps, "--warmup cannot be longer than --steps")
     _check(plan.resolution % 8 == 0 and plan.bucket % 8 == 0, "--resolution and --bucket must be multiples of 8")
@@ -157,31 +174,10 @@ def _check_preservation(plan: TrainPlan) -> None:
         "--drift-budget follows drift as it is measured: set --drift-every to half of --steps or less",
     )
     _check(
-        plan.trigger.lower() != plan.class_word.lower() or not {"dc", "class", "prior"} & set(plan.preserve),
+        plan.trigger.lower() != plan.class_word.lower() or not any(t.needs_class for t in plan.terms),
         "--trigger and --class are the same, so that what is learned would also be preserved: use another --trigger",
     )
     _check(not plan.teacher_cache or "dc" in plan.preserve, "--teacher-cache needs --preserve dc")
-
-
-def term_rows(plan: TrainPlan) -> int:
-    """Return how many student rows a preservation term asks in one UNet batch."""
-    return plan.preserve_rows or plan.batch
-
-
-def step_rows(plan: TrainPlan, step: int) -> int:
-    """Return the student's UNet rows in one optimizer step: the concept's and, where it is their turn, the terms'."""
-    asking = len([name for name in plan.preserve if name != "l2"]) if step % plan.preserve_every == 0 else 0
-    return plan.accumulate * (plan.batch + asking * term_rows(plan))
-
-
-def key(name: str) -> str:
-    """Return the spelling of a field in TOML files; `class` is a reserved word only in Python."""
-    return "class" if name == "class_word" else name.replace("_", "-")
-
-
-def flag(name: str) -> str:
-    """Return the spelling of a field on the command line."""
-    return f"--{key(name)}"
 
 
 def plan_data(plan: TrainPlan) -> dict[str, Any]:

@@ -8,8 +8,8 @@ from typing import Any
 
 from torch import nn, optim
 
-from ..errors import UsageError
-from ..plan.train_plan import TrainPlan
+from ...errors import UsageError
+from ..plan import TrainPlan
 
 
 def make_optimizer(parameters: Iterable[nn.Parameter], plan: TrainPlan) -> optim.Optimizer:

@@ -3,12 +3,12 @@
 import numpy as np
 import torch
 
-from ..metrics.denoiser_drift import squared_norms
-from ..model.batch import Batch
-from ..model.denoiser import TrainableDenoiser
-from ..model.predictions import predictions
-from .data.drawings import Drawings
-from .methods.method import Method
+from ...metrics.denoiser_drift import squared_norms
+from ...model.batch import Batch
+from ...model.denoiser import TrainableDenoiser
+from ...model.predictions import predictions
+from ..data.drawings import Drawings
+from ..methods.method import Method
 
 TIMESTEPS = 4
 SEED = 4_000_003

@@ -1,12 +1,43 @@
 """Checkpoints: everything that the rest of a training depends on, in one file that is replaced whole."""
 
 import os
+import time
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from ..errors import UsageError
+from ...errors import UsageError
+from .state import TrainState
+
+_SAVING = 0.02
+"""Share of the time that saving may take: checkpoints of large trainings are a gigabyte."""
+
+
+class Checkpoint:
+    """The file of one training's state."""
+
+    def __init__(self, path: Path, fingerprint: str, every: float) -> None:
+        """Take the identity of the training, and the seconds between two savings."""
+        self._path, self._fingerprint, self._every = path, fingerprint, every
+        self._due = time.monotonic() + every
+
+    def is_due(self) -> bool:
+        """Return whether it is time to save."""
+        return time.monotonic() > self._due
+
+    def save(self, state: TrainState) -> None:
+        """Write the state; raise InvalidError where it is not finite. The next is due when this was its share."""
+        began = time.monotonic()
+        save_checkpoint(self._path, {"fingerprint": self._fingerprint, **state.content()})
+        now = time.monotonic()
+        self._due = now + (now - began) / _SAVING + self._every
+
+    def restore(self, state: TrainState) -> None:
+        """Set the state to the saved one, if there is a file; raise UsageError where it is of another training."""
+        content = load_checkpoint(self._path, self._fingerprint)
+        if content is not None:
+            state.restore(content)
 
 
 def save_checkpoint(path: Path, content: dict[str, Any]) -> None:

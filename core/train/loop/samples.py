@@ -1,10 +1,10 @@
 """Sample pictures drawn while a training runs."""
 
-from ..model.denoiser import TrainableDenoiser
-from ..model.sample import Sampling, generate
-from ..plan.train_plan import TrainPlan
-from .data.captions import Concept
-from .records import TrainSetting
+from ...model.denoiser import TrainableDenoiser
+from ...model.sample import Sampling, generate
+from ..data.captions import Concept
+from ..plan import TrainPlan
+from ..records import TrainSetting
 
 SAMPLING = Sampling(steps=20, guidance_scale=5.0)
 COUNT = 4

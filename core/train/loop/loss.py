@@ -7,12 +7,12 @@ from dataclasses import dataclass
 import torch
 import torch.nn.functional as F
 
-from ..model.denoiser import Conditioning, TrainableDenoiser
-from ..model.schedule import Schedule
-from .data.rows import Draw, Rows, by_shape
-from .data.text_cache import TextCache
-from .methods.method import Method
-from .preserve.term import Question, Term
+from ...model.denoiser import Conditioning, TrainableDenoiser
+from ...model.schedule import Schedule
+from ..data.rows import Draw, Rows, by_shape
+from ..data.text_cache import TextCache
+from ..methods.method import Method
+from ..preserve.term import Examples, Regularizer
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ class LossMaker:
         self,
         denoiser: TrainableDenoiser,
         method: Method,
-        terms: dict[str, Term],
+        terms: dict[str, Regularizer],
         min_snr: float,
         precision: torch.dtype,
     ) -> None:
@@ -42,10 +42,10 @@ class LossMaker:
 
     def losses(self, concept: Rows, draw: Draw, preserving: bool) -> Losses:
         """Return the losses of the concept's rows and, if `preserving`, of what the terms ask along with them."""
-        asked = {n: t.questions(concept, draw) for n, t in self._terms.items()} if preserving else {}
-        questions = [question for group in asked.values() for question in group]
-        targets = iter(self._targets(questions))
-        predictions = iter(self._student([concept, *(question.rows for question in questions)]))
+        asked = {n: t.examples(concept, draw) for n, t in self._terms.items()} if preserving else {}
+        parts = [part for group in asked.values() for part in group]
+        targets = iter(self._targets(parts))
+        predictions = iter(self._student([concept, *(part.rows for part in parts)]))
         loss = self.concept_loss(concept, next(predictions))
         terms = {n: _mean([(next(predictions), next(targets)) for _ in group]) for n, group in asked.items() if group}
         penalties = {n: p for n, t in self._terms.items() if preserving and (p := t.penalty()) is not None}
@@ -64,14 +64,14 @@ class LossMaker:
             target = self._denoiser.schedule.target(rows.x0, rows.eps, rows.t)
             return float(F.mse_loss(prediction.float(), target))
 
-    def _targets(self, questions: Sequence[Question]) -> list[torch.Tensor]:
-        """Return the target of each question; the base is asked, with the adapter off, for those that have none."""
-        open_rows = [question.rows for question in questions if question.target is None]
+    def _targets(self, parts: Sequence[Examples]) -> list[torch.Tensor]:
+        """Return the target of each part; the base is asked, with the adapter off, for those that have none."""
+        open_rows = [part.rows for part in parts if part.target is None]
         if not open_rows:
-            return [q.target for q in questions if q.target is not None]
+            return [part.target for part in parts if part.target is not None]
         with torch.no_grad(), self._method.off():
             answers = iter(by_shape(open_rows, lambda rows: self._ask(rows, self._base_text(rows))))
-        return [next(answers) if q.target is None else q.target for q in questions]
+        return [next(answers) if part.target is None else part.target for part in parts]
 
     def _student(self, parts: Sequence[Rows]) -> list[torch.Tensor]:
         return by_shape(parts, lambda rows: self._ask(rows, self._student_text(rows)))

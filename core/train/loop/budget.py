@@ -5,7 +5,6 @@ falls slowly while it is below, in proportion to the logarithm of their ratio.
 """
 
 import math
-from dataclasses import dataclass
 
 AIM = 0.8
 """Share of the budget that is aimed at: drift is measured at intervals, and grows in between."""
@@ -16,17 +15,8 @@ RANGE = (1e-2, 1e4)
 """Smallest and largest weight."""
 
 
-@dataclass
-class DriftBudget:
-    """A weight that follows measured drift."""
-
-    budget: float
-    """Drift to end at or below."""
-    weight: float
-    """Weight at the moment."""
-
-    def update(self, drift: float) -> None:
-        """Move the weight after a measurement."""
-        ratio = math.log(max(drift, 1e-12) / (AIM * self.budget))
-        change = max(-LARGEST_STEP, min(LARGEST_STEP, ratio)) * (RISE if ratio > 0 else FALL)
-        self.weight = min(max(self.weight * math.exp(change), RANGE[0]), RANGE[1])
+def followed(weight: float, drift: float, budget: float) -> float:
+    """Return the weight after a measurement of drift that is to end at or below the budget."""
+    ratio = math.log(max(drift, 1e-12) / (AIM * budget))
+    change = max(-LARGEST_STEP, min(LARGEST_STEP, ratio)) * (RISE if ratio > 0 else FALL)
+    return min(max(weight * math.exp(change), RANGE[0]), RANGE[1])

@@ -1,0 +1,33 @@
+"""What a training costs: UNet rows with gradients, rows of the base's predictions, pictures that the base draws."""
+
+from .base_check import check_cost
+from .data.bank import Bank
+from .data.drawings import SAMPLING
+from .plan import TrainPlan
+
+
+def step_rows(plan: TrainPlan, step: int) -> int:
+    """Return the student's rows in one optimizer step: the concept's and, where it is their turn, the terms'."""
+    asked = sum(term.student_rows(plan) for term in plan.terms) if plan.is_preserving(step) else 0
+    return plan.accumulate * (plan.batch + asked)
+
+
+def teacher_rows(plan: TrainPlan) -> int:
+    """Return the rows that the base predicts in an optimizer step that preserves."""
+    return plan.accumulate * sum(term.teacher_rows(plan) for term in plan.terms)
+
+
+def rows_until(plan: TrainPlan, step: int) -> int:
+    """Return the student's rows of all steps before `step`."""
+    return sum(step_rows(plan, number) for number in range(step))
+
+
+def drawings(plan: TrainPlan, bank: Bank) -> int:
+    """Return how many pictures the base draws before the first step if none is cached."""
+    watched = len(bank.watched) if plan.drift_every else 0
+    return watched + sum(term.drawings(plan, bank) for term in plan.terms)
+
+
+def all_rows(plan: TrainPlan, bank: Bank) -> int:
+    """Return the rows that progress counts: checking the base, drawing if nothing is cached, and the student's."""
+    return check_cost(bank) + drawings(plan, bank) * SAMPLING.rows + rows_until(plan, plan.steps)
