@@ -12,6 +12,7 @@ from ..core.verdict.verdict import DRIFT, EXIT_CODES, worst
 from .arguments import parser
 from .command import guarded, print_failure, quiet_libraries, say_left_out
 from .events import Reported, emit
+from .wording import worded
 
 if TYPE_CHECKING:
     from ..core.adapter import Adapter
@@ -77,7 +78,7 @@ def _read(file: Path, allow_pickle: bool) -> "Adapter":
     try:
         return read_adapter(file, allow_pickle=allow_pickle)
     except InvalidError as error:
-        raise InvalidError(f"{inert(file.name)}: {error}") from error
+        raise error.at(inert(file.name)) from error
     except OSError as error:
         raise InvalidError(f"{inert(file.name[:200])}: cannot be opened: {error.strerror}") from error
 
@@ -149,7 +150,7 @@ def _audit_listed(session: Any, file: Path, name: str, options: argparse.Namespa
     try:
         report, folder = session.audit(_read(file, options.allow_pickle))
     except OwfError as error:
-        return Audited(name, refusal=str(error).removeprefix(f"{inert(file.name)}: "))  # the name stands beside it
+        return Audited(name, refusal=worded(error).removeprefix(f"{inert(file.name)}: "))  # the name stands beside it
     return Audited(name, report, folder)
 
 

@@ -123,7 +123,7 @@ def _measure(
     try:
         found = {m.name: m.measure(plan, tools, *(evidence[kind] for kind in m.needs)) for m in metrics}
     except InvalidError as error:  # a base at chance, most of all: then this is why
-        raise InvalidError(f"{error} {doubt}".strip()) from error
+        raise InvalidError(f"{error} {doubt}".strip(), *error.settings) from error
     return found, write_pairs(setting.folder, plan, evidence.get(Drawings)), doubt
 
 

@@ -9,11 +9,10 @@ import torch
 
 from ..datasets.labelled import LabelledImages
 from ..disk.store import SampleStore
-from ..errors import InvalidError
 from ..model import reading
 from ..model.batch import Batch
 from ..model.classifier import image_errors
-from ..model.denoiser import Denoiser, overflow_advice
+from ..model.denoiser import Denoiser, overflow
 from ..model.predictions import predictions
 from ..model.sample import Sampling, generate
 from ..plan.audit_plan import AuditPlan
@@ -130,7 +129,7 @@ class ModelPass:
                 self._progress.advance,
             )
             if not np.isfinite(values).all():
-                raise InvalidError(f"The model returned NaN or infinite values{overflow_advice(self._denoiser.dtype)}")
+                raise overflow("The model returned NaN or infinite values", self._denoiser.dtype)
             self._store.put(stage, [(str(index), {"prediction": values})])
         return [self._sample(stage, str(i))["prediction"] for i in range(len(latents))]
 

@@ -7,7 +7,7 @@ import urllib.request
 from collections.abc import Callable
 from pathlib import Path
 
-from ..errors import UsageError
+from ..errors import OFF, Setting, UsageError
 
 Progress = Callable[[int, int | None], None]
 """Called with the bytes that are there and, where known, the bytes in all."""
@@ -29,7 +29,10 @@ def fetch(url: str, path: Path, sha256: str, offline: bool = False, progress: Pr
         return path
     if offline:
         state = "has the wrong SHA-256" if path.is_file() else "is not there"
-        raise UsageError(f"{path} {state} and --offline forbids fetching it: put the file of {url} there.")
+        raise UsageError(
+            f"{path} {state}, and nothing may be fetched: allow it, or put the file of {url} there.",
+            Setting("offline", OFF),
+        )
     partial = path.with_name(path.name + ".partial")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

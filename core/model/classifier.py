@@ -9,10 +9,9 @@ from collections.abc import Callable
 import numpy as np
 import torch
 
-from ..errors import InvalidError
 from ..plan.audit_plan import Stage, stage_positions
 from .batch import Batch
-from .denoiser import Conditioning, Denoiser, overflow_advice
+from .denoiser import Conditioning, Denoiser, overflow
 from .noise import at_least_float32, gaussian
 from .schedule import spaced_timesteps
 
@@ -76,7 +75,7 @@ def _errors(
 def _require_finite(values: np.ndarray, dtype: torch.dtype) -> None:
     # Here and not later: in the table of errors, NaN means that a class was eliminated.
     if not np.isfinite(values).all():
-        raise InvalidError(f"The model returned NaN or infinite values{overflow_advice(dtype)}")
+        raise overflow("The model returned NaN or infinite values", dtype)
 
 
 def _survivors(errors: np.ndarray, alive: np.ndarray, keep: int) -> np.ndarray:

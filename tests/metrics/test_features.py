@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 from owf.core.disk.download import fetch, file_sha256
-from owf.core.errors import UsageError
+from owf.core.errors import OFF, Setting, UsageError
 from owf.core.metrics.images import features
 from owf.core.metrics.images.features import Fetching, load_features, resize_crop
 from PIL import Image
@@ -298,17 +298,19 @@ def test_inception_without_torch_fidelity_says_what_to_install(monkeypatch):
     import sys
 
     monkeypatch.setitem(sys.modules, "torch_fidelity.feature_extractor_inceptionv3", None)
-    with pytest.raises(UsageError, match="pip install torch-fidelity"):
+    with pytest.raises(UsageError, match="needs torch-fidelity") as caught:
         load_features("inception", Fetching(offline=True))
+    assert caught.value.settings == (Setting("install", "torch-fidelity"), Setting("features", "clip"))
 
 
 @pytest.mark.parametrize("name", ["clip", "dino"])
 def test_hub_networks_that_are_not_there_offline_are_explained(name, tmp_path):
-    with pytest.raises(UsageError, match="leave out --offline"):
+    with pytest.raises(UsageError, match="fetched once") as caught:
         load_features(f"{name}:nobody/nothing-of-this-name", Fetching(offline=True))
+    assert caught.value.settings == (Setting("offline", OFF),)
     with pytest.raises(UsageError, match="cannot be loaded") as caught:
         load_features(f"{name}:{tmp_path}", Fetching(offline=True))
-    assert "--offline" not in str(caught.value)  # nothing would be fetched for a folder
+    assert caught.value.settings == ()  # nothing would be fetched for a folder
 
 
 def test_unknown_networks_and_wrong_images_are_refused(clip_folder):

@@ -15,8 +15,8 @@ from torch.nn import functional
 
 from ...demo import DEMO_FEATURES
 from ...disk.download import Progress, fetch
-from ...errors import UsageError
-from ...foreign import foreign
+from ...errors import OFF, Setting, UsageError
+from ...foreign import NONE, Advice, foreign
 
 Prepare = Callable[[torch.Tensor], torch.Tensor]
 
@@ -168,7 +168,9 @@ def _load_inception(fetching: Fetching) -> tuple[Prepare, nn.Module]:
         from torch_fidelity.feature_extractor_inceptionv3 import FeatureExtractorInceptionV3
     except ImportError as error:
         raise UsageError(
-            "The feature network inception needs torch-fidelity: pip install torch-fidelity, or choose --features clip."
+            "The feature network inception needs torch-fidelity: install it, or choose clip.",
+            Setting("install", "torch-fidelity"),
+            Setting("features", "clip"),
         ) from error
     # The folder that torch-fidelity itself uses, so that nobody has the file twice.
     path = Path(torch.hub.get_dir()) / "checkpoints" / INCEPTION_URL.rpartition("/")[2]
@@ -203,7 +205,8 @@ def pretrained(model: Any, source: str, offline: bool, **settings: bool) -> Any:
 
     verbosity = logging.get_verbosity()
     logging.set_verbosity_error()  # the text tower's weights are left out on purpose
-    hint = "" if not offline or Path(source).is_dir() else "If it is not cached yet, leave out --offline once."
+    fetch_it = Advice("If it is not cached yet, let it be fetched once.", (Setting("offline", OFF),))
+    hint = fetch_it if offline and not Path(source).is_dir() else NONE
     try:
         with foreign(f"The feature network {source} cannot be loaded", hint):
             return model.from_pretrained(source, local_files_only=offline, **settings).float()
