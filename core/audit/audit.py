@@ -119,7 +119,7 @@ def _measure(
     metrics = chosen(plan.metrics)
     evidence, doubt = _gather(denoiser, change, plan, setting)
     setting.progress.stage("Comparing")
-    tools = Tools(denoiser.device, setting.networks, setting.progress.advance)
+    tools = Tools(denoiser.device, setting.networks, setting.progress)
     try:
         found = {m.name: m.measure(plan, tools, *(evidence[kind] for kind in m.needs)) for m in metrics}
     except InvalidError as error:  # a base at chance, most of all: then this is why

@@ -72,7 +72,7 @@ class ModelPass:
 
     def _draw_chunk(self, stage: str, draws: Sequence[tuple[str, int]]) -> None:
         prompts, seeds = [p for p, _ in draws], [s for _, s in draws]
-        images, latents = generate(self._denoiser, prompts, seeds, self._sampling, self._batch, self._progress.advance)
+        images, latents = generate(self._denoiser, prompts, seeds, self._sampling, self._batch, self._progress)
         samples = [
             (_draw_name(draw), {"png": _to_png(image.numpy()), "latents": latent.numpy()})
             for draw, image, latent in zip(draws, images, latents, strict=True)
@@ -106,7 +106,7 @@ class ModelPass:
                 self._plan.loss,
                 seed,
                 self._batch,
-                self._progress.advance,
+                self._progress,
             )
             self._store.put(stage, [(item, {"errors": errors})])
         return np.stack([self._sample(stage, item)["errors"] for item in items])
@@ -126,7 +126,7 @@ class ModelPass:
                 self._plan.drift_timesteps,
                 self._plan.seed,
                 batch or self._batch,
-                self._progress.advance,
+                self._progress,
             )
             if not np.isfinite(values).all():
                 raise overflow("The model returned NaN or infinite values", self._denoiser.dtype)

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..errors import UsageError
+from ..progress import Progress
 from .evidence import Evidence
 from .measurement import Measurement
 
@@ -74,8 +75,8 @@ class Tools:
     """Where arithmetic on images is fast."""
     networks: Mapping[str, "FeatureNetwork"]
     """Metric name -> the network that its record asked for."""
-    advance: Callable[[int], None]
-    """Hears of images that were looked at: of drawings, each metric looks at those of all three sides once."""
+    progress: Progress
+    """Advances by images that were looked at: of drawings, each metric looks at those of all three sides once."""
 
 
 @dataclass(frozen=True)

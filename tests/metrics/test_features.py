@@ -13,6 +13,7 @@ from owf.core.errors import OFF, Setting, UsageError
 from owf.core.metrics.images import features
 from owf.core.metrics.images.features import Fetching, load_features, resize_crop
 from PIL import Image
+from progress_log import Heard
 
 CONTENT = np.random.default_rng(0).bytes(3 << 20)
 SHA256 = hashlib.sha256(CONTENT).hexdigest()
@@ -58,11 +59,11 @@ def server(monkeypatch):
 
 
 def test_fetch_writes_the_file_reports_progress_and_asks_once(server, tmp_path):
-    heard = []
+    heard = Heard()
     path = tmp_path / "new" / "weights.pth"
-    fetch(server.url + "/file", path, SHA256[:8], progress=lambda done, total: heard.append((done, total)))
+    fetch(server.url + "/file", path, SHA256[:8], progress=heard)
     assert path.read_bytes() == CONTENT
-    assert heard[-1] == (len(CONTENT), len(CONTENT))
+    assert heard.parts[-1] == (len(CONTENT), len(CONTENT))
     assert fetch(server.url + "/file", path, SHA256) == path
     assert len(server.asked) == 1
     assert list(path.parent.iterdir()) == [path]

@@ -42,7 +42,7 @@ class Drawings:
 
     def _draw(self, store: SampleStore, draws: Sequence[tuple[str, int]]) -> None:
         prompts, seeds = [p for p, _ in draws], [s for _, s in draws]
-        latents = generate_latents(self._denoiser, prompts, seeds, SAMPLING, self._batch, self._progress.advance)
+        latents = generate_latents(self._denoiser, prompts, seeds, SAMPLING, self._batch, self._progress)
         if not latents.isfinite().all():
             dtype = self._denoiser.dtype
             raise overflow(f"The base drew latents that are not finite ({dtype})", dtype)
