@@ -33,7 +33,7 @@ from owf.core.model.batch import Batch
 from owf.core.model.sample import Sampling, generate
 from owf.core.plan.audit_plan import Stage
 from owf.core.plan.presets import demo_plan
-from owf.core.progress import Silent
+from owf.core.progress import SILENT
 from owf.core.train.data.bank import DEMO, make_bank, read_bank
 from owf.core.train.data.captions import Concept
 from owf.core.train.plan import TrainPlan
@@ -177,7 +177,7 @@ class Worker:
             times.append(time.process_time())
             weights.append(record.weights.get("dc"))
 
-        setting = TrainSetting(job.key, folder, cache, Silent(), Batch(32), save_every=1e9, watch=tell)
+        setting = TrainSetting(job.key, folder, cache, SILENT, Batch(32), save_every=1e9, watch=tell)
         trained = train(self.denoiser, pictures, bank, plan, setting)
         seconds = (times[-1] - times[0]) / (len(times) - 1)
         return {"seconds_per_step": seconds, "watched_drift": trained.drift, "last_dc_weight": weights[-1]}
@@ -187,7 +187,7 @@ class Worker:
             self.work / "audits" / job.key,
             self.work / "cache",
             default_policy(),
-            Silent(),
+            SILENT,
             Batch(32),
             {"kid": self.features},
             self.labelled,

@@ -36,6 +36,7 @@ from owf.core.model.denoiser import Conditioning
 from owf.core.model.schedule import spaced_timesteps
 from owf.core.plan.audit_plan import Stage
 from owf.core.plan.presets import demo_plan
+from owf.core.progress import Progress
 
 
 @dataclass
@@ -48,22 +49,31 @@ class Run:
     margin_half: float
 
 
+class Counter(Progress):
+    """Counts UNet rows."""
+
+    rows = 0
+
+    def advance(self, rows: int) -> None:
+        """Add them."""
+        self.rows += rows
+
+
 def measure(denoiser, labelled, switch, stages, seeds) -> tuple[list[np.ndarray], int, float]:
     """Return the errors of base and tuned with the given noise seeds, UNet rows and seconds."""
-    rows, start, sides = [0], time.perf_counter(), []
+    counter, start, sides = Counter(), time.perf_counter(), []
     plan = demo_plan("quick", labelled.classes)
     for on, seed in zip((False, True), seeds, strict=True):
         switch.on(1.0) if on else switch.off()
         classes = denoiser.encode_text(plan.class_prompts)
         latents = denoiser.encode_image(torch.from_numpy(labelled.images))
-        count = lambda n: rows.__setitem__(0, rows[0] + n)  # noqa: E731
         errors = [
-            image_errors(denoiser, x, item, classes, stages, plan.loss, seed, Batch(64), count)
+            image_errors(denoiser, x, item, classes, stages, plan.loss, seed, Batch(64), counter)
             for x, item in zip(latents, labelled.items, strict=True)
         ]
         sides.append(np.stack(errors))
     switch.off()
-    return sides, rows[0], time.perf_counter() - start
+    return sides, counter.rows, time.perf_counter() - start
 
 
 def ours(denoiser, labelled, switch, stages) -> Run:

@@ -12,6 +12,7 @@ from ..core.verdict.verdict import DRIFT, EXIT_CODES, worst
 from .arguments import parser
 from .command import guarded, print_failure, quiet_libraries, say_left_out
 from .events import Reported, emit
+from .wording import worded
 
 if TYPE_CHECKING:
     from ..core.adapter import Adapter
@@ -73,7 +74,7 @@ def _read(file: Path, allow_pickle: bool) -> "Adapter":
     try:
         return read_adapter(file, allow_pickle=allow_pickle)
     except InvalidError as error:
-        raise InvalidError(f"{inert(file.name)}: {error}") from error
+        raise error.at(inert(file.name)) from error
     except OSError as error:
         raise InvalidError(f"{inert(file.name[:200])}: cannot be opened: {error.strerror}") from error
 
@@ -107,7 +108,7 @@ def _audit_many(session: Any, files: Sequence[Path], options: argparse.Namespace
                 report, folder = session.audit(_read(file, options.allow_pickle))
                 audits.append(Audited(name, report, folder))
             except OwfError as error:
-                refusal = str(error).removeprefix(f"{inert(file.name)}: ")  # the name stands beside it
+                refusal = worded(error).removeprefix(f"{inert(file.name)}: ")  # the name stands beside it
                 audits.append(Audited(name, refusal=refusal))
     finally:
         if audits:  # hours of work are worth a page, interrupted or not

@@ -11,10 +11,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ..core.disk.places import has_home
-from ..core.errors import OwfError
+from ..core.errors import OwfError, with_words
 from ..core.foreign import is_out_of_memory, seen
 from ..core.text import inert
 from .events import Failure, emit
+from .wording import option, worded
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -52,7 +53,7 @@ def guarded(fail: Callable[[str, int], int]) -> Iterator[Ending]:
         yield ending
         sys.stdout.flush()
     except OwfError as error:
-        ending.code = fail(str(error), error.exit_code)
+        ending.code = fail(worded(error), error.exit_code)
     except (BrokenPipeError, SystemExit):  # rich makes the first the second, with our code for DRIFT
         ending.code = UNREAD
     except KeyboardInterrupt:
@@ -117,7 +118,9 @@ def say_left_out(program: str, left_out: Sequence["LeftOut"], folder: "Path") ->
     from ..core.disk.files import named
 
     if left_out:
-        print(f"{program}: Not used in {inert(str(folder), 300)}: {named(left_out, folder)}.", file=sys.stderr)
+        settings = list(dict.fromkeys(setting for item in left_out for setting in item.settings))
+        text = f"Not used in {inert(str(folder), 300)}: {named(left_out, folder)}."
+        print(f"{program}: {with_words(text, settings, option)}", file=sys.stderr)
 
 
 def quiet_libraries() -> None:

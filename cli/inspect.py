@@ -16,6 +16,7 @@ from ..core.render.inspection import summary_heat_map, summary_lines
 from ..core.text import inert
 from .command import guarded, print_failure, say_left_out
 from .paths import user_path
+from .wording import worded
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -74,7 +75,7 @@ def _inspect_all(path: Path, allow_pickle: bool) -> list[Summary | Refusal]:
     try:
         found = find_loras(path)
     except OwfError as error:
-        return [Refusal(inert(path.name[:200]), inert(str(error), 500), InvalidError.exit_code)]
+        return [Refusal(inert(path.name[:200]), inert(worded(error), 500), InvalidError.exit_code)]
     say_left_out("owf-audit inspect", found.left_out, path)
     if not found.paths:
         return [Refusal(inert(path.name[:200]), "the folder holds no LoRA", InvalidError.exit_code)]
@@ -85,7 +86,7 @@ def _inspect(file: Path, allow_pickle: bool) -> Summary | Refusal:
     try:
         return summarise(read_adapter(file, allow_pickle=allow_pickle))
     except OwfError as error:
-        return Refusal(inert(file.name), inert(str(error), 500), error.exit_code)
+        return Refusal(inert(file.name), inert(worded(error), 500), error.exit_code)
     except OSError as error:
         return Refusal(inert(file.name[:200]), f"cannot be opened: {error.strerror}", InvalidError.exit_code)
 

@@ -22,4 +22,4 @@ def cache_folder(chosen: str | Path | None) -> Path:
         return expanded(chosen, "--cache")
     if os.environ.get("OWF_CACHE"):
         return expanded(os.environ["OWF_CACHE"], "OWF_CACHE")
-    return cache_home("--cache") / "owf"
+    return cache_home() / "owf"

@@ -4,7 +4,7 @@ import sys
 import time
 from typing import Any
 
-from ..core.progress import Silent
+from ..core.progress import Progress
 from .events import Rows, emit
 
 
@@ -15,7 +15,7 @@ def progress_kind(option: str) -> str:
     return "bar" if sys.stderr.isatty() or sys.stdout.isatty() else "none"
 
 
-class Bar:
+class Bar(Progress):
     """A rich progress bar on the terminal; UNet rows are the unit of its ETA."""
 
     def __init__(self, console: Any) -> None:
@@ -61,7 +61,7 @@ class Bar:
         self._bar.update(self._task, total=self._total)
 
 
-class JsonLines:
+class JsonLines(Progress):
     """One JSON object a line on stdout, at most a few a second; for hosts that run the audit as a child."""
 
     def __init__(self) -> None:
@@ -107,7 +107,7 @@ class JsonLines:
         emit(Rows(event=event, stage=self._title, rows=self._done, total=self._total, eta_seconds=eta))
 
 
-class Quiet(Silent):
+class Quiet(Progress):
     """No progress at all."""
 
     def __enter__(self) -> "Quiet":

@@ -3,22 +3,35 @@
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import NamedTuple
 
-from .errors import OwfError, UsageError
+from .errors import OwfError, Setting, UsageError
 from .text import inert
 
 _SEEN = 300
 """Characters of a library's message that are shown: enough for its first sentence, not for a list of tensor names."""
 
 
+class Advice(NamedTuple):
+    """What to do about an error."""
+
+    text: str = ""
+    """A sentence of its own."""
+    settings: tuple[Setting, ...] = ()
+    """What it says to change."""
+
+
+NONE = Advice()
+
+
 @contextmanager
 def foreign(
-    doing: str, advice: str | Callable[[Exception], str] = "", kind: type[OwfError] = UsageError
+    doing: str, advice: Advice | Callable[[Exception], Advice] = NONE, kind: type[OwfError] = UsageError
 ) -> Iterator[None]:
     """Return a context for a call into another library, and for nothing else.
 
-    `doing` names the file and what cannot be done ("model.safetensors cannot be read"); `advice`, a sentence of its
-    own, is right for every cause, or a function of the error that knows which. Libraries raise anything from KeyError
+    `doing` names the file and what cannot be done ("model.safetensors cannot be read"); `advice` is right
+    for every cause, or a function of the error that knows which. Libraries raise anything from KeyError
     to ZeroDivisionError for a damaged file, so there is no list: every Exception becomes `kind`, with what was seen.
     Code of ours inside would lose its bugs here, so it stays outside.
     """
@@ -29,8 +42,8 @@ def foreign(
     except Exception as error:
         if is_out_of_memory(error):
             raise kind(f"{doing}: there is not enough memory for it ({seen(error)}).") from error
-        hint = advice if isinstance(advice, str) else advice(error)
-        raise kind(" ".join(f"{doing}: {seen(error)}. {hint}".split())) from error
+        text, settings = advice if isinstance(advice, Advice) else advice(error)
+        raise kind(" ".join(f"{doing}: {seen(error)}. {text}".split()), *settings) from error
 
 
 def seen(error: BaseException) -> str:

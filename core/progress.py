@@ -1,39 +1,24 @@
 """What a long run tells whoever watches it."""
 
-from typing import Protocol
 
-
-class Progress(Protocol):
-    """Receives the progress of an audit; implementations draw a bar or write JSON lines."""
+class Progress:
+    """Hears how far a long run is, and shows nothing: hosts override what they show. Any call may raise to stop it."""
 
     def total(self, rows: int) -> None:
         """Learn how many UNet rows the whole run costs, and images to compare."""
-        ...
 
     def stage(self, title: str) -> None:
         """Learn what is being done now."""
-        ...
 
     def advance(self, rows: int) -> None:
-        """Learn that `rows` were computed; 0 says only that it goes on. May raise to stop the run."""
-        ...
+        """Learn that `rows` were computed; 0 says only that it goes on."""
 
     def skip(self, rows: int) -> None:
         """Learn that `rows` need not be computed: an earlier run or the cache has them."""
-        ...
+
+    def part(self, done: int, total: int | None) -> None:
+        """Learn how far the stage is in a unit of its own, such as bytes; None where their number is not known."""
 
 
-class Silent:
-    """Progress that nobody watches."""
-
-    def total(self, rows: int) -> None:
-        """Ignore it."""
-
-    def stage(self, title: str) -> None:
-        """Ignore it."""
-
-    def advance(self, rows: int) -> None:
-        """Ignore it."""
-
-    def skip(self, rows: int) -> None:
-        """Ignore it."""
+SILENT = Progress()
+"""Progress that nobody watches."""

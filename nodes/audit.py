@@ -10,7 +10,7 @@ from .backend import places
 from .request import AUTO, audit_request
 from .run import Outcome, Probes, Tuned, run_audit
 from .ui.progress import NodeProgress
-from .ui.wording import graph_words, in_graph
+from .ui.wording import graph_words
 
 if TYPE_CHECKING:
     from ..core.verdict.report import Report
@@ -87,7 +87,7 @@ def answer(outcome: Outcome, stop_graph: str) -> io.NodeOutput:
     report, decision = outcome.report, outcome.report.verdict.decision
     model, clip = outcome.tuned.model, outcome.tuned.clip
     if decision in _STOPS[stop_graph]:
-        model = _blocker(f"The drift audit said {decision}: {in_graph(' '.join(report.verdict.reasons[:1]))}")
+        model = _blocker(f"The drift audit said {decision}: {' '.join(report.verdict.reasons[:1])}")
         clip = _blocker(None)  # every node it reaches would repeat the message
     images = report_images(outcome)
     panel = report_panel(report, outcome.folder)

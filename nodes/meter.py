@@ -53,10 +53,10 @@ class CdiKidMeter(io.ComfyNode):
         progress = NodeProgress(cls.hidden.unique_id)
         progress.stage("Loading the feature network")
         with graph_words():
-            network = None if features == NO_FEATURES else host_features(features, progress.part)
+            network = None if features == NO_FEATURES else host_features(features, progress)
             a, b = to_bytes(require_batch(images_a, "images_a")), to_bytes(require_batch(images_b, "images_b"))
             progress.stage("Comparing")
-            result = compare(a, b, network, split_seed, progress.part)
+            result = compare(a, b, network, split_seed, progress)
         return _answer(result.measurements, result.notes, (len(a), len(b)))
 
 

@@ -89,7 +89,7 @@ def run_audit(
     from .backend.model.denoiser import ComfyDenoiser
 
     limits = policy_from(policy)
-    denoiser = ComfyDenoiser(base, vae, resolution or None, progress.preview, progress.part)
+    denoiser = ComfyDenoiser(base, vae, resolution or None, progress.preview, progress)
     _require_size(denoiser)
     given = _labelled(probes, denoiser.resolution)
     progress.stage("Reading the base")
@@ -98,7 +98,7 @@ def run_audit(
     change = _change(denoiser, tuned)
     stem = file_stem("graph" if tuned.from_graph else Path(tuned.lora).stem, "lora")
     where = Places(places.reports_folder(), places.cache_folder())
-    session = AuditSession(request, limits, where, Fetching(progress=progress.part), HostFeatures)
+    session = AuditSession(request, limits, where, Fetching(progress=progress), HostFeatures)
     # ComfyUI is not made for several threads in one model, so slices are not run side by side.
     batch = Batch(default_batch(denoiser).size)
     try:

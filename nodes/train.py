@@ -79,7 +79,7 @@ class TrainLoraDC(io.ComfyNode):
             watcher = Watcher(plan, cls.hidden.unique_id, progress, title)
             lesson = Lesson(None if images is None else torch.clone(images), captions, folder)
             progress.stage("Reading the base")
-            trainer = ComfyTrainer(base, vae, plan.resolution or None, progress.part)
+            trainer = ComfyTrainer(base, vae, plan.resolution or None, progress)
             trained = run_training(trainer, lesson, bank, plan, title, watcher)
         return _answer(base, trained, watcher)
 

@@ -21,6 +21,7 @@ from ...core.verdict.verdict import default_policy
 from ..events import Reported, emit
 from ..paths import cache_folder
 from ..session import announce_cost, audit_stem, progress_on
+from ..wording import worded
 from .options import RunOptions
 
 REQUEST = AuditRequest(preset="quick")
@@ -35,7 +36,7 @@ def audit_trained(path: Path, denoiser: Denoiser, batch: Batch, options: RunOpti
     try:
         report, folder = _audit(path, denoiser, batch, options, console)
     except Exception as error:
-        reason = str(error) if isinstance(error, OwfError) else f"this is a bug, please report it: {error!r}"
+        reason = worded(error) if isinstance(error, OwfError) else f"this is a bug, please report it: {error!r}"
         console.print(f"The LoRA is trained, but not audited: {inert(reason, 2000)}", highlight=False, markup=False)
         return
     add_metadata(path, audit_facts(report))

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from ..disk.files import LeftOut, composed, is_folder, scan
 from ..disk.tensor_files import PICKLES, SAFETENSORS
-from ..errors import UsageError
+from ..errors import Setting, UsageError
 from .containers.downloads import is_unfinished
 from .containers.lora_folder import config_beside, other_parts, weights_of
 
@@ -35,7 +35,7 @@ def find_loras(path: Path) -> Found:
         files = [file for file in found.files if file.suffix.lower() in SAFETENSORS]
         loras = sorted([*found.wholes, *_each_once(files)], key=_order)
         parts = {lora: _part_of(lora, loras) for lora in loras}
-        reasons = [*found.left_out, *(LeftOut(file, _why_not(file)) for file in found.files)]
+        reasons = [*found.left_out, *map(_not_used, found.files)]
         left_out = [item for item in reasons if item.reason and _looks_like_one(item.path)]
         left_out += [LeftOut(lora, reason) for lora, reason in parts.items() if reason]
         return Found(tuple(lora for lora in loras if not parts[lora]), (*left_out, *_other_halves(path)))
@@ -79,10 +79,11 @@ def _one_lora(folder: Path) -> Sequence[Path]:
     return weights if together else ()
 
 
-def _why_not(file: Path) -> str:
+def _not_used(file: Path) -> LeftOut:
     if file.suffix.lower() in PICKLES:
-        return "a pickle, which can run code: name the file itself, with --allow-pickle"
-    return "an unfinished download" if is_unfinished(file) else ""
+        reason = "a pickle, which can run code: name the file itself, and say that you trust it"
+        return LeftOut(file, reason, (Setting("allow_pickle"),))
+    return LeftOut(file, "an unfinished download" if is_unfinished(file) else "")
 
 
 def _looks_like_one(path: Path) -> bool:

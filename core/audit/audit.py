@@ -137,11 +137,11 @@ def _compare(
 ) -> dict[str, Measurement]:
     """Return what the plan's metrics make of the evidence; `doubt` speaks against the base knowing anything."""
     setting.progress.stage("Comparing")
-    tools = Tools(denoiser.device, setting.networks, setting.progress.advance)
+    tools = Tools(denoiser.device, setting.networks, setting.progress)
     try:
         return {m.name: m.measure(plan, tools, *(evidence[kind] for kind in m.needs)) for m in chosen(plan.metrics)}
     except InvalidError as error:  # a base at chance, most of all: then this is why
-        raise InvalidError(f"{error} {doubt}".strip()) from error
+        raise InvalidError(f"{error} {doubt}".strip(), *error.settings) from error
 
 
 def _sample_files(

@@ -8,11 +8,10 @@ import torch
 
 from ..datasets.labelled import LabelledImages
 from ..disk.store import SampleStore
-from ..errors import InvalidError
 from ..model import reading
 from ..model.batch import Batch
 from ..model.classifier import image_errors
-from ..model.denoiser import Denoiser, overflow_advice
+from ..model.denoiser import Denoiser, overflow
 from ..model.predictions import predictions
 from ..model.sample import Sampling, generate_latents
 from ..plan.audit_plan import AuditPlan
@@ -69,9 +68,7 @@ class ModelPass:
         for start in range(0, len(missing), size):
             part = missing[start : start + size]
             prompts, seeds = [p for p, _ in part], [s for _, s in part]
-            latents = generate_latents(
-                self._denoiser, prompts, seeds, self._sampling, self._batch, self._progress.advance
-            )
+            latents = generate_latents(self._denoiser, prompts, seeds, self._sampling, self._batch, self._progress)
             images = self._denoiser.decode(latents)
             samples = [
                 (_draw_name(draw), {"png": _to_png(image.numpy()), "latents": latent.numpy()})
@@ -107,7 +104,7 @@ class ModelPass:
                 self._plan.loss,
                 seed,
                 self._batch,
-                self._progress.advance,
+                self._progress,
             )
             self._store.put(stage, [(item, {"errors": errors})])
         return np.stack([self._sample(stage, item)["errors"] for item in items])
@@ -127,10 +124,10 @@ class ModelPass:
                 self._plan.drift_timesteps,
                 self._plan.seed,
                 batch or self._batch,
-                self._progress.advance,
+                self._progress,
             )
             if not np.isfinite(values).all():
-                raise InvalidError(f"The model returned NaN or infinite values{overflow_advice(self._denoiser.dtype)}")
+                raise overflow("The model returned NaN or infinite values", self._denoiser.dtype)
             self._store.put(stage, [(str(index), {"prediction": values})])
         return [self._sample(stage, str(i))["prediction"] for i in range(len(latents))]
 

@@ -6,10 +6,12 @@ from pathlib import Path
 import numpy as np
 
 from ..disk.files import LeftOut, composed, each_once, folded, is_folder, listing, why_no_file
-from ..errors import UsageError
+from ..errors import Setting, UsageError
 from ..pictures import SUFFIXES, cover, open_picture
 from .dataset import Dataset
 from .labelled import LabelledImages
+
+_IMAGES = Setting("images")
 
 
 @dataclass(frozen=True)
@@ -43,7 +45,7 @@ def survey(folder: Path) -> ClassFolders:
     a missing or unreadable folder, fewer than two classes, two of one name, and a class without a picture.
     """
     if not is_folder(folder):
-        raise UsageError(f"--images {folder}: no such folder.")
+        raise UsageError(f"{folder}: no such folder.", _IMAGES)
     entries = listing(folder)
     left_out = [LeftOut(path, _beside(path)) for path in entries if not is_folder(path)]
     classes: dict[str, tuple[str, tuple[Path, ...]]] = {}
@@ -51,10 +53,10 @@ def survey(folder: Path) -> ClassFolders:
         name = composed(place.name).replace("_", " ")
         pictures, others = _pictures(place)
         if classes.setdefault(_spoken(name), (name, pictures))[1] is not pictures:
-            raise UsageError(f"--images {folder}: two folders are the class {name!r}; put their pictures into one.")
+            raise UsageError(f"{folder}: two folders are the class {name!r}; put their pictures into one.", _IMAGES)
         left_out += others
     if len(classes) < 2:
-        raise UsageError(f"--images {folder}: needs one subfolder per class, and at least two classes.")
+        raise UsageError(f"{folder}: needs one subfolder per class, and at least two classes.", _IMAGES)
     return ClassFolders(tuple(classes.values()), tuple(left_out))
 
 
@@ -73,9 +75,7 @@ def _pictures(place: Path) -> tuple[tuple[Path, ...], list[LeftOut]]:
     pictures, again = each_once(path for path, reason in reasons.items() if reason is None)
     if not pictures:
         held = f"none of the {len(reasons)} things in it is one" if reasons else "it is empty"
-        raise UsageError(
-            f"--images: the class folder {place} holds no picture ({', '.join(sorted(SUFFIXES))}): {held}."
-        )
+        raise UsageError(f"The class folder {place} holds no picture ({', '.join(sorted(SUFFIXES))}): {held}.", _IMAGES)
     return tuple(pictures), again + [LeftOut(path, reason) for path, reason in reasons.items() if reason is not None]
 
 

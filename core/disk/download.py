@@ -4,20 +4,17 @@ import errno
 import hashlib
 import urllib.error
 import urllib.request
-from collections.abc import Callable
 from pathlib import Path
 
-from ..errors import UsageError
-
-Progress = Callable[[int, int | None], None]
-"""Called with the bytes that are there and, where known, the bytes in all."""
+from ..errors import OFF, Setting, UsageError
+from ..progress import SILENT, Progress
 
 _BLOCK = 1 << 20
 _TIMEOUT = 30.0
 _DISK = (errno.ENOSPC, errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR)
 
 
-def fetch(url: str, path: Path, sha256: str, offline: bool = False, progress: Progress | None = None) -> Path:
+def fetch(url: str, path: Path, sha256: str, offline: bool = False, progress: Progress = SILENT) -> Path:
     """Return `path` once it holds the file at `url` whose SHA-256 starts with `sha256` (hex).
 
     A file that is already there is used if its hash is right, and fetched again if not. What an interrupted
@@ -29,7 +26,10 @@ def fetch(url: str, path: Path, sha256: str, offline: bool = False, progress: Pr
         return path
     if offline:
         state = "has the wrong SHA-256" if path.is_file() else "is not there"
-        raise UsageError(f"{path} {state} and --offline forbids fetching it: put the file of {url} there.")
+        raise UsageError(
+            f"{path} {state}, and nothing may be fetched: allow it, or put the file of {url} there.",
+            Setting("offline", OFF),
+        )
     partial = path.with_name(path.name + ".partial")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -51,7 +51,7 @@ def file_sha256(path: Path) -> str:
     return digest.hexdigest()
 
 
-def _download(url: str, partial: Path, sha256: str, progress: Progress | None) -> None:
+def _download(url: str, partial: Path, sha256: str, progress: Progress) -> None:
     """Leave the whole right file in `partial`, or nothing that a later try would stumble over."""
     continued = partial.is_file() and partial.stat().st_size > 0
     _transfer(url, partial, progress)
@@ -64,7 +64,7 @@ def _download(url: str, partial: Path, sha256: str, progress: Progress | None) -
     _download(url, partial, sha256, progress)  # the beginning may have been of another file
 
 
-def _transfer(url: str, partial: Path, progress: Progress | None) -> None:
+def _transfer(url: str, partial: Path, progress: Progress) -> None:
     """Append what is missing to `partial`, or write it anew where the server cannot continue."""
     start = partial.stat().st_size if partial.is_file() else 0
     try:
@@ -93,13 +93,12 @@ def _open(url: str, start: int):  # noqa: ANN202
     return urllib.request.urlopen(urllib.request.Request(url, headers=headers), timeout=_TIMEOUT)
 
 
-def _copy(response, file, done: int, total: int | None, progress: Progress | None) -> int:
+def _copy(response, file, done: int, total: int | None, progress: Progress) -> int:
     """Return the bytes in the file after copying the response into it."""
     while block := response.read(_BLOCK):
         file.write(block)
         done += len(block)
-        if progress is not None:
-            progress(done, total)
+        progress.part(done, total)
     return done
 
 

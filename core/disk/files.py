@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ..errors import UsageError
+from ..errors import Setting, UsageError
 from ..text import inert
 
 _NOT_THE_USERS = frozenset(
@@ -38,6 +38,8 @@ class LeftOut:
     """Where it lies."""
     reason: str
     """Why it is not used; no capital, no full stop."""
+    settings: tuple[Setting, ...] = ()
+    """What to change so that it is."""
 
 
 @dataclass(frozen=True)

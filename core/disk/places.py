@@ -4,12 +4,22 @@ import os
 import sys
 from pathlib import Path
 
-from ..errors import UsageError
+from ..errors import Setting, UsageError
 
 
-def cache_home(option: str) -> Path:
-    """Return the folder that caches lie in; raise UsageError that names `option` where there is no home for it."""
-    return _xdg("XDG_CACHE_HOME") or _home(f"{option} or the variable OWF_CACHE or XDG_CACHE_HOME") / ".cache"
+def cache_home() -> Path:
+    """Return the folder that caches lie in; raise UsageError where there is no home for it."""
+    configured = _xdg("XDG_CACHE_HOME")
+    if configured is not None:
+        return configured
+    try:
+        return Path.home() / ".cache"
+    except RuntimeError as error:
+        raise UsageError(
+            "There is no home folder to keep results in (HOME is not set, and the system does not know this user): "
+            "name a folder for them, or set the variable OWF_CACHE or XDG_CACHE_HOME.",
+            Setting("cache"),
+        ) from error
 
 
 def config_home() -> Path | None:
@@ -47,13 +57,3 @@ def _xdg(variable: str) -> Path | None:
     """Return the folder that an XDG variable names: the specification has empty and relative ones ignored."""
     value = os.environ.get(variable, "")
     return Path(value) if Path(value).is_absolute() else None
-
-
-def _home(instead: str) -> Path:
-    try:
-        return Path.home()
-    except RuntimeError as error:
-        raise UsageError(
-            f"There is no home folder to keep results in (HOME is not set, and the system does not know this user): "
-            f"name a folder with {instead}."
-        ) from error

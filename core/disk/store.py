@@ -6,22 +6,22 @@ from pathlib import Path
 
 import numpy as np
 
-from ..errors import UsageError
-from ..foreign import foreign
+from ..errors import Setting, UsageError
+from ..foreign import NONE, Advice, foreign
 
 Arrays = Mapping[str, np.ndarray]
 
 
-def _advice(error: Exception) -> str:
+def _advice(error: Exception) -> Advice:
     """Return what to do about an error of SQLite, by its cause."""
     text = str(error)
     if "full" in text:
-        return "Free disk space and run again with --resume."
+        return Advice("Free disk space and continue the run.", (Setting("resume"),))
     if "not a database" in text or "malformed" in text:
-        return "It is damaged: delete it and run again."
+        return Advice("It is damaged: delete it and run again.")
     if "readonly" in text or "unable to open" in text:
-        return "The folder cannot be written: change its permissions, or choose another."
-    return ""
+        return Advice("The folder cannot be written: change its permissions, or choose another.")
+    return NONE
 
 
 def measured_in(path: Path) -> frozenset[tuple[str, str]]:
@@ -55,7 +55,7 @@ class SampleStore:
         from safetensors.numpy import load
 
         row = self._run("SELECT arrays FROM samples WHERE stage = ? AND item = ?", [(stage, item)])
-        with foreign(f"{self.path} holds a sample that is damaged", "Delete the file and run again."):
+        with foreign(f"{self.path} holds a sample that is damaged", Advice("Delete the file and run again.")):
             return load(row[0]) if row else None
 
     def has(self, stage: str, item: str) -> bool:

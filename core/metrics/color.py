@@ -126,7 +126,7 @@ def measure_color(plan: AuditPlan, tools: Tools, seen: Drawings) -> Measurement:
     colors = []
     for sides in zip(*stacks, strict=True):
         colors.append(measure_prompt(*(side.to(tools.device) for side in sides)))
-        tools.advance(len(sides) * plan.images_per_prompt)
+        tools.progress.advance(len(sides) * plan.images_per_prompt)
     return summarise_color(combine(colors, [p.text for p in plan.prompts], [p.term for p in plan.prompts]))
 
 

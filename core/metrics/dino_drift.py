@@ -59,7 +59,7 @@ def measure_dino_drift(plan: AuditPlan, tools: Tools, seen: Drawings) -> Measure
     from .images.features import features_of
 
     network = tools.networks["dino_drift"]
-    base, tuned, other = (features_of(network, torch.from_numpy(side), tools.advance) for side in seen.sides)
+    base, tuned, other = (features_of(network, torch.from_numpy(side), tools.progress) for side in seen.sides)
     shape = len(plan.prompts), plan.images_per_prompt
     changed, rolled = (drifts(base, side).reshape(shape).mean(1) for side in (tuned, other))
     names = sorted({prompt.group for prompt in plan.prompts})

@@ -94,7 +94,7 @@ def distances(tools: Tools, a: np.ndarray, b: np.ndarray) -> np.ndarray:
     from .images.features import features_of
 
     pairs = torch.from_numpy(np.concatenate([a, b], axis=2))
-    found = features_of(tools.networks["lpips"], pairs, tools.advance).astype(np.float64).reshape(-1)
+    found = features_of(tools.networks["lpips"], pairs, tools.progress).astype(np.float64).reshape(-1)
     if not np.isfinite(found).all():
         raise InvalidError("LPIPS returned NaN or infinite values.")
     return found
@@ -105,7 +105,7 @@ def measure_lpips(plan: AuditPlan, tools: Tools, seen: Drawings) -> Measurement:
     shape = len(plan.prompts), plan.images_per_prompt
     changed = distances(tools, seen.base, seen.tuned).reshape(shape).mean(1)
     rolled = distances(tools, seen.base, seen.other).reshape(shape).mean(1)
-    tools.advance(len(seen.base))  # of the third side, each picture was seen along with one of the others
+    tools.progress.advance(len(seen.base))  # of the third side, each picture was seen along with one of the others
     estimate = _not_negative(mean_estimate(changed), float(rolled.mean()))
     facts: dict[str, str | int | float] = {"network": "VGG16, weights 0.1", "prompts": len(plan.prompts)}
     return Measurement("lpips", VERSION, "lpips", {"lpips": estimate}, facts=facts)

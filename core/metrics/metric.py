@@ -9,6 +9,7 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 from ..errors import UsageError
+from ..progress import Progress
 from ..registry import records
 from .evidence import Evidence
 from .measurement import Measurement
@@ -72,8 +73,8 @@ class Tools:
     """Where arithmetic on images is fast."""
     networks: Mapping[str, "FeatureNetwork"]
     """Metric name -> the network that its record asked for."""
-    advance: Callable[[int], None]
-    """Hears of images that were looked at: of drawings, each metric looks at those of all three sides once."""
+    progress: Progress
+    """Advances by images that were looked at: of drawings, each metric looks at those of all three sides once."""
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..errors import InvalidError
+from ..errors import InvalidError, Setting
 from ..plan.audit_plan import AuditPlan
 from .evidence import Answers
 from .measurement import Estimate, Measurement, Part
@@ -86,8 +86,11 @@ def _require_above_chance(accuracy: Estimate, classes: int) -> None:
     if accuracy.low <= 1 / classes:
         raise InvalidError(
             f"The base recognises {100 * accuracy.value:.0f} % of {accuracy.n} labelled images, not shown to be "
-            f"better than chance ({100 / classes:.0f} %), so forgetting cannot be seen. Use more images (--per-class), "
-            "other images (--images DIR) or another base."
+            f"better than chance ({100 / classes:.0f} %), so forgetting cannot be seen. Use more images per class, "
+            "other images or another base.",
+            Setting("per_class"),
+            Setting("images"),
+            Setting("base"),
         )
 
 

@@ -13,8 +13,8 @@ from ..demo import DEMO_BASE
 from ..disk.places import config_home, expanded
 from ..disk.tensor_files import PICKLES, SAFETENSORS, START, what_it_is
 from ..disk.toml import read_toml
-from ..errors import UsageError
-from ..foreign import foreign, require_utf8
+from ..errors import OFF, Setting, UsageError, naming
+from ..foreign import Advice, foreign, require_utf8
 from ..text import inert
 
 if TYPE_CHECKING:
@@ -57,9 +57,12 @@ def config_file() -> Path | None:
 def choose_base(base: str | None, family: str | None) -> BaseChoice:
     """Return where to load the base from: `base` if given, else by family from the settings, else its hub id."""
     if base is not None:
-        return _by_name(base, "--base")
+        with naming(Setting("base")):
+            return _by_name(base, "The base")
     if family is None:
-        raise UsageError("The LoRA does not say which base it was made for; name one with --base PATH_OR_ID.")
+        raise UsageError(
+            "The LoRA does not say which base it was made for; name one by its path or hub id.", Setting("base")
+        )
     if family == "demo":
         return BaseChoice(str(DEMO_BASE), "folder")
     if family not in AUDITED:
@@ -72,7 +75,7 @@ def choose_base(base: str | None, family: str | None) -> BaseChoice:
         return _by_name(configured, f"{config_file()}, {family} =")
     hub_id = families.get(family).hub_id
     if hub_id is None:
-        raise UsageError(f"There is no usual base for {family}; name one with --base PATH_OR_ID.")
+        raise UsageError(f"There is no usual base for {family}; name one by its path or hub id.", Setting("base"))
     return BaseChoice(hub_id, "hub")
 
 
@@ -133,7 +136,7 @@ def load_base(
         try:
             denoiser = diffusers.DiffusersDenoiser(parts, _name(choice), family)
         except UsageError as error:
-            raise UsageError(f"{choice.path}: {error}") from error
+            raise error.at(choice.path) from error
     with foreign(f"{choice.path} cannot be brought to {device}"):
         for part in (parts.vae, parts.unet, parts.text_encoder):
             part.to(device)
@@ -164,16 +167,14 @@ def _load_hub(path: str, dtype: "torch.dtype", offline: bool) -> "Parts":
     folder = cached_folder(path)
     if folder is not None:
         return load_folder(folder, dtype)
+    otherwise = f"name a local copy, as the base or under [bases] in {config_file() or 'a file that OWF_CONFIG names'}"
     if offline:
         raise UsageError(
-            f"{path} is not in the local hub cache and --offline forbids fetching it. Run once without --offline, or "
-            f"name a local copy with --base PATH or {_settings()}."
+            f"{path} is not in the local hub cache, and nothing may be fetched. Allow it once, or {otherwise}.",
+            Setting("offline", OFF),
+            Setting("base"),
         )
-    return load_folder(fetched_folder(path, dtype, f"name a local copy with --base PATH or {_settings()}"), dtype)
-
-
-def _settings() -> str:
-    return f"under [bases] in {config_file() or 'a file that OWF_CONFIG names'}"
+    return load_folder(fetched_folder(path, dtype, Advice(f"Or {otherwise}.", (Setting("base"),))), dtype)
 
 
 def _load_file(path: str, dtype: "torch.dtype", offline: bool) -> "Parts":
@@ -188,7 +189,8 @@ def _load_file(path: str, dtype: "torch.dtype", offline: bool) -> "Parts":
     if not config.is_dir():
         raise UsageError(
             f"{path} is a checkpoint whose cross-attention is {width} wide, and single files are read for "
-            f"{', '.join(p.name for p in sorted(CONFIGS.iterdir()))} only; give --base a diffusers folder of it."
+            f"{', '.join(p.name for p in sorted(CONFIGS.iterdir()))} only; name a diffusers folder of it.",
+            Setting("base"),
         )
     return load_checkpoint(Path(path), header, config, dtype)
 

@@ -7,7 +7,7 @@ from typing import TypeVar
 
 import torch
 
-from ..errors import UsageError
+from ..errors import Setting, UsageError
 from ..foreign import is_out_of_memory
 from .denoiser import Denoiser
 
@@ -45,7 +45,9 @@ class Batch:
             raise error
         if self.size == 1:
             raise UsageError(
-                "Out of memory with a single image; close other programs, or use --dtype float16 or --device cpu."
+                "Out of memory with a single image; close other programs, or use the type float16 or the CPU.",
+                Setting("dtype", "float16"),
+                Setting("device", "cpu"),
             ) from error
         self.size //= 2
         if torch.cuda.is_available():

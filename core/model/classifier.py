@@ -4,15 +4,13 @@ After Li et al. (ICCV 2023, arXiv 2303.16203): the predicted class is the prompt
 averaged over timesteps and noise shared by all classes, is smallest.
 """
 
-from collections.abc import Callable
-
 import numpy as np
 import torch
 
-from ..errors import InvalidError
 from ..plan.audit_plan import Stage, stage_positions
+from ..progress import SILENT, Progress
 from .batch import Batch
-from .denoiser import Conditioning, Denoiser, overflow_advice
+from .denoiser import Conditioning, Denoiser, overflow
 from .noise import at_least_float32, gaussian
 from .schedule import spaced_timesteps
 
@@ -27,7 +25,7 @@ def image_errors(
     loss: str,
     seed: int,
     batch: Batch,
-    on_rows: Callable[[int], None] = lambda rows: None,
+    progress: Progress = SILENT,
 ) -> np.ndarray:
     """Return the denoising errors (K, T) float32 of one image's latents (C, h, w) under each of K classes.
 
@@ -47,7 +45,7 @@ def image_errors(
         _require_finite(values, denoiser.dtype)
         for (k, i), value in zip(cells, values, strict=True):
             errors[k, i] = value
-        on_rows(len(cells))
+        progress.advance(len(cells))
         alive = _survivors(errors, alive, stage.keep)
     return errors
 
@@ -76,7 +74,7 @@ def _errors(
 def _require_finite(values: np.ndarray, dtype: torch.dtype) -> None:
     # Here and not later: in the table of errors, NaN means that a class was eliminated.
     if not np.isfinite(values).all():
-        raise InvalidError(f"The model returned NaN or infinite values{overflow_advice(dtype)}")
+        raise overflow("The model returned NaN or infinite values", dtype)
 
 
 def _survivors(errors: np.ndarray, alive: np.ndarray, keep: int) -> np.ndarray:

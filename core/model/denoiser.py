@@ -7,6 +7,7 @@ from typing import Protocol, runtime_checkable
 import torch
 from torch import nn
 
+from ..errors import InvalidError, Setting
 from .schedule import Schedule
 
 
@@ -38,9 +39,11 @@ class Hosted(Protocol):
         ...
 
 
-def overflow_advice(dtype: torch.dtype) -> str:
-    """Return how a sentence about numbers that are not finite ends: with a wider type, where there is one."""
-    return "." if dtype in (torch.float32, torch.float64) else "; try --dtype float32."
+def overflow(what: str, dtype: torch.dtype) -> InvalidError:
+    """Return the error of numbers that are not finite; it advises a wider type where there is one."""
+    if dtype in (torch.float32, torch.float64):
+        return InvalidError(f"{what}.")
+    return InvalidError(f"{what}; try the type float32.", Setting("dtype", "float32"))
 
 
 class Denoiser(Protocol):

@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from ..errors import UsageError
+from ..errors import Setting, UsageError
 
 if TYPE_CHECKING:
     import torch
@@ -19,7 +19,7 @@ def choose_device(name: str) -> "torch.device":
     if name == "auto":
         return torch.device(next(kind for kind in ("cuda", "mps", "cpu") if available[kind]))
     if not available[name]:
-        raise UsageError(f"--device {name}: this PyTorch finds no such device; use --device cpu or auto.")
+        raise UsageError(f"This PyTorch finds no device {name}; use cpu or auto.", Setting("device"))
     return torch.device(name)
 
 

@@ -1,10 +1,9 @@
 """What a denoiser predicts on noised latents at evenly spaced timesteps: how its function is compared, unsampled."""
 
-from collections.abc import Callable
-
 import numpy as np
 import torch
 
+from ..progress import SILENT, Progress
 from .batch import Batch
 from .denoiser import Conditioning, Denoiser
 from .noise import at_least_float32, gaussian
@@ -20,7 +19,7 @@ def predictions(
     count: int,
     seed: int,
     batch: Batch,
-    on_rows: Callable[[int], None] = lambda rows: None,
+    progress: Progress = SILENT,
 ) -> np.ndarray:
     """Return the network's predictions (T, C, h, w) float32 for one latent (C, h, w) at `count` spaced timesteps.
 
@@ -34,5 +33,5 @@ def predictions(
     x_t = denoiser.schedule.noise(latents.expand_as(noise), noise, t).to(denoiser.dtype)
     predict = lambda rows: denoiser.predict(x_t[rows], t[rows], cond.rows([0] * len(t[rows]))).float().cpu()  # noqa: E731
     parts = batch.run(count, predict)
-    on_rows(count)
+    progress.advance(count)
     return torch.cat(parts).numpy()

@@ -1,10 +1,11 @@
 """Seeded image generation: deterministic DDIM on any Denoiser, the same noise for base and tuned."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
 
+from ..progress import SILENT, Progress
 from .batch import Batch
 from .denoiser import Conditioning, Denoiser
 from .noise import gaussian
@@ -33,13 +34,13 @@ def generate(
     seeds: Sequence[int],
     sampling: Sampling,
     batch: Batch,
-    on_step: Callable[[int], None] = lambda rows: None,
+    progress: Progress = SILENT,
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """Return (uint8 images (N, 3, H, W), scaled latents (N, C, h, w)), both on the CPU.
 
     See `generate_latents`.
     """
-    x = generate_latents(denoiser, prompts, seeds, sampling, batch, on_step)
+    x = generate_latents(denoiser, prompts, seeds, sampling, batch, progress)
     return denoiser.decode(x), x.float().cpu()
 
 
@@ -50,12 +51,12 @@ def generate_latents(
     seeds: Sequence[int],
     sampling: Sampling,
     batch: Batch,
-    on_step: Callable[[int], None] = lambda rows: None,
+    progress: Progress = SILENT,
 ) -> torch.Tensor:
     """Return scaled latents (N, C, h, w) float32 on the model's device.
 
     Image i starts from the noise of (seeds[i], prompts[i]) alone, whatever else is in the batch.
-    `on_step` is told the UNet rows spent after each step.
+    `progress` advances by the UNet rows of each step.
     """
     x = torch.stack([gaussian(denoiser.latent_shape, s, f"sample|{p}") for p, s in zip(prompts, seeds, strict=True)])
     x = x.to(denoiser.device)
@@ -67,7 +68,7 @@ def generate_latents(
         predict = lambda s: denoiser.predict(rows[s], steps[s], cond.rows(range(s.start, s.stop)))  # noqa: B023, E731
         prediction = torch.cat(batch.run(len(rows), predict)).float()
         x = _ddim_step(denoiser.schedule, x, prediction, t, t_next, sampling.guidance_scale)
-        on_step(len(cond))
+        progress.advance(len(cond))
     return x
 
 

@@ -46,10 +46,9 @@ def check_base(denoiser: Denoiser, bank: Bank, setting: TrainSetting) -> None:
             return
         setting.progress.stage("Base: checking how it is read")
         draws = ToDraw(prompts, range(len(prompts)), SAMPLING)
-        advance = setting.progress.advance
-        latents = generate_latents(denoiser, prompts, draws.seeds, SAMPLING, setting.batch, advance)
+        latents = generate_latents(denoiser, prompts, draws.seeds, SAMPLING, setting.batch, setting.progress)
         require_right_base(denoiser, draws, latents, setting.batch)
-        advance(len(prompts) * READING_ROWS)
+        setting.progress.advance(len(prompts) * READING_ROWS)
         store.put("reading", [(item, {"passed": np.ones(1)})])
 
 

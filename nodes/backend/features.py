@@ -1,12 +1,12 @@
 """Feature networks of `core.metrics.images.features` under ComfyUI's memory management."""
 
 import dataclasses
-from collections.abc import Callable
 
 import numpy as np
 import torch
 
 from ...core.metrics.images.features import Fetching, ImageFeatures, load_features
+from ...core.progress import Progress
 from . import host
 
 _ON_CPU = 4
@@ -35,6 +35,6 @@ class HostFeatures:
         return self._network(images)
 
 
-def host_features(name: str, tell: Callable[[int, int | None], None]) -> HostFeatures:
-    """Return the feature network of a name (see `load_features`); `tell` hears of downloaded bytes."""
-    return HostFeatures(load_features(name, Fetching(progress=tell)))
+def host_features(name: str, progress: Progress) -> HostFeatures:
+    """Return the feature network of a name (see `load_features`); `progress` hears of downloaded bytes."""
+    return HostFeatures(load_features(name, Fetching(progress=progress)))

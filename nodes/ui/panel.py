@@ -11,7 +11,6 @@ from ...core.text import inert
 from ...core.verdict.report import ImagePair, Report
 from ...core.verdict.verdict import NO_ALARM, Judgement, silence
 from ..backend.places import view_url
-from .wording import in_graph
 
 PAIRS = 8
 """Image pairs that the panel offers, the most changed first."""
@@ -37,8 +36,8 @@ def report_panel(report: Report, folder: Path) -> dict[str, Any]:
 
 
 def reasons(report: Report) -> list[str]:
-    """Return the verdict's first reasons in the words of a graph."""
-    return [in_graph(inert(reason, 400)) for reason in report.verdict.reasons[:REASONS]]
+    """Return the verdict's first reasons."""
+    return [inert(reason, 400) for reason in report.verdict.reasons[:REASONS]]
 
 
 def bars(report: Report) -> list[dict[str, Any]]:

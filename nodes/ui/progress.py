@@ -3,6 +3,7 @@
 import time
 from typing import TYPE_CHECKING, Any
 
+from ...core.progress import Progress
 from ..backend.host import Bar, check_interrupt
 
 if TYPE_CHECKING:
@@ -16,7 +17,7 @@ _TELLING = 1.0
 """Seconds of a stage after which its speed says something."""
 
 
-class NodeProgress:
+class NodeProgress(Progress):
     """The Progress of `core` on a node; every call raises ComfyUI's own exception when the user pressed cancel."""
 
     def __init__(self, node_id: str | None) -> None:

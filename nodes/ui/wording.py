@@ -1,35 +1,34 @@
-"""What `core` says, in the words of a graph: inputs of nodes instead of options of the command line."""
+"""What `core` says, in the words of a graph: inputs of nodes, and what ComfyUI has for other settings."""
 
-import re
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from ...core.errors import OwfError
+from ...core.errors import OFF, OwfError, Setting
 
 _WORDS = {
-    "pass --allow-pickle": "load it with a LoRA loader and connect tuned_model",
-    "run again with --resume": "queue the graph again",
-    "--dtype float32 or bfloat16": "ComfyUI's option --force-fp32",
-    "--dtype float32": "ComfyUI's option --force-fp32",
-    "--dtype float16": "ComfyUI's option --force-fp16",
-    "--device cpu": "ComfyUI's option --cpu",
-    "in --bank FILE": "in the prompt bank",
-    "--bank FILE": "a prompt bank",
-    "--images DIR": "probe_folder",
-    "--images": "probe_folder",
-    "--class": "class_word",
-    # ComfyUI often has a Python of its own, and another one's pip would change nothing.
-    "pip install torch-fidelity": f'run "{sys.executable}" -m pip install torch-fidelity',
+    Setting("allow_pickle"): "load it with a LoRA loader and connect tuned_model",
+    Setting("bank"): "a prompt bank",
+    Setting("base"): "model",
+    Setting("cache"): "",  # a graph's lies in ComfyUI's folder
+    Setting("device"): "",
+    Setting("device", "cpu"): "ComfyUI's option --cpu",
+    Setting("dtype", "float16"): "ComfyUI's option --force-fp16",
+    Setting("dtype", "float32"): "ComfyUI's option --force-fp32",
+    Setting("images"): "probe_folder",
+    Setting("offline", OFF): "",  # a graph always fetches
+    Setting("resume"): "queue the graph again",
+    Setting("seed"): "train_seed",  # an audit's is checked by its input
 }
-"""What the command line says -> what a graph does; every other option has the name of an input."""
-_PATTERNS = [*sorted(map(re.escape, _WORDS), key=len, reverse=True), "--(?P<name>[a-z][a-z0-9-]*)"]
-_OPTION = re.compile(rf"(?<![\w/.-])(?:{'|'.join(_PATTERNS)})(?![\w/.-]*\w)")
+"""Settings that no input is called like -> what a graph does about them; "" where it can do nothing."""
 
 
-def in_graph(text: str) -> str:
-    """Return a message with every option of the command line replaced by what a graph has for it."""
-    return _OPTION.sub(lambda found: _WORDS.get(found[0]) or found["name"].replace("-", "_"), text)
+def in_graph(setting: Setting) -> str:
+    """Return what a graph has for a setting: an input of that name, unless it is called otherwise."""
+    if setting.name == "install":
+        # ComfyUI often has a Python of its own, and another one's pip would change nothing.
+        return f'run "{sys.executable}" -m pip install {setting.value}'
+    return _WORDS.get(setting, f"{setting.name} {setting.value}".rstrip())
 
 
 @contextmanager
@@ -38,4 +37,4 @@ def graph_words() -> Iterator[None]:
     try:
         yield
     except OwfError as error:
-        raise type(error)(in_graph(str(error))) from error
+        raise type(error)(error.worded(in_graph), *error.settings) from error

@@ -16,7 +16,7 @@ from owf.core.model.backends.diffusers import DiffusersDenoiser
 from owf.core.model.batch import Batch
 from owf.core.plan.audit_plan import Prompt, Stage
 from owf.core.plan.presets import METRICS, preset_plan
-from owf.core.progress import Silent
+from owf.core.progress import SILENT, Progress
 from owf.core.verdict.report import read_report, to_json, write_report
 from owf.core.verdict.verdict import default_policy
 from safetensors.torch import load_file, save_file
@@ -85,7 +85,7 @@ def images(denoiser):
 
 def setting(folder, images, progress=None) -> Setting:
     return Setting(
-        folder, folder / "cache", default_policy(), progress or Silent(), Batch(8), {"kid": MeanColors()}, images
+        folder, folder / "cache", default_policy(), progress or SILENT, Batch(8), {"kid": MeanColors()}, images
     )
 
 
@@ -152,7 +152,7 @@ def test_same_inputs_same_report(denoiser, plan, images, tmp_path):
     assert without_times(texts[0]) == without_times(texts[1])
 
 
-class Interrupt(Silent):
+class Interrupt(Progress):
     """Progress that presses Ctrl-C after some rows, and counts them."""
 
     def __init__(self, after: int = 10**9):
@@ -270,11 +270,11 @@ def test_without_labelled_images_the_base_makes_them(denoiser, plan, tmp_path):
 
     plan = dataclasses.replace(plan, per_class=2, metrics=("semantic",))
     with SampleStore(tmp_path / "s.sqlite") as store:
-        rests, _ = gather_base([Answers], ModelPass(denoiser, plan, store, Batch(8), Silent()), plan, None)
+        rests, _ = gather_base([Answers], ModelPass(denoiser, plan, store, Batch(8), SILENT), plan, None)
         rows = sum(sample_rows(plan)[stage] for stage, _ in store.measured())
     assert rows == audit_cost(plan, 4).base
     with SampleStore(tmp_path / "t.sqlite") as store:
-        seen = gather_tuned(rests, ModelPass(denoiser, plan, store, Batch(8), Silent()))[Answers]
+        seen = gather_tuned(rests, ModelPass(denoiser, plan, store, Batch(8), SILENT))[Answers]
     assert seen.labelled.images.shape == (4, 3, 64, 64)
     assert seen.labelled.labels.tolist() == [0, 0, 1, 1]
     assert np.array_equal(seen.base, seen.tuned, equal_nan=True)  # the model was not changed in between

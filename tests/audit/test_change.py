@@ -9,7 +9,7 @@ from owf.core.model.backends.diffusers import DiffusersDenoiser
 from owf.core.model.batch import Batch
 from owf.core.plan.audit_plan import Prompt
 from owf.core.plan.presets import preset_plan
-from owf.core.progress import Silent
+from owf.core.progress import SILENT
 from owf.core.verdict.report import AdapterRecord
 from owf.core.verdict.verdict import default_policy
 from tiny_sd import tiny_parts
@@ -52,7 +52,7 @@ def plan():
 
 
 def run(denoiser, change, plan, folder: Path):
-    setting = Setting(folder, folder / "cache", default_policy(), Silent(), Batch(8), {}, None)
+    setting = Setting(folder, folder / "cache", default_policy(), SILENT, Batch(8), {}, None)
     return audit_change(denoiser, change, plan, setting)
 
 

@@ -113,12 +113,12 @@ def test_an_audit_of_a_misread_base_is_invalid_and_says_what_it_predicts(demo, t
     from owf.core.adapter import read_adapter
     from owf.core.audit.audit import Setting, audit
     from owf.core.demo import DEMO_LORAS
-    from owf.core.progress import Silent
+    from owf.core.progress import SILENT
     from owf.core.verdict.verdict import default_policy
 
     plan = demo_plan("quick", DEMO_CLASSES)
     plan = dataclasses.replace(plan, metrics=("denoiser_drift",), prompts=plan.prompts[:8])
-    right, wrong = (Setting(p, p, default_policy(), Silent(), Batch(16), {}, None) for p in (tmp_path / "a", tmp_path))
+    right, wrong = (Setting(p, p, default_policy(), SILENT, Batch(16), {}, None) for p in (tmp_path / "a", tmp_path))
     right.folder.mkdir()
     lora = read_adapter(DEMO_LORAS[0])
     wrong = audit(Read(demo, "v_prediction", "epsilon"), lora, 1.0, plan, wrong)
@@ -133,7 +133,7 @@ def test_an_audit_of_a_misread_base_is_invalid_and_says_what_it_predicts(demo, t
 @pytest.mark.parametrize(("declared", "truth"), [("epsilon", "v_prediction"), ("v_prediction", "epsilon")])
 def test_a_training_on_a_misread_base_is_refused_whatever_the_pictures_are(demo, declared, truth, tmp_path):
     from owf.core.errors import InvalidError
-    from owf.core.progress import Silent
+    from owf.core.progress import SILENT
     from owf.core.train.data.bank import DEMO, make_bank, read_bank
     from owf.core.train.data.captions import Concept
     from owf.core.train.plan import TrainPlan
@@ -144,7 +144,7 @@ def test_a_training_on_a_misread_base_is_refused_whatever_the_pictures_are(demo,
     flat = [Picture(torch.full((3, 64, 64), value, dtype=torch.uint8), "a sks bag") for value in (30, 200)]
     bank = make_bank(read_bank(DEMO), Concept("sks", "bag"))
     plan = TrainPlan(class_word="bag", steps=1, batch=1, preserve=(), drift_every=0)
-    setting = TrainSetting("x", tmp_path, tmp_path, Silent(), Batch(16))
+    setting = TrainSetting("x", tmp_path, tmp_path, SILENT, Batch(16))
     for _ in range(2):  # that a base was refused is not kept as if it had passed
         title = "v-prediction" if truth == "v_prediction" else truth
         with pytest.raises(InvalidError, match=f"Read as {title}, it does"):
@@ -153,12 +153,12 @@ def test_a_training_on_a_misread_base_is_refused_whatever_the_pictures_are(demo,
 
 
 def test_a_base_that_is_read_right_is_checked_once_and_then_costs_nothing(demo, tmp_path):
-    from owf.core.progress import Silent
+    from owf.core.progress import Progress
     from owf.core.train.base_check import check_base, check_cost
     from owf.core.train.data.bank import Bank
     from owf.core.train.records import TrainSetting
 
-    class Counted(Silent):
+    class Counted(Progress):
         done, left_out = 0, 0
 
         def advance(self, rows):
@@ -185,13 +185,13 @@ def test_in_half_precision_a_misread_base_is_called_that_and_not_nan(half_demo, 
     from owf.core.adapter import read_adapter
     from owf.core.audit.audit import Setting, audit
     from owf.core.demo import DEMO_LORAS
-    from owf.core.progress import Silent
+    from owf.core.progress import SILENT
     from owf.core.verdict.verdict import default_policy
 
     plan = demo_plan("quick", DEMO_CLASSES)
     plan = dataclasses.replace(plan, metrics=metrics, prompts=plan.prompts[:2], images_per_prompt=1)
     misread = Read(half_demo, "epsilon", "v_prediction")
-    setting = Setting(tmp_path, tmp_path, default_policy(), Silent(), Batch(16), {}, None)
+    setting = Setting(tmp_path, tmp_path, default_policy(), SILENT, Batch(16), {}, None)
     verdict = audit(misread, read_adapter(DEMO_LORAS[0]), 1.0, plan, setting).verdict
     assert verdict.decision == "INVALID"
     assert "Read as v-prediction, it does" in verdict.reasons[0]

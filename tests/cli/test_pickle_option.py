@@ -29,7 +29,7 @@ def test_a_pickle_is_read_when_allowed(seen, tmp_path, suffix):
 
 def test_a_pickle_is_refused_otherwise_and_the_option_is_named(seen, tmp_path, capsys):
     assert command.main([str(pickled(tmp_path, ".pt"))]) == 4
-    assert "b.pt: .pt files are pickles, which can run code: convert it, or pass --allow-pickle" in (
+    assert "b.pt: .pt files are pickles, which can run code: convert it, or say that you trust it (--allow-pickle)" in (
         capsys.readouterr().err
     )
     assert seen == []

@@ -135,7 +135,7 @@ def loading(models, **wishes):
     return load(models, **wishes)
 management.load_models_gpu = loading
 backend, trainer = pack("nodes.backend.model.denoiser"), pack("nodes.backend.model.trainer")
-features = pack("nodes.backend.features").host_features("demo", lambda done, total: None)
+features = pack("nodes.backend.features").host_features("demo", pack("core.progress").SILENT)
 gaussian = pack("core.model.noise").gaussian
 model, clip, vae = pack("nodes.backend.demo").load_demo()
 with torch.inference_mode():
@@ -149,7 +149,7 @@ with torch.inference_mode():
     looking = list(asked)
     asked.clear()
 with torch.inference_mode(False):
-    trainer.ComfyTrainer(backend.Pair(model, clip), vae, None, lambda done, total: None)
+    trainer.ComfyTrainer(backend.Pair(model, clip), vae, None, pack("core.progress").SILENT)
 training = asked[-1]
 needs = [model.memory_required([rows, 4, 8, 8]) + management.minimum_inference_memory() for rows in (3, 1)]
 answer(predicting=predicting, needs=needs, looking=looking, shape=list(vectors.shape), training=training)

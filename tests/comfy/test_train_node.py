@@ -94,7 +94,7 @@ def measured(path: Path, folder: Path) -> dict:
     from owf.core.model.batch import Batch
     from owf.core.model.sample import Sampling, generate
     from owf.core.plan.presets import DEMO_CLASSES, demo_plan
-    from owf.core.progress import Silent
+    from owf.core.progress import SILENT
     from owf.core.train.data.captions import Concept
     from owf.core.train.data.concept import load_pictures
     from owf.core.train.data.images import read_images
@@ -106,9 +106,7 @@ def measured(path: Path, folder: Path) -> dict:
     )
     denoiser, features, adapter = load_demo_base(DEMO_BASE), load_features("demo"), read_adapter(path)
     plan = replace(demo_plan("quick", DEMO_CLASSES), metrics=("denoiser_drift",))
-    setting = Setting(
-        folder / "audit", folder / "cache", default_policy(), Silent(), Batch(32), {"kid": features}, None
-    )
+    setting = Setting(folder / "audit", folder / "cache", default_policy(), SILENT, Batch(32), {"kid": features}, None)
     drift = audit(denoiser, adapter, 1.0, plan, setting).measurements["denoiser_drift"].estimates["drift"]
     with applied(denoiser.components, adapter):
         drawn, _ = generate(denoiser, [concept.caption("a photo of {}")] * 16, range(16), Sampling(15, 4.0), Batch(16))

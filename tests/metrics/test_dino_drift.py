@@ -12,6 +12,7 @@ from owf.core.metrics.evidence import Drawings
 from owf.core.metrics.images.features import Fetching
 from owf.core.metrics.metric import Tools
 from owf.core.plan.presets import preset_plan
+from progress_log import Heard
 
 
 @pytest.mark.parametrize(("degrees", "drift"), [(0, 0.0), (60, 0.25), (90, 0.5), (180, 1.0)])
@@ -43,10 +44,10 @@ def test_the_measurement_is_the_mean_over_prompts_with_other_noise_as_its_floor(
     base = np.zeros((8, 3, 2, 2), np.uint8)
     tuned, other = base.copy(), np.full_like(base, 90)
     tuned[:4] = 60  # both pictures of the first two prompts turn by 60 degrees: drift 1/4
-    looked: list[int] = []
+    looked = Heard()
     seen = measure_dino_drift(
         plan,
-        Tools(torch.device("cpu"), {"dino_drift": FirstPixel()}, looked.append),
+        Tools(torch.device("cpu"), {"dino_drift": FirstPixel()}, looked),
         Drawings(base, tuned, other),
     )
     drift = seen.estimates["dino_drift"]
@@ -54,7 +55,7 @@ def test_the_measurement_is_the_mean_over_prompts_with_other_noise_as_its_floor(
     assert (drift.n, drift.low) == (4, 0.0)
     assert drift.high == pytest.approx(0.125 + 3.182446 * np.std([0.25, 0.25, 0, 0], ddof=1) / 2)
     assert drift.floor == pytest.approx(0.5)
-    assert sum(looked) == 24
+    assert sum(looked.rows) == 24
 
 
 def test_the_network_embeds_as_its_own_library_does(tmp_path, monkeypatch):

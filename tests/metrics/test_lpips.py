@@ -12,6 +12,7 @@ from owf.core.metrics.evidence import Drawings
 from owf.core.metrics.images.features import Fetching
 from owf.core.metrics.metric import Tools
 from owf.core.plan.presets import preset_plan
+from progress_log import Heard
 
 CHANNELS = (64, 128, 256, 512, 512)
 LAST_OF_SLICE = (3, 8, 15, 22, 29)
@@ -76,7 +77,7 @@ def formula(vgg, weights, a: np.ndarray, b: np.ndarray) -> list[float]:
 
 
 def tools(network, looked) -> Tools:
-    return Tools(torch.device("cpu"), {"lpips": network}, looked.append)
+    return Tools(torch.device("cpu"), {"lpips": network}, looked)
 
 
 def test_distances_follow_the_formula_and_their_mean_is_measured(weights, vgg, monkeypatch):
@@ -87,14 +88,14 @@ def test_distances_follow_the_formula_and_their_mean_is_measured(weights, vgg, m
     base, other = pictures(5, 0), pictures(5, 1)
     tuned = base.copy()
     tuned[3:] = pictures(2, 2)
-    looked: list[int] = []
+    looked = Heard()
     seen = lpips.measure_lpips(plan, tools(network, looked), Drawings(base, tuned, other)).estimates["lpips"]
     changed, rolled = formula(vgg, weights, base, tuned), formula(vgg, weights, base, other)
     assert changed[:3] == [0, 0, 0] and min(changed[3:]) > 0.01
     assert seen.value == pytest.approx(np.mean(changed), rel=1e-4)
     assert seen.floor == pytest.approx(np.mean(rolled), rel=1e-4)
     assert (seen.n, seen.low) == (5, 0.0)
-    assert sum(looked) == 15
+    assert sum(looked.rows) == 15
 
 
 def test_other_weights_and_pickles_that_call_something_are_refused(weights):

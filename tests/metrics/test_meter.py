@@ -6,6 +6,7 @@ import torch
 from owf.core.errors import UsageError
 from owf.core.metrics.images.unpaired import compare, kid_of_sets
 from owf.core.metrics.kid import subset_kid
+from progress_log import Heard
 
 
 class Means:
@@ -83,3 +84,10 @@ def test_too_few_images_are_refused():
 
 def test_few_images_are_named():
     assert any("approximate below 50" in note for note in compare(noise(8, 0), noise(9, 1), None).notes)
+
+
+@pytest.mark.parametrize("network", [None, Means()])
+def test_a_comparison_advances_by_as_much_as_it_said(network):
+    heard = Heard()
+    compare(noise(8, 0), noise(9, 1), network, progress=heard)
+    assert sum(heard.rows) == heard.length > 17

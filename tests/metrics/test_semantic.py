@@ -21,6 +21,7 @@ from owf.core.model.noise import gaussian
 from owf.core.model.schedule import spaced_timesteps
 from owf.core.plan.audit_plan import Stage
 from owf.core.verdict.verdict import DRIFT, judge
+from progress_log import Heard
 
 SHAPE = (4, 2, 2)
 SPREAD = 1.0
@@ -137,15 +138,15 @@ def test_errors_do_not_depend_on_batch_size_or_company():
 def test_elimination_spends_the_published_rows_and_keeps_the_winner_complete():
     means = torch.randn(10, *SHAPE, generator=torch.Generator().manual_seed(0)) * 2
     denoiser = GaussianDenoiser(means, SPREAD)
-    spent = []
+    spent = Heard()
     stages = (Stage(5, 4), Stage(10, 2), Stage(20, 1))
     cond = denoiser.encode_text([str(k) for k in range(10)])
-    errors = image_errors(denoiser, means[3].double(), "x", cond, stages, "l2", 0, Batch(64), spent.append)
+    errors = image_errors(denoiser, means[3].double(), "x", cond, stages, "l2", 0, Batch(64), spent)
     seen = np.isfinite(errors).sum(axis=1)
     # As in the published code, the second round's ten timesteps interleave with the first's five: fifteen in all.
     assert np.unique(seen, return_counts=True)[0].tolist() == [5, 15, 20]
     assert np.unique(seen, return_counts=True)[1].tolist() == [6, 2, 2]
-    assert sum(spent) == seen.sum()
+    assert sum(spent.rows) == seen.sum()
     assert predicted_class(errors) == 3
 
 

@@ -7,7 +7,7 @@ import pytest
 import torch
 from ldm_checkpoint import write_checkpoint
 from owf.core.adapter import applied, read_adapter
-from owf.core.errors import InvalidError, UsageError
+from owf.core.errors import OFF, InvalidError, Setting, UsageError
 from owf.core.model import base
 from owf.core.model.backends.diffusers import DiffusersDenoiser
 from owf.core.model.base import BaseChoice, choose_base, load_base
@@ -164,8 +164,9 @@ def test_without_base_the_family_is_looked_up(tmp_path, monkeypatch):
         choose_base(None, "sd15")
     (tmp_path / "config.toml").write_text(f'[bases]\nsd15 = "{tmp_path}"\n')
     assert choose_base(None, "sd15") == BaseChoice(str(tmp_path), "folder")
-    with pytest.raises(UsageError, match="--base"):
+    with pytest.raises(UsageError, match="name one") as caught:
         choose_base(None, None)
+    assert caught.value.settings == (Setting("base"),)
     with pytest.raises(UsageError, match="inspect"):
         choose_base(None, "flux")
 
@@ -192,8 +193,9 @@ def test_settings_that_mean_nothing_are_said(text, words, tmp_path, monkeypatch)
 
 def test_offline_hub_ids_say_what_to_do(monkeypatch, tmp_path):
     monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path))
-    with pytest.raises(UsageError, match="--offline forbids"):
+    with pytest.raises(UsageError, match="nothing may be fetched") as caught:
         load_base(BaseChoice("nobody/nothing-of-this-name", "hub"), CPU, torch.float32, offline=True)
+    assert caught.value.settings == (Setting("offline", OFF), Setting("base"))
 
 
 def test_broken_folders_and_files_are_usage_errors(tmp_path):

@@ -1,40 +1,62 @@
-"""Messages of core name options of the command line; on a node they name its inputs."""
+"""Settings that core names are inputs of nodes, or what ComfyUI has instead of them."""
 
+import ast
 import sys
+from pathlib import Path
 
 import pytest
-from owf.core.errors import InvalidError, UsageError
-from owf.core.train.plan import TrainPlan
+from core_sources import named_settings
+from owf import nodes
+from owf.core.errors import OFF, InvalidError, Setting, UsageError
 from owf.nodes.ui.wording import graph_words, in_graph
 
 
+def inputs():
+    """Return the names of all inputs that the nodes' schemas have."""
+    found = set()
+    for path in Path(next(iter(nodes.__path__))).glob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if not isinstance(node, ast.Call) or not node.args or not isinstance(node.args[0], ast.Constant):
+                continue
+            if getattr(node.func, "attr", "") == "Input" or getattr(node.func, "id", "") == "number":
+                found.add(node.args[0].value)
+    return found
+
+
 @pytest.mark.parametrize(
-    ("said", "meant"),
+    ("setting", "meant"),
     [
-        ("Say what kind of thing it is with --class, such as --class dog.", "with class_word, such as class_word dog."),
-        ("set --drift-every to half of --steps or less", "set drift_every to half of steps or less"),
-        ("Use more images (--per-class), other images (--images DIR)", "(per_class), other images (probe_folder)"),
-        ("--images /in/a: no such folder.", "probe_folder /in/a: no such folder."),
-        ("lower --rate, or use --dtype float32.", "lower rate, or use ComfyUI's option --force-fp32."),
-        ("use --dtype float16 or --device cpu.", "use ComfyUI's option --force-fp16 or ComfyUI's option --cpu."),
-        ("Give --bank FILE with one prompt a line.", "Give a prompt bank with one prompt a line."),
-        ("There is no folder 'x--class-a' nor my--style.safetensors.", "'x--class-a' nor my--style.safetensors."),
-        ("a well-known 3--4 percent - or so -- stays", "a well-known 3--4 percent - or so -- stays"),
+        (Setting("class_word"), "class_word"),
+        (Setting("rate"), "rate"),
+        (Setting("images"), "probe_folder"),
+        (Setting("features", "clip"), "features clip"),
+        (Setting("dtype", "float32"), "ComfyUI's option --force-fp32"),
+        (Setting("device", "cpu"), "ComfyUI's option --cpu"),
+        (Setting("bank"), "a prompt bank"),
+        (Setting("offline", OFF), ""),
+        (Setting("install", "torch-fidelity"), f'run "{sys.executable}" -m pip install torch-fidelity'),
     ],
 )
-def test_options_become_inputs(said, meant):
-    assert in_graph(said).endswith(meant)
+def test_settings_become_inputs(setting, meant):
+    assert in_graph(setting) == meant
 
 
-def test_errors_keep_their_kind():
-    with pytest.raises(UsageError, match=r"^drift_budget needs preserve dc\.$"), graph_words():
-        TrainPlan(trigger="sks", drift_budget=0.01, preserve=())
-    with pytest.raises(InvalidError, match="rate"), graph_words():
-        raise InvalidError("lower --rate")
+@pytest.mark.parametrize("setting", sorted(named_settings(), key=str), ids=lambda s: f"{s.name} {s.value}".strip())
+def test_every_setting_that_core_names_has_words_in_a_graph(setting):
+    assert {"rate", "per_class", "images_a"} <= inputs()
+    assert in_graph(setting) != f"{setting.name} {setting.value}".rstrip() or setting.name in inputs()
+
+
+def test_errors_keep_their_kind_and_settings():
+    with pytest.raises(InvalidError, match=r"^Lower it \(rate\)\.$") as caught, graph_words():
+        raise InvalidError("Lower it.", Setting("rate"))
+    assert caught.value.settings == (Setting("rate"),)
     with pytest.raises(ZeroDivisionError), graph_words():
         raise ZeroDivisionError
 
 
-def test_what_is_to_be_installed_is_for_the_python_that_runs():
-    said = "The feature network inception needs torch-fidelity: pip install torch-fidelity, or choose --features clip."
-    assert in_graph(said).endswith(f'run "{sys.executable}" -m pip install torch-fidelity, or choose features clip.')
+def test_what_nodes_say_of_comfyui_stays_as_it_is():
+    said = "ComfyUI keeps none: start it without --novram, not my--style.safetensors."
+    with pytest.raises(UsageError) as caught, graph_words():
+        raise UsageError(said)
+    assert str(caught.value) == said

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from ...disk.files import is_folder
 from ...disk.tensor_files import PICKLES
-from ...errors import AdapterError
+from ...errors import AdapterError, Setting
 from ...text import inert
 from ..naming.metadata import rank_stabilised
 from ..naming.names import place
@@ -80,7 +80,7 @@ def _open_file(path: Path, component: str | None, allow_pickle: bool) -> Part:
     except AdapterError as error:
         if not download:
             raise
-        raise AdapterError(f"{error}; {download}") from error
+        raise AdapterError(f"{error}; {download}", *error.settings) from error
     configs = from_metadata(source.metadata)
     if not configs and rank_stabilised(source.metadata):
         configs = {"": RANK_STABILISED}
@@ -116,7 +116,10 @@ def _open_container(path: Path, allow_pickle: bool) -> Source:
     if path.suffix.lower() not in PICKLES:
         return open_safetensors(path)
     if not allow_pickle:
-        raise AdapterError(f"{path.suffix} files are pickles, which can run code: convert it, or pass --allow-pickle")
+        raise AdapterError(
+            f"{path.suffix} files are pickles, which can run code: convert it, or say that you trust it",
+            Setting("allow_pickle"),
+        )
     from .pickle import open_pickle
 
     return open_pickle(path)

@@ -14,9 +14,10 @@ from torch import nn
 from torch.nn import functional
 
 from ...demo import DEMO_FEATURES
-from ...disk.download import Progress, fetch
-from ...errors import UsageError
-from ...foreign import foreign
+from ...disk.download import fetch
+from ...errors import OFF, Setting, UsageError
+from ...foreign import NONE, Advice, foreign
+from ...progress import SILENT, Progress
 
 Prepare = Callable[[torch.Tensor], torch.Tensor]
 
@@ -93,7 +94,7 @@ class Fetching:
     """Where it runs."""
     offline: bool = False
     """Whether nothing may be fetched."""
-    progress: Progress | None = None
+    progress: Progress = SILENT
     """Who hears of downloaded bytes."""
 
 
@@ -120,18 +121,16 @@ def load_features(name: str | Path, fetching: Fetching = _ON_THE_CPU, batch_size
     return assemble(str(name), prepare, network, fetching.device, batch_size)
 
 
-def features_of(
-    network: FeatureNetwork, images: torch.Tensor, advance: Callable[[int], None] = lambda images: None
-) -> np.ndarray:
-    """Return float32 features (N, D) of uint8 images (N, 3, H, W); `advance` hears how many each batch had.
+def features_of(network: FeatureNetwork, images: torch.Tensor, progress: Progress = SILENT) -> np.ndarray:
+    """Return float32 features (N, D) of uint8 images (N, 3, H, W); `progress` advances by the images of each batch.
 
-    It is called before the batch as well, with 0, and may raise to stop.
+    It does so before the batch as well, by 0, so that a run can be stopped there.
     """
     features = []
     for batch in images.split(_BATCH):
-        advance(0)
+        progress.advance(0)
         features.append(network(batch))
-        advance(len(batch))
+        progress.advance(len(batch))
     return np.concatenate(features)
 
 
@@ -168,7 +167,9 @@ def _load_inception(fetching: Fetching) -> tuple[Prepare, nn.Module]:
         from torch_fidelity.feature_extractor_inceptionv3 import FeatureExtractorInceptionV3
     except ImportError as error:
         raise UsageError(
-            "The feature network inception needs torch-fidelity: pip install torch-fidelity, or choose --features clip."
+            "The feature network inception needs torch-fidelity: install it, or choose clip.",
+            Setting("install", "torch-fidelity"),
+            Setting("features", "clip"),
         ) from error
     # The folder that torch-fidelity itself uses, so that nobody has the file twice.
     path = Path(torch.hub.get_dir()) / "checkpoints" / INCEPTION_URL.rpartition("/")[2]
@@ -203,7 +204,8 @@ def pretrained(model: Any, source: str, offline: bool, **settings: bool) -> Any:
 
     verbosity = logging.get_verbosity()
     logging.set_verbosity_error()  # the text tower's weights are left out on purpose
-    hint = "" if not offline or Path(source).is_dir() else "If it is not cached yet, leave out --offline once."
+    fetch_it = Advice("If it is not cached yet, let it be fetched once.", (Setting("offline", OFF),))
+    hint = fetch_it if offline and not Path(source).is_dir() else NONE
     try:
         with foreign(f"The feature network {source} cannot be loaded", hint):
             return model.from_pretrained(source, local_files_only=offline, **settings).float()

@@ -8,6 +8,7 @@ import numpy as np
 import torch
 
 from ...errors import UsageError
+from ...progress import SILENT, Progress
 from ..measurement import Estimate, Measurement, Part
 from ..metric import quantity
 from ..statistics import jackknife_spread, simultaneous_level, spread_estimate
@@ -47,11 +48,9 @@ def compare(
     b: torch.Tensor,
     network: FeatureNetwork | None,
     seed: int = 0,
-    tell: Callable[[int, int], None] = lambda done, total: None,
+    progress: Progress = SILENT,
 ) -> Comparison:
     """Return the comparison of uint8 images (N, 3, H, W) and (M, 3, H', W'); the order of images means nothing.
-
-    `tell(done, total)` is called many times on the way, and may raise to stop.
 
     Floors are what random halves of one and the same set differ by; halves are smaller than the sets, so floors
     are rather too high. Raises UsageError for sets of fewer than four images.
@@ -60,26 +59,14 @@ def compare(
         if len(images) < LEAST:
             raise UsageError(f"The {name} set has {len(images)} images; at least {LEAST} are needed, better {FEW}.")
     images = len(a) + len(b)
-    steps = _Steps(_color_distances(a, b) + images + (network is not None) * images, tell)
-    measurements = [_color(a, b, seed, steps)]
+    progress.total(_color_distances(a, b) + images + (network is not None) * images)
+    measurements = [_color(a, b, seed, progress)]
     if network is not None:
-        of_a, of_b = (features_of(network, side, steps.advance) for side in (a, b))
+        of_a, of_b = (features_of(network, side, progress) for side in (a, b))
         measurements.append(kid_of_sets(of_a, of_b, network.name, seed))
     if torch.equal(a, b):
         return Comparison(tuple(measurements), ("Both sets hold the same images, so there is nothing to compare.",))
     return Comparison(tuple(measurements), _notes(measurements, min(len(a), len(b))))
-
-
-class _Steps:
-    """Counts what is done of a comparison."""
-
-    def __init__(self, total: int, tell: Callable[[int, int], None]) -> None:
-        self._done, self._total, self._tell = 0, total, tell
-
-    def advance(self, steps: int = 1) -> None:
-        """Tell how far it is after some more steps."""
-        self._done += steps
-        self._tell(self._done, self._total)
 
 
 def _notes(measurements: list[Measurement], n: int) -> tuple[str, ...]:
@@ -111,9 +98,9 @@ def _color_distances(a: torch.Tensor, b: torch.Tensor) -> int:
     return 1 + min(len(a), _GROUPS) + min(len(b), _GROUPS) + 2 * _COLOR_SPLITS
 
 
-def _color(a: torch.Tensor, b: torch.Tensor, seed: int, steps: _Steps) -> Measurement:
+def _color(a: torch.Tensor, b: torch.Tensor, seed: int, progress: Progress) -> Measurement:
     def distance(one: torch.Tensor, other: torch.Tensor) -> float:
-        steps.advance()
+        progress.advance(1)
         return color_distance(one, other)
 
     value = distance(a, b)
@@ -122,7 +109,7 @@ def _color(a: torch.Tensor, b: torch.Tensor, seed: int, steps: _Steps) -> Measur
     cdi = replace(spread_estimate(value, spread, min(len(a), len(b)), "delta_e"), floor=float(np.mean(floors)))
     cdi = replace(cdi, low=max(0.0, cdi.low))
     facts: dict[str, str | int | float] = {"images_a": len(a), "images_b": len(b)}
-    return Measurement("color", VERSION, "cdi", {"cdi": cdi}, {"color_term": _terms(a, b, seed, steps)}, facts)
+    return Measurement("color", VERSION, "cdi", {"cdi": cdi}, {"color_term": _terms(a, b, seed, progress)}, facts)
 
 
 def _group_jackknife(distance: Callable[[np.ndarray, np.ndarray], float], n: int, m: int, seed: int) -> float:
@@ -147,11 +134,11 @@ def _halves(n: int, count: int, seed: int) -> list[tuple[np.ndarray, np.ndarray]
     return [(order[: n // 2], order[n // 2 :]) for order in orders]
 
 
-def _terms(a: torch.Tensor, b: torch.Tensor, seed: int, steps: _Steps) -> tuple[Part, ...]:
+def _terms(a: torch.Tensor, b: torch.Tensor, seed: int, progress: Progress) -> tuple[Part, ...]:
     """Return the difference of each colour term's share of pixels, with Welch intervals that hold together."""
 
     def named(image: torch.Tensor) -> np.ndarray:
-        steps.advance()
+        progress.advance(1)
         return name_shares(lab_pixels(image))
 
     shares = [np.stack([named(image) for image in images]) for images in (a, b)]

@@ -11,7 +11,7 @@ from typing import Any
 
 import torch
 
-from ...errors import UsageError
+from ...errors import Setting, UsageError
 from ...foreign import foreign
 from ...prediction_types import EPSILON, V, prediction_named
 from ...text import inert
@@ -28,14 +28,14 @@ PREFIXES = {
 _TITLES = {"unet": "UNet", "vae": "VAE", "text_encoder": "text encoder"}
 
 _OTHERS = (
-    (r"(lora_(unet|te\d?)_|.*[._]lora[._]|.*\.hada_w1|.*\.lokr_w1).*", "a LoRA: name it without --base"),
+    (r"(lora_(unet|te\d?)_|.*[._]lora[._]|.*\.hada_w1|.*\.lokr_w1).*", "a LoRA: name it as one, not as the base"),
     (r"control_model\..*|controlnet_.*|input_hint_block\..*", "a ControlNet"),
     (r"conditioner\.embedders\.1\..*", "an SDXL checkpoint"),
     (r"conditioner\.embedders\.0\..*", "an SDXL refiner"),
     (r"(model\.diffusion_model\.)?joint_blocks\..*", "a Stable Diffusion 3 checkpoint"),
     (r"(model\.diffusion_model\.)?double_blocks\..*", "a FLUX checkpoint, or one like it"),
     (r"(model\.diffusion_model\.)?transformer_blocks\..*|(model\.diffusion_model\.)?layers\..*", "a transformer model"),
-    (r"cond_stage_model\.model\..*", "a Stable Diffusion 2 checkpoint: give --base a diffusers folder of it"),
+    (r"cond_stage_model\.model\..*", "a Stable Diffusion 2 checkpoint: name a diffusers folder of it"),
 )
 """Names of weights -> what a file with such is; the first that fits."""
 _SHARE = 0.02
@@ -71,13 +71,14 @@ def require_checkpoint(path: Path, header: Header) -> None:
     names = header.shapes
     kind = _kind(names, _OTHERS)
     if kind is not None:
-        raise UsageError(f"{path} is no Stable Diffusion 1 checkpoint but {kind}.")
+        raise UsageError(f"{path} is no Stable Diffusion 1 checkpoint but {kind}.", Setting("base"))
     there = {part: any(name.startswith(prefix) for name in names) for part, prefix in PREFIXES.items()}
     lacking = [_TITLES[part] for part, found in there.items() if not found]
     if lacking and there["unet"]:
         raise UsageError(
-            f"{path} is a Stable Diffusion checkpoint without {' and '.join(lacking)}. Give --base one that has them, "
-            "or a diffusers folder."
+            f"{path} is a Stable Diffusion checkpoint without {' and '.join(lacking)}. Name one that has them, or a "
+            "diffusers folder.",
+            Setting("base"),
         )
     if lacking:
         kind = _kind(names, _ALONE)

@@ -9,9 +9,9 @@ from typing import Any
 import torch
 from torch import nn
 
-from ...errors import InvalidError, UsageError
+from ...errors import Setting, UsageError
 from ..batch import Batch
-from ..denoiser import Conditioning, Token, overflow_advice
+from ..denoiser import Conditioning, Token, overflow
 from ..schedule import Schedule
 from .parts import latent_side
 from .scheduler import schedule_of
@@ -100,8 +100,9 @@ class DiffusersDenoiser:
         numbers = self._tokenizer(word, add_special_tokens=False).input_ids
         if len(numbers) != 1:
             raise UsageError(
-                f"The text encoder splits {word!r} into {len(numbers)} tokens; choose a --trigger that is one, "
-                'such as "sks", "ohwx" or "ktn".'
+                f"The text encoder splits {word!r} into {len(numbers)} tokens; choose a trigger that is one, "
+                'such as "sks", "ohwx" or "ktn".',
+                Setting("trigger"),
             )
         return Token(numbers[0], self._text_encoder.get_input_embeddings())
 
@@ -119,7 +120,7 @@ class DiffusersDenoiser:
 def require_finite(pixels: torch.Tensor, dtype: torch.dtype) -> None:
     """Raise InvalidError if the decoder overflowed: rounding to bytes would hide it."""
     if not torch.isfinite(pixels).all():
-        raise InvalidError(f"The decoded images contain NaN or infinite values{overflow_advice(dtype)}")
+        raise overflow("The decoded images contain NaN or infinite values", dtype)
 
 
 def _digest(modules: Sequence[Any], tokenizer: Any, schedule: Schedule) -> str:

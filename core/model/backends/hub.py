@@ -6,7 +6,7 @@ from pathlib import Path
 import torch
 
 from ...errors import UsageError
-from ...foreign import foreign
+from ...foreign import Advice, foreign
 from .folder import KINDS, WEIGHTED
 from .weight_files import STEMS, choose_variant
 
@@ -32,14 +32,14 @@ def cached_folder(repository: str) -> Path | None:
     return folder if (folder / "model_index.json").is_file() else None
 
 
-def fetched_folder(repository: str, dtype: torch.dtype, otherwise: str) -> Path:
+def fetched_folder(repository: str, dtype: torch.dtype, otherwise: Advice) -> Path:
     """Return the folder of a repository after fetching what a base in `dtype` needs; `otherwise` ends the errors."""
     from huggingface_hub import HfApi, snapshot_download
 
-    with foreign(f"{repository} could not be fetched from the hub", f"Or {otherwise}."):
+    with foreign(f"{repository} could not be fetched from the hub", otherwise):
         names = HfApi().list_repo_files(repository)
     wanted = [*_SETTINGS, *(file for part in WEIGHTED for file in _weights(names, repository, part, dtype))]
-    with foreign(f"{repository} could not be fetched from the hub", f"Or {otherwise}."):
+    with foreign(f"{repository} could not be fetched from the hub", otherwise):
         return Path(snapshot_download(repository, allow_patterns=wanted))
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from ...errors import UsageError
+from ...errors import Setting, UsageError
 
 _CHANNELS = {
     5: "a depth-to-image model",
@@ -128,4 +128,7 @@ def require_finite_weights(part: nn.Module, dtype: torch.dtype, where: str) -> N
         if not torch.isfinite(tensor).all():
             raise UsageError(f"{where}: {name} holds NaN or infinite weights, so the model can answer nothing.")
         if not torch.isfinite(tensor.to(dtype)).all():
-            raise UsageError(f"{where}: {name} has weights too large for {dtype}; use --dtype float32 or bfloat16.")
+            raise UsageError(
+                f"{where}: {name} has weights too large for {dtype}; use the type float32 or bfloat16.",
+                Setting("dtype", "float32"),
+            )

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 
 from ...disk.tensor_files import PICKLES, START, instead_of_header
-from ...errors import UsageError
+from ...errors import Setting, UsageError
 from ...foreign import foreign
 
 STEMS = {"diffusers": "diffusion_pytorch_model", "transformers": "model"}
@@ -124,5 +124,6 @@ def require_floats(files: Sequence[Path], beginnings: tuple[str, ...] = ("",)) -
         if odd:
             raise UsageError(
                 f"{path}: {len(odd)} weights are of type {kinds[odd[0]]}, such as {odd[0]}. Such a quantised model "
-                "means something only together with scales and code of its own; give --base the model as it was before."
+                "means something only together with scales and code of its own; name the model as it was before.",
+                Setting("base"),
             )

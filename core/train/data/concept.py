@@ -5,8 +5,8 @@ from functools import lru_cache
 
 import torch
 
-from ...errors import InvalidError, UsageError
-from ...model.denoiser import Denoiser, overflow_advice
+from ...errors import UsageError
+from ...model.denoiser import Denoiser, overflow
 from ...model.noise import at_least_float32
 from ...pictures import cover, open_picture
 from ..plan import TrainPlan
@@ -77,9 +77,7 @@ def _encode(denoiser: Denoiser, picture: torch.Tensor, flip: bool) -> torch.Tens
     views = [picture, picture.flip(2)] if flip else [picture]
     latents = at_least_float32(denoiser.encode_image(torch.stack(views))).cpu()
     if not latents.isfinite().all():
-        raise InvalidError(
-            f"The VAE made numbers that are not finite ({denoiser.dtype}){overflow_advice(denoiser.dtype)}"
-        )
+        raise overflow(f"The VAE made numbers that are not finite ({denoiser.dtype})", denoiser.dtype)
     return latents
 
 

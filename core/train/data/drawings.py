@@ -8,9 +8,8 @@ from pathlib import Path
 import torch
 
 from ...disk.store import SampleStore
-from ...errors import InvalidError
 from ...model.batch import Batch
-from ...model.denoiser import Denoiser, overflow_advice
+from ...model.denoiser import Denoiser, overflow
 from ...model.sample import Sampling, generate_latents
 from ...progress import Progress
 
@@ -43,12 +42,10 @@ class Drawings:
 
     def _draw(self, store: SampleStore, draws: Sequence[tuple[str, int]]) -> None:
         prompts, seeds = [p for p, _ in draws], [s for _, s in draws]
-        latents = generate_latents(self._denoiser, prompts, seeds, SAMPLING, self._batch, self._progress.advance)
+        latents = generate_latents(self._denoiser, prompts, seeds, SAMPLING, self._batch, self._progress)
         if not latents.isfinite().all():
-            raise InvalidError(
-                f"The base drew latents that are not finite ({self._denoiser.dtype})"
-                f"{overflow_advice(self._denoiser.dtype)}"
-            )
+            dtype = self._denoiser.dtype
+            raise overflow(f"The base drew latents that are not finite ({dtype})", dtype)
         values = latents.float().cpu().numpy()
         store.put("latents", [(_name(draw), {"latents": value}) for draw, value in zip(draws, values, strict=True)])
 

@@ -11,6 +11,7 @@ from torch import nn
 from ....core.errors import InvalidError, UsageError
 from ....core.model.denoiser import Conditioning
 from ....core.model.schedule import Schedule
+from ....core.progress import SILENT, Progress
 from .. import host
 from . import components
 from .conditions import HostConditioning, encode, entries_of
@@ -36,7 +37,7 @@ class ComfyDenoiser:
     """A base MODEL, CLIP and VAE as a Denoiser (see `core.model.denoiser`), able to stand in for a tuned pair.
 
     Weights are loaded through ComfyUI's memory management before every use, so models may be offloaded between.
-    `on_images` hears of images that were decoded, `on_bytes` of weights that were read for the digest.
+    `on_images` hears of images that were decoded, `progress` of weights' bytes that were read for the digest.
     """
 
     def __init__(
@@ -45,7 +46,7 @@ class ComfyDenoiser:
         vae: Any,
         resolution: int | None = None,
         on_images: Callable[[torch.Tensor], None] = lambda images: None,
-        on_bytes: Callable[[int, int], None] = lambda done, total: None,
+        progress: Progress = SILENT,
     ) -> None:
         for part, name in ((base.model, "MODEL"), (base.clip, "CLIP"), (vae, "VAE")):
             if part is None:
@@ -59,7 +60,7 @@ class ComfyDenoiser:
         self.usual_resolution = kind.resolution
         self.resolution = resolution or kind.resolution
         self.latent_shape = _latent_shape(base.model.model.latent_format, vae, self.resolution)
-        self._on_images, self._on_bytes = on_images, on_bytes
+        self._on_images, self._progress = on_images, progress
         self._digest: str | None = None
 
     @property
@@ -120,7 +121,7 @@ class ComfyDenoiser:
         """Return the SHA-256 over the base's weights; one of its own for every audit of a base that is patched."""
         if self._digest is None:
             self.load_base()
-            self._digest = digest_of(self.base.model, self.base.clip, self._vae, self._on_bytes)
+            self._digest = digest_of(self.base.model, self.base.clip, self._vae, self._progress)
         return self._digest
 
     def _predict(self, x_t: torch.Tensor, t: torch.Tensor, cond: Conditioning, options: dict[str, Any]) -> torch.Tensor:

@@ -8,6 +8,8 @@ from typing import Any
 
 import torch
 
+from ....core.progress import SILENT, Progress
+
 _DIGESTS: "weakref.WeakKeyDictionary[torch.nn.Module, str]" = weakref.WeakKeyDictionary()
 """Module -> SHA-256 of its weights: reading gigabytes again for every audit would be slow."""
 _MARKS = (  # noqa: SIM905 - as a list it would fill a screen
@@ -22,11 +24,11 @@ _UNPOOLED = ("SD1ClipModel", "SDXLClipModel")
 """Text encoders whose first CLIP is asked for its hidden states alone, though it projects a pooled vector too."""
 
 
-def digest_of(model: Any, clip: Any, vae: Any, tell: Callable[[int, int], None] = lambda done, total: None) -> str:
+def digest_of(model: Any, clip: Any, vae: Any, progress: Progress = SILENT) -> str:
     """Return the SHA-256 over the weights of MODEL, CLIP and VAE, which must be loaded without foreign patches.
 
     A MODEL or CLIP with patches of any kind gets a digest that is never met again, since a patch is code.
-    `tell(done, total)` hears of the bytes that were read, and may raise to stop.
+    `progress` hears of the bytes that were read.
     """
     if any(is_patched(patcher) for patcher in (model, clip.patcher, vae.patcher)):
         return hashlib.sha256(f"patched {uuid.uuid4()}".encode()).hexdigest()
@@ -37,7 +39,7 @@ def digest_of(model: Any, clip: Any, vae: Any, tell: Callable[[int, int], None] 
     def advance(size: int) -> None:
         nonlocal done
         done += size
-        tell(done, total)
+        progress.part(done, total)
 
     for module in modules:
         sha.update(_weights(module, advance).encode())

@@ -1,6 +1,6 @@
 """ComfyUI's MODEL as a TrainableDenoiser: gradients through the graph's own network."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
@@ -9,6 +9,7 @@ from torch import nn
 
 from ....core.errors import UsageError
 from ....core.model.denoiser import Conditioning, Token
+from ....core.progress import Progress
 from .. import host
 from .conditions import HostConditioning, entries_of
 from .denoiser import ComfyDenoiser, Pair
@@ -18,8 +19,8 @@ from .schedule import prediction, to_host
 class ComfyTrainer(ComfyDenoiser):
     """The base of a training: loaded whole, once, since the network must not move while layers wrap its own."""
 
-    def __init__(self, base: Pair, vae: Any, resolution: int | None, on_bytes: Callable[[int, int], None]) -> None:
-        super().__init__(base, vae, resolution, on_bytes=on_bytes)
+    def __init__(self, base: Pair, vae: Any, resolution: int | None, progress: Progress) -> None:
+        super().__init__(base, vae, resolution, progress=progress)
         if "unet" not in self.components:
             raise UsageError(f"Training runs on UNet models (Stable Diffusion 1, 2 and XL), not yet on {self.name}.")
         self.digest()
