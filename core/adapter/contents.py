@@ -3,13 +3,12 @@
 import math
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 
 from ..errors import AdapterError
 from .containers.opening import Part
 from .containers.scalars import scalar
-from .containers.source import Bytes, Entry
+from .containers.source import Bytes, Entry, all_mapped
 from .module import AGAIN, AdapterModule, BrokenModule, build_module
 from .naming.names import Place, dotted, place
 from .naming.refusals import refuse_other_kinds
@@ -76,10 +75,10 @@ def collect(parts: Sequence[Part]) -> Contents:
 def _said_again(alphas: Sequence[_Group], modules: Sequence[AdapterModule]) -> Iterator[tuple[_Group, bool]]:
     """Yield the alphas without factors, and whether they say in another spelling what those of a module say."""
     known = {(module.component, module.path): module.alpha for module in modules if "alpha" in module.slots}
-    with _all_mapped(alphas) as reads:
+    with all_mapped(group.part.source for group in alphas) as reads:
         for group in alphas:
             try:
-                value = scalar(group.slots["alpha"], reads[id(group.part)])
+                value = scalar(group.slots["alpha"], reads[group.part.source])
             except AdapterError:
                 value = math.nan  # equals none
             yield group, value == known.get((group.place.component, group.place.path))
@@ -133,22 +132,14 @@ def _is_plain(slots: Mapping[str, Entry]) -> bool:
 def _build_all(groups: Sequence[_Group]) -> tuple[list[AdapterModule], list[BrokenModule]]:
     modules: list[AdapterModule] = []
     broken: list[BrokenModule] = []
-    with _all_mapped(groups) as reads:
+    with all_mapped(group.part.source for group in groups) as reads:
         for group in groups:
             try:
-                modules.append(_build(group, reads[id(group.part)]))
+                modules.append(_build(group, reads[group.part.source]))
             except AdapterError as error:
                 size = sum(entry.size for entry in group.slots.values())
                 broken.append(BrokenModule(group.place.stem, str(error), len(group.slots), size))
     return modules, broken
-
-
-@contextmanager
-def _all_mapped(groups: Sequence[_Group]) -> Iterator[Mapping[int, Bytes]]:
-    """Open each container of the groups once and yield what reads it, by identity of the part."""
-    parts = {id(group.part): group.part for group in groups}
-    with ExitStack() as stack:
-        yield {key: stack.enter_context(part.source.mapped()) for key, part in parts.items()}
 
 
 def _build(group: _Group, read: Bytes) -> AdapterModule:

@@ -13,7 +13,7 @@ from torch import nn
 
 from ...core.adapter import Adapter
 from ...core.adapter.apply.delta import delta
-from ...core.adapter.apply.match import Binding, Bond, bind, loaders
+from ...core.adapter.apply.match import Binding, Bond, bind
 from ...core.adapter.module import AdapterModule
 from ...core.errors import InvalidError
 from ...core.text import counted, inert
@@ -59,7 +59,7 @@ def with_lora(denoiser: ComfyDenoiser, adapter: Adapter, strength: float) -> Pai
         # A weight takes one patch a call, and a file may have several modules for it.
         rounds: dict[int, dict[str, Any]] = defaultdict(dict)
         for name, module in root.named_modules():
-            for number, changes in enumerate(patches.pop(id(module), ())):
+            for number, changes in enumerate(patches.pop(module, ())):
                 rounds[number].update({f"{name}.{leaf}": change for leaf, change in changes.items()})
         for changes in rounds.values():
             _add(patcher, changes, strength)
@@ -74,14 +74,14 @@ def _add(patcher: Any, patches: dict[str, Any], strength: float) -> None:
         raise InvalidError(f"ComfyUI did not take the change of {counted(len(missing), 'weight')}: {min(missing)}.")
 
 
-def _patches(binding: Binding) -> dict[int, list[dict[str, Any]]]:
-    """Return the changes of weight and bias for each live module, by its identity."""
-    found: dict[int, list[dict[str, Any]]] = defaultdict(list)
-    with torch.no_grad(), loaders(binding) as load:
+def _patches(binding: Binding) -> dict[nn.Module, list[dict[str, Any]]]:
+    """Return the changes of weight and bias for each live module."""
+    found: dict[nn.Module, list[dict[str, Any]]] = defaultdict(list)
+    with torch.no_grad(), binding.reading() as load:
         for bond in binding.bonds:
-            read = load[id(bond.module.source)]
+            read = load[bond.module.source]
             tensors = {entry.name: read(entry.name).clone() for entry in bond.module.slots.values()}
-            found[id(bond.owner)].append({"weight": LayerPatch(bond.module, tensors), **_bias(bond, tensors)})
+            found[bond.owner].append({"weight": LayerPatch(bond.module, tensors), **_bias(bond, tensors)})
     return found
 
 

@@ -9,7 +9,7 @@ from ...text import inert
 from ..adapter import Adapter
 from ..containers.source import Loader
 from .delta import delta
-from .match import Binding, Bond, Components, MatchReport, Tally, bind, deltas, loaders
+from .match import Binding, Bond, Components, MatchReport, Tally, bind, deltas
 from .parameters import changed_parameters
 
 if TYPE_CHECKING:
@@ -28,9 +28,9 @@ def applied_on_the_fly(components: Components, adapter: Adapter, strength: float
     if report.matched == 0 or report.not_finite:
         raise AdapterError(f"{inert(adapter.path.name)}: {report.problems[0]}")
     with ExitStack() as stack:
-        load = stack.enter_context(loaders(binding))
+        load = stack.enter_context(binding.reading())
         for bond in binding.bonds if strength else ():
-            stack.enter_context(_swapped_while_running(bond, load[id(bond.module.source)], strength))
+            stack.enter_context(_swapped_while_running(bond, load[bond.module.source], strength))
         yield report
 
 

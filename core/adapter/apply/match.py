@@ -3,7 +3,7 @@
 import math
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -11,7 +11,7 @@ from ...errors import AdapterError
 from ...text import counted, inert
 from ..adapter import Adapter
 from ..blocks import block_of, kind_of
-from ..containers.source import Loader
+from ..containers.source import Loader, Source, all_reading
 from ..module import AdapterModule
 from ..naming.names import flatten, is_typical
 from ..naming.strangers import near_misses, strangers_in_modules
@@ -48,6 +48,10 @@ class Binding:
     """Sound modules that do not."""
     strangers: str | None
     """The problem of tensors that are not understood but name a module of file or base; None without any."""
+
+    def reading(self) -> "AbstractContextManager[Mapping[Source, Loader]]":
+        """Return a context in which the containers of all that fits are open, with their loaders."""
+        return all_reading(bond.module.source for bond in self.bonds)
 
 
 @dataclass(frozen=True)
@@ -197,17 +201,9 @@ def deltas(binding: Binding) -> Iterator[tuple[Bond, Delta]]:
     """Yield every change of a binding, computed without gradients."""
     import torch
 
-    with torch.no_grad(), loaders(binding) as load:
+    with torch.no_grad(), binding.reading() as loads:
         for bond in binding.bonds:
-            yield bond, delta(bond.module, bond.owner, load[id(bond.module.source)])
-
-
-@contextmanager
-def loaders(binding: Binding) -> Iterator[dict[int, Loader]]:
-    """Open each container of a binding once and yield their loaders by identity of the container."""
-    sources = {id(bond.module.source): bond.module.source for bond in binding.bonds}
-    with ExitStack() as stack:
-        yield {key: stack.enter_context(source.reading()) for key, source in sources.items()}
+            yield bond, delta(bond.module, bond.owner, loads[bond.module.source])
 
 
 class Tally:

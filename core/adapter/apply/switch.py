@@ -14,7 +14,7 @@ from ...errors import AdapterError, UsageError
 from ...text import inert
 from ..adapter import Adapter
 from .delta import Delta, delta
-from .match import Binding, Bond, Components, MatchReport, Tally, bind, loaders
+from .match import Binding, Bond, Components, MatchReport, Tally, bind
 from .parameters import changed_parameters
 
 if TYPE_CHECKING:
@@ -94,11 +94,11 @@ class Switch:
         tallies = [Tally(binding) for binding in self._bindings]
         swaps: list[Swap] = []
         with torch.no_grad(), ExitStack() as stack:
-            loads = [stack.enter_context(loaders(binding)) for binding in self._bindings]
+            loads = [stack.enter_context(binding.reading()) for binding in self._bindings]
             for shares in _by_owner(self._bindings):
                 changes: list[tuple[Delta, float]] = []
                 for index, bond in shares:
-                    change = delta(bond.module, bond.owner, loads[index][id(bond.module.source)])
+                    change = delta(bond.module, bond.owner, loads[index][bond.module.source])
                     tallies[index].add(bond, change)
                     changes.append((change, strengths[index]))
                 swaps += _swaps(shares[0][1].owner, changes)
@@ -107,10 +107,10 @@ class Switch:
 
 def _by_owner(bindings: Sequence[Binding]) -> list[list[tuple[int, Bond]]]:
     """Return what changes each live module: pairs of adapter number and bond."""
-    groups: dict[int, list[tuple[int, Bond]]] = {}
+    groups: dict[Module, list[tuple[int, Bond]]] = {}
     for index, binding in enumerate(bindings):
         for bond in binding.bonds:
-            groups.setdefault(id(bond.owner), []).append((index, bond))
+            groups.setdefault(bond.owner, []).append((index, bond))
     return list(groups.values())
 
 
