@@ -23,7 +23,7 @@ class Cell:
     block: Block
     """The block."""
     kind: str
-    """Kind of layer, one of `kinds.KINDS`."""
+    """Kind of layer, one of `blocks.KINDS`."""
     modules: int
     """How many modules are changed."""
     size: float

@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING
 from owf.core.adapter.adapter import Adapter
 from owf.core.adapter.apply.delta import Delta
 from owf.core.adapter.apply.match import Bond, Components, bind, deltas
-from owf.core.adapter.apply.norms import BlockNorms, ModuleNorms, by_block, relative
-from owf.core.adapter.blocks import Block, block_of, kind_of
+from owf.core.adapter.blocks import Block, BlockNorms, ModuleNorms, block_of, by_block, kind_of, relative
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -1,4 +1,8 @@
-"""Adapters applied layer by layer during the forward pass, where memory for a second set of weights is short."""
+"""Adapters applied layer by layer during the forward pass, where memory for a second set of weights is short.
+
+No command goes this way yet. It is here for bases of several gigabytes, such as SDXL's, where a card may hold one set
+of weights and not two.
+"""
 
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -8,9 +12,8 @@ from ...errors import AdapterError
 from ...text import inert
 from ..adapter import Adapter
 from ..containers.source import Loader
-from .delta import delta
+from .delta import changed_parameters, delta
 from .match import Binding, Bond, Components, MatchReport, Tally, bind, deltas
-from .parameters import changed_parameters
 
 if TYPE_CHECKING:
     from torch.nn import Module, Parameter

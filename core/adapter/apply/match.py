@@ -10,14 +10,13 @@ from typing import TYPE_CHECKING
 from ...errors import AdapterError
 from ...text import counted, inert
 from ..adapter import Adapter
-from ..blocks import block_of, kind_of
+from ..blocks import ModuleNorms, block_of, kind_of
 from ..containers.source import Loader, Source, all_reading
 from ..module import AdapterModule
 from ..naming.names import flatten, is_typical
 from ..naming.strangers import near_misses, strangers_in_modules
 from .coverage import Coverage, Unapplied, left_out_of_file
 from .delta import Delta, delta, misfit
-from .norms import ModuleNorms
 
 if TYPE_CHECKING:
     import torch

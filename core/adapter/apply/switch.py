@@ -13,9 +13,8 @@ from typing import TYPE_CHECKING
 from ...errors import AdapterError, UsageError
 from ...text import inert
 from ..adapter import Adapter
-from .delta import Delta, delta
+from .delta import Delta, changed_parameters, delta
 from .match import Binding, Bond, Components, MatchReport, Tally, bind
-from .parameters import changed_parameters
 
 if TYPE_CHECKING:
     from torch.nn import Module, Parameter
