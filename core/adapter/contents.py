@@ -52,20 +52,20 @@ class _Group:
 def collect(parts: Sequence[Part]) -> Contents:
     """Return the modules in all parts; raises AdapterError for files that hold something else."""
     groups: list[_Group] = []
-    strangers: list[Entry] = []
+    unplaced: list[Entry] = []
     alphas: list[_Group] = []
     for part in parts:
         found, nowhere = _group(part)
         groups += (group for group in found if group.slots.keys() != {"alpha"})
         alphas += (group for group in found if group.slots.keys() == {"alpha"})
-        strangers += nowhere
+        unplaced += nowhere
     names = [name for part in parts for name in part.source.entries]
     refuse_other_kinds(names, sum(len(group.slots) for group in groups if not _is_plain(group.slots)))
     modules, broken = _build_all(groups)
     kept, twice = _without_duplicates(modules)
-    bundled = [entry for entry in strangers if _BUNDLED.fullmatch(entry.name)]
-    unknown = [entry for entry in strangers if not _BUNDLED.fullmatch(entry.name)]
-    # An alpha without factors changes nothing where it is; it may belong elsewhere, as other strangers may.
+    bundled = [entry for entry in unplaced if _BUNDLED.fullmatch(entry.name)]
+    unknown = [entry for entry in unplaced if not _BUNDLED.fullmatch(entry.name)]
+    # An alpha without factors changes nothing where it is; it may belong elsewhere, as others without a place may.
     for group, again in _said_again(alphas, kept):
         (bundled if again else unknown).append(group.slots["alpha"])
     dialects = tuple(group.place.dialect for group in groups)
@@ -87,11 +87,11 @@ def _said_again(alphas: Sequence[_Group], modules: Sequence[AdapterModule]) -> I
 def _group(part: Part) -> tuple[list[_Group], list[Entry]]:
     """Return the tensors of one part grouped by module, and those whose names belong to none."""
     modules: dict[tuple[str, str], dict[str, tuple[Place, dict[str, Entry]]]] = {}
-    strangers: list[Entry] = []
+    unplaced: list[Entry] = []
     for name, entry in part.source.entries.items():
         where = place(name, part.component)
         if where is None:
-            strangers.append(entry)
+            unplaced.append(entry)
             continue
         spellings = modules.setdefault((where.component, where.path), {})
         slots = spellings.setdefault(where.stem, (where, {}))[1]
@@ -100,7 +100,7 @@ def _group(part: Part) -> tuple[list[_Group], list[Entry]]:
             slot = AGAIN + slot
         slots[slot] = entry
     groups = [group for spellings in modules.values() for group in _merged(list(spellings.values()), part)]
-    return groups, strangers
+    return groups, unplaced
 
 
 def _merged(spellings: Sequence[tuple[Place, dict[str, Entry]]], part: Part) -> Iterator[_Group]:
