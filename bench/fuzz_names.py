@@ -22,7 +22,7 @@ import torch
 from safetensors.torch import save_file
 
 with atheris.instrument_imports(include=["owf"]):
-    from owf.core.adapter.apply.match import Tally, bind, deltas
+    from owf.core.adapter.apply.match import ReportBuilder, deltas, match_modules
     from owf.core.adapter.naming.names import _ENDINGS, _PREFIXES
     from owf.core.adapter.reader import read_adapter
     from owf.core.adapter.summary import summarise
@@ -189,21 +189,21 @@ def effect(tensors: dict[str, torch.Tensor], base: dict) -> "tuple[list[torch.Te
         if not str(error).isprintable():
             raise
         return None
-    binding = bind(adapter, base)
-    tally, found = Tally(binding), []
-    for bond, change in deltas(binding):
-        tally.add(bond, change)
+    matching = match_modules(adapter, base)
+    builder, found = ReportBuilder(matching), []
+    for pair, change in deltas(matching):
+        builder.add(pair, change)
         found += [change.weight, torch.zeros(OUT) if change.bias is None else change.bias]
-    problems = tally.report().problems
+    problems = builder.report().problems
     assert all(problem.isprintable() for problem in problems)
     if problems:
         return None
     summary = summarise(adapter)
     assert not summary.problems
     assert not adapter.unknown or any("not understood" in warning for warning in summary.warnings)
-    bound = {id(bond.module) for bond in binding.bonds}
+    bound = {id(pair.module) for pair in matching.matched}
     idle = {slot.name for module in adapter.modules if id(module) not in bound for slot in module.slots.values()}
-    assert len(idle) == sum(item.tensors for item in binding.unmatched)
+    assert len(idle) == sum(item.tensors for item in matching.unmatched)
     return found, idle | {entry.name for entry in adapter.unknown}
 
 

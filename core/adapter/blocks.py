@@ -1,9 +1,16 @@
-"""Which block of the network a module belongs to, and what kind of layer it is."""
+"""Which block of the network a module belongs to, what kind of layer it is, and how large its change is there."""
 
+import math
 import re
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypeVar
 
-from .module import AdapterModule
+if TYPE_CHECKING:
+    from .module import AdapterModule
+
+KINDS = ("self-attention", "cross-attention", "feed-forward", "resnet", "other")
+"""Kinds of layer that a change is told apart by: columns of every table per block, in this order."""
 
 _UNET = re.compile(r"(down|up)_blocks_(\d+)_", re.ASCII)
 _NUMBERED = re.compile(r"([a-z_]*?)(?:blocks|layers|layer|block)_(\d+)_", re.ASCII)
@@ -30,7 +37,7 @@ class Block:
     """Name for people, such as `down 0`."""
 
 
-def block_of(module: AdapterModule) -> Block:
+def block_of(module: "AdapterModule") -> Block:
     """Return the block of a module."""
     if module.component == "unet":
         return _unet_block(module.path)
@@ -42,8 +49,8 @@ def block_of(module: AdapterModule) -> Block:
     return Block(module.component, 1, int(found[2][:4]), f"{name} {int(found[2][:4])}")
 
 
-def kind_of(module: AdapterModule) -> str:
-    """Return the kind of layer, one of `kinds.KINDS`."""
+def kind_of(module: "AdapterModule") -> str:
+    """Return the kind of layer, one of `KINDS`."""
     path = f"_{module.path}_"
     return next((kind for kind, parts in _PARTS if any(part in path for part in parts)), "other")
 
@@ -56,3 +63,64 @@ def _unet_block(path: str) -> Block:
         return Block("unet", 2, 0, "mid")
     last = path.startswith(("conv_out", "conv_norm_out"))
     return Block("unet", 4 if last else 0, 0, "out" if last else "in, time")
+
+
+@dataclass(frozen=True)
+class ModuleNorms:
+    """The size of one module's change at strength 1."""
+
+    block: Block
+    """Block of the network."""
+    kind: str
+    """Kind of layer, one of `KINDS`."""
+    change: float
+    """Frobenius norm of the change; not finite where the change is not."""
+    base: float
+    """Frobenius norm of the base weight."""
+
+    @property
+    def relative(self) -> float:
+        """Return the norm of the change relative to that of the base weight; infinite over a zero weight."""
+        return ratio(self.change, self.base)
+
+
+@dataclass(frozen=True)
+class BlockNorms:
+    """The size of the changes of one kind of layer in one block."""
+
+    block: Block
+    """The block."""
+    kind: str
+    """Kind of layer."""
+    modules: int
+    """How many modules are changed."""
+    relative: float
+    """Norm of all their changes relative to the norm of all their base weights."""
+
+
+Module = TypeVar("Module", bound=ModuleNorms)
+
+
+def ratio(change: float, base: float) -> float:
+    """Return change / base; over zero it is infinite, or zero where nothing changes."""
+    return change / base if base else (math.inf if change else 0.0)
+
+
+def block_norms(modules: Iterable[ModuleNorms]) -> tuple[BlockNorms, ...]:
+    """Return the norms summed per block and kind of layer, in the order of the network."""
+    groups = by_block(modules)
+    return tuple(BlockNorms(block, kind, len(group), relative(group)) for block, kind, group in groups)
+
+
+def by_block(modules: Iterable[Module]) -> list[tuple[Block, str, list[Module]]]:
+    """Return the modules of each block and kind of layer, in the order of the network."""
+    groups: dict[tuple[Block, str], list[Module]] = {}
+    for module in modules:
+        groups.setdefault((module.block, module.kind), []).append(module)
+    ordered = sorted(groups.items(), key=lambda item: (item[0][0], KINDS.index(item[0][1])))
+    return [(block, kind, group) for (block, kind), group in ordered]
+
+
+def relative(modules: Sequence[ModuleNorms]) -> float:
+    """Return the norm of the changes of several modules relative to that of all their base weights."""
+    return ratio(math.hypot(*(m.change for m in modules)), math.hypot(*(m.base for m in modules)))

@@ -3,13 +3,12 @@
 import math
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 
 from ..errors import AdapterError
 from .containers.opening import Part
 from .containers.scalars import scalar
-from .containers.source import Bytes, Entry
+from .containers.source import Bytes, Entry, all_mapped
 from .module import AGAIN, AdapterModule, BrokenModule, build_module
 from .naming.names import Place, dotted, place
 from .naming.refusals import refuse_other_kinds
@@ -53,20 +52,20 @@ class _Group:
 def collect(parts: Sequence[Part]) -> Contents:
     """Return the modules in all parts; raises AdapterError for files that hold something else."""
     groups: list[_Group] = []
-    strangers: list[Entry] = []
+    unplaced: list[Entry] = []
     alphas: list[_Group] = []
     for part in parts:
         found, nowhere = _group(part)
         groups += (group for group in found if group.slots.keys() != {"alpha"})
         alphas += (group for group in found if group.slots.keys() == {"alpha"})
-        strangers += nowhere
+        unplaced += nowhere
     names = [name for part in parts for name in part.source.entries]
     refuse_other_kinds(names, sum(len(group.slots) for group in groups if not _is_plain(group.slots)))
     modules, broken = _build_all(groups)
     kept, twice = _without_duplicates(modules)
-    bundled = [entry for entry in strangers if _BUNDLED.fullmatch(entry.name)]
-    unknown = [entry for entry in strangers if not _BUNDLED.fullmatch(entry.name)]
-    # An alpha without factors changes nothing where it is; it may belong elsewhere, as other strangers may.
+    bundled = [entry for entry in unplaced if _BUNDLED.fullmatch(entry.name)]
+    unknown = [entry for entry in unplaced if not _BUNDLED.fullmatch(entry.name)]
+    # An alpha without factors changes nothing where it is; it may belong elsewhere, as others without a place may.
     for group, again in _said_again(alphas, kept):
         (bundled if again else unknown).append(group.slots["alpha"])
     dialects = tuple(group.place.dialect for group in groups)
@@ -76,10 +75,10 @@ def collect(parts: Sequence[Part]) -> Contents:
 def _said_again(alphas: Sequence[_Group], modules: Sequence[AdapterModule]) -> Iterator[tuple[_Group, bool]]:
     """Yield the alphas without factors, and whether they say in another spelling what those of a module say."""
     known = {(module.component, module.path): module.alpha for module in modules if "alpha" in module.slots}
-    with _all_mapped(alphas) as reads:
+    with all_mapped(group.part.source for group in alphas) as reads:
         for group in alphas:
             try:
-                value = scalar(group.slots["alpha"], reads[id(group.part)])
+                value = scalar(group.slots["alpha"], reads[group.part.source])
             except AdapterError:
                 value = math.nan  # equals none
             yield group, value == known.get((group.place.component, group.place.path))
@@ -88,11 +87,11 @@ def _said_again(alphas: Sequence[_Group], modules: Sequence[AdapterModule]) -> I
 def _group(part: Part) -> tuple[list[_Group], list[Entry]]:
     """Return the tensors of one part grouped by module, and those whose names belong to none."""
     modules: dict[tuple[str, str], dict[str, tuple[Place, dict[str, Entry]]]] = {}
-    strangers: list[Entry] = []
+    unplaced: list[Entry] = []
     for name, entry in part.source.entries.items():
         where = place(name, part.component)
         if where is None:
-            strangers.append(entry)
+            unplaced.append(entry)
             continue
         spellings = modules.setdefault((where.component, where.path), {})
         slots = spellings.setdefault(where.stem, (where, {}))[1]
@@ -101,7 +100,7 @@ def _group(part: Part) -> tuple[list[_Group], list[Entry]]:
             slot = AGAIN + slot
         slots[slot] = entry
     groups = [group for spellings in modules.values() for group in _merged(list(spellings.values()), part)]
-    return groups, strangers
+    return groups, unplaced
 
 
 def _merged(spellings: Sequence[tuple[Place, dict[str, Entry]]], part: Part) -> Iterator[_Group]:
@@ -133,22 +132,14 @@ def _is_plain(slots: Mapping[str, Entry]) -> bool:
 def _build_all(groups: Sequence[_Group]) -> tuple[list[AdapterModule], list[BrokenModule]]:
     modules: list[AdapterModule] = []
     broken: list[BrokenModule] = []
-    with _all_mapped(groups) as reads:
+    with all_mapped(group.part.source for group in groups) as reads:
         for group in groups:
             try:
-                modules.append(_build(group, reads[id(group.part)]))
+                modules.append(_build(group, reads[group.part.source]))
             except AdapterError as error:
                 size = sum(entry.size for entry in group.slots.values())
                 broken.append(BrokenModule(group.place.stem, str(error), len(group.slots), size))
     return modules, broken
-
-
-@contextmanager
-def _all_mapped(groups: Sequence[_Group]) -> Iterator[Mapping[int, Bytes]]:
-    """Open each container of the groups once and yield what reads it, by identity of the part."""
-    parts = {id(group.part): group.part for group in groups}
-    with ExitStack() as stack:
-        yield {key: stack.enter_context(part.source.mapped()) for key, part in parts.items()}
 
 
 def _build(group: _Group, read: Bytes) -> AdapterModule:

@@ -9,7 +9,7 @@ from .adapter import Adapter
 from .apply.coverage import coverage_of_file
 from .apply.sketch import Sketch, sketch
 from .blocks import Block, block_of, kind_of
-from .naming.strangers import strangers_in_modules
+from .naming.unexpected import unexpected_in_modules
 
 MAX_LISTED = 20
 HUGE = 1e4
@@ -23,7 +23,7 @@ class Cell:
     block: Block
     """The block."""
     kind: str
-    """Kind of layer, one of `kinds.KINDS`."""
+    """Kind of layer, one of `blocks.KINDS`."""
     modules: int
     """How many modules are changed."""
     size: float
@@ -115,7 +115,7 @@ def _problems(adapter: Adapter, look: Sketch) -> Iterator[str]:
         first = adapter.broken[0]
         count = counted(len(adapter.broken), "broken module")
         yield f"{count}, such as {inert(first.stem, 80)}: {inert(first.reason)}"
-    yield from filter(None, (coverage_of_file(adapter).problem() or strangers_in_modules(adapter),))
+    yield from filter(None, (coverage_of_file(adapter).problem() or unexpected_in_modules(adapter),))
 
 
 def _doubts(adapter: Adapter, look: Sketch) -> Iterator[str]:

@@ -9,7 +9,7 @@ import torch
 
 from ... import __version__
 from ..adapter import Adapter, MatchReport
-from ..adapter.apply.norms import block_norms
+from ..adapter.blocks import block_norms
 from ..model.denoiser import Denoiser, Hosted
 from ..text import inert
 from ..verdict.report import AdapterRecord, BlockChange

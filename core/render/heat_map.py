@@ -4,7 +4,7 @@ import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from ..adapter.kinds import KINDS
+from ..adapter.blocks import KINDS
 from ..verdict.report import BlockChange
 from . import words
 from .html.breakdowns import first_rows

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from ..adapter.kinds import KINDS
+from ..adapter.blocks import KINDS
 from ..adapter.summary import Cell, Summary
 from .heat_map import HeatMap, Spot, heat_map
 

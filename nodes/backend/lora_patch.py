@@ -13,7 +13,7 @@ from torch import nn
 
 from ...core.adapter import Adapter
 from ...core.adapter.apply.delta import delta
-from ...core.adapter.apply.match import Binding, Bond, bind, loaders
+from ...core.adapter.apply.match import MatchedModule, Matching, match_modules
 from ...core.adapter.module import AdapterModule
 from ...core.errors import InvalidError
 from ...core.text import counted, inert
@@ -52,14 +52,14 @@ def with_lora(denoiser: ComfyDenoiser, adapter: Adapter, strength: float) -> Pai
 
     Raises InvalidError where ComfyUI lacks a weight that the file changes.
     """
-    binding, base = bind(adapter, denoiser.components), denoiser.base
+    matching, base = match_modules(adapter, denoiser.components), denoiser.base
     tuned = Pair(base.model.clone(), base.clip.clone())
-    patches = _patches(binding)
+    patches = _patches(matching)
     for patcher, root in ((tuned.model, base.model.model), (tuned.clip, base.clip.cond_stage_model)):
         # A weight takes one patch a call, and a file may have several modules for it.
         rounds: dict[int, dict[str, Any]] = defaultdict(dict)
         for name, module in root.named_modules():
-            for number, changes in enumerate(patches.pop(id(module), ())):
+            for number, changes in enumerate(patches.pop(module, ())):
                 rounds[number].update({f"{name}.{leaf}": change for leaf, change in changes.items()})
         for changes in rounds.values():
             _add(patcher, changes, strength)
@@ -74,18 +74,18 @@ def _add(patcher: Any, patches: dict[str, Any], strength: float) -> None:
         raise InvalidError(f"ComfyUI did not take the change of {counted(len(missing), 'weight')}: {min(missing)}.")
 
 
-def _patches(binding: Binding) -> dict[int, list[dict[str, Any]]]:
-    """Return the changes of weight and bias for each live module, by its identity."""
-    found: dict[int, list[dict[str, Any]]] = defaultdict(list)
-    with torch.no_grad(), loaders(binding) as load:
-        for bond in binding.bonds:
-            read = load[id(bond.module.source)]
-            tensors = {entry.name: read(entry.name).clone() for entry in bond.module.slots.values()}
-            found[id(bond.owner)].append({"weight": LayerPatch(bond.module, tensors), **_bias(bond, tensors)})
+def _patches(matching: Matching) -> dict[nn.Module, list[dict[str, Any]]]:
+    """Return the changes of weight and bias for each live module."""
+    found: dict[nn.Module, list[dict[str, Any]]] = defaultdict(list)
+    with torch.no_grad(), matching.reading() as load:
+        for pair in matching.matched:
+            read = load[pair.module.source]
+            tensors = {entry.name: read(entry.name).clone() for entry in pair.module.slots.values()}
+            found[pair.owner].append({"weight": LayerPatch(pair.module, tensors), **_bias(pair, tensors)})
     return found
 
 
-def _bias(bond: Bond, tensors: dict[str, torch.Tensor]) -> dict[str, Any]:
-    if not bond.module.changes_bias:
+def _bias(pair: MatchedModule, tensors: dict[str, torch.Tensor]) -> dict[str, Any]:
+    if not pair.module.changes_bias:
         return {}
-    return {"bias": ("diff", (delta(bond.module, bond.owner, tensors.__getitem__).bias,))}
+    return {"bias": ("diff", (delta(pair.module, pair.owner, tensors.__getitem__).bias,))}

@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING
 
 from owf.core.adapter.adapter import Adapter
 from owf.core.adapter.apply.delta import Delta
-from owf.core.adapter.apply.match import Bond, Components, bind, deltas
-from owf.core.adapter.apply.norms import BlockNorms, ModuleNorms, by_block, relative
-from owf.core.adapter.blocks import Block, block_of, kind_of
+from owf.core.adapter.apply.match import Components, MatchedModule, deltas, match_modules
+from owf.core.adapter.blocks import Block, BlockNorms, ModuleNorms, block_of, by_block, kind_of, relative
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -55,7 +54,7 @@ def module_statistics(adapter: Adapter, components: Components) -> tuple[ModuleS
     import torch
 
     with torch.no_grad():
-        return tuple(_statistics(bond, change) for bond, change in deltas(bind(adapter, components)))
+        return tuple(_statistics(pair, change) for pair, change in deltas(match_modules(adapter, components)))
 
 
 def block_statistics(modules: Iterable[ModuleStatistics]) -> tuple[BlockStatistics, ...]:
@@ -68,16 +67,16 @@ def dead_modules(modules: Iterable[ModuleStatistics]) -> tuple[str, ...]:
     return tuple(module.name for module in modules if module.is_dead)
 
 
-def _statistics(bond: Bond, change: Delta) -> ModuleStatistics:
+def _statistics(pair: MatchedModule, change: Delta) -> ModuleStatistics:
     import torch
 
-    weight = bond.owner._parameters["weight"]
+    weight = pair.owner._parameters["weight"]
     assert weight is not None
     values = singular_values(change.weight.flatten(1) if change.weight.ndim > 1 else change.weight[:, None])
     return ModuleStatistics(
-        name=bond.module.name,
-        block=block_of(bond.module),
-        kind=kind_of(bond.module),
+        name=pair.module.name,
+        block=block_of(pair.module),
+        kind=kind_of(pair.module),
         change=float(torch.linalg.vector_norm(change.weight)),
         base=float(torch.linalg.vector_norm(weight.detach(), dtype=change.weight.dtype)),
         effective_rank=effective_rank(values),

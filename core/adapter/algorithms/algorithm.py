@@ -178,9 +178,9 @@ def find(slots: frozenset[str]) -> Algorithm:
     if len(candidates) > 1:
         names = " and ".join(algorithm.name for algorithm in candidates)
         raise AdapterError(f"two algorithms for one module ({names}): which one is meant is unknown")
-    strangers = slots - candidates[0].slots
-    if strangers:
-        raise AdapterError(f"{', '.join(sorted(strangers))} does not belong to {candidates[0].name}")
+    others = slots - candidates[0].slots
+    if others:
+        raise AdapterError(f"{', '.join(sorted(others))} does not belong to {candidates[0].name}")
     return candidates[0]
 
 

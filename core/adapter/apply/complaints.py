@@ -23,7 +23,7 @@ def complaints(contents: Contents) -> tuple[str, ...]:
         *_about_ranks(modules),
         *_about_alphas(modules),
         *_about_readings(modules),
-        *_about_strangers(contents),
+        *_about_unused(contents),
     )
 
 
@@ -101,7 +101,7 @@ def _about_readings(modules: Sequence[AdapterModule]) -> Iterator[str]:
     return (f"{counted(count, 'module')} {doubt}" for doubt, count in doubts.items() if doubt)
 
 
-def _about_strangers(contents: Contents) -> Iterator[str]:
+def _about_unused(contents: Contents) -> Iterator[str]:
     again = sum(entry.name.endswith("alpha") for entry in contents.bundled)
     if len(contents.bundled) > again:
         yield f"{counted(len(contents.bundled) - again, 'bundled embedding tensor')} not applied"

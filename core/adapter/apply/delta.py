@@ -1,5 +1,6 @@
-"""The change of one live module: factors read, algebra done, magnitudes applied, in float32."""
+"""The change of one live module: factors read, algebra done, magnitudes applied, in float32; and its new Parameters."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from math import prod
 from typing import TYPE_CHECKING
@@ -8,8 +9,8 @@ from ..containers.source import Loader
 from ..module import AdapterModule
 
 if TYPE_CHECKING:
-    import torch
     from torch import Tensor
+    from torch.nn import Module, Parameter
 
 
 @dataclass(frozen=True)
@@ -22,7 +23,7 @@ class Delta:
     """Change of the bias in the same type; None when the bias stays."""
 
 
-def delta(module: AdapterModule, owner: "torch.nn.Module", load: Loader) -> Delta:
+def delta(module: AdapterModule, owner: "Module", load: Loader) -> Delta:
     """Return what `module` adds to `owner`; shapes must have been checked by `misfit`."""
     import torch
 
@@ -47,7 +48,7 @@ def _beside(weight: "Tensor", factor: "Tensor") -> "Tensor":
     return weight.fake_mode.from_tensor(factor) if isinstance(weight, FakeTensor) else factor
 
 
-def misfit(module: AdapterModule, owner: "torch.nn.Module") -> str | None:
+def misfit(module: AdapterModule, owner: "Module") -> str | None:
     """Return why `module` cannot change `owner`, from shapes alone; None when it can."""
     weight = owner._parameters.get("weight")
     if weight is None or not weight.is_floating_point():
@@ -98,7 +99,7 @@ def _is_by_input(magnitudes: tuple[int, ...], weight: tuple[int, ...]) -> bool:
     return prod(magnitudes) != weight[0] or (len(magnitudes) > 1 and magnitudes[0] == 1)
 
 
-def _bias_change(module: AdapterModule, owner: "torch.nn.Module", factors: "dict[str, Tensor]") -> "Tensor | None":
+def _bias_change(module: AdapterModule, owner: "Module", factors: "dict[str, Tensor]") -> "Tensor | None":
     if module.algorithm.own_bias in factors:
         bias = owner._parameters["bias"]
         own = factors[module.algorithm.own_bias].flatten()
@@ -106,3 +107,40 @@ def _bias_change(module: AdapterModule, owner: "torch.nn.Module", factors: "dict
     if "up_bias" in factors:
         return factors["up_bias"].flatten() * module.scale
     return factors["diff_b"].flatten().clone() if "diff_b" in factors else None
+
+
+def changed_parameters(owner: "Module", changes: "Iterable[tuple[Delta, float]]") -> "dict[str, Parameter]":
+    """Return the Parameters that `owner` has under these changes, each times its strength, by name.
+
+    Consumes the changes: their memory becomes that of the Parameters, because the system takes longer to hand
+    out fresh pages for a second set of weights than the algebra takes.
+    """
+    weights: list[Tensor] = []
+    biases: list[Tensor] = []
+    for change, strength in changes:
+        weights.append(_scaled(change.weight, strength))
+        if change.bias is not None:
+            biases.append(_scaled(change.bias, strength))
+    found = {"weight": weights, "bias": biases}
+    return {name: _changed(owner, name, values) for name, values in found.items() if values}
+
+
+def _scaled(change: "Tensor", strength: float) -> "Tensor":
+    return change if strength == 1 else change.mul_(strength)
+
+
+def _changed(owner: "Module", name: str, changes: "list[Tensor]") -> "Parameter":
+    import torch
+
+    base, weight = owner._parameters[name], owner._parameters["weight"]
+    assert weight is not None
+    total = changes[0]
+    for change in changes[1:]:
+        total.add_(change)
+    value = total if base is None else _onto(base.detach(), total)
+    return torch.nn.Parameter(value.to((weight if base is None else base).dtype), requires_grad=False)
+
+
+def _onto(base: "Tensor", total: "Tensor") -> "Tensor":
+    """Return base + total, in the memory of `total` unless the base's elements are in another order."""
+    return total.add_(base) if total.stride() == base.stride() else base + total

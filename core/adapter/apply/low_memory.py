@@ -1,4 +1,8 @@
-"""Adapters applied layer by layer during the forward pass, where memory for a second set of weights is short."""
+"""Adapters applied layer by layer during the forward pass, where memory for a second set of weights is short.
+
+No command goes this way yet. It is here for bases of several gigabytes, such as SDXL's, where a card may hold one set
+of weights and not two.
+"""
 
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -8,9 +12,8 @@ from ...errors import AdapterError
 from ...text import inert
 from ..adapter import Adapter
 from ..containers.source import Loader
-from .delta import delta
-from .match import Binding, Bond, Components, MatchReport, Tally, bind, deltas, loaders
-from .parameters import changed_parameters
+from .delta import changed_parameters, delta
+from .match import Components, MatchedModule, MatchReport, match_modules, report_of
 
 if TYPE_CHECKING:
     from torch.nn import Module, Parameter
@@ -23,32 +26,25 @@ def applied_on_the_fly(components: Components, adapter: Adapter, strength: float
     The result is equal bit for bit; memory beyond the file is that of the largest layer, and every forward
     pass costs one merge more. Raises AdapterError when the adapter cannot be applied at all.
     """
-    binding = bind(adapter, components)
-    report = _report(binding)
+    matching = match_modules(adapter, components)
+    report = report_of(matching)
     if report.matched == 0 or report.not_finite:
         raise AdapterError(f"{inert(adapter.path.name)}: {report.problems[0]}")
     with ExitStack() as stack:
-        load = stack.enter_context(loaders(binding))
-        for bond in binding.bonds if strength else ():
-            stack.enter_context(_swapped_while_running(bond, load[id(bond.module.source)], strength))
+        load = stack.enter_context(matching.reading())
+        for pair in matching.matched if strength else ():
+            stack.enter_context(_swapped_while_running(pair, load[pair.module.source], strength))
         yield report
 
 
-def _report(binding: Binding) -> MatchReport:
-    tally = Tally(binding)
-    for bond, change in deltas(binding):
-        tally.add(bond, change)
-    return tally.report()
-
-
 @contextmanager
-def _swapped_while_running(bond: Bond, load: Loader, strength: float) -> Iterator[None]:
+def _swapped_while_running(pair: MatchedModule, load: Loader, strength: float) -> Iterator[None]:
     """Put hooks around the forward pass of one layer that swap its Parameters in and out."""
-    owner, kept = bond.owner, dict[str, "Parameter | None"]()
+    owner, kept = pair.owner, dict[str, "Parameter | None"]()
 
     def enter(module: "Module", inputs: tuple[object, ...]) -> None:
         if not kept:
-            kept.update(_swap_in(bond, load, strength))
+            kept.update(_swap_in(pair, load, strength))
 
     def leave(module: "Module", inputs: tuple[object, ...], output: object) -> None:
         owner._parameters.update(kept)
@@ -63,12 +59,12 @@ def _swapped_while_running(bond: Bond, load: Loader, strength: float) -> Iterato
         owner._parameters.update(kept)
 
 
-def _swap_in(bond: Bond, load: Loader, strength: float) -> "dict[str, Parameter | None]":
+def _swap_in(pair: MatchedModule, load: Loader, strength: float) -> "dict[str, Parameter | None]":
     """Replace the layer's Parameters by changed ones and return those that were there."""
     import torch
 
     with torch.no_grad():
-        adapted = changed_parameters(bond.owner, [(delta(bond.module, bond.owner, load), strength)])
-    before = {name: bond.owner._parameters[name] for name in adapted}
-    bond.owner._parameters.update(adapted)
+        adapted = changed_parameters(pair.owner, [(delta(pair.module, pair.owner, load), strength)])
+    before = {name: pair.owner._parameters[name] for name in adapted}
+    pair.owner._parameters.update(adapted)
     return before

@@ -3,21 +3,20 @@
 import math
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ...errors import AdapterError
 from ...text import counted, inert
 from ..adapter import Adapter
-from ..blocks import block_of, kind_of
-from ..containers.source import Loader
+from ..blocks import ModuleNorms, block_of, kind_of
+from ..containers.source import Loader, Source, all_reading
 from ..module import AdapterModule
 from ..naming.names import flatten, is_typical
-from ..naming.strangers import near_misses, strangers_in_modules
+from ..naming.unexpected import near_misses, unexpected_in_modules
 from .coverage import Coverage, Unapplied, left_out_of_file
 from .delta import Delta, delta, misfit
-from .norms import ModuleNorms
 
 if TYPE_CHECKING:
     import torch
@@ -27,7 +26,7 @@ Components = Mapping[str, "torch.nn.Module"]
 
 
 @dataclass(frozen=True)
-class Bond:
+class MatchedModule:
     """One module of the file and the live module that it changes."""
 
     module: AdapterModule
@@ -37,17 +36,21 @@ class Bond:
 
 
 @dataclass(frozen=True)
-class Binding:
+class Matching:
     """A file fitted to a base by names and shapes; nothing has been read or computed."""
 
     adapter: Adapter
     """The file."""
-    bonds: tuple[Bond, ...]
+    matched: tuple[MatchedModule, ...]
     """What fits."""
     unmatched: tuple[Unapplied, ...]
     """Sound modules that do not."""
-    strangers: str | None
+    unexpected: str | None
     """The problem of tensors that are not understood but name a module of file or base; None without any."""
+
+    def reading(self) -> "AbstractContextManager[Mapping[Source, Loader]]":
+        """Return a context in which the containers of all that fits are open, with their loaders."""
+        return all_reading(pair.module.source for pair in self.matched)
 
 
 @dataclass(frozen=True)
@@ -56,7 +59,7 @@ class MatchReport:
 
     takes_effect: Coverage
     """What of the file takes effect in the base, and what does not."""
-    strangers: str | None
+    unexpected: str | None
     """The problem of tensors that are not understood but name a module of file or base; None without any."""
     delta_norm: float
     """Frobenius norm of the whole change of the weights at strength 1; NaN when it could not be computed."""
@@ -100,7 +103,7 @@ class MatchReport:
         if self.broken:
             first = self.broken[0]
             found.append(f"{counted(len(self.broken), 'broken module')}, such as {first.name}: {first.reason}")
-        found += filter(None, (self.takes_effect.problem() or self.strangers,))
+        found += filter(None, (self.takes_effect.problem() or self.unexpected,))
         if self.delta_norm == 0:
             found.append("the file changes no weight: its delta is exactly zero")
         return tuple(found)
@@ -110,14 +113,14 @@ class MatchReport:
         return ": " + "; ".join(f"{reason} ({count})" for reason, count in common) if common else ""
 
 
-def bind(adapter: Adapter, components: Components) -> Binding:
+def match_modules(adapter: Adapter, components: Components) -> Matching:
     """Return which modules of `adapter` fit which of `components`, by name and shape alone.
 
     Transformer files in names that no live module has are first converted by diffusers.
     """
     adapter, refusal = _in_live_names(adapter, components)
     table = _live_modules(components)
-    bonds: list[Bond] = []
+    matched: list[MatchedModule] = []
     unmatched: list[tuple[AdapterModule, str, bool]] = []
     for module in adapter.modules:
         owner = table.get((module.component, module.path)) or _other_encoder(module, table)
@@ -125,11 +128,11 @@ def bind(adapter: Adapter, components: Components) -> Binding:
         if owner is None or reason is not None:
             unmatched.append((module, reason or "unknown", owner is not None))
         else:
-            bonds.append(Bond(module, owner))
+            matched.append(MatchedModule(module, owner))
     live = {place for place, owner in table.items() if "weight" in owner._parameters}
     left_out = (Unapplied(inert(m.stem), reason, len(m.slots), m.size) for m, reason, _ in unmatched)
-    strangers = strangers_in_modules(adapter, (path for _, path in live)) or _misfits(unmatched, live)
-    return Binding(adapter, tuple(bonds), tuple(left_out), strangers)
+    unexpected = unexpected_in_modules(adapter, (path for _, path in live)) or _misfits(unmatched, live)
+    return Matching(adapter, tuple(matched), tuple(left_out), unexpected)
 
 
 def _misfits(unmatched: Sequence[tuple[AdapterModule, str, bool]], live: Collection[tuple[str, str]]) -> str | None:
@@ -186,44 +189,40 @@ def match(adapter: Adapter, components: Components) -> MatchReport:
     Every change is computed once, one module at a time, because a zero or broken change shows in no name
     or shape. Costs one merge; memory beyond the file is that of the largest module.
     """
-    binding = bind(adapter, components)
-    tally = Tally(binding)
-    for bond, change in deltas(binding):
-        tally.add(bond, change)
-    return tally.report()
+    return report_of(match_modules(adapter, components))
 
 
-def deltas(binding: Binding) -> Iterator[tuple[Bond, Delta]]:
-    """Yield every change of a binding, computed without gradients."""
+def report_of(matching: Matching) -> MatchReport:
+    """Return how large the change of a matching is, computed once."""
+    builder = ReportBuilder(matching)
+    for pair, change in deltas(matching):
+        builder.add(pair, change)
+    return builder.report()
+
+
+def deltas(matching: Matching) -> Iterator[tuple[MatchedModule, Delta]]:
+    """Yield every change of a matching, computed without gradients."""
     import torch
 
-    with torch.no_grad(), loaders(binding) as load:
-        for bond in binding.bonds:
-            yield bond, delta(bond.module, bond.owner, load[id(bond.module.source)])
+    with torch.no_grad(), matching.reading() as loads:
+        for pair in matching.matched:
+            yield pair, delta(pair.module, pair.owner, loads[pair.module.source])
 
 
-@contextmanager
-def loaders(binding: Binding) -> Iterator[dict[int, Loader]]:
-    """Open each container of a binding once and yield their loaders by identity of the container."""
-    sources = {id(bond.module.source): bond.module.source for bond in binding.bonds}
-    with ExitStack() as stack:
-        yield {key: stack.enter_context(source.reading()) for key, source in sources.items()}
+class ReportBuilder:
+    """Sums the changes of one matching into its report."""
 
-
-class Tally:
-    """Sums the changes of one binding into its report."""
-
-    def __init__(self, binding: Binding) -> None:
-        self._binding = binding
-        self._bonds: list[Bond] = []
+    def __init__(self, matching: Matching) -> None:
+        self._matching = matching
+        self._matched: list[MatchedModule] = []
         self._changes: list[torch.Tensor] = []
         self._bases: list[torch.Tensor] = []
 
-    def add(self, bond: Bond, change: Delta) -> None:
+    def add(self, pair: MatchedModule, change: Delta) -> None:
         """Count the change of one module; an overflow of half precision counts as infinite."""
         import torch
 
-        weight = bond.owner._parameters["weight"]
+        weight = pair.owner._parameters["weight"]
         assert weight is not None
         norm = torch.linalg.vector_norm(change.weight)
         if change.bias is not None:
@@ -231,34 +230,34 @@ class Tally:
         if weight.dtype == torch.float16:
             peak = (weight.detach() + change.weight).abs().amax()
             norm = torch.where(peak > torch.finfo(torch.float16).max, torch.inf, norm)
-        self._bonds.append(bond)
+        self._matched.append(pair)
         self._changes.append(norm)
         self._bases.append(torch.linalg.vector_norm(weight.detach(), dtype=norm.dtype))
 
     def report(self) -> MatchReport:
         """Return the report; waits for the device."""
-        bonds = self._bonds
+        matched = self._matched
         fake = _is_fake(self._changes)
         changes = [] if fake else [float(norm) for norm in self._changes]
         bases = [] if fake else [float(norm) for norm in self._bases]
-        bad = [bond for bond, norm in zip(bonds, changes, strict=False) if not math.isfinite(norm)]
-        binding = self._binding
-        modules = [bond.module for bond in bonds]
+        bad = [pair for pair, norm in zip(matched, changes, strict=False) if not math.isfinite(norm)]
+        matching = self._matching
+        modules = [pair.module for pair in matched]
         tensors, size = sum(len(module.slots) for module in modules), sum(module.size for module in modules)
-        left_out = (*left_out_of_file(binding.adapter), *binding.unmatched)
+        left_out = (*left_out_of_file(matching.adapter), *matching.unmatched)
         return MatchReport(
-            takes_effect=Coverage(len(bonds), tensors, size, left_out),
-            strangers=binding.strangers,
+            takes_effect=Coverage(len(matched), tensors, size, left_out),
+            unexpected=matching.unexpected,
             delta_norm=math.nan if fake else math.hypot(*changes),
             base_norm=math.nan if fake else math.hypot(*bases),
-            not_finite=tuple(inert(bond.module.stem) for bond in bad),
-            broken=left_out[: len(binding.adapter.broken)],
-            norms=tuple(_norms(*sizes) for sizes in zip(bonds, changes, bases, strict=False)),
+            not_finite=tuple(inert(pair.module.stem) for pair in bad),
+            broken=left_out[: len(matching.adapter.broken)],
+            norms=tuple(_norms(*sizes) for sizes in zip(matched, changes, bases, strict=False)),
         )
 
 
-def _norms(bond: Bond, change: float, base: float) -> ModuleNorms:
-    return ModuleNorms(block_of(bond.module), kind_of(bond.module), change, base)
+def _norms(pair: MatchedModule, change: float, base: float) -> ModuleNorms:
+    return ModuleNorms(block_of(pair.module), kind_of(pair.module), change, base)
 
 
 def _is_fake(tensors: "list[torch.Tensor]") -> bool:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from ...text import inert
 from ..adapter import Adapter
-from ..containers.source import Bytes, Entry
+from ..containers.source import Bytes, Entry, all_mapped
 from ..module import AdapterModule
 
 if TYPE_CHECKING:
@@ -50,14 +50,13 @@ def sketch(adapter: Adapter) -> Sketch:
     sizes: list[float] = []
     bad: list[Entry] = []
     zero = 0
-    for source in {id(module.source): module.source for module in adapter.modules}.values():
-        with source.mapped() as read:
-            for module in adapter.modules:
-                if module.source is source:
-                    sizes.append(_size(module, read))
-                    peaks = {slot: _peak(entry, read) for slot, entry in module.slots.items() if entry.is_float}
-                    bad += [module.slots[slot] for slot, peak in peaks.items() if peak >= _limit(module.slots[slot])]
-                    zero += _is_zero(module, {slot for slot, peak in peaks.items() if peak == 0})
+    with all_mapped(module.source for module in adapter.modules) as reads:
+        for module in adapter.modules:
+            read = reads[module.source]
+            sizes.append(_size(module, read))
+            peaks = {slot: _peak(entry, read) for slot, entry in module.slots.items() if entry.is_float}
+            bad += [module.slots[slot] for slot, peak in peaks.items() if peak >= _limit(module.slots[slot])]
+            zero += _is_zero(module, {slot for slot, peak in peaks.items() if peak == 0})
     return Sketch(tuple(sizes), tuple(inert(entry.name, 120) for entry in bad), zero)
 
 

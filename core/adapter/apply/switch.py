@@ -13,9 +13,8 @@ from typing import TYPE_CHECKING
 from ...errors import AdapterError, UsageError
 from ...text import inert
 from ..adapter import Adapter
-from .delta import Delta, delta
-from .match import Binding, Bond, Components, MatchReport, Tally, bind, loaders
-from .parameters import changed_parameters
+from .delta import Delta, changed_parameters, delta
+from .match import Components, MatchedModule, Matching, MatchReport, ReportBuilder, match_modules
 
 if TYPE_CHECKING:
     from torch.nn import Module, Parameter
@@ -42,7 +41,7 @@ class Switch:
     """
 
     def __init__(self, components: Components, adapters: Sequence[Adapter]) -> None:
-        self._bindings = tuple(bind(adapter, components) for adapter in adapters)
+        self._matchings = tuple(match_modules(adapter, components) for adapter in adapters)
         self._strengths = (1.0,) * len(adapters)
         self._is_on = False
         self._swaps, self.reports = self._form(self._strengths)
@@ -63,9 +62,9 @@ class Switch:
         Strengths that were used last cost only the swap; others form the weights anew. Strength 0 for all
         adapters leaves the base as it is. Raises UsageError for another number of strengths.
         """
-        strengths = strengths or (1.0,) * len(self._bindings)
-        if len(strengths) != len(self._bindings):
-            raise UsageError(f"{len(self._bindings)} adapters need as many strengths, not {len(strengths)}")
+        strengths = strengths or (1.0,) * len(self._matchings)
+        if len(strengths) != len(self._matchings):
+            raise UsageError(f"{len(self._matchings)} adapters need as many strengths, not {len(strengths)}")
         self.off()
         if not any(strengths):
             return
@@ -91,26 +90,26 @@ class Switch:
         """
         import torch
 
-        tallies = [Tally(binding) for binding in self._bindings]
+        builders = [ReportBuilder(matching) for matching in self._matchings]
         swaps: list[Swap] = []
         with torch.no_grad(), ExitStack() as stack:
-            loads = [stack.enter_context(loaders(binding)) for binding in self._bindings]
-            for shares in _by_owner(self._bindings):
+            loads = [stack.enter_context(matching.reading()) for matching in self._matchings]
+            for shares in _by_owner(self._matchings):
                 changes: list[tuple[Delta, float]] = []
-                for index, bond in shares:
-                    change = delta(bond.module, bond.owner, loads[index][id(bond.module.source)])
-                    tallies[index].add(bond, change)
+                for index, pair in shares:
+                    change = delta(pair.module, pair.owner, loads[index][pair.module.source])
+                    builders[index].add(pair, change)
                     changes.append((change, strengths[index]))
                 swaps += _swaps(shares[0][1].owner, changes)
-        return swaps, tuple(tally.report() for tally in tallies)
+        return swaps, tuple(builder.report() for builder in builders)
 
 
-def _by_owner(bindings: Sequence[Binding]) -> list[list[tuple[int, Bond]]]:
-    """Return what changes each live module: pairs of adapter number and bond."""
-    groups: dict[int, list[tuple[int, Bond]]] = {}
-    for index, binding in enumerate(bindings):
-        for bond in binding.bonds:
-            groups.setdefault(id(bond.owner), []).append((index, bond))
+def _by_owner(matchings: Sequence[Matching]) -> list[list[tuple[int, MatchedModule]]]:
+    """Return what changes each live module: its adapter's number and the module that matched."""
+    groups: dict[Module, list[tuple[int, MatchedModule]]] = {}
+    for index, matching in enumerate(matchings):
+        for pair in matching.matched:
+            groups.setdefault(pair.owner, []).append((index, pair))
     return list(groups.values())
 
 

@@ -30,7 +30,7 @@ DTYPES = {
 """Element types of PyTorch in the spelling of safetensors."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class MemoryFile:
     """Tensors in memory under the names of a file; implements `Source`."""
 

@@ -23,7 +23,7 @@ MAX_NAME = 1000
 _SIZES = FLOATS | INTEGERS
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class SafetensorsFile:
     """A safetensors file whose header is sound; implements `Source`."""
 

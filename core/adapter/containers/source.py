@@ -1,7 +1,7 @@
 """Where tensors come from: what every container of tensors can tell and give."""
 
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
@@ -49,7 +49,7 @@ class Entry:
 
 
 class Source(Protocol):
-    """A container of tensors that has been checked, with its tensors still unread."""
+    """A container of tensors that has been checked, with its tensors still unread; equal only to itself."""
 
     @property
     def path(self) -> Path:
@@ -80,3 +80,17 @@ class Source(Protocol):
     def mapped(self) -> Iterator[Bytes]:
         """Open the container and yield a function from an entry to its bytes."""
         ...
+
+
+@contextmanager
+def all_reading(sources: Iterable[Source]) -> Iterator[Mapping[Source, Loader]]:
+    """Open each container once and yield their loaders."""
+    with ExitStack() as stack:
+        yield {source: stack.enter_context(source.reading()) for source in dict.fromkeys(sources)}
+
+
+@contextmanager
+def all_mapped(sources: Iterable[Source]) -> Iterator[Mapping[Source, Bytes]]:
+    """Open each container once and yield what gives their bytes."""
+    with ExitStack() as stack:
+        yield {source: stack.enter_context(source.mapped()) for source in dict.fromkeys(sources)}

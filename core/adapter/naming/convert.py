@@ -5,7 +5,6 @@ plain LoRA. What its converters would drop in silence is refused here instead.
 """
 
 from collections.abc import Mapping
-from contextlib import ExitStack
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +13,7 @@ from ...text import inert
 from ..adapter import Adapter
 from ..containers.memory import in_memory
 from ..containers.opening import Part
+from ..containers.source import all_reading
 from ..contents import collect
 
 if TYPE_CHECKING:
@@ -52,14 +52,12 @@ def converted(adapter: Adapter, transformer: "Module") -> Adapter:
 
 
 def _tensors(adapter: Adapter) -> "dict[str, Tensor]":
-    sources = {id(module.source): module.source for module in adapter.modules}
-    tensors: dict[str, Tensor] = {}
-    with ExitStack() as stack:
-        loads = {key: stack.enter_context(source.reading()) for key, source in sources.items()}
-        for module in adapter.modules:
-            for entry in module.slots.values():
-                tensors[entry.name] = loads[id(module.source)](entry.name)
-    return tensors
+    with all_reading(module.source for module in adapter.modules) as loads:
+        return {
+            entry.name: loads[module.source](entry.name)
+            for module in adapter.modules
+            for entry in module.slots.values()
+        }
 
 
 def _convert(tensors: "dict[str, Tensor]", transformer: str) -> "dict[str, Tensor]":

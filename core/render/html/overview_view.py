@@ -70,15 +70,14 @@ def overview(audits: Sequence[Audited], out: Path) -> Overview:
     """Return the page's content; reports are linked and images read below the folder `out`."""
     measured = [audit for audit in audits if audit.measured]
     few = len(measured) <= MOST_COLUMNS
-    link = {id(audit): _href(audit, out) for audit in audits}
     return Overview(
         title=_title(len(measured), " side by side") if few and measured else _title(len(audits)),
         state=STATES.get(worst(audit.decision for audit in audits), "none"),
         counts=_counts(audits),
         subject=_subject(measured),
-        columns=side_by_side(measured, [link[id(a)] for a in measured]) if few and measured else None,
-        ranking=None if few else ranking(ordered := worst_first(measured), [link[id(a)] for a in ordered]),
-        failures=[Failure(a.name, a.reason, link[id(a)]) for a in audits if a.decision == INVALID],
+        columns=side_by_side(measured, [_href(a, out) for a in measured]) if few and measured else None,
+        ranking=None if few else ranking(ordered := worst_first(measured), [_href(a, out) for a in ordered]),
+        failures=[Failure(a.name, a.reason, _href(a, out)) for a in audits if a.decision == INVALID],
         first_failures=FIRST_FAILURES,
     )
 

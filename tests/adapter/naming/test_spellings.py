@@ -5,7 +5,7 @@ import re
 import pytest
 import torch
 from owf.core.adapter import read_adapter
-from owf.core.adapter.apply.match import bind, deltas
+from owf.core.adapter.apply.match import deltas, match_modules
 from safetensors.torch import save_file
 
 RANK, ALPHA = 2, 3.0
@@ -70,7 +70,7 @@ def _check(tensors, base, wanted, tmp_path):
     save_file({name: tensor.contiguous() for name, tensor in tensors.items()}, tmp_path / "x.safetensors")
     adapter = read_adapter(tmp_path / "x.safetensors")
     assert not any("mixes formats" in warning for warning in adapter.warnings)
-    found = {bond.owner: change.weight for bond, change in deltas(bind(adapter, base.components))}
+    found = {pair.owner: change.weight for pair, change in deltas(match_modules(adapter, base.components))}
     assert found.keys() == wanted.keys()
     for owner, change in wanted.items():
         # float32, values of about 1 after some ten roundings

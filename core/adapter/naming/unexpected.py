@@ -32,7 +32,7 @@ def is_a_scale(name: str) -> bool:
     return _SCALES.fullmatch(name) is not None
 
 
-def strangers_in_modules(adapter: Adapter, live: Iterable[str] = ()) -> str | None:
+def unexpected_in_modules(adapter: Adapter, live: Iterable[str] = ()) -> str | None:
     """Return the problem of tensors that are not understood, but change a module that is known; None without any.
 
     Known are the modules of the file and, by flattened path, those of a `live` base. Such a module's change is only

@@ -6,8 +6,7 @@ import pytest
 import torch
 from module_statistics import block_statistics, module_statistics
 from owf.core.adapter import match, read_adapter
-from owf.core.adapter.apply.norms import ModuleNorms, block_norms
-from owf.core.adapter.blocks import Block
+from owf.core.adapter.blocks import Block, ModuleNorms, block_norms
 from safetensors.torch import save_file
 
 
