@@ -104,15 +104,15 @@ def _request(options: argparse.Namespace) -> AuditRequest:
 def announce_cost(console: Any, denoiser: Denoiser, change: AdapterChange, plan: AuditPlan, setting: Setting) -> None:
     """Print the rows that are left of an audit, and about how long they take."""
     left, whole = to_do(denoiser, change.key, plan, setting)
-    guess = estimate(denoiser, setting.batch)
-    base, minutes = "the base's are cached", f"{guess.minutes(left.tuned):.1f}"
+    cost = estimate(denoiser, setting.batch)
+    base, minutes = "the base's are cached", f"{cost.minutes(left.tuned):.1f}"
     if left.base:
         base = f"{_of(left.base, whole.base)} for the base (once, then cached)"
-        minutes += f" + {guess.minutes(left.base):.1f}"
+        minutes += f" + {cost.minutes(left.base):.1f}"
     console.print(
         f"Base {inert(denoiser.name)} on {denoiser.device} ({denoiser.dtype}), preset {plan.preset}: "
         f"{_of(left.tuned, whole.tuned)} UNet rows for the LoRA, {base}. "
-        f"About {minutes} minutes, {guess.peak_bytes / 2**30:.1f} GB peak memory.",
+        f"About {minutes} minutes, {cost.peak_bytes / 2**30:.1f} GB peak memory.",
         highlight=False,
         markup=False,
     )

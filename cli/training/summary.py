@@ -28,7 +28,7 @@ _PORTABILITY = {
 
 
 def summary(denoiser: Denoiser, pictures: Sequence[Picture], bank: Bank, plan: TrainPlan) -> str:
-    """Return the paragraph; the time in it is guessed from one batch through the UNet."""
+    """Return the paragraph; the time in it is estimated from one batch through the UNet."""
     sentences = [_pictures(pictures), _length(pictures, plan), _preservation(bank, plan), _time(denoiser, bank, plan)]
     return f"Base {inert(denoiser.name)} on {denoiser.device} ({denoiser.dtype}). " + " ".join(sentences)
 
@@ -77,7 +77,7 @@ def _time(denoiser: Denoiser, bank: Bank, plan: TrainPlan) -> str:
     preserving = -(-plan.steps // plan.preserve_every)
     student = rows_until(plan, plan.steps)
     rows = _BACKWARD * student + preserving * teacher_rows(plan)
-    guess = estimate(denoiser, Batch(step_rows(plan, 0) // plan.accumulate))
+    cost = estimate(denoiser, Batch(step_rows(plan, 0) // plan.accumulate))
     drawn = drawings(plan, bank)
-    before = f", after {guess.minutes(drawn * SAMPLING.rows):.1f} for {drawn} drawings that are then cached"
-    return f"About {guess.minutes(rows):.1f} minutes{before if drawn else ''}."
+    before = f", after {cost.minutes(drawn * SAMPLING.rows):.1f} for {drawn} drawings that are then cached"
+    return f"About {cost.minutes(rows):.1f} minutes{before if drawn else ''}."

@@ -1,4 +1,4 @@
-"""Time and memory of an audit, guessed from one real batch before it starts."""
+"""Time and memory of an audit, estimated from one real batch before it starts."""
 
 import sys
 import time
@@ -11,7 +11,7 @@ from .denoiser import Denoiser
 
 
 @dataclass(frozen=True)
-class Guess:
+class CostEstimate:
     """What one batch through the UNet and one image through the decoder cost."""
 
     seconds_per_row: float
@@ -25,7 +25,7 @@ class Guess:
 
 
 @torch.no_grad()
-def estimate(denoiser: Denoiser, batch: Batch) -> Guess:
+def estimate(denoiser: Denoiser, batch: Batch) -> CostEstimate:
     """Return the cost of one batch; the first run, which warms up kernels and memory, is not timed."""
     count = batch.size * batch.workers
     cond = denoiser.encode_text([""]).rows([0] * count)
@@ -38,7 +38,7 @@ def estimate(denoiser: Denoiser, batch: Batch) -> Guess:
     batch.run(count, predict)
     seconds = time.perf_counter() - start
     denoiser.decode(x[:1])
-    return Guess(seconds / count, _peak_bytes(denoiser.device))
+    return CostEstimate(seconds / count, _peak_bytes(denoiser.device))
 
 
 def _peak_bytes(device: torch.device) -> int:
