@@ -16,7 +16,7 @@ NOT_FINITE = -1
 
 
 @dataclass(frozen=True)
-class Spot:
+class Entry:
     """The change of one kind of layer in one block."""
 
     component: str
@@ -31,7 +31,7 @@ class Spot:
 
 @dataclass(frozen=True)
 class Cell:
-    """One spot as it is shown."""
+    """One entry as it is shown."""
 
     text: str
     """The number, without its unit."""
@@ -80,13 +80,13 @@ class Part:
     """All its blocks, with the shades of all components together."""
 
 
-def heat_map(spots: Sequence[Spot], kinds: Iterable[str], show: Callable[[float], str]) -> HeatMap:
-    """Return the heat map of `spots`, which are in the order of the network; `show` writes a finite size."""
-    columns = tuple(kind for kind in kinds if any(spot.kind == kind for spot in spots))
-    largest = max((spot.size for spot in spots if math.isfinite(spot.size)), default=0.0)
-    rows: dict[tuple[str, str], dict[str, Spot]] = {}
-    for spot in spots:
-        rows.setdefault((spot.component, spot.block), {})[spot.kind] = spot
+def heat_map(entries: Sequence[Entry], kinds: Iterable[str], show: Callable[[float], str]) -> HeatMap:
+    """Return the heat map of `entries`, which are in the order of the network; `show` writes a finite size."""
+    columns = tuple(kind for kind in kinds if any(entry.kind == kind for entry in entries))
+    largest = max((entry.size for entry in entries if math.isfinite(entry.size)), default=0.0)
+    rows: dict[tuple[str, str], dict[str, Entry]] = {}
+    for entry in entries:
+        rows.setdefault((entry.component, entry.block), {})[entry.kind] = entry
     made = (_row(*block, row, columns, lambda size: _cell(size, largest, show)) for block, row in rows.items())
     return HeatMap(columns, tuple(made))
 
@@ -94,10 +94,10 @@ def heat_map(spots: Sequence[Spot], kinds: Iterable[str], show: Callable[[float]
 def relative_heat_map(blocks: Sequence[BlockChange]) -> HeatMap:
     """Return the heat map of a report: changes in % of the weights they change."""
     sizes = [math.nan if block.relative is None else block.relative for block in blocks]
-    spots = [Spot(b.component, b.block, b.kind, size) for b, size in zip(blocks, sizes, strict=True)]
+    entries = [Entry(b.component, b.block, b.kind, size) for b, size in zip(blocks, sizes, strict=True)]
     decimals = words.decimals_of(sizes, "relative")
-    kinds = dict.fromkeys((*KINDS, *(spot.kind for spot in spots)))
-    return heat_map(spots, kinds, lambda size: _percent(size, decimals))
+    kinds = dict.fromkeys((*KINDS, *(entry.kind for entry in entries)))
+    return heat_map(entries, kinds, lambda size: _percent(size, decimals))
 
 
 def by_component(whole: HeatMap) -> list[Part]:
@@ -113,10 +113,10 @@ def strongest(whole: HeatMap, most: int) -> HeatMap:
 
 
 def _row(
-    component: str, title: str, row: Mapping[str, Spot], columns: tuple[str, ...], make: Callable[[float], Cell]
+    component: str, title: str, row: Mapping[str, Entry], columns: tuple[str, ...], make: Callable[[float], Cell]
 ) -> Row:
     cells = tuple(make(row[kind].size) if kind in row else None for kind in columns)
-    weight = max(spot.size if math.isfinite(spot.size) else math.inf for spot in row.values())
+    weight = max(entry.size if math.isfinite(entry.size) else math.inf for entry in row.values())
     return Row(component, title, cells, weight)
 
 

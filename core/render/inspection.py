@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from ..adapter.blocks import KINDS
 from ..adapter.summary import Cell, Summary
-from .heat_map import HeatMap, Spot, heat_map
+from .heat_map import Entry, HeatMap, heat_map
 
 
 def summary_lines(summary: Summary) -> list[tuple[str, str]]:
@@ -40,5 +40,5 @@ def _range(values: Sequence[float]) -> str:
 
 def summary_heat_map(cells: Sequence[Cell]) -> HeatMap:
     """Return blocks of the network by kinds of layer, shaded by the estimated size of the change."""
-    spots = [Spot(cell.block.component, cell.block.title, cell.kind, cell.size) for cell in cells]
-    return heat_map(spots, KINDS, "{:.2g}".format)
+    entries = [Entry(cell.block.component, cell.block.title, cell.kind, cell.size) for cell in cells]
+    return heat_map(entries, KINDS, "{:.2g}".format)

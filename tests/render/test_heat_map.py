@@ -3,7 +3,7 @@
 import math
 
 import pytest
-from owf.core.render.heat_map import NOT_FINITE, Spot, by_component, heat_map, relative_heat_map, strongest
+from owf.core.render.heat_map import NOT_FINITE, Entry, by_component, heat_map, relative_heat_map, strongest
 from owf.core.verdict.report import BlockChange
 
 KINDS = ("self-attention", "cross-attention", "other")
@@ -19,7 +19,7 @@ def cells(whole):
 
 def test_levels_are_quarters_of_the_largest_and_zero_has_none():
     sizes = [0.0, 1e-9, 0.25, 0.26, 0.75, 1.0]
-    whole = heat_map([Spot("unet", f"down {i}", "other", size) for i, size in enumerate(sizes)], KINDS, str)
+    whole = heat_map([Entry("unet", f"down {i}", "other", size) for i, size in enumerate(sizes)], KINDS, str)
     assert [level for _, level in cells(whole)] == [0, 1, 1, 2, 3, 4]
 
 
