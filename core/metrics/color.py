@@ -121,12 +121,12 @@ def measure_color(plan: AuditPlan, tools: Tools, seen: Drawings) -> Measurement:
     from .images.color_distance import measure_prompt
 
     shape = (len(plan.prompts), plan.images_per_prompt)
-    stacks = [torch.from_numpy(images).unflatten(0, shape) for images in seen.sides]
+    stacks = [torch.from_numpy(images).unflatten(0, shape) for images in seen.stacks]
     # One prompt at a time on the device: a thousand images of 512 px would not fit beside the model.
     colors = []
-    for sides in zip(*stacks, strict=True):
-        colors.append(measure_prompt(*(side.to(tools.device) for side in sides)))
-        tools.progress.advance(len(sides) * plan.images_per_prompt)
+    for prompt in zip(*stacks, strict=True):
+        colors.append(measure_prompt(*(stack.to(tools.device) for stack in prompt)))
+        tools.progress.advance(len(prompt) * plan.images_per_prompt)
     return summarise_color(combine(colors, [p.text for p in plan.prompts], [p.term for p in plan.prompts]))
 
 

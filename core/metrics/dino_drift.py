@@ -42,7 +42,7 @@ def load_network(plan: AuditPlan, fetching: "Fetching") -> "ImageFeatures":
 
 def drifts(base: np.ndarray, other: np.ndarray) -> np.ndarray:
     """Return (1 - cosine) / 2 of each pair of embeddings (N, D) as (N,); raise InvalidError unless all are finite."""
-    a, b = (np.asarray(side, np.float64) for side in (base, other))
+    a, b = (np.asarray(features, np.float64) for features in (base, other))
     lengths = np.linalg.norm(a, axis=1) * np.linalg.norm(b, axis=1)
     if not (np.isfinite(lengths).all() and lengths.all()):
         raise InvalidError("The DINOv2 network returned embeddings that are zero, NaN or infinite.")
@@ -59,9 +59,9 @@ def measure_dino_drift(plan: AuditPlan, tools: Tools, seen: Drawings) -> Measure
     from .images.features import features_of
 
     network = tools.networks["dino_drift"]
-    base, tuned, other = (features_of(network, torch.from_numpy(side), tools.progress) for side in seen.sides)
+    base, tuned, other = (features_of(network, torch.from_numpy(stack), tools.progress) for stack in seen.stacks)
     shape = len(plan.prompts), plan.images_per_prompt
-    changed, rolled = (drifts(base, side).reshape(shape).mean(1) for side in (tuned, other))
+    changed, rolled = (drifts(base, features).reshape(shape).mean(1) for features in (tuned, other))
     names = sorted({prompt.group for prompt in plan.prompts})
     groups, level = np.array([prompt.group for prompt in plan.prompts]), simultaneous_level(len(names))
     parts = tuple(Part(name, _drift(changed[groups == name], rolled[groups == name], level)) for name in names)

@@ -45,7 +45,7 @@ class Drawings:
     """Of the base from other noise: the noise floor."""
 
     @property
-    def sides(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    def stacks(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Images of base, tuned, and the base with other noise."""
         return self.base, self.tuned, self.other
 

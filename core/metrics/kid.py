@@ -208,7 +208,7 @@ def measure_kid(plan: AuditPlan, tools: Tools, seen: Drawings) -> Measurement:
     from .images.features import features_of
 
     network = tools.networks["kid"]
-    features = [features_of(network, torch.from_numpy(images), tools.progress) for images in seen.sides]
+    features = [features_of(network, torch.from_numpy(images), tools.progress) for images in seen.stacks]
     groups = np.repeat(np.arange(len(plan.prompts)), plan.images_per_prompt)
     return summarise_kid(KidRows(features[0], features[1], features[2], network.name, plan.seed, groups))
 

@@ -105,7 +105,7 @@ def measure_lpips(plan: AuditPlan, tools: Tools, seen: Drawings) -> Measurement:
     shape = len(plan.prompts), plan.images_per_prompt
     changed = distances(tools, seen.base, seen.tuned).reshape(shape).mean(1)
     rolled = distances(tools, seen.base, seen.other).reshape(shape).mean(1)
-    tools.progress.advance(len(seen.base))  # of the third side, each picture was seen along with one of the others
+    tools.progress.advance(len(seen.base))  # of the third stack, each picture was seen along with one of the others
     estimate = _not_negative(mean_estimate(changed), float(rolled.mean()))
     facts: dict[str, str | int | float] = {"network": "VGG16, weights 0.1", "prompts": len(plan.prompts)}
     return Measurement("lpips", VERSION, "lpips", {"lpips": estimate}, facts=facts)

@@ -74,7 +74,7 @@ class Tools:
     networks: Mapping[str, "FeatureNetwork"]
     """Metric name -> the network that its record asked for."""
     progress: Progress
-    """Advances by images that were looked at: of drawings, each metric looks at those of all three sides once."""
+    """Advances by images that were looked at: of drawings, each metric looks at all three stacks once."""
 
 
 @dataclass(frozen=True)

@@ -58,11 +58,12 @@ def compare(
     for name, images in (("first", a), ("second", b)):
         if len(images) < LEAST:
             raise UsageError(f"The {name} set has {len(images)} images; at least {LEAST} are needed, better {FEW}.")
-    images = len(a) + len(b)
-    progress.total(_color_distances(a, b) + images + (network is not None) * images)
+    seen = len(a) + len(b)
+    through_network = 0 if network is None else seen
+    progress.total(_color_distances(a, b) + seen + through_network)
     measurements = [_color(a, b, seed, progress)]
     if network is not None:
-        of_a, of_b = (features_of(network, side, progress) for side in (a, b))
+        of_a, of_b = (features_of(network, images, progress) for images in (a, b))
         measurements.append(kid_of_sets(of_a, of_b, network.name, seed))
     if torch.equal(a, b):
         return Comparison(tuple(measurements), ("Both sets hold the same images, so there is nothing to compare.",))
