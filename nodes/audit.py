@@ -8,7 +8,7 @@ from ..core.metrics.metric import all_metrics
 from ..core.plan.presets import METRICS, PRESETS
 from .backend import places
 from .request import AUTO, audit_request
-from .run import Outcome, Probes, Tuned, run_audit
+from .run import AuditResult, Probes, Tuned, run_audit
 from .ui.progress import NodeProgress
 from .ui.wording import graph_words
 
@@ -75,37 +75,37 @@ class DriftAudit(io.ComfyNode):
         probes = Probes(probe_images, probe_labels, probe_folder)
         with graph_words():
             asked = audit_request(preset, audit_seed, metrics, per_class, guidance_scale, features, probe_folder)
-            outcome = run_audit(Pair(model, clip), vae, tuned, asked, probes, policy, resolution, progress)
-        return answer(outcome, stop_graph)
+            result = run_audit(Pair(model, clip), vae, tuned, asked, probes, policy, resolution, progress)
+        return answer(result, stop_graph)
 
 
-def answer(outcome: Outcome, stop_graph: str) -> io.NodeOutput:
-    """Return a node's outputs for an audit's outcome."""
+def answer(result: AuditResult, stop_graph: str) -> io.NodeOutput:
+    """Return a node's outputs for an audit's result."""
     from ..core.verdict.report import to_json
     from .ui.panel import report_panel
 
-    report, decision = outcome.report, outcome.report.verdict.decision
-    model, clip = outcome.tuned.model, outcome.tuned.clip
+    report, decision = result.report, result.report.verdict.decision
+    model, clip = result.tuned.model, result.tuned.clip
     if decision in _STOPS[stop_graph]:
         model = _blocker(f"The drift audit said {decision}: {' '.join(report.verdict.reasons[:1])}")
         clip = _blocker(None)  # every node it reaches would repeat the message
-    images = report_images(outcome)
-    panel = report_panel(report, outcome.folder)
+    images = report_images(result)
+    panel = report_panel(report, result.folder)
     return io.NodeOutput(decision, to_json(report), *images, model, clip, ui={"owf": [panel]})
 
 
-def report_images(outcome: Outcome) -> tuple[Any, Any, Any]:
+def report_images(result: AuditResult) -> tuple[Any, Any, Any]:
     """Return the chart sheet, and the base's and the tuned model's images, most changed first."""
     from .backend.images import from_pictures, read_pictures
 
-    sheet = from_pictures([report_sheet(outcome.report)])
-    pairs = outcome.report.pairs
+    sheet = from_pictures([report_sheet(result.report)])
+    pairs = result.report.pairs
     if not pairs:
         return sheet, _blocker(None), _blocker(None)
     return (
         sheet,
-        read_pictures(outcome.folder / pair.base for pair in pairs),
-        read_pictures(outcome.folder / pair.tuned for pair in pairs),
+        read_pictures(result.folder / pair.base for pair in pairs),
+        read_pictures(result.folder / pair.tuned for pair in pairs),
     )
 
 

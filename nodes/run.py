@@ -56,7 +56,7 @@ class Probes:
 
 
 @dataclass(frozen=True)
-class Outcome:
+class AuditResult:
     """What an audit left behind."""
 
     report: "Report"
@@ -76,8 +76,8 @@ def run_audit(
     policy: str,
     resolution: int,
     progress: NodeProgress,
-) -> Outcome:
-    """Return the outcome of auditing `tuned` against `base`; the graph's models are left as they were.
+) -> AuditResult:
+    """Return the result of auditing `tuned` against `base`; the graph's models are left as they were.
 
     Raises UsageError, which says what to change, and ComfyUI's exception when the user pressed cancel; an
     interrupted audit of a LoRA file continues where it stopped when it is queued again.
@@ -105,7 +105,7 @@ def run_audit(
         report, folder = session.audit(denoiser, change, stem, batch, progress, given=given)
     finally:
         denoiser.load_base()
-    return Outcome(report, folder, change.tuned)
+    return AuditResult(report, folder, change.tuned)
 
 
 def _require_size(denoiser: "ComfyDenoiser") -> None:

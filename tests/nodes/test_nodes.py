@@ -189,8 +189,8 @@ def test_the_gate(stub, stop, blocked):
         + f"""
 from types import SimpleNamespace
 folder = Path(pack("nodes.backend.places").reports_folder(), "x"); folder.mkdir(parents=True)
-outcome = pack("nodes.run").Outcome(made, folder, SimpleNamespace(model="MODEL", clip="CLIP"))
-out = pack("nodes.audit").answer(outcome, {stop!r})
+result = pack("nodes.run").AuditResult(made, folder, SimpleNamespace(model="MODEL", clip="CLIP"))
+out = pack("nodes.audit").answer(result, {stop!r})
 model, base_images = out.args[5], out.args[3]
 answer(message=getattr(model, "message", None), model=str(model), silent=base_images.message)
 """
