@@ -49,8 +49,9 @@ def foreign(
 def seen(error: BaseException) -> str:
     """Return what an error says, harmless and on one line; its class where that is all there is, or all it means."""
     text = inert(" ".join(str(error).split()), _SEEN).rstrip(".: ")
-    said = isinstance(error, (OSError, ValueError, RuntimeError)) and len(text) > 3
-    return text if said else f"{type(error).__name__}{f' {text}' if text else ''}"
+    if isinstance(error, (OSError, ValueError, RuntimeError)) and len(text) > 3:
+        return text
+    return f"{type(error).__name__} {text}".rstrip()
 
 
 def is_out_of_memory(error: BaseException) -> bool:

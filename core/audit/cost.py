@@ -53,13 +53,15 @@ def audit_cost(plan: AuditPlan, labelled: int) -> Cost:
     kinds, prompts, per_image = needed(plan.metrics), len(plan.prompts), image_rows(plan)
     rows = {kind: int(kind in kinds) for kind in (Predictions, Answers, Drawings)}
     checked = min(READING_PICTURES, prompts)
-    only_noised = 0 if Drawings in kinds else prompts if Predictions in kinds else checked
+    only_noised = 0  # drawings end in latents of their own
+    if Drawings not in kinds:
+        only_noised = prompts if Predictions in kinds else checked
     lookers = sum(Drawings in metric.needs for metric in chosen(plan.metrics))
     return Cost(
         predictions=rows[Predictions] * prompts * plan.drift_timesteps,
         answers=rows[Answers] * labelled * answer_rows(plan),
         images=rows[Drawings] * plan.images * per_image,
-        probes=rows[Answers] * int(plan.dataset == "generated") * labelled * per_image,
+        probes=rows[Answers] * labelled * per_image if plan.dataset == "generated" else 0,
         latents=only_noised * per_image,
         repeats=rows[Predictions] * min(FLOOR_PROMPTS, prompts) * plan.drift_timesteps,
         reading=checked * READING_ROWS,

@@ -22,7 +22,8 @@ def take_apart(content: bytes) -> Raw:
             break
         body = content[at + 4 : at + 2 + size]
         if marker == 0xE1 and body.startswith(_EXIF):
-            exif = exif or body
+            if not exif:
+                exif = body
         elif marker == 0xE2 and body.startswith(_ICC) and len(body) > 14:
             profile.setdefault(body[12], (body[13], body[14:]))
         if _makes_pixels(marker, body):

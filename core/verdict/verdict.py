@@ -132,7 +132,8 @@ def judge(measurements: Mapping[str, Measurement], policy: Policy | None = None)
     An alarm that did not fire is no evidence: where nothing else is judged, the verdict is INCONCLUSIVE. Limits of
     metrics that were not run are skipped and named; with no limit left the verdict is INVALID.
     """
-    policy = policy or default_policy()
+    if policy is None:
+        policy = default_policy()
     judgements = tuple(_judge_limit(measurements, limit) for limit in policy.limits if limit.metric in measurements)
     skipped = sorted({limit.metric for limit in policy.limits} - set(measurements))
     if not judgements:

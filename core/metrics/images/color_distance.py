@@ -73,7 +73,8 @@ def _pixels(images: torch.Tensor) -> torch.Tensor:
         raise InvalidError(f"Colour needs uint8 images (S, 3, H, W), not {images.dtype} {tuple(images.shape)}.")
     pixels = images.movedim(1, -1).reshape(-1, 3)
     step = -(-len(pixels) // _MOST_PIXELS)
-    step += step > 1 and step % 2 == 0  # an odd step visits every column of even widths, decoder artefacts or not
+    if step % 2 == 0:
+        step += 1  # an odd step visits every column of even widths, decoder artefacts or not
     return lab_pixels(pixels[::step].T[:, :, None])
 
 

@@ -68,7 +68,8 @@ def breakdowns(measurements: Mapping[str, Measurement]) -> list[Breakdown]:
 def _breakdown(name: str, key: str, measurement: Measurement) -> Breakdown:
     metric = known(name)
     kind = None if metric is None else metric.breakdowns.get(key)
-    kind = kind or records.Breakdown(f"{words.metric_words(name).title}: by {words.humanise(key).lower()}")
+    if kind is None:
+        kind = records.Breakdown(f"{words.metric_words(name).title}: by {words.humanise(key).lower()}")
     parts, unit = measurement.breakdowns[key], measurement.breakdowns[key][0].estimate.unit
     ordered = sorted(parts, key=lambda p: -p.estimate.value) if kind.worst_first else list(parts)
     overall = measurement.estimates[measurement.headline].value
@@ -109,14 +110,13 @@ def _chart(
 
 
 def _row(part: Part, kind: records.Breakdown, decimals: int, chart: Callable[[Part, str], Markup]) -> Row:
-    estimate, compared = part.estimate, not kind.reference
-    above, below = compared and estimate.low > 0, compared and estimate.high < 0
-    state = "above" if above else "below" if below else "unclear" if compared else "plain"
+    estimate = part.estimate
+    state = "plain" if kind.reference else charts.against_zero(estimate)
     signed = kind.signed and math.isfinite(estimate.value)
     return Row(
         label=part.label,
         value=words.number(estimate.value, estimate.unit, signed, decimals),
         interval=words.interval(estimate.low, estimate.high, estimate.unit, signed, decimals),
-        clear=kind.worse if above else kind.better if below else "",
+        clear={"above": kind.worse, "below": kind.better}.get(state, ""),
         chart=chart(part, state),
     )

@@ -31,6 +31,8 @@ COLORS = {
 _HUGE = 1e100
 _TOP, _MIDDLE, _AXIS = 20, 42, 64
 _ROW = 24
+_NEAR_END = 12
+"""Percent of the axis: nearer to an end, a label in the middle over its mark would leave the picture."""
 
 
 @dataclass(frozen=True)
@@ -91,6 +93,13 @@ def extent(estimates: Iterable[Estimate], limits: Iterable[float | None]) -> lis
     return [*values, *(v * way for v in limits if v is not None for way in (1.0, 1.2))]
 
 
+def against_zero(estimate: Estimate) -> str:
+    """Return the state of an interval: "above" or "below" zero, or "unclear" where zero is in it."""
+    if estimate.low > 0:
+        return "above"
+    return "below" if estimate.high < 0 else "unclear"
+
+
 def estimate_chart(
     estimate: Estimate, limit: float | None, word: str, state: str, label: str, axis: Scale | None = None
 ) -> Markup:
@@ -100,7 +109,8 @@ def estimate_chart(
     """
     if not math.isfinite(estimate.value):
         return Markup()
-    axis = axis or scale(extent([estimate], [limit]))
+    if axis is None:
+        axis = scale(extent([estimate], [limit]))
     parts = [
         _beyond(axis, limit),
         _band(axis, estimate.floor, _TOP, _AXIS),
@@ -178,7 +188,8 @@ def _axis(axis: Scale, unit: str) -> Markup:
 
 def _tick_label(axis: Scale, tick: float, unit: str, y: float, anchor: str = "", signed: bool = False) -> Markup:
     shown = words.tick(tick, unit, signed)
-    anchor = anchor or {0.0: "start", 100.0: "end"}.get(axis.at(tick), "middle")
+    if not anchor:
+        anchor = {0.0: "start", 100.0: "end"}.get(axis.at(tick), "middle")
     return _tag("text", shown, x=_percent(axis.at(tick)), y=y, text_anchor=anchor, class_="tick-label")
 
 
@@ -200,7 +211,11 @@ def _limit(axis: Scale, limit: float | None, word: str) -> Markup:
     if limit is None:
         return Markup()
     x = axis.at(limit)
-    anchor = "start" if x < 12 else "end" if x > 88 else "middle"
+    anchor = "middle"
+    if x < _NEAR_END:
+        anchor = "start"
+    elif x > 100 - _NEAR_END:
+        anchor = "end"
     label = _tag("text", word, x=_percent(x), y=_TOP - 6, text_anchor=anchor, class_="limit-label")
     return _vertical(axis, limit, "limit", _TOP - 2, _AXIS) + label
 

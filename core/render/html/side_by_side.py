@@ -210,9 +210,9 @@ def _class_cell(part: Part | None, axis: charts.Scale) -> ClassCell | None:
     if part is None:
         return None
     e = part.estimate
-    state = "above" if e.low > 0 else "below" if e.high < 0 else "unclear"
     value = words.number(e.value, e.unit, decimals=1)
-    return ClassCell(value, words.interval(e.low, e.high, e.unit, decimals=1), charts.row_chart(e, axis, state))
+    interval = words.interval(e.low, e.high, e.unit, decimals=1)
+    return ClassCell(value, interval, charts.row_chart(e, axis, charts.against_zero(e)))
 
 
 _PairKey = tuple[str, str, str, int]
