@@ -89,7 +89,10 @@ def centre(page: Any, node: str, scale: float = 1.0) -> None:
 
 
 def until(holds: Any, seconds: float, said: Any = lambda: "") -> None:
-    """Wait until a function returns something true; fail after so many seconds with what `said` returns."""
+    """Wait until a function returns something true; fail with what `said` returns where it never does.
+
+    The seconds only end a wait in vain: many times what a slow machine needs.
+    """
     deadline = time.monotonic() + seconds
     while not holds():
         assert time.monotonic() < deadline, said()

@@ -52,13 +52,13 @@ def test_the_panel_follows_the_run_survives_a_reload_and_fits_both_themes(page, 
     page.evaluate(f"() => {{ {slider} range.dispatchEvent(new Event('input')) }}")
     assert "0%" in page.evaluate("() => document.querySelectorAll('.owf-slider img')[1].style.clipPath")
     loaded = "() => [...document.querySelectorAll('.owf-slider img')].every(i => i.complete && i.naturalWidth === 64)"
-    until(lambda: page.evaluate(loaded), 30)
+    until(lambda: page.evaluate(loaded), 300)
 
     saved = json.loads(page.evaluate("() => JSON.stringify(app.graph.serialize())"))
     page.reload()
     ready(page)
     load(page, saved, "audit")
-    until(lambda: "DRIFT" in panel(page, AUDIT), 30)
+    until(lambda: "DRIFT" in panel(page, AUDIT), 300)
     # What a workflow brings along is not taken for a measurement of this ComfyUI.
     assert panel(page, AUDIT) == "Saved with the workflow; queue the graph to measure here." + text
 

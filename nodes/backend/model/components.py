@@ -50,7 +50,7 @@ class Alias(nn.Module):
         """Add the child `leaf` of the real module `parent` under a path of new names."""
         name, *rest = path
         if rest:
-            if name not in self._modules:
+            if name not in self._modules:  # named_children() leaves out what has another name already
                 self.add_module(name, Alias())
             branch = self._modules[name]
             assert isinstance(branch, Alias)

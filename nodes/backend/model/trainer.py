@@ -77,12 +77,12 @@ class ComfyTrainer(ComfyDenoiser):
 def make_trainable(root: nn.Module) -> None:
     """Replace weights that were loaded in inference mode by equal ones that autograd may pass through."""
     for module in root.modules():
-        for name, parameter in list(module._parameters.items()):
-            if parameter is not None and parameter.is_inference():
-                module._parameters[name] = nn.Parameter(parameter.detach().clone(), requires_grad=False)
-        for name, buffer in list(module._buffers.items()):
-            if buffer is not None and buffer.is_inference():
-                module._buffers[name] = buffer.clone()
+        for name, parameter in list(module.named_parameters(recurse=False, remove_duplicate=False)):
+            if parameter.is_inference():
+                setattr(module, name, nn.Parameter(parameter.detach().clone(), requires_grad=False))
+        for name, buffer in list(module.named_buffers(recurse=False, remove_duplicate=False)):
+            if buffer.is_inference():
+                setattr(module, name, buffer.clone())
 
 
 @contextmanager
