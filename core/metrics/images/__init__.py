@@ -1,1 +1,1 @@
-"""What images are compared by: feature networks and colours."""
+"""What images are compared by: feature networks, the distance of sets of features, and colours."""
