@@ -32,9 +32,9 @@ def _run(given: Mapping[str, Any]) -> int:
         return 0
     options.require_subject()
     quiet_libraries()
-    from .training.session import TrainSession
+    from .training.session import TrainCommand
 
-    return TrainSession(plan, options, resume="resume" in given, overwrite="overwrite" in given).run()
+    return TrainCommand(plan, options, resume="resume" in given, overwrite="overwrite" in given).run()
 
 
 def _merged(given: Mapping[str, Any]) -> dict[str, Any]:
