@@ -58,8 +58,8 @@ def train(
         checkpoint = Checkpoint(setting.folder / f"{setting.name}.checkpoint", identity, setting.save_every)
         if setting.resume:
             checkpoint.restore(state)
-        losses = LossMaker(denoiser, method, terms, plan.min_snr, setting.precision)
-        step = Step(losses, data, plan, setting.progress)
+        losses = LossMaker(denoiser, method, plan.min_snr, setting.precision)
+        step = Step(losses, data, terms, plan, setting.progress)
         measurements = Measurements(denoiser, losses, watch, held_out, plan, setting)
         finished = run_steps(state, step, measurements, checkpoint, plan, setting)
         return _finish(state, method, denoiser, pictures, plan, setting, finished)
