@@ -29,10 +29,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         else:
             options.require_subject()
             quiet_libraries()
-            from .training.session import TrainSession
+            from .training.session import TrainCommand
 
-            session = TrainSession(plan, options, resume="resume" in given, overwrite="overwrite" in given)
-            ending.code = session.run()
+            command = TrainCommand(plan, options, resume="resume" in given, overwrite="overwrite" in given)
+            ending.code = command.run()
     return ending.code
 
 

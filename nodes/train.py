@@ -9,7 +9,8 @@ from ..core.text import file_stem
 from ..core.train.plan import ALGORITHMS, TARGETS, TERMS, TrainPlan
 from .backend import places
 from .prompts import Bank
-from .training import DEMO_PICTURES, Lesson, Watcher, run_training, training_report
+from .training import DEMO_PICTURES, PictureInputs, run_training, training_report
+from .ui.curves import Watcher
 from .ui.progress import NodeProgress
 from .ui.wording import graph_words
 
@@ -77,10 +78,10 @@ class TrainLoraDC(io.ComfyNode):
         with graph_words(), gradients():
             plan = plan_from(preset, preserve, train_seed, options)
             watcher = Watcher(plan, cls.hidden.unique_id, progress, title)
-            lesson = Lesson(None if images is None else torch.clone(images), captions, folder)
+            inputs = PictureInputs(None if images is None else torch.clone(images), captions, folder)
             progress.stage("Reading the base")
             trainer = ComfyTrainer(base, vae, plan.resolution or None, progress)
-            trained = run_training(trainer, lesson, bank, plan, title, watcher)
+            trained = run_training(trainer, inputs, bank, plan, title, watcher)
         return _answer(base, trained, watcher)
 
 

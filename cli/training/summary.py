@@ -2,7 +2,6 @@
 
 from collections import Counter
 from collections.abc import Sequence
-from pathlib import Path
 
 from ...core.model.batch import Batch
 from ...core.model.denoiser import Denoiser
@@ -10,38 +9,33 @@ from ...core.model.speed import estimate
 from ...core.text import counted, inert
 from ...core.train.cost import drawings, rows_until, step_rows, teacher_rows
 from ...core.train.data.bank import Bank
-from ...core.train.data.captions import Concept
 from ...core.train.data.drawings import SAMPLING
-from ...core.train.data.images import TrainingImage, survey
+from ...core.train.methods.forms import FORMS
 from ...core.train.plan import TrainPlan
 from ...core.train.records import Picture
+from ...core.train.session import Training, TrainSession
 
 _BACKWARD = 3
 """A row with gradients costs about three rows without."""
-_NOT_IN_DIFFUSERS = "ComfyUI and webui load it; diffusers does not."
-_PORTABILITY = {
-    "dora": "DoRA means slightly different things in different programs, and diffusers leaves it out: try the file "
-    "where it is to be used.",
-    "loha": f"LoHa: {_NOT_IN_DIFFUSERS}",
-    "lokr": f"LoKr: {_NOT_IN_DIFFUSERS}",
-}
 
 
-def summary(denoiser: Denoiser, pictures: Sequence[Picture], bank: Bank, plan: TrainPlan) -> str:
+def summary(training: Training) -> str:
     """Return the paragraph; the time in it is estimated from one batch through the UNet."""
+    denoiser, bank, plan = training.denoiser, training.bank, training.plan
+    pictures = training.pictures
     sentences = [_pictures(pictures), _length(pictures, plan), _preservation(bank, plan), _time(denoiser, bank, plan)]
     return f"Base {inert(denoiser.name)} on {denoiser.device} ({denoiser.dtype}). " + " ".join(sentences)
 
 
-def doubts(folder: Path, images: Sequence[TrainingImage], concept: Concept, plan: TrainPlan) -> list[str]:
-    """Return what is odd about the pictures' folder, their captions and the file to be written, a sentence each."""
-    found = survey(folder).sentences(folder)
-    silent = sum(not concept.named_in(image.caption) for image in images)
-    if silent:
-        found.append(f"{silent} of {len(images)} captions do not name the trigger {inert(concept.pure_trigger, 80)!r}.")
-    if plan.algorithm in _PORTABILITY:
-        found.append(_PORTABILITY[plan.algorithm])
-    return found
+def doubts(session: TrainSession) -> list[str]:
+    """Return what is odd about the captions and the file to be written, a sentence each."""
+    found, images, concept = [], session.images, session.concept
+    unnamed = sum(not concept.named_in(image.caption) for image in images)
+    if unnamed:
+        word = inert(concept.pure_trigger, 80)
+        found.append(f"{unnamed} of {len(images)} captions do not name the trigger {word!r}.")
+    portability = FORMS[session.request.plan.algorithm].portability
+    return [*found, portability] if portability else found
 
 
 def _pictures(pictures: Sequence[Picture]) -> str:

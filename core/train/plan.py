@@ -11,13 +11,14 @@ from typing import Any, TypeVar
 
 from ..errors import UsageError
 from ..plan.option import flag, option
+from .methods.forms import FORMS
 from .preserve.term import Term, all_terms, find_term
 
 VERSION = 1
 """Version of the plan; part of its digest, so a checkpoint is never continued by other rules."""
 
 METHODS = ("dreambooth_lora", "custom_diffusion")
-ALGORITHMS = ("lora", "dora", "loha", "lokr")
+ALGORITHMS = tuple(FORMS)
 TARGETS = ("attention", "transformer", "all")
 OPTIMIZERS = ("adamw", "adamw8bit", "prodigy")
 RATE_SCHEDULES = ("constant", "linear", "cosine")

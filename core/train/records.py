@@ -86,3 +86,7 @@ class Trained:
     """Denoiser drift on the watched prompts at the end."""
     facts: tuple[tuple[str, str], ...]
     """Metadata of the file."""
+
+    def is_above(self, budget: float) -> bool:
+        """Return whether drift ended above a budget; 0 is none."""
+        return budget > 0 and self.drift is not None and self.drift > budget

@@ -24,6 +24,7 @@ from .loop.loss import LossMaker
 from .loop.measure import Measurements
 from .loop.state import TrainState
 from .loop.step import Step
+from .methods.forms import FORMS
 from .methods.method import Method, attach
 from .plan import TrainPlan, plan_data, plan_digest
 from .preserve.term import Regularizer, TermContext, make_regularizer
@@ -57,8 +58,8 @@ def train(
         checkpoint = Checkpoint(setting.folder / f"{setting.name}.checkpoint", identity, setting.save_every)
         if setting.resume:
             checkpoint.restore(state)
-        losses = LossMaker(denoiser, method, terms, plan.min_snr, setting.precision)
-        step = Step(losses, data, plan, setting.progress)
+        losses = LossMaker(denoiser, method, plan.min_snr, setting.precision)
+        step = Step(losses, data, terms, plan, setting.progress)
         measurements = Measurements(denoiser, losses, watch, held_out, plan, setting)
         finished = run_steps(state, step, measurements, checkpoint, plan, setting)
         return _finish(state, method, denoiser, pictures, plan, setting, finished)
@@ -151,8 +152,7 @@ def _facts(state: TrainState, pictures: Sequence[Picture], plan: TrainPlan) -> t
         "owf.plan": json.dumps(plan_data(plan), sort_keys=True),
         "owf.preserve": ",".join(plan.preserve) or "none",
     }
-    if plan.algorithm in ("loha", "lokr"):
-        facts |= {"ss_network_module": "lycoris.kohya", "ss_network_args": json.dumps({"algo": plan.algorithm})}
+    facts |= FORMS[plan.algorithm].facts
     if state.drift is not None:
         facts["owf.watched_drift"] = f"{state.drift:.6g}"
     return tuple(facts.items())

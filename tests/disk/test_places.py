@@ -1,5 +1,6 @@
 """A leading ~ is the home wherever a user may write a path: arguments, the TOML of trainings, settings, variables."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -41,17 +42,17 @@ def test_inspect_too(home, capsys):
 
 
 def test_values_of_a_training_s_file_are_expanded(home, monkeypatch):
-    from owf.cli.training.session import TrainSession
+    from owf.cli.training.session import TrainCommand, request_from
+    from owf.core.train.session import TrainSession
 
     text = 'pictures = "~/p"\nout = "~/x"\nbase = "~/b"\nbank = "~/bank.txt"\n'
     (home / "t.toml").write_text(text)
     plan, options = effective(_merged({"config": home / "t.toml"}))
-    session = TrainSession(plan, options, resume=False, overwrite=False)
-    assert session._folder == home / "x"
-    with pytest.raises(UsageError, match=str(home / "p")):
-        session._images(options.pictures)
+    assert TrainCommand(plan, options, resume=False, overwrite=False)._folder == home / "x"
     with pytest.raises(UsageError, match=str(home / "bank.txt")):
-        session._bank("demo")
+        request_from(plan, options)
+    with pytest.raises(UsageError, match=str(home / "p")):
+        TrainSession(request_from(replace(plan, class_word="dog"), replace(options, bank="")))
     (home / "b").mkdir()
     assert choose_base(options.base, None).path == str(home / "b")
 

@@ -57,12 +57,14 @@ except pack("core.errors").UsageError as error:
 def test_pictures_that_are_not_trained_on_are_said(stub):
     folder = stub.home / "input" / "bag"
     (folder / "10_sks bag" / "deeper").mkdir(parents=True)
+    (folder / "a.png").touch()
     (folder / "b.heic").touch()
     code = """
-training = pack("nodes.training")
+session, plan = pack("core.train.session"), pack("core.train.plan").TrainPlan(class_word="bag")
 mark = pack("nodes.backend.places").folder_mark(pack("nodes.backend.places").input_folder("bag"))
-answer(folder=training.doubts(training.Lesson(None, "", "bag")), batch=training.doubts(training.Lesson(None, "", "")),
-       mark=mark)
+folder = pack("nodes.backend.places").input_folder("bag")
+left_out = lambda pictures: session.TrainSession(session.TrainRequest(plan, pictures)).left_out()
+answer(folder=left_out(folder), batch=left_out(()), mark=mark)
 """
     found = stub.run(code)
     assert "b.heic" in found["folder"][0] and "10_sks bag/deeper" in found["folder"][0]

@@ -67,7 +67,7 @@ def test_the_loss_is_float32_on_the_gpu(denoiser, options):
     method = attached(denoiser, plan)
     assert {p.dtype for p in method.parameters.values()} == {torch.float32}
     assert {p.device.type for p in method.parameters.values()} == {"cuda"}
-    losses = LossMaker(denoiser, method, {"class": AskTheBase()}, plan.min_snr, precision).losses(rows(), None, True)
+    losses = LossMaker(denoiser, method, plan.min_snr, precision).losses(rows(), None, {"class": AskTheBase()})
     for loss in (losses.concept, losses.terms["class"]):
         assert (loss.dtype, loss.device.type, loss.requires_grad) == (torch.float32, "cuda", True)
 
@@ -76,7 +76,7 @@ def test_a_tensor_left_on_the_cpu_is_noticed(denoiser):
     method = attached(denoiser, small_plan())
     wrong = Rows(torch.zeros(1, 4, 8, 8), torch.zeros(1, 4, 8, 8), torch.tensor([3]), ("a",))
     with pytest.raises(Exception, match="device"):
-        LossMaker(denoiser, method, {}, 0.0, denoiser.dtype).losses(wrong, None, True)
+        LossMaker(denoiser, method, 0.0, denoiser.dtype).losses(wrong, None, {})
 
 
 def test_text_is_encoded_where_the_model_is(denoiser):

@@ -4,11 +4,19 @@ import os
 import unicodedata
 
 import pytest
+from owf.core.disk.files import named
 from owf.core.errors import UsageError
 from owf.core.train.data.caption_files import MAX_CAPTION
 from owf.core.train.data.captions import Concept
-from owf.core.train.data.images import left_out, read_images, survey
+from owf.core.train.data.images import read_images, survey
 from PIL import Image
+
+
+def left_out(folder):
+    """Return what is not used, or not as its owner may think, each with the reason in brackets."""
+    found = survey(folder)
+    return [named([item], folder) for item in (*found.left_out, *found.unreadable, *found.notes)]
+
 
 DOG = Concept("sks", "dog")
 TEMPLATE = "a photo of {}"

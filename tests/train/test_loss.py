@@ -66,8 +66,7 @@ def rows(captions=("ab", "abcd"), t=(0, 2)):
 
 
 def losses(model, terms, **options):
-    maker = LossMaker(model, model, terms, options.get("min_snr", 0.0), torch.float32)
-    return maker.losses(rows(), Draw(0, 0), options.get("preserving", True))
+    return LossMaker(model, model, options.get("min_snr", 0.0), torch.float32).losses(rows(), Draw(0, 0), terms)
 
 
 @pytest.mark.parametrize("prediction_type", ["epsilon", "v_prediction"])
@@ -100,9 +99,9 @@ def test_an_unchanged_model_has_no_preservation_loss():
     assert losses(Model(gain=0.0), {"blank": Ask(("", ""))}).terms["blank"] == 0
 
 
-def test_penalties_count_and_nothing_is_asked_when_it_is_not_its_turn():
+def test_penalties_count_and_without_terms_nothing_is_asked():
     assert losses(Model(), {"l2": Penalty()}).terms == {"l2": torch.tensor(7.0)}
-    assert losses(Model(), {"l2": Penalty(), "blank": Ask(("", ""))}, preserving=False).terms == {}
+    assert losses(Model(), {}).terms == {}
 
 
 def test_min_snr_weights_in_closed_form():

@@ -159,9 +159,3 @@ def _meant(place: Path, folder: Path, concept: Concept) -> tuple[int, str]:
     if match is None or (place == folder and not concept.is_meant_by(match[2])):
         return 1, ""
     return int(match[1]), match[2]
-
-
-def left_out(folder: Path) -> list[str]:
-    """Return what `read_images` does not use, or not as its owner may think, each with the reason in brackets."""
-    found = survey(folder)
-    return [named([item], folder) for item in (*found.left_out, *found.unreadable, *found.notes)]

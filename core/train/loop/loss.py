@@ -1,6 +1,6 @@
 """The loss of one UNet batch: the concept's rows, every preservation term's, and the weights between them."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
@@ -28,28 +28,20 @@ class Losses:
 class LossMaker:
     """Asks student and teacher: all rows of one latent shape in one UNet batch each."""
 
-    def __init__(
-        self,
-        denoiser: TrainableDenoiser,
-        method: Method,
-        terms: dict[str, Regularizer],
-        min_snr: float,
-        precision: torch.dtype,
-    ) -> None:
-        self._denoiser, self._method, self._terms = denoiser, method, terms
-        self._min_snr, self._precision = min_snr, precision
+    def __init__(self, denoiser: TrainableDenoiser, method: Method, min_snr: float, precision: torch.dtype) -> None:
+        self._denoiser, self._method, self._min_snr, self._precision = denoiser, method, min_snr, precision
         self._texts = TextCache(denoiser)
 
-    def losses(self, concept: Rows, draw: Draw, preserving: bool) -> Losses:
-        """Return the losses of the concept's rows and, if `preserving`, of what the terms ask along with them."""
-        asked = {n: t.examples(concept, draw) for n, t in self._terms.items()} if preserving else {}
+    def losses(self, concept: Rows, draw: Draw, terms: Mapping[str, Regularizer]) -> Losses:
+        """Return the losses of the concept's rows and of what the terms ask along with them."""
+        asked = {name: term.examples(concept, draw) for name, term in terms.items()}
         parts = [part for group in asked.values() for part in group]
         targets = iter(self._targets(parts))
         predictions = iter(self._student([concept, *(part.rows for part in parts)]))
         loss = self.concept_loss(concept, next(predictions))
-        terms = {n: _mean([(next(predictions), next(targets)) for _ in group]) for n, group in asked.items() if group}
-        penalties = {n: p for n, t in self._terms.items() if preserving and (p := t.penalty()) is not None}
-        return Losses(loss, terms | penalties)
+        means = {n: _mean([(next(predictions), next(targets)) for _ in group]) for n, group in asked.items() if group}
+        penalties = {name: penalty for name, term in terms.items() if (penalty := term.penalty()) is not None}
+        return Losses(loss, means | penalties)
 
     def concept_loss(self, rows: Rows, prediction: torch.Tensor) -> torch.Tensor:
         """Return the denoising error of rows, weighted by min-SNR if the plan wants it."""

@@ -1,6 +1,7 @@
 """One optimisation step: loss = concept + sum of weight * preservation, its gradient clipped and applied."""
 
 import math
+from collections.abc import Mapping
 
 from torch import nn
 
@@ -9,6 +10,7 @@ from ..cost import step_rows
 from ..data.concept import ConceptData
 from ..data.rows import Draw
 from ..plan import TrainPlan
+from ..preserve.term import Regularizer
 from .loss import LossMaker
 from .optimizer import set_rate
 from .state import StepLosses, TrainState
@@ -17,8 +19,16 @@ from .state import StepLosses, TrainState
 class Step:
     """Takes steps; what one draws depends on its number alone."""
 
-    def __init__(self, losses: LossMaker, data: ConceptData, plan: TrainPlan, progress: Progress) -> None:
-        self._losses, self._data, self._plan, self._progress = losses, data, plan, progress
+    def __init__(
+        self,
+        losses: LossMaker,
+        data: ConceptData,
+        terms: Mapping[str, Regularizer],
+        plan: TrainPlan,
+        progress: Progress,
+    ) -> None:
+        self._losses, self._data, self._terms = losses, data, terms
+        self._plan, self._progress = plan, progress
 
     def take(self, state: TrainState) -> StepLosses:
         """Return what the step found; raise InvalidError where loss or gradient are not finite."""
@@ -39,10 +49,10 @@ class Step:
     def _gradients(self, state: TrainState) -> tuple[float, dict[str, float]]:
         """Accumulate the step's gradients; return the concept's mean loss and those of the terms."""
         plan, concept, terms = self._plan, 0.0, {}
-        preserving = plan.is_preserving(state.step)
+        asking = self._terms if plan.is_preserving(state.step) else {}
         for part in range(plan.accumulate):
             draw = Draw(plan.seed, state.step, part)
-            losses = self._losses.losses(self._data.rows(draw), draw, preserving)
+            losses = self._losses.losses(self._data.rows(draw), draw, asking)
             total = losses.concept + sum(state.weights[name] * value for name, value in losses.terms.items())
             state.scaler.scale(total / plan.accumulate).backward()
             concept += losses.concept.item() / plan.accumulate

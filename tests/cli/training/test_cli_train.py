@@ -7,6 +7,7 @@ import subprocess
 import sys
 from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
+from types import SimpleNamespace
 
 import jsonschema
 import pytest
@@ -186,8 +187,8 @@ def test_our_reader_and_diffusers_load_the_lora(trained):
 
 
 def test_an_audit_becomes_metadata():
-    from owf.cli.training.audit import audit_facts
     from owf.core.metrics.measurement import Estimate, Measurement
+    from owf.core.train.audited import audit_facts
     from owf.core.verdict.report import AdapterRecord, BaseRecord, Report
     from owf.core.verdict.verdict import Verdict
 
@@ -218,11 +219,11 @@ def test_an_audit_becomes_metadata():
 @pytest.mark.slow
 def test_the_audit_at_the_end_is_run_and_told_by_file_and_stdout(trained, cache, tmp_path, monkeypatch):
     """Of the audit only drift, to save time; the rest of the way is the command's own."""
-    from owf.cli.training import audit as train_audit
     from owf.core.adapter import read_adapter
     from owf.core.audit.session import AuditRequest
+    from owf.core.train import audited
 
-    monkeypatch.setattr(train_audit, "REQUEST", AuditRequest(metrics=("denoiser_drift",)))
+    monkeypatch.setattr(audited, "REQUEST", AuditRequest(metrics=("denoiser_drift",)))
     before = read_adapter(trained[0] / "bag.safetensors").hashes
     rest = [a for a in SMALL if a != "--no-audit"]
     code, lines, stderr = call(
@@ -239,35 +240,35 @@ def test_the_audit_at_the_end_is_run_and_told_by_file_and_stdout(trained, cache,
 
 
 def test_an_audit_that_cannot_run_is_a_sentence(trained, monkeypatch, capsys):
-    from owf.cli.training import audit as train_audit
+    import torch
+    from owf.cli.training.audit import audit_and_tell
+    from owf.core.model.batch import Batch
     from rich.console import Console
 
     def refuse(*_):
         raise UsageError("there is no feature network")
 
-    monkeypatch.setattr(train_audit, "read_adapter", refuse)
+    monkeypatch.setattr("owf.core.train.audited.read_adapter", refuse)
+    monkeypatch.setattr("owf.cli.training.audit.default_batch", lambda denoiser: Batch(1))
     path = trained[0] / "bag.safetensors"
     before = path.read_bytes()
-    train_audit.audit_trained(path, None, None, RunOptions(progress="none"), Console())
+    audit_and_tell(path, SimpleNamespace(device=torch.device("cpu")), RunOptions(progress="none"), Console())
     assert "not audited: there is no feature network" in capsys.readouterr().out
     assert path.read_bytes() == before
 
 
 def test_a_finished_lora_is_known_by_all_that_it_was_trained_with(tmp_path):
-    from types import SimpleNamespace
-
     import torch
-    from owf.cli.training.session import TrainSession
+    from owf.cli.training.session import request_from
     from owf.core.train.plan import TrainPlan
+    from owf.core.train.session import TrainSession
 
     (tmp_path / "bank.txt").write_text("\n".join(read_bank(DEMO)[::2]))
 
     def known(bank="", family="demo", steps=8, base="base", dtype=torch.float32) -> str:
-        plan = TrainPlan(class_word="bag", steps=steps)
         options = RunOptions(pictures=str(CONCEPT), demo_base=True, bank=bank, out=str(tmp_path))
-        session = TrainSession(plan, options, resume=False, overwrite=False)
-        denoiser = SimpleNamespace(digest=lambda: base, dtype=dtype, family=family)
-        return session._digest(session._images(options.pictures), denoiser)
+        session = TrainSession(request_from(TrainPlan(class_word="bag", steps=steps), options))
+        return session.on(SimpleNamespace(digest=lambda: base, dtype=dtype, family=family, resolution=64)).run()
 
     # "auto" is float16 on a GPU, and the bank that ships is another one for another family.
     others = [known(str(tmp_path / "bank.txt")), known(family="sd15"), known(steps=9), known(base="other")]

@@ -1,0 +1,63 @@
+"""The audit at the end of a training, and its verdict in the LoRA's metadata."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+from ..adapter import read_adapter
+from ..audit.audit import Setting
+from ..audit.change import AdapterChange
+from ..audit.session import AuditRequest, AuditSession, Places
+from ..metrics.images.features import Fetching
+from ..metrics.metric import quantity
+from ..model.batch import Batch
+from ..model.denoiser import Denoiser
+from ..plan.audit_plan import AuditPlan
+from ..progress import Progress
+from ..text import file_stem
+from ..verdict.report import Report
+from ..verdict.verdict import default_policy
+from .metadata import add_metadata
+
+REQUEST = AuditRequest(preset="quick")
+"""What every finished LoRA is asked."""
+
+
+def audit_trained(
+    path: Path,
+    denoiser: Denoiser,
+    batch: Batch,
+    cache: Path,
+    fetching: Fetching,
+    progress: Progress,
+    announce: Callable[[AdapterChange, AuditPlan, Setting], None],
+) -> tuple[Report, Path]:
+    """Return the report of a LoRA on the base that it was trained on, and its folder beside the LoRA.
+
+    Verdict and numbers are in the file afterwards. `announce` hears of plan and setting before anything is measured.
+    """
+    adapter = read_adapter(path)
+    change = AdapterChange(denoiser.components, adapter, strength=1.0)
+    session = AuditSession(REQUEST, default_policy(), Places(path.parent / "audit", cache), fetching)
+    stem = f"{file_stem(path.stem)}-{adapter.hashes.autov2}"
+    report, folder = session.audit(
+        denoiser, change, stem, batch, progress, announce=lambda plan, setting: announce(change, plan, setting)
+    )
+    add_metadata(path, audit_facts(report))
+    return report, folder
+
+
+def audit_facts(report: Report) -> dict[str, str]:
+    """Return the report's verdict and numbers, with the ends of their 95 % intervals, as metadata."""
+    facts = {
+        "owf.verdict": report.verdict.decision,
+        "owf.audit_preset": str(report.plan["preset"]),
+        "owf.audit_plan": report.plan_digest,
+        "owf.audit_policy": report.verdict.policy,
+    }
+    for measurement in report.measurements.values():
+        for key, estimate in measurement.estimates.items():
+            known = quantity(key)
+            if known is not None and known.metadata:
+                ends = {"": estimate.value, "_low": estimate.low, "_high": estimate.high}
+                facts |= {f"owf.{known.metadata}{end}": f"{value:.6g}" for end, value in ends.items()}
+    return facts

@@ -1,0 +1,130 @@
+"""One training, whichever host asks for it: from what is asked to the LoRA's file."""
+
+import hashlib
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from .. import families
+from ..model.denoiser import TrainableDenoiser
+from .curves import Curves
+from .data.bank import DEFAULT, DEMO, Bank, make_bank, read_bank
+from .data.captions import Concept
+from .data.concept import load_pictures
+from .data.images import TrainingImage, read_images, survey
+from .metadata import add_metadata, read_metadata
+from .plan import TrainPlan, plan_digest
+from .records import Picture, StepRecord, Trained, TrainSetting
+from .train import fingerprint, train
+
+RUN = "owf.run"
+"""Metadata key of the digest over everything that a finished LoRA was trained with."""
+
+
+@dataclass(frozen=True)
+class TrainRequest:
+    """What is asked of a training."""
+
+    plan: TrainPlan
+    """How it goes."""
+    pictures: Path | tuple[Picture, ...]
+    """Folder of training pictures, or pictures in the shapes of their buckets."""
+    validation: Path | None = None
+    """Folder of held-out pictures of the concept, for the validation loss."""
+    bank: tuple[str, ...] | None = None
+    """Concept-free prompts; None for those that ship for the base's family."""
+
+
+class TrainSession:
+    """A training before its base: what can be refused is refused before one is loaded."""
+
+    def __init__(self, request: TrainRequest) -> None:
+        """Survey the pictures; raise UsageError where they or the class are missing, or a caption cannot be read."""
+        self.request = request
+        self.concept = Concept(request.plan.trigger, request.plan.class_word)
+        if any(term.needs_class for term in request.plan.terms):
+            self.concept.require_class()
+        self._folders = [folder for folder in (request.pictures, request.validation) if isinstance(folder, Path)]
+        self.images = self._images(request.pictures) if isinstance(request.pictures, Path) else ()
+        self._held_out = self._images(request.validation) if request.validation is not None else ()
+
+    def _images(self, folder: Path) -> tuple[TrainingImage, ...]:
+        return read_images(folder, self.concept, self.request.plan.caption)
+
+    def left_out(self) -> list[str]:
+        """Return what in the folders is not used, or not as its owner may think, a sentence each."""
+        return [sentence for folder in self._folders for sentence in survey(folder).sentences(folder)]
+
+    def on(self, denoiser: TrainableDenoiser) -> "Training":
+        """Return the training on a base; raise UsageError where it has no LoRA format or the bank is too small."""
+        families.get(denoiser.family)  # said before hours of training
+        plan, given = self.request.plan, self.request.pictures
+        prompts = self.request.bank
+        if prompts is None:
+            prompts = read_bank(DEMO if denoiser.family == "demo" else DEFAULT)
+        return Training(
+            denoiser,
+            plan,
+            make_bank(prompts, self.concept, plan.bank_prompts),
+            given if isinstance(given, tuple) else _pictures(self.images, denoiser, plan),
+            _pictures(self._held_out, denoiser, plan),
+            self.images,
+        )
+
+
+def _pictures(images: tuple[TrainingImage, ...], denoiser: TrainableDenoiser, plan: TrainPlan) -> tuple[Picture, ...]:
+    pixels = load_pictures(images, plan.resolution or denoiser.resolution, plan.bucket)
+    return tuple(Picture(p, image.caption, image.repeats) for p, image in zip(pixels, images, strict=True))
+
+
+@dataclass(frozen=True)
+class Training:
+    """A training on its base, all of it read."""
+
+    denoiser: TrainableDenoiser
+    """The base."""
+    plan: TrainPlan
+    """How it goes."""
+    bank: Bank
+    """Concept-free prompts."""
+    pictures: tuple[Picture, ...]
+    """What is learned from."""
+    held_out: tuple[Picture, ...]
+    """Pictures of the validation loss."""
+    images: tuple[TrainingImage, ...]
+    """The files of `pictures`; none where these were given."""
+
+    def fingerprint(self) -> str:
+        """Return the SHA-256 over everything that determines the bytes, as checkpoints have it."""
+        return fingerprint(self.denoiser, self.pictures, self.bank, self.plan)
+
+    def run(self) -> str:
+        """Return the SHA-256 over plan, base and the type it computes in, bank and picture files."""
+        sha = hashlib.sha256(f"{plan_digest(self.plan)}|{self.denoiser.digest()}|{self.denoiser.dtype}|".encode())
+        sha.update(self.bank.digest().encode())  # the one that ships changes with releases
+        for image in self.images:
+            sha.update(f"|{image.caption}|{image.repeats}|".encode(errors="replace") + image.path.read_bytes())
+        return sha.hexdigest()
+
+    def train(self, setting: TrainSetting, curves: Curves) -> Trained:
+        """Return what was trained, in the precision of the base; every step is logged before `setting` hears of it."""
+
+        def watch(record: StepRecord) -> None:
+            curves.add(record)
+            setting.watch(record)
+
+        full = replace(setting, precision=self.denoiser.dtype, validation=self.held_out, watch=watch)
+        return train(self.denoiser, self.pictures, self.bank, self.plan, full)
+
+
+def is_another(path: Path, run: str) -> bool:
+    """Return whether a finished LoRA lies at `path` that was trained with anything else; see `Training.run`."""
+    if not path.exists():
+        return False
+    facts = read_metadata(path)
+    unfinished = "owf.plan" in facts and RUN not in facts
+    return not unfinished and facts.get(RUN) != run
+
+
+def mark_finished(path: Path, run: str) -> None:
+    """Write into a LoRA that it is finished, and by what it was trained."""
+    add_metadata(path, {RUN: run})
