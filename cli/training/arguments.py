@@ -5,8 +5,9 @@ import dataclasses
 from collections.abc import Callable
 from typing import Any
 
-from ...core.plan.train_plan import TrainPlan, flag
+from ...core.plan.train_plan import TrainPlan
 from ..paths import user_path
+from ..wording import flag
 from .options import RunOptions
 
 EPILOG = """exit codes: 0 trained (whatever the audit says), 2 usage error, 70 a bug, 130 interrupted

@@ -9,7 +9,7 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
-from ..errors import UsageError
+from ..errors import Setting, UsageError
 
 VERSION = 1
 """Version of the plan; part of its digest, so a checkpoint is never continued by other rules."""
@@ -100,9 +100,9 @@ class TrainPlan:
         return float(getattr(self, f"{term}_weight"))
 
 
-def _check(holds: bool, message: str) -> None:
+def _check(holds: bool, message: str, *settings: Setting) -> None:
     if not holds:
-        raise UsageError(f"{message}.")
+        raise UsageError(f"{message}.", *settings)
 
 
 def _check_names(plan: TrainPlan) -> None:
@@ -110,16 +110,21 @@ def _check_names(plan: TrainPlan) -> None:
         value, choices = getattr(plan, field.name), field.metadata.get("choices")
         values = value if isinstance(value, tuple) else (value,)
         if choices and not set(values) <= set(choices):
-            raise UsageError(f"{flag(field.name)} {','.join(values)}: choose from {', '.join(choices)}.")
-    _check(plan.trigger.strip() != "", "--trigger must not be empty")
-    _check("{}" in plan.caption, "--caption needs {} where trigger and class go")
+            said = f"{_spoken(field.name)} {','.join(values)}: choose from {', '.join(choices)}."
+            raise UsageError(said, Setting(field.name))
+    _check(plan.trigger.strip() != "", "The trigger must not be empty", Setting("trigger"))
+    _check("{}" in plan.caption, "The caption needs {} where trigger and class go", Setting("caption"))
     _check(
         plan.method == "dreambooth_lora" or plan.algorithm == "lora",
-        f"--algorithm {plan.algorithm} belongs to --method dreambooth_lora; custom_diffusion trains whole projections",
+        f"The algorithm {plan.algorithm} belongs to dreambooth_lora; custom_diffusion trains whole projections",
+        Setting("algorithm"),
+        Setting("method"),
     )
     _check(
         plan.method == "dreambooth_lora" or not plan.train_text_encoder,
-        "--train-text-encoder belongs to --method dreambooth_lora; custom_diffusion trains the trigger's embedding",
+        "Training the text encoder belongs to dreambooth_lora; custom_diffusion trains the trigger's embedding",
+        Setting("train_text_encoder"),
+        Setting("method"),
     )
 
 
@@ -140,27 +145,32 @@ _AT_MOST = {
 def _check_numbers(plan: TrainPlan) -> None:
     for name, least in _AT_LEAST.items():
         most = _AT_MOST.get(name, 1e9)
-        _check(least <= getattr(plan, name) <= most, f"{flag(name)} must be between {least} and {most:,.15g}")
+        within = f"{_spoken(name)} must be between {least} and {most:,.15g}"
+        _check(least <= getattr(plan, name) <= most, within, Setting(name))
     for name in ("caption_dropout", "bank_share", "mismatch"):
-        _check(getattr(plan, name) <= 1, f"{flag(name)} is a share between 0 and 1")
-    _check(plan.ema < 1, "--ema is a decay below 1, such as 0.99")
-    _check(plan.warmup <= plan.steps, "--warmup cannot be longer than --steps")
-    _check(plan.resolution % 8 == 0 and plan.bucket % 8 == 0, "--resolution and --bucket must be multiples of 8")
+        _check(getattr(plan, name) <= 1, f"{_spoken(name)} is a share between 0 and 1", Setting(name))
+    _check(plan.ema < 1, "The average's decay is below 1, such as 0.99", Setting("ema"))
+    _check(plan.warmup <= plan.steps, "The warmup cannot be longer than all steps", Setting("warmup"), Setting("steps"))
+    eighths = plan.resolution % 8 == 0 and plan.bucket % 8 == 0
+    _check(eighths, "Resolution and bucket must be multiples of 8", Setting("resolution"), Setting("bucket"))
 
 
 def _check_preservation(plan: TrainPlan) -> None:
-    _check(len(set(plan.preserve)) == len(plan.preserve), "--preserve names a term twice")
-    _check(not plan.drift_budget or "dc" in plan.preserve, "--drift-budget needs --preserve dc")
-    _check(not plan.drift_budget or plan.drift_every > 0, "--drift-budget needs --drift-every above 0")
+    dc, measured = Setting("preserve", "dc"), Setting("drift_every")
+    _check(len(set(plan.preserve)) == len(plan.preserve), "A term of preservation is named twice", Setting("preserve"))
+    _check(not plan.drift_budget or "dc" in plan.preserve, "A drift budget needs the term dc", dc)
+    _check(not plan.drift_budget or plan.drift_every > 0, "A drift budget needs drift to be measured", measured)
     _check(
         not plan.drift_budget or 2 * plan.drift_every <= plan.steps,
-        "--drift-budget follows drift as it is measured: set --drift-every to half of --steps or less",
+        "A drift budget follows drift as it is measured: do so every half of all steps, or more often",
+        measured,
     )
     _check(
         plan.trigger.lower() != plan.class_word.lower() or not {"dc", "class", "prior"} & set(plan.preserve),
-        "--trigger and --class are the same, so that what is learned would also be preserved: use another --trigger",
+        "Trigger and class are the same, so that what is learned would also be preserved: use another trigger",
+        Setting("trigger"),
     )
-    _check(not plan.teacher_cache or "dc" in plan.preserve, "--teacher-cache needs --preserve dc")
+    _check(not plan.teacher_cache or "dc" in plan.preserve, "A fixed set of predictions needs the term dc", dc)
 
 
 def term_rows(plan: TrainPlan) -> int:
@@ -179,9 +189,9 @@ def key(name: str) -> str:
     return "class" if name == "class_word" else name.replace("_", "-")
 
 
-def flag(name: str) -> str:
-    """Return the spelling of a field on the command line."""
-    return f"--{key(name)}"
+def _spoken(name: str) -> str:
+    """Return a field's name as it begins a sentence."""
+    return name.replace("_", " ").capitalize()
 
 
 def plan_data(plan: TrainPlan) -> dict[str, Any]:

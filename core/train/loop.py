@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from ..errors import InvalidError
+from ..errors import InvalidError, Setting
 from ..model.denoiser import TrainableDenoiser
 from ..plan.train_plan import TrainPlan, step_rows
 from .budget import DriftBudget
@@ -127,8 +127,10 @@ class Loop:
 
     def _require_finite(self, value: float, name: str) -> None:
         if not math.isfinite(value):
-            other = "" if self._setting.precision == torch.float32 else ", or use --dtype float32"
-            raise InvalidError(f"The {name} is {value} around step {self.step + 1}; lower --rate{other}.")
+            said, rate = f"The {name} is {value} around step {self.step + 1}; lower the learning rate", Setting("rate")
+            if self._setting.precision == torch.float32:
+                raise InvalidError(f"{said}.", rate)
+            raise InvalidError(f"{said}, or use the type float32.", rate, Setting("dtype", "float32"))
 
     @torch.no_grad()
     def _update_average(self) -> None:

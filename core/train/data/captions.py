@@ -3,7 +3,7 @@
 import re
 from dataclasses import dataclass
 
-from ...errors import UsageError
+from ...errors import Setting, UsageError
 from ...plan.audit_plan import with_article
 
 
@@ -54,7 +54,7 @@ class Concept:
         concept itself: the template with the class stands in for it. Raises UsageError without a class.
         """
         if not self.class_word:
-            raise UsageError("Say what kind of thing the concept is with --class, such as --class dog.")
+            raise UsageError("Say what kind of thing the concept is, such as dog.", Setting("class_word"))
         names = rf"({_pattern(self.phrase)}|{_pattern(self.pure_trigger)})"
         text, found = re.subn(rf"(\ban?\s+)?{names}", self._class_instead, caption, flags=re.IGNORECASE)
         return text if found else template.replace("{}", with_article(self.class_word))

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 
-from ...errors import UsageError
+from ...errors import Setting, UsageError
 from ...plan.train_plan import term_rows
 from ..data.rows import Draw, Rows
 from .term import Question, Situation, Term, cycled
@@ -111,7 +111,8 @@ def make(situation: Situation) -> Term:
     if plan.bank_share < 1:
         situation.concept.strip("", plan.caption)  # a class that is missing is noticed before the first step
     if plan.bank_share > 0 and not situation.bank.prompts:
-        raise UsageError("--preserve dc needs a bank of prompts: give --bank FILE, or set --bank-share 0.")
+        said = "Drift correction needs a bank of prompts: give one, or take no share of its rows from it."
+        raise UsageError(said, Setting("bank"), Setting("bank_share", "0"))
     latents = torch.empty(0)
     if plan.bank_share > 0:
         prompts = situation.bank.prompts[: plan.bank_prompts or None]
