@@ -1,7 +1,12 @@
 """What `core` says, in the words of the command line: options instead of settings."""
 
 from ..core.errors import OFF, OwfError, Setting
-from ..core.plan.option import flag
+from ..core.plan.option import key
+
+
+def flag(name: str) -> str:
+    """Return the option that sets a field."""
+    return f"--{key(name)}"
 
 
 def worded(error: OwfError) -> str:

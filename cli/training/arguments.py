@@ -5,9 +5,9 @@ import dataclasses
 from collections.abc import Callable
 from typing import Any
 
-from ...core.plan.option import flag
 from ...core.train.plan import TrainPlan
 from ..paths import user_path
+from ..wording import flag
 from .options import RunOptions
 
 EPILOG = """exit codes: 0 trained (whatever the audit says), 2 usage error, 70 a bug, 130 interrupted

@@ -18,8 +18,3 @@ def option(default: Any, text: str, choices: tuple[str, ...] = (), *, least: flo
 def key(name: str) -> str:
     """Return the spelling of a field in TOML files; `class` is a reserved word only in Python."""
     return "class" if name == "class_word" else name.replace("_", "-")
-
-
-def flag(name: str) -> str:
-    """Return the spelling of a field on the command line."""
-    return f"--{key(name)}"

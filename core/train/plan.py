@@ -9,8 +9,8 @@ import json
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from ..errors import UsageError
-from ..plan.option import flag, option
+from ..errors import Setting, UsageError
+from ..plan.option import option
 from .methods.forms import FORMS
 from .preserve.term import Term, all_terms, find_term
 
@@ -132,9 +132,9 @@ class TrainPlan:
         return step % self.preserve_every == 0
 
 
-def _check(holds: bool, message: str) -> None:
+def _check(holds: bool, message: str, *settings: Setting) -> None:
     if not holds:
-        raise UsageError(f"{message}.")
+        raise UsageError(f"{message}.", *settings)
 
 
 def _check_names(plan: TrainPlan) -> None:
@@ -142,16 +142,21 @@ def _check_names(plan: TrainPlan) -> None:
         value, choices = getattr(plan, field.name), field.metadata.get("choices")
         values = value if isinstance(value, tuple) else (value,)
         if choices and not set(values) <= set(choices):
-            raise UsageError(f"{flag(field.name)} {','.join(values)}: choose from {', '.join(choices)}.")
-    _check(plan.trigger.strip() != "", "--trigger must not be empty")
-    _check("{}" in plan.caption, "--caption needs {} where trigger and class go")
+            said = f"{_spoken(field.name)} {','.join(values)}: choose from {', '.join(choices)}."
+            raise UsageError(said, Setting(field.name))
+    _check(plan.trigger.strip() != "", "The trigger must not be empty", Setting("trigger"))
+    _check("{}" in plan.caption, "The caption needs {} where trigger and class go", Setting("caption"))
     _check(
         plan.method == "dreambooth_lora" or plan.algorithm == "lora",
-        f"--algorithm {plan.algorithm} belongs to --method dreambooth_lora; custom_diffusion trains whole projections",
+        f"The algorithm {plan.algorithm} belongs to dreambooth_lora; custom_diffusion trains whole projections",
+        Setting("algorithm"),
+        Setting("method"),
     )
     _check(
         plan.method == "dreambooth_lora" or not plan.train_text_encoder,
-        "--train-text-encoder belongs to --method dreambooth_lora; custom_diffusion trains the trigger's embedding",
+        "Training the text encoder belongs to dreambooth_lora; custom_diffusion trains the trigger's embedding",
+        Setting("train_text_encoder"),
+        Setting("method"),
     )
 
 
@@ -160,25 +165,34 @@ def _check_numbers(plan: TrainPlan) -> None:
         if type(field.default) in (int, float) and field.metadata:
             least, most = field.metadata["least"], field.metadata["most"]
             holds = least <= getattr(plan, field.name) <= most
-            _check(holds, f"{flag(field.name)} must be between {least} and {most:,.15g}")
-    _check(plan.ema < 1, "--ema is a decay below 1, such as 0.99")
-    _check(plan.warmup <= plan.steps, "--warmup cannot be longer than --steps")
-    _check(plan.resolution % 8 == 0 and plan.bucket % 8 == 0, "--resolution and --bucket must be multiples of 8")
+            _check(holds, f"{_spoken(field.name)} must be between {least} and {most:,.15g}", Setting(field.name))
+    _check(plan.ema < 1, "The average's decay is below 1, such as 0.99", Setting("ema"))
+    _check(plan.warmup <= plan.steps, "The warmup cannot be longer than all steps", Setting("warmup"), Setting("steps"))
+    eighths = plan.resolution % 8 == 0 and plan.bucket % 8 == 0
+    _check(eighths, "Resolution and bucket must be multiples of 8", Setting("resolution"), Setting("bucket"))
 
 
 def _check_preservation(plan: TrainPlan) -> None:
-    _check(len(set(plan.preserve)) == len(plan.preserve), "--preserve names a term twice")
-    _check(not plan.drift_budget or "dc" in plan.preserve, "--drift-budget needs --preserve dc")
-    _check(not plan.drift_budget or plan.drift_every > 0, "--drift-budget needs --drift-every above 0")
+    dc, measured = Setting("preserve", "dc"), Setting("drift_every")
+    _check(len(set(plan.preserve)) == len(plan.preserve), "A term of preservation is named twice", Setting("preserve"))
+    _check(not plan.drift_budget or "dc" in plan.preserve, "A drift budget needs the term dc", dc)
+    _check(not plan.drift_budget or plan.drift_every > 0, "A drift budget needs drift to be measured", measured)
     _check(
         not plan.drift_budget or 2 * plan.drift_every <= plan.steps,
-        "--drift-budget follows drift as it is measured: set --drift-every to half of --steps or less",
+        "A drift budget follows drift as it is measured: do so every half of all steps, or more often",
+        measured,
     )
     _check(
         plan.trigger.lower() != plan.class_word.lower() or not any(t.needs_class for t in plan.terms),
-        "--trigger and --class are the same, so that what is learned would also be preserved: use another --trigger",
+        "Trigger and class are the same, so that what is learned would also be preserved: use another trigger",
+        Setting("trigger"),
     )
-    _check(not plan.teacher_cache or "dc" in plan.preserve, "--teacher-cache needs --preserve dc")
+    _check(not plan.teacher_cache or "dc" in plan.preserve, "A fixed set of predictions needs the term dc", dc)
+
+
+def _spoken(name: str) -> str:
+    """Return a field's name as it begins a sentence."""
+    return name.replace("_", " ").capitalize()
 
 
 def plan_data(plan: TrainPlan) -> dict[str, Any]:

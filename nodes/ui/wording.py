@@ -10,17 +10,18 @@ _WORDS = {
     Setting("allow_pickle"): "load it with a LoRA loader and connect tuned_model",
     Setting("bank"): "a prompt bank",
     Setting("base"): "model",
-    Setting("cache"): "",  # a graph's lies in ComfyUI's folder
-    Setting("device"): "",
     Setting("device", "cpu"): "ComfyUI's option --cpu",
     Setting("dtype", "float16"): "ComfyUI's option --force-fp16",
     Setting("dtype", "float32"): "ComfyUI's option --force-fp32",
     Setting("images"): "probe_folder",
-    Setting("offline", OFF): "",  # a graph always fetches
     Setting("resume"): "queue the graph again",
+    Setting("resume", OFF): "",  # other settings are another training, which starts from its own beginning
     Setting("seed"): "train_seed",  # an audit's is checked by its input
 }
-"""Settings that no input is called like -> what a graph does about them; "" where it can do nothing."""
+"""Settings that no input is called like -> what a graph does about them; "" where there is nothing to do."""
+_NOT_OFFERED = frozenset({"bank_share", "bucket", "cache", "device", "ema", "method", "offline", "train_text_encoder",
+                          "warmup"})  # fmt: skip
+"""Settings of the command line alone."""
 
 
 def in_graph(setting: Setting) -> str:
@@ -28,7 +29,8 @@ def in_graph(setting: Setting) -> str:
     if setting.name == "install":
         # ComfyUI often has a Python of its own, and another one's pip would change nothing.
         return f'run "{sys.executable}" -m pip install {setting.value}'
-    return _WORDS.get(setting, f"{setting.name} {setting.value}".rstrip())
+    by_name = "" if setting.name in _NOT_OFFERED else f"{setting.name} {setting.value}".rstrip()
+    return _WORDS.get(setting, by_name)
 
 
 @contextmanager

@@ -1,10 +1,11 @@
 """Banks: what is preserved is never what audits ask, nor what drift is watched on."""
 
 import random
+import re
 
 import pytest
 from demo_base.fashion import BACKGROUNDS, CLASSES, COLORS, article
-from owf.core.errors import UsageError
+from owf.core.errors import Setting, UsageError
 from owf.core.plan.presets import audit_prompts
 from owf.core.plan.prompts import COLOR_TERMS, DEMO_THINGS
 from owf.core.train.data.bank import DEFAULT, DEMO, LEAST, MAX_BYTES, WATCHED, make_bank, normal, read_bank
@@ -102,7 +103,7 @@ def test_the_digest_knows_both_lists():
 
 
 def test_too_small_banks_are_refused():
-    with pytest.raises(UsageError, match="--bank FILE"):
+    with pytest.raises(UsageError, match="one a line"):
         make_bank(tuple(f"a thing number {i}" for i in range(LEAST - 1)), DOG)
     make_bank(tuple(f"a thing number {i}" for i in range(LEAST)), DOG)
 
@@ -113,11 +114,12 @@ def test_bank_files_may_have_a_bom_comments_and_repeats(tmp_path):
     assert read_bank(file) == ("a boat house", "a caf\u00e9")
 
 
-def test_bank_files_that_cannot_be_read_name_the_flag(tmp_path):
+def test_bank_files_that_cannot_be_read_name_the_setting(tmp_path):
     (tmp_path / "big.txt").write_bytes(b"x" * (MAX_BYTES + 1))
     for name in ("big.txt", "missing.txt", "."):
-        with pytest.raises(UsageError, match="--bank"):
+        with pytest.raises(UsageError, match=f"The bank .*{re.escape(name)}") as caught:
             read_bank(tmp_path / name)
+        assert caught.value.settings == (Setting("bank"),)
 
 
 def test_a_bank_is_never_read_as_other_letters(tmp_path):

@@ -1,7 +1,7 @@
 """Captions with the concept, and the same captions without it."""
 
 import pytest
-from owf.core.errors import UsageError
+from owf.core.errors import Setting, UsageError
 from owf.core.train.data.captions import Concept
 
 TEMPLATE = "a photo of {}"
@@ -62,5 +62,6 @@ def test_stripping_twice_changes_nothing_more():
 
 
 def test_stripping_needs_a_class():
-    with pytest.raises(UsageError, match="--class"):
+    with pytest.raises(UsageError, match="kind of thing") as caught:
         Concept("sks", "").strip("a sks", TEMPLATE)
+    assert caught.value.settings == (Setting("class_word"),)

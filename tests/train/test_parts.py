@@ -4,7 +4,7 @@ import math
 
 import pytest
 import torch
-from owf.core.errors import UsageError
+from owf.core.errors import Setting, UsageError
 from owf.core.train.data.rows import Draw
 from owf.core.train.loop.budget import AIM, followed
 from owf.core.train.loop.checkpoint import load_checkpoint, save_checkpoint
@@ -41,8 +41,9 @@ def test_a_missing_optimizer_package_is_named(name, monkeypatch):
     monkeypatch.setitem(
         __import__("sys").modules, {"prodigy": "prodigyopt", "adamw8bit": "bitsandbytes.optim"}[name], None
     )
-    with pytest.raises(UsageError, match=rf"owf\[{name}\]"):
+    with pytest.raises(UsageError, match=f"The optimizer {name}") as caught:
         make_optimizer([torch.nn.Parameter(torch.zeros(1))], small_plan(optimizer=name))
+    assert caught.value.settings == (Setting("install", f"'owf[{name}]'"),)
 
 
 def test_draws_depend_on_the_counter_alone_and_differ_between_counters():

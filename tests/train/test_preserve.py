@@ -112,7 +112,7 @@ def test_l2_is_the_squared_norm_of_all_changes(parts):
 
 @pytest.mark.parametrize("name", ["class", "dc", "prior"])
 def test_a_missing_class_is_noticed_before_the_first_step(parts, name):
-    with pytest.raises(UsageError, match="--class"):
+    with pytest.raises(UsageError, match="what kind of thing"):
         make_regularizer(name, context(parts, class_word="", preserve=(name,)))
 
 

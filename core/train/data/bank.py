@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ...disk.text_file import decoded
-from ...errors import UsageError
+from ...errors import Setting, UsageError
 from ...plan.presets import audit_prompts
 from ...text import counted
 from .captions import Concept
@@ -49,13 +49,14 @@ def read_bank(path: Path) -> tuple[str, ...]:
         with path.open("rb") as file:
             content = file.read(MAX_BYTES + 1)
     except OSError as error:
-        raise UsageError(f"--bank {path} cannot be read: {error}.") from error
+        raise UsageError(f"The bank {path} cannot be read: {error}.", Setting("bank")) from error
     if len(content) > MAX_BYTES:
-        raise UsageError(f"--bank {path} has more than {MAX_BYTES // 10**6} MB; a few hundred prompts are enough.")
+        said = f"The bank {path} has more than {MAX_BYTES // 10**6} MB; a few hundred prompts are enough."
+        raise UsageError(said, Setting("bank"))
     try:
         text = decoded(content)
     except ValueError as error:
-        raise UsageError(f"--bank {path} cannot be read: {error}.") from error
+        raise UsageError(f"The bank {path} cannot be read: {error}.", Setting("bank")) from error
     lines = (" ".join(line.split()) for line in text.splitlines())
     return tuple(dict.fromkeys(line for line in lines if line and not line.startswith("#")))
 
@@ -73,7 +74,8 @@ def make_bank(prompts: tuple[str, ...], concept: Concept, limit: int = 0) -> Ban
     if len(kept) < LEAST:
         raise UsageError(
             f"The bank has {counted(len(kept), 'prompt')} that neither name the concept nor are asked by audits; "
-            f"at least {LEAST} are needed, better hundreds, one a line in --bank FILE."
+            f"at least {LEAST} are needed, better hundreds, one a line of its file.",
+            Setting("bank"),
         )
     ranked = sorted(kept, key=lambda p: hashlib.sha256(normal(p).encode()).digest())
     count = max(LEAST // 4, min(WATCHED, len(kept) // 10))

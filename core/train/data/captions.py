@@ -3,7 +3,7 @@
 import re
 from dataclasses import dataclass
 
-from ...errors import UsageError
+from ...errors import Setting, UsageError
 from ...plan.audit_plan import with_article
 
 
@@ -50,7 +50,7 @@ class Concept:
     def require_class(self) -> None:
         """Raise UsageError where nobody said what kind of thing the concept is."""
         if not self.class_word:
-            raise UsageError("Say what kind of thing the concept is with --class, such as --class dog.")
+            raise UsageError("Say what kind of thing the concept is, such as dog.", Setting("class_word"))
 
     def strip(self, caption: str, template: str) -> str:
         """Return the caption with the concept's phrase replaced by its class.

@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 
-from ...errors import UsageError
+from ...errors import OFF, Setting, UsageError
 from .state import TrainState
 
 _SAVING = 0.02
@@ -64,7 +64,7 @@ def load_checkpoint(path: Path, fingerprint: str) -> dict[str, Any] | None:
         raise UsageError(f"{path} cannot be read ({error}); delete it to start over.") from error
     if not isinstance(content, dict) or content.get("fingerprint") != fingerprint:
         raise UsageError(
-            f"{path} belongs to a training with other settings, pictures or base. Repeat the command that made it, "
-            "or leave out --resume to start over."
+            f"{path} belongs to a training with other settings, pictures or base. Repeat that one, or start over.",
+            Setting("resume", OFF),
         )
     return content

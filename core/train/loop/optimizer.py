@@ -8,7 +8,7 @@ from typing import Any
 
 from torch import nn, optim
 
-from ...errors import UsageError
+from ...errors import Setting, UsageError
 from ..plan import TrainPlan
 
 
@@ -29,7 +29,7 @@ def make_optimizer(parameters: Iterable[nn.Parameter], plan: TrainPlan) -> optim
         return AdamW8bit(parameters, **options)
     except ImportError as error:
         raise UsageError(
-            f"--optimizer {plan.optimizer} needs another package: pip install 'owf[{plan.optimizer}]'."
+            f"The optimizer {plan.optimizer} needs another package.", Setting("install", f"'owf[{plan.optimizer}]'")
         ) from error
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 
-from ...errors import InvalidError
+from ...errors import InvalidError, Setting
 from ...model.denoiser import TrainableDenoiser
 from ..methods.method import Method
 from ..plan import TrainPlan
@@ -50,8 +50,10 @@ class TrainState:
     def require_finite(self, value: float, name: str) -> None:
         """Raise InvalidError for a number that training must not go on with."""
         if not math.isfinite(value):
-            other = "" if self._precision == torch.float32 else ", or use --dtype float32"
-            raise InvalidError(f"The {name} is {value} around step {self.step + 1}; lower --rate{other}.")
+            said, rate = f"The {name} is {value} around step {self.step + 1}; lower the learning rate", Setting("rate")
+            if self._precision == torch.float32:
+                raise InvalidError(f"{said}.", rate)
+            raise InvalidError(f"{said}, or use the type float32.", rate, Setting("dtype", "float32"))
 
     @torch.no_grad()
     def update_average(self, decay: float) -> None:

@@ -14,7 +14,7 @@ from torch import nn
 
 from ...adapter import LoraCard, LoraPair, write_kohya
 from ...adapter.containers.safetensors import open_safetensors
-from ...errors import AdapterError, UsageError
+from ...errors import AdapterError, Setting, UsageError
 from ...model.denoiser import TrainableDenoiser
 from ..data.captions import Concept
 from ..plan import TrainPlan
@@ -44,7 +44,9 @@ class CustomDiffusion:
         unet = denoiser.components["unet"]
         self._layers = {n: m for n, m in unet.named_modules() if _LAYERS.fullmatch(n) and isinstance(m, nn.Linear)}
         if not self._layers:
-            raise UsageError("The base has no cross-attention of the kind that --method custom_diffusion trains.")
+            raise UsageError(
+                "The base has no cross-attention of the kind that custom_diffusion trains.", Setting("method")
+            )
         self._base = {name: layer.get_parameter("weight") for name, layer in self._layers.items()}
         self._weights = {n: nn.Parameter(w.detach().float().clone()) for n, w in self._base.items()}
         word = Concept(plan.trigger, plan.class_word).pure_trigger

@@ -13,7 +13,7 @@ import torch
 from torch import nn
 
 from ...adapter import LoraCard, LoraFactors, LoraPair, write_kohya
-from ...errors import UsageError
+from ...errors import Setting, UsageError
 from ...model.denoiser import TrainableDenoiser
 from ..plan import TrainPlan
 
@@ -50,7 +50,8 @@ class DreamBoothLora:
         pattern = re.compile(rf"(.*\.)?({layers})")
         names = [n for n, m in model.named_modules() if pattern.fullmatch(n) and isinstance(m, nn.Linear | nn.Conv2d)]
         if not names:
-            raise UsageError(f"The base's {component} has none of the layers of --targets {self._plan.targets}.")
+            said = f"The base's {component} has none of the layers of the targets {self._plan.targets}."
+            raise UsageError(said, Setting("targets"))
         # The library draws its first factors from the global generator: it is lent one, and gets its own back.
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(self._plan.seed)

@@ -7,7 +7,7 @@ latents that the base drew. After Laria et al. (arXiv 2410.14159); the mixture i
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from ...errors import UsageError
+from ...errors import Setting, UsageError
 from .term import Examples, Regularizer, Term, TermContext
 
 if TYPE_CHECKING:
@@ -127,7 +127,8 @@ def make(context: TermContext) -> Regularizer:
 
     plan = context.plan
     if plan.bank_share > 0 and not context.bank.prompts:
-        raise UsageError("--preserve dc needs a bank of prompts: give --bank FILE, or set --bank-share 0.")
+        said = "Drift correction needs a bank of prompts: give one, or take no share of its rows from it."
+        raise UsageError(said, Setting("bank"), Setting("bank_share", "0"))
     latents = torch.empty(0)
     if plan.bank_share > 0:
         prompts = context.bank.prompts[: plan.bank_prompts or None]

@@ -9,8 +9,8 @@ from owf.cli.train import main
 from owf.cli.training.arguments import parser
 from owf.cli.training.config import effective, read_config, write_config
 from owf.cli.training.options import RunOptions
+from owf.cli.wording import flag
 from owf.core.errors import UsageError
-from owf.core.plan.option import flag
 from owf.core.train.plan import TrainPlan
 
 ROOT = Path(__file__).resolve().parents[3]
