@@ -29,7 +29,7 @@ from owf.core.audit.audit import Setting, audit
 from owf.core.datasets.demo import read_demo
 from owf.core.demo import DEMO_BASE
 from owf.core.metrics.images.features import load_features
-from owf.core.model.batch import Batch
+from owf.core.model.batch import Batching
 from owf.core.model.sample import Sampling, generate
 from owf.core.plan.audit_plan import Stage
 from owf.core.plan.presets import demo_plan
@@ -177,7 +177,7 @@ class Worker:
             times.append(time.process_time())
             weights.append(record.weights.get("dc"))
 
-        setting = TrainSetting(job.key, folder, cache, SILENT, Batch(32), save_every=1e9, watch=tell)
+        setting = TrainSetting(job.key, folder, cache, SILENT, Batching(32), save_every=1e9, watch=tell)
         trained = train(self.denoiser, pictures, bank, plan, setting)
         seconds = (times[-1] - times[0]) / (len(times) - 1)
         return {"seconds_per_step": seconds, "watched_drift": trained.drift, "last_dc_weight": weights[-1]}
@@ -188,7 +188,7 @@ class Worker:
             self.work / "cache",
             default_policy(),
             SILENT,
-            Batch(32),
+            Batching(32),
             {"kid": self.features},
             self.labelled,
         )
@@ -225,7 +225,7 @@ class Worker:
         return self._base_features
 
     def draw(self, prompts: list[str]) -> np.ndarray:
-        images, _ = generate(self.denoiser, prompts, range(len(prompts)), SAMPLING, Batch(32))
+        images, _ = generate(self.denoiser, prompts, range(len(prompts)), SAMPLING, Batching(32))
         return self.features(images)
 
     def word(self, job: Job) -> "LearntWord":

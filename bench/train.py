@@ -60,7 +60,7 @@ def pictures_of(denoiser, count: int) -> torch.Tensor:
 
 
 def time_ours(denoiser, batch: int, steps: int, terms: tuple[str, ...]) -> list[float]:
-    from owf.core.model.batch import Batch
+    from owf.core.model.batch import Batching
     from owf.core.progress import SILENT
     from owf.core.train.data.bank import Bank
     from owf.core.train.plan import TrainPlan
@@ -74,7 +74,7 @@ def time_ours(denoiser, batch: int, steps: int, terms: tuple[str, ...]) -> list[
     pictures = [Picture(pixels, "a photo of a sks bag") for pixels in pictures_of(denoiser, 5)]
     with tempfile.TemporaryDirectory() as folder:
         tell = lambda record: times.append(time.perf_counter())  # noqa: E731
-        setting = TrainSetting("x", Path(folder), Path(folder), SILENT, Batch(2), save_every=1e9, watch=tell)
+        setting = TrainSetting("x", Path(folder), Path(folder), SILENT, Batching(2), save_every=1e9, watch=tell)
         train(denoiser, pictures, bank, plan, setting)
     return [b - a for a, b in itertools.pairwise(times[1:])]
 

@@ -14,7 +14,7 @@ from ..core.datasets.dataset import find_dataset
 from ..core.errors import UsageError
 from ..core.metrics.images.features import Fetching
 from ..core.model.base import BaseChoice, choose_base, load_base
-from ..core.model.batch import Batch, default_batch
+from ..core.model.batch import Batching, default_batching
 from ..core.model.denoiser import Denoiser
 from ..core.model.device import choose_device, choose_dtype
 from ..core.model.speed import estimate
@@ -58,7 +58,7 @@ class Session:
         denoiser = self._denoiser(adapter)
         with self.console.status("Applying the LoRA"):
             change = AdapterChange(denoiser.components, adapter, options.strength)
-        batch = Batch(options.batch) if options.batch else default_batch(denoiser)
+        batch = Batching(options.batch) if options.batch else default_batching(denoiser)
         if batch.workers > 1:
             torch.set_num_threads(1)
 

@@ -84,7 +84,7 @@ def run_audit(
     """
     from ..core.audit.session import AuditSession, Places
     from ..core.metrics.images.features import Fetching
-    from ..core.model.batch import Batch, default_batch
+    from ..core.model.batch import Batching, default_batching
     from .backend.features import HostFeatures
     from .backend.model.denoiser import ComfyDenoiser
 
@@ -100,7 +100,7 @@ def run_audit(
     where = Places(places.reports_folder(), places.cache_folder())
     session = AuditSession(request, limits, where, Fetching(progress=progress), HostFeatures)
     # ComfyUI is not made for several threads in one model, so slices are not run side by side.
-    batch = Batch(default_batch(denoiser).size)
+    batch = Batching(default_batching(denoiser).size)
     try:
         report, folder = session.audit(denoiser, change, stem, batch, progress, given=given)
     finally:

@@ -50,7 +50,7 @@ def run_training(
 
     Queued again after an interrupt, the same training continues from its last checkpoint to the same bytes.
     """
-    from ..core.model.batch import Batch, default_batch
+    from ..core.model.batch import Batching, default_batching
     from ..core.train.curves import Curves
     from ..core.train.records import TrainSetting
     from ..core.train.session import TrainRequest, TrainSession
@@ -68,7 +68,7 @@ def run_training(
         folder=folder,
         cache=places.cache_folder(),
         progress=watcher.progress,
-        batch=Batch(default_batch(denoiser).size),  # ComfyUI is not made for several threads in one model
+        batch=Batching(default_batching(denoiser).size),  # ComfyUI is not made for several threads in one model
         resume=True,
         save_every=_SAVE_EVERY,
         watch=watcher,

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from owf.core.datasets.labelled import LabelledImages
 from owf.core.metrics.semantic import predicted_class
-from owf.core.model.batch import default_batch
+from owf.core.model.batch import default_batching
 from owf.core.model.classifier import image_errors
 from owf.core.plan.audit_plan import Stage
 
@@ -24,7 +24,7 @@ def classification_errors(
     """Return (N, classes, timesteps) denoising errors, timesteps evenly spaced over the whole schedule."""
     prompts = denoiser.encode_text(CLASS_PROMPTS)
     latents = denoiser.encode_image(torch.from_numpy(labelled.images))
-    stages, batch = (Stage(timesteps, 1),), default_batch(denoiser)
+    stages, batch = (Stage(timesteps, 1),), default_batching(denoiser)
     pairs = zip(latents, labelled.items, strict=True)
     errors = [image_errors(denoiser, x, item, prompts, stages, loss, seed, batch) for x, item in pairs]
     return np.stack(errors)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import torch
 from owf.core.model.base import BaseChoice, load_base
-from owf.core.model.batch import Batch
+from owf.core.model.batch import Batching
 from owf.core.model.sample import Sampling, generate
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ def draw(denoiser: "DiffusersDenoiser", prompts: Sequence[str], seed: int) -> to
     for first in range(0, len(prompts), BATCH):
         part = prompts[first : first + BATCH]
         seeds = range(seed + first, seed + first + len(part))
-        batches.append(generate(denoiser, part, seeds, SAMPLING, Batch(BATCH))[0])
+        batches.append(generate(denoiser, part, seeds, SAMPLING, Batching(BATCH))[0])
     return torch.cat(batches)
 
 

@@ -7,7 +7,7 @@ from ...core.audit.audit import Setting
 from ...core.audit.change import AdapterChange
 from ...core.errors import OwfError
 from ...core.metrics.images.features import Fetching
-from ...core.model.batch import default_batch
+from ...core.model.batch import default_batching
 from ...core.model.denoiser import Denoiser
 from ...core.plan.audit_plan import AuditPlan
 from ...core.render.terminal.terminal import print_report
@@ -43,7 +43,7 @@ def _audit(path: Path, denoiser: Denoiser, options: RunOptions, console: Any) ->
         if options.progress != "none":
             announce_cost(console, denoiser, change, plan, setting)
 
-    batch, cache = default_batch(denoiser), cache_folder(options.cache)
+    batch, cache = default_batching(denoiser), cache_folder(options.cache)
     fetching = Fetching(denoiser.device, options.offline)
     with progress_on(console, options.progress) as progress:
         return audit_trained(path, denoiser, batch, cache, fetching, progress, announce)

@@ -7,7 +7,7 @@ from ...core.disk.lock import only_one
 from ...core.disk.places import expanded
 from ...core.errors import UsageError
 from ...core.model.base import BaseChoice, choose_base
-from ...core.model.batch import default_batch
+from ...core.model.batch import default_batching
 from ...core.render.pictures.curves import write_curves
 from ...core.text import inert
 from ...core.train.curves import Curves
@@ -86,7 +86,7 @@ class TrainCommand:
         return 0
 
     def _train(self, training: Training) -> Trained:
-        batch = default_batch(training.denoiser)
+        batch = default_batching(training.denoiser)
         if batch.workers > 1:
             torch.set_num_threads(1)
         progress = train_progress(self._options.progress, self._console, self._plan.steps)

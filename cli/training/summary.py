@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Sequence
 
-from ...core.model.batch import Batch
+from ...core.model.batch import Batching
 from ...core.model.denoiser import Denoiser
 from ...core.model.speed import estimate
 from ...core.text import counted, inert
@@ -71,7 +71,7 @@ def _time(denoiser: Denoiser, bank: Bank, plan: TrainPlan) -> str:
     preserving = -(-plan.steps // plan.preserve_every)
     student = rows_until(plan, plan.steps)
     rows = _BACKWARD * student + preserving * teacher_rows(plan)
-    cost = estimate(denoiser, Batch(step_rows(plan, 0) // plan.accumulate))
+    cost = estimate(denoiser, Batching(step_rows(plan, 0) // plan.accumulate))
     drawn = drawings(plan, bank)
     before = f", after {cost.minutes(drawn * SAMPLING.rows):.1f} for {drawn} drawings that are then cached"
     return f"About {cost.minutes(rows):.1f} minutes{before if drawn else ''}."

@@ -16,7 +16,7 @@ from ..metrics.evidence import Drawings, Evidence
 from ..metrics.images.features import FeatureNetwork
 from ..metrics.measurement import Measurement
 from ..metrics.metric import Tools, chosen, needed
-from ..model.batch import Batch
+from ..model.batch import Batching
 from ..model.denoiser import Denoiser
 from ..plan.audit_plan import AuditPlan, plan_data, plan_digest
 from ..progress import Progress
@@ -45,7 +45,7 @@ class Setting:
     """Limits of the verdict."""
     progress: Progress
     """Who is told how far it is."""
-    batch: Batch
+    batch: Batching
     """UNet rows at once."""
     networks: Mapping[str, FeatureNetwork]
     """Metric -> the network that it compares images with, for each of the plan's metrics that has one."""

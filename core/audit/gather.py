@@ -7,7 +7,7 @@ import numpy as np
 
 from ..datasets.labelled import LabelledImages
 from ..metrics.evidence import Answers, Drawings, Evidence, Predictions
-from ..model.batch import Batch
+from ..model.batch import Batching
 from ..model.reading import READING_PICTURES, judge_reading, require_right_reading
 from ..plan.audit_plan import AuditPlan
 from .cost import FLOOR_PROMPTS
@@ -69,7 +69,7 @@ def _drawings(base: ModelPass, plan: AuditPlan, labelled: LabelledImages | None)
 def _predictions(base: ModelPass, plan: AuditPlan, labelled: LabelledImages | None) -> Rest:
     latents = base.latents("draw", _first_draws(plan))
     seen = base.predict("Base: predicting", "predict", latents)
-    floor, single = latents[:FLOOR_PROMPTS], Batch(1)
+    floor, single = latents[:FLOOR_PROMPTS], Batching(1)
     again = base.predict("Base: noise floor of predictions", "predict-again", floor, single)
     return lambda tuned: Predictions(seen, tuned.predict("LoRA: predicting", "predict", latents), again)
 

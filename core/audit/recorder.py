@@ -9,7 +9,7 @@ import torch
 from ..datasets.labelled import LabelledImages
 from ..disk.store import SampleStore
 from ..model import reading
-from ..model.batch import Batch
+from ..model.batch import Batching
 from ..model.classifier import image_errors
 from ..model.denoiser import Denoiser, overflow
 from ..model.predictions import predictions
@@ -41,7 +41,7 @@ class ModelPass:
     """Measures whatever the denoiser's weights are at the moment; keeps what is done in `store`."""
 
     def __init__(
-        self, denoiser: Denoiser, plan: AuditPlan, store: SampleStore, batch: Batch, progress: Progress
+        self, denoiser: Denoiser, plan: AuditPlan, store: SampleStore, batch: Batching, progress: Progress
     ) -> None:
         self._denoiser, self._plan, self._store = denoiser, plan, store
         self._batch, self._progress = batch, progress
@@ -109,7 +109,7 @@ class ModelPass:
             self._store.put(stage, [(item, {"errors": errors})])
         return np.stack([self._sample(stage, item)["errors"] for item in items])
 
-    def predict(self, title: str, stage: str, latents: np.ndarray, batch: Batch | None = None) -> list[np.ndarray]:
+    def predict(self, title: str, stage: str, latents: np.ndarray, batch: Batching | None = None) -> list[np.ndarray]:
         """Return the predictions (T, C, h, w) on the noised latents (P, C, h, w) of the first P prompts."""
         self._progress.stage(title)
         prompts = [p.text for p in self._plan.prompts[: len(latents)]]

@@ -12,7 +12,7 @@ from ..datasets.labelled import LabelledImages
 from ..disk.lock import only_one
 from ..metrics.images.features import FeatureNetwork, Fetching, ImageFeatures
 from ..metrics.metric import chosen
-from ..model.batch import Batch
+from ..model.batch import Batching
 from ..model.denoiser import Denoiser
 from ..plan.audit_plan import AuditPlan, Stage, plan_digest
 from ..plan.presets import METRICS, demo_plan, in_order, preset_plan
@@ -117,7 +117,7 @@ class AuditSession:
         denoiser: Denoiser,
         change: Change,
         stem: str,
-        batch: Batch,
+        batch: Batching,
         progress: Progress,
         *,
         given: LabelledImages | None = None,

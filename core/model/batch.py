@@ -14,7 +14,7 @@ from .denoiser import Denoiser
 T = TypeVar("T")
 
 
-class Batch:
+class Batching:
     """A batch size that halves itself when the device runs out of memory.
 
     With several workers, slices run on threads side by side. Slices and their results are the same as with one.
@@ -64,14 +64,14 @@ def _cores() -> int:
     return os.cpu_count() or 1
 
 
-def default_batch(denoiser: Denoiser) -> Batch:
+def default_batching(denoiser: Denoiser) -> Batching:
     """Return a starting size: small latents in large batches, an image of 512 px in 16 rows on a GPU and 2 on a CPU.
 
     On a CPU, small models run in slices side by side, one core each, which needs `torch.set_num_threads(1)`.
     """
     latent = denoiser.latent_shape[1] * denoiser.latent_shape[2]
     if denoiser.device.type != "cpu":
-        return Batch(max(1, min(64, 2**16 // latent)))
+        return Batching(max(1, min(64, 2**16 // latent)))
     if latent <= SMALL_LATENT:
-        return Batch(32, workers=_cores())
-    return Batch(max(1, 2**13 // latent))
+        return Batching(32, workers=_cores())
+    return Batching(max(1, 2**13 // latent))

@@ -9,7 +9,7 @@ import torch
 
 from ..plan.audit_plan import Stage, stage_positions
 from ..progress import SILENT, Progress
-from .batch import Batch
+from .batch import Batching
 from .denoiser import Conditioning, Denoiser, overflow
 from .noise import at_least_float32, gaussian
 from .schedule import spaced_timesteps
@@ -24,7 +24,7 @@ def image_errors(
     stages: tuple[Stage, ...],
     loss: str,
     seed: int,
-    batch: Batch,
+    batch: Batching,
     progress: Progress = SILENT,
 ) -> np.ndarray:
     """Return the denoising errors (K, T) float32 of one image's latents (C, h, w) under each of K classes.

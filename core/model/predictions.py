@@ -4,7 +4,7 @@ import numpy as np
 import torch
 
 from ..progress import SILENT, Progress
-from .batch import Batch
+from .batch import Batching
 from .denoiser import Conditioning, Denoiser
 from .noise import at_least_float32, gaussian
 from .schedule import spaced_timesteps
@@ -18,7 +18,7 @@ def predictions(
     cond: Conditioning,
     count: int,
     seed: int,
-    batch: Batch,
+    batch: Batching,
     progress: Progress = SILENT,
 ) -> np.ndarray:
     """Return the network's predictions (T, C, h, w) float32 for one latent (C, h, w) at `count` spaced timesteps.

@@ -15,7 +15,7 @@ import numpy as np
 import torch
 
 from ..errors import InvalidError
-from .batch import Batch
+from .batch import Batching
 from .denoiser import Conditioning, Denoiser
 from .noise import at_least_float32, gaussian
 from .sample import Sampling, generate_latents
@@ -80,7 +80,9 @@ _TITLES = {"epsilon": "epsilon", "v_prediction": "v-prediction", "flow": "rectif
 
 
 @torch.no_grad()
-def reading_sums(denoiser: Denoiser, latents: torch.Tensor, item: str, cond: Conditioning, batch: Batch) -> np.ndarray:
+def reading_sums(
+    denoiser: Denoiser, latents: torch.Tensor, item: str, cond: Conditioning, batch: Batching
+) -> np.ndarray:
     """Return sums (2, readings, levels, 4) over one picture's latents (C, h, w), for `judge_reading`.
 
     The first are of the latents as they are, the second of the same scaled to a mean square of 1: drawn under a wrong
@@ -105,7 +107,7 @@ def _size(latents: torch.Tensor) -> torch.Tensor:
 
 
 def _at_levels(
-    denoiser: Denoiser, x0: torch.Tensor, eps: torch.Tensor, t: torch.Tensor, cond: Conditioning, batch: Batch
+    denoiser: Denoiser, x0: torch.Tensor, eps: torch.Tensor, t: torch.Tensor, cond: Conditioning, batch: Batching
 ) -> np.ndarray:
     schedule = denoiser.schedule
     x_t = schedule.noise(x0, eps, t)
@@ -160,7 +162,7 @@ def _ratios(total: np.ndarray) -> np.ndarray:
     return np.exp(np.log(np.maximum(errors, least) / trivial).mean(axis=1))
 
 
-def read_pictures(denoiser: Denoiser, prompts: Sequence[str], latents: torch.Tensor, batch: Batch) -> Reading:
+def read_pictures(denoiser: Denoiser, prompts: Sequence[str], latents: torch.Tensor, batch: Batching) -> Reading:
     """Return how well the base's answers fit on its own drawings (N, C, h, w) of N prompts; see `judge_reading`."""
     sums = [
         reading_sums(denoiser, x.to(denoiser.device), str(i), denoiser.encode_text([prompt]), batch)
@@ -188,7 +190,7 @@ class ToDraw:
 
 
 @contextmanager
-def explained(denoiser: Denoiser, draws: ToDraw, batch: Batch) -> Iterator[None]:
+def explained(denoiser: Denoiser, draws: ToDraw, batch: Batching) -> Iterator[None]:
     """Return a context for the base's drawing and reading, whose InvalidError names a wrong reading if that is why.
 
     What a misread base draws grows beyond half precision, so that drawing or decoding it ends in numbers that are not
@@ -201,7 +203,7 @@ def explained(denoiser: Denoiser, draws: ToDraw, batch: Batch) -> Iterator[None]
         raise
 
 
-def require_right_base(denoiser: Denoiser, draws: ToDraw, latents: torch.Tensor, batch: Batch) -> None:
+def require_right_base(denoiser: Denoiser, draws: ToDraw, latents: torch.Tensor, batch: Batching) -> None:
     """Raise InvalidError where a base that drew latents (N, C, h, w) predicts something else than it is said to.
 
     A base that fits no reading passes.
@@ -213,7 +215,7 @@ def require_right_base(denoiser: Denoiser, draws: ToDraw, latents: torch.Tensor,
         require_not_misread(denoiser, draws, batch)
 
 
-def require_not_misread(denoiser: Denoiser, draws: ToDraw, batch: Batch) -> None:
+def require_not_misread(denoiser: Denoiser, draws: ToDraw, batch: Batching) -> None:
     """Raise InvalidError where pictures drawn as the base is read, or as it may have to be, show it to be misread.
 
     For bases that fit nothing on what they drew: a drawing under a wrong reading may be so far from any picture that

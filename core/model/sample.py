@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import torch
 
 from ..progress import SILENT, Progress
-from .batch import Batch
+from .batch import Batching
 from .denoiser import Conditioning, Denoiser
 from .noise import gaussian
 from .schedule import Schedule
@@ -33,7 +33,7 @@ def generate(
     prompts: Sequence[str],
     seeds: Sequence[int],
     sampling: Sampling,
-    batch: Batch,
+    batch: Batching,
     progress: Progress = SILENT,
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """Return (uint8 images (N, 3, H, W), scaled latents (N, C, h, w)), both on the CPU.
@@ -50,7 +50,7 @@ def generate_latents(
     prompts: Sequence[str],
     seeds: Sequence[int],
     sampling: Sampling,
-    batch: Batch,
+    batch: Batching,
     progress: Progress = SILENT,
 ) -> torch.Tensor:
     """Return scaled latents (N, C, h, w) float32 on the model's device.

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import torch
 
-from .batch import Batch
+from .batch import Batching
 from .denoiser import Denoiser
 
 
@@ -25,7 +25,7 @@ class CostEstimate:
 
 
 @torch.no_grad()
-def estimate(denoiser: Denoiser, batch: Batch) -> CostEstimate:
+def estimate(denoiser: Denoiser, batch: Batching) -> CostEstimate:
     """Return the cost of one batch; the first run, which warms up kernels and memory, is not timed."""
     count = batch.size * batch.workers
     cond = denoiser.encode_text([""]).rows([0] * count)

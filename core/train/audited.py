@@ -9,7 +9,7 @@ from ..audit.change import AdapterChange
 from ..audit.session import AuditRequest, AuditSession, Places
 from ..metrics.images.features import Fetching
 from ..metrics.metric import quantity
-from ..model.batch import Batch
+from ..model.batch import Batching
 from ..model.denoiser import Denoiser
 from ..plan.audit_plan import AuditPlan
 from ..progress import Progress
@@ -25,7 +25,7 @@ REQUEST = AuditRequest(preset="quick")
 def audit_trained(
     path: Path,
     denoiser: Denoiser,
-    batch: Batch,
+    batch: Batching,
     cache: Path,
     fetching: Fetching,
     progress: Progress,

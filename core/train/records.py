@@ -6,7 +6,7 @@ from pathlib import Path
 
 import torch
 
-from ..model.batch import Batch
+from ..model.batch import Batching
 from ..progress import Progress
 
 
@@ -54,7 +54,7 @@ class TrainSetting:
     """Where latents drawn by the base are kept for the next training."""
     progress: Progress
     """Who is told how far it is: UNet rows drawn, then rows trained."""
-    batch: Batch
+    batch: Batching
     """UNet rows at once where nothing is trained."""
     precision: torch.dtype = torch.float32
     """Type of autocast in training; float32 is none."""

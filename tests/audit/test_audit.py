@@ -13,7 +13,7 @@ from owf.core.audit.change import AdapterChange
 from owf.core.audit.cost import audit_cost, sample_rows
 from owf.core.datasets.labelled import LabelledImages
 from owf.core.model.backends.diffusers import DiffusersDenoiser
-from owf.core.model.batch import Batch
+from owf.core.model.batch import Batching
 from owf.core.plan.audit_plan import Prompt, Stage
 from owf.core.plan.presets import METRICS, preset_plan
 from owf.core.progress import SILENT, Progress
@@ -68,7 +68,7 @@ def labelled(denoiser, count: int = 12) -> LabelledImages:
         items = LabelledImages(images, np.full(count, label), CLASSES).items
         latents = denoiser.encode_image(torch.from_numpy(images))
         errors = [
-            image_errors(denoiser, x, i, cond, (Stage(2, 1),), "l2", 0, Batch(8))
+            image_errors(denoiser, x, i, cond, (Stage(2, 1),), "l2", 0, Batching(8))
             for x, i in zip(latents, items, strict=True)
         ]
         labels.append([predicted_class(e) == label for e in errors])
@@ -85,7 +85,7 @@ def images(denoiser):
 
 def setting(folder, images, progress=None) -> Setting:
     return Setting(
-        folder, folder / "cache", default_policy(), progress or SILENT, Batch(8), {"kid": MeanColors()}, images
+        folder, folder / "cache", default_policy(), progress or SILENT, Batching(8), {"kid": MeanColors()}, images
     )
 
 
@@ -270,11 +270,11 @@ def test_without_labelled_images_the_base_makes_them(denoiser, plan, tmp_path):
 
     plan = dataclasses.replace(plan, per_class=2, metrics=("semantic",))
     with SampleStore(tmp_path / "s.sqlite") as store:
-        rests, _ = gather_base([Answers], ModelPass(denoiser, plan, store, Batch(8), SILENT), plan, None)
+        rests, _ = gather_base([Answers], ModelPass(denoiser, plan, store, Batching(8), SILENT), plan, None)
         rows = sum(sample_rows(plan)[stage] for stage, _ in store.measured())
     assert rows == audit_cost(plan, 4).base
     with SampleStore(tmp_path / "t.sqlite") as store:
-        seen = gather_tuned(rests, ModelPass(denoiser, plan, store, Batch(8), SILENT))[Answers]
+        seen = gather_tuned(rests, ModelPass(denoiser, plan, store, Batching(8), SILENT))[Answers]
     assert seen.labelled.images.shape == (4, 3, 64, 64)
     assert seen.labelled.labels.tolist() == [0, 0, 1, 1]
     assert np.array_equal(seen.base, seen.tuned, equal_nan=True)  # the model was not changed in between

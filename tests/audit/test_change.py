@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from owf.core.audit.audit import Setting, audit_change
 from owf.core.model.backends.diffusers import DiffusersDenoiser
-from owf.core.model.batch import Batch
+from owf.core.model.batch import Batching
 from owf.core.plan.audit_plan import Prompt
 from owf.core.plan.presets import preset_plan
 from owf.core.progress import SILENT
@@ -52,7 +52,7 @@ def plan():
 
 
 def run(denoiser, change, plan, folder: Path):
-    setting = Setting(folder, folder / "cache", default_policy(), SILENT, Batch(8), {}, None)
+    setting = Setting(folder, folder / "cache", default_policy(), SILENT, Batching(8), {}, None)
     return audit_change(denoiser, change, plan, setting)
 
 

@@ -8,7 +8,7 @@ import pytest
 import torch
 from gaussian_denoiser import GaussianDenoiser, ddpm_schedule, rectified_flow
 from owf.core.model.base import choose_base, load_base
-from owf.core.model.batch import Batch
+from owf.core.model.batch import Batching
 from owf.core.model.reading import READING_LEVELS, judge_reading, level_timesteps, reading_sums
 from owf.core.model.sample import Sampling, generate_latents
 from owf.core.model.schedule import zero_terminal
@@ -38,7 +38,7 @@ class Read:
 
 def reading(denoiser, latents, prompts):
     pairs = enumerate(zip(latents, prompts, strict=True))
-    sums = [reading_sums(denoiser, x, str(i), denoiser.encode_text([p]), Batch(16)) for i, (x, p) in pairs]
+    sums = [reading_sums(denoiser, x, str(i), denoiser.encode_text([p]), Batching(16)) for i, (x, p) in pairs]
     return judge_reading(sums, denoiser.schedule.prediction_type)
 
 
@@ -98,7 +98,7 @@ def test_a_trained_base_is_told_from_a_misread_one(demo, declared, truth, termin
     if terminal:  # the same network, asked on the rescaled schedule as if it had been trained on the plain one
         signal = zero_terminal(demo.schedule.signal**2).sqrt()
         model.schedule = dataclasses.replace(model.schedule, signal=signal, sigma=(1 - signal**2).sqrt())
-    latents = generate_latents(model, prompts, range(8), Sampling(plan.sampling_steps, 4.0), Batch(16))
+    latents = generate_latents(model, prompts, range(8), Sampling(plan.sampling_steps, 4.0), Batching(16))
     found = reading(model, latents, prompts)
     if declared == truth:
         assert found.ratio < 0.5
@@ -118,7 +118,7 @@ def test_an_audit_of_a_misread_base_is_invalid_and_says_what_it_predicts(demo, t
 
     plan = demo_plan("quick", DEMO_CLASSES)
     plan = dataclasses.replace(plan, metrics=("denoiser_drift",), prompts=plan.prompts[:8])
-    right, wrong = (Setting(p, p, default_policy(), SILENT, Batch(16), {}, None) for p in (tmp_path / "a", tmp_path))
+    right, wrong = (Setting(p, p, default_policy(), SILENT, Batching(16), {}, None) for p in (tmp_path / "a", tmp_path))
     right.folder.mkdir()
     lora = read_adapter(DEMO_LORAS[0])
     wrong = audit(Read(demo, "v_prediction", "epsilon"), lora, 1.0, plan, wrong)
@@ -144,7 +144,7 @@ def test_a_training_on_a_misread_base_is_refused_whatever_the_pictures_are(demo,
     flat = [Picture(torch.full((3, 64, 64), value, dtype=torch.uint8), "a sks bag") for value in (30, 200)]
     bank = make_bank(read_bank(DEMO), Concept("sks", "bag"))
     plan = TrainPlan(class_word="bag", steps=1, batch=1, preserve=(), drift_every=0)
-    setting = TrainSetting("x", tmp_path, tmp_path, SILENT, Batch(16))
+    setting = TrainSetting("x", tmp_path, tmp_path, SILENT, Batching(16))
     for _ in range(2):  # that a base was refused is not kept as if it had passed
         title = "v-prediction" if truth == "v_prediction" else truth
         with pytest.raises(InvalidError, match=f"Read as {title}, it does"):
@@ -168,7 +168,7 @@ def test_a_base_that_is_read_right_is_checked_once_and_then_costs_nothing(demo, 
             self.left_out += rows
 
     bank, seen = Bank((), ("a red shirt", "a blue bag")), Counted()
-    setting = TrainSetting("x", tmp_path, tmp_path, seen, Batch(16))
+    setting = TrainSetting("x", tmp_path, tmp_path, seen, Batching(16))
     check_base(demo, bank, setting)
     assert (seen.done, seen.left_out) == (check_cost(bank), 0)
     check_base(demo, bank, setting)
@@ -191,7 +191,7 @@ def test_in_half_precision_a_misread_base_is_called_that_and_not_nan(half_demo, 
     plan = demo_plan("quick", DEMO_CLASSES)
     plan = dataclasses.replace(plan, metrics=metrics, prompts=plan.prompts[:2], images_per_prompt=1)
     misread = Read(half_demo, "epsilon", "v_prediction")
-    setting = Setting(tmp_path, tmp_path, default_policy(), SILENT, Batch(16), {}, None)
+    setting = Setting(tmp_path, tmp_path, default_policy(), SILENT, Batching(16), {}, None)
     verdict = audit(misread, read_adapter(DEMO_LORAS[0]), 1.0, plan, setting).verdict
     assert verdict.decision == "INVALID"
     assert "Read as v-prediction, it does" in verdict.reasons[0]
@@ -203,12 +203,12 @@ def test_what_is_not_finite_for_another_reason_keeps_its_message(demo):
     from owf.core.model.reading import ToDraw, explained
 
     draws = ToDraw(("a bag", "a shoe"), (0, 1), Sampling(10, 1.0))
-    with pytest.raises(InvalidError, match="decoded"), explained(demo, draws, Batch(16)):
+    with pytest.raises(InvalidError, match="decoded"), explained(demo, draws, Batching(16)):
         raise InvalidError("The decoded images contain NaN or infinite values.")
 
 
 def test_pictures_beyond_single_precision_squared_are_scaled_back(demo):
     # 1e25 squared is infinite in float32: the scaled half must still be that of the picture of unit size.
     latents, cond = torch.randn(SHAPE, generator=torch.Generator().manual_seed(2)), demo.encode_text(["a bag"])
-    small, huge = (reading_sums(demo, size * latents, "0", cond, Batch(16))[1] for size in (1.0, 1e25))
+    small, huge = (reading_sums(demo, size * latents, "0", cond, Batching(16))[1] for size in (1.0, 1e25))
     np.testing.assert_allclose(huge, small, rtol=1e-3)

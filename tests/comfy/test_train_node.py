@@ -91,7 +91,7 @@ def measured(path: Path, folder: Path) -> dict:
     from owf.core.audit.audit import Setting, audit
     from owf.core.demo import DEMO_BASE
     from owf.core.metrics.images.features import load_features
-    from owf.core.model.batch import Batch
+    from owf.core.model.batch import Batching
     from owf.core.model.sample import Sampling, generate
     from owf.core.plan.presets import DEMO_CLASSES, demo_plan
     from owf.core.progress import SILENT
@@ -106,10 +106,14 @@ def measured(path: Path, folder: Path) -> dict:
     )
     denoiser, features, adapter = load_demo_base(DEMO_BASE), load_features("demo"), read_adapter(path)
     plan = replace(demo_plan("quick", DEMO_CLASSES), metrics=("denoiser_drift",))
-    setting = Setting(folder / "audit", folder / "cache", default_policy(), SILENT, Batch(32), {"kid": features}, None)
+    setting = Setting(
+        folder / "audit", folder / "cache", default_policy(), SILENT, Batching(32), {"kid": features}, None
+    )
     drift = audit(denoiser, adapter, 1.0, plan, setting).measurements["denoiser_drift"].estimates["drift"]
     with applied(denoiser.components, adapter):
-        drawn, _ = generate(denoiser, [concept.caption("a photo of {}")] * 16, range(16), Sampling(15, 4.0), Batch(16))
+        drawn, _ = generate(
+            denoiser, [concept.caption("a photo of {}")] * 16, range(16), Sampling(15, 4.0), Batching(16)
+        )
     likeness = concept_similarity(features(drawn), features(references))
     return {"drift": drift, "likeness": likeness}
 

@@ -5,7 +5,7 @@ import pytest
 import torch
 from gaussian_denoiser import GaussianDenoiser
 from owf.core.metrics.denoiser_drift import DriftRows, squared_norms, summarise_drift
-from owf.core.model.batch import Batch
+from owf.core.model.batch import Batching
 from owf.core.model.noise import gaussian
 from owf.core.model.predictions import predictions
 from owf.core.model.schedule import spaced_timesteps
@@ -19,7 +19,9 @@ def drift_rows(base, tuned, count: int, timesteps: int) -> DriftRows:
     mean = base.means.weight[0].view(SHAPE)
     for i in range(count):
         x0 = mean + base.spread * gaussian(SHAPE, 0, f"x{i}").double()
-        a, b = (predictions(d, x0, str(i), c, timesteps, 0, Batch(8)) for d, c in zip((base, tuned), cond, strict=True))
+        a, b = (
+            predictions(d, x0, str(i), c, timesteps, 0, Batching(8)) for d, c in zip((base, tuned), cond, strict=True)
+        )
         change.append(squared_norms(b - a))
         norm.append(squared_norms(a))
     return DriftRows(("all",) * count, np.stack(change), np.stack(norm), np.zeros((1, timesteps)))
@@ -59,5 +61,5 @@ def test_no_change_is_exactly_zero():
 def test_does_not_depend_on_batch_size():
     denoiser = GaussianDenoiser(torch.zeros(1, *SHAPE), 1.0)
     x0, cond = gaussian(SHAPE, 0, "x").double(), denoiser.encode_text(["0"])
-    one, all_ = (predictions(denoiser, x0, "x", cond, 8, 0, Batch(b)) for b in (1, 64))
+    one, all_ = (predictions(denoiser, x0, "x", cond, 8, 0, Batching(b)) for b in (1, 64))
     np.testing.assert_allclose(one, all_, rtol=1e-6)

@@ -15,7 +15,7 @@ from owf.core.metrics.semantic import (
     predicted_class,
     summarise_semantic,
 )
-from owf.core.model.batch import Batch
+from owf.core.model.batch import Batching
 from owf.core.model.classifier import image_errors
 from owf.core.model.noise import gaussian
 from owf.core.model.schedule import spaced_timesteps
@@ -63,7 +63,10 @@ def draw_images(distance: float, count: int, seed: int) -> tuple[torch.Tensor, n
 def classify(denoiser, images: torch.Tensor, seed: int, stages=STAGES, batch=64) -> np.ndarray:
     cond = denoiser.encode_text([str(k) for k in range(len(denoiser.means.weight))])
     return np.stack(
-        [image_errors(denoiser, x, f"{seed}-{i}", cond, stages, "l2", seed, Batch(batch)) for i, x in enumerate(images)]
+        [
+            image_errors(denoiser, x, f"{seed}-{i}", cond, stages, "l2", seed, Batching(batch))
+            for i, x in enumerate(images)
+        ]
     )
 
 
@@ -115,7 +118,7 @@ def test_errors_equal_a_plain_double_loop(loss):
     denoiser = GaussianDenoiser(torch.randn(5, *SHAPE, generator=torch.Generator().manual_seed(0)), SPREAD)
     cond = denoiser.encode_text([str(k) for k in range(5)])
     for i, x0 in enumerate(images):
-        fast = image_errors(denoiser, x0, f"i{i}", cond, (Stage(6, 1),), loss, 7, Batch(4))
+        fast = image_errors(denoiser, x0, f"i{i}", cond, (Stage(6, 1),), loss, 7, Batching(4))
         for k in range(5):
             for j, t in enumerate(spaced_timesteps(6, 1000)):
                 eps = gaussian(SHAPE, 7, f"i{i}", t).double()[None]
@@ -131,7 +134,7 @@ def test_errors_do_not_depend_on_batch_size_or_company():
     stages = (Stage(4, 2), Stage(12, 1))
     one, many = classify(denoiser, images, 3, stages, batch=1), classify(denoiser, images, 3, stages, batch=64)
     np.testing.assert_allclose(one, many, rtol=1e-6)
-    alone = image_errors(denoiser, images[2], "3-2", denoiser.encode_text(["0", "1"]), stages, "l2", 3, Batch(5))
+    alone = image_errors(denoiser, images[2], "3-2", denoiser.encode_text(["0", "1"]), stages, "l2", 3, Batching(5))
     np.testing.assert_allclose(alone, many[2], rtol=1e-6)
 
 
@@ -141,7 +144,7 @@ def test_elimination_spends_the_published_rows_and_keeps_the_winner_complete():
     spent = Heard()
     stages = (Stage(5, 4), Stage(10, 2), Stage(20, 1))
     cond = denoiser.encode_text([str(k) for k in range(10)])
-    errors = image_errors(denoiser, means[3].double(), "x", cond, stages, "l2", 0, Batch(64), spent)
+    errors = image_errors(denoiser, means[3].double(), "x", cond, stages, "l2", 0, Batching(64), spent)
     seen = np.isfinite(errors).sum(axis=1)
     # As in the published code, the second round's ten timesteps interleave with the first's five: fifteen in all.
     assert np.unique(seen, return_counts=True)[0].tolist() == [5, 15, 20]
@@ -195,4 +198,4 @@ def test_nan_for_one_class_at_one_timestep_is_invalid(broken):
     denoiser.predict = overflowing
     cond = denoiser.encode_text([str(k) for k in range(4)])
     with pytest.raises(InvalidError, match="NaN"):
-        image_errors(denoiser, means[3].double(), "x", cond, (Stage(4, 2), Stage(8, 1)), "l2", 0, Batch(64))
+        image_errors(denoiser, means[3].double(), "x", cond, (Stage(4, 2), Stage(8, 1)), "l2", 0, Batching(64))

@@ -11,7 +11,7 @@ from owf.core.errors import OFF, InvalidError, Setting, UsageError
 from owf.core.model import base
 from owf.core.model.backends.diffusers import DiffusersDenoiser
 from owf.core.model.base import BaseChoice, choose_base, load_base
-from owf.core.model.batch import Batch
+from owf.core.model.batch import Batching
 from owf.core.model.classifier import image_errors
 from owf.core.model.noise import gaussian
 from owf.core.model.sample import Sampling, generate, trailing_timesteps
@@ -86,7 +86,7 @@ def test_image_coding_matches_the_pipeline(denoiser):
 def test_errors_are_equal_in_batches_of_1_and_64_and_in_a_plain_loop(denoiser, loss):
     classes = denoiser.encode_text(["a photo of a bag", "a photo of a coat", "a photo of a dress"])
     x0 = gaussian((4, 8, 8), 5, "x")
-    one, many = (image_errors(denoiser, x0, "i", classes, (Stage(8, 1),), loss, 0, Batch(b)) for b in (1, 64))
+    one, many = (image_errors(denoiser, x0, "i", classes, (Stage(8, 1),), loss, 0, Batching(b)) for b in (1, 64))
     np.testing.assert_allclose(one, many, rtol=1e-5)
     for k in range(3):
         for j, t in enumerate(spaced_timesteps(8, 1000)):
@@ -98,8 +98,8 @@ def test_errors_are_equal_in_batches_of_1_and_64_and_in_a_plain_loop(denoiser, l
 
 def test_images_do_not_depend_on_their_company(denoiser):
     sampling = Sampling(4, 3.0)
-    _, together = generate(denoiser, ["a bag", "a coat", "a dress"], [1, 2, 3], sampling, Batch(4))
-    _, alone = generate(denoiser, ["a coat"], [2], sampling, Batch(4))
+    _, together = generate(denoiser, ["a bag", "a coat", "a dress"], [1, 2, 3], sampling, Batching(4))
+    _, alone = generate(denoiser, ["a coat"], [2], sampling, Batching(4))
     torch.testing.assert_close(alone[0], together[1], atol=1e-4, rtol=1e-4)
 
 
@@ -107,7 +107,7 @@ def test_sampling_equals_diffusers_ddim(denoiser):
     from diffusers import DDIMScheduler
 
     steps, scale = 5, 3.0  # divides 1000, so that both agree on the previous timestep
-    _, ours = generate(denoiser, ["a bag"], [7], Sampling(steps, scale), Batch(4))
+    _, ours = generate(denoiser, ["a bag"], [7], Sampling(steps, scale), Batching(4))
     ddim = DDIMScheduler(
         1000, 0.00085, 0.012, "scaled_linear", clip_sample=False, set_alpha_to_one=True, timestep_spacing="trailing"
     )
@@ -124,7 +124,7 @@ def test_sampling_equals_diffusers_ddim(denoiser):
 def test_adapter_off_is_bit_exact_and_strength_zero_is_the_base(denoiser, tmp_path):
     adapter = read_adapter(write_tiny_lora(tmp_path / "a.safetensors"))
     sampling = Sampling(2, 1.0)
-    draw = lambda: generate(denoiser, ["a bag"], [0], sampling, Batch(4))[1].numpy().tobytes()  # noqa: E731
+    draw = lambda: generate(denoiser, ["a bag"], [0], sampling, Batching(4))[1].numpy().tobytes()  # noqa: E731
     before, digest = draw(), denoiser.digest()
     with applied(denoiser.components, adapter, 1.0) as match:
         assert match.matched == 3

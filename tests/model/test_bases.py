@@ -222,14 +222,14 @@ def test_eight_bit_floats_are_read_as_their_values(folder, saved):
 
 
 def test_zero_terminal_snr_with_v_is_read_and_finite(folder):
-    from owf.core.model.batch import Batch
+    from owf.core.model.batch import Batching
     from owf.core.model.sample import Sampling, generate
 
     settings(prediction_type="v_prediction", rescale_betas_zero_snr=True)(folder)
     loaded = load(folder)
     assert loaded.schedule.prediction_type == "v_prediction"
     assert float(loaded.schedule.signal[-1]) == 0
-    _, latents = generate(loaded, ["a cat"], [0], Sampling(3, 2.0), Batch(4))
+    _, latents = generate(loaded, ["a cat"], [0], Sampling(3, 2.0), Batching(4))
     assert latents.isfinite().all()
 
 

@@ -3,13 +3,13 @@
 import pytest
 import torch
 from owf.core.errors import UsageError
-from owf.core.model.batch import Batch
+from owf.core.model.batch import Batching
 
 
 @pytest.mark.parametrize("workers", [1, 3])
 def test_covers_everything_in_order(workers):
-    assert Batch(4, workers).run(10, lambda rows: (rows.start, rows.stop)) == [(0, 4), (4, 8), (8, 10)]
-    assert Batch(4, workers).run(0, lambda rows: rows) == []
+    assert Batching(4, workers).run(10, lambda rows: (rows.start, rows.stop)) == [(0, 4), (4, 8), (8, 10)]
+    assert Batching(4, workers).run(0, lambda rows: rows) == []
 
 
 @pytest.mark.parametrize("workers", [1, 2])
@@ -19,7 +19,7 @@ def test_halves_when_memory_runs_out(workers):
             raise torch.cuda.OutOfMemoryError("CUDA out of memory")
         return rows.stop - rows.start
 
-    batch = Batch(8, workers)
+    batch = Batching(8, workers)
     assert batch.run(5, work) == [2, 2, 1]
     assert batch.size == 2
 
@@ -29,7 +29,7 @@ def test_one_row_too_many_says_what_to_do():
         raise RuntimeError("DefaultCPUAllocator: can't allocate memory")
 
     with pytest.raises(UsageError, match="Out of memory"):
-        Batch(4).run(4, work)
+        Batching(4).run(4, work)
 
 
 def test_other_errors_pass():
@@ -37,4 +37,4 @@ def test_other_errors_pass():
         raise RuntimeError("shape mismatch")
 
     with pytest.raises(RuntimeError, match="shape"):
-        Batch(4).run(4, work)
+        Batching(4).run(4, work)

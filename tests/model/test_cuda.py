@@ -6,7 +6,7 @@ from fake_cuda import denoiser_of, require_fake_cuda
 from owf.core.adapter import Switch, read_adapter
 from owf.core.model import classifier
 from owf.core.model.backends import diffusers
-from owf.core.model.batch import Batch
+from owf.core.model.batch import Batching
 from owf.core.model.noise import gaussian
 from owf.core.model.sample import Sampling, generate
 from owf.core.model.schedule import spaced_timesteps
@@ -56,7 +56,7 @@ def test_errors_of_the_classifier(denoiser):
 
 def test_sampling_and_decoding(denoiser, monkeypatch):
     monkeypatch.setattr(diffusers, "require_finite", lambda *_: None)  # asks for values, which fakes lack
-    images, latents = generate(denoiser, ["a bag", "a coat"], [0, 1], Sampling(3, 5.0), Batch(4))
+    images, latents = generate(denoiser, ["a bag", "a coat"], [0, 1], Sampling(3, 5.0), Batching(4))
     check(images, (2, 3, 64, 64), torch.uint8, "cpu")
     check(latents, (2, 4, 8, 8), torch.float32, "cpu")
 

@@ -74,11 +74,11 @@ def fused_attention(query, key, value, *args, **kwargs):
 def test_a_batch_of_the_default_size_and_a_decoded_image_fit_8_gb(models, monkeypatch):
     from types import SimpleNamespace
 
-    from owf.core.model.batch import default_batch
+    from owf.core.model.batch import default_batching
 
     monkeypatch.setattr(torch.nn.functional, "scaled_dot_product_attention", fused_attention)
     unet, vae = models
-    rows = default_batch(SimpleNamespace(latent_shape=(4, 64, 64), device=torch.device("cuda"))).size
+    rows = default_batching(SimpleNamespace(latent_shape=(4, 64, 64), device=torch.device("cuda"))).size
     # A LoRA's changed weights are one more copy of at most the whole UNet and text encoder.
     weights = 2 * (size(unet) + TEXT_ENCODER) + size(vae)
     half = {"device": "cuda", "dtype": torch.float16}

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import torch
 from owf.core.model.backends.diffusers import DiffusersDenoiser
-from owf.core.model.batch import Batch
+from owf.core.model.batch import Batching
 from owf.core.progress import SILENT
 from owf.core.train.data.bank import Bank
 from owf.core.train.plan import TrainPlan
@@ -37,5 +37,5 @@ def run(folder: Path, plan: TrainPlan, denoiser: DiffusersDenoiser | None = None
     """Train into `folder` and return the result; `records` in the setting collects what is told."""
     records: list[StepRecord] = setting.pop("records", [])
     usual = {"watch": records.append, "save_every": 1e9}
-    full = TrainSetting("small", folder, folder / "cache", SILENT, Batch(4), **(usual | setting))
+    full = TrainSetting("small", folder, folder / "cache", SILENT, Batching(4), **(usual | setting))
     return train(denoiser or tiny_denoiser(), two_pictures(), BANK, plan, full)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 from owf.core.errors import UsageError
-from owf.core.model.batch import Batch
+from owf.core.model.batch import Batching
 from owf.core.progress import SILENT
 from owf.core.train import preserve
 from owf.core.train.data.captions import Concept
@@ -36,7 +36,7 @@ def context(parts, **options):
     plan = small_plan(**options)
     pictures = two_pictures()
     data = ConceptData(denoiser, [p.pixels for p in pictures], [p.caption for p in pictures], [1, 1], plan)
-    drawings = Drawings(denoiser, cache, Batch(4), SILENT)
+    drawings = Drawings(denoiser, cache, Batching(4), SILENT)
     return TermContext(denoiser, method, plan, Concept("sks", plan.class_word), BANK, drawings, data)
 
 
@@ -118,10 +118,10 @@ def test_a_missing_class_is_noticed_before_the_first_step(parts, name):
 
 def test_drawings_are_made_once_and_repeats_have_seeds_of_their_own(parts, monkeypatch):
     denoiser, _, cache = parts
-    first = Drawings(denoiser, cache, Batch(4), SILENT).latents("x", ["a bag", "a bag", "a hat"])
+    first = Drawings(denoiser, cache, Batching(4), SILENT).latents("x", ["a bag", "a bag", "a hat"])
     assert not torch.equal(first[0], first[1])
     monkeypatch.setattr(denoiser, "predict", None)  # would raise if anything were drawn again
-    again = Drawings(denoiser, cache, Batch(1), SILENT).latents("x", ["a bag", "a bag", "a hat"])
+    again = Drawings(denoiser, cache, Batching(1), SILENT).latents("x", ["a bag", "a bag", "a hat"])
     assert torch.equal(first, again)
 
 

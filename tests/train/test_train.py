@@ -8,7 +8,7 @@ import torch
 from owf.core import families
 from owf.core.adapter import LoraCard, applied, read_adapter
 from owf.core.errors import InvalidError, UsageError
-from owf.core.model.batch import Batch
+from owf.core.model.batch import Batching
 from owf.core.progress import SILENT
 from owf.core.train.data import drawings
 from owf.core.train.data.concept import ConceptData
@@ -281,7 +281,7 @@ def test_two_shapes_train_side_by_side(tmp_path):
     pictures = two_pictures()
     wide = replace(pictures[0], pixels=torch.zeros(3, 64, 128, dtype=torch.uint8))
     records = []
-    setting = TrainSetting("x", tmp_path, tmp_path, SILENT, Batch(4), watch=records.append)
+    setting = TrainSetting("x", tmp_path, tmp_path, SILENT, Batching(4), watch=records.append)
     plan = small_plan(steps=4, preserve=("dc",), teacher_cache=4)
     assert train(tiny_denoiser(), [wide, pictures[1]], BANK, plan, setting).finished
     assert all(record.loss > 0 for record in records)

@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from ...errors import Setting, UsageError
-from ..batch import Batch
+from ..batch import Batching
 from ..denoiser import Conditioning, Token, overflow
 from ..schedule import Schedule
 from .parts import latent_side
@@ -79,9 +79,9 @@ class DiffusersDenoiser:
         require_finite(pixels, self.dtype)
         return ((pixels + 1) * 127.5).round().clamp(0, 255).to(torch.uint8)
 
-    def _vae_batch(self) -> Batch:
+    def _vae_batch(self) -> Batching:
         # The autoencoder works at full resolution: one 512 px image needs more memory than eight UNet rows.
-        return Batch(max(1, min(16, 2**16 // self.resolution**2)))
+        return Batching(max(1, min(16, 2**16 // self.resolution**2)))
 
     def forward(self, x_t: torch.Tensor, t: torch.Tensor, cond: Conditioning) -> torch.Tensor:
         """Return the UNet's output for x_t (N, C, h, w) at timesteps t (N,), with gradients."""

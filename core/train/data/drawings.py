@@ -8,7 +8,7 @@ from pathlib import Path
 import torch
 
 from ...disk.store import SampleStore
-from ...model.batch import Batch
+from ...model.batch import Batching
 from ...model.denoiser import Denoiser, overflow
 from ...model.sample import Sampling, generate_latents
 from ...progress import Progress
@@ -21,7 +21,7 @@ SEED = 770_000_000
 class Drawings:
     """The base's drawings of prompts; the adapter must be off while it draws."""
 
-    def __init__(self, denoiser: Denoiser, cache: Path, batch: Batch, progress: Progress) -> None:
+    def __init__(self, denoiser: Denoiser, cache: Path, batch: Batching, progress: Progress) -> None:
         self._denoiser, self._batch, self._progress = denoiser, batch, progress
         key = f"{denoiser.digest()}|{denoiser.dtype}|{denoiser.latent_shape}|{SAMPLING}|{SEED}"
         self._path = cache / f"drawings-{hashlib.sha256(key.encode()).hexdigest()[:32]}.sqlite"

@@ -4,7 +4,7 @@ import numpy as np
 import torch
 
 from ...metrics.denoiser_drift import squared_norms
-from ...model.batch import Batch
+from ...model.batch import Batching
 from ...model.denoiser import TrainableDenoiser
 from ...model.predictions import predictions
 from ..data.drawings import Drawings
@@ -19,7 +19,7 @@ class DriftWatch:
     """Compares the trained model with the base on the same latents, noise and timesteps each time."""
 
     def __init__(self, denoiser: TrainableDenoiser, method: Method, prompts: tuple[str, ...], drawings: Drawings,
-                 batch: Batch) -> None:  # fmt: skip
+                 batch: Batching) -> None:  # fmt: skip
         self._denoiser, self._prompts, self._batch = denoiser, prompts, batch
         with method.off():
             self._latents = drawings.latents("Base: drawing held-out prompts", prompts).to(denoiser.device)

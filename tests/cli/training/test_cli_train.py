@@ -242,14 +242,14 @@ def test_the_audit_at_the_end_is_run_and_told_by_file_and_stdout(trained, cache,
 def test_an_audit_that_cannot_run_is_a_sentence(trained, monkeypatch, capsys):
     import torch
     from owf.cli.training.audit import audit_and_tell
-    from owf.core.model.batch import Batch
+    from owf.core.model.batch import Batching
     from rich.console import Console
 
     def refuse(*_):
         raise UsageError("there is no feature network")
 
     monkeypatch.setattr("owf.core.train.audited.read_adapter", refuse)
-    monkeypatch.setattr("owf.cli.training.audit.default_batch", lambda denoiser: Batch(1))
+    monkeypatch.setattr("owf.cli.training.audit.default_batching", lambda denoiser: Batching(1))
     path = trained[0] / "bag.safetensors"
     before = path.read_bytes()
     audit_and_tell(path, SimpleNamespace(device=torch.device("cpu")), RunOptions(progress="none"), Console())
