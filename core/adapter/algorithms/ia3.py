@@ -4,7 +4,7 @@ from math import prod
 from typing import TYPE_CHECKING
 
 from ...errors import AdapterError
-from .algorithm import Algorithm, Factors, Stated, spelled
+from .algorithm import Algorithm, Factors, Norms, Stated, spelled
 from .shapes import Outline, Shapes, require
 
 if TYPE_CHECKING:
@@ -38,6 +38,11 @@ def _outline_at(shapes: Shapes, on_input: float) -> Outline:
     return Outline(inputs=count) if on_input else Outline(out=count)
 
 
+def _size(norms: Norms, outline: Outline, scale: float) -> float:
+    """Return the norm of the factors alone: `on_input` says which axis they belong to and changes nothing itself."""
+    return norms.get("weight", 0.0)
+
+
 ALGORITHM = Algorithm(
     name="ia3",
     marks=frozenset({"on_input"}),
@@ -48,4 +53,5 @@ ALGORITHM = Algorithm(
     outline_at=_outline_at,
     change=_change,
     scale=_on_input,
+    size=_size,
 )

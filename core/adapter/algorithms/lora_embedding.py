@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from .algorithm import Algorithm, Factors, any_zero
+from .algorithm import Algorithm, Factors, Norms, any_zero, product_norm
 from .shapes import Outline, Shapes, agree, matrix, plausible, require
 
 if TYPE_CHECKING:
@@ -22,6 +22,10 @@ def _change(weight: "Tensor", factors: Factors, scale: float) -> "Tensor":
     return (down.T * scale) @ up.T
 
 
+def _size(norms: Norms, outline: Outline, scale: float) -> float:
+    return abs(scale) * product_norm(norms, ("token_up", "token_down"), outline.rank)
+
+
 ALGORITHM = Algorithm(
     name="lora_embedding",
     marks=frozenset({"token_up", "token_down"}),
@@ -37,4 +41,5 @@ ALGORITHM = Algorithm(
     low_rank=True,
     magnitude_axis=1,  # of the transposed weight
     is_zero=any_zero,
+    size=_size,
 )

@@ -3,6 +3,7 @@
 import contextlib
 
 import pytest
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from owf.core.adapter.algorithms import Outline, all_algorithms, find
@@ -43,3 +44,23 @@ def test_mixtures_strangers_and_bare_extras_are_refused():
     ):
         with pytest.raises(AdapterError):
             find(frozenset(slots))
+
+
+def named(name):
+    return next(algorithm for algorithm in all_algorithms() if algorithm.name == name)
+
+
+@pytest.mark.parametrize(("name", "up", "down"), [("lora", "up", "down"), ("lora_embedding", "token_up", "token_down")])
+def test_the_size_of_a_product_is_that_of_the_change_it_makes(name, up, down):
+    """Independent normal factors: |s B A| is |s| |B| |A| / sqrt(rank) up to a percent at these shapes."""
+    rank, scale = 8, 0.5
+    generator = torch.Generator().manual_seed(0)
+    b, a = torch.randn(300, rank, generator=generator), torch.randn(rank, 200, generator=generator)
+    norms = {up: float(b.norm()), down: float(a.norm())}
+    size = named(name).size(norms, Outline(200, 300, rank=rank), scale)
+    assert size == pytest.approx(float((scale * b @ a).norm()), rel=0.03)
+
+
+@pytest.mark.parametrize("on_input", [0.0, 1.0])
+def test_the_axis_of_ia3_is_no_part_of_its_size(on_input):
+    assert named("ia3").size({"weight": 3.0, "on_input": on_input}, Outline(), on_input) == 3.0
