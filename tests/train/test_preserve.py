@@ -159,10 +159,3 @@ def test_a_term_is_one_file(parts, tmp_path, monkeypatch):
     s = context(parts)
     (part,) = make_regularizer("halved", s).examples(s.data.rows(Draw(0, 0)), Draw(0, 0))
     assert part.rows.captions == ("",)
-
-
-def test_a_term_in_a_file_of_another_name_is_refused(tmp_path, monkeypatch):
-    (tmp_path / "one_name.py").write_text("from .blank import TERM\n")
-    monkeypatch.setattr(preserve, "__path__", [*preserve.__path__, str(tmp_path)])
-    with pytest.raises(ValueError, match=r"one_name\.py holds the term 'blank'"):
-        all_terms.__wrapped__()

@@ -3,15 +3,13 @@
 A term's file imports torch in functions only: plans are checked, and options listed, from these records.
 """
 
-import importlib
-import pkgutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING
 
 from ...errors import UsageError
-from .. import preserve
+from ...registry import records
 
 if TYPE_CHECKING:
     import torch
@@ -109,17 +107,8 @@ class Term:
 
 @cache
 def all_terms() -> tuple[Term, ...]:
-    """Return every term in the order in which they are listed.
-
-    Raises ValueError where a file's term has another name: the folder is the registry.
-    """
-    found: list[Term] = []
-    for module in pkgutil.iter_modules(preserve.__path__):
-        term = getattr(importlib.import_module(f".{module.name}", __package__), "TERM", None)
-        if term is not None and term.name != module.name.rstrip("_"):
-            raise ValueError(f"the file {module.name}.py holds the term {term.name!r}")
-        found += [] if term is None else [term]
-    return tuple(sorted(found, key=lambda term: term.order))
+    """Return every term in the order in which they are listed."""
+    return tuple(sorted(records(__name__, "TERM", Term), key=lambda term: term.order))
 
 
 def find_term(name: str) -> Term:
