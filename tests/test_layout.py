@@ -36,36 +36,16 @@ def test_code_imports_itself_only_relatively():
             assert not bad, f"{path}: {bad}"
 
 
-def run(code: str, *arguments: str) -> str:
-    result = subprocess.run([sys.executable, "-I", "-c", code, *arguments], capture_output=True, text=True, check=False)
-    assert result.returncode == 0, result.stderr
-    return result.stdout
-
-
-LOAD_BY_PATH = """
-import importlib, importlib.util, sys
-name, root = "some_host_module", sys.argv[1]
-spec = importlib.util.spec_from_file_location(name, root + "/__init__.py", submodule_search_locations=[root])
-module = importlib.util.module_from_spec(spec)
-sys.modules[name] = module
-spec.loader.exec_module(module)
-importlib.import_module(name + ".core")
-importlib.import_module(name + ".core.verdict.report")
-importlib.import_module(name + ".core.verdict.verdict")
-importlib.import_module(name + ".cli.audit")
-print(sorted(m for m in ("torch", "numpy", "owf", "core", "diffusers") if m in sys.modules and m != "numpy"))
-"""
+LOAD_BY_PATH = ROOT / "tests" / "support" / "load_by_path.py"
 
 
 def test_loads_by_path_from_any_folder_name_without_torch(tmp_path):
     pack = tmp_path / "My-OWF pack.v2"
     pack.symlink_to(ROOT, target_is_directory=True)
-    assert run(LOAD_BY_PATH, str(pack)).strip() == "[]"
-
-
-def test_core_without_torch():
-    code = LOAD_BY_PATH + "\nassert 'torch' not in sys.modules\n"
-    run(code, str(ROOT))
+    for folder in (pack, ROOT):
+        command = [sys.executable, "-I", str(LOAD_BY_PATH), str(folder)]
+        result = subprocess.run(command, capture_output=True, text=True, check=False)
+        assert (result.stdout.strip(), result.returncode) == ("[]", 0), result.stderr
 
 
 @pytest.mark.timeout(300)

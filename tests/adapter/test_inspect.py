@@ -7,10 +7,11 @@ from pathlib import Path
 
 import pytest
 import torch
+from imports import heavy_imports
 from owf.cli.inspect import main
 from safetensors.torch import save_file
 
-ROOT = Path(__file__).resolve().parents[2]
+RUN_INSPECT = Path(__file__).resolve().parents[1] / "support" / "run_inspect.py"
 
 
 @pytest.fixture
@@ -112,8 +113,7 @@ OUTPUTS = {
 @pytest.mark.parametrize("name", OUTPUTS)
 def test_output_that_goes_nowhere_ends_without_a_traceback(name, file):
     line, code, said = OUTPUTS[name]
-    run = "import sys, time; sys.path.insert(0, sys.argv.pop(1)); import conftest; from owf.cli.inspect import main"
-    program = f"{sys.executable} -c '{run}; time.sleep(0.2); sys.exit(main())' {ROOT / 'tests'} {file}"
+    program = f"{sys.executable} {RUN_INSPECT} {file}"
     done = subprocess.run(["bash", "-c", line.format(program)], capture_output=True, text=True)
     assert done.returncode == code, done.stderr
     assert said in done.stderr
@@ -141,9 +141,5 @@ def test_hostile_text_is_inert_on_the_terminal(kohya_tensors, tmp_path, capsys):
 
 
 def test_nothing_heavy_is_imported(file):
-    code = (
-        "import sys; sys.path.insert(0, sys.argv[1]); import conftest; from owf.cli.inspect import main;"
-        "import owf.core.adapter; main([sys.argv[2]]);"
-        "assert not {'torch', 'diffusers', 'transformers', 'safetensors'} & set(sys.modules)"
-    )
-    subprocess.run([sys.executable, "-c", code, str(ROOT / "tests"), str(file)], check=True, capture_output=True)
+    call = f"owf.cli.inspect:main:{json.dumps([str(file)])}"
+    assert not {"torch", "diffusers", "transformers", "safetensors"} & set(heavy_imports("owf.core.adapter", call))

@@ -11,6 +11,7 @@ import torch
 from graphs import DEMO, audit, show
 
 ROOT = Path(__file__).resolve().parents[2]
+RUN_TRAIN = ROOT / "tests" / "support" / "run_train.py"
 SETTINGS = {
     "name": "mine", "trigger": "sks", "class_word": "bag", "preset": "drift correction", "steps": 20, "batch": 1,
     "rank": 4, "rate": 1e-3, "dc_weight": 8.0, "drift_budget": 0.0, "train_seed": 0, "folder": "[demo] concept",
@@ -49,9 +50,7 @@ def run(host, prompt: dict) -> dict:
 
 
 def command_line(folder: Path, *more: str, pictures: Path = ROOT / "demo" / "concept") -> list[dict]:
-    code = f"import sys; sys.path.insert(0, {str(ROOT / 'tests')!r}); import conftest; "
-    code += "from owf.cli.train import main; main(sys.argv[1:])"
-    command = [sys.executable, "-c", code, str(pictures), *OPTIONS.split()]
+    command = [sys.executable, str(RUN_TRAIN), str(pictures), *OPTIONS.split()]
     places = ["--out", str(folder), "--cache", str(folder / "cache")]
     result = subprocess.run([*command, *places, *more], capture_output=True, text=True, check=False)
     assert result.returncode == 0, result.stderr

@@ -1,17 +1,13 @@
 """The registry of metrics: what each record promises, and that reading it takes no torch."""
 
-import subprocess
-import sys
-from pathlib import Path
 from typing import get_type_hints
 
 import pytest
+from imports import heavy_imports
 from owf.core.errors import UsageError
 from owf.core.metrics.measurement import Measurement
 from owf.core.metrics.metric import all_metrics, chosen, needed
 from owf.core.plan.presets import METRICS, in_order
-
-TESTS = Path(__file__).resolve().parent.parent
 
 
 @pytest.mark.parametrize("metric", all_metrics(), ids=lambda metric: metric.name)
@@ -35,9 +31,5 @@ def test_an_unknown_metric_is_named_with_the_known_ones():
 
 
 def test_verdicts_and_words_take_no_torch():
-    code = (
-        "from owf.core.render import words; from owf.core.verdict.verdict import default_policy; "
-        "assert words.metric_words('kid').title and default_policy().limits; assert 'torch' not in sys.modules"
-    )
-    bind = f"import sys; sys.path.insert(0, {str(TESTS)!r}); import conftest; "
-    subprocess.run([sys.executable, "-c", bind + code], check=True)
+    words, limits = 'owf.core.render.words:metric_words:"kid"', "owf.core.verdict.verdict:default_policy"
+    assert "torch" not in heavy_imports(words, limits)

@@ -91,36 +91,12 @@ answer(said=said)
     assert new == "This is ComfyUI 0.33.0."
 
 
-OLD_LOADER = """
-# As ComfyUI's nodes.py was before it knew comfy_entrypoint.
-import importlib.util, json, sys, traceback, types
-pack, version = sys.argv[1:]
-sys.modules["folder_paths"] = types.ModuleType("folder_paths")
-if version:
-    sys.modules["comfyui_version"] = types.ModuleType("comfyui_version")
-    sys.modules["comfyui_version"].__version__ = version
-said = []
-try:
-    name = pack.replace(".", "_x_")
-    spec = importlib.util.spec_from_file_location(name, pack + "/__init__.py")
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module
-    spec.loader.exec_module(module)
-    if hasattr(module, "WEB_DIRECTORY") and getattr(module, "WEB_DIRECTORY") is not None:
-        said.append("web")
-    if hasattr(module, "NODE_CLASS_MAPPINGS") and getattr(module, "NODE_CLASS_MAPPINGS") is not None:
-        said.append("loaded")
-    else:
-        said.append("lack of NODE_CLASS_MAPPINGS")
-except Exception as error:
-    said.append(f"Cannot import: {error}")
-print(json.dumps([said, sorted(m for m in ("torch", "numpy", "jinja2") if m in sys.modules)]))
-"""
+OLD_LOADER = ROOT / "tests" / "support" / "old_comfy_loader.py"
 
 
 @pytest.mark.parametrize(("version", "found"), [("0.3.40", "; this is 0.3.40"), ("", "")])
 def test_a_comfyui_that_is_too_old_is_told_which_one_is_needed(stub, version, found):
-    command = [sys.executable, "-I", "-c", OLD_LOADER, str(stub.pack), version]
+    command = [sys.executable, "-I", str(OLD_LOADER), str(stub.pack), version]
     result = subprocess.run(command, capture_output=True, text=True, check=True)
     said, heavy = json.loads(result.stdout)
     needed = "OWF needs ComfyUI 0.3.64 or newer"
