@@ -9,8 +9,9 @@ if __name__ == "__main__":
     pack, version = sys.argv[1:]
     sys.modules["folder_paths"] = types.ModuleType("folder_paths")
     if version:
-        sys.modules["comfyui_version"] = types.ModuleType("comfyui_version")
-        sys.modules["comfyui_version"].__version__ = version
+        comfyui = types.ModuleType("comfyui_version")
+        setattr(comfyui, "__version__", version)  # noqa: B010 - a module has no such field to a type checker
+        sys.modules["comfyui_version"] = comfyui
     said = []
     try:
         name = pack.replace(".", "_x_")
