@@ -9,6 +9,8 @@ import sys
 from pathlib import Path
 
 import pytest
+from owf.core.metrics.metric import all_metrics
+from owf.core.plan.presets import METRICS
 
 ROOT = Path(__file__).resolve().parents[2]
 IDS = {
@@ -157,6 +159,12 @@ def test_every_node_has_a_help_page_that_names_its_inputs(loaded):
         text = (ROOT / "web" / "docs" / f"{name}.md").read_text()
         for _, given, _ in node["inputs"]:
             assert f"`{given}`" in text, f"{name}.md does not explain {given}"
+
+
+def test_the_page_of_the_audit_names_every_metric_and_which_run_by_themselves():
+    text = (ROOT / "web" / "docs" / "OWF_DriftAudit.md").read_text()
+    others = [metric.name for metric in all_metrics() if metric.name not in METRICS]
+    assert f"some of {', '.join((*METRICS, *others))}; empty runs the first four" in text and len(METRICS) == 4
 
 
 def test_the_registry_entry_and_the_requirements_do_not_fight_the_host():
