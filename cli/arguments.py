@@ -1,22 +1,25 @@
 """The options of `owf-audit`; importing it is cheap, so that --help answers at once."""
 
 import argparse
-import math
 from pathlib import Path
 
-from ..core.datasets.dataset import all_datasets
+from ..core.datasets.dataset import all_datasets, layouts
+from ..core.metrics.images.network_names import FEATURES
 from ..core.metrics.metric import all_metrics
 from ..core.model.device import DEVICES, DTYPES
 from ..core.plan.audit_plan import LOSSES, Stage
-from ..core.plan.presets import METRICS
+from ..core.plan.presets import METRICS, PRESETS
 from ..core.render.formats.format import all_formats, default_formats
+from .numbers import finite, positive, seed
 from .paths import user_path
 
-PRESETS = ("quick", "standard", "paper")
-
 EPILOG = """exit codes: 0 PASS, 1 DRIFT, 2 usage error, 3 INCONCLUSIVE, 4 INVALID; of several LoRAs
-the worst; with --demo 0 if each LoRA gets the verdict that it is there to show
+the worst; with --demo 0 if each LoRA gets the verdict that it is there to show; 70 a bug,
+130 interrupted, 141 nobody reads the output any more
 other commands: owf-audit inspect FILE...  shows what is in a LoRA file without a base model"""
+
+
+_OF_PRESET = "default: the preset's"
 
 
 def parser() -> argparse.ArgumentParser:
@@ -48,27 +51,31 @@ def _add_model_options(group: argparse._ArgumentGroup) -> None:
         "config.toml, the local hub cache, then the hub)",
     )
     group.add_argument("--offline", action="store_true", help="never fetch anything")
-    group.add_argument("--strength", type=_finite, default=1.0, help="strength of the LoRA (default 1.0)")
+    group.add_argument("--strength", type=finite, metavar="X", default=1.0, help="strength of the LoRA (default 1.0)")
 
 
 def _add_plan_options(group: argparse._ArgumentGroup) -> None:
-    group.add_argument("--preset", choices=PRESETS, default="quick", help="how much is measured (default quick)")
-    group.add_argument("--images", type=user_path, metavar="DIR", help="labelled images, one subfolder per class")
+    group.add_argument("--preset", choices=tuple(PRESETS), default="quick", help="how much is measured (default quick)")
+    group.add_argument("--images", type=user_path, metavar="FOLDER", help=f"labelled images: {layouts()}")
     group.add_argument(
         "--dataset",
         choices=tuple(d.name for d in all_datasets()),
         default="",
         help="layout of --images (default: found)",
     )
-    group.add_argument("--per-class", type=_positive, metavar="N", help="labelled images per class")
-    group.add_argument("--class-prompt", metavar="TEXT", help='prompt of a class, {} its name ("a blurry photo of {}")')
+    group.add_argument("--per-class", type=positive, metavar="N", help=f"labelled images per class ({_OF_PRESET})")
+    group.add_argument(
+        "--class-prompt",
+        metavar="TEXT",
+        help=f'prompt of a class, {{}} its name ("a blurry photo of {{}}"; {_OF_PRESET})',
+    )
     group.add_argument(
         "--stages",
         type=_stages,
         metavar="T:KEEP,...",
-        help="rounds of the classifier: timesteps seen and classes kept, such as 50:5,500:1",
+        help=f"rounds of the classifier: timesteps seen and classes kept, such as 50:5,500:1 ({_OF_PRESET})",
     )
-    group.add_argument("--loss", choices=LOSSES, help="denoising error of the classifier")
+    group.add_argument("--loss", choices=LOSSES, help=f"denoising error of the classifier ({_OF_PRESET})")
     group.add_argument(
         "--metrics",
         type=_metrics,
@@ -77,13 +84,19 @@ def _add_plan_options(group: argparse._ArgumentGroup) -> None:
         help=f"some of {', '.join(metric.name for metric in all_metrics())} (default {','.join(METRICS)})",
     )
     group.add_argument("--skip", type=_metrics, default=(), metavar="METRIC,...", help="leave out some of the metrics")
-    group.add_argument("--seed", type=_seed, default=0, help="seed of all noise (default 0)")
-    group.add_argument("--features", choices=("inception", "clip", "dino"), help="feature network of kid")
+    group.add_argument("--seed", type=seed, metavar="N", default=0, help="seed of all noise (default 0)")
+    group.add_argument("--features", choices=FEATURES, help=f"feature network of kid ({_OF_PRESET})")
     group.add_argument("--policy", type=user_path, metavar="TOML", help="limits of the verdict (default: built in)")
 
 
 def _add_run_options(group: argparse._ArgumentGroup) -> None:
-    group.add_argument("--out", type=user_path, default=Path("owf-reports"), help="output folder (default owf-reports)")
+    group.add_argument(
+        "--out",
+        type=user_path,
+        metavar="FOLDER",
+        default=Path("owf-reports"),
+        help="output folder (default owf-reports)",
+    )
     group.add_argument(
         "--write",
         type=_formats,
@@ -92,10 +105,20 @@ def _add_run_options(group: argparse._ArgumentGroup) -> None:
         help="; ".join(f"{f.name}: {f.holds}" for f in all_formats()) + f" (default {','.join(default_formats())})",
     )
     group.add_argument("--resume", action="store_true", help="continue an interrupted run")
-    group.add_argument("--cache", type=user_path, help="where base results are kept (default: the user's cache folder)")
+    group.add_argument(
+        "--cache",
+        type=user_path,
+        metavar="FOLDER",
+        help="where base results are kept (default: the user's cache folder)",
+    )
     group.add_argument("--device", choices=DEVICES, default="auto")
     group.add_argument("--dtype", choices=DTYPES, default="auto")
-    group.add_argument("--batch", type=_positive, help="UNet rows at once (default: chosen, halved if memory runs out)")
+    group.add_argument(
+        "--batch",
+        type=positive,
+        metavar="N",
+        help="UNet rows at once (default: chosen, halved if memory runs out)",
+    )
     group.add_argument(
         "--progress",
         choices=("auto", "bar", "json", "none"),
@@ -112,13 +135,6 @@ def _stages(text: str) -> tuple[Stage, ...]:
         raise argparse.ArgumentTypeError("must look like 50:5,500:1") from error
 
 
-def _seed(text: str) -> int:
-    value = int(text)
-    if not 0 <= value < 2**31:
-        raise argparse.ArgumentTypeError("must be between 0 and 2147483647")
-    return value
-
-
 def _metrics(text: str) -> tuple[str, ...]:
     names, known = tuple(text.split(",")), [metric.name for metric in all_metrics()]
     if not set(names) <= set(known):
@@ -131,17 +147,3 @@ def _formats(text: str) -> tuple[str, ...]:
     if not set(names) <= set(known):
         raise argparse.ArgumentTypeError(f"must be a list of {', '.join(known)}, separated by commas")
     return names
-
-
-def _finite(text: str) -> float:
-    value = float(text)
-    if not math.isfinite(value):
-        raise argparse.ArgumentTypeError("must be a finite number")
-    return value
-
-
-def _positive(text: str) -> int:
-    value = int(text)
-    if value < 1:
-        raise argparse.ArgumentTypeError("must be at least 1")
-    return value

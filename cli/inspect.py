@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from ..core.adapter.find import find_loras
 from ..core.adapter.reader import read_adapter
 from ..core.adapter.summary import Summary, summarise
-from ..core.errors import InvalidError, OwfError
+from ..core.errors import InvalidError, OwfError, UsageError
 from ..core.render.inspection import summary_heat_map, summary_lines
 from ..core.text import inert
 from .command import guarded, print_failure, say_left_out
@@ -26,7 +26,10 @@ _MAX_ROWS = 120
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Print what each file is and return the exit code: 0, or 4 when an audit of any file could only be INVALID."""
+    """Print what each file is and return the exit code: 0, or what an audit of the worst of them would end with.
+
+    That is 4 where it could only be INVALID, and 2 for a path that leads to no LoRA.
+    """
     options = _parser().parse_args(argv)
     with guarded(lambda message, code: print_failure("owf-audit inspect", "", message, code)) as ending:
         results = [result for file in options.files for result in _inspect_all(file, options.allow_pickle)]
@@ -49,7 +52,7 @@ class Refusal:
     """A file that was not read."""
 
     file: str
-    """File name, inert."""
+    """File name, or the whole path where nothing was found, inert."""
     reason: str
     """Why not, inert."""
     exit_code: int
@@ -71,14 +74,15 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _inspect_all(path: Path, allow_pickle: bool) -> list[Summary | Refusal]:
-    """Return what each LoRA at a path is; a folder without any is refused."""
+    """Return what each LoRA at a path is; a path without any is a usage error, as for an audit."""
     try:
         found = find_loras(path)
     except OwfError as error:
-        return [Refusal(inert(path.name[:200]), inert(worded(error), 500), InvalidError.exit_code)]
+        reason = worded(error).removeprefix(f"{path}: ")  # the path stands before it
+        return [Refusal(inert(str(path), 200), inert(reason, 500), error.exit_code)]
     say_left_out("owf-audit inspect", found.left_out, path)
     if not found.paths:
-        return [Refusal(inert(path.name[:200]), "the folder holds no LoRA", InvalidError.exit_code)]
+        return [Refusal(inert(str(path), 200), "the folder holds no LoRA", UsageError.exit_code)]
     return [_inspect(file, allow_pickle) for file in found.paths]
 
 

@@ -4,6 +4,8 @@ from typing import TYPE_CHECKING, Any
 
 from comfy_api.latest import io
 
+from ..core.datasets.dataset import layouts
+from ..core.metrics.images.network_names import FEATURES
 from ..core.metrics.metric import all_metrics
 from ..core.plan.presets import METRICS, PRESETS
 from .backend import places
@@ -149,7 +151,7 @@ def _plan() -> list[io.Input]:
 
 def _options() -> list[io.Input]:
     tuned = "Instead of a LoRA by name: the model after whatever the graph did to it."
-    folder = "Labelled images: a folder below ComfyUI's input folder with one subfolder a class."
+    folder = f"Labelled images: a folder below ComfyUI's input folder. Its layout: {layouts()}."
     toml = "Limits as in a policy file: [[limit]] tables in TOML. Empty: the default limits."
     return [
         io.Model.Input("tuned_model", optional=True, tooltip=tuned),
@@ -175,7 +177,7 @@ def _options() -> list[io.Input]:
             round=0.01,
             tooltip="0: as the preset says. 1 turns guidance off, as distilled models want it.",
         ),
-        io.Combo.Input("features", optional=True, options=[AUTO, "inception", "clip", "dino"], default=AUTO),
+        io.Combo.Input("features", optional=True, options=[AUTO, *FEATURES], default=AUTO),
     ]
 
 

@@ -4,12 +4,11 @@ from typing import Any
 
 from comfy_api.latest import io
 
+from ..core.metrics.images.network_names import NAMES
 from ..core.metrics.measurement import Measurement
 from .ui.progress import NodeProgress
 from .ui.wording import graph_words
 
-FEATURES = ("inception", "clip", "dino", "demo")
-"""Feature networks; `core.metrics.images.features` knows them too, but importing that takes torch."""
 NO_FEATURES = "none"
 _TERMS = 5
 """Colour terms in the panel: those that changed most."""
@@ -30,7 +29,7 @@ class CdiKidMeter(io.ComfyNode):
             inputs=[
                 io.Image.Input("images_a", tooltip="What is compared against."),
                 io.Image.Input("images_b"),
-                io.Combo.Input("features", options=[*FEATURES, NO_FEATURES], default=FEATURES[0]),
+                io.Combo.Input("features", options=[*NAMES, NO_FEATURES], default=NAMES[0]),
                 io.Int.Input("split_seed", default=0, min=0, max=2**31 - 1, tooltip="Seed of the random halves."),
             ],
             outputs=[

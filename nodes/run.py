@@ -52,7 +52,7 @@ class Probes:
     labels: str = ""
     """Class of each image of the batch."""
     folder: str = ""
-    """Folder below ComfyUI's input folder with one subfolder a class."""
+    """Folder below ComfyUI's input folder, in any layout that `core/datasets` reads."""
 
 
 @dataclass(frozen=True)

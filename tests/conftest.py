@@ -1,4 +1,7 @@
-"""Bind `owf` to this checkout when it is not installed, so that tests always see these files."""
+"""Bind `owf` to this checkout where it is not installed.
+
+Where it is, the installed copy is tested, as CI wants it: these files only after `pip install -e`.
+"""
 
 import importlib.util
 import sys

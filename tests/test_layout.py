@@ -12,7 +12,7 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 CODE = [p for d in ("core", "cli", "nodes") for p in (ROOT / d).rglob("*.py")] + [ROOT / "__init__.py"]
 
-FOLDERS = {"owf", "core", "cli", "nodes", "webui", "bench", "demo_base"}
+FOLDERS = {"owf", "core", "cli", "nodes", "bench", "demo_base"}
 
 
 def test_pyproject_lists_every_subpackage():

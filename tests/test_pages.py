@@ -1,21 +1,49 @@
-"""The pages for contributors name files and tests: each is there."""
+"""What the pages name is there: files, folders and tests."""
 
 import re
+from functools import cache
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
-PAGES = ("SECURITY.md", "CONTRIBUTING.md")
+FOLDERS = ("core", "cli", "nodes", "web", "tests", "bench", "demo", "examples", "docs")
+PAGES = sorted(
+    path.relative_to(ROOT).as_posix()
+    for pattern in ("*.md", "docs/*.md", "docs/design/*.md", "demo/*.md", "web/docs/*.md")
+    for path in ROOT.glob(pattern)
+)
+EXAMPLE = "NAME"
+"""In a recipe it stands for the name of what a contributor adds."""
+
+
+@cache
+def modules() -> tuple[str, ...]:
+    """Return every file of Python, with a slash before its path."""
+    return tuple(f"/{p.relative_to(ROOT).as_posix()}" for folder in FOLDERS for p in (ROOT / folder).rglob("*.py"))
+
+
+def named(text: str) -> set[str]:
+    """Return the paths from the repository's root that a page names."""
+    paths = re.findall(rf"`((?:{'|'.join(FOLDERS)}|\.ci|\.github)/[\w./-]*\w/?(?:::\w+)?)`", text)
+    return {path for path in paths if EXAMPLE not in path}
 
 
 @pytest.mark.parametrize("page", PAGES)
 def test_files_and_tests_that_a_page_names_are_there(page):
-    text = (ROOT / page).read_text()
-    links = re.findall(r"\]\(([^)#:]+)\)", text)
-    named = re.findall(r"`((?:core|cli|nodes|tests|bench|docs|\.ci)/[\w./-]+(?:::\w+)?)`", text)
-    assert len(named) > 10
-    for name in {*links, *named} - {name for name in named if "NAME" in name}:
+    text = (ROOT / page).read_text(encoding="utf-8")
+    for link in re.findall(r"\]\(([^)#:\s]+)(?:#[^)]*)?\)", text):
+        assert ((ROOT / page).parent / link).exists(), link
+    for name in named(text):
         path, _, test = name.partition("::")
         assert (ROOT / path).exists(), name
-        assert not test or f"def {test}(" in (ROOT / path).read_text(), name
+        assert not test or f"def {test}(" in (ROOT / path).read_text(encoding="utf-8"), name
+    # Without its folder, where the text says that: the end of some file's path.
+    for name in re.findall(r"`(\w[\w./-]*\.py)`", text):
+        assert EXAMPLE in name or any(module.endswith(f"/{name}") for module in modules()), name
+
+
+def test_paths_are_found_in_the_pages():
+    assert len(PAGES) > 20
+    for page, least in {"SECURITY.md": 30, "CONTRIBUTING.md": 30, "docs/architecture.md": 20}.items():
+        assert len(named((ROOT / page).read_text(encoding="utf-8"))) >= least, page

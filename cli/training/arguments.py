@@ -6,11 +6,13 @@ from collections.abc import Callable
 from typing import Any
 
 from ...core.train.plan import TrainPlan
+from ..numbers import number, whole
 from ..paths import user_path
 from ..wording import flag
 from .options import RunOptions
 
-EPILOG = """exit codes: 0 trained (whatever the audit says), 2 usage error, 70 a bug, 130 interrupted
+EPILOG = """exit codes: 0 trained (whatever the audit says), 2 usage error, 70 a bug, 130 interrupted,
+141 nobody reads the output any more
 
 examples:
   owf-train photos/ --base model.safetensors --trigger sks --class dog --out loras
@@ -96,7 +98,7 @@ def names(text: str) -> tuple[str, ...]:
     return () if found == ("none",) else found
 
 
-_KINDS: dict[type, Callable[[str], Any]] = {str: str, int: int, float: float, tuple: names}
+_KINDS: dict[type, Callable[[str], Any]] = {str: str, int: whole, float: number, tuple: names}
 _METAVARS = {
     "validation": "FOLDER",
     "bank": "FILE",

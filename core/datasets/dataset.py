@@ -37,6 +37,11 @@ def all_datasets() -> tuple[Dataset, ...]:
     return tuple(sorted(found, key=lambda dataset: (dataset.name == GENERAL, dataset.name)))
 
 
+def layouts() -> str:
+    """Return what a folder of labelled images may look like, in plain words; the most general layout first."""
+    return "; or ".join(dataset.layout for dataset in reversed(all_datasets()))
+
+
 GENERAL = "folder"
 """The layout that a folder has if it has no other."""
 

@@ -12,7 +12,7 @@ class Family:
     """One family of base models that share an architecture."""
 
     name: str
-    """Short name used on the command line and in reports, such as `sd15`."""
+    """Short name used in settings and reports, such as `sd15`; that of its file."""
     title: str
     """Name for people."""
     hub_id: str | None

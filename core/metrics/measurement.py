@@ -36,7 +36,7 @@ class Measurement:
     """Everything one metric has to say about base against tuned."""
 
     metric: str
-    """Registry name: denoiser_drift, semantic, color, kid."""
+    """Name of the metric's record, such as "semantic"."""
     version: int
     """Version of the metric's definition in docs/metrics.md."""
     headline: str

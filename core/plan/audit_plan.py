@@ -51,7 +51,7 @@ class AuditPlan:
     metrics: tuple[str, ...]
     """Metrics to run."""
     dataset: str
-    """Labelled images: "generated", "demo" or "folder"."""
+    """Labelled images: "generated", "demo", or the name of their layout in `core/datasets`, such as "folder"."""
     dataset_digest: str
     """SHA-256 of a folder's images and labels; empty for data sets that the plan determines."""
     classes: tuple[str, ...]

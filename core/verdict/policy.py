@@ -33,15 +33,15 @@ def _policy(data: dict[str, Any], source: str, name: str) -> Policy:
 
 
 def _limit(path: str, table: Any) -> Limit:
-    known = {"metric": str, "estimate": str, "limit": (int, float), "test": str}
-    if not isinstance(table, dict) or not {"metric", "estimate", "limit"} <= set(table) <= set(known):
+    kinds = {"metric": str, "estimate": str, "limit": (int, float), "test": str}
+    if not isinstance(table, dict) or not {"metric", "estimate", "limit"} <= set(table) <= set(kinds):
         raise UsageError(f"{path}: a [[limit]] needs metric, estimate and limit, and may have test.")
     for name, value in table.items():
-        if not isinstance(value, known[name]) or isinstance(value, bool):
+        if not isinstance(value, kinds[name]) or isinstance(value, bool):
             raise UsageError(f"{path}: {name} = {value!r} has the wrong type.")
     metric = known_metric(table["metric"])
     if metric is None or table["estimate"] not in metric.quantities:
-        known = "; ".join(f"{metric.name}: {', '.join(metric.quantities)}" for metric in all_metrics())
+        known = "; ".join(f"{other.name}: {', '.join(other.quantities)}" for other in all_metrics())
         raise UsageError(f"{path}: there is no {table['metric']} {table['estimate']}. There are {known}.")
     if not table["limit"] >= 0:
         raise UsageError(f"{path}: limit = {table['limit']} must not be negative; it is the largest harmless value.")

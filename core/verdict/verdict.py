@@ -56,10 +56,10 @@ def default_policy() -> Policy:
     """Return the limits that stand in the metrics' own records, which say where each comes from."""
     return Policy(
         tuple(
-            Limit(metric.name, name, quantity.limit, quantity.test)
+            Limit(metric.name, name, known.limit, known.test)
             for metric in all_metrics()
-            for name, quantity in metric.quantities.items()
-            if quantity.limit is not None
+            for name, known in metric.quantities.items()
+            if known.limit is not None
         )
     )
 

@@ -121,6 +121,14 @@ def test_output_that_goes_nowhere_ends_without_a_traceback(name, file):
     assert "Exception" not in done.stderr
 
 
+def test_a_path_that_leads_nowhere_is_wrong_use_as_for_an_audit_and_named_once(file, tmp_path, capsys):
+    path = tmp_path / "missing.safetensors"
+    assert main(["--json", str(path)]) == 2
+    assert json.loads(capsys.readouterr().out) == [{"file": str(path), "error": "no such file or folder."}]
+    (tmp_path / "broken.safetensors").touch()
+    assert main([str(path), str(tmp_path / "broken.safetensors")]) == 4  # the worst of them
+
+
 def test_refusals_set_the_exit_code_and_name_the_file(file, tmp_path, capsys):
     (tmp_path / "empty.safetensors").touch()
     assert main([str(file), str(tmp_path / "empty.safetensors")]) == 4

@@ -1,6 +1,7 @@
 """`owf-audit` from outside: exit codes, messages, JSON lines, and a whole run on the demo base."""
 
 import json
+import re
 import subprocess
 import sys
 from itertools import pairwise
@@ -11,8 +12,10 @@ import pytest
 from imports import output_and_imports
 from owf.cli import events
 from owf.cli.audit import main
+from owf.cli.command import CRASHED, INTERRUPTED, UNREAD
 from owf.core.demo import DEMO_BASE, DEMO_LORAS
 from owf.core.plan import presets
+from owf.core.verdict.verdict import EXIT_CODES
 
 DEMO_LORA = DEMO_LORAS[0]
 EVENTS = json.loads((Path(events.__file__).with_name("events.schema.json")).read_text())
@@ -29,6 +32,27 @@ def test_help_imports_little():
     assert "PASS, DRIFT" in out
     assert not names & {"torch", "scipy", "PIL", "rich", "jinja2", "diffusers", "transformers", "safetensors"}
     assert len(names) < 300  # about 220, most of them numpy's: a quarter of a second
+
+
+@pytest.mark.parametrize("option", ["--strength", "--seed", "--per-class", "--batch"])
+@pytest.mark.parametrize("value", ["x", "", "1e400", "0x10"])
+def test_a_number_that_is_none_is_told_in_plain_words(option, value, capsys):
+    with pytest.raises(SystemExit) as ending:
+        main(["x.safetensors", f"{option}={value}"])
+    said = capsys.readouterr().err
+    assert ending.value.code == 2
+    assert f"argument {option}: must be a " in said and "_" not in said.splitlines()[-1]
+
+
+def test_help_names_every_exit_code_and_where_the_defaults_are(capsys):
+    with pytest.raises(SystemExit):
+        main(["--help"])
+    said = " ".join(capsys.readouterr().out.split())
+    for code in (*EXIT_CODES.values(), INTERRUPTED, CRASHED, UNREAD):
+        assert re.search(rf"\b{code}\b", said.split("exit codes:")[1])
+    assert said.count("default: the preset's") == 5
+    assert not re.search(r"--(strength|out|cache|seed|batch|images) (STRENGTH|OUT|CACHE|SEED|BATCH|DIR)\b", said)
+    assert "STL-10" in said
 
 
 @pytest.mark.parametrize(

@@ -36,3 +36,9 @@ class Stub:
 @pytest.fixture
 def stub(tmp_path):
     return Stub(tmp_path)
+
+
+@pytest.fixture(scope="module")
+def shared_stub(tmp_path_factory):
+    """For what only looks: one for all tests of a file."""
+    return Stub(tmp_path_factory.mktemp("stub"))

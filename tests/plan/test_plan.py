@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from owf.core.audit.cost import answer_rows, audit_cost
 from owf.core.errors import UsageError
+from owf.core.metrics.images.color_terms import TERMS
 from owf.core.plan.audit_plan import Stage, plan_digest, stage_positions
 from owf.core.plan.presets import PRESETS, demo_plan, preset_plan
 from owf.core.plan.prompts import COLOR_TERMS, SUBJECTS
@@ -73,6 +74,11 @@ def test_impossible_plans_are_usage_errors(change):
 def test_unknown_preset_names_the_known_ones():
     with pytest.raises(UsageError, match="quick, standard, paper"):
         preset_plan("fast")
+
+
+def test_the_colors_that_are_asked_for_are_those_that_are_named():
+    # Two orders, on both of which numbers depend: which prompts a preset takes, and which sums are rounded first.
+    assert sorted(COLOR_TERMS) == sorted(TERMS)
 
 
 def test_prompts_differ_and_ask_for_every_color():

@@ -11,6 +11,7 @@ import report_samples as samples
 from owf.core.errors import UsageError
 from owf.core.verdict import report as report_module
 from owf.core.verdict.report import parse_report, read_report, to_json, write_report
+from owf.core.verdict.verdict import Limit, Policy, judge
 
 SCHEMA = json.loads(Path(report_module.__file__).with_name("report.schema.json").read_text(encoding="utf-8"))
 SAMPLES = ["report", "invalid_report", "open_report", "crowded_report", "silent_report"]
@@ -82,6 +83,27 @@ def test_reports_from_before_blocks_were_recorded_can_be_read(tmp_path):
     del data["adapter"]["blocks"]
     (tmp_path / "report.json").write_text(json.dumps(data))
     assert read_report(tmp_path / "report.json").adapter.blocks == ()
+
+
+VERSION_1 = Path(__file__).with_name("version_1")
+"""Reports that the code of layout 1 wrote."""
+
+
+@pytest.mark.parametrize(("name", "now"), [("silent_alarm", "PASS"), ("alarms_alone", "INCONCLUSIVE")])
+def test_files_of_version_1_are_read_and_judged(name, now):
+    path = VERSION_1 / f"{name}.json"
+    written = json.loads(path.read_text(encoding="utf-8"))
+    assert (written["version"], written["verdict"]["decision"]) == (1, "PASS")
+    read = read_report(path)
+    assert (read.version, read.verdict.decision) == (report_module.VERSION, now)
+    assert read.verdict.judgements[-1].decision == "NO ALARM"
+    # Every number is the file's, and judging anew comes to the same decision.
+    again = json.loads(to_json(read))
+    same = set(written) - {"version", "verdict"}
+    assert {key: again[key] for key in same} == {key: written[key] for key in same}
+    limits = [Limit(j.metric, j.estimate, j.limit, j.test) for j in read.verdict.judgements]
+    assert judge(read.measurements, Policy(tuple(limits))).decision == now
+    jsonschema.validate(again, SCHEMA, jsonschema.Draft202012Validator)
 
 
 def _as_version_1(report):

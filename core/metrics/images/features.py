@@ -18,11 +18,9 @@ from ...disk.download import fetch
 from ...errors import OFF, Setting, UsageError
 from ...foreign import NONE, Advice, foreign
 from ...progress import SILENT, Progress
+from .network_names import NAMES
 
 Prepare = Callable[[torch.Tensor], torch.Tensor]
-
-NAMES = ("inception", "clip", "dino", "demo")
-"""Networks that load_features knows by name."""
 
 HUB_IDS = {"clip": "openai/clip-vit-base-patch32", "dino": "facebook/dino-vits16"}
 """The networks behind CLIP-I and DINO in DreamBooth's evaluation (Ruiz et al., 2023)."""

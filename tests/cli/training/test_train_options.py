@@ -141,7 +141,7 @@ def test_what_is_no_number_is_refused_by_its_flag(capsys):
     with pytest.raises(SystemExit) as stopped:
         main(["photos", "--steps", "many"])
     assert stopped.value.code == 2
-    assert "--steps" in capsys.readouterr().err
+    assert "argument --steps: must be a whole number" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

@@ -20,7 +20,7 @@ from owf.core.train.preserve import term
 from owf.core.train.preserve.term import TermContext, all_terms, make_regularizer
 from small_training import BANK, small_plan, tiny_denoiser, two_pictures
 
-ONE_MORE_TERM = Path(__file__).resolve().parents[1] / "support" / "one_more_term.py"
+ONE_MORE_TERM = Path(__file__).resolve().parents[2] / "support" / "one_more_term.py"
 STRIPPED = {"a photo of a bag", "a bag on a table"}
 
 

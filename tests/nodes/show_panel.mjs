@@ -1,0 +1,54 @@
+// Shows saved panels as web/owf.js does in ComfyUI's page, on as much of a page as it needs, and writes their texts.
+// node show_panel.mjs SCRIPT PANEL...: for each panel a JSON list of its texts, its buttons and its pictures.
+import { readFileSync } from "node:fs";
+import { pathToFileURL } from "node:url";
+
+class Element {
+  constructor(tag) {
+    Object.assign(this, { tag, className: "", style: {}, children: [], classList: { toggle() {} } });
+  }
+  get firstChild() {
+    return this.children[0];
+  }
+  append(...parts) {
+    this.children.push(...parts);
+  }
+  prepend(...parts) {
+    this.children.unshift(...parts);
+  }
+  replaceChildren(...parts) {
+    this.children = parts;
+  }
+  setAttribute(name, value) {
+    this[name] = value;
+  }
+  addEventListener() {}
+}
+
+const create = (tag) => new Element(tag);
+globalThis.document = { createElement: create, createElementNS: (_, tag) => create(tag), head: create("head") };
+globalThis.location = { origin: "http://127.0.0.1:8188" };
+globalThis.warnings = [];
+console.warn = (...said) => warnings.push(said.join(" "));
+
+let extension;
+globalThis.owfTest = { app: { registerExtension: (given) => (extension = given) }, api: { apiURL: (path) => path } };
+await import(pathToFileURL(process.argv[2]));
+
+const all = (element) => (element instanceof Element ? [element, ...element.children.flatMap(all)] : []);
+
+function shown(panel) {
+  const node = { comfyClass: "OWF_ShowReport", size: [420, 300], computeSize: () => [420, 300], addDOMWidget: () => ({}) };
+  extension.nodeCreated(node); // empty, as when a workflow is being loaded
+  node.properties = { owf_panel: panel };
+  node.onConfigure({});
+  const elements = all(node.owfElement);
+  return {
+    texts: elements.flatMap((element) => element.children.filter((child) => typeof child === "string")),
+    classes: elements.flatMap((element) => element.className.split(" ")),
+    pictures: elements.filter((element) => element.tag === "img").map((element) => element.src),
+    warnings: warnings.splice(0),
+  };
+}
+
+console.log(JSON.stringify(process.argv.slice(3).map((path) => shown(JSON.parse(readFileSync(path, "utf8"))))));
