@@ -151,7 +151,8 @@ def _check_names(plan: TrainPlan) -> None:
         value, choices = getattr(plan, field.name), field.metadata.get("choices")
         values = value if isinstance(value, tuple) else (value,)
         if choices and not set(values) <= set(choices):
-            said = f"{_spoken(field.name)} {','.join(values)}: choose from {', '.join(choices)}."
+            none = ", or none" if isinstance(value, tuple) else ""
+            said = f"{_spoken(field.name)} {','.join(values)}: choose from {', '.join(choices)}{none}."
             raise UsageError(said, Setting(field.name))
     _check(plan.trigger.strip() != "", "The trigger must not be empty", Setting("trigger"))
     _check("{}" in plan.caption, "The caption needs {} where trigger and class go", Setting("caption"))

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from .. import families
+from ..errors import Setting, naming
 from ..model.denoiser import TrainableDenoiser
 from .curves import Curves
 from .data.bank import DEFAULT, DEMO, Bank, make_bank, read_bank
@@ -45,7 +46,8 @@ class TrainSession:
             self.concept.require_class()
         self._folders = [folder for folder in (request.pictures, request.validation) if isinstance(folder, Path)]
         self.images = self._images(request.pictures) if isinstance(request.pictures, Path) else ()
-        self._held_out = self._images(request.validation) if request.validation is not None else ()
+        with naming(Setting("validation")):
+            self._held_out = self._images(request.validation) if request.validation is not None else ()
 
     def _images(self, folder: Path) -> tuple[TrainingImage, ...]:
         return read_images(folder, self.concept, self.request.plan.caption)

@@ -9,7 +9,7 @@ import torch
 
 from .. import families
 from ..adapter import LoraCard
-from ..errors import UsageError
+from ..errors import Setting, UsageError
 from ..model.denoiser import TrainableDenoiser
 from .base_check import check_base
 from .cost import all_rows
@@ -74,7 +74,8 @@ def train(
 def _require_torch() -> None:
     """Raise UsageError for a torch that audits are content with, but that cannot scale gradients on any device."""
     if not hasattr(torch.amp, "GradScaler"):
-        raise UsageError(f"Training needs torch 2.3 or newer; this is {torch.__version__}. pip install 'owf[train]'.")
+        said = f"Training needs torch 2.3 or newer; this is {torch.__version__}."
+        raise UsageError(said, Setting("install", "'owf[train]'"))
 
 
 def _data(denoiser: TrainableDenoiser, pictures: Sequence[Picture], plan: TrainPlan) -> ConceptData:

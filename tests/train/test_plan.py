@@ -84,7 +84,7 @@ def test_every_number_has_a_bad_value():
         ({"rank": 999_999_999}, "Rank must be between 1 and 4,096", Setting("rank")),
         ({"resolution": 999_999_992}, "Resolution", Setting("resolution")),
         ({"steps": 10**8}, "Steps", Setting("steps")),
-        ({"preserve": ("dcc",)}, "Preserve dcc: choose from", Setting("preserve")),
+        ({"preserve": ("dcc",)}, "Preserve dcc: choose from prior.*, or none", Setting("preserve")),
         ({"rate_schedule": "zz"}, "Rate schedule zz: choose from constant", Setting("rate_schedule")),
     ],
 )
