@@ -33,7 +33,7 @@ def read_config(path: Path) -> dict[str, Any]:
     for word, value in read_toml(path).items():
         field = fields.get(word.replace("_", "-"))
         if field is None:
-            raise UsageError(f"{path}: unknown key {word[:80]!r}{_nearest(word[:80], list(fields))}.")
+            raise UsageError(f"{path}: unknown key {word[:80]!r}{_nearest(word[:80], list(fields))}")
         if field.name in values:
             raise UsageError(f"{path}: {word!r} is there twice, with a dash and with an underscore.")
         values[field.name] = _value(path, word, value, type(field.default))
@@ -42,7 +42,7 @@ def read_config(path: Path) -> dict[str, Any]:
 
 def _nearest(word: str, known: list[str]) -> str:
     near = difflib.get_close_matches(word.replace("_", "-"), known, 1, 0.5)
-    return f"; did you mean {near[0]!r}?" if near else "; owf-train --help lists the keys"
+    return f"; did you mean {near[0]!r}?" if near else "; owf-train --help lists the keys."
 
 
 _WORDS = {str: "a text in quotes", bool: "true or false", int: "a whole number", float: "a number", tuple: "a list"}

@@ -41,7 +41,9 @@ class RunOptions:
         """Raise UsageError where nobody said what to train on."""
         if not self.pictures:
             raise UsageError("Name a folder of training pictures. See owf-train --help.")
-        if self.demo_base == bool(self.base):
+        if self.demo_base and self.base:
+            raise UsageError("Both --base and --demo-base are given: leave one out.")
+        if not self.demo_base and not self.base:
             raise UsageError("Name the base model with --base PATH_OR_ID, or use --demo-base.")
 
     def file_name(self, phrase: str) -> str:

@@ -69,8 +69,8 @@ class TrainCommand:
         options = self._options
         denoiser = load_chosen(choice, self._console, options.device, options.dtype, options.offline)
         training = session.on(denoiser)
-        run = training.run()
-        if not self._overwrite and is_another(self._lora, run):
+        identity = training.identity()
+        if not self._overwrite and is_another(self._lora, identity):
             raise UsageError(
                 f"{self._lora} is a finished LoRA that was trained with other settings, pictures or base. "
                 "Choose another --name, or replace it with --overwrite."
@@ -79,7 +79,7 @@ class TrainCommand:
         trained = self._train(training)
         if not trained.finished:
             return self._say_how_to_resume(trained)
-        mark_finished(trained.path, run)
+        mark_finished(trained.path, identity)
         self._announce_result(trained)
         if options.audit:
             audit_and_tell(trained.path, denoiser, options, self._console)

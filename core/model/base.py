@@ -68,7 +68,7 @@ def choose_base(base: str | None, family: str | None) -> BaseChoice:
     if family not in AUDITED:
         raise UsageError(
             f"The LoRA is for {families.get(family).title}, which audits do not run on yet; they run on "
-            f"{' and '.join(families.get(name).title for name in AUDITED)}. `owf-audit inspect` reads the file."
+            f"{' and '.join(families.get(name).title for name in AUDITED)}. The file itself can be inspected."
         )
     configured = _configured_bases().get(family)
     if configured is not None:

@@ -25,13 +25,22 @@ RATE_SCHEDULES = ("constant", "linear", "cosine")
 TERMS = tuple(term.name for term in all_terms())
 """Preservation terms: the files of the folder `preserve`."""
 
+_ALWAYS_HASHED = frozenset({"prior_weight", "class_weight", "blank_weight", "l2_weight", "dc_weight"})
+"""Weights that a digest covers whether their term is preserved or not.
+
+The first plans of version 1 covered the weights of all terms that there were. Checkpoints and finished LoRAs hold those
+digests, so these names stay; the weight of any other term counts only where the term does.
+"""
+
 _Plan = TypeVar("_Plan")
 
 
 def _weighing(plan: type[_Plan]) -> type[_Plan]:
     """Return the class with an option for each preservation term after `preserve`: its weight.
 
-    Terms describe themselves, so that none of them is named here; `TrainPlan.weight` reads what this adds.
+    Terms describe themselves, so that none of them is named here; `TrainPlan.weight` reads what this adds. A base class
+    out of `make_dataclass` would put the weights before all other options in --help and TOML files, and type checkers
+    would let any misspelled field of a plan pass, because they cannot know what such a base holds.
     """
     fields: dict[str, Any] = {}
     for name, kind in plan.__annotations__.items():
@@ -142,7 +151,8 @@ def _check_names(plan: TrainPlan) -> None:
         value, choices = getattr(plan, field.name), field.metadata.get("choices")
         values = value if isinstance(value, tuple) else (value,)
         if choices and not set(values) <= set(choices):
-            said = f"{_spoken(field.name)} {','.join(values)}: choose from {', '.join(choices)}."
+            none = ", or none" if isinstance(value, tuple) else ""
+            said = f"{_spoken(field.name)} {','.join(values)}: choose from {', '.join(choices)}{none}."
             raise UsageError(said, Setting(field.name))
     _check(plan.trigger.strip() != "", "The trigger must not be empty", Setting("trigger"))
     _check("{}" in plan.caption, "The caption needs {} where trigger and class go", Setting("caption"))
@@ -201,6 +211,11 @@ def plan_data(plan: TrainPlan) -> dict[str, Any]:
 
 
 def plan_digest(plan: TrainPlan) -> str:
-    """Return the SHA-256 of the plan's canonical JSON."""
-    text = json.dumps(dataclasses.asdict(plan), sort_keys=True, separators=(",", ":"))
+    """Return the SHA-256 of the plan's canonical JSON, without the weights of later terms that it does not preserve.
+
+    So a term that is added changes the digest of no plan that does not preserve it.
+    """
+    idle = {f"{term}_weight" for term in TERMS if term not in plan.preserve} - _ALWAYS_HASHED
+    hashed = {name: value for name, value in dataclasses.asdict(plan).items() if name not in idle}
+    text = json.dumps(hashed, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()

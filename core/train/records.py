@@ -56,8 +56,6 @@ class TrainSetting:
     """Who is told how far it is: UNet rows drawn, then rows trained."""
     batch: Batching
     """UNet rows at once where nothing is trained."""
-    precision: torch.dtype = torch.float32
-    """Type of autocast in training; float32 is none."""
     resume: bool = False
     """Continue from the checkpoint in `folder`, if there is one."""
     save_every: float = 60.0
@@ -66,8 +64,6 @@ class TrainSetting:
     """Told of every step; may raise to stop at once."""
     stop: Callable[[], bool] = lambda: False
     """Asked after every step whether to save a checkpoint and return early."""
-    validation: tuple[Picture, ...] = ()
-    """Held-out pictures of the concept, for the validation loss."""
 
 
 @dataclass(frozen=True)

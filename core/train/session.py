@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from .. import families
+from ..errors import Setting, naming
 from ..model.denoiser import TrainableDenoiser
 from .curves import Curves
 from .data.bank import DEFAULT, DEMO, Bank, make_bank, read_bank
@@ -17,7 +18,7 @@ from .records import Picture, StepRecord, Trained, TrainSetting
 from .train import fingerprint, train
 
 RUN = "owf.run"
-"""Metadata key of the digest over everything that a finished LoRA was trained with."""
+"""Metadata key of a finished LoRA's `Training.identity`."""
 
 
 @dataclass(frozen=True)
@@ -45,7 +46,8 @@ class TrainSession:
             self.concept.require_class()
         self._folders = [folder for folder in (request.pictures, request.validation) if isinstance(folder, Path)]
         self.images = self._images(request.pictures) if isinstance(request.pictures, Path) else ()
-        self._held_out = self._images(request.validation) if request.validation is not None else ()
+        with naming(Setting("validation")):
+            self._held_out = self._images(request.validation) if request.validation is not None else ()
 
     def _images(self, folder: Path) -> tuple[TrainingImage, ...]:
         return read_images(folder, self.concept, self.request.plan.caption)
@@ -97,8 +99,13 @@ class Training:
         """Return the SHA-256 over everything that determines the bytes, as checkpoints have it."""
         return fingerprint(self.denoiser, self.pictures, self.bank, self.plan)
 
-    def run(self) -> str:
-        """Return the SHA-256 over plan, base and the type it computes in, bank and picture files."""
+    def identity(self) -> str:
+        """Return the SHA-256 over plan, base and the type it computes in, bank and picture files.
+
+        A finished LoRA holds it (see `is_another`). `fingerprint` covers the pixels that were made of the files; this
+        covers the files as they lie, and stays the same whatever pixels are made of them. Pictures that were given as
+        pixels are in `fingerprint` only.
+        """
         sha = hashlib.sha256(f"{plan_digest(self.plan)}|{self.denoiser.digest()}|{self.denoiser.dtype}|".encode())
         sha.update(self.bank.digest().encode())  # the one that ships changes with releases
         for image in self.images:
@@ -106,25 +113,25 @@ class Training:
         return sha.hexdigest()
 
     def train(self, setting: TrainSetting, curves: Curves) -> Trained:
-        """Return what was trained, in the precision of the base; every step is logged before `setting` hears of it."""
+        """Return what was trained; every step is logged before `setting` hears of it."""
 
         def watch(record: StepRecord) -> None:
             curves.add(record)
             setting.watch(record)
 
-        full = replace(setting, precision=self.denoiser.dtype, validation=self.held_out, watch=watch)
-        return train(self.denoiser, self.pictures, self.bank, self.plan, full)
+        logged = replace(setting, watch=watch)
+        return train(self.denoiser, self.pictures, self.bank, self.plan, logged, self.held_out)
 
 
-def is_another(path: Path, run: str) -> bool:
-    """Return whether a finished LoRA lies at `path` that was trained with anything else; see `Training.run`."""
+def is_another(path: Path, identity: str) -> bool:
+    """Return whether a finished LoRA lies at `path` that was trained with anything else; see `Training.identity`."""
     if not path.exists():
         return False
     facts = read_metadata(path)
     unfinished = "owf.plan" in facts and RUN not in facts
-    return not unfinished and facts.get(RUN) != run
+    return not unfinished and facts.get(RUN) != identity
 
 
-def mark_finished(path: Path, run: str) -> None:
+def mark_finished(path: Path, identity: str) -> None:
     """Write into a LoRA that it is finished, and by what it was trained."""
-    add_metadata(path, {RUN: run})
+    add_metadata(path, {RUN: identity})

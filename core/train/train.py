@@ -9,7 +9,7 @@ import torch
 
 from .. import families
 from ..adapter import LoraCard
-from ..errors import UsageError
+from ..errors import Setting, UsageError
 from ..model.denoiser import TrainableDenoiser
 from .base_check import check_base
 from .cost import all_rows
@@ -37,11 +37,14 @@ def train(
     bank: Bank,
     plan: TrainPlan,
     setting: TrainSetting,
+    held_out: Sequence[Picture] = (),
 ) -> Trained:
     """Return what the training left behind; the base's modules are as before in any case.
 
-    The same plan, pictures, bank and base give the same bytes, interrupted and resumed or not. Raises UsageError
-    where plan, pictures or base do not fit together, and InvalidError for a base that is misread.
+    `held_out` are pictures of the concept for the validation loss; none measures none. It computes in the type of the
+    base, and what is trained is float32. The same plan, pictures, bank and base give the same bytes, interrupted and
+    resumed or not. Raises UsageError where plan, pictures or base do not fit together, and InvalidError for a base that
+    is misread.
     """
     _require_torch()
     identity = fingerprint(denoiser, pictures, bank, plan)
@@ -49,18 +52,18 @@ def train(
     check_base(denoiser, bank, setting)
     setting.progress.stage("Encoding pictures")
     data = _data(denoiser, pictures, plan)
-    held_out = _data(denoiser, setting.validation, plan) if setting.validation else None
+    validation = _data(denoiser, held_out, plan) if held_out else None
     denoiser.checkpoint_gradients(plan.checkpointing)
     method = attach(denoiser, plan)
     try:
         terms, watch = _preservation(denoiser, method, data, bank, plan, setting)
-        state = TrainState(denoiser, method, plan, setting.precision)
+        state = TrainState(denoiser, method, plan, denoiser.dtype)
         checkpoint = Checkpoint(setting.folder / f"{setting.name}.checkpoint", identity, setting.save_every)
         if setting.resume:
             checkpoint.restore(state)
-        losses = LossMaker(denoiser, method, plan.min_snr, setting.precision)
+        losses = LossMaker(denoiser, method, plan.min_snr, denoiser.dtype)
         step = Step(losses, data, terms, plan, setting.progress)
-        measurements = Measurements(denoiser, losses, watch, held_out, plan, setting)
+        measurements = Measurements(denoiser, losses, watch, validation, plan, setting)
         finished = run_steps(state, step, measurements, checkpoint, plan, setting)
         return _finish(state, method, denoiser, pictures, plan, setting, finished)
     finally:
@@ -71,7 +74,8 @@ def train(
 def _require_torch() -> None:
     """Raise UsageError for a torch that audits are content with, but that cannot scale gradients on any device."""
     if not hasattr(torch.amp, "GradScaler"):
-        raise UsageError(f"Training needs torch 2.3 or newer; this is {torch.__version__}. pip install 'owf[train]'.")
+        said = f"Training needs torch 2.3 or newer; this is {torch.__version__}."
+        raise UsageError(said, Setting("install", "'owf[train]'"))
 
 
 def _data(denoiser: TrainableDenoiser, pictures: Sequence[Picture], plan: TrainPlan) -> ConceptData:

@@ -20,7 +20,7 @@ _WORDS = {
 }
 """Settings that no input is called like -> what a graph does about them; "" where there is nothing to do."""
 _NOT_OFFERED = frozenset({"bank_share", "bucket", "cache", "device", "ema", "method", "offline", "train_text_encoder",
-                          "warmup"})  # fmt: skip
+                          "validation", "warmup"})  # fmt: skip
 """Settings of the command line alone."""
 
 

@@ -4,6 +4,7 @@ import json
 import runpy
 import sys
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 
 if __name__ == "__main__":
@@ -13,7 +14,7 @@ if __name__ == "__main__":
     preserve.__path__.append(sys.argv[1])
     from owf.cli.training.arguments import parser
     from owf.cli.training.config import effective, read_config
-    from owf.core.train.plan import TERMS, TrainPlan
+    from owf.core.train.plan import TERMS, TrainPlan, plan_digest
 
     folder = Path(tempfile.mkdtemp())
     (folder / "train.toml").write_text("halved-weight = 0.5\n")
@@ -24,5 +25,7 @@ if __name__ == "__main__":
         "key": read.weight("halved"),
         "help": "--halved-weight" in parser().format_help(),
         "torch": "torch" in sys.modules,
+        "digest": plan_digest(TrainPlan()),
+        "counts": plan_digest(TrainPlan(preserve=("halved",))) != plan_digest(replace(read, preserve=("halved",))),
     }
     print(json.dumps(known))

@@ -6,7 +6,7 @@ import math
 import pytest
 from owf.core.errors import Setting, UsageError
 from owf.core.plan.option import key
-from owf.core.train.plan import TrainPlan, plan_data, plan_digest
+from owf.core.train.plan import TERMS, TrainPlan, plan_data, plan_digest
 
 DC = Setting("preserve", "dc")
 BAD = [
@@ -41,12 +41,8 @@ BAD = [
     ("noise_offset", -0.1),
     ("ema", 1.0),
     ("ema", -0.5),
-    ("prior_weight", -1.0),
+    *((f"{term}_weight", value) for term in TERMS for value in (-1.0, math.nan, math.inf)),
     ("prior_images", 0),
-    ("class_weight", math.nan),
-    ("blank_weight", -1.0),
-    ("l2_weight", math.inf),
-    ("dc_weight", -1.0),
     ("drift_budget", -0.1),
     ("bank_share", 1.1),
     ("mismatch", 1.1),
@@ -88,7 +84,7 @@ def test_every_number_has_a_bad_value():
         ({"rank": 999_999_999}, "Rank must be between 1 and 4,096", Setting("rank")),
         ({"resolution": 999_999_992}, "Resolution", Setting("resolution")),
         ({"steps": 10**8}, "Steps", Setting("steps")),
-        ({"preserve": ("dcc",)}, "Preserve dcc: choose from", Setting("preserve")),
+        ({"preserve": ("dcc",)}, "Preserve dcc: choose from prior.*, or none", Setting("preserve")),
         ({"rate_schedule": "zz"}, "Rate schedule zz: choose from constant", Setting("rate_schedule")),
     ],
 )
@@ -107,14 +103,29 @@ OTHER = {
 }
 
 
+@pytest.mark.parametrize(
+    ("plan", "digest"),
+    [
+        (TrainPlan(), "6d48dd5f24e44f8b98b910b41cbd2c3d770c9aadf3355bc570c181feb29ad8ce"),
+        (
+            TrainPlan(**{"preserve": ("l2",), "dc_weight": 3.0}),
+            "e61449febf90caea532d76f47ee7c562971788e0c3a7992e99191dd75f12447c",
+        ),
+    ],
+)
+def test_digests_are_those_that_checkpoints_and_finished_loras_hold(plan, digest):
+    assert plan_digest(plan) == digest
+
+
 @pytest.mark.parametrize("field", dataclasses.fields(TrainPlan), ids=lambda f: f.name)
 def test_every_field_changes_the_digest(field):
     choices = field.metadata.get("choices")
     value = OTHER[type(field.default)]
     if choices and not isinstance(field.default, tuple):
         value = next(c for c in choices if c != field.default)
-    assert plan_digest(dataclasses.replace(TrainPlan(), **{field.name: value})) != plan_digest(TrainPlan())
-    assert plan_digest(TrainPlan()) == plan_digest(TrainPlan())
+    plan = TrainPlan(preserve=TERMS, class_word="bag")  # a weight counts where its term does
+    assert plan_digest(dataclasses.replace(plan, **{field.name: value})) != plan_digest(plan)
+    assert plan_digest(dataclasses.replace(plan)) == plan_digest(plan)
 
 
 def test_every_field_is_described():

@@ -14,13 +14,13 @@ from owf.core.train.data import drawings
 from owf.core.train.data.concept import ConceptData
 from owf.core.train.loop.optimizer import make_optimizer
 from owf.core.train.methods.method import attach
+from owf.core.train.plan import ALGORITHMS
 from owf.core.train.preserve.term import all_terms
 from owf.core.train.records import TrainSetting
 from owf.core.train.train import train
 from small_training import BANK, run, small_plan, tiny_denoiser, two_pictures
 
 TERMS = [term.name for term in all_terms()]
-ALGORITHMS = ("lora", "dora", "loha", "lokr")
 
 
 def weights(denoiser):

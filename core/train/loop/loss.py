@@ -36,12 +36,21 @@ class LossMaker:
         """Return the losses of the concept's rows and of what the terms ask along with them."""
         asked = {name: term.examples(concept, draw) for name, term in terms.items()}
         parts = [part for group in asked.values() for part in group]
-        targets = iter(self._targets(parts))
-        predictions = iter(self._student([concept, *(part.rows for part in parts)]))
-        loss = self.concept_loss(concept, next(predictions))
-        means = {n: _mean([(next(predictions), next(targets)) for _ in group]) for n, group in asked.items() if group}
-        penalties = {name: penalty for name, term in terms.items() if (penalty := term.penalty()) is not None}
-        return Losses(loss, means | penalties)
+        targets = self._targets(parts)
+        of_concept, *predictions = self._student([concept, *(part.rows for part in parts)])
+        loss = self.concept_loss(concept, of_concept)
+        pairs = list(zip(predictions, targets, strict=True))
+        found: dict[str, torch.Tensor] = {}
+        first = 0
+        for name, group in asked.items():
+            if group:
+                found[name] = _mean(pairs[first : first + len(group)])
+            first += len(group)
+        for name, term in terms.items():
+            penalty = term.penalty()
+            if penalty is not None:
+                found[name] = penalty
+        return Losses(loss, found)
 
     def concept_loss(self, rows: Rows, prediction: torch.Tensor) -> torch.Tensor:
         """Return the denoising error of rows, weighted by min-SNR if the plan wants it."""

@@ -111,7 +111,7 @@ def _peft() -> Any:
     try:
         import peft
     except ImportError as error:
-        raise UsageError("Training needs the peft package: pip install 'owf[train]', or pip install peft.") from error
+        raise UsageError("Training needs the package peft.", Setting("install", "peft")) from error
     return peft
 
 

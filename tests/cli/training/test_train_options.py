@@ -84,9 +84,9 @@ def test_keys_may_have_dashes_or_underscores(tmp_path):
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("drift-budgett = 1", "'drift-budget'"),
+        ("drift-budgett = 1", "did you mean 'drift-budget'?\n"),
         ("class_word = 'dog'", "'class'"),
-        ("zzz = 1", "--help"),
+        ("zzz = 1", "owf-train --help lists the keys.\n"),
         ("steps = 1.5", "a whole number"),
         ("steps = true", "a whole number"),
         ("flip = 1", "true or false"),
@@ -121,7 +121,8 @@ def test_flags_override_the_file_and_a_base_replaces_its_base(tmp_path):
     [
         ([], "training pictures"),
         (["photos"], "--base"),
-        (["photos", "--base", "x", "--demo-base"], "--base"),
+        (["photos", "--base", "x", "--demo-base"], "Both --base and --demo-base are given: leave one out."),
+        ([str(CONCEPT), "--demo-base", "--class", "bag", "--validation", "/no/such/photos"], "(--validation)"),
         (["/no/such/photos", "--demo-base", "--class", "dog"], "no such folder"),
         ([str(CONCEPT), "--demo-base"], "--class"),
         ([str(CONCEPT), "--base", "/no/such/base", "--class", "bag"], "no such file"),

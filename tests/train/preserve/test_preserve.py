@@ -16,6 +16,7 @@ from owf.core.train.data.concept import ConceptData
 from owf.core.train.data.drawings import Drawings
 from owf.core.train.data.rows import Draw
 from owf.core.train.methods.method import attach
+from owf.core.train.plan import TERMS, TrainPlan, plan_digest
 from owf.core.train.preserve import term
 from owf.core.train.preserve.term import TermContext, all_terms, make_regularizer
 from small_training import BANK, small_plan, tiny_denoiser, two_pictures
@@ -138,21 +139,26 @@ class Halved(Regularizer):
         return (Examples(concept.cycled(self.count).captioned([""] * self.count), None),)
 
 
-TERM = Term(name="halved", order=9, help="an example", weight=2.5, make=Halved)
+TERM = Term(name="halved", order=1000, help="an example", weight=2.5, make=Halved)
 '''
 
 
 def test_a_term_is_one_file(parts, tmp_path, monkeypatch):
-    """A file in the folder is a name, an option with a weight, a key of TOML files, and what it asks."""
+    """A file in the folder is a name, an option with a weight, a key of TOML files, and what it asks.
+
+    It changes the digest of no plan but those that preserve it: else every checkpoint would be refused.
+    """
     (tmp_path / "halved.py").write_text(HALVED)
     result = subprocess.run([sys.executable, ONE_MORE_TERM, tmp_path], capture_output=True, text=True, check=False)
     assert result.returncode == 0, result.stderr
     assert json.loads(result.stdout) == {
-        "terms": ["prior", "class", "blank", "l2", "dc", "halved"],
+        "terms": [*TERMS, "halved"],
         "weight": 2.5,
         "key": 0.5,
         "help": True,
         "torch": False,
+        "digest": plan_digest(TrainPlan()),
+        "counts": True,
     }
     monkeypatch.setattr(preserve, "__path__", [*preserve.__path__, str(tmp_path)])
     monkeypatch.setattr(term, "all_terms", all_terms.__wrapped__)
