@@ -9,7 +9,7 @@ from .adapter import Adapter
 from .apply.coverage import coverage_of_file
 from .apply.sketch import Sketch, sketch
 from .blocks import Block, block_of, kind_of
-from .naming.unexpected import unexpected_in_modules
+from .naming.unexpected import shown, unexpected_in_modules
 
 MAX_LISTED = 20
 HUGE = 1e4
@@ -99,7 +99,7 @@ def summarise(adapter: Adapter) -> Summary:
         training={name: text for name, text in asdict(adapter.training).items() if text},
         blocks=_cells(adapter, look.sizes),
         broken=tuple(f"{inert(item.stem)}: {inert(item.reason)}" for item in adapter.broken[:MAX_LISTED]),
-        unknown=tuple(inert(entry.name, 120) for entry in adapter.unknown[:MAX_LISTED]),
+        unknown=tuple(shown(entry.name) for entry in adapter.unknown[:MAX_LISTED]),
         bundled=tuple(inert(entry.name, 120) for entry in adapter.bundled[:MAX_LISTED]),
         problems=tuple(_problems(adapter, look)),
         warnings=(*_doubts(adapter, look), *adapter.warnings),

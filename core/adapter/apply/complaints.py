@@ -11,6 +11,7 @@ from ..containers.source import Source
 from ..contents import Contents
 from ..module import ALPHA_EXTREME, AdapterModule
 from ..naming.metadata import Training
+from ..naming.unexpected import shown
 
 _UNBOUNDED = 2**62
 
@@ -108,5 +109,5 @@ def _about_unused(contents: Contents) -> Iterator[str]:
     if again:
         yield f"{counted(again, 'alpha')} said twice, with the same value"
     if contents.unknown:
-        name = inert(contents.unknown[0].name, 120)
+        name = shown(contents.unknown[0].name)
         yield f"{counted(len(contents.unknown), 'tensor')} not understood, such as {name}"

@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from ...text import counted, inert
 from ..adapter import Adapter
 from ..containers.source import Entry
-from ..naming.unexpected import is_a_scale
+from ..naming.unexpected import is_a_scale, shown
 
 MAX_LEFT_OUT = 0.01
 """Share of a file, by tensors and by bytes, that may take no effect before a score would mean something else.
 
-Sound files stay far below it: they hold stray tensors by the piece, such as one of a module that another release of
+Sound files stay far below it: they hold stray tensors by the piece, such as one of a block that another release of
 the base has. A limit of 0 would refuse those.
 """
 _NAMED = 3
@@ -96,7 +96,7 @@ def left_out_of_file(adapter: Adapter) -> tuple[Unapplied, ...]:
         for _, second in adapter.twice
     )
     unknown = (
-        Unapplied(inert(item.name, 120), "not understood", *((0, 0) if _is_a_note(item) else (1, item.size)))
+        Unapplied(shown(item.name), "not understood", *((0, 0) if _is_a_note(item) else (1, item.size)))
         for item in adapter.unknown
     )
     return (*broken, *twice, *unknown)
@@ -109,10 +109,10 @@ _LARGEST_NOTE = 4096
 def _is_a_note(entry: Entry) -> bool:
     """Return whether a tensor that is not understood is of the kind that training leaves: a counter, or positions.
 
-    Among few tensors one such is more than the limit, and says nothing of the rest.
+    Among few tensors one such is more than the limit, and says nothing of the rest. Counters are whole numbers: what
+    is none may multiply something, whatever it is called.
     """
-    counter = entry.numel <= 1 or (not entry.is_float and entry.size <= _LARGEST_NOTE)
-    return counter and not is_a_scale(entry.name)
+    return not entry.is_float and entry.size <= _LARGEST_NOTE and not is_a_scale(entry.name)
 
 
 def coverage_of_file(adapter: Adapter) -> Coverage:

@@ -2,7 +2,7 @@
 
 import math
 from collections import Counter
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -14,7 +14,7 @@ from ..blocks import ModuleNorms, block_of, kind_of
 from ..containers.source import Loader, Source, all_reading
 from ..module import AdapterModule
 from ..naming.names import flatten, is_typical
-from ..naming.unexpected import near_misses, unexpected_in_modules
+from ..naming.unexpected import LivePaths, near_misses, unexpected_in_modules
 from .coverage import Coverage, Unapplied, left_out_of_file
 from .delta import Delta, delta, misfit
 
@@ -129,19 +129,17 @@ def match_modules(adapter: Adapter, components: Components) -> Matching:
             unmatched.append((module, reason or "unknown", owner is not None))
         else:
             matched.append(MatchedModule(module, owner))
-    live = {place for place, owner in table.items() if "weight" in owner._parameters}
+    live = _live_paths(table)
     left_out = (Unapplied(inert(m.stem), reason, len(m.slots), m.size) for m, reason, _ in unmatched)
-    unexpected = unexpected_in_modules(adapter, (path for _, path in live)) or _misfits(unmatched, live)
+    unexpected = unexpected_in_modules(adapter, live) or _misfits(unmatched, live)
     return Matching(adapter, tuple(matched), tuple(left_out), unexpected)
 
 
-def _misfits(unmatched: Sequence[tuple[AdapterModule, str, bool]], live: Collection[tuple[str, str]]) -> str | None:
+def _misfits(unmatched: Sequence[tuple[AdapterModule, str, bool]], live: LivePaths) -> str | None:
     """Return the problem of modules that the base has, or has a part of, but in which these cannot be placed."""
     wrong = {module.stem: reason for module, reason, has_owner in unmatched if has_owner}
-    for component in {module.component for module, _, _ in unmatched}:
-        paths = {path for part, path in live if part == component}
-        near = near_misses((module for module, _, has_owner in unmatched if not has_owner), paths)
-        wrong.update((m.stem, "names a part of a module") for m in near if m.component == component)
+    near = near_misses((module for module, _, has_owner in unmatched if not has_owner), live)
+    wrong.update((module.stem, "names a part or variant of a module") for module in near)
     if not wrong:
         return None
     stem, reason = next(iter(wrong.items()))
@@ -156,6 +154,23 @@ def _live_modules(components: Components) -> "dict[tuple[str, str], torch.nn.Mod
         for component, root in components.items()
         for dotted, owner in root.named_modules()
     }
+
+
+def _live_paths(table: "Mapping[tuple[str, str], torch.nn.Module]") -> LivePaths:
+    from torch.nn import ModuleDict, ModuleList, Sequential
+
+    layers: set[str] = set()
+    parents: set[str] = set()
+    lists: set[str] = set()
+    for (_, path), owner in table.items():
+        has_layers = any("weight" in child._parameters for child in owner.children())
+        if "weight" in owner._parameters:
+            layers.add(path)
+        elif isinstance(owner, (ModuleDict, ModuleList, Sequential)) and not has_layers:
+            lists.add(path)
+        elif "_" in path and (has_layers or any(map(str.isdigit, path))):  # not a root, nor all blocks of one kind
+            parents.add(path)
+    return LivePaths(frozenset(layers), frozenset(parents), frozenset(lists))
 
 
 def _other_encoder(

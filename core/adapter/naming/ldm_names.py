@@ -21,6 +21,11 @@ _RESNET = {
     "skip_connection": "conv_shortcut",
 }
 _BLOCK = re.compile(r"(input|output)_blocks_(\d{1,2})_(\d)_(.+)", re.ASCII | re.DOTALL)
+_INSIDE = re.compile(
+    r"(?:^|_)((?:input|output)_blocks_\d.*|middle_block_[012]_.*|time_embed_[02]|label_emb_0_[02]|(?<!to_)out_[02])$",
+    re.ASCII | re.DOTALL,
+)
+"""Such a name behind other words; `to_out_0` is a layer of attention."""
 _MID = re.compile(r"middle_block_([012])_(.+)", re.ASCII | re.DOTALL)
 
 
@@ -41,6 +46,12 @@ def to_diffusers(path: str) -> str:
     if found := _BLOCK.fullmatch(path):
         return _level(found[1], int(found[2]), int(found[3]), found[4])
     return path
+
+
+def inside(path: str) -> str:
+    """Return the diffusers spelling of the name of the original code in which `path` ends; "" where it holds none."""
+    found = _INSIDE.search(path)
+    return to_diffusers(found[1]) if found else ""
 
 
 def _level(side: str, index: int, part: int, rest: str) -> str:

@@ -66,7 +66,7 @@ _PREFIXES: tuple[tuple[str, str, str], ...] = (
     ("lycoris.", "", "lycoris"),
 )
 # Levels that wrappers put around a model without changing what is inside: PEFT's, compiled and distributed modules.
-_WRAPPERS = re.compile(r"(?:base_model\.model\.|_orig_mod\.|_fsdp_wrapped_module\.|module\.)+")
+_WRAPPERS = re.compile(r"(?:(?:base_model[._]model|_orig_mod|_fsdp_wrapped_module|module)[._])+")
 # PEFT's containers of parameters by adapter: a raw state dict has the adapter's name after them.
 _CONTAINERS = ("lora_magnitude_vector", *(name for known in all_algorithms() for name in known.peft_parameters))
 _BY_ADAPTER = re.compile(rf"(.+\.(?:{'|'.join(_CONTAINERS)}))\.(?!weight$|bias$)[^.]+(\.weight|\.bias)?")

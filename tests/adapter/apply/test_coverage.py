@@ -94,7 +94,7 @@ def test_a_tensor_of_a_module_that_only_the_base_has_is_a_problem(base, kohya_te
 
 
 def test_a_stray_tensor_is_a_warning(base, kohya_tensors, tmp_path):
-    tensors = {**kohya_tensors(), "training_step": torch.ones(1)}
+    tensors = {**kohya_tensors(), "training_step": torch.tensor(100)}
     assert _problems(tensors, base, tmp_path) == ((), ())
     adapter = read_adapter(tmp_path / "x.safetensors")
     assert any("training_step" in warning for warning in adapter.warnings)
@@ -124,7 +124,26 @@ def test_what_training_leaves_is_no_problem_among_few_tensors(base, kohya_tensor
     assert _problems({**few, **notes}, base, tmp_path) == ((), ())
 
 
-@pytest.mark.parametrize("name", ["alpha", "network_alpha", "unet.scale", "lora_unet_down_blocks_0.multiplier", "Gate"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "alpha",
+        "network_alpha",
+        "unet.scale",
+        "lora_unet_down_blocks_0.multiplier",
+        "Gate",
+        "network_scale_factor",
+        "lora_alpha_unet",
+        "alphas_unet",
+        "w_scale_unet",
+        "loraScalar2",
+        "network.scaler.0",
+        "lora_strength_model",
+        "dora.m_all",
+        "lora_magnitudes_packed",
+        "gates_unet",
+    ],
+)
 def test_what_is_called_a_scale_is_no_note(name, base, kohya_tensors, tmp_path):
     for problems in _problems({**kohya_tensors(), name: torch.tensor(2.0)}, base, tmp_path):
         assert any(name in problem for problem in problems)
@@ -137,6 +156,17 @@ def test_what_is_called_a_scale_is_no_note(name, base, kohya_tensors, tmp_path):
         ("attn1_to_k", "attn1_to_k_2"),
         ("attn1_to_k", "Attn1__To_K"),
         ("attn1_to_k", "attn1_to_k.default"),
+        ("lora_unet_", "lora_unet_model_"),
+        ("lora_unet_", "lora_unet_x_"),
+        ("lora_unet_", "unet.base_layer."),
+        ("lora_unet_", "diffusion_model.model."),
+        ("lora_unet_", "lora_te2_"),
+        ("lora_unet_", "text_encoder_2.unet."),
+        (f"lora_unet_{ATTENTION}", f"lora_unet_x_{LDM}"),
+        (f"lora_unet_{ATTENTION}", f"lora_unet_x_{LDM[:-4]}_to_qkv"),
+        ("attn1_to_k", "attn1_to_qkv"),
+        ("attn1_to_k", "attn1_qkv"),
+        ("attn1_to_k", "fused"),
     ],
 )
 def test_a_part_or_variant_of_a_module_is_a_problem_however_small(part, other, base, kohya_tensors, tmp_path):
@@ -149,6 +179,28 @@ def test_a_part_or_variant_of_a_module_is_a_problem_however_small(part, other, b
     assert 2 / len(tensors) < MAX_LEFT_OUT
     with_base, _ = _problems({**tensors, **extra}, base, tmp_path)
     assert with_base
+
+
+@pytest.mark.parametrize(
+    "path", ["down_blocks_0_attentions_9_proj_in", "down_blocks_9_resnets_0_conv1", "new_embedding"]
+)
+def test_a_block_that_only_another_release_has_is_no_part_of_one(path, base, kohya_tensors, tmp_path):
+    extra = {
+        f"lora_unet_{path}.lora_down.weight": torch.ones(4, 32),
+        f"lora_unet_{path}.lora_up.weight": torch.ones(32, 4),
+    }
+    assert _problems({**kohya_tensors(), **extra}, base, tmp_path) == ((), ())
+
+
+def test_a_single_number_that_is_no_counter_counts(base, kohya_tensors, tmp_path):
+    few = {name: tensor for name, tensor in kohya_tensors().items() if "attn2_to_k" in name}
+    for problems in _problems({**few, "w": torch.tensor(3.0)}, base, tmp_path):
+        assert any("above the limit" in problem for problem in problems)
+
+
+def test_a_tensor_without_a_name_is_named(base, kohya_tensors, tmp_path):
+    for problems in _problems({**kohya_tensors(), "": torch.ones(2)}, base, tmp_path):
+        assert any("a tensor called ''" in problem for problem in problems)
 
 
 def test_a_module_of_the_base_that_does_not_fit_is_a_problem_however_small(base, kohya_tensors, tmp_path):

@@ -62,6 +62,9 @@ STEMS = {
     "wrapped": lambda component, dotted: f"{component}.base_model.model.{dotted}",
     "wrapped outside": lambda component, dotted: f"base_model.model.{component}.{dotted}",
     "compiled": lambda component, dotted: f"{component}._orig_mod.{dotted}",
+    "compiled, kohya": lambda component, dotted: _kohya(component, f"_orig_mod.{dotted}"),
+    "distributed, kohya": lambda component, dotted: _kohya(component, f"module.{dotted}"),
+    "wrapped, kohya": lambda component, dotted: _kohya(component, f"base_model.model.{dotted}"),
     "omi": lambda component, dotted: f"clip_l.{dotted}" if component == "text_encoder" else f"unet.{_to_omi(dotted)}",
 }
 
