@@ -3,12 +3,12 @@
 import ast
 import json
 import re
-import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from node import NODE
 from owf.core.metrics.metric import all_metrics
 from owf.core.plan.presets import METRICS
 
@@ -146,11 +146,11 @@ def test_the_panels_belong_to_nodes_and_make_no_html_of_texts():
     assert not re.search(r"innerHTML|insertAdjacentHTML|outerHTML|document\.write|eval\(", script)
 
 
-@pytest.mark.skipif(shutil.which("node") is None, reason="needs node to parse JavaScript")
+@pytest.mark.skipif(not NODE, reason="needs node to parse JavaScript")
 def test_the_script_parses(tmp_path):
     module = tmp_path / "owf.mjs"
     module.write_text((ROOT / "web" / "owf.js").read_text())
-    result = subprocess.run(["node", "--check", str(module)], capture_output=True, text=True, check=False)
+    result = subprocess.run([NODE, "--check", str(module)], capture_output=True, text=True, check=False)
     assert result.returncode == 0, result.stderr
 
 

@@ -1,11 +1,11 @@
 """Workflows that are saved still load: values belong to inputs by position, links to outputs, panels are plain data."""
 
 import json
-import shutil
 import subprocess
 from pathlib import Path
 
 import pytest
+from node import NODE
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
@@ -90,13 +90,13 @@ def shown(tmp_path, *panels):
     script.write_text(
         f"const {{ app, api }} = owfTest;\n{marker}{body}".replace("import.meta.url", '"http://x/owf.js"')
     )
-    command = ["node", str(HERE / "show_panel.mjs"), str(script), *map(str, panels)]
+    command = [NODE, str(HERE / "show_panel.mjs"), str(script), *map(str, panels)]
     result = subprocess.run(command, capture_output=True, text=True, check=False)
     assert result.returncode == 0, result.stderr
     return json.loads(result.stdout)
 
 
-@pytest.mark.skipif(shutil.which("node") is None, reason="needs node to parse JavaScript")
+@pytest.mark.skipif(not NODE, reason="needs node to parse JavaScript")
 def test_a_panel_that_an_older_version_saved_is_shown(tmp_path):
     # As the version before layout 2 of reports saved it: bars have no note, and a silent alarm is PASS.
     panel = HERE / "saved" / "report_panel.json"
@@ -110,7 +110,7 @@ def test_a_panel_that_an_older_version_saved_is_shown(tmp_path):
     assert len(found["pictures"]) == 2 and all("zigzag_bag" in picture for picture in found["pictures"])
 
 
-@pytest.mark.skipif(shutil.which("node") is None, reason="needs node to parse JavaScript")
+@pytest.mark.skipif(not NODE, reason="needs node to parse JavaScript")
 @pytest.mark.parametrize("panel", [{"kind": "report"}, {"kind": "of a later version"}, {}, [], None])
 def test_a_panel_that_cannot_be_shown_does_not_keep_a_workflow_from_loading(tmp_path, panel):
     (tmp_path / "panel.json").write_text(json.dumps(panel))
