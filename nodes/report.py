@@ -69,13 +69,14 @@ class ShowReport(io.ComfyNode):
     @classmethod
     def execute(cls, report: str) -> io.NodeOutput:
         """Write it out anew, so that its page is there, and show it."""
+        from ..core.disk.files import write_text
         from ..core.render.html.html import write_html
         from ..core.verdict.report import parse_report
         from .ui.panel import report_panel
 
         found = parse_report(report, "the report input")
         folder = _home(found, report)
-        (folder / "report.json").write_text(report, encoding="utf-8")
+        write_text(folder / "report.json", report)
         write_html(found, folder)
         text = "\n".join([found.verdict.decision, *found.verdict.reasons])
         return io.NodeOutput(text, ui={"owf": [report_panel(found, folder)]})

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ..core.disk.files import replacing
 from ..core.errors import UsageError
 from ..core.text import counted
 from ..core.train.data.captions import Concept
@@ -152,7 +153,6 @@ def publish(path: Path, name: str) -> Path:
     while target.exists() and target.read_bytes() != path.read_bytes():
         number += 1
         target = folder / f"{name}_{number}.safetensors"
-    partial = target.with_name(target.name + ".partial")  # ComfyUI's list of files must never show half a LoRA
-    shutil.copyfile(path, partial)
-    partial.replace(target)
+    with path.open("rb") as trained, replacing(target) as file:  # ComfyUI's list must never show half a LoRA
+        shutil.copyfileobj(trained, file)
     return target

@@ -103,7 +103,9 @@ Module = TypeVar("Module", bound=ModuleNorms)
 
 def ratio(change: float, base: float) -> float:
     """Return change / base; over zero it is infinite, or zero where nothing changes."""
-    return change / base if base else (math.inf if change else 0.0)
+    if base:
+        return change / base
+    return math.inf if change else 0.0
 
 
 def block_norms(modules: Iterable[ModuleNorms]) -> tuple[BlockNorms, ...]:

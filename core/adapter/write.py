@@ -7,9 +7,10 @@ from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ..disk.files import write_bytes
 from ..errors import InvalidError, UsageError
 from ..families import Family
-from .containers.header_writer import body, replace_file, with_metadata
+from .containers.header_writer import body, with_metadata
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -97,7 +98,7 @@ def write_kohya(path: str | Path, pairs: Iterable[LoraPair | LoraFactors], card:
     content = save(tensors)
     metadata["sshs_model_hash"] = sha256(body(content)).hexdigest()
     content = with_metadata(content, metadata)
-    replace_file(Path(path), content)
+    write_bytes(Path(path), content)
     return sha256(content).hexdigest()
 
 

@@ -51,19 +51,22 @@ class Cost:
 def audit_cost(plan: AuditPlan, labelled: int) -> Cost:
     """Return the cost of a plan over `labelled` labelled images; raise UsageError for unknown metrics."""
     kinds, prompts, per_image = needed(plan.metrics), len(plan.prompts), image_rows(plan)
-    rows = {kind: int(kind in kinds) for kind in (Predictions, Answers, Drawings)}
+    predicted = prompts if Predictions in kinds else 0
+    repeated = min(FLOOR_PROMPTS, predicted)
+    asked = labelled if Answers in kinds else 0
+    drawn = plan.images if Drawings in kinds else 0
     checked = min(READING_PICTURES, prompts)
     only_noised = 0  # drawings end in latents of their own
     if Drawings not in kinds:
         only_noised = prompts if Predictions in kinds else checked
-    lookers = sum(Drawings in metric.needs for metric in chosen(plan.metrics))
+    lookers = len([metric for metric in chosen(plan.metrics) if Drawings in metric.needs])
     return Cost(
-        predictions=rows[Predictions] * prompts * plan.drift_timesteps,
-        answers=rows[Answers] * labelled * answer_rows(plan),
-        images=rows[Drawings] * plan.images * per_image,
-        probes=rows[Answers] * labelled * per_image if plan.dataset == "generated" else 0,
+        predictions=predicted * plan.drift_timesteps,
+        answers=asked * answer_rows(plan),
+        images=drawn * per_image,
+        probes=asked * per_image if plan.dataset == "generated" else 0,
         latents=only_noised * per_image,
-        repeats=rows[Predictions] * min(FLOOR_PROMPTS, prompts) * plan.drift_timesteps,
+        repeats=repeated * plan.drift_timesteps,
         reading=checked * READING_ROWS,
         compared=lookers * _SIDES * plan.images,
     )

@@ -30,7 +30,11 @@ def gather_base(
     wanted = set(kinds)
     each = _first_draws(plan)
     checked = each[:: max(1, len(each) // READING_PICTURES)][:READING_PICTURES]
-    first = audit_draws(plan) if Drawings in wanted else each if Predictions in wanted else checked
+    first = checked
+    if Drawings in wanted:
+        first = audit_draws(plan)
+    elif Predictions in wanted:
+        first = each
     with base.explained(checked):
         base.draw("Base: drawing", "draw", first)
     doubt = _check_reading(base, checked)

@@ -28,7 +28,8 @@ SEEDS = 1_000_000
 
 def draw_seed(plan: AuditPlan, trial: int, *, floor: bool = False) -> int:
     """Return the seed of a prompt's image number `trial`; the noise floor's images have seeds of their own."""
-    return plan.seed * SEEDS + floor * SEEDS // 2 + trial
+    first = SEEDS // 2 if floor else 0
+    return plan.seed * SEEDS + first + trial
 
 
 def audit_draws(plan: AuditPlan, *, floor: bool = False) -> Draws:

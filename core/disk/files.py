@@ -1,12 +1,15 @@
-"""Folders from the user's disk: one rule for what is in them, the same on every file system."""
+"""Files on the user's disk: one rule for what is in folders, the same on every file system, and one way to write."""
 
 import errno
 import os
+import secrets
 import stat
 import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import BinaryIO
 
 from ..errors import Setting, UsageError
 from ..text import inert
@@ -28,6 +31,8 @@ _NAMED = 3
 """So many of the things that are left out for one reason are named; the rest is counted."""
 _SHOWN = 80
 """Characters of a path that are shown."""
+_KEPT = 40
+"""Characters of a file's name in that of its unfinished successor: 160 of the 255 bytes of a name at most."""
 
 
 @dataclass(frozen=True)
@@ -188,12 +193,31 @@ def _end(name: str) -> str:
     return shown if len(shown) <= _SHOWN else f"…{shown[1 - _SHOWN :]}"
 
 
-def write_text(path: Path, text: str) -> None:
-    """Replace a file whole: a full disk or a kill leaves the old content."""
-    partial = path.with_name(path.name + ".partial")
+@contextmanager
+def replacing(path: Path) -> Iterator[BinaryIO]:
+    """Return a context with a file that takes the place of `path` when it is whole and on the disk.
+
+    Whatever ends the context early, a full disk or a kill, leaves the old content. Until then the new one lies beside
+    it under a hidden name of its own: no list of files shows half of it, and two that write the same never meet.
+    """
+    partial = path.with_name(f".{path.name[:_KEPT]}.{secrets.token_hex(4)}.partial")
     try:
-        partial.write_text(text, encoding="utf-8")
+        with partial.open("xb") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
         partial.replace(path)
-    except OSError:
+    except BaseException:
         partial.unlink(missing_ok=True)
         raise
+
+
+def write_bytes(path: Path, content: bytes) -> None:
+    """Replace a file whole; see `replacing`."""
+    with replacing(path) as file:
+        file.write(content)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Replace a file whole with UTF-8 text; see `replacing`."""
+    write_bytes(path, text.encode())

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, TextIO
 
+from ..disk.files import write_text
 from .records import StepRecord
 
 SMOOTHING = 0.95
@@ -60,9 +61,7 @@ class Curves:
     def _begin(self, step: int) -> TextIO:
         self._path.parent.mkdir(parents=True, exist_ok=True)
         kept = [record for record in read_curves(self._path) if record.step < step]
-        partial = self._path.with_name(self._path.name + ".partial")
-        partial.write_text("".join(map(_line, kept)), "utf-8")
-        partial.replace(self._path)
+        write_text(self._path, "".join(map(_line, kept)))
         self._board = _tensorboard(self._events, step) if self._wants_board else None
         return self._path.open("a", encoding="utf-8")
 

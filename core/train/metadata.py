@@ -3,8 +3,9 @@
 from collections.abc import Mapping
 from pathlib import Path
 
-from ..adapter.containers.header_writer import replace_file, with_metadata
+from ..adapter.containers.header_writer import with_metadata
 from ..adapter.containers.safetensors import open_safetensors
+from ..disk.files import write_bytes
 
 
 def read_metadata(path: Path) -> dict[str, str]:
@@ -19,4 +20,4 @@ def add_metadata(path: Path, facts: Mapping[str, str]) -> None:
     pairs give the same bytes in whatever order they come. Raises AdapterError for a file that is not sound.
     """
     checked = open_safetensors(path)
-    replace_file(path, with_metadata(path.read_bytes(), {**checked.metadata, **facts}))
+    write_bytes(path, with_metadata(path.read_bytes(), {**checked.metadata, **facts}))

@@ -7,7 +7,7 @@ import unicodedata
 from pathlib import Path
 
 import pytest
-from owf.core.disk.files import LeftOut, folded, listing, named, scan, why_no_file
+from owf.core.disk.files import LeftOut, folded, listing, named, replacing, scan, why_no_file, write_text
 from owf.core.errors import UsageError
 
 NFC, NFD = (unicodedata.normalize(form, "café") for form in ("NFC", "NFD"))
@@ -112,3 +112,30 @@ def test_a_long_path_is_named_by_its_end(tmp_path):
     far = Path("/", *["folder"] * 40, "text_encoder")
     assert named([LeftOut(far, "another part")], tmp_path).endswith("/folder/text_encoder (another part)")
     assert len(named([LeftOut(far, "")], tmp_path)) < 90
+
+
+def stop_writing(path, end):
+    with replacing(path) as file:
+        file.write(b"half of the n")
+        assert listing(path.parent) == [path] and path.read_text() == "old"
+        raise end
+
+
+@pytest.mark.parametrize("end", [OSError("disk full"), KeyboardInterrupt(), ValueError("no tensor")], ids=repr)
+def test_what_ends_a_write_early_leaves_the_old_file_and_nothing_else(tmp_path, end):
+    path = tmp_path / "report.json"
+    write_text(path, "old")
+    with pytest.raises(type(end)):
+        stop_writing(path, end)
+    assert [(found.name, found.read_text()) for found in tmp_path.iterdir()] == [("report.json", "old")]
+
+
+def test_two_that_write_the_same_file_never_mix(tmp_path):
+    path = tmp_path / ("\N{DOG}" * 60)  # 240 of the 255 bytes that a name may have
+    with replacing(path) as first:
+        first.write(b"fir")
+        write_text(path, "second\n")
+        assert path.read_bytes() == b"second\n"
+        first.write(b"st")
+    assert path.read_bytes() == b"first"
+    assert len(list(tmp_path.iterdir())) == 1

@@ -4,7 +4,8 @@ import dataclasses
 from pathlib import Path
 
 import pytest
-from owf.core.audit.cost import answer_rows, audit_cost
+from owf.core.audit.cost import FLOOR_PROMPTS, answer_rows, audit_cost, image_rows
+from owf.core.audit.recorder import draw_seed
 from owf.core.errors import UsageError
 from owf.core.metrics.images.color_terms import TERMS
 from owf.core.plan.audit_plan import Stage, plan_digest, stage_positions
@@ -100,3 +101,20 @@ def test_the_readme_states_the_cost_of_each_preset(preset):
     (line,) = [x for x in (ROOT / "README.md").read_text().splitlines() if x.startswith(f"| `{preset}`")]
     assert f"{cost.tuned:,}" in line
     assert f"{cost.base:,}" in line
+
+
+def test_image_seeds_of_plans_and_of_the_noise_floor_never_meet():
+    plan = dataclasses.replace(preset_plan("quick"), seed=3)
+    assert [draw_seed(plan, 2), draw_seed(plan, 2, floor=True)] == [3_000_002, 3_500_002]
+
+
+def test_a_plan_costs_what_its_metrics_ask_and_nothing_else():
+    plan = dataclasses.replace(preset_plan("quick"), metrics=("denoiser_drift",))
+    cost = audit_cost(plan, 40)
+    assert cost.predictions == len(plan.prompts) * plan.drift_timesteps
+    assert cost.repeats == min(FLOOR_PROMPTS, len(plan.prompts)) * plan.drift_timesteps
+    assert (cost.answers, cost.images, cost.probes, cost.compared) == (0, 0, 0, 0)
+    plan = dataclasses.replace(plan, metrics=("semantic",), dataset="generated")
+    cost = audit_cost(plan, 40)
+    assert (cost.answers, cost.probes) == (40 * answer_rows(plan), 40 * image_rows(plan))
+    assert (cost.predictions, cost.repeats, cost.images, cost.compared) == (0, 0, 0, 0)

@@ -51,18 +51,14 @@ class Switch:
         """Return how the first adapter matched."""
         return self.reports[0]
 
-    @property
-    def is_on(self) -> bool:
-        """Return whether the base is changed at the moment."""
-        return self._is_on
-
     def on(self, *strengths: float) -> None:
         """Change the base: one strength for each adapter, or none for 1.0 each.
 
         Strengths that were used last cost only the swap; others form the weights anew. Strength 0 for all
         adapters leaves the base as it is. Raises UsageError for another number of strengths.
         """
-        strengths = strengths or (1.0,) * len(self._matchings)
+        if not strengths:
+            strengths = (1.0,) * len(self._matchings)
         if len(strengths) != len(self._matchings):
             raise UsageError(f"{len(self._matchings)} adapters need as many strengths, not {len(strengths)}")
         self.off()

@@ -1,10 +1,7 @@
-"""The header of a safetensors file, written the same way each time, and files that appear at once and whole."""
+"""The header of a safetensors file, written the same way each time."""
 
 import json
-import os
-import tempfile
 from collections.abc import Mapping
-from pathlib import Path
 
 LENGTH = 8
 """Bytes in front of the header that say how long it is."""
@@ -25,18 +22,3 @@ def with_metadata(content: bytes, metadata: Mapping[str, str]) -> bytes:
     head = json.dumps({name: header[name] for name in sorted(header)}, separators=(",", ":")).encode()
     head += b" " * (-len(head) % LENGTH)
     return len(head).to_bytes(LENGTH, "little") + head + body(content)
-
-
-def replace_file(path: Path, content: bytes) -> None:
-    """Write a file beside its destination, then rename it: a kill leaves the old file or the new one."""
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name[:80]}.")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        Path(temporary).chmod(0o644)
-        Path(temporary).replace(path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise

@@ -114,7 +114,10 @@ def _family_by_text_encoder(modules: Sequence[AdapterModule]) -> Family | None:
         return None
     fits = [family for family in families.all_families() if seen <= set(family.text_widths)]
     exact = [family for family in fits if len(family.text_widths) == len(seen)]
-    return exact[0] if len(exact) == 1 else fits[0] if len(fits) == 1 else None
+    for found in (exact, fits):
+        if len(found) == 1:
+            return found[0]
+    return None
 
 
 def claimed_family(stated: Training, metadata: Mapping[str, str]) -> Family | None:

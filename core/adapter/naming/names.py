@@ -168,11 +168,11 @@ def _locate(stem: str, component: str | None) -> tuple[str, str, str] | None:
     """Return component, flattened path and dialect of a module; None for one that is in no known place."""
     prefix, home, dialect = _prefix(stem)
     flat = stem[len(prefix) :].replace(".", "_").replace("_processor_", "_")
-    home = home or component or _home(flat)
-    if home is None or not flat:
+    where = home or component or _home(flat)
+    if where is None or not flat:
         return None
-    if home.startswith("text_encoder"):
-        return home, flat.removeprefix("text_model_"), dialect
+    if where.startswith("text_encoder"):
+        return where, flat.removeprefix("text_model_"), dialect
     if ldm_names.is_ldm(flat):
         return "unet", _whole(ldm_names.to_diffusers(flat)), {"kohya": "sgm", "diffusers": "omi"}.get(dialect, dialect)
     if flat.startswith(_UNET):

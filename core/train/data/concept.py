@@ -44,8 +44,10 @@ class ConceptData:
         number = draw.step * plan.accumulate + draw.part
         picked = self._order(number // self.batches)[number % self.batches]
         rng = draw.generator("concept")
-        mirrored = [int(plan.flip and rng.random() < 0.5) for _ in picked]
-        x0 = torch.stack([self._latents[i][side] for i, side in zip(picked, mirrored, strict=True)])
+        sides = [0] * len(picked)
+        if plan.flip:
+            sides = [1 if rng.random() < 0.5 else 0 for _ in picked]  # the picture, or its mirror image
+        x0 = torch.stack([self._latents[i][side] for i, side in zip(picked, sides, strict=True)])
         captions = ["" if rng.random() < plan.caption_dropout else self._captions[i] for i in picked]
         shape = tuple(x0.shape[1:])
         eps = draw.noise(len(x0), shape, "concept")

@@ -1,12 +1,12 @@
 """Checkpoints: everything that the rest of a training depends on, in one file that is replaced whole."""
 
-import os
 import time
 from pathlib import Path
 from typing import Any
 
 import torch
 
+from ...disk.files import replacing
 from ...errors import OFF, Setting, UsageError
 from .state import TrainState
 
@@ -43,12 +43,8 @@ class Checkpoint:
 def save_checkpoint(path: Path, content: dict[str, Any]) -> None:
     """Write tensors and plain values; a kill at any moment leaves the old file or the new one."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(path.name + ".partial")
-    with partial.open("wb") as file:
+    with replacing(path) as file:
         torch.save(content, file)
-        file.flush()
-        os.fsync(file.fileno())
-    partial.replace(path)
 
 
 def load_checkpoint(path: Path, fingerprint: str) -> dict[str, Any] | None:

@@ -14,6 +14,7 @@ from torch import nn
 
 from ...adapter import LoraCard, LoraPair, write_kohya
 from ...adapter.containers.safetensors import open_safetensors
+from ...disk.files import write_bytes
 from ...errors import AdapterError, Setting, UsageError
 from ...model.denoiser import TrainableDenoiser
 from ..data.captions import Concept
@@ -88,11 +89,11 @@ class CustomDiffusion:
 
     def write(self, path: Path, card: LoraCard) -> Path:
         """Write the projections as a LoRA to `path`, the embedding beside it; return the embedding's path."""
-        from safetensors.torch import save_file
+        from safetensors.torch import save
 
         write_kohya(path, [self._pair(name) for name in self._layers], card)
         embedding = embedding_path(path, self._word)
-        save_file({"emb_params": self._embedding.detach().cpu()[None].contiguous()}, embedding)
+        write_bytes(embedding, save({"emb_params": self._embedding.detach().cpu()[None].contiguous()}))
         return embedding
 
     @torch.no_grad()
