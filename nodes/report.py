@@ -6,6 +6,7 @@ from typing import Any
 
 from comfy_api.latest import io
 
+from ..core.disk.files import read_regular
 from ..core.errors import UsageError
 from ..core.text import file_stem
 from .backend import places
@@ -86,9 +87,10 @@ def _home(report: Any, text: str) -> Path:
     """Return the folder that a report was loaded from, or a new one for a report from elsewhere."""
     import hashlib
 
+    content = text.encode(errors="replace")
     for name in places.report_choices():
-        with suppress(OSError, UnicodeDecodeError, UsageError):  # other reports are not this one's business
-            if places.report_file(name).read_text(encoding="utf-8") == text:
+        with suppress(OSError, UsageError):  # other reports are not this one's business
+            if read_regular(places.report_file(name), len(content)) == content:
                 return places.report_file(name).parent
     stem = file_stem(report.adapter.name, "report")
     folder = places.reports_folder() / f"{stem}-shown-{hashlib.sha256(text.encode()).hexdigest()[:8]}"

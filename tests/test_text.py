@@ -5,7 +5,7 @@ import unicodedata
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from owf.core.text import cell, file_stem, inert
+from owf.core.text import cell, file_stem, inert, without_unseen
 
 
 @given(st.text(max_size=300), st.integers(1, 250))
@@ -55,3 +55,34 @@ def test_a_long_name_fits_a_file_system():
     assert len(file_stem("x" * 500)) == 80
     long = file_stem("\U00020000" * 500)
     assert 0 < len(long.encode()) <= 200 and set(long) == {"\U00020000"}
+
+
+@pytest.mark.parametrize(
+    ("text", "seen"),
+    [
+        ("\u200b\u200b", "  "),
+        ("a\u200bdog", "a dog"),
+        ("\ufeffa \u2060dog\xad", "a dog"),
+        ("s\u200dk\u200cs", "sks"),  # joiners do nothing among Latin letters
+        ("\u202ea\u202c \U000e0061", "a "),
+        ("\u200d\u0645\u200c", "\u0645"),  # nothing to join at the ends
+    ],
+)
+def test_characters_that_nobody_sees_are_left_out(text, seen):
+    assert without_unseen(text) == seen
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "\u0645\u06cc\u200c\u062e\u0648\u0627\u0647\u0645",  # Persian: mi-khaham
+        "\u0915\u094d\u200d\u0937",  # Hindi: a half form
+        "\U0001f468\u200d\U0001f4bb",  # a man at a computer
+        "\u2764\ufe0f\u200d\U0001f525",  # a heart on fire
+        "1\ufe0f\u20e3",  # a key
+        "\U0001f3f4\U000e0067\U000e0062\U000e0065\U000e006e\U000e0067\U000e007f",  # the flag of England
+        "\u845b\U000e0100",  # a letter in one of its forms
+    ],
+)
+def test_characters_that_change_what_is_seen_stay(text):
+    assert without_unseen(text) == text

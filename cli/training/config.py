@@ -45,7 +45,13 @@ def _nearest(word: str, known: list[str]) -> str:
     return f"; did you mean {near[0]!r}?" if near else "; owf-train --help lists the keys."
 
 
-_WORDS = {str: "a text in quotes", bool: "true or false", int: "a whole number", float: "a number", tuple: "a list"}
+_WORDS = {
+    str: "a text in quotes",
+    bool: "true or false",
+    int: "a whole number",
+    float: "a number",
+    tuple: "a list of texts",
+}
 
 
 def _value(path: Path, word: str, value: Any, kind: type) -> Any:

@@ -107,6 +107,33 @@ def why_no_file(path: Path) -> str | None:
     return None if stat.S_ISREG(mode) else "no file"
 
 
+def open_regular(path: Path) -> BinaryIO:
+    """Return a file opened to read bytes. Raises OSError for anything else than a file, which may never end.
+
+    Every file that a user or a stranger's folder names is opened here, or asked for `why_no_file` before a library
+    opens it: a pipe is waited for without end, and a device such as /dev/zero has no end.
+    """
+    if not stat.S_ISREG(path.stat().st_mode):
+        raise OSError("it is a folder" if is_folder(path) else "it is no file, but a pipe or device")
+    return path.open("rb")
+
+
+def read_regular(path: Path, most: int) -> bytes:
+    """Return what a file holds. Raises OSError where it is no file, or has more than `most` bytes."""
+    with open_regular(path) as file:
+        content = file.read(most + 1)
+    if len(content) > most:
+        raise OSError(f"it has more than {most:,} bytes")
+    return content
+
+
+def require_files(folder: Path) -> None:
+    """Raise UsageError for a pipe, socket or device in a folder that a library is to read: it would wait for it."""
+    for path in listing(folder):
+        if path.exists() and not path.is_file() and not is_folder(path):
+            raise UsageError(f"{path} cannot be read: it is no file, but a pipe or device.")
+
+
 def each_once(paths: Iterable[Path]) -> tuple[list[Path], list[LeftOut]]:
     """Return the paths without those that lead to a file that another of them is, or leads to; and these.
 

@@ -5,12 +5,16 @@ from pathlib import Path
 from typing import Any
 
 from ..foreign import foreign
+from .files import read_regular
+
+_MOST = 10**7
+"""Bytes that are read: settings that people write have thousands."""
 
 
 def read_toml(path: Path) -> dict[str, Any]:
     """Return the content of a TOML file; raise UsageError if it is missing or malformed."""
     with foreign(f"{path} cannot be read"):
-        text = path.read_text(encoding="utf-8-sig")
+        text = read_regular(path, _MOST).decode("utf-8-sig")
     return parse_toml(text, str(path))
 
 

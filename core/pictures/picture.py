@@ -1,8 +1,6 @@
 """Opening a picture file, the one border to Pillow, and cutting pictures to the size that is asked for."""
 
 import io
-import os
-import stat
 import threading
 import warnings
 from collections.abc import Iterator
@@ -12,11 +10,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..disk.files import open_regular
 from ..errors import UsageError
 from .container import KINDS, Raw, kind_of, take_apart
 from .orientation import upright
 from .png import decode_png
 from .profile import to_srgb
+from .raw import require_colors
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -44,9 +44,7 @@ def open_picture(path: Path) -> "Image.Image":
 
 
 def _content(path: Path) -> bytes:
-    if not stat.S_ISREG(os.stat(path).st_mode):  # noqa: PTH116 - a pipe would be waited for without end
-        raise ValueError("it is no file")
-    with path.open("rb") as file:
+    with open_regular(path) as file:
         content = file.read(MAX_BYTES + 1)
     if len(content) > MAX_BYTES:
         raise ValueError(f"it has more than {MAX_BYTES >> 20} MiB; save it smaller, or leave it out")
@@ -102,6 +100,8 @@ def _pixels(raw: Raw, rawmode: str = "") -> "Image.Image":
 def _separated(picture: "Image.Image") -> "tuple[Image.Image, Image.Image | None]":
     """Return the colours (L, RGB or CMYK) and the opacity (L), None where all is opaque."""
     file_format = picture.format
+    if picture.mode == "P" and picture.palette is not None:
+        require_colors(picture, len(picture.palette.palette) // len(picture.palette.mode))
     if picture.mode in ("LA", "PA", "RGBA") or "transparency" in picture.info:
         picture = picture.convert("RGBA")
         alpha = picture.getchannel("A")

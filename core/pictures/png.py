@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from .raw import Raw
+from .raw import Raw, require_colors
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -32,6 +32,8 @@ class RawPng(Raw):
     """The file's colour type."""
     clear: tuple[int, ...] = ()
     """The samples of the one transparent colour; empty where there is none."""
+    colors: int = 0
+    """Colours of its palette."""
 
 
 def take_apart(content: bytes) -> RawPng:
@@ -40,8 +42,11 @@ def take_apart(content: bytes) -> RawPng:
     if header[:8] != b"\0\0\0\x0dIHDR" or len(header) < 25:
         raise ValueError("its PNG header is broken")
     raw = RawPng("PNG", b"", depth=header[16], color=header[17])
-    kept = [SIGNATURE]
+    kept, started = [SIGNATURE], False
     for name, body, chunk, sound in _chunks(content):
+        started = started or name == b"IDAT"
+        if name == b"PLTE" and not started:  # one that follows the pixels is not read
+            raw.colors = len(body) // 3
         if name == b"tRNS" and raw.color in (_GREY, _RGB):
             raw.clear = _clear(raw, body, sound)
         elif not name[0] & 32 or name == b"tRNS":  # a small first letter: the pixels do not need it
@@ -93,6 +98,7 @@ def decode_png(raw: Raw, pixels: "Callable[..., Image]") -> "tuple[Image, Image 
         return _from_deep(raw, _deep_samples(raw, pixels))
     picture = pixels(raw)
     if raw.color == _PALETTE:
+        require_colors(picture, raw.colors)
         picture = picture.convert("RGBA" if "transparency" in picture.info else "RGB")
     elif picture.mode == "1":
         picture = picture.convert("L")

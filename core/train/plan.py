@@ -177,6 +177,8 @@ def _check_numbers(plan: TrainPlan) -> None:
             holds = least <= getattr(plan, field.name) <= most
             _check(holds, f"{_spoken(field.name)} must be between {least} and {most:,.15g}", Setting(field.name))
     _check(plan.ema < 1, "The average's decay is below 1, such as 0.99", Setting("ema"))
+    _check(plan.rate > 0, "The rate must be above 0: with a rate of 0 nothing is learned", Setting("rate"))
+    _check(plan.drift_budget < 1, "The drift budget is a share below 1, such as 0.005", Setting("drift_budget"))
     _check(plan.warmup <= plan.steps, "The warmup cannot be longer than all steps", Setting("warmup"), Setting("steps"))
     eighths = plan.resolution % 8 == 0 and plan.bucket % 8 == 0
     _check(eighths, "Resolution and bucket must be multiples of 8", Setting("resolution"), Setting("bucket"))

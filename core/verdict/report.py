@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ..disk.files import write_text
+from ..disk.files import read_regular, write_text
 from ..errors import UsageError
 from ..metrics.measurement import Estimate, Measurement, Part
 from .typed import require_types
@@ -136,6 +136,10 @@ def _plain(value: Any) -> Any:
     return value
 
 
+_MOST = 2**28
+"""Bytes of a report that are read: those of thousands of prompts have some millions."""
+
+
 def write_report(report: Report, path: Path) -> None:
     """Write the report's JSON so that a reader sees either the old file or the whole new one."""
     write_text(path, to_json(report))
@@ -144,7 +148,7 @@ def write_report(report: Report, path: Path) -> None:
 def read_report(path: Path) -> Report:
     """Return the report in a JSON file; raise UsageError if it is not one of a version this code knows."""
     try:
-        text = Path(path).read_text(encoding="utf-8")
+        text = read_regular(Path(path), _MOST).decode()
     except (OSError, ValueError) as error:
         raise UsageError(f"{path} is not a readable report: {error}") from error
     return parse_report(text, str(path))

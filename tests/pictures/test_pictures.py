@@ -447,3 +447,59 @@ def test_an_empty_fourth_byte_of_a_bmp_is_no_opacity(tmp_path, opacity):
     (tmp_path / "a.bmp").write_bytes(file + header + samples)
     first = (255, 255, 255) if opacity == (0, 255) else (10, 20, 30)
     assert pixels(tmp_path / "a.bmp").tolist() == [[list(first), [10, 20, 30]]]
+
+
+PALETTE = chunk(b"PLTE", bytes([255, 0, 0, 0, 255, 0, 0, 0, 255]))
+
+
+@pytest.mark.parametrize("depth", [2, 4, 8])
+@pytest.mark.parametrize(
+    ("before", "after", "highest", "words"),
+    [
+        (PALETTE, b"", 2, ""),
+        (PALETTE, b"", 3, "colour 4 of a palette, which has 3"),
+        (b"", b"", 0, "it has none"),
+        (b"", PALETTE, 0, "it has none"),  # a palette behind the pixels comes too late
+        (chunk(b"PLTE", b""), b"", 0, "it has none"),
+    ],
+)
+def test_an_index_beyond_the_palette_is_no_black(tmp_path, depth, before, after, highest, words):
+    samples = np.array([[[0], [highest]]])
+    path = png(tmp_path / "a.png", samples, depth, 3, before, after)
+    if words:
+        with pytest.raises(UsageError, match=rf"a\.png.*{words}"):
+            open_picture(path)
+    else:
+        assert np.asarray(open_picture(path)).tolist() == [[[255, 0, 0], [0, 0, 255]]]
+
+
+@pytest.mark.parametrize("highest", [1, 2])
+def test_the_same_of_bmp(tmp_path, highest):
+    rows = bytes([0, highest, 0, 0])
+    info = struct.pack("<IiiHHIIiiII", 40, 2, 1, 1, 8, 0, len(rows), 0, 0, 2, 0)
+    colors = bytes([0, 0, 255, 0, 0, 255, 0, 0])  # red and green, from blue to red
+    start = 14 + len(info) + len(colors)
+    content = b"BM" + struct.pack("<IHHI", start + len(rows), 0, 0, start) + info + colors + rows
+    (tmp_path / "a.bmp").write_bytes(content)
+    if highest == 1:
+        assert np.asarray(open_picture(tmp_path / "a.bmp")).tolist() == [[[255, 0, 0], [0, 255, 0]]]
+    else:
+        with pytest.raises(UsageError, match=r"a\.bmp.*which has 2"):
+            open_picture(tmp_path / "a.bmp")
+
+
+@pytest.mark.parametrize(("clear", "refused"), [(False, True), (True, False)])
+def test_the_same_of_gif_but_for_the_index_that_is_transparent(tmp_path, clear, refused):
+    picture = Image.new("P", (2, 1))
+    picture.putpalette([255, 0, 0, 0, 255, 0] * 128)
+    picture.putdata([0, 2])
+    picture.save(tmp_path / "a.gif", optimize=False, **({"transparency": 2} if clear else {}))
+    content = (tmp_path / "a.gif").read_bytes()
+    size = 2 << (content[10] & 7)
+    flags = bytes([content[10] & 0xF8])  # two colours
+    (tmp_path / "a.gif").write_bytes(content[:10] + flags + content[11:13] + content[13:19] + content[13 + 3 * size :])
+    if refused:
+        with pytest.raises(UsageError, match=r"a\.gif.*which has 2"):
+            open_picture(tmp_path / "a.gif")
+    else:
+        assert np.asarray(open_picture(tmp_path / "a.gif")).tolist() == [[[255, 0, 0], [255, 255, 255]]]

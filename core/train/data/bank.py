@@ -8,11 +8,12 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
+from ...disk.files import open_regular
 from ...disk.text_file import decoded
 from ...errors import Setting, UsageError
 from ...plan.presets import audit_prompts
 from ...text import counted
-from .captions import Concept
+from .captions import Concept, tidy
 
 BANKS = Path(__file__).resolve().parent / "banks"
 DEFAULT = BANKS / "open_world.txt"
@@ -46,7 +47,7 @@ class Bank:
 def read_bank(path: Path) -> tuple[str, ...]:
     """Return the prompts of a text file, one a line; empty lines and lines that begin with # say nothing."""
     try:
-        with path.open("rb") as file:
+        with open_regular(path) as file:
             content = file.read(MAX_BYTES + 1)
     except OSError as error:
         raise UsageError(f"The bank {path} cannot be read: {error}.", Setting("bank")) from error
@@ -57,7 +58,7 @@ def read_bank(path: Path) -> tuple[str, ...]:
         text = decoded(content)
     except ValueError as error:
         raise UsageError(f"The bank {path} cannot be read: {error}.", Setting("bank")) from error
-    lines = (" ".join(line.split()) for line in text.splitlines())
+    lines = map(tidy, text.splitlines())
     return tuple(dict.fromkeys(line for line in lines if line and not line.startswith("#")))
 
 

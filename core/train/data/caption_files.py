@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from ...disk.files import LeftOut, composed, folded
+from ...disk.files import LeftOut, composed, folded, open_regular
 from ...disk.text_file import WIDEST, decoded, decoded_beginning
 
 SUFFIXES = (".txt", ".caption")
@@ -66,10 +66,10 @@ def read_caption(path: Path) -> tuple[str, bool]:
     Raises ValueError with the reason where the text cannot be known (see `text_file.decoded`).
     """
     try:
-        with path.open("rb") as file:
+        with open_regular(path) as file:
             content = file.read(WIDEST * MAX_CAPTION + WIDEST)
     except OSError as error:
-        raise ValueError(f"cannot be read: {error.strerror}") from error
+        raise ValueError(f"cannot be read: {error.strerror or error}") from error
     whole = len(content) <= WIDEST * MAX_CAPTION
     text = decoded(content) if whole else decoded_beginning(content)
     return text[:MAX_CAPTION], whole and len(text) <= MAX_CAPTION

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from ...errors import Setting, UsageError
 from ...plan.audit_plan import with_article
+from ...text import without_unseen
 
 
 @dataclass(frozen=True)
@@ -68,8 +69,8 @@ class Concept:
 
 
 def tidy(text: str) -> str:
-    """Return the text on one line, without what no encoding can write (as in file names that are not UTF-8)."""
-    return " ".join(text.encode(errors="replace").decode().replace("\0", " ").split())
+    """Return the text on one line, without what nobody sees, nor any encoding can write (as in odd file names)."""
+    return " ".join(without_unseen(text.encode(errors="replace").decode().replace("\0", " ")).split())
 
 
 def _ends_with(text: str, word: str) -> bool:

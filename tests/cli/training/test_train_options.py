@@ -91,7 +91,7 @@ def test_keys_may_have_dashes_or_underscores(tmp_path):
         ("steps = true", "a whole number"),
         ("flip = 1", "true or false"),
         ("trigger = 3", "a text"),
-        ("preserve = [1]", "a list"),
+        ("preserve = [1]", "a list of texts"),
         ("[plan]\nsteps = 3", "unknown key 'plan'"),
         ("rate-schedule = 'linear'\nrate_schedule = 'cosine'", "twice"),
         ("steps = ", "TOML"),

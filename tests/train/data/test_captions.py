@@ -2,7 +2,7 @@
 
 import pytest
 from owf.core.errors import Setting, UsageError
-from owf.core.train.data.captions import Concept
+from owf.core.train.data.captions import Concept, tidy
 
 TEMPLATE = "a photo of {}"
 
@@ -65,3 +65,9 @@ def test_stripping_needs_a_class():
     with pytest.raises(UsageError, match="kind of thing") as caught:
         Concept("sks", "").strip("a sks", TEMPLATE)
     assert caught.value.settings == (Setting("class_word"),)
+
+
+def test_what_nobody_sees_is_no_part_of_a_caption():
+    assert tidy("\u200b\ufeff\u2060 \xad") == ""
+    assert tidy("\ufeff\ufeff a sks\u200bdog ") == "a sks dog"
+    assert Concept("\ufeffsks", "dog\u200b").phrase == "sks dog"

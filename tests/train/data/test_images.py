@@ -156,7 +156,7 @@ def test_what_is_odd_about_captions_is_said(tmp_path):
     for name in ("a.jpg", "a.png", "b.png", "c.png"):
         picture(tmp_path / name)
     (tmp_path / "a.txt").write_text("shared")
-    (tmp_path / "b.txt").write_text(" \n")
+    (tmp_path / "b.txt").write_text(" \u200b\n\ufeff", encoding="utf-8")
     (tmp_path / "c.txt").write_text("long " * MAX_CAPTION)
     (tmp_path / "d.txt").write_text("nobody's")
     assert [i.caption for i in read(tmp_path)][:3] == ["shared", "shared", "a photo of a sks dog"]
