@@ -12,7 +12,7 @@ from ..core.verdict.verdict import DRIFT, EXIT_CODES, worst
 from .arguments import parser
 from .command import guarded, print_failure, quiet_libraries, say_left_out
 from .events import Reported, emit
-from .wording import worded
+from .wording import option, worded
 
 if TYPE_CHECKING:
     from ..core.adapter import Adapter
@@ -89,7 +89,7 @@ def _audit_one(session: Any, adapter: "Adapter", options: argparse.Namespace) ->
     if options.progress == "json":
         emit(Reported(verdict=report.verdict.decision, folder=str(folder), exit_code=report.verdict.exit_code))
     else:
-        print_report(report, session.console, folder)
+        print_report(report, session.console, option, folder)
     return report.verdict.exit_code
 
 

@@ -10,6 +10,7 @@ from ..core.render.terminal.console_text import console_text
 from ..core.text import inert
 from ..core.verdict.verdict import DRIFT, INCONCLUSIVE, INVALID, PASS, worst
 from .events import Judged, Overview, emit
+from .wording import option
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -34,7 +35,7 @@ def print_overview(audits: Sequence[Audited], pages: Sequence[Path], progress: s
         console.print(_table(worst_first(measured), console))
     for audit in audits:
         if audit.decision == INVALID:
-            line = f"{words.SYMBOLS[INVALID]} INVALID {inert(audit.name, 60)}: {inert(audit.reason, 600)}"
+            line = f"{words.SYMBOLS[INVALID]} INVALID {inert(audit.name, 60)}: {inert(audit.reason_in(option), 600)}"
             console.print(console_text(console, line, _STYLES[INVALID], 700))
     for page in pages:
         console.print(console_text(console, str(page), limit=4000), soft_wrap=True)

@@ -12,7 +12,7 @@ from .backend import places
 from .request import AUTO, audit_request
 from .run import AuditResult, Probes, Tuned, run_audit
 from .ui.progress import NodeProgress
-from .ui.wording import graph_words
+from .ui.wording import graph_words, in_graph
 
 if TYPE_CHECKING:
     from ..core.verdict.report import Report
@@ -89,7 +89,7 @@ def answer(result: AuditResult, stop_graph: str) -> io.NodeOutput:
     report, decision = result.report, result.report.verdict.decision
     model, clip = result.tuned.model, result.tuned.clip
     if decision in _STOPS[stop_graph]:
-        model = _blocker(f"The drift audit said {decision}: {' '.join(report.verdict.reasons[:1])}")
+        model = _blocker(f"The drift audit said {decision}: {' '.join(report.verdict.worded(in_graph)[:1])}")
         clip = _blocker(None)  # every node it reaches would repeat the message
     images = report_images(result)
     panel = report_panel(report, result.folder)

@@ -17,7 +17,7 @@ from ...core.verdict.report import Report
 from ..events import Reported, emit
 from ..paths import cache_folder
 from ..session import announce_cost, progress_on
-from ..wording import worded
+from ..wording import option, worded
 from .options import RunOptions
 
 
@@ -35,7 +35,7 @@ def audit_and_tell(path: Path, denoiser: Denoiser, options: RunOptions, console:
     if options.progress == "json":
         emit(Reported(verdict=report.verdict.decision, folder=str(folder), exit_code=report.verdict.exit_code))
     else:
-        print_report(report, console, folder)
+        print_report(report, console, option, folder)
 
 
 def _audit(path: Path, denoiser: Denoiser, options: RunOptions, console: Any) -> tuple[Report, Path]:

@@ -79,7 +79,7 @@ def audit_change(denoiser: Denoiser, change: Change, plan: AuditPlan, setting: S
         if doubt:
             verdict = dataclasses.replace(verdict, reasons=(*verdict.reasons, doubt + NO_KNOWLEDGE))
     except InvalidError as error:
-        verdict = invalid(str(error))
+        verdict = invalid(str(error), *error.settings)
     finally:
         change.off()
     return Report(

@@ -1,10 +1,11 @@
 """The LoRAs of one call, each with its report or the reason why there is none. No torch."""
 
 import math
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from ..errors import Setting
 from ..metrics.measurement import Estimate
 from ..verdict.report import Report
 from ..verdict.verdict import INVALID, WORST_FIRST, Judgement
@@ -40,7 +41,11 @@ class Audited:
     @property
     def reason(self) -> str:
         """The first reason of the verdict, or why there is none."""
-        return self.refusal if self.report is None else (*self.report.verdict.reasons, "")[0]
+        return self.reason_in(lambda setting: "")
+
+    def reason_in(self, word: Callable[[Setting], str]) -> str:
+        """Return that reason with a host's words for the settings that would help."""
+        return self.refusal if self.report is None else (*self.report.verdict.worded(word), "")[0]
 
     @property
     def measured(self) -> bool:

@@ -123,7 +123,9 @@ class Report:
 
 def to_json(report: Report) -> str:
     """Return the report as JSON with sorted keys and no NaN; unbounded interval ends are written as null."""
-    return json.dumps(_plain(dataclasses.asdict(report)), indent=1, sort_keys=True, allow_nan=False) + "\n"
+    data = dataclasses.asdict(report)
+    del data["verdict"]["settings"]  # each host has words of its own for them, and another one may read this
+    return json.dumps(_plain(data), indent=1, sort_keys=True, allow_nan=False) + "\n"
 
 
 def _plain(value: Any) -> Any:

@@ -1,11 +1,11 @@
 """What it means: a policy of limits turns measurements into PASS, DRIFT, INCONCLUSIVE or INVALID. No torch."""
 
 import math
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
 from functools import cache
 
-from ..errors import UsageError
+from ..errors import Setting, UsageError, with_words
 from ..metrics.measurement import Estimate, Measurement
 from ..metrics.metric import all_metrics, quantity
 
@@ -96,11 +96,17 @@ class Verdict:
     """One per limit."""
     policy: str = "default"
     """Name of the policy."""
+    settings: tuple[Setting, ...] = field(default=(), compare=False)
+    """What may be changed where it is INVALID; for the host of the run alone, so no report on disk has it."""
 
     @property
     def exit_code(self) -> int:
         """0 PASS, 1 DRIFT, 3 INCONCLUSIVE, 4 INVALID."""
         return EXIT_CODES[self.decision]
+
+    def worded(self, word: Callable[[Setting], str]) -> tuple[str, ...]:
+        """Return the reasons, the first with a host's words for the settings; see `with_words`."""
+        return tuple(with_words(reason, self.settings, word) for reason in self.reasons[:1]) + self.reasons[1:]
 
 
 def worst(decisions: Iterable[str]) -> str:
@@ -109,9 +115,9 @@ def worst(decisions: Iterable[str]) -> str:
     return next((decision for decision in WORST_FIRST if decision in seen), INVALID)
 
 
-def invalid(*reasons: str) -> Verdict:
-    """Return the verdict for a run whose numbers would mean nothing."""
-    return Verdict(INVALID, reasons)
+def invalid(reason: str, *settings: Setting) -> Verdict:
+    """Return the verdict for a run whose numbers would mean nothing, and what may be changed."""
+    return Verdict(INVALID, (reason,), settings=settings)
 
 
 def follows(verdict: Verdict, measurements: Mapping[str, Measurement]) -> bool:

@@ -11,6 +11,7 @@ from ...core.text import inert
 from ...core.verdict.report import ImagePair, Report
 from ...core.verdict.verdict import NO_ALARM, Judgement, silence
 from ..backend.places import view_url
+from .wording import in_graph
 
 PAIRS = 8
 """Image pairs that the panel offers, the most changed first."""
@@ -36,8 +37,8 @@ def report_panel(report: Report, folder: Path) -> dict[str, Any]:
 
 
 def reasons(report: Report) -> list[str]:
-    """Return the verdict's first reasons."""
-    return [inert(reason, 400) for reason in report.verdict.reasons[:REASONS]]
+    """Return the verdict's first reasons, with what the graph has for the settings that would help."""
+    return [inert(reason, 400) for reason in report.verdict.worded(in_graph)[:REASONS]]
 
 
 def bars(report: Report) -> list[dict[str, Any]]:

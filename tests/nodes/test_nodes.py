@@ -157,6 +157,27 @@ answer(verdict=out.args[0].splitlines()[0], panel=panel, same=again == text, dec
     assert "<b>evil</b>" not in page
 
 
+def test_an_invalid_report_names_the_inputs_that_would_help(stub):
+    code = (
+        "PAIRS = ()\n"
+        + REPORT
+        + """
+from types import SimpleNamespace
+setting = pack("core.errors").Setting
+bad = verdict.invalid("Use more.", setting("per_class"), setting("images"), setting("base"))
+made = dataclasses.replace(made, verdict=bad, measurements={}, status="invalid")
+folder = Path(pack("nodes.backend.places").reports_folder(), "x")
+result = pack("nodes.run").AuditResult(made, folder, SimpleNamespace(model="MODEL", clip="CLIP"))
+out = pack("nodes.audit").answer(result, "unless PASS")
+answer(panel=out.ui["owf"][0]["reasons"], gate=out.args[5].message, report=out.args[1])
+"""
+    )
+    found = stub.run(code)
+    assert found["panel"] == ["Use more (per_class, probe_folder, model)."]
+    assert found["panel"][0] in found["gate"]
+    assert '"Use more."' in found["report"]
+
+
 def test_a_silent_alarm_is_no_green_bar(stub):
     code = """
 verdict, measurement, panel = pack("core.verdict.verdict"), pack("core.metrics.measurement"), pack("nodes.ui.panel")

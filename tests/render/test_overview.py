@@ -232,6 +232,11 @@ def test_the_terminal_shows_numbers_reasons_and_the_page(make, tmp_path, capsys,
     assert "overview-1.html" in shown
 
 
+def test_the_terminal_names_the_options_that_would_help(tmp_path, capsys):
+    print_overview([Audited("x.safetensors", samples.invalid_report(), tmp_path)], [], "none")
+    assert "meaningless (--base)." in re.sub(r"\s+", " ", capsys.readouterr().out)
+
+
 def test_hosts_read_json_lines(make, tmp_path, capsys):
     audits = [make("strong"), Audited("bad", refusal="cut off")]
     print_overview(audits, [tmp_path / "overview-1.html"], "json")

@@ -5,6 +5,7 @@ import re
 
 import pytest
 import report_samples as samples
+from owf.cli.wording import option
 from owf.core.render.terminal.terminal import print_report
 from rich.console import Console
 
@@ -14,7 +15,7 @@ SAMPLES = ["report", "invalid_report", "open_report", "crowded_report", "hostile
 def printed(report, folder=None, width=80, encoding="utf-8", **options):
     raw = io.BytesIO()
     file = io.TextIOWrapper(raw, encoding=encoding, newline="")
-    print_report(report, Console(file=file, width=width, **options), folder)
+    print_report(report, Console(file=file, width=width, **options), option, folder)
     file.flush()
     return raw.getvalue().decode(encoding)
 
@@ -77,6 +78,7 @@ def test_an_invalid_report_has_a_reason_and_no_table():
     text = printed(samples.invalid_report())
     assert "! INVALID" in text
     assert "0 of 192 matched" in text
+    assert "(--base)" in text
     assert "Metric" not in text
 
 

@@ -4,6 +4,7 @@ import dataclasses
 import math
 from pathlib import Path
 
+from owf.core.errors import Setting
 from owf.core.metrics.measurement import Estimate, Measurement, Part
 from owf.core.verdict.report import AdapterRecord, BaseRecord, BlockChange, ImagePair, Report
 from owf.core.verdict.verdict import Policy, default_policy, invalid, judge
@@ -141,7 +142,8 @@ def report(pairs: tuple[ImagePair, ...] = ()) -> Report:
 
 def invalid_report() -> Report:
     """Return a report in which nothing was measured."""
-    verdict = invalid("The LoRA changes no module of this base: 0 of 192 matched, so any number would be meaningless.")
+    said = "The LoRA changes no module of this base: 0 of 192 matched, so any number would be meaningless."
+    verdict = invalid(said, Setting("base"))
     empty = dataclasses.replace(adapter(), matched=0, unmatched=192, delta_norm=0.0, blocks=())
     return dataclasses.replace(report(), verdict=verdict, adapter=empty, measurements={}, status="invalid", cost={})
 

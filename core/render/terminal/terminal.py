@@ -3,13 +3,14 @@
 Every string becomes a `Text` of inert characters, so neither markup nor escape sequences in a file take effect.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from ...errors import Setting
 from ...metrics.measurement import Estimate, Part
 from ...metrics.metric import all_metrics
 from ...verdict.report import Report
@@ -26,14 +27,14 @@ MOST_BLOCKS = 24
 _STYLES = {PASS: "green", DRIFT: "red", INCONCLUSIVE: "yellow", INVALID: "magenta"}
 
 
-def print_report(report: Report, console: Console, folder: Path | None = None) -> None:
-    """Print the report; `folder` is where its files are, None if it was not written."""
+def print_report(report: Report, console: Console, word: Callable[[Setting], str], folder: Path | None = None) -> None:
+    """Print the report; `word` is what the host calls a setting, `folder` where its files are, if it was written."""
     _print_subject(report, console)
     _print_blocks(report, console)
     if report.measurements:
         _print_numbers(report, console)
     _print_breakdowns(report, console)
-    _print_verdict(report, console)
+    _print_verdict(report, console, word)
     if folder is not None:
         _print_files(report, console, folder)
 
@@ -142,14 +143,14 @@ def _print_moved(title: str, parts: Iterable[Part], console: Console) -> None:
     console.print(console_text(console, f"{title}: {', '.join(moved)}", limit=400))
 
 
-def _print_verdict(report: Report, console: Console) -> None:
+def _print_verdict(report: Report, console: Console, word: Callable[[Setting], str]) -> None:
     decision = report.verdict.decision
     style = f"bold {_STYLES.get(decision, '')}".strip()
     line = console_text(console, f"{words.SYMBOLS.get(decision, '–')} {decision}", style, 20)
     console.print()
     console.print(Text.assemble(line, "  ", console_text(console, words.SENTENCES.get(decision, ""))))
-    for reason in report.verdict.reasons:
-        _print_point(console, "  •", _STYLES.get(words.decision_of(reason, report.verdict), ""), reason)
+    for reason, worded in zip(report.verdict.reasons, report.verdict.worded(word), strict=True):
+        _print_point(console, "  •", _STYLES.get(words.decision_of(reason, report.verdict), ""), worded)
 
 
 def _print_files(report: Report, console: Console, folder: Path) -> None:
