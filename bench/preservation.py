@@ -25,7 +25,7 @@ from demo_base.concept import VIEWS
 from demo_base.pictures import load_demo_base
 from likeness import concept_similarity, diversity_ratio
 from owf.core.adapter import applied, read_adapter
-from owf.core.audit.audit import Setting, audit
+from owf.core.audit.audit import AuditSetting, audit
 from owf.core.datasets.demo import read_demo
 from owf.core.demo import DEMO_BASE
 from owf.core.metrics.images.features import load_features
@@ -183,7 +183,7 @@ class Worker:
         return {"seconds_per_step": seconds, "watched_drift": trained.drift, "last_dc_weight": weights[-1]}
 
     def audit(self, job: Job) -> dict:
-        setting = Setting(
+        setting = AuditSetting(
             self.work / "audits" / job.key,
             self.work / "cache",
             default_policy(),

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from ..core.adapter import Adapter
-from ..core.audit.audit import Setting, to_do
+from ..core.audit.audit import AuditSetting, to_do
 from ..core.audit.change import AdapterChange
 from ..core.audit.session import AuditRequest, AuditSession, Places
 from ..core.datasets.dataset import find_dataset
@@ -62,7 +62,7 @@ class Session:
         if batch.workers > 1:
             torch.set_num_threads(1)
 
-        def announce(plan: AuditPlan, setting: Setting) -> None:
+        def announce(plan: AuditPlan, setting: AuditSetting) -> None:
             if options.progress != "none":
                 announce_cost(self.console, denoiser, change, plan, setting)
 
@@ -101,7 +101,9 @@ def _request(options: argparse.Namespace) -> AuditRequest:
     )
 
 
-def announce_cost(console: Any, denoiser: Denoiser, change: AdapterChange, plan: AuditPlan, setting: Setting) -> None:
+def announce_cost(
+    console: Any, denoiser: Denoiser, change: AdapterChange, plan: AuditPlan, setting: AuditSetting
+) -> None:
     """Print the rows that are left of an audit, and about how long they take."""
     left, whole = to_do(denoiser, change.key, plan, setting)
     cost = estimate(denoiser, setting.batch)

@@ -25,11 +25,16 @@ def records(definer: str, attribute: str, kind: type[Record], helpers: Collectio
     record, except for `helpers`, which have none. Folders within are left alone.
 
     Raises ValueError for a file without a record, for a record that is not called like its file (an underscore at the
-    end of a file's name keeps it apart from a module or word of Python), and for two records of one name.
+    end of a file's name keeps it apart from a module or word of Python), for two records of one name, and for a helper
+    that is not there.
     """
     package, _, own = definer.rpartition(".")  # whatever a host calls the package that all of this lies in
     found: dict[str, Record] = {}
-    for module in pkgutil.iter_modules(importlib.import_module(package).__path__):
+    modules = tuple(pkgutil.iter_modules(importlib.import_module(package).__path__))
+    gone = set(helpers) - {module.name for module in modules}
+    if gone:
+        raise ValueError(f"{package} has no {', '.join(sorted(gone))}, said to be without a record")
+    for module in modules:
         if module.ispkg or module.name == own or module.name in helpers:
             continue
         place = f"{package}.{module.name}"

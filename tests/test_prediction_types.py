@@ -7,7 +7,7 @@ import pytest
 from owf.core.adapter import read_adapter
 from owf.core.adapter.naming import metadata
 from owf.core.audit.adapter_record import with_base
-from owf.core.audit.audit import Setting, audit
+from owf.core.audit.audit import AuditSetting, audit
 from owf.core.errors import UsageError
 from owf.core.model.backends.checkpoint import Header, prediction
 from owf.core.model.backends.diffusers import DiffusersDenoiser
@@ -65,7 +65,7 @@ def test_the_report_of_an_audit_says_it_and_stays_valid(stated, warned, tmp_path
     save_file(tensors, tmp_path / "x.safetensors", metadata={"modelspec.prediction_type": stated})
     plan = replace(preset_plan("quick"), metrics=("denoiser_drift",), sampling_steps=2, drift_timesteps=2)
     plan = replace(plan, prompts=plan.prompts[:3])
-    setting = Setting(tmp_path, tmp_path, default_policy(), SILENT, Batching(8), {}, None)
+    setting = AuditSetting(tmp_path, tmp_path, default_policy(), SILENT, Batching(8), {}, None)
     base = DiffusersDenoiser(tiny_parts(), "tiny", "demo")
     report = audit(base, read_adapter(tmp_path / "x.safetensors"), 1.0, plan, setting)
     assert report.verdict.decision != "INVALID"

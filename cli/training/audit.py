@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from ...core.audit.audit import Setting
+from ...core.audit.audit import AuditSetting
 from ...core.audit.change import AdapterChange
 from ...core.errors import OwfError
 from ...core.metrics.images.features import Fetching
@@ -39,7 +39,7 @@ def audit_and_tell(path: Path, denoiser: Denoiser, options: RunOptions, console:
 
 
 def _audit(path: Path, denoiser: Denoiser, options: RunOptions, console: Any) -> tuple[Report, Path]:
-    def announce(change: AdapterChange, plan: AuditPlan, setting: Setting) -> None:
+    def announce(change: AdapterChange, plan: AuditPlan, setting: AuditSetting) -> None:
         if options.progress != "none":
             announce_cost(console, denoiser, change, plan, setting)
 

@@ -34,7 +34,7 @@ NO_KNOWLEDGE = " What was measured says how far its function moved, not what it 
 
 
 @dataclass(frozen=True)
-class Setting:
+class AuditSetting:
     """What an audit works with, besides the plan and the models."""
 
     folder: Path
@@ -53,13 +53,13 @@ class Setting:
     """Labelled images; None if the base is to make them."""
 
 
-def audit(denoiser: Denoiser, adapter: Adapter, strength: float, plan: AuditPlan, setting: Setting) -> Report:
+def audit(denoiser: Denoiser, adapter: Adapter, strength: float, plan: AuditPlan, setting: AuditSetting) -> Report:
     """Return the report of the base with a LoRA file at a strength; see `audit_change`."""
     setting.progress.stage("Applying the LoRA")
     return audit_change(denoiser, AdapterChange(denoiser.components, adapter, strength), plan, setting)
 
 
-def audit_change(denoiser: Denoiser, change: Change, plan: AuditPlan, setting: Setting) -> Report:
+def audit_change(denoiser: Denoiser, change: Change, plan: AuditPlan, setting: AuditSetting) -> Report:
     """Return the report of the tuned model against the base; the change is off afterwards in any case.
 
     Interrupted at any moment, the same call continues where it stopped. A change that does not apply, or numbers
@@ -97,13 +97,15 @@ def audit_change(denoiser: Denoiser, change: Change, plan: AuditPlan, setting: S
     )
 
 
-def to_do(denoiser: Denoiser, change_key: tuple[str, ...], plan: AuditPlan, setting: Setting) -> tuple[Remaining, Cost]:
+def to_do(
+    denoiser: Denoiser, change_key: tuple[str, ...], plan: AuditPlan, setting: AuditSetting
+) -> tuple[Remaining, Cost]:
     """Return the rows that `audit_change` would still compute for the change of that key, and those of all the plan."""
     files, cost = _sample_files(denoiser, change_key, plan, setting), _cost(plan, setting)
     return remaining(plan, cost, *map(measured_in, files)), cost
 
 
-def _cost(plan: AuditPlan, setting: Setting) -> Cost:
+def _cost(plan: AuditPlan, setting: AuditSetting) -> Cost:
     labelled = len(plan.classes) * plan.per_class if setting.labelled is None else len(setting.labelled.labels)
     return audit_cost(plan, labelled)
 
@@ -115,7 +117,7 @@ def _require_change(change: Change) -> None:
 
 
 def _gather(
-    denoiser: Denoiser, change: Change, plan: AuditPlan, setting: Setting
+    denoiser: Denoiser, change: Change, plan: AuditPlan, setting: AuditSetting
 ) -> tuple[Mapping[type[Evidence], Any], str]:
     """Return every kind of evidence that the metrics need, and what speaks against the base, if that does."""
     base_file, run_file = _sample_files(denoiser, change.key, plan, setting)
@@ -133,7 +135,7 @@ def _gather(
 
 
 def _compare(
-    denoiser: Denoiser, evidence: Mapping[type[Evidence], Any], doubt: str, plan: AuditPlan, setting: Setting
+    denoiser: Denoiser, evidence: Mapping[type[Evidence], Any], doubt: str, plan: AuditPlan, setting: AuditSetting
 ) -> dict[str, Measurement]:
     """Return what the plan's metrics make of the evidence; `doubt` speaks against the base knowing anything."""
     setting.progress.stage("Comparing")
@@ -145,7 +147,7 @@ def _compare(
 
 
 def _sample_files(
-    denoiser: Denoiser, change_key: tuple[str, ...], plan: AuditPlan, setting: Setting
+    denoiser: Denoiser, change_key: tuple[str, ...], plan: AuditPlan, setting: AuditSetting
 ) -> tuple[Path, Path]:
     """Return where the samples of the base and of the tuned model are kept."""
     # Everything that may change a base result in the last digit, so that strength 0 stays exactly 0.

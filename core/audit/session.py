@@ -20,7 +20,7 @@ from ..progress import Progress
 from ..render.formats.format import default_formats, publish
 from ..verdict.report import Report
 from ..verdict.verdict import Policy
-from .audit import Setting, audit_change
+from .audit import AuditSetting, audit_change
 from .change import Change
 
 
@@ -121,7 +121,7 @@ class AuditSession:
         progress: Progress,
         *,
         given: LabelledImages | None = None,
-        announce: Callable[[AuditPlan, Setting], None] = lambda plan, setting: None,
+        announce: Callable[[AuditPlan, AuditSetting], None] = lambda plan, setting: None,
     ) -> tuple[Report, Path]:
         """Return the report of a change and its folder, whose name begins with `stem`.
 
@@ -132,7 +132,7 @@ class AuditSession:
         fits = change.refusal() is None
         networks = self._load_networks(plan, progress) if fits else {}
         folder = self._folder(denoiser, change, plan, networks, stem)
-        setting = Setting(folder, self._places.cache, self._policy, progress, batch, networks, labelled)
+        setting = AuditSetting(folder, self._places.cache, self._policy, progress, batch, networks, labelled)
         with only_one(folder):
             if not self._places.resume:
                 _remove_samples(folder)

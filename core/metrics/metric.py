@@ -103,7 +103,7 @@ class Metric:
     """Loads the network that `measure` uses, before anything is measured; None if it uses none."""
 
 
-_HELPERS = ("concept", "diversity", "evidence", "measurement", "statistics")
+_HELPERS = ("evidence", "measurement", "statistics")
 
 
 @cache

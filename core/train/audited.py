@@ -4,7 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from ..adapter import read_adapter
-from ..audit.audit import Setting
+from ..audit.audit import AuditSetting
 from ..audit.change import AdapterChange
 from ..audit.session import AuditRequest, AuditSession, Places
 from ..metrics.images.features import Fetching
@@ -29,7 +29,7 @@ def audit_trained(
     cache: Path,
     fetching: Fetching,
     progress: Progress,
-    announce: Callable[[AdapterChange, AuditPlan, Setting], None],
+    announce: Callable[[AdapterChange, AuditPlan, AuditSetting], None],
 ) -> tuple[Report, Path]:
     """Return the report of a LoRA on the base that it was trained on, and its folder beside the LoRA.
 

@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 import torch
 from owf.core.adapter import read_adapter
-from owf.core.audit.audit import Setting, audit, to_do
+from owf.core.audit.audit import AuditSetting, audit, to_do
 from owf.core.audit.change import AdapterChange
 from owf.core.audit.cost import audit_cost, sample_rows
 from owf.core.datasets.labelled import LabelledImages
+from owf.core.errors import Setting
 from owf.core.model.backends.diffusers import DiffusersDenoiser
 from owf.core.model.batch import Batching
 from owf.core.plan.audit_plan import Prompt, Stage
@@ -83,8 +84,8 @@ def images(denoiser):
     return labelled(denoiser)
 
 
-def setting(folder, images, progress=None) -> Setting:
-    return Setting(
+def setting(folder, images, progress=None) -> AuditSetting:
+    return AuditSetting(
         folder, folder / "cache", default_policy(), progress or SILENT, Batching(8), {"kid": MeanColors()}, images
     )
 
@@ -260,6 +261,18 @@ def test_a_lora_without_effect_is_invalid(denoiser, plan, images, tmp_path):
     report = audit(denoiser, lora(tmp_path, scale=0.0), 1.0, plan, setting(tmp_path, images))
     assert report.verdict.decision == "INVALID"
     assert "zero" in report.verdict.reasons[0]
+
+
+def test_a_base_at_chance_is_invalid_with_what_would_help(denoiser, plan, images, tmp_path):
+    plan = dataclasses.replace(plan, metrics=("semantic",), dataset="folder")
+    wrong = dataclasses.replace(images, labels=1 - images.labels)
+    report = audit(denoiser, lora(tmp_path), 1.0, plan, setting(tmp_path, wrong))
+    assert report.verdict.settings == (Setting("per_class"), Setting("images"), Setting("base"))
+    (reason,) = report.verdict.worded(lambda setting: f"<{setting.name}>")
+    assert reason.endswith(" (<per_class>, <images>, <base>).")
+    write_report(report, tmp_path / "report.json")
+    assert "<" not in (tmp_path / "report.json").read_text()
+    assert read_report(tmp_path / "report.json").verdict == dataclasses.replace(report.verdict, settings=())
 
 
 def test_without_labelled_images_the_base_makes_them(denoiser, plan, tmp_path):

@@ -4,7 +4,7 @@ import dataclasses
 from pathlib import Path
 
 import pytest
-from owf.core.audit.audit import Setting, audit_change
+from owf.core.audit.audit import AuditSetting, audit_change
 from owf.core.model.backends.diffusers import DiffusersDenoiser
 from owf.core.model.batch import Batching
 from owf.core.plan.audit_plan import Prompt
@@ -52,7 +52,7 @@ def plan():
 
 
 def run(denoiser, change, plan, folder: Path):
-    setting = Setting(folder, folder / "cache", default_policy(), SILENT, Batching(8), {}, None)
+    setting = AuditSetting(folder, folder / "cache", default_policy(), SILENT, Batching(8), {}, None)
     return audit_change(denoiser, change, plan, setting)
 
 

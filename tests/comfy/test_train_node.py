@@ -87,7 +87,7 @@ def measured(path: Path, folder: Path) -> dict:
     from demo_base.pictures import load_demo_base
     from likeness import concept_similarity
     from owf.core.adapter import applied, read_adapter
-    from owf.core.audit.audit import Setting, audit
+    from owf.core.audit.audit import AuditSetting, audit
     from owf.core.demo import DEMO_BASE
     from owf.core.metrics.images.features import load_features
     from owf.core.model.batch import Batching
@@ -105,7 +105,7 @@ def measured(path: Path, folder: Path) -> dict:
     )
     denoiser, features, adapter = load_demo_base(DEMO_BASE), load_features("demo"), read_adapter(path)
     plan = replace(demo_plan("quick", DEMO_CLASSES), metrics=("denoiser_drift",))
-    setting = Setting(
+    setting = AuditSetting(
         folder / "audit", folder / "cache", default_policy(), SILENT, Batching(32), {"kid": features}, None
     )
     drift = audit(denoiser, adapter, 1.0, plan, setting).measurements["denoiser_drift"].estimates["drift"]

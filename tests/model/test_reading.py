@@ -111,14 +111,16 @@ def test_a_trained_base_is_told_from_a_misread_one(demo, declared, truth, termin
 
 def test_an_audit_of_a_misread_base_is_invalid_and_says_what_it_predicts(demo, tmp_path):
     from owf.core.adapter import read_adapter
-    from owf.core.audit.audit import Setting, audit
+    from owf.core.audit.audit import AuditSetting, audit
     from owf.core.demo import DEMO_LORAS
     from owf.core.progress import SILENT
     from owf.core.verdict.verdict import default_policy
 
     plan = demo_plan("quick", DEMO_CLASSES)
     plan = dataclasses.replace(plan, metrics=("denoiser_drift",), prompts=plan.prompts[:8])
-    right, wrong = (Setting(p, p, default_policy(), SILENT, Batching(16), {}, None) for p in (tmp_path / "a", tmp_path))
+    right, wrong = (
+        AuditSetting(p, p, default_policy(), SILENT, Batching(16), {}, None) for p in (tmp_path / "a", tmp_path)
+    )
     right.folder.mkdir()
     lora = read_adapter(DEMO_LORAS[0])
     wrong = audit(Read(demo, "v_prediction", "epsilon"), lora, 1.0, plan, wrong)
@@ -183,7 +185,7 @@ def half_demo():
 @pytest.mark.parametrize("metrics", [("denoiser_drift",), ("color",)])
 def test_in_half_precision_a_misread_base_is_called_that_and_not_nan(half_demo, tmp_path, metrics):
     from owf.core.adapter import read_adapter
-    from owf.core.audit.audit import Setting, audit
+    from owf.core.audit.audit import AuditSetting, audit
     from owf.core.demo import DEMO_LORAS
     from owf.core.progress import SILENT
     from owf.core.verdict.verdict import default_policy
@@ -191,7 +193,7 @@ def test_in_half_precision_a_misread_base_is_called_that_and_not_nan(half_demo, 
     plan = demo_plan("quick", DEMO_CLASSES)
     plan = dataclasses.replace(plan, metrics=metrics, prompts=plan.prompts[:2], images_per_prompt=1)
     misread = Read(half_demo, "epsilon", "v_prediction")
-    setting = Setting(tmp_path, tmp_path, default_policy(), SILENT, Batching(16), {}, None)
+    setting = AuditSetting(tmp_path, tmp_path, default_policy(), SILENT, Batching(16), {}, None)
     verdict = audit(misread, read_adapter(DEMO_LORAS[0]), 1.0, plan, setting).verdict
     assert verdict.decision == "INVALID"
     assert "Read as v-prediction, it does" in verdict.reasons[0]
