@@ -14,11 +14,13 @@ MOST = 100_000_000
 START = 64
 """Bytes that tell what another file is."""
 
+_ZIP = b"PK\x03\x04"
+_PICKLED = tuple(bytes((0x80, protocol)) for protocol in range(2, 6))
+"""How pickles of the protocols in use begin, outside of a zip archive; the first two begin in no certain way."""
 _STARTS = (
     (b"version ", "a Git LFS pointer instead of the file that it stands for: fetch that one with git lfs pull"),
     (b"PK", "a zip archive, as PyTorch's pickles and packed downloads are: unpack it, or get a safetensors file"),
-    (b"\x80\x02", "a pickle, which can run code: get a safetensors file"),
-    (b"\x80\x04", "a pickle, which can run code: get a safetensors file"),
+    *((start, "a pickle, which can run code: get a safetensors file") for start in _PICKLED),
     (b"GGUF", "a GGUF file, which is not read: get a safetensors file"),
     (b"\x89PNG", "a picture"),
     (b"\xff\xd8\xff", "a picture"),
@@ -30,6 +32,23 @@ def what_it_is(start: bytes) -> str:
     if start[LENGTH : LENGTH + 1] == b"{" and start[:1] not in (b"{", b"["):
         return "a safetensors file under another ending: rename it to .safetensors"
     return _other(start)
+
+
+def is_pickle(start: bytes) -> bool:
+    """Return whether a file that begins so, and ends like a pickle, is one: PyTorch puts them into zip archives."""
+    return start.startswith((_ZIP, *_PICKLED))
+
+
+def instead_of_archive(start: bytes) -> str:
+    """Return what a file is that begins so, ends like a pickle, and is no whole zip archive; nothing where unknown."""
+    if start.startswith(_ZIP):
+        return f"a zip archive without its end, so that it is cut off; {AGAIN}"
+    if start.startswith(_PICKLED):
+        return (
+            "a pickle without a zip archive around it, as PyTorch saved before 1.6 and other programs do, which is not "
+            "read: load it where you trust it, and save its tensors as a safetensors file"
+        )
+    return what_it_is(start)
 
 
 def _other(start: bytes) -> str:

@@ -1,6 +1,7 @@
 """Finding and loading the base model: a folder, a single-file checkpoint, a hub id, or the family's usual one."""
 
 import os
+import re
 import stat
 import warnings
 from collections.abc import Collection, Mapping
@@ -10,8 +11,9 @@ from typing import TYPE_CHECKING
 
 from .. import families
 from ..demo import DEMO_BASE
+from ..disk.files import open_regular
 from ..disk.places import config_home, expanded
-from ..disk.tensor_files import PICKLES, SAFETENSORS, START, what_it_is
+from ..disk.tensor_files import PICKLES, SAFETENSORS, START, is_pickle, what_it_is
 from ..disk.toml import read_toml
 from ..errors import OFF, Setting, UsageError, naming
 from ..foreign import Advice, foreign, require_utf8
@@ -81,11 +83,18 @@ def choose_base(base: str | None, family: str | None) -> BaseChoice:
 
 def _by_name(base: str, given: str) -> BaseChoice:
     """Return what a name means; `given` says in messages where it stands."""
+    if not base.strip():  # an empty path would be the folder that one is in
+        raise UsageError(f"{given} is empty; name a path or a hub id.")
     path = expanded(base, given)
     require_utf8(path, given)
     try:
         mode = path.stat().st_mode
     except (FileNotFoundError, NotADirectoryError):
+        if _ADDRESS.match(base):
+            raise UsageError(
+                f"{given} {base} is an address, and none is fetched from; name a hub id such as owner/name, or the "
+                "path of what you have downloaded."
+            ) from None
         if _looks_like_path(base):
             raise UsageError(f"{given} {base}: no such file or folder.") from None
         return BaseChoice(base, "hub")
@@ -94,8 +103,14 @@ def _by_name(base: str, given: str) -> BaseChoice:
     return BaseChoice(str(path), "folder" if stat.S_ISDIR(mode) else "file")
 
 
+_ADDRESS = re.compile(r"[A-Za-z]{2,}:/")
+"""How addresses begin, such as https://; a single letter is a drive of Windows."""
+_HUB_ID = re.compile(r"\w[\w.-]*/\w[\w.-]*", re.ASCII)
+"""What the hub calls its repositories."""
+
+
 def _looks_like_path(base: str) -> bool:
-    return base.count("/") != 1 or base.startswith((".", "/", "~")) or base.lower().endswith((*SAFETENSORS, *PICKLES))
+    return not _HUB_ID.fullmatch(base) or base.lower().endswith((*SAFETENSORS, *PICKLES))
 
 
 def _configured_bases() -> dict[str, str]:
@@ -196,16 +211,20 @@ def _load_file(path: str, dtype: "torch.dtype", offline: bool) -> "Parts":
 
 
 def _require_safetensors(path: Path) -> None:
-    """Raise UsageError, with what the file is, unless its name ends as safetensors files do."""
+    """Raise UsageError, with what the file is by its first bytes, unless its name ends as safetensors files do."""
     ending = path.suffix.lower()
     if ending in SAFETENSORS:
         return
-    kind = "a pickle, which can run code"
-    if ending not in PICKLES:
-        with foreign(f"{path} cannot be opened"), path.open("rb") as file:
-            start = file.read(START)
-        unknown = f"a file that ends in {inert(ending, 20)}" if ending else "a file without an ending"
-        kind = what_it_is(start) or unknown
+    with foreign(f"{path} cannot be opened"), open_regular(path) as file:
+        start = file.read(START)
+    if ending in PICKLES and is_pickle(start):
+        kind = "a pickle, which can run code"
+    elif what_it_is(start):
+        kind = what_it_is(start)
+    elif ending in PICKLES:
+        kind = f"a file that ends in {ending}, as pickles do, which can run code"
+    else:
+        kind = f"a file that ends in {inert(ending, 20)}" if ending else "a file without an ending"
     raise UsageError(
         f"{path}: only {' and '.join(SAFETENSORS)} checkpoints are read, and diffusers folders; this is {kind}."
     )

@@ -6,7 +6,7 @@ import pytest
 import torch
 from owf.core.adapter import read_adapter
 from owf.core.adapter.find import find_loras
-from owf.core.disk.tensor_files import SAFETENSORS, instead_of_header
+from owf.core.disk.tensor_files import PICKLES, SAFETENSORS, instead_of_header
 from owf.core.errors import AdapterError, UsageError
 from owf.core.model.base import choose_base, load_base
 from safetensors.torch import save_file
@@ -63,15 +63,39 @@ def test_a_sound_file_may_begin_with_any_byte():
         ("x.SFT", "Stable Diffusion 1"),
         ("x.gguf", "rename it to .safetensors"),
         ("x", "rename it to .safetensors"),
-        ("x.ckpt", "a pickle"),
-        ("x.PT", "a pickle"),
+        ("x.ckpt", "rename it to .safetensors"),
+        ("x.PT", "rename it to .safetensors"),
     ],
 )
 def test_bases_are_told_apart_by_one_list_of_endings(name, words, tmp_path):
     save_file({"x": torch.zeros(4)}, tmp_path / name)
     message = base_error(tmp_path / name)
     assert words in message
-    assert ("pickle" in message) is (words == "a pickle")
+    assert "pickle" not in message
+
+
+@pytest.mark.parametrize("old", [False, True], ids=["zip", "legacy"])
+@pytest.mark.parametrize("ending", PICKLES)
+def test_pickles_are_called_so_as_bases(tmp_path, ending, old):
+    torch.save({"x": torch.zeros(4)}, tmp_path / f"x{ending}", _use_new_zipfile_serialization=not old)
+    message = base_error(tmp_path / f"x{ending}")
+    assert message.endswith("this is a pickle, which can run code.")
+
+
+@pytest.mark.parametrize("allow_pickle", [False, True])
+@pytest.mark.parametrize("kind", [kind for kind in OTHERS if kind != "a zip archive"])
+def test_other_files_that_end_like_pickles_are_told_by_what_is_in_them(tmp_path, kind, allow_pickle):
+    (tmp_path / "x.pt").write_bytes(OTHERS[kind])
+    with pytest.raises(AdapterError, match=kind):
+        read_adapter(tmp_path / "x.pt", allow_pickle=allow_pickle)
+    assert kind in base_error(tmp_path / "x.pt")
+
+
+@pytest.mark.parametrize("allow_pickle", [False, True])
+def test_a_lora_that_only_ends_like_a_pickle_is_to_be_renamed(tmp_path, allow_pickle):
+    save_file({"x": torch.zeros(4)}, tmp_path / "x.pt")
+    with pytest.raises(AdapterError, match=r"rename it to \.safetensors"):
+        read_adapter(tmp_path / "x.pt", allow_pickle=allow_pickle)
 
 
 def test_short_endings_are_loras_in_folders_and_by_name(tmp_path):

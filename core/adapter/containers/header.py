@@ -57,11 +57,11 @@ def _parse(text: str) -> Header:
         if name in tensors or (name == "__metadata__" and metadata is not None):
             raise AdapterError(_TWICE)
         if name == "__metadata__":
-            metadata = reader.texts()
+            metadata = reader.texts(name)
         elif len(tensors) == MAX_TENSORS:
             raise AdapterError(f"the file lists more than {MAX_TENSORS} tensors, so it is no LoRA")
         else:
-            tensors[name] = reader.fields()
+            tensors[name] = reader.fields(name)
     reader.end()
     return Header(tensors, metadata or {})
 
@@ -86,20 +86,27 @@ class _Reader:
                 return
             self._expect(",", "a comma is missing")
 
-    def texts(self) -> dict[str, str]:
-        """Return an object of texts."""
+    def texts(self, owner: str) -> dict[str, str]:
+        """Return the object of texts that `owner` is; of no texts where it is null, as the library reads it."""
+        if self._skip("null"):
+            return {}
+        if not self._is("{"):
+            raise AdapterError(f"its header is JSON, but {owner} is no table of texts; {AGAIN}")
         found: dict[str, str] = {}
         for name in self.names():
             if name in found:
                 raise AdapterError(_TWICE)
             if len(found) == MAX_TEXTS:
                 raise AdapterError(f"the metadata holds more than {MAX_TEXTS} texts")
+            if not self._is('"'):
+                raise AdapterError(f"its header is JSON, but {inert(name, 80)} in {owner} is no text; {AGAIN}")
             found[name] = self.string()
         return found
 
-    def fields(self) -> object:
-        """Return a short value without nested objects: what describes one tensor."""
-        self._space()
+    def fields(self, owner: str) -> object:
+        """Return a short object without objects in it: what describes the tensor `owner`."""
+        if not self._is("{"):
+            raise AdapterError(f"tensor {inert(owner, 80)}: its description is not a table; {AGAIN}")
         end = self._text.find("}", self._at, self._at + _MAX_FIELDS)
         if end < 0:
             raise ValueError("a tensor is not described by a short table")
@@ -109,8 +116,7 @@ class _Reader:
 
     def string(self) -> str:
         """Return the string that comes next."""
-        self._space()
-        if not self._text.startswith('"', self._at):
+        if not self._is('"'):
             raise ValueError("a text is expected")
         value, self._at = _DECODER.raw_decode(self._text, self._at)
         return value
@@ -125,10 +131,14 @@ class _Reader:
         found = _SPACE.match(self._text, self._at)
         self._at = found.end() if found else self._at
 
-    def _skip(self, char: str) -> bool:
+    def _is(self, text: str) -> bool:
         self._space()
-        found = self._text.startswith(char, self._at)
-        self._at += found
+        return self._text.startswith(text, self._at)
+
+    def _skip(self, text: str) -> bool:
+        found = self._is(text)
+        if found:
+            self._at += len(text)
         return found
 
     def _expect(self, char: str, complaint: str) -> None:

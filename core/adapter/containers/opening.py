@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from ...disk.files import is_folder
-from ...disk.tensor_files import PICKLES
+from ...disk.tensor_files import PICKLES, START, is_pickle, what_it_is
 from ...errors import AdapterError, Setting
 from ...text import inert
 from ..naming.metadata import rank_stabilised
@@ -116,6 +116,11 @@ def _open_container(path: Path, allow_pickle: bool) -> Source:
     if path.suffix.lower() not in PICKLES:
         return open_safetensors(path)
     if not allow_pickle:
+        regular_size(path)
+        with path.open("rb") as file:
+            start = file.read(START)
+        if not is_pickle(start) and what_it_is(start):
+            raise AdapterError(what_it_is(start))
         raise AdapterError(
             f"{path.suffix} files are pickles, which can run code: convert it, or say that you trust it",
             Setting("allow_pickle"),

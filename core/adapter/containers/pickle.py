@@ -7,7 +7,7 @@ from pathlib import Path
 from tempfile import TemporaryFile
 from typing import IO, TYPE_CHECKING
 
-from ...disk.tensor_files import START, what_it_is
+from ...disk.tensor_files import START, instead_of_archive
 from ...errors import AdapterError
 from ...foreign import foreign
 from ...text import inert
@@ -45,7 +45,7 @@ def _plain_pickles(path: Path, size: int) -> dict[str, bytes]:
     """
     if not zipfile.is_zipfile(path):
         with path.open("rb") as file:
-            seen = what_it_is(file.read(START))
+            seen = instead_of_archive(file.read(START))
         raise AdapterError(seen or "neither a safetensors file nor a pickle that PyTorch 1.6 or later saved")
     found: dict[str, bytes] = {}
     try:

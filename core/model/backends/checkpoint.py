@@ -11,6 +11,7 @@ from typing import Any
 
 import torch
 
+from ...disk.files import open_regular
 from ...errors import Setting, UsageError
 from ...foreign import foreign
 from ...prediction_types import EPSILON, V, prediction_named
@@ -41,10 +42,14 @@ _OTHERS = (
 _SHARE = 0.02
 """Least share of a file's tensors whose names say what it is. The smallest part that does, the text encoder of an SDXL
 refiner, has a sixth of them; what merging and training leave in a sound checkpoint is a tensor or a few."""
-_ALONE = (
+_ALONE = (  # text encoders before VAEs: since transformers 5, names of CLIP's layers begin with encoder. too
     (r"(input_blocks|down_blocks|middle_block|mid_block)\..*", "a UNet without its VAE and text encoder"),
+    (
+        r"(text_model|cond_stage_model|embeddings|transformer\.resblocks)\..*"
+        r"|encoder\.layers\.\d+\.(self_attn|mlp|layer_norm\d)\..*|encoder\.block\.\d+\.layer\..*",
+        "a text encoder alone",
+    ),
     (r"(encoder|decoder|first_stage_model|quant_conv|post_quant_conv)\..*", "a VAE alone"),
-    (r"(text_model|cond_stage_model|embeddings|transformer\.resblocks)\..*", "a text encoder alone"),
     (r"emb_params|string_to_param.*|clip_[lg]", "an embedding (textual inversion)"),
 )
 
@@ -236,7 +241,7 @@ def _stated_beside(path: Path) -> _Statement | None:
     beside = path.with_suffix(".yaml")
     if not beside.is_file():
         return None
-    with foreign(f"{beside} cannot be read"), beside.open("rb") as file:
+    with foreign(f"{beside} cannot be read"), open_regular(beside) as file:
         content = file.read(_LARGEST_SETTINGS)
     kinds = [
         _read(text, f"{beside} says", "parameterization")

@@ -1,13 +1,16 @@
 """A Stable Diffusion model out of a diffusers folder, every part checked before and after it is loaded."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import torch
 from torch import nn
 
+from ...disk.files import is_folder, listing, require_files
 from ...errors import UsageError
 from ...foreign import foreign
 from ...text import inert
@@ -50,6 +53,9 @@ def load_folder(path: Path, dtype: torch.dtype) -> Parts:
 
     Raises UsageError that names the file for anything but a whole Stable Diffusion 1 or 2 text-to-image model.
     """
+    for place in (path, *(path / name for name in (*KINDS, "scheduler"))):
+        if is_folder(place):
+            require_files(place)
     index = read_object(path / "model_index.json")
     require_stable_diffusion(index, path)
     for name in KINDS:
@@ -112,10 +118,11 @@ def _load(path: Path, name: str, dtype: torch.dtype) -> nn.Module:
     folder, library = path / name, KINDS[name].library
     stem = STEMS[library]
     variant = choose_variant([p.name for p in folder.iterdir()], stem, dtype, str(folder))
-    require_floats(weight_files(folder, stem, variant))
-    with foreign(f"{folder} cannot be loaded"):
+    files = weight_files(folder, stem, variant)
+    require_floats(files)
+    with _small_endings(path, name, files) as readable, foreign(f"{folder} cannot be loaded"):
         part, seen = _class(name).from_pretrained(
-            str(path),
+            str(readable),
             subfolder=name,
             variant=variant,
             local_files_only=True,
@@ -126,6 +133,22 @@ def _load(path: Path, name: str, dtype: torch.dtype) -> nn.Module:
     _require_same_weights(folder, [str(k) for k in seen["missing_keys"]], [str(k) for k in seen["unexpected_keys"]])
     require_finite_weights(part, dtype, str(folder))
     return part.to(dtype)
+
+
+@contextmanager
+def _small_endings(path: Path, name: str, files: Sequence[Path]) -> Iterator[Path]:
+    """Return a folder with the same part in it whose endings are in small letters: the libraries know no others."""
+    if all(file.suffix == ".safetensors" for file in files):
+        yield path
+        return
+    with TemporaryDirectory() as place:
+        part = Path(place) / name
+        part.mkdir()
+        there = listing(path / name)
+        links = {file.stem + file.suffix.lower(): file for file in there} | {file.name: file for file in there}
+        for link, file in links.items():
+            (part / link).symlink_to(file.absolute())
+        yield Path(place)
 
 
 def _class(name: str) -> Any:

@@ -50,7 +50,8 @@ def _weights(names: Sequence[str], repository: str, part: str, dtype: torch.dtyp
     variant = choose_variant(here, stem, dtype, f"{repository}/{part}")
     suffix = "" if variant is None else f".{variant}"
     whole = f"{stem}{suffix}.safetensors"
-    if whole in here:
-        return [f"{part}/{whole}"]
+    found = [name for name in here if name.lower() == whole.lower()]
+    if found:
+        return [f"{part}/{name}" for name in found]
     shards = (f"{stem}{suffix}-*.safetensors", f"{stem}-*{suffix}.safetensors")
     return [f"{part}/{name}" for name in (f"{stem}.safetensors.index{suffix}.json", *shards)]

@@ -9,6 +9,7 @@ from typing import Any
 
 import torch
 
+from ...disk.files import listing, open_regular, read_regular
 from ...disk.tensor_files import PICKLES, START, instead_of_header
 from ...errors import Setting, UsageError
 from ...foreign import foreign
@@ -19,6 +20,8 @@ STEMS = {"diffusers": "diffusion_pytorch_model", "transformers": "model"}
 _HALF = ("fp16", "bf16")
 _NOT_WEIGHTS = re.compile(r".*(position_ids|num_batches_tracked|num_updates)")
 """Whole numbers that belong to a text encoder, or that training left."""
+_LARGEST = 2**24
+"""Bytes of settings and indices that are read: the index of a model of a thousand shards has a million."""
 _FLOATS = ("F64", "F32", "F16", "BF16", "F8_E4M3", "F8_E5M2")
 """Types that are read: those of eight bits hold values, while whole numbers need a scale that is not in the file."""
 
@@ -37,7 +40,7 @@ def choose_variant(names: Sequence[str], stem: str, dtype: torch.dtype, where: s
 
 
 def _pattern(stem: str) -> re.Pattern[str]:
-    whole = rf"{stem}(?:\.(?P<whole>[\w-]+?)(?<!-of-\d{{5}}))?\.safetensors"  # a shard is not a variant
+    whole = rf"{stem}(?:\.(?P<whole>[\w-]+?)(?<!-of-\d{{5}}))?\.(?i:safetensors)"  # a shard is not a variant
     index = rf"{stem}\.safetensors\.index(?:\.(?P<index>[\w-]+))?\.json"
     return re.compile(rf"(?:{whole}|{index})")
 
@@ -68,25 +71,34 @@ def weight_files(folder: Path, stem: str, variant: str | None) -> list[Path]:
     """Return the files of a variant's weights; raise UsageError where an index names one that is not there."""
     suffix = "" if variant is None else f".{variant}"
     index = folder / f"{stem}.safetensors.index{suffix}.json"
-    whole = folder / f"{stem}{suffix}.safetensors"
-    if whole.is_file():
+    whole = _with_any_ending(folder, f"{stem}{suffix}.safetensors")
+    if whole is not None:
         return [whole]
     listed = read_object(index).get("weight_map")
     if not isinstance(listed, dict) or not all(isinstance(name, str) for name in listed.values()):
         raise UsageError(f"{index} has no weight_map that says which file holds which weight.")
     names = sorted(set(listed.values()))
-    absent = [name for name in names if name != Path(name).name or not (folder / name).is_file()]
+    found = {name: _with_any_ending(folder, name) if name == Path(name).name else None for name in names}
+    absent = [name for name, file in found.items() if file is None]
     if absent:
         raise UsageError(f"{index} names {len(names)} files of weights, and {absent[0]} is not in the folder.")
-    return [folder / name for name in names]
+    return [file for file in found.values() if file is not None]
+
+
+def _with_any_ending(folder: Path, name: str) -> Path | None:
+    """Return the file of this name in a folder, or one whose ending differs in case only; None where there is none."""
+    if (folder / name).is_file():
+        return folder / name
+    same = (path for path in listing(folder) if path.stem + path.suffix.lower() == name and path.is_file())
+    return next(same, None)
 
 
 def read_object(path: Path) -> dict[str, object]:
     """Return the JSON object in a file; raise UsageError that names the file where there is none."""
-    if not path.is_file():
-        raise UsageError(f"{path} is not there.")
     with foreign(f"{path} cannot be read as JSON"):
-        content = json.loads(path.read_text("utf-8-sig"))
+        if not path.exists():
+            raise UsageError(f"{path} is not there.")
+        content = json.loads(read_regular(path, _LARGEST).decode("utf-8-sig"))
     if not isinstance(content, dict):
         raise UsageError(f"{path} is JSON, but not an object with settings.")
     return content
@@ -102,7 +114,7 @@ def opened(path: Path) -> Iterator[Any]:
 
     with foreign(f"{path} cannot be opened"):
         size = path.stat().st_size
-        with path.open("rb") as file:
+        with open_regular(path) as file:
             start = file.read(START)
     other = instead_of_header(start, size)
     if other:

@@ -93,3 +93,22 @@ def test_protocol_2_says_the_same(protocol):
     said = plain(pickle.dumps(value, protocol))
     assert said.startswith(b"\x80\x02") or protocol < 2
     assert pickle.load(io.BytesIO(said)) == value
+
+
+@pytest.mark.parametrize("protocol", [2, 3, 4, 5])
+def test_formats_without_an_archive_are_called_so_and_not_a_risk_that_was_taken(tmp_path, kohya_tensors, protocol):
+    torch.save(kohya_tensors(), tmp_path / "old.pt", _use_new_zipfile_serialization=False, pickle_protocol=protocol)
+    (tmp_path / "plain.pt").write_bytes(pickle.dumps({"x": 1}, protocol))
+    for name in ("old.pt", "plain.pt"):
+        with pytest.raises(AdapterError, match=r"before 1\.6.*not read") as caught:
+            read_adapter(tmp_path / name, allow_pickle=True)
+        assert "can run code" not in str(caught.value)
+
+
+@pytest.mark.parametrize("share", [0.1, 0.5, 0.99])
+def test_an_archive_without_its_end_was_cut_off(tmp_path, kohya_tensors, share):
+    torch.save(kohya_tensors(), tmp_path / "x.pt")
+    content = (tmp_path / "x.pt").read_bytes()
+    (tmp_path / "x.pt").write_bytes(content[: int(share * len(content))])
+    with pytest.raises(AdapterError, match="cut off"):
+        read_adapter(tmp_path / "x.pt", allow_pickle=True)

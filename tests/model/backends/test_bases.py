@@ -5,6 +5,7 @@ import shutil
 
 import pytest
 import torch
+from no_files import NO_FILES, in_time, put
 from owf.core.errors import UsageError
 from owf.core.model import base
 from owf.core.model.base import BaseChoice, choose_base, load_base
@@ -256,5 +257,131 @@ def test_pickles_are_told_from_safetensors_in_capitals(tmp_path):
     assert "can run code" not in str(caught.value)
     assert "safetensors file" in str(caught.value)
     assert base.CONFIGS.is_dir()
-    with pytest.raises(UsageError, match="can run code"):
-        load_base(BaseChoice(str(tmp_path / "x.ckpt"), "file"), CPU, torch.float32, offline=True)
+    (tmp_path / "x.ckpt").write_bytes(b"junk")
+    refused(tmp_path / "x.ckpt", "can run code")
+
+
+@pytest.mark.parametrize("kind", list(NO_FILES))
+@pytest.mark.parametrize("name", ["x.safetensors", "x.ckpt", "x.unknown", "x"])
+def test_a_base_that_is_no_file_is_one_sentence(tmp_path, name, kind):
+    put(kind, tmp_path / name)
+    with in_time():
+        refused(tmp_path / name)
+
+
+@pytest.mark.parametrize("kind", ["pipe", "socket", "device"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "model_index.json",
+        "scheduler/scheduler_config.json",
+        "unet/config.json",
+        "unet/diffusion_pytorch_model.safetensors",
+        "unet/diffusion_pytorch_model.safetensors.index.json",
+        "text_encoder/config.json",
+        "text_encoder/generation_config.json",
+        "text_encoder/adapter_config.json",
+        "tokenizer/vocab.json",
+        "tokenizer/merges.txt",
+        "tokenizer/tokenizer.json",
+        "tokenizer/tokenizer_config.json",
+        "tokenizer/special_tokens_map.json",
+        "tokenizer/added_tokens.json",
+        "tokenizer/chat_template.jinja",
+    ],
+)
+def test_a_pipe_in_a_folder_is_not_waited_for(folder, name, kind):
+    put(kind, folder / name)
+    with in_time():
+        refused(folder, name.rsplit("/", 1)[-1], "no file")
+
+
+def test_a_tokenizer_that_is_a_device_is_refused_through_a_link_to_its_folder(folder, tmp_path):
+    put("device", (folder / "tokenizer").rename(tmp_path / "elsewhere") / "added_tokens.json")
+    (folder / "tokenizer").symlink_to(tmp_path / "elsewhere")
+    with in_time():
+        refused(folder, "added_tokens.json")
+
+
+def in_capitals(file):
+    return file.rename(file.with_suffix(file.suffix.upper()))
+
+
+@pytest.mark.parametrize("variant", ["", ".fp16"])
+def test_endings_are_read_in_any_case(folder, variant):
+    for part in WEIGHTS:
+        file = weights(folder, part)
+        in_capitals(file.rename(file.with_name(f"{file.stem}{variant}{file.suffix}")))
+    assert load(folder).family == "demo"
+
+
+@pytest.mark.parametrize("kept", [0, 1])
+def test_a_file_that_is_called_as_the_library_asks_comes_first(folder, kept):
+    file = weights(folder, "unet")
+    shutil.copy(file, file.with_suffix(".SAFETENSORS"))
+    files = [file, file.with_suffix(".SAFETENSORS")]
+    files[1 - kept].write_bytes(b"junk")
+    if kept == 0:
+        assert load(folder).family == "demo"
+    else:
+        refused(folder, file.name)
+
+
+def test_shards_are_read_in_any_case(folder):
+    file = weights(folder, "unet")
+    tensors, names = load_file(file), [f"{file.stem}-0000{i}-of-00002.safetensors" for i in (1, 2)]
+    file.unlink()
+    halves = [dict(list(tensors.items())[i::2]) for i in (0, 1)]
+    for name, half in zip(names, halves, strict=True):
+        save_file(half, file.with_name(name), metadata={"format": "pt"})
+        in_capitals(file.with_name(name))
+    index = {"metadata": {}, "weight_map": {k: n for n, half in zip(names, halves, strict=True) for k in half}}
+    file.with_name(f"{file.stem}.safetensors.index.json").write_text(json.dumps(index))
+    assert load(folder).family == "demo"
+
+
+@pytest.mark.parametrize("base", ["", " ", "\t\n"])
+def test_an_empty_name_is_not_the_folder_that_one_is_in(folder, monkeypatch, base):
+    monkeypatch.chdir(folder)
+    with pytest.raises(UsageError, match="The base is empty"):
+        choose_base(base, None)
+    (folder / "settings.toml").write_text(f"[bases]\nsd15 = {json.dumps(base)}\n")
+    monkeypatch.setenv("OWF_CONFIG", str(folder / "settings.toml"))
+    with pytest.raises(UsageError, match=r"settings\.toml, sd15 = is empty"):
+        choose_base(None, "sd15")
+    assert choose_base(".", None) == BaseChoice(".", "folder")
+
+
+@pytest.mark.parametrize("base", ["https://huggingface.co/a/b", "http:/x", "hf://a/b", "file:///a/b.safetensors"])
+def test_addresses_are_called_so(base):
+    with pytest.raises(UsageError, match="is an address"):
+        choose_base(base, None)
+
+
+@pytest.mark.parametrize(
+    "base",
+    [
+        "C:\\x",
+        "C:/x",
+        "a\\b",
+        "a/",
+        "a/b/c",
+        "a//b",
+        "a/b ",
+        " a/b",
+        "a b/c",
+        "a/b@main",
+        "-x/y",
+        "é/ü",
+        "sd15",
+        "~nobody-x/y",
+    ],
+)
+def test_what_no_repository_is_called_is_no_offer_to_fetch_it(base):
+    with pytest.raises(UsageError, match="no such file or folder"):
+        choose_base(base, None)
+
+
+@pytest.mark.parametrize("base", ["owner/name", "stable-diffusion-v1-5/stable-diffusion-v1-5", "a_b/C.d-3"])
+def test_ids_of_repositories_are_the_hubs(base):
+    assert choose_base(base, None) == BaseChoice(base, "hub")

@@ -76,6 +76,14 @@ def _renamed(old, new):
     return lambda tensors: {k.replace(old, new): v for k, v in tensors.items()}
 
 
+def _state(part):
+    return {name: tensor.clone() for name, tensor in part.state_dict().items()}
+
+
+def _alone(part, level):
+    return lambda _: {level + k.removeprefix("text_model."): v for k, v in _state(getattr(tiny_parts(), part)).items()}
+
+
 def _wide(channels):
     name = "model.diffusion_model.input_blocks.0.0.weight"
     return lambda t: {**t, name: torch.zeros(t[name].shape[0], channels, 3, 3)}
@@ -88,6 +96,12 @@ REFUSED = {
     "no text encoder": (without("cond_stage_model."), "without text encoder"),
     "neither": (without("first_stage_model.", "cond_stage_model."), "without VAE and text encoder"),
     "VAE alone": (without("model.", "cond_stage_model."), "a VAE alone"),
+    "a text encoder alone": (_alone("text_encoder", "text_model."), "a text encoder alone"),
+    "that of transformers 5": (_alone("text_encoder", ""), "a text encoder alone"),
+    "the VAE of diffusers": (lambda _: _state(tiny_parts().vae), "a VAE alone"),
+    "the UNet of diffusers": (lambda _: _state(tiny_parts().unet), "a UNet without"),
+    "a small VAE": (lambda _: {f"encoder.layers.{i}.conv.0.weight": torch.zeros(4) for i in range(9)}, "a VAE alone"),
+    "T5": (lambda _: {f"encoder.block.{i}.layer.0.x.weight": torch.zeros(4) for i in range(9)}, "a text encoder alone"),
     "LoRA": (lambda _: {"lora_unet_mid_block.lora_down.weight": torch.zeros(4, 4)}, "a LoRA"),
     "PEFT LoRA": (lambda _: {"unet.to_q.lora_A.weight": torch.zeros(4, 4)}, "a LoRA"),
     "SDXL": (_renamed("cond_stage_model.transformer.", "conditioner.embedders.1.model."), "SDXL"),
