@@ -99,7 +99,12 @@ def _is_peft(module: AdapterModule) -> bool:
 
 def _about_readings(modules: Sequence[AdapterModule]) -> Iterator[str]:
     doubts = Counter(module.algorithm.doubt(module.shapes) for module in modules if module.algorithm.doubt)
-    return (f"{counted(count, 'module')} {doubt}" for doubt, count in doubts.items() if doubt)
+    yield from (f"{counted(count, 'module')} {doubt}" for doubt, count in doubts.items() if doubt)
+    # LyCORIS' presets can train some layers as DoRA and others not, so that this need not be a loss.
+    kinds = {module.algorithm.name for module in modules if module.is_dora}
+    could = [module.is_dora for module in modules if module.algorithm.name in kinds]
+    if not all(could):
+        yield f"{sum(could)} of {len(could)} modules have DoRA magnitudes: the others may have lost theirs"
 
 
 def _about_unused(contents: Contents) -> Iterator[str]:
