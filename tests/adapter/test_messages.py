@@ -245,3 +245,23 @@ def test_a_shard_is_no_lora_however_many_digits_it_has(name, tmp_path):
     save_file(_layer(UNET[0]), tmp_path / f"{name}.safetensors")
     with pytest.raises(AdapterError, match="one of 2 files that are one LoRA together"):
         read_adapter(tmp_path / f"{name}.safetensors")
+
+
+@pytest.mark.parametrize(
+    ("config", "told"),
+    [
+        ({"lora_alpha": 16}, 1),
+        ({"lora_alpha": 4}, 0),
+        ({"lora_alpha": 4, "use_rslora": True}, 1),
+        ({"lora_alpha": 2, "use_rslora": True}, 0),  # 2 / sqrt(4) = 4 / 4
+    ],
+)
+def test_two_alphas_that_disagree_are_told(config, told, tmp_path):
+    stem = "unet.mid_block.attentions.0.proj_in"
+    tensors = {f"{stem}.lora_A.weight": torch.ones(4, 8), f"{stem}.lora_B.weight": torch.ones(8, 4)}
+    settings = json.dumps({f"unet.{name}": value for name, value in {"r": 4, **config}.items()})
+    metadata = {"lora_adapter_metadata": settings}
+    save_file({**tensors, f"{stem}.alpha": torch.tensor(4.0)}, tmp_path / "x.safetensors", metadata)
+    adapter = read_adapter(tmp_path / "x.safetensors")
+    assert adapter.modules[0].scale == 1.0
+    assert sum("disagree; that in the tensors is used" in warning for warning in adapter.warnings) == told
