@@ -6,11 +6,12 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from ..errors import AdapterError
+from ..text import inert
 from .containers.opening import Part
 from .containers.scalars import scalar
 from .containers.source import Bytes, Entry, all_mapped
 from .module import AGAIN, AdapterModule, BrokenModule, build_module
-from .naming.names import Place, dotted, place
+from .naming.names import Place, adapter_names, dotted, place
 from .naming.refusals import refuse_other_kinds
 
 _BUNDLED = re.compile(
@@ -20,6 +21,10 @@ _BUNDLED = re.compile(
 
 _MOST_SPELLINGS = 16
 """Spellings of one module that are compared with one another: comparing all would take the square of their number."""
+
+
+_MOST_ADAPTERS = 3
+"""Names of adapters that a message lists."""
 
 
 @dataclass(frozen=True)
@@ -60,6 +65,7 @@ def collect(parts: Sequence[Part]) -> Contents:
         alphas += (group for group in found if group.slots.keys() == {"alpha"})
         unplaced += nowhere
     names = [name for part in parts for name in part.source.entries]
+    _require_one_adapter(names)
     refuse_other_kinds(names, sum(len(group.slots) for group in groups if not _is_plain(group.slots)))
     modules, broken = _build_all(groups)
     kept, twice = _without_duplicates(modules)
@@ -70,6 +76,16 @@ def collect(parts: Sequence[Part]) -> Contents:
         (bundled if again else unknown).append(group.slots["alpha"])
     dialects = tuple(group.place.dialect for group in groups)
     return Contents(tuple(kept), tuple(broken), tuple(twice), tuple(unknown), tuple(bundled), dialects)
+
+
+def _require_one_adapter(names: Sequence[str]) -> None:
+    """Raise AdapterError where tensors belong to adapters of several names: put together they are none of them."""
+    owners = adapter_names(names)
+    if len(owners) > 1:
+        named = sorted(owners - {""})
+        unnamed = ["one without a name"] if "" in owners else []
+        listed = ", ".join([inert(owner, 40) for owner in named[:_MOST_ADAPTERS]] + unnamed)
+        raise AdapterError(f"it holds {len(owners)} adapters: {listed}; save each in a file of its own")
 
 
 def _said_again(alphas: Sequence[_Group], modules: Sequence[AdapterModule]) -> Iterator[tuple[_Group, bool]]:

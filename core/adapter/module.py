@@ -39,6 +39,8 @@ class AdapterModule:
     """The module's tensors by what they are."""
     source: Source
     """Where the tensors are read from."""
+    configured_scale: float | None = None
+    """The scale that the configuration says beside the file's alpha, which is not used; None where it says none."""
     bias_missing: bool = False
     """Whether the layer's own bias, where it has one, was trained too; it is not among the tensors."""
 
@@ -141,7 +143,10 @@ def build_module(
     if algorithm.outline_at is not None:
         outline = algorithm.outline_at(shapes, scale)
     alpha = numbers.get("alpha", scaling.alpha)
-    return AdapterModule(*place, algorithm, outline, alpha, scale, slots, source, scaling.whole_bias)
+    both = "alpha" in numbers and scaling.alpha is not None and algorithm.alpha_scales
+    stated = Stated({}, outline.rank or scaling.rank, scaling.alpha, scaling.by_root)
+    configured = algorithm.scale_of(stated) if both else None
+    return AdapterModule(*place, algorithm, outline, alpha, scale, slots, source, configured, scaling.whole_bias)
 
 
 def _require_as_configured(algorithm: Algorithm, slots: Mapping[str, Entry], scaling: Scaling) -> None:

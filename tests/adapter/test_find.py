@@ -329,3 +329,14 @@ def test_a_folder_that_may_not_be_entered_is_one_row_and_the_rest_goes_on(tmp_pa
     found = find_loras(tmp_path)
     assert tmp_path / "a" / "mine.safetensors" in found.paths
     assert any("Permission denied" in item.reason for item in found.left_out)
+
+
+@pytest.mark.parametrize(
+    "names", [("unet", "text_encoder_1"), ("lora_unet", "lora_te"), ("unet", "te1"), ("unet", "te")]
+)
+def test_a_text_encoder_has_many_names(names, tmp_path):
+    peft(tmp_path / "mine" / names[0])
+    peft(tmp_path / "mine" / names[1], TEXT)
+    assert found(tmp_path) == ["mine"]
+    adapter = read_adapter(tmp_path / "mine")
+    assert {module.component for module in adapter.modules} == {"unet", "text_encoder"}

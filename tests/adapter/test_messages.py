@@ -199,3 +199,69 @@ def _spelled(path, count):
         names.add("lora_unet_" + words[0] + "".join(j + w for j, w in zip(joints, words[1:], strict=True)))
     save_file({f"{name}.lora_down.weight": torch.ones(1, 1) for name in names}, path)
     return path
+
+
+def _layer(path, magnitudes=0):
+    tensors = {
+        f"lora_unet_{path}.lora_down.weight": torch.ones(2, 8),
+        f"lora_unet_{path}.lora_up.weight": torch.ones(8, 2),
+    }
+    return {**tensors, **({f"lora_unet_{path}.dora_scale": torch.ones(8)} if magnitudes else {})}
+
+
+UNET = ("down_blocks_0_attentions_0_proj_in", "mid_block_attentions_0_proj_in")
+
+
+@pytest.mark.parametrize(
+    ("paths", "claim", "family", "told"),
+    [
+        (UNET, "flux-1-dev/lora", None, "the metadata says flux, but the modules are those of a U-Net"),
+        (UNET, "stable-diffusion-v1/lora", "sd15", ""),
+        (UNET, "stable-cascade", "cascade", ""),
+        (("transformer_blocks_0_attn_to_q",), "stable-diffusion-v1/lora", None, "those of a transformer"),
+        (("transformer_blocks_0_attn_to_q",), "pixart", "pixart", ""),
+    ],
+)
+def test_metadata_does_not_outweigh_what_kind_of_modules_there_are(paths, claim, family, told, tmp_path):
+    tensors = {name: tensor for path in paths for name, tensor in _layer(path).items()}
+    save_file(tensors, tmp_path / "x.safetensors", {"modelspec.architecture": claim})
+    adapter = read_adapter(tmp_path / "x.safetensors")
+    assert adapter.family == family
+    assert any(told in warning for warning in adapter.warnings) if told else adapter.warnings == ()
+
+
+@pytest.mark.parametrize(("magnitudes", "told"), [((1, 0), 1), ((1, 1), 0), ((0, 0), 0)])
+def test_magnitudes_of_some_modules_alone_are_told(magnitudes, told, tmp_path):
+    tensors = {}
+    for path, has in zip(UNET, magnitudes, strict=True):
+        tensors |= _layer(path, has)
+    save_file(tensors, tmp_path / "x.safetensors")
+    warnings = read_adapter(tmp_path / "x.safetensors").warnings
+    assert sum("1 of 2 modules have DoRA magnitudes" in warning for warning in warnings) == told
+
+
+@pytest.mark.parametrize("name", ["lora-1-of-2", "lora_00001_of_00002", "lora-00002-of-00002"])
+def test_a_shard_is_no_lora_however_many_digits_it_has(name, tmp_path):
+    save_file(_layer(UNET[0]), tmp_path / f"{name}.safetensors")
+    with pytest.raises(AdapterError, match="one of 2 files that are one LoRA together"):
+        read_adapter(tmp_path / f"{name}.safetensors")
+
+
+@pytest.mark.parametrize(
+    ("config", "told"),
+    [
+        ({"lora_alpha": 16}, 1),
+        ({"lora_alpha": 4}, 0),
+        ({"lora_alpha": 4, "use_rslora": True}, 1),
+        ({"lora_alpha": 2, "use_rslora": True}, 0),  # 2 / sqrt(4) = 4 / 4
+    ],
+)
+def test_two_alphas_that_disagree_are_told(config, told, tmp_path):
+    stem = "unet.mid_block.attentions.0.proj_in"
+    tensors = {f"{stem}.lora_A.weight": torch.ones(4, 8), f"{stem}.lora_B.weight": torch.ones(8, 4)}
+    settings = json.dumps({f"unet.{name}": value for name, value in {"r": 4, **config}.items()})
+    metadata = {"lora_adapter_metadata": settings}
+    save_file({**tensors, f"{stem}.alpha": torch.tensor(4.0)}, tmp_path / "x.safetensors", metadata)
+    adapter = read_adapter(tmp_path / "x.safetensors")
+    assert adapter.modules[0].scale == 1.0
+    assert sum("disagree; that in the tensors is used" in warning for warning in adapter.warnings) == told

@@ -1,6 +1,7 @@
 """What a user should know before trusting a score of a file: one sentence each, inert."""
 
 import hashlib
+import math
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -74,6 +75,10 @@ def _about_alphas(modules: Sequence[AdapterModule]) -> Iterator[str]:
     scaled = [module for module in modules if module.algorithm.alpha_scales and module.outline.rank]
     notes = (
         (
+            sum(_disagrees(module) for module in scaled),
+            "the alpha in the tensors and that of the configuration disagree; that in the tensors is used",
+        ),
+        (
             sum(module.alpha == 0 for module in scaled),
             "alpha 0, read as alpha = rank, as trainers mean it; some programs multiply by 0",
         ),
@@ -93,13 +98,23 @@ def _about_alphas(modules: Sequence[AdapterModule]) -> Iterator[str]:
     return (f"{counted(count, 'module')}: {text}" for count, text in notes if count)
 
 
+def _disagrees(module: AdapterModule) -> bool:
+    stated = module.configured_scale
+    return stated is not None and not math.isclose(stated, module.scale, rel_tol=1e-2)  # alphas may be in bfloat16
+
+
 def _is_peft(module: AdapterModule) -> bool:
     return any(".lora_A." in entry.name for entry in module.slots.values())
 
 
 def _about_readings(modules: Sequence[AdapterModule]) -> Iterator[str]:
     doubts = Counter(module.algorithm.doubt(module.shapes) for module in modules if module.algorithm.doubt)
-    return (f"{counted(count, 'module')} {doubt}" for doubt, count in doubts.items() if doubt)
+    yield from (f"{counted(count, 'module')} {doubt}" for doubt, count in doubts.items() if doubt)
+    # LyCORIS' presets can train some layers as DoRA and others not, so that this need not be a loss.
+    kinds = {module.algorithm.name for module in modules if module.is_dora}
+    could = [module.is_dora for module in modules if module.algorithm.name in kinds]
+    if not all(could):
+        yield f"{sum(could)} of {len(could)} modules have DoRA magnitudes: the others may have lost theirs"
 
 
 def _about_unused(contents: Contents) -> Iterator[str]:

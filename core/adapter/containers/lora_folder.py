@@ -17,8 +17,19 @@ WEIGHTS = (
     "pytorch_lora_weights.bin",
 )
 CONFIG = "adapter_config.json"
-_OF_COMPONENT = re.compile(r"((?:lora|peft)[_-])?(unet|transformer|text_encoder(?:_[23])?)([_-](?:lora|peft|adapter))?")
+_OF_COMPONENT = re.compile(
+    r"((?:lora|peft)[_-])?(unet|transformer|text_encoder(?:_[123])?|te[123]?)([_-](?:lora|peft|adapter))?"
+)
 """Names of folders that hold one component's weights, such as `unet`, `unet_lora` or `lora_text_encoder_2`."""
+
+_SPELLED = {
+    "te": "text_encoder",
+    "te1": "text_encoder",
+    "text_encoder_1": "text_encoder",
+    "te2": "text_encoder_2",
+    "te3": "text_encoder_3",
+}
+"""Other names of components."""
 
 Weights = tuple[tuple[Path, str | None], ...]
 """Files of one LoRA, each with its component where only folders name it."""
@@ -101,7 +112,7 @@ def component_of(folder: Path) -> str | None:
     """Return the component that the name of a folder says, or that of the one around it; None where neither does."""
     folder = folder.absolute()
     found = (_OF_COMPONENT.fullmatch(name.lower()) for name in (folder.name, folder.parent.name))
-    return next((match[2] for match in found if match), None)
+    return next((_SPELLED.get(match[2], match[2]) for match in found if match), None)
 
 
 def config_beside(file: Path) -> Path | None:
@@ -119,11 +130,11 @@ def _places(folder: Path) -> Iterator[_Place]:
         match = _OF_COMPONENT.fullmatch(name)
         if match is None or not is_folder(place):
             continue
-        naming = f"{match[1] or ''}{match[3] or ''}"
-        yield _Place(place, match[2], (naming, ""))
+        naming, component = f"{match[1] or ''}{match[3] or ''}", _SPELLED.get(match[2], match[2])
+        yield _Place(place, component, (naming, ""))
         for adapter, inner in by_name(place).items():
             if is_folder(inner):
-                yield _Place(inner, match[2], (naming, adapter))
+                yield _Place(inner, component, (naming, adapter))
 
 
 def _weights_among(entries: Mapping[str, Path]) -> Path | None:

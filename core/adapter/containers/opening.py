@@ -67,7 +67,7 @@ def open_parts(path: Path, *, allow_pickle: bool) -> tuple[Part, ...]:
     return tuple(_open_file(file, component, allow_pickle) for file, component in weights)
 
 
-_SHARD = re.compile(r".*-(\d{5})-of-(\d{5})\..*")
+_SHARD = re.compile(r".*[-_](\d+)[-_]of[-_](\d{1,5})\..*", re.ASCII)
 
 
 def _open_file(path: Path, component: str | None, allow_pickle: bool) -> Part:

@@ -8,8 +8,10 @@ from ... import families
 from ...families import Family
 from ..module import AdapterModule
 from .metadata import Training
+from .names import is_typical
 
 _CROSS = ("attn2_to_k", "attn2_to_v")
+_DENOISERS = {"unet": "U-Net", "transformer": "transformer"}
 _FORMATS = {
     "kohya": "kohya",
     "sgm": "kohya with LDM block names",
@@ -60,8 +62,27 @@ def identify(modules: Sequence[AdapterModule], stated: Training, metadata: Mappi
         return Identity(None, (note,))
     if shown is not None and claimed is not None and shown.name != claimed.name:
         return Identity(shown.name, (f"the metadata says {claimed.name}, the weights are for {shown.name}",))
+    denoiser = _denoiser(modules)
+    if shown is None and claimed is not None and _denoiser_of(claimed) not in (None, denoiser) and denoiser:
+        return Identity(
+            None, (f"the metadata says {claimed.name}, but the modules are those of a {_DENOISERS[denoiser]}",)
+        )
     best = shown or claimed
     return Identity(best.name if best else None, ())
+
+
+def _denoiser(modules: Iterable[AdapterModule]) -> str | None:
+    """Return the kind of denoiser that most modules with typical names are of; None where there are none."""
+    kinds = Counter(module.component for module in modules if is_typical(module.component, module.path))
+    return max(_DENOISERS, key=lambda kind: kinds[kind]) if any(kinds[kind] for kind in _DENOISERS) else None
+
+
+def _denoiser_of(family: Family) -> str | None:
+    """Return the kind of denoiser that a family has; None where neither width nor markers say it."""
+    parts = [part for marker in family.markers for part in marker]
+    if family.context_width is not None:
+        return "unet"
+    return next((kind for kind in _DENOISERS if any(is_typical(kind, part) for part in parts)), None)
 
 
 def context_width(modules: Iterable[AdapterModule]) -> int | None:

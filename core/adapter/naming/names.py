@@ -6,6 +6,7 @@ model share one.
 """
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from ..algorithms import all_algorithms
@@ -69,7 +70,9 @@ _PREFIXES: tuple[tuple[str, str, str], ...] = (
 _WRAPPERS = re.compile(r"(?:(?:base_model[._]model|_orig_mod|_fsdp_wrapped_module|module)[._])+")
 # PEFT's containers of parameters by adapter: a raw state dict has the adapter's name after them.
 _CONTAINERS = ("lora_magnitude_vector", *(name for known in all_algorithms() for name in known.peft_parameters))
-_BY_ADAPTER = re.compile(rf"(.+\.(?:{'|'.join(_CONTAINERS)}))\.(?!weight$|bias$)[^.]+(\.weight|\.bias)?")
+_BY_ADAPTER = re.compile(rf"(.+\.({'|'.join(_CONTAINERS)}))(?:\.(?!(?:weight|bias)$)([^.]+))?(\.weight|\.bias)?")
+_NAMED_ALONE = re.compile("lora_magnitude_vector|lora_embedding_[AB]")
+"""Containers that may have the name where the factors lost it: writers that strip names by pattern leave these."""
 _UNET = (
     "down_blocks_",
     "up_blocks_",
@@ -136,6 +139,16 @@ def place(name: str, component: str | None = None) -> Place | None:
     return Place(home, path, slot, stem, _dialect(by_prefix, by_ending))
 
 
+def adapter_names(names: Iterable[str]) -> frozenset[str]:
+    """Return the names of the adapters that PEFT's tensors of these names belong to; "" is one that has none."""
+    owners: set[tuple[bool, str]] = set()
+    for found in filter(None, map(_BY_ADAPTER.fullmatch, names)):
+        owners.add((_NAMED_ALONE.fullmatch(found[2]) is not None, found[3] or ""))
+    factors = {name for alone, name in owners if not alone}
+    others = {name for alone, name in owners if alone}
+    return frozenset(others if factors == {""} and "" not in others and others else factors | others)
+
+
 def dotted(stem: str) -> str:
     """Return the module of a dotted name inside its component, without the `text_model` level."""
     return stem[len(_prefix(stem)[0]) :].removeprefix("text_model.")
@@ -154,7 +167,7 @@ def flatten(component: str, dotted: str) -> str:
 
 def _without_adapter_name(name: str) -> str:
     found = _BY_ADAPTER.fullmatch(name)
-    return f"{found[1]}{found[2] or ''}" if found else name
+    return f"{found[1]}{found[4] or ''}" if found else name
 
 
 def _ending(name: str) -> tuple[str, str, str] | None:

@@ -6,6 +6,7 @@ import pytest
 import torch
 from owf.core.adapter import read_adapter
 from owf.core.adapter.apply.match import deltas, match_modules
+from owf.core.errors import AdapterError
 from safetensors.torch import save_file
 
 RANK, ALPHA = 2, 3.0
@@ -117,3 +118,39 @@ def test_other_methods_of_peft_have_names_of_adapters_too(name):
     assert place(f"unet.mid_block.attentions.0.proj_in.{name}.some_name") == place(
         f"unet.mid_block.attentions.0.proj_in.{name}"
     )
+
+
+LAYER = "unet.down_blocks.0.attentions.0.proj_in"
+OTHER = "unet.mid_block.attentions.0.proj_in"
+
+
+@pytest.mark.parametrize(
+    ("names", "listed"),
+    [
+        ((f"{LAYER}.lora_A.one.weight", f"{LAYER}.lora_B.two.weight"), "one, two"),
+        ((f"{LAYER}.lora_A.weight", f"{LAYER}.lora_B.two.weight"), "two, one without a name"),
+        ((f"{LAYER}.lora_A.one.weight", f"{LAYER}.lora_B.one.weight", f"{OTHER}.lora_A.two.weight"), "one, two"),
+        ((f"{LAYER}.lora_A.one.weight", f"{LAYER}.lora_B.one.weight", f"{OTHER}.hada_w1_a"), "one, one without a name"),
+        ((f"{LAYER}.lora_A.one.weight", f"{LAYER}.lora_magnitude_vector.two"), "one, two"),
+        ((f"{LAYER}.lora_A.one.weight", f"{LAYER}.lora_magnitude_vector"), "one, one without a name"),
+        ((f"{LAYER}.lora_A.weight", f"{LAYER}.lora_magnitude_vector.a", f"{OTHER}.lora_magnitude_vector.b"), "a, b"),
+        ((f"{LAYER}.lora_A.one.weight", f"{LAYER}.lora_B.two.bias"), "one, two"),
+    ],
+)
+def test_factors_of_several_adapters_are_none_of_them(names, listed, tmp_path):
+    save_file({name: torch.ones(4, 4) for name in names}, tmp_path / "x.safetensors")
+    with pytest.raises(AdapterError, match=f"adapters: {listed};"):
+        read_adapter(tmp_path / "x.safetensors")
+
+
+@pytest.mark.parametrize(("factors", "others"), [("", ".default"), (".x", ".x"), ("", "")])
+def test_a_magnitude_may_keep_the_name_that_the_factors_lost(factors, others, small_base, tmp_path):
+    layer = small_base.components["unet"].down_blocks[0].attentions[0].transformer_blocks[0].attn1.to_k
+    parts, stem = _factors(layer, 1), "unet.down_blocks.0.attentions.0.transformer_blocks.0.attn1.to_k"
+    tensors = {
+        f"{stem}.lora_A{factors}.weight": parts["A"],
+        f"{stem}.lora_B{factors}.weight": parts["B"],
+        f"{stem}.lora_magnitude_vector{others}.weight": parts["m"],
+        f"{stem}.alpha": parts["alpha"],
+    }
+    _check(tensors, small_base, {layer: _wanted(layer, parts)}, tmp_path)
