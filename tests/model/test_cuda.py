@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from fake_cuda import denoiser_of, require_fake_cuda
+from fake_cuda import tiny_on_fake_cuda
 from owf.core.adapter import Switch, read_adapter
 from owf.core.model import classifier
 from owf.core.model.backends import diffusers
@@ -10,8 +10,7 @@ from owf.core.model.batch import Batching
 from owf.core.model.noise import gaussian
 from owf.core.model.sample import Sampling, generate
 from owf.core.model.schedule import spaced_timesteps
-from tiny_sd import tiny_parts, write_tiny_lora
-from torch._subclasses.fake_tensor import FakeTensorMode
+from tiny_sd import write_tiny_lora
 
 CUDA = torch.device("cuda")
 
@@ -23,16 +22,8 @@ def lora(tmp_path):
 
 @pytest.fixture(params=[torch.float16, torch.bfloat16], ids=["fp16", "bf16"])
 def denoiser(request):
-    require_fake_cuda()
-    with FakeTensorMode(allow_non_fake_inputs=True):
-        # Built where and as what it is to be: the parameters of fake modules cannot be moved.
-        torch.set_default_dtype(request.param)
-        try:
-            with CUDA:
-                parts = tiny_parts()
-        finally:
-            torch.set_default_dtype(torch.float32)
-        yield denoiser_of(parts)
+    with tiny_on_fake_cuda(request.param) as made:
+        yield made
 
 
 def check(tensor: torch.Tensor, shape: tuple[int, ...], dtype: torch.dtype, device: str = "cuda"):

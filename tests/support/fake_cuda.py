@@ -1,8 +1,12 @@
 """Fake CUDA tensors: devices and shapes without a GPU."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import pytest
 import torch
 from owf.core.model.backends.diffusers import DiffusersDenoiser
+from tiny_sd import tiny_parts
 from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.utils._python_dispatch import _disable_current_modes
 
@@ -20,3 +24,18 @@ def denoiser_of(parts) -> DiffusersDenoiser:
     """Return a denoiser of fake parts whose schedule is real: its numbers are checked, and fake ones have none."""
     with _disable_current_modes():
         return DiffusersDenoiser(parts, "fake", "demo")
+
+
+@contextmanager
+def tiny_on_fake_cuda(dtype: torch.dtype) -> Iterator[DiffusersDenoiser]:
+    """Return a context in which tensors are fake, with the tiny model on a fake GPU in a type."""
+    require_fake_cuda()
+    with FakeTensorMode(allow_non_fake_inputs=True):
+        # Built where and as what it is to be: the parameters of fake modules cannot be moved.
+        torch.set_default_dtype(dtype)
+        try:
+            with torch.device("cuda"):
+                parts = tiny_parts()
+        finally:
+            torch.set_default_dtype(torch.float32)
+        yield denoiser_of(parts)

@@ -2,30 +2,21 @@
 
 import pytest
 import torch
-from fake_cuda import denoiser_of, require_fake_cuda
+from fake_cuda import tiny_on_fake_cuda
 from owf.core.model.denoiser import Conditioning
 from owf.core.train.data.rows import Rows
 from owf.core.train.loop.loss import LossMaker
 from owf.core.train.methods.method import attach
 from owf.core.train.preserve.term import Examples, Regularizer
 from small_training import small_plan
-from tiny_sd import tiny_parts
-from torch._subclasses.fake_tensor import FakeTensorMode
 
 CUDA = torch.device("cuda")
 
 
 @pytest.fixture(params=[torch.float16, torch.bfloat16], ids=["fp16", "bf16"])
 def denoiser(request):
-    require_fake_cuda()
-    with FakeTensorMode(allow_non_fake_inputs=True):
-        torch.set_default_dtype(request.param)
-        try:
-            with CUDA:
-                parts = tiny_parts()
-        finally:
-            torch.set_default_dtype(torch.float32)
-        yield denoiser_of(parts)
+    with tiny_on_fake_cuda(request.param) as made:
+        yield made
 
 
 @pytest.fixture(autouse=True)
