@@ -16,7 +16,7 @@ def require_fake_cuda() -> None:
             pytest.skip(f"this torch makes no fake CUDA tensors here: {error}")
 
 
-def denoiser_of(parts) -> DiffusersDenoiser:
+def denoiser_of(parts, family: str = "demo") -> DiffusersDenoiser:
     """Return a denoiser of fake parts whose schedule is real: its numbers are checked, and fake ones have none."""
     with _disable_current_modes():
-        return DiffusersDenoiser(parts, "fake", "demo")
+        return DiffusersDenoiser(parts, "fake", family)
