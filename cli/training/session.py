@@ -2,6 +2,7 @@
 
 import torch
 
+from ...core import families
 from ...core.demo import DEMO_BASE
 from ...core.disk.lock import only_one
 from ...core.disk.places import expanded
@@ -68,6 +69,9 @@ class TrainCommand:
     def _train_and_audit(self, session: TrainSession, choice: BaseChoice) -> int:
         options = self._options
         denoiser = load_chosen(choice, self._console, options.device, options.dtype, options.offline)
+        family = families.get(denoiser.family)
+        if not family.trains:
+            raise UsageError(f"{choice.path} is a base of {family.title}, on which audits run, and training not yet.")
         training = session.on(denoiser)
         identity = training.identity()
         if not self._overwrite and is_another(self._lora, identity):

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from .. import families
 from ..datasets.dataset import find_dataset
 from ..datasets.demo import read_demo
 from ..datasets.labelled import LabelledImages
@@ -70,7 +71,7 @@ def plan_for(
         class_prompt=request.class_prompt or plan.class_prompt,
         stages=request.stages or plan.stages,
         loss=request.loss or plan.loss,
-        guidance_scale=request.guidance_scale or plan.guidance_scale,
+        guidance_scale=request.guidance_scale or _usual_guidance(family) or plan.guidance_scale,
         features=request.features or plan.features,
     )
     name = "folder"
@@ -80,6 +81,12 @@ def plan_for(
     if given is not None:
         return dataclasses.replace(plan, dataset=name, dataset_digest=given.digest(), classes=given.classes), given
     return plan, read_demo(plan.per_class) if family == "demo" else None
+
+
+def _usual_guidance(family: str) -> float:
+    """Return the guidance that people draw with on bases of a family; 0 where the preset's is meant."""
+    known = {known.name: known.guidance_scale for known in families.all_families()}
+    return known.get(family, 0.0)
 
 
 @dataclass(frozen=True)

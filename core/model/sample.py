@@ -75,7 +75,7 @@ def generate_latents(
 def _guided(denoiser: Denoiser, prompts: Sequence[str], sampling: Sampling) -> Conditioning:
     if sampling.guidance_scale == 1:
         return denoiser.encode_text(prompts)
-    return denoiser.encode_text([*prompts, *[""] * len(prompts)])
+    return denoiser.encode_guided(prompts, [""] * len(prompts))
 
 
 def _ddim_step(
