@@ -12,6 +12,7 @@ from .containers.hashes import hash_all
 from .containers.opening import Part, open_parts
 from .contents import Contents, collect
 from .naming import metadata as meta
+from .naming.accelerators import accelerator_notes
 from .naming.identify import format_of, identify
 
 
@@ -45,6 +46,7 @@ def _describe(path: Path, parts: Sequence[Part], contents: Contents) -> Adapter:
     hashes = hash_all([file for part in parts for file in part.files], source.data_start)
     by_config = tuple(note for part in parts for note in part.warnings)
     doubts = (*about_training(stated), *hash_mismatch(source, hashes.weights))
+    purpose = tuple(accelerator_notes(path, source.metadata, modules))
     return Adapter(
         path=path,
         hashes=hashes,
@@ -63,5 +65,5 @@ def _describe(path: Path, parts: Sequence[Part], contents: Contents) -> Adapter:
         resolution=meta.resolution(source.metadata),
         prediction_type=meta.prediction_type(source.metadata),
         training=stated,
-        warnings=(*complaints(contents), *by_config, *mixed, *identity.warnings, *doubts),
+        warnings=(*purpose, *complaints(contents), *by_config, *mixed, *identity.warnings, *doubts),
     )
