@@ -45,7 +45,8 @@ def _add_model_options(group: argparse._ArgumentGroup) -> None:
         "--base",
         metavar="PATH_OR_ID",
         help="diffusers folder, hub id, or .safetensors checkpoint (default: by the LoRA's family, from [bases] in "
-        "config.toml, the local hub cache, then the hub)",
+        "config.toml, the local hub cache, then the hub); auto: the checkpoint that the LoRA names, if it is in "
+        "checkpoints of [folders] there",
     )
     group.add_argument("--offline", action="store_true", help="never fetch anything")
     group.add_argument("--strength", type=_finite, default=1.0, help="strength of the LoRA (default 1.0)")

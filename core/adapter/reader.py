@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from ..errors import AdapterError
@@ -14,6 +15,7 @@ from .contents import Contents, collect
 from .naming import metadata as meta
 from .naming.accelerators import accelerator_notes
 from .naming.identify import format_of, identify
+from .naming.metadata import Training
 
 
 def read_adapter(path: str | Path, *, allow_pickle: bool = False) -> Adapter:
@@ -40,7 +42,7 @@ def _nothing_usable(contents: Contents) -> str:
 
 def _describe(path: Path, parts: Sequence[Part], contents: Contents) -> Adapter:
     source, modules = parts[0].source, contents.modules
-    stated = meta.training(source.metadata)
+    stated = _with_base(meta.training(source.metadata), parts)
     identity = identify(modules, stated, source.metadata)
     name, mixed = format_of(contents.dialects)
     hashes = hash_all([file for part in parts for file in part.files], source.data_start)
@@ -67,3 +69,9 @@ def _describe(path: Path, parts: Sequence[Part], contents: Contents) -> Adapter:
         training=stated,
         warnings=(*purpose, *complaints(contents), *by_config, *mixed, *identity.warnings, *doubts),
     )
+
+
+def _with_base(stated: Training, parts: Sequence[Part]) -> Training:
+    """Return the stated training with the base that a PEFT configuration names, where the metadata name none."""
+    named = (config.base_model for part in parts for config in part.configs.values())
+    return stated if stated.base_model else replace(stated, base_model=next(filter(None, named), ""))

@@ -121,18 +121,20 @@ class AuditSession:
         progress: Progress,
         *,
         given: LabelledImages | None = None,
+        other_base: str = "",
         announce: Callable[[AuditPlan, Setting], None] = lambda plan, setting: None,
     ) -> tuple[Report, Path]:
         """Return the report of a change and its folder, whose name begins with `stem`.
 
-        `announce` hears of plan and setting before a change that fits is measured. Raises UsageError where another
-        run is at the same audit. What does not fit is INVALID at once: nothing is fetched for it.
+        `other_base` goes into the report, see `Setting`. `announce` hears of plan and setting before a change that fits
+        is measured. Raises UsageError where another run is at the same audit. What does not fit is INVALID at once:
+        nothing is fetched for it.
         """
         plan, labelled = plan_for(self._request, denoiser.family, denoiser.resolution, given)
         fits = change.refusal() is None
         networks = self._load_networks(plan, progress) if fits else {}
         folder = self._folder(denoiser, change, plan, networks, stem)
-        setting = Setting(folder, self._places.cache, self._policy, progress, batch, networks, labelled)
+        setting = Setting(folder, self._places.cache, self._policy, progress, batch, networks, labelled, other_base)
         with only_one(folder):
             if not self._places.resume:
                 _remove_samples(folder)

@@ -2,6 +2,7 @@
 
 import errno
 import hashlib
+import os
 import urllib.error
 import urllib.request
 from pathlib import Path
@@ -42,12 +43,15 @@ def fetch(url: str, path: Path, sha256: str, offline: bool = False, progress: Pr
     return path
 
 
-def file_sha256(path: Path) -> str:
-    """Return the SHA-256 of a file as hex."""
-    digest = hashlib.sha256()
+def file_sha256(path: Path, progress: Progress = SILENT) -> str:
+    """Return the SHA-256 of a file as hex; `progress` hears of the bytes."""
+    digest, done = hashlib.sha256(), 0
     with Path(path).open("rb") as file:
+        size = os.fstat(file.fileno()).st_size
         while block := file.read(_BLOCK):
             digest.update(block)
+            done += len(block)
+            progress.part(done, size)
     return digest.hexdigest()
 
 
