@@ -79,6 +79,8 @@ _ANY_METHOD = re.compile(rf"\b(?:{'|'.join(method.pattern for method in METHODS)
 
 _TITLES = ("modelspec.title", "ss_output_name", "title", "name", "model_name", "repo_id", "modelspec.repo_id")
 """Where metadata say what the file itself is called."""
+_IN_CACHE = re.compile(r"models-{2}(?:.+-{2})?(.+)")
+"""Folder of a repository in the hub's cache: owner and name behind double hyphens."""
 _LONGEST = 200
 """Characters of a name that are read; file systems end names at 255 bytes."""
 
@@ -95,9 +97,8 @@ def accelerator_notes(path: Path, metadata: Mapping[str, str], modules: Sequence
             continue
         many = f" for {counted(steps, 'step')}" if steps else ""
         yield (
-            f"by its {where} this is an accelerator ({method.title}{many}): it changes what the model predicts on "
-            "purpose, so that few steps are enough. The sampler of an audit is not the one that it is made for, so "
-            "drift measured here is that purpose too, and not damage alone"
+            f"by its {where} this is an accelerator ({method.title}{many}): it changes the model on purpose, for "
+            "another sampler than the audit's, so that drift measured here is not damage alone"
         )
         return
 
@@ -136,8 +137,8 @@ def _names(path: Path, metadata: Mapping[str, str]) -> Iterator[tuple[str, str]]
     if not _NOTHING_SAID.sub(" ", _BASE.sub(" ", _spaced(stem))).strip():
         above = path.absolute().parent
         yield "folder's name", f"{above.name} {stem}"
-        repository = next((part for part in above.parts if part.startswith("models--")), "")
-        yield "repository's name", repository.rpartition("--")[2]
+        repository = next(filter(None, map(_IN_CACHE.fullmatch, above.parts)), None)
+        yield "repository's name", repository[1] if repository else ""
     for key in _TITLES:
         yield "metadata", metadata.get(key, "")[:_LONGEST].rpartition("/")[2]
 
