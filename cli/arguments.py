@@ -9,6 +9,7 @@ from ..core.metrics.metric import all_metrics
 from ..core.model.device import DEVICES, DTYPES
 from ..core.plan.audit_plan import LOSSES, Stage
 from ..core.plan.presets import METRICS
+from ..core.plan.prompt_forms import ASKED_FORMS, AUTO
 from ..core.render.formats.format import all_formats, default_formats
 from .paths import user_path
 
@@ -54,6 +55,12 @@ def _add_model_options(group: argparse._ArgumentGroup) -> None:
 
 def _add_plan_options(group: argparse._ArgumentGroup) -> None:
     group.add_argument("--preset", choices=PRESETS, default="quick", help="how much is measured (default quick)")
+    group.add_argument(
+        "--prompt-form",
+        choices=ASKED_FORMS,
+        default=AUTO,
+        help="language of the prompts; auto: tags for Pony, Illustrious, NoobAI and their like, else sentences",
+    )
     group.add_argument("--images", type=user_path, metavar="DIR", help="labelled images, one subfolder per class")
     group.add_argument(
         "--dataset",

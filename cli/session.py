@@ -23,6 +23,7 @@ from ..core.model.base import BaseChoice, choose_base, load_base
 from ..core.model.batch import Batching, default_batching
 from ..core.model.denoiser import Denoiser
 from ..core.model.device import choose_device, choose_dtype
+from ..core.model.names import base_names
 from ..core.model.settings import checkpoint_folders, config_file
 from ..core.model.speed import estimate
 from ..core.plan.audit_plan import AuditPlan
@@ -83,7 +84,16 @@ class Session:
 
         with progress_on(self.console, options.progress) as progress:
             stem = audit_stem(adapter)
-            return self._audits.audit(denoiser, change, stem, batch, progress, other_base=other_base, announce=announce)
+            return self._audits.audit(
+                denoiser,
+                change,
+                stem,
+                batch,
+                progress,
+                names=base_names(choice),
+                other_base=other_base,
+                announce=announce,
+            )
 
     def _other_base(self, choice: BaseChoice, name: str, stated: StatedBase) -> str:
         """Return what speaks for another base than the one that the LoRA was trained on."""
@@ -148,6 +158,7 @@ def _request(options: argparse.Namespace) -> AuditRequest:
         features=options.features or "",
         images=options.images,
         dataset=options.dataset,
+        prompt_form=options.prompt_form,
     )
 
 

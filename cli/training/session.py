@@ -8,6 +8,7 @@ from ...core.disk.places import expanded
 from ...core.errors import UsageError
 from ...core.model.base import BaseChoice, choose_base
 from ...core.model.batch import default_batching
+from ...core.model.names import base_names
 from ...core.render.pictures.curves import write_curves
 from ...core.text import inert
 from ...core.train.curves import Curves
@@ -68,7 +69,7 @@ class TrainCommand:
     def _train_and_audit(self, session: TrainSession, choice: BaseChoice) -> int:
         options = self._options
         denoiser = load_chosen(choice, self._console, options.device, options.dtype, options.offline)
-        training = session.on(denoiser)
+        training = session.on(denoiser, base_names(choice))
         run = training.run()
         if not self._overwrite and is_another(self._lora, run):
             raise UsageError(
@@ -82,7 +83,7 @@ class TrainCommand:
         mark_finished(trained.path, run)
         self._announce_result(trained)
         if options.audit:
-            audit_and_tell(trained.path, denoiser, options, self._console)
+            audit_and_tell(trained.path, denoiser, options, self._console, self._plan.prompt_form, base_names(choice))
         return 0
 
     def _train(self, training: Training) -> Trained:

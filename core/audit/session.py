@@ -2,7 +2,7 @@
 
 import dataclasses
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,7 +15,8 @@ from ..metrics.metric import chosen
 from ..model.batch import Batching
 from ..model.denoiser import Denoiser
 from ..plan.audit_plan import AuditPlan, Stage, plan_digest
-from ..plan.presets import METRICS, demo_plan, in_order, preset_plan
+from ..plan.presets import METRICS, demo_plan, in_form, in_order, preset_plan
+from ..plan.prompt_forms import AUTO, prompt_form
 from ..progress import Progress
 from ..render.formats.format import default_formats, publish
 from ..verdict.report import Report
@@ -50,18 +51,22 @@ class AuditRequest:
     """Folder of labelled images; None where the data set of the base is to be used."""
     dataset: str = ""
     """Layout of that folder; empty for the one that it has."""
+    prompt_form: str = AUTO
+    """Language of the prompts: "sentences", "tags", or "auto" for that of the base."""
 
 
 def plan_for(
-    request: AuditRequest, family: str, side: int, given: LabelledImages | None = None
+    request: AuditRequest, family: str, side: int, given: LabelledImages | None = None, names: Sequence[str] = ()
 ) -> tuple[AuditPlan, LabelledImages | None]:
     """Return the plan for a base of a family that draws at `side` pixels, and the labelled images.
 
-    These are the ones `given`, those of the folder asked for, or the demo base's own; None where the base makes them.
-    Raises UsageError for what cannot be read or run.
+    `names` are those of the base, by which the language of its prompts is told. The images are those `given`, those of
+    the folder asked for, or the demo base's own; None where the base makes them. Raises UsageError for what cannot be
+    read or run.
     """
     chosen(request.metrics)
     plan = demo_plan(request.preset, read_demo(1).classes) if family == "demo" else preset_plan(request.preset)
+    plan = in_form(plan, prompt_form(request.prompt_form, family, names))
     plan = dataclasses.replace(
         plan,
         seed=request.seed,
@@ -121,16 +126,17 @@ class AuditSession:
         progress: Progress,
         *,
         given: LabelledImages | None = None,
+        names: Sequence[str] = (),
         other_base: str = "",
         announce: Callable[[AuditPlan, Setting], None] = lambda plan, setting: None,
     ) -> tuple[Report, Path]:
         """Return the report of a change and its folder, whose name begins with `stem`.
 
-        `other_base` goes into the report, see `Setting`. `announce` hears of plan and setting before a change that fits
-        is measured. Raises UsageError where another run is at the same audit. What does not fit is INVALID at once:
-        nothing is fetched for it.
+        `names` are further names of the base, as its metadata may give it. `other_base` goes into the report, see
+        `Setting`. `announce` hears of plan and setting before a change that fits is measured. Raises UsageError where
+        another run is at the same audit. What does not fit is INVALID at once: nothing is fetched for it.
         """
-        plan, labelled = plan_for(self._request, denoiser.family, denoiser.resolution, given)
+        plan, labelled = plan_for(self._request, denoiser.family, denoiser.resolution, given, (denoiser.name, *names))
         fits = change.refusal() is None
         networks = self._load_networks(plan, progress) if fits else {}
         folder = self._folder(denoiser, change, plan, networks, stem)

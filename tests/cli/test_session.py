@@ -20,6 +20,7 @@ from owf.core.errors import UsageError
 from owf.core.metrics.images import features
 from owf.core.model.base import BaseChoice, choose_base
 from owf.core.model.denoiser import Denoiser
+from safetensors.torch import save_file
 
 
 def a_base(digest: str) -> SimpleNamespace:
@@ -160,7 +161,7 @@ def test_auto_prefers_the_checkpoint_that_the_lora_names(start, adapter, loaded,
     session._loaded = None
     monkeypatch.setattr(module, "announce_cost", lambda *_: None)
     session.audit(named)
-    (tmp_path / "models" / "Some-Model-V3.safetensors").write_bytes(b"")
+    save_file({"x": torch.ones(1)}, tmp_path / "models" / "Some-Model-V3.safetensors")
     session.audit(named)
     assert loads == [
         choose_base(None, "demo"),

@@ -252,7 +252,8 @@ def test_an_audit_that_cannot_run_is_a_sentence(trained, monkeypatch, capsys):
     monkeypatch.setattr("owf.cli.training.audit.default_batching", lambda denoiser: Batching(1))
     path = trained[0] / "bag.safetensors"
     before = path.read_bytes()
-    audit_and_tell(path, SimpleNamespace(device=torch.device("cpu")), RunOptions(progress="none"), Console())
+    base = SimpleNamespace(device=torch.device("cpu"))
+    audit_and_tell(path, base, RunOptions(progress="none"), Console(), "auto", ())
     assert "not audited: there is no feature network" in capsys.readouterr().out
     assert path.read_bytes() == before
 
