@@ -269,7 +269,8 @@ def test_a_finished_lora_is_known_by_all_that_it_was_trained_with(tmp_path):
     def known(bank="", family="demo", steps=8, base="base", dtype=torch.float32) -> str:
         options = RunOptions(pictures=str(CONCEPT), demo_base=True, bank=bank, out=str(tmp_path))
         session = TrainSession(request_from(TrainPlan(class_word="bag", steps=steps), options))
-        return session.on(SimpleNamespace(digest=lambda: base, dtype=dtype, family=family, resolution=64)).run()
+        told = {"name": "a base", "family": family, "resolution": 64}
+        return session.on(SimpleNamespace(digest=lambda: base, dtype=dtype, **told)).run()
 
     # "auto" is float16 on a GPU, and the bank that ships is another one for another family.
     others = [known(str(tmp_path / "bank.txt")), known(family="sd15"), known(steps=9), known(base="other")]
