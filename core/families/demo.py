@@ -17,4 +17,5 @@ FAMILY = Family(
     pipeline=PIPELINE,
     trains=True,
     settings=(("cross_attention_dim", 32), ("sample_size", 8)),
+    knows_tags=False,
 )

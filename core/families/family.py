@@ -1,11 +1,12 @@
 """What is known of a family of base models, and how its LoRA files are told apart."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
 
-from ..errors import UsageError
+from ..errors import Setting, UsageError
 from ..registry import records
+from .prompt_form import IN_SENTENCES, IN_TAGS, SENTENCES, TAGS, Child, PromptForm, form_by_name
 
 
 @dataclass(frozen=True)
@@ -84,12 +85,29 @@ class Family:
     """Whether the training that loads its bases itself was shown to run on them."""
     guidance_scale: float = 0.0
     """Classifier-free guidance that people draw with; 0 where the preset's own is meant."""
+    children: tuple[Child, ...] = ()
+    """What is trained from its bases and asked in a language of its own; of several that fit, the first."""
+    knows_tags: bool = True
+    """Whether its bases may be asked in tags."""
+
+    def prompt_form(self, asked: str, names: Iterable[str]) -> PromptForm:
+        """Return the form in which a base of this family is asked, known by its names, the surest first.
+
+        `asked` is one of `ASKED_FORMS`. Names are hub ids, file names, and what a checkpoint's metadata say of it.
+        Raises UsageError for tags where none are known.
+        """
+        if asked == SENTENCES:
+            return IN_SENTENCES
+        if asked == TAGS and not self.knows_tags:
+            said = f"{self.title} knows no tags: it learned from sentences alone."
+            raise UsageError(said, Setting("prompt_form", SENTENCES))
+        return form_by_name(self.children, names) or (IN_TAGS if asked == TAGS else IN_SENTENCES)
 
 
 @cache
 def all_families() -> tuple[Family, ...]:
     """Return every family, sorted by name."""
-    return records(__name__, "FAMILY", Family)
+    return records(__name__, "FAMILY", Family, helpers=("prompt_form",))
 
 
 def get(name: str) -> Family:
@@ -104,6 +122,12 @@ def get(name: str) -> Family:
 def audited() -> tuple[Family, ...]:
     """Return the families whose usual bases audits run on, sorted by name."""
     return tuple(family for family in all_families() if family.pipeline is not None and family.hub_id is not None)
+
+
+def tag_forms() -> tuple[PromptForm, ...]:
+    """Return every form in tags, each once."""
+    known = (child.form for family in all_families() for child in family.children)
+    return tuple(dict.fromkeys(form for form in (IN_TAGS, *known) if form.name == TAGS))
 
 
 def pipelines() -> tuple[Pipeline, ...]:

@@ -1,6 +1,7 @@
 """Stable Diffusion XL, and what is trained from it: Pony, Illustrious, NoobAI and their like."""
 
 from .family import Family, Part, Pipeline
+from .prompt_form import IN_TAGS, TAGS, Child, PromptForm
 
 PIPELINE = Pipeline(
     name="StableDiffusionXLPipeline",
@@ -26,6 +27,26 @@ PIPELINE = Pipeline(
     ),
 )
 
+_WORST = IN_TAGS.negative
+CHILDREN = (
+    # NoobAI comes before Illustrious, from which it was made and whose name its merges bear too.
+    Child(
+        "noob|nai ?xl", PromptForm(TAGS, "masterpiece, best quality, newest, absurdres, safe", f"{_WORST}, old, early")
+    ),
+    Child("animagine", PromptForm(TAGS, "masterpiece, best quality, very aesthetic, absurdres, safe", _WORST)),
+    # "IL" is how merges abbreviate Illustrious.
+    Child(
+        r"illustrious|\bil ?(?:xl|v ?\d.*)?\b",
+        PromptForm(TAGS, "masterpiece, best quality, absurdres, general", _WORST),
+    ),
+    Child(
+        "pony(?!tail)|autism ?mix|score 9",
+        PromptForm(TAGS, "score_9, score_8_up, score_7_up, rating_safe", "score_6, score_5, score_4, rating_explicit"),
+    ),
+    Child(r"kohaku|hassaku|counterfeit|anima ?pencil|\banime\b", IN_TAGS),
+)
+"""Those that learned from tags. As their makers recommend; which prefix suits one best was not measured."""
+
 FAMILY = Family(
     name="sdxl",
     title="Stable Diffusion XL",
@@ -38,4 +59,5 @@ FAMILY = Family(
     text_widths=(("text_encoder", 768), ("text_encoder_2", 1280)),
     pipeline=PIPELINE,
     guidance_scale=5.0,
+    children=CHILDREN,
 )

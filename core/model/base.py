@@ -1,10 +1,9 @@
 """Finding and loading the base model: a folder, a single-file checkpoint, a hub id, or the family's usual one."""
 
-import os
 import re
 import stat
 import warnings
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,21 +11,18 @@ from typing import TYPE_CHECKING
 from .. import families
 from ..demo import DEMO_BASE
 from ..disk.files import open_regular
-from ..disk.places import config_home, expanded
+from ..disk.places import expanded
 from ..disk.tensor_files import PICKLES, SAFETENSORS, START, is_pickle, what_it_is
-from ..disk.toml import read_toml
 from ..errors import OFF, Setting, UsageError, naming
 from ..foreign import Advice, foreign, require_utf8
 from ..text import inert
+from .settings import config_file, configured_bases
 
 if TYPE_CHECKING:
     import torch
 
     from .backends.diffusers import DiffusersDenoiser
     from .backends.parts import Parts
-
-CUSTOM = "custom"
-"""Family of a base that has the Stable Diffusion architecture in sizes of its own."""
 
 CONFIGS = Path(__file__).resolve().parent.parent / "families" / "configs"
 """Configuration and tokenizer of each family whose single-file checkpoints are read offline."""
@@ -40,17 +36,6 @@ class BaseChoice:
     """Folder, file or hub id."""
     kind: str
     """"folder", "file" or "hub"."""
-
-
-def config_file() -> Path | None:
-    """Return the path of the user's settings: $OWF_CONFIG, or config.toml in the user's configuration folder.
-
-    None where the user has no such folder, and so no settings.
-    """
-    if os.environ.get("OWF_CONFIG"):
-        return expanded(os.environ["OWF_CONFIG"], "OWF_CONFIG")
-    home = config_home()
-    return None if home is None else home / "owf" / "config.toml"
 
 
 def choose_base(base: str | None, family: str | None) -> BaseChoice:
@@ -71,7 +56,7 @@ def choose_base(base: str | None, family: str | None) -> BaseChoice:
             f"The LoRA is for {known.title}, which audits do not run on yet; they run on "
             f"{', '.join(titles[:-1])} and {titles[-1]}. The file itself can be inspected."
         )
-    configured = _configured_bases().get(family)
+    configured = configured_bases().get(family)
     if configured is not None:
         return _by_name(configured, f"{config_file()}, {family} =")
     if known.hub_id is None:
@@ -109,29 +94,6 @@ _HUB_ID = re.compile(r"\w[\w.-]*/\w[\w.-]*", re.ASCII)
 
 def _looks_like_path(base: str) -> bool:
     return not _HUB_ID.fullmatch(base) or base.lower().endswith((*SAFETENSORS, *PICKLES))
-
-
-def _configured_bases() -> dict[str, str]:
-    """Return family -> base of the user's settings; raise UsageError for settings that would be passed over."""
-    path = config_file()
-    if path is None or not (os.path.lexists(path) or os.environ.get("OWF_CONFIG")):
-        return {}
-    if not path.exists() and os.environ.get("OWF_CONFIG"):
-        raise UsageError(f"The variable OWF_CONFIG names {path}, and there is no such file.")
-    settings = read_toml(path)
-    _require_known(settings, {"bases"}, f"{path}: there is no setting", "It holds a table [bases]")
-    bases = settings.get("bases", {})
-    if not isinstance(bases, dict) or not all(isinstance(v, str) for v in bases.values()):
-        raise UsageError(f'{path}: [bases] must map family names to paths or hub ids, e.g. sd15 = "model.safetensors".')
-    known = {family.name for family in families.all_families()} - {CUSTOM, "demo"}  # these have no usual base
-    _require_known(bases, known, f"{path}, [bases]: there is no family", "There are")
-    return bases
-
-
-def _require_known(table: Mapping[str, object], known: Collection[str], problem: str, names: str) -> None:
-    stranger = min(table.keys() - set(known), default=None)
-    if stranger is not None:
-        raise UsageError(f"{problem} {inert(stranger, 80)!r}. {names} {', '.join(sorted(known))}.")
 
 
 def load_base(

@@ -91,9 +91,9 @@ SCHEDULES = {
 }
 
 
-@pytest.mark.parametrize("guidance", [1.0, 5.0])
+@pytest.mark.parametrize(("guidance", "negative"), [(1.0, ""), (5.0, ""), (5.0, "blurry")])
 @pytest.mark.parametrize("case", list(SCHEDULES))
-def test_pictures_are_those_of_diffusers_pipeline(parts, case, guidance):
+def test_pictures_are_those_of_diffusers_pipeline(parts, case, guidance, negative):
     from diffusers import DDIMScheduler
 
     ours, steps = copy.copy(parts), 5
@@ -107,9 +107,10 @@ def test_pictures_are_those_of_diffusers_pipeline(parts, case, guidance):
         **SCHEDULES[case],
     )
     denoiser = DiffusersDenoiser(ours, "tiny", "sdxl")
-    images, latents = generate(denoiser, ["a bag"], [7], Sampling(steps, guidance), Batching(4))
+    images, latents = generate(denoiser, ["a bag"], [7], Sampling(steps, guidance, negative), Batching(4))
     noise = gaussian((4, 8, 8), 7, "sample|a bag")[None]
     settings = {"num_inference_steps": steps, "guidance_scale": guidance, "height": 64, "width": 64}
+    settings["negative_prompt"] = negative or None
     pipeline = pipeline_of(ours)
     expected = pipeline("a bag", latents=noise, output_type="np", **settings).images
     drawn = pipeline("a bag", latents=noise, output_type="latent", **settings).images
