@@ -1,6 +1,7 @@
 """Stable Diffusion XL against diffusers' own pipeline: what is asked, what is drawn, and how it is read."""
 
 import copy
+from typing import Any
 
 import numpy as np
 import pytest
@@ -111,7 +112,7 @@ def test_pictures_are_those_of_diffusers_pipeline(parts, case, guidance, negativ
     noise = gaussian((4, 8, 8), 7, "sample|a bag")[None]
     settings = {"num_inference_steps": steps, "guidance_scale": guidance, "height": 64, "width": 64}
     settings["negative_prompt"] = negative or None
-    pipeline = pipeline_of(ours)
+    pipeline: Any = pipeline_of(ours)
     expected = pipeline("a bag", latents=noise, output_type="np", **settings).images
     drawn = pipeline("a bag", latents=noise, output_type="latent", **settings).images
     torch.testing.assert_close(latents, drawn, atol=1e-3, rtol=1e-3)
