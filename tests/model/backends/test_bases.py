@@ -218,10 +218,8 @@ def test_broken_tokenizers_are_not_read_as_empty_ones(folder):
 
 def test_eight_bit_floats_are_read_as_their_values(folder, saved):
     rewrite(weights(folder, "unet"), lambda t: {k: v.to(torch.float8_e4m3fn) for k, v in t.items()})
-    loaded, exact = (
-        load(folder).components["unet"].get_parameter("conv_in.weight"),
-        load_file(weights(saved, "unet"))["conv_in.weight"],
-    )
+    loaded = load(folder).components["unet"].get_parameter("conv_in.weight")
+    exact = load_file(weights(saved, "unet"))["conv_in.weight"]
     torch.testing.assert_close(loaded.data, exact.to(torch.float8_e4m3fn).float())
 
 
