@@ -50,19 +50,22 @@ def test_strength_zero_has_no_drift_and_strength_one_has(lora, tmp_path):
         assert any(found), found
 
 
-def test_the_command_line_audits_it(lora, tmp_path, monkeypatch):
+def test_the_command_line_audits_it_in_its_own_language(lora, tmp_path, monkeypatch):
     short = dataclasses.replace(presets.quick_plan(), sampling_steps=3)
     short = dataclasses.replace(short, prompts=short.prompts[:4])
     monkeypatch.setitem(presets.PRESETS, "quick", lambda: short)
-    folder = save_folder(tiny_xl_parts(), tmp_path / "tiny_sdxl")
+    folder = save_folder(tiny_xl_parts(), tmp_path / "tinyPonyXL")
     out = tmp_path / "out"
     arguments = [lora, "--base", folder, "--metrics", "denoiser_drift", "--offline", "--progress", "none"]
     code = main([*map(str, arguments), "--out", str(out), "--cache", str(tmp_path / "cache")])
     assert code in (0, 1, 3)
     (file,) = out.glob("*/report.json")
     report = json.loads(file.read_text())
-    assert (report["base"]["name"], report["base"]["family"]) == ("tiny_sdxl", "sdxl")
-    assert report["plan"]["guidance_scale"] == 5.0  # what people draw with, not the preset's
+    assert (report["base"]["name"], report["base"]["family"]) == ("tinyPonyXL", "sdxl")
+    plan = report["plan"]
+    assert plan["guidance_scale"] == 5.0  # what people draw with, not the preset's
+    assert (plan["prompt_form"], plan["negative"][:7]) == ("tags", "score_6")
+    assert all(prompt["text"].startswith("score_9, ") for prompt in plan["prompts"])
     assert report["adapter"]["matched"] == sum(map(len, LAYERS.values()))
 
 
