@@ -1,24 +1,33 @@
 """What one call of `owf-audit` keeps between LoRAs: options, console and base model."""
 
 import argparse
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
 
 from ..core.adapter import Adapter
+from ..core.adapter.naming.stated_base import StatedBase, stated_base
 from ..core.audit.audit import AuditSetting, to_do
+from ..core.audit.base_in_use import difference, is_named
 from ..core.audit.change import AdapterChange
+from ..core.audit.find_base import find_base, used_base
 from ..core.audit.session import AuditRequest, AuditSession, Places
 from ..core.datasets.dataset import find_dataset
+from ..core.disk.digests import Digests
 from ..core.errors import UsageError
 from ..core.metrics.images.features import Fetching
 from ..core.model.base import BaseChoice, choose_base, load_base
 from ..core.model.batch import Batching, default_batching
 from ..core.model.denoiser import Denoiser
 from ..core.model.device import choose_device, choose_dtype
+from ..core.model.names import base_names
+from ..core.model.settings import checkpoint_folders, config_file
 from ..core.model.speed import estimate
 from ..core.plan.audit_plan import AuditPlan
+from ..core.progress import Progress
 from ..core.text import file_stem, inert
 from ..core.verdict.policy import read_policy
 from ..core.verdict.report import Report
@@ -29,6 +38,9 @@ from .progress import Bar, JsonLines, Quiet, progress_kind
 
 if TYPE_CHECKING:
     from ..core.model.backends.diffusers import DiffusersDenoiser
+
+AUTO = "auto"
+"""The base that the LoRA names, where the user has it."""
 
 
 class Session:
@@ -42,6 +54,7 @@ class Session:
             left_out = find_dataset(options.images, options.dataset).left_out(options.images)
             say_left_out("owf-audit", left_out, options.images)
         cache = cache_folder(options.cache)  # where there is none, that is said before a base is loaded
+        self._digests = Digests(cache)
         self._places = Places(options.out, cache, options.resume, options.write)
         self._audits = AuditSession(
             _request(options),
@@ -55,7 +68,10 @@ class Session:
     def audit(self, adapter: Adapter) -> tuple[Report, Path]:
         """Return the report of one LoRA and the folder it was written to."""
         options = self._options
-        denoiser = self._denoiser(adapter)
+        stated = stated_base(adapter.training)
+        choice = self._choose(adapter, stated)
+        denoiser = self._denoiser(choice)
+        other_base = self._other_base(choice, denoiser.name, stated)
         with self.console.status("Applying the LoRA"):
             change = AdapterChange(denoiser.components, adapter, options.strength)
         batch = Batching(options.batch) if options.batch else default_batching(denoiser)
@@ -67,15 +83,59 @@ class Session:
                 announce_cost(self.console, denoiser, change, plan, setting)
 
         with progress_on(self.console, options.progress) as progress:
-            return self._audits.audit(denoiser, change, audit_stem(adapter), batch, progress, announce=announce)
+            stem = audit_stem(adapter)
+            return self._audits.audit(
+                denoiser,
+                change,
+                stem,
+                batch,
+                progress,
+                names=base_names(choice),
+                other_base=other_base,
+                announce=announce,
+            )
 
-    def _denoiser(self, adapter: Adapter) -> Denoiser:
+    def _other_base(self, choice: BaseChoice, name: str, stated: StatedBase) -> str:
+        """Return what speaks for another base than the one that the LoRA was trained on."""
+        with noting(self.console, self._options.progress) as progress:
+            return difference(stated, used_base(choice, name, stated, self._digests, progress))
+
+    def _choose(self, adapter: Adapter, stated: StatedBase) -> BaseChoice:
+        """Return the base that the options name; with "auto" the checkpoint that the LoRA names, if the user has it."""
+        if self._options.base != AUTO:
+            return choose_base(self._options.base, adapter.family)
+        folders = checkpoint_folders()
+        with noting(self.console, self._options.progress) as progress:
+            found = find_base(stated, folders, self._digests, progress)
+        if found is None:
+            self._say(_not_found(stated, folders))
+            return choose_base(None, adapter.family)
+        self._say(f"The base that the LoRA names, by its {found.by}: {inert(found.choice.path, 400)}.")
+        return found.choice
+
+    def _say(self, text: str) -> None:
+        if self._options.progress != "none":
+            self.console.print(text, highlight=False, markup=False)
+
+    def _denoiser(self, choice: BaseChoice) -> Denoiser:
         options = self._options
-        choice = choose_base(options.base, adapter.family)
         if self._loaded is None or self._loaded[0] != choice:
             self._loaded = None
             self._loaded = choice, load_chosen(choice, self.console, options.device, options.dtype, options.offline)
         return self._loaded[1]
+
+
+def _not_found(stated: StatedBase, folders: Sequence[Path]) -> str:
+    """Return why the family's base is taken instead of one that the LoRA names."""
+    if not is_named(stated):
+        return "The LoRA does not say on which checkpoint it was trained: taking the usual base of its family."
+    if not folders:
+        where = config_file() or "a file that OWF_CONFIG names"
+        return (
+            f"The LoRA was trained on {stated.words()}: taking the usual base of its family, as {where} has no "
+            "folders to look in ([folders] checkpoints)."
+        )
+    return f"The LoRA was trained on {stated.words()}, which is in no folder of checkpoints: taking its family's base."
 
 
 def audit_stem(adapter: Adapter) -> str:
@@ -98,6 +158,7 @@ def _request(options: argparse.Namespace) -> AuditRequest:
         features=options.features or "",
         images=options.images,
         dataset=options.dataset,
+        prompt_form=options.prompt_form,
     )
 
 
@@ -128,6 +189,16 @@ def _of(left: int, whole: int) -> str:
 def progress_on(console: Any, option: str) -> Any:
     """Return the progress that an option asks for, as a context."""
     return {"bar": lambda: Bar(console), "json": JsonLines, "none": Quiet}[progress_kind(option)]()
+
+
+@contextmanager
+def noting(console: Any, option: str) -> Iterator[Progress]:
+    """Return a context of a progress for what is read before a run; lines of JSON do not end with it."""
+    if progress_kind(option) == "json":
+        yield JsonLines()
+    else:
+        with progress_on(console, option) as progress:
+            yield progress
 
 
 def load_chosen(choice: BaseChoice, console: Any, device: str, dtype: str, offline: bool) -> "DiffusersDenoiser":

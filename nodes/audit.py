@@ -175,7 +175,7 @@ def _options() -> list[io.Input]:
             max=30.0,
             step=0.1,
             round=0.01,
-            tooltip="0: as the preset says. 1 turns guidance off, as distilled models want it.",
+            tooltip="0: as usual for the model. 1 turns guidance off, as distilled models want it.",
         ),
         io.Combo.Input("features", optional=True, options=[AUTO, *FEATURES], default=AUTO),
     ]

@@ -1,5 +1,6 @@
 """The audit at the end of a training, told on the console or as an event."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,13 +22,16 @@ from ..wording import option, worded
 from .options import RunOptions
 
 
-def audit_and_tell(path: Path, denoiser: Denoiser, options: RunOptions, console: Any) -> None:
+def audit_and_tell(
+    path: Path, denoiser: Denoiser, options: RunOptions, console: Any, prompt_form: str, names: Sequence[str]
+) -> None:
     """Audit the LoRA on the base that it was trained on and print the report.
 
-    The LoRA is there already, so an audit that cannot run is a sentence and not a failure, whatever the reason.
+    The base is asked as the bank was: in `prompt_form`, which goes by its `names`. The LoRA is there already, so an
+    audit that cannot run is a sentence and not a failure, whatever the reason.
     """
     try:
-        report, folder = _audit(path, denoiser, options, console)
+        report, folder = _audit(path, denoiser, options, console, prompt_form, names)
     except Exception as error:
         reason = worded(error) if isinstance(error, OwfError) else f"this is a bug, please report it: {error!r}"
         console.print(f"The LoRA is trained, but not audited: {inert(reason, 2000)}", highlight=False, markup=False)
@@ -38,7 +42,9 @@ def audit_and_tell(path: Path, denoiser: Denoiser, options: RunOptions, console:
         print_report(report, console, option, folder)
 
 
-def _audit(path: Path, denoiser: Denoiser, options: RunOptions, console: Any) -> tuple[Report, Path]:
+def _audit(
+    path: Path, denoiser: Denoiser, options: RunOptions, console: Any, prompt_form: str, names: Sequence[str]
+) -> tuple[Report, Path]:
     def announce(change: AdapterChange, plan: AuditPlan, setting: AuditSetting) -> None:
         if options.progress != "none":
             announce_cost(console, denoiser, change, plan, setting)
@@ -46,4 +52,4 @@ def _audit(path: Path, denoiser: Denoiser, options: RunOptions, console: Any) ->
     batch, cache = default_batching(denoiser), cache_folder(options.cache)
     fetching = Fetching(denoiser.device, options.offline)
     with progress_on(console, options.progress) as progress:
-        return audit_trained(path, denoiser, batch, cache, fetching, progress, announce)
+        return audit_trained(path, denoiser, batch, cache, fetching, progress, announce, prompt_form, names)

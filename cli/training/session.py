@@ -2,12 +2,14 @@
 
 import torch
 
+from ...core import families
 from ...core.demo import DEMO_BASE
 from ...core.disk.lock import only_one
 from ...core.disk.places import expanded
 from ...core.errors import UsageError
 from ...core.model.base import BaseChoice, choose_base
 from ...core.model.batch import default_batching
+from ...core.model.names import base_names
 from ...core.render.pictures.curves import write_curves
 from ...core.text import inert
 from ...core.train.curves import Curves
@@ -68,7 +70,11 @@ class TrainCommand:
     def _train_and_audit(self, session: TrainSession, choice: BaseChoice) -> int:
         options = self._options
         denoiser = load_chosen(choice, self._console, options.device, options.dtype, options.offline)
-        training = session.on(denoiser)
+        family = families.get(denoiser.family)
+        if not family.trains:
+            raise UsageError(f"{choice.path} is a base of {family.title}, on which audits run, and training not yet.")
+        names = base_names(choice)
+        training = session.on(denoiser, names)
         identity = training.identity()
         if not self._overwrite and is_another(self._lora, identity):
             raise UsageError(
@@ -82,7 +88,7 @@ class TrainCommand:
         mark_finished(trained.path, identity)
         self._announce_result(trained)
         if options.audit:
-            audit_and_tell(trained.path, denoiser, options, self._console)
+            audit_and_tell(trained.path, denoiser, options, self._console, self._plan.prompt_form, names)
         return 0
 
     def _train(self, training: Training) -> Trained:

@@ -64,7 +64,8 @@ def _preservation(bank: Bank, plan: TrainPlan) -> str:
     budget = f", aiming at a drift of {plan.drift_budget:.2%}" if plan.drift_budget else ""
     left_out = f", {len(bank.left_out)} left out" if bank.left_out else ""
     asked = f" The bank has {len(bank.prompts)} prompts and {len(bank.watched)} held out to watch drift{left_out}."
-    return f"Preserved by {terms}{budget}.{asked}"
+    tags = f" It is in tags, drawn away from {bank.negative!r}." if bank.negative else ""
+    return f"Preserved by {terms}{budget}.{asked}{tags}"
 
 
 def _time(denoiser: Denoiser, bank: Bank, plan: TrainPlan) -> str:

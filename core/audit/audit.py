@@ -51,6 +51,8 @@ class AuditSetting:
     """Metric -> the network that it compares images with, for each of the plan's metrics that has one."""
     labelled: LabelledImages | None
     """Labelled images; None if the base is to make them."""
+    other_base: str = ""
+    """What speaks for another base than the one that the LoRA was trained on; see `base_in_use.difference`."""
 
 
 def audit(denoiser: Denoiser, adapter: Adapter, strength: float, plan: AuditPlan, setting: AuditSetting) -> Report:
@@ -85,7 +87,7 @@ def audit_change(denoiser: Denoiser, change: Change, plan: AuditPlan, setting: A
     return Report(
         verdict=verdict,
         base=base,
-        adapter=with_base(change.record(), denoiser.schedule.prediction_type),
+        adapter=with_base(change.record(), denoiser.schedule.prediction_type, setting.other_base),
         plan=plan_data(plan),
         plan_digest=plan_digest(plan),
         measurements=measurements,

@@ -2,20 +2,22 @@
 
 import dataclasses
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from .. import families
 from ..datasets.dataset import find_dataset
 from ..datasets.demo import read_demo
 from ..datasets.labelled import LabelledImages
 from ..disk.lock import only_one
+from ..families.prompt_form import AUTO
 from ..metrics.images.features import FeatureNetwork, Fetching, ImageFeatures
 from ..metrics.metric import chosen
 from ..model.batch import Batching
 from ..model.denoiser import Denoiser
 from ..plan.audit_plan import AuditPlan, Stage, plan_digest
-from ..plan.presets import METRICS, demo_plan, in_order, preset_plan
+from ..plan.presets import METRICS, demo_plan, in_form, in_order, preset_plan
 from ..progress import Progress
 from ..render.formats.format import default_formats, publish
 from ..verdict.report import Report
@@ -50,18 +52,23 @@ class AuditRequest:
     """Folder of labelled images; None where the data set of the base is to be used."""
     dataset: str = ""
     """Layout of that folder; empty for the one that it has."""
+    prompt_form: str = AUTO
+    """Language of the prompts: "sentences", "tags", or "auto" for that of the base."""
 
 
 def plan_for(
-    request: AuditRequest, family: str, side: int, given: LabelledImages | None = None
+    request: AuditRequest, family: str, side: int, given: LabelledImages | None = None, names: Sequence[str] = ()
 ) -> tuple[AuditPlan, LabelledImages | None]:
     """Return the plan for a base of a family that draws at `side` pixels, and the labelled images.
 
-    These are the ones `given`, those of the folder asked for, or the demo base's own; None where the base makes them.
-    Raises UsageError for what cannot be read or run.
+    `names` are those of the base, by which the language of its prompts is told. The images are those `given`, those of
+    the folder asked for, or the demo base's own; None where the base makes them. Raises UsageError for what cannot be
+    read or run.
     """
     chosen(request.metrics)
     plan = demo_plan(request.preset, read_demo(1).classes) if family == "demo" else preset_plan(request.preset)
+    known = families.get(family)
+    plan = in_form(plan, known.prompt_form(request.prompt_form, names))
     plan = dataclasses.replace(
         plan,
         seed=request.seed,
@@ -70,7 +77,7 @@ def plan_for(
         class_prompt=request.class_prompt or plan.class_prompt,
         stages=request.stages or plan.stages,
         loss=request.loss or plan.loss,
-        guidance_scale=request.guidance_scale or plan.guidance_scale,
+        guidance_scale=request.guidance_scale or known.guidance_scale or plan.guidance_scale,
         features=request.features or plan.features,
     )
     name = "folder"
@@ -121,18 +128,22 @@ class AuditSession:
         progress: Progress,
         *,
         given: LabelledImages | None = None,
+        names: Sequence[str] = (),
+        other_base: str = "",
         announce: Callable[[AuditPlan, AuditSetting], None] = lambda plan, setting: None,
     ) -> tuple[Report, Path]:
         """Return the report of a change and its folder, whose name begins with `stem`.
 
-        `announce` hears of plan and setting before a change that fits is measured. Raises UsageError where another
-        run is at the same audit. What does not fit is INVALID at once: nothing is fetched for it.
+        `names` are further names of the base, as its metadata may give it. `other_base` goes into the report, see
+        `AuditSetting`. `announce` hears of plan and setting before a change that fits is measured. Raises UsageError
+        where another run is at the same audit. What does not fit is INVALID at once: nothing is fetched for it.
         """
-        plan, labelled = plan_for(self._request, denoiser.family, denoiser.resolution, given)
+        plan, labelled = plan_for(self._request, denoiser.family, denoiser.resolution, given, (denoiser.name, *names))
         fits = change.refusal() is None
         networks = self._load_networks(plan, progress) if fits else {}
         folder = self._folder(denoiser, change, plan, networks, stem)
-        setting = AuditSetting(folder, self._places.cache, self._policy, progress, batch, networks, labelled)
+        places = self._places
+        setting = AuditSetting(folder, places.cache, self._policy, progress, batch, networks, labelled, other_base)
         with only_one(folder):
             if not self._places.resume:
                 _remove_samples(folder)

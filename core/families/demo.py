@@ -4,6 +4,7 @@ It has no `context_width`: its 32 is common among tiny test models, so metadata 
 """
 
 from .family import Family
+from .sd15 import PIPELINE
 
 FAMILY = Family(
     name="demo",
@@ -13,4 +14,8 @@ FAMILY = Family(
     resolution=64,
     architectures=("owf-demo",),
     base_versions=("owf_demo",),
+    pipeline=PIPELINE,
+    trains=True,
+    settings=(("cross_attention_dim", 32), ("sample_size", 8)),
+    knows_tags=False,
 )

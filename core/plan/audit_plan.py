@@ -8,6 +8,7 @@ from itertools import pairwise
 from typing import Any
 
 from ..errors import UsageError
+from ..families.prompt_form import FORMS, SENTENCES
 
 VERSION = 1
 """Version of the plan; part of its digest, so cached base results are never reused across versions."""
@@ -78,6 +79,12 @@ class AuditPlan:
     """Feature network of KID."""
     version: int = VERSION
     """Plan version."""
+    prompt_form: str = SENTENCES
+    """Language of the prompts: "sentences" or "tags"."""
+    prefix: str = ""
+    """Tags that every prompt begins with, as the base's makers recommend."""
+    negative: str = ""
+    """What guidance leads away from; empty for the empty prompt."""
 
     def __post_init__(self) -> None:
         _check(len(self.metrics) > 0, "at least one metric is needed")
@@ -88,13 +95,15 @@ class AuditPlan:
         _check(self.per_class >= 0 and self.images_per_prompt >= 1, "image counts must be positive")
         _check(self.sampling_steps >= 1 and self.drift_timesteps >= 1, "steps must be positive")
         _check(len(self.prompts) >= 1, "at least one prompt is needed")
+        _check(self.prompt_form in FORMS, "the prompts must be sentences or tags")
         _check("{}" in self.class_prompt, "the class prompt needs {} where the class name goes")
         _check_stages(self.stages)
 
     @property
     def class_prompts(self) -> tuple[str, ...]:
         """Prompt of each class, in label order."""
-        return tuple(self.class_prompt.replace("{}", with_article(name)) for name in self.classes)
+        named = with_article if self.prompt_form == SENTENCES else str
+        return tuple(self.class_prompt.replace("{}", named(name)) for name in self.classes)
 
     @property
     def timesteps(self) -> int:
@@ -131,14 +140,24 @@ def with_article(name: str) -> str:
     return f"{'an' if name[:1].lower() in 'aeiou' else 'a'} {name}"
 
 
+_LATER = ("prompt_form", "prefix", "negative")
+"""Fields that plans of this version once lacked. At their defaults they ask what such plans asked without saying it,
+and are left out: the same questions keep their digest, and with it what is cached and reported of them."""
+
+
+def _asked(plan: AuditPlan) -> dict[str, Any]:
+    defaults = {field.name: field.default for field in dataclasses.fields(plan) if field.name in _LATER}
+    return {name: value for name, value in dataclasses.asdict(plan).items() if defaults.get(name, ...) != value}
+
+
 def plan_data(plan: AuditPlan) -> dict[str, Any]:
-    """Return the plan as plain data for JSON."""
-    return json.loads(json.dumps(dataclasses.asdict(plan)))
+    """Return the plan as plain data for JSON, without later fields that say nothing new."""
+    return json.loads(json.dumps(_asked(plan)))
 
 
 def plan_digest(plan: AuditPlan) -> str:
     """Return the SHA-256 of the plan's canonical JSON."""
-    text = json.dumps(dataclasses.asdict(plan), sort_keys=True, separators=(",", ":"))
+    text = json.dumps(_asked(plan), sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()
 
 

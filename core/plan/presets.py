@@ -4,8 +4,11 @@ import dataclasses
 from collections.abc import Iterable
 
 from ..errors import UsageError
+from ..families import tag_forms
+from ..families.prompt_form import SENTENCES, TAGS, PromptForm
 from .audit_plan import AuditPlan, Prompt, Stage
 from .prompts import DEMO_PROMPTS, open_world_prompts
+from .tag_prompts import CLASS_TAGS, tag_prompts
 
 METRICS = ("denoiser_drift", "semantic", "color", "kid")
 """What every preset measures; any other metric is asked for by name."""
@@ -118,6 +121,21 @@ def preset_plan(name: str) -> AuditPlan:
     return PRESETS[name]()
 
 
+def in_form(plan: AuditPlan, form: PromptForm) -> AuditPlan:
+    """Return a plan with as many prompts of each kind in another language, and with what stands before them."""
+    if form.name == SENTENCES:
+        return plan
+    colors = sum(bool(prompt.term) for prompt in plan.prompts)
+    return dataclasses.replace(
+        plan,
+        prompts=tag_prompts(form, colors=colors, others=len(plan.prompts) - colors),
+        class_prompt=form.worded(CLASS_TAGS),
+        prompt_form=form.name,
+        prefix=form.prefix,
+        negative=form.negative,
+    )
+
+
 DEMO_CLASSES = (
     "t-shirt",
     "trouser",
@@ -159,5 +177,8 @@ def demo_plan(preset: str, classes: tuple[str, ...]) -> AuditPlan:
 
 def audit_prompts() -> frozenset[str]:
     """Return every prompt that an audit with its own classes asks, of any base: training banks must not hold them."""
-    plans = [preset_plan(name) for name in PRESETS] + [demo_plan(name, DEMO_CLASSES) for name in PRESETS]
+    presets = [preset_plan(name) for name in PRESETS]
+    bare = PromptForm(TAGS)  # as banks have them: the prefix comes before both
+    in_tags = [in_form(plan, form) for plan in presets for form in (bare, *tag_forms())]
+    plans = [*presets, *in_tags, *(demo_plan(name, DEMO_CLASSES) for name in PRESETS)]
     return frozenset(text for plan in plans for text in (*(p.text for p in plan.prompts), *plan.class_prompts))

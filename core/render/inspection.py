@@ -3,12 +3,16 @@
 from collections.abc import Sequence
 
 from ..adapter.blocks import KINDS
+from ..adapter.naming.metadata import Training
+from ..adapter.naming.stated_base import base_digits, stated_base
 from ..adapter.summary import Cell, Summary
 from .heat_map import Entry, HeatMap, heat_map
 
 
 def summary_lines(summary: Summary) -> list[tuple[str, str]]:
     """Return (label, value) of everything that is known of a file; values may be empty."""
+    training = Training(**summary.training)
+    stated = stated_base(training)
     parts = ", ".join(f"{name} {count}" for name, count in summary.modules.items())
     size = f"{summary.resolution[0]} x {summary.resolution[1]} px" if summary.resolution else ""
     hashes = ", ".join(f"{name} {value}" for name, value in summary.hashes.items() if value)
@@ -23,7 +27,9 @@ def summary_lines(summary: Summary) -> list[tuple[str, str]]:
         ("weights", ", ".join(summary.dtypes)),
         ("trigger words", ", ".join(summary.trigger_words)),
         ("resolution", size),
-        ("trained on", summary.training.get("base_model", "")),
+        ("trained on", stated.name),
+        ("its hashes", base_digits(stated)),
+        ("its family", ", ".join(filter(None, (training.base_version, training.architecture)))),
         ("steps", summary.training.get("steps", "")),
         ("sha256", summary.sha256),
         ("hashes", hashes),

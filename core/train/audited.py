@@ -1,12 +1,14 @@
 """The audit at the end of a training, and its verdict in the LoRA's metadata."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from ..adapter import read_adapter
 from ..audit.audit import AuditSetting
 from ..audit.change import AdapterChange
 from ..audit.session import AuditRequest, AuditSession, Places
+from ..families.prompt_form import AUTO
 from ..metrics.images.features import Fetching
 from ..metrics.metric import quantity
 from ..model.batch import Batching
@@ -30,17 +32,28 @@ def audit_trained(
     fetching: Fetching,
     progress: Progress,
     announce: Callable[[AdapterChange, AuditPlan, AuditSetting], None],
+    prompt_form: str = AUTO,
+    names: Sequence[str] = (),
 ) -> tuple[Report, Path]:
     """Return the report of a LoRA on the base that it was trained on, and its folder beside the LoRA.
 
-    Verdict and numbers are in the file afterwards. `announce` hears of plan and setting before anything is measured.
+    Verdict and numbers are in the file afterwards. `announce` hears of plan and setting before anything is measured;
+    `prompt_form` and `names` of the base decide in which language it is asked.
     """
     adapter = read_adapter(path)
     change = AdapterChange(denoiser.components, adapter, strength=1.0)
-    session = AuditSession(REQUEST, default_policy(), Places(path.parent / "audit", cache), fetching)
+    session = AuditSession(
+        replace(REQUEST, prompt_form=prompt_form), default_policy(), Places(path.parent / "audit", cache), fetching
+    )
     stem = f"{file_stem(path.stem)}-{adapter.hashes.autov2}"
     report, folder = session.audit(
-        denoiser, change, stem, batch, progress, announce=lambda plan, setting: announce(change, plan, setting)
+        denoiser,
+        change,
+        stem,
+        batch,
+        progress,
+        names=names,
+        announce=lambda plan, setting: announce(change, plan, setting),
     )
     add_metadata(path, audit_facts(report))
     return report, folder

@@ -92,7 +92,7 @@ def _preservation(
     setting: TrainSetting,
 ) -> tuple[dict[str, Regularizer], DriftWatch | None]:
     """Return the plan's terms by name, and the watch over drift if the plan wants one."""
-    drawings = Drawings(denoiser, setting.cache, setting.batch, setting.progress)
+    drawings = Drawings(denoiser, setting.cache, setting.batch, setting.progress, bank.negative)
     concept = Concept(plan.trigger, plan.class_word)
     context = TermContext(denoiser, method, plan, concept, bank, drawings, data)
     with method.off():

@@ -41,6 +41,8 @@ class PeftConfig:
     """The setting by which tensors besides the factors were trained, which must be in the file; "" without one."""
     whole_biases: bool = False
     """Whether the biases of the changed layers were trained, where they have any."""
+    base_model: str = ""
+    """The base that it names, inert; "" without one."""
     warnings: tuple[str, ...] = ()
     """What to know about the configuration before trusting a score."""
 
@@ -115,6 +117,11 @@ def _object(what: str, text: str) -> dict[str, object]:
     return found
 
 
+def _base_model(fields: Mapping[str, object]) -> str:
+    named = fields.get("base_model_name_or_path")
+    return inert(named).strip() if isinstance(named, str) else ""
+
+
 def from_fields(fields: Mapping[str, object]) -> PeftConfig:
     """Return the configuration with these fields; raises AdapterError for methods that are no LoRA."""
     made = _made_by(fields.get("peft_type", "LORA"))
@@ -129,6 +136,7 @@ def from_fields(fields: Mapping[str, object]) -> PeftConfig:
         algorithms=frozenset(algorithm.name for algorithm in made if "peft_type" in fields),
         whole=whole,
         whole_biases=whole_biases,
+        base_model=_base_model(fields),
     )
     without_alpha = tuple(filter(None, (_without_alpha(algorithm, fields) for algorithm in made)))
     if without_alpha:

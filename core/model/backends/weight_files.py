@@ -2,8 +2,9 @@
 
 import json
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -121,6 +122,23 @@ def opened(path: Path) -> Iterator[Any]:
         raise UsageError(f"{path} cannot be read as a safetensors file: it is {other}.")
     with foreign(f"{path} cannot be read as a safetensors file"), safe_open(path, framework="pt") as file:
         yield file
+
+
+@dataclass(frozen=True)
+class Header:
+    """What a checkpoint says before its weights are read."""
+
+    shapes: Mapping[str, tuple[int, ...]]
+    """Name of each tensor -> its shape."""
+    metadata: Mapping[str, str]
+    """Facts that its maker wrote."""
+
+
+def read_header(path: Path) -> Header:
+    """Return a file's header; raise UsageError where it is no safetensors file."""
+    with opened(path) as file:
+        shapes = {name: tuple(file.get_slice(name).get_shape()) for name in file.keys()}  # noqa: SIM118 - no dict
+        return Header(shapes, file.metadata() or {})
 
 
 def require_floats(files: Sequence[Path], beginnings: tuple[str, ...] = ("",)) -> None:

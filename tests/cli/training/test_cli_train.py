@@ -252,7 +252,8 @@ def test_an_audit_that_cannot_run_is_a_sentence(trained, monkeypatch, capsys):
     monkeypatch.setattr("owf.cli.training.audit.default_batching", lambda denoiser: Batching(1))
     path = trained[0] / "bag.safetensors"
     before = path.read_bytes()
-    audit_and_tell(path, SimpleNamespace(device=torch.device("cpu")), RunOptions(progress="none"), Console())
+    base = SimpleNamespace(device=torch.device("cpu"))
+    audit_and_tell(path, base, RunOptions(progress="none"), Console(), "auto", ())
     assert "not audited: there is no feature network" in capsys.readouterr().out
     assert path.read_bytes() == before
 
@@ -268,7 +269,8 @@ def test_a_finished_lora_is_known_by_all_that_it_was_trained_with(tmp_path):
     def known(bank="", family="demo", steps=8, base="base", dtype=torch.float32) -> str:
         options = RunOptions(pictures=str(CONCEPT), demo_base=True, bank=bank, out=str(tmp_path))
         session = TrainSession(request_from(TrainPlan(class_word="bag", steps=steps), options))
-        return session.on(SimpleNamespace(digest=lambda: base, dtype=dtype, family=family, resolution=64)).identity()
+        told = {"name": "a base", "family": family, "resolution": 64}
+        return session.on(SimpleNamespace(digest=lambda: base, dtype=dtype, **told)).identity()
 
     # "auto" is float16 on a GPU, and the bank that ships is another one for another family.
     others = [known(str(tmp_path / "bank.txt")), known(family="sd15"), known(steps=9), known(base="other")]

@@ -83,7 +83,7 @@ def test_a_mix_of_variants_takes_the_precision_that_fits_in_each_part(folder, sa
     weights(folder, "vae").unlink()
     for dtype, zero in ((torch.float32, False), (torch.float16, True)):
         loaded = load(folder, dtype)
-        assert (float(loaded._unet.conv_in.weight.abs().sum()) == 0) is zero
+        assert (float(loaded.components["unet"].get_parameter("conv_in.weight").abs().sum()) == 0) is zero
         assert float(loaded._vae.quant_conv.weight.abs().sum()) == 0
 
 
@@ -218,7 +218,8 @@ def test_broken_tokenizers_are_not_read_as_empty_ones(folder):
 
 def test_eight_bit_floats_are_read_as_their_values(folder, saved):
     rewrite(weights(folder, "unet"), lambda t: {k: v.to(torch.float8_e4m3fn) for k, v in t.items()})
-    loaded, exact = load(folder)._unet.conv_in.weight, load_file(weights(saved, "unet"))["conv_in.weight"]
+    loaded = load(folder).components["unet"].get_parameter("conv_in.weight")
+    exact = load_file(weights(saved, "unet"))["conv_in.weight"]
     torch.testing.assert_close(loaded.data, exact.to(torch.float8_e4m3fn).float())
 
 
