@@ -8,7 +8,7 @@ import torch
 from ...errors import UsageError
 from ...foreign import Advice, foreign
 from .folder import KINDS, WEIGHTED
-from .weight_files import STEMS, choose_variant
+from .weight_files import STEMS, choose_variant, variant_files, weight_files
 
 _SETTINGS = ("model_index.json", "scheduler/*.json", "tokenizer/*", "unet/config.json", "vae/config.json",
              "text_encoder/config.json")  # fmt: skip
@@ -26,7 +26,8 @@ def cached_folder(repository: str) -> Path | None:
     try:
         for part in WEIGHTED:
             names = [path.name for path in (folder / part).glob("*")]
-            choose_variant(names, STEMS[KINDS[part].library], torch.float32, part)
+            stem = STEMS[KINDS[part].library]
+            weight_files(folder / part, stem, choose_variant(names, stem, torch.float32, part))
     except UsageError:
         return None
     return folder if (folder / "model_index.json").is_file() else None
@@ -44,14 +45,8 @@ def fetched_folder(repository: str, dtype: torch.dtype, otherwise: Advice) -> Pa
 
 
 def _weights(names: Sequence[str], repository: str, part: str, dtype: torch.dtype) -> list[str]:
-    """Return patterns of the files of a part's weights: those of one variant, whole or in shards."""
+    """Return the files of a part's weights: those of one variant, whole or in shards."""
     here = [name.removeprefix(f"{part}/") for name in names if name.startswith(f"{part}/")]
     stem = STEMS[KINDS[part].library]
     variant = choose_variant(here, stem, dtype, f"{repository}/{part}")
-    suffix = "" if variant is None else f".{variant}"
-    whole = f"{stem}{suffix}.safetensors"
-    found = [name for name in here if name.lower() == whole.lower()]
-    if found:
-        return [f"{part}/{name}" for name in found]
-    shards = (f"{stem}{suffix}-*.safetensors", f"{stem}-*{suffix}.safetensors")
-    return [f"{part}/{name}" for name in (f"{stem}.safetensors.index{suffix}.json", *shards)]
+    return [f"{part}/{name}" for name in variant_files(here, stem, variant)]
