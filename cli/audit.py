@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from ..core.errors import InvalidError, OwfError, UsageError
 from ..core.verdict.verdict import DRIFT, EXIT_CODES, worst
 from .arguments import parser
-from .command import guarded, print_failure, quiet_libraries, say_left_out
+from .command import guarded, print_failure, quiet_libraries, say_doubts, say_left_out
 from .events import Reported, emit
 from .wording import option, worded
 
@@ -63,6 +63,7 @@ def _found(path: Path) -> tuple[Path, ...]:
 
     found = find_loras(path)
     say_left_out("owf-audit", found.left_out, path)
+    say_doubts("owf-audit", found.doubts)
     return found.paths
 
 

@@ -123,6 +123,12 @@ def say_left_out(program: str, left_out: Sequence["LeftOut"], folder: "Path") ->
         print(f"{program}: {with_words(text, settings, option)}", file=sys.stderr)
 
 
+def say_doubts(program: str, doubts: Sequence[str]) -> None:
+    """Print what of the things in a folder may be meant otherwise, to the error output: the other one may be JSON."""
+    for doubt in doubts:
+        print(f"{program}: {inert(doubt, 2000)}", file=sys.stderr)
+
+
 def quiet_libraries() -> None:
     """Keep the libraries' bars and notices out of ours; works before they are imported.
 

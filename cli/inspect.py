@@ -14,7 +14,7 @@ from ..core.adapter.summary import Summary, summarise
 from ..core.errors import InvalidError, OwfError, UsageError
 from ..core.render.inspection import summary_heat_map, summary_lines
 from ..core.text import inert
-from .command import guarded, print_failure, say_left_out
+from .command import guarded, print_failure, say_doubts, say_left_out
 from .paths import user_path
 from .wording import worded
 
@@ -81,6 +81,7 @@ def _inspect_all(path: Path, allow_pickle: bool) -> list[Summary | Refusal]:
         reason = worded(error).removeprefix(f"{path}: ")  # the path stands before it
         return [Refusal(inert(str(path), 200), inert(reason, 500), error.exit_code)]
     say_left_out("owf-audit inspect", found.left_out, path)
+    say_doubts("owf-audit inspect", found.doubts)
     if not found.paths:
         return [Refusal(inert(str(path), 200), "the folder holds no LoRA", UsageError.exit_code)]
     return [_inspect(file, allow_pickle) for file in found.paths]

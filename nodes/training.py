@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..core.disk.files import replacing
-from ..core.errors import UsageError
+from ..core.disk.writable import require_writable
+from ..core.errors import Setting, UsageError
 from ..core.text import counted
 from ..core.train.data.captions import Concept
 from ..core.train.plan import TrainPlan
@@ -64,6 +65,7 @@ def run_training(
     training = session.on(denoiser)
     run = hashlib.sha256(f"{training.fingerprint()}|{name}".encode()).hexdigest()
     folder = places.reports_folder() / "training" / run[:16]
+    require_places(folder)
     setting = TrainSetting(
         name=name,
         folder=folder,
@@ -80,6 +82,12 @@ def run_training(
     path = publish(trained.path, name)
     shutil.rmtree(folder, ignore_errors=True)
     return replace(trained, path=path)
+
+
+def require_places(folder: Path) -> None:
+    """Raise UsageError where a training in `folder` or its LoRA could not be written; after it, that is too late."""
+    for place in (folder, places.cache_folder(), places.loras_folder()):
+        require_writable(place, Setting("out"))
 
 
 def pictures_from(inputs: PictureInputs, plan: TrainPlan, resolution: int) -> "Path | tuple[Picture, ...]":
@@ -147,7 +155,7 @@ def training_report(trained: "Trained", watcher: Watcher) -> tuple[list[str], st
 
 def publish(path: Path, name: str) -> Path:
     """Return where a LoRA was moved to in `<output>/loras`; another file of that name is never replaced."""
-    folder = places.output_folder() / "loras"
+    folder = places.loras_folder()
     folder.mkdir(parents=True, exist_ok=True)
     number, target = 1, folder / f"{name}.safetensors"
     while target.exists() and target.read_bytes() != path.read_bytes():

@@ -6,12 +6,14 @@ from ...core import families
 from ...core.demo import DEMO_BASE
 from ...core.disk.lock import only_one
 from ...core.disk.places import expanded
-from ...core.errors import UsageError
+from ...core.disk.writable import require_writable
+from ...core.errors import Setting, UsageError
 from ...core.model.base import BaseChoice, choose_base
 from ...core.model.batch import default_batching
 from ...core.model.names import base_names
 from ...core.render.pictures.curves import write_curves
 from ...core.text import inert
+from ...core.train.audited import AUDITS
 from ...core.train.curves import Curves
 from ...core.train.data.bank import read_bank
 from ...core.train.methods.custom_diffusion import embedding_path, is_embedding
@@ -47,9 +49,17 @@ class TrainCommand:
         self._lora = self._folder / f"{self._name}.safetensors"
         choice = choose_base(str(DEMO_BASE) if self._options.demo_base else self._options.base, None)
         self._require_free(session)
+        self._require_writable()
         self._folder.mkdir(parents=True, exist_ok=True)
         with only_one(self._folder, f".{self._name}.lock"):
             return self._train_and_audit(session, choice)
+
+    def _require_writable(self) -> None:
+        """Raise UsageError where what comes of the training cannot be kept."""
+        require_writable(self._folder, Setting("out"))
+        if self._options.audit:
+            require_writable(self._folder / AUDITS, Setting("out"))
+        require_writable(cache_folder(self._options.cache), Setting("cache"))
 
     def _require_free(self, session: TrainSession) -> None:
         """Raise UsageError where something lies that this training would replace, and nobody said so."""
@@ -173,7 +183,7 @@ def request_from(plan: TrainPlan, options: RunOptions) -> TrainRequest:
         raise UsageError("--validation is measured whenever drift is: set --drift-every, or leave it out.")
     return TrainRequest(
         plan,
-        expanded(options.pictures, "--pictures"),
+        expanded(options.pictures, "pictures"),
         expanded(options.validation, "--validation") if options.validation else None,
         read_bank(expanded(options.bank, "--bank")) if options.bank else None,
     )

@@ -11,6 +11,8 @@ from ..datasets.dataset import find_dataset
 from ..datasets.demo import read_demo
 from ..datasets.labelled import LabelledImages
 from ..disk.lock import only_one
+from ..disk.writable import require_writable
+from ..errors import Setting
 from ..families.prompt_form import AUTO
 from ..metrics.images.features import FeatureNetwork, Fetching, ImageFeatures
 from ..metrics.metric import chosen
@@ -114,7 +116,12 @@ class AuditSession:
         fetching: Fetching,
         hosted: Callable[[ImageFeatures], FeatureNetwork] = lambda network: network,
     ) -> None:
-        """Take where networks come from and run, and how a host puts one under its own memory management."""
+        """Take where networks come from and run, and how a host puts one under its own memory management.
+
+        Raises UsageError where the places cannot be written: after the work it would be too late.
+        """
+        require_writable(places.out, Setting("out"))
+        require_writable(places.cache, Setting("cache"))
         self._request, self._policy, self._places = request, policy, places
         self._fetching, self._hosted = fetching, hosted
         self._networks: dict[tuple[str, str], FeatureNetwork] = {}
@@ -184,6 +191,7 @@ class AuditSession:
         weights = (network.digest for network in networks.values())
         run = "|".join((*base, *weights, *change.key, plan_digest(plan), str(self._policy)))
         folder = self._places.out / f"{stem}-{plan.preset}-{hashlib.sha256(run.encode()).hexdigest()[:8]}"
+        require_writable(folder, Setting("out"))
         folder.mkdir(parents=True, exist_ok=True)
         return folder
 

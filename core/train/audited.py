@@ -20,6 +20,8 @@ from ..verdict.report import Report
 from ..verdict.verdict import default_policy
 from .metadata import add_metadata
 
+AUDITS = "audit"
+"""Folder of the reports beside a LoRA."""
 REQUEST = AuditRequest(preset="quick")
 """What every finished LoRA is asked."""
 
@@ -43,7 +45,7 @@ def audit_trained(
     adapter = read_adapter(path)
     change = AdapterChange(denoiser.components, adapter, strength=1.0)
     session = AuditSession(
-        replace(REQUEST, prompt_form=prompt_form), default_policy(), Places(path.parent / "audit", cache), fetching
+        replace(REQUEST, prompt_form=prompt_form), default_policy(), Places(path.parent / AUDITS, cache), fetching
     )
     stem = f"{file_stem(path.stem)}-{adapter.hashes.autov2}"
     report, folder = session.audit(

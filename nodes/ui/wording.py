@@ -10,16 +10,18 @@ _WORDS = {
     Setting("allow_pickle"): "load it with a LoRA loader and connect tuned_model",
     Setting("bank"): "a prompt bank",
     Setting("base"): "model",
+    Setting("cache"): "ComfyUI's option --output-directory",
     Setting("device", "cpu"): "ComfyUI's option --cpu",
     Setting("dtype", "float16"): "ComfyUI's option --force-fp16",
     Setting("dtype", "float32"): "ComfyUI's option --force-fp32",
     Setting("images"): "probe_folder",
+    Setting("out"): "ComfyUI's option --output-directory",
     Setting("resume"): "queue the graph again",
     Setting("resume", OFF): "",  # other settings are another training, which starts from its own beginning
     Setting("seed"): "train_seed",  # an audit's is checked by its input
 }
 """Settings that no input is called like -> what a graph does about them; "" where there is nothing to do."""
-_NOT_OFFERED = frozenset({"bank_share", "bucket", "cache", "device", "ema", "method", "offline", "prompt_form",
+_NOT_OFFERED = frozenset({"bank_share", "bucket", "device", "ema", "method", "offline", "prompt_form",
                           "train_text_encoder", "validation", "warmup"})  # fmt: skip
 """Settings of the command line alone."""
 

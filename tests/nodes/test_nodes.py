@@ -311,3 +311,17 @@ except pack("core.errors").UsageError as error:
     answer(said=str(error))
 """
     assert "broken.png" in stub.run(code)["said"]
+
+
+@pytest.mark.parametrize("blocked", ["loras", "owf"])
+def test_a_folder_that_cannot_be_written_is_said_before_the_training(stub, blocked):
+    (stub.home / "output" / blocked).touch()
+    code = """
+try:
+    with pack("nodes.ui.wording").graph_words():
+        pack("nodes.training").require_places(pack("nodes.backend.places").reports_folder() / "training" / "x")
+except pack("core.errors").UsageError as error:
+    answer(said=str(error))
+"""
+    said = stub.run(code)["said"]
+    assert f"{Path('output', blocked)} is no folder" in said and "(ComfyUI's option --output-directory)" in said

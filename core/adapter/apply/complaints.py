@@ -13,6 +13,7 @@ from ..contents import Contents
 from ..module import ALPHA_EXTREME, AdapterModule
 from ..naming.metadata import Training
 from ..naming.unexpected import shown
+from .scales import about_scales
 
 _UNBOUNDED = 2**62
 
@@ -24,6 +25,7 @@ def complaints(contents: Contents) -> tuple[str, ...]:
         *_about_names(contents),
         *_about_ranks(modules),
         *_about_alphas(modules),
+        *about_scales(modules),
         *_about_readings(modules),
         *_about_unused(contents),
     )

@@ -43,6 +43,8 @@ class PeftConfig:
     """Whether the biases of the changed layers were trained, where they have any."""
     base_model: str = ""
     """The base that it names, inert; "" without one."""
+    root_in_alpha: bool = False
+    """Whether alphas in the file are those of alpha / rank all the same."""
     warnings: tuple[str, ...] = ()
     """What to know about the configuration before trusting a score."""
 
@@ -50,9 +52,8 @@ class PeftConfig:
         """Return how the module is scaled; `module` is its dotted path inside the component."""
         alpha, rank = _first(self.alphas, module, self.alpha), _first(self.ranks, module, self.rank)
         by_root, whole = self.by_root, self.whole_biases
-        return Scaling(
-            alpha, by_root, None if rank is None else int(rank), self.dora, self.bias, self.algorithms, whole
-        )
+        number = None if rank is None else int(rank)
+        return Scaling(alpha, by_root, number, self.dora, self.bias, self.algorithms, whole, self.root_in_alpha)
 
 
 @dataclass(frozen=True)
@@ -78,7 +79,7 @@ def _first(patterns: tuple[Pattern, ...], module: str, default: float | None) ->
 
 NO_CONFIG = PeftConfig(None, False, None)
 """For files whose alphas are tensors, or unknown."""
-RANK_STABILISED = PeftConfig(None, True, None)
+RANK_STABILISED = PeftConfig(None, True, None, root_in_alpha=True)
 """For LyCORIS files that say so, for the algorithms whose alpha does not."""
 
 

@@ -10,7 +10,7 @@ from ...families import Part, Pipeline
 from ...foreign import Advice, foreign
 from .folder import pipeline_of
 from .parts import dtype_of
-from .weight_files import STEMS, choose_variant, read_object
+from .weight_files import STEMS, choose_variant, read_object, variant_files, weight_files
 
 
 def cached_folder(repository: str) -> Path | None:
@@ -27,7 +27,8 @@ def cached_folder(repository: str) -> Path | None:
     try:
         for part in pipeline.weighted:
             names = [path.name for path in (folder / part.name).glob("*")]
-            choose_variant(names, STEMS[part.library], torch.float32, part.name)
+            stem = STEMS[part.library]
+            weight_files(folder / part.name, stem, choose_variant(names, stem, torch.float32, part.name))
     except UsageError:
         return None
     return folder
@@ -57,14 +58,8 @@ def _wanted(names: Sequence[str], repository: str, pipeline: Pipeline, dtype: to
 
 
 def _weights(names: Sequence[str], repository: str, part: Part, dtype: torch.dtype) -> list[str]:
-    """Return patterns of the files of a part's weights: those of one variant, whole or in shards."""
+    """Return the files of a part's weights: those of one variant, whole or in shards."""
     here = [name.removeprefix(f"{part.name}/") for name in names if name.startswith(f"{part.name}/")]
     stem = STEMS[part.library]
     variant = choose_variant(here, stem, dtype_of(part, {}, dtype), f"{repository}/{part.name}")
-    suffix = "" if variant is None else f".{variant}"
-    whole = f"{stem}{suffix}.safetensors"
-    found = [name for name in here if name.lower() == whole.lower()]
-    if found:
-        return [f"{part.name}/{name}" for name in found]
-    shards = (f"{stem}{suffix}-*.safetensors", f"{stem}-*{suffix}.safetensors")
-    return [f"{part.name}/{name}" for name in (f"{stem}.safetensors.index{suffix}.json", *shards)]
+    return [f"{part.name}/{name}" for name in variant_files(here, stem, variant)]
