@@ -2,7 +2,6 @@
 
 import torch
 
-from ...core.demo import DEMO_BASE
 from ...core.disk.lock import only_one
 from ...core.disk.places import expanded
 from ...core.errors import UsageError
@@ -43,7 +42,7 @@ class TrainCommand:
         session = TrainSession(request_from(self._plan, self._options))
         self._name = self._options.file_name(session.concept.phrase)
         self._lora = self._folder / f"{self._name}.safetensors"
-        choice = choose_base(str(DEMO_BASE) if self._options.demo_base else self._options.base, None)
+        choice = choose_base(self._options.base or None, "demo" if self._options.demo_base else None)
         self._require_free(session)
         self._folder.mkdir(parents=True, exist_ok=True)
         with only_one(self._folder, f".{self._name}.lock"):

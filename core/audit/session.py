@@ -7,15 +7,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..datasets.dataset import find_dataset
-from ..datasets.demo import read_demo
 from ..datasets.labelled import LabelledImages
+from ..datasets.shipped import read_shipped
 from ..disk.lock import only_one
 from ..metrics.images.features import FeatureNetwork, Fetching, ImageFeatures
 from ..metrics.metric import chosen
 from ..model.batch import Batching
 from ..model.denoiser import Denoiser
 from ..plan.audit_plan import AuditPlan, Stage, plan_digest
-from ..plan.presets import METRICS, demo_plan, in_order, preset_plan
+from ..plan.presets import METRICS, in_order, preset_plan
 from ..progress import Progress
 from ..render.formats.format import default_formats, publish
 from ..verdict.report import Report
@@ -57,11 +57,11 @@ def plan_for(
 ) -> tuple[AuditPlan, LabelledImages | None]:
     """Return the plan for a base of a family that draws at `side` pixels, and the labelled images.
 
-    These are the ones `given`, those of the folder asked for, or the demo base's own; None where the base makes them.
-    Raises UsageError for what cannot be read or run.
+    These are the ones `given`, those of the folder asked for, or those that ship for the base; None where it
+    makes them. Raises UsageError for what cannot be read or run.
     """
     chosen(request.metrics)
-    plan = demo_plan(request.preset, read_demo(1).classes) if family == "demo" else preset_plan(request.preset)
+    plan = preset_plan(request.preset, family)
     plan = dataclasses.replace(
         plan,
         seed=request.seed,
@@ -79,7 +79,7 @@ def plan_for(
         name, given = dataset.name, dataset.read(request.images, side, plan.per_class)
     if given is not None:
         return dataclasses.replace(plan, dataset=name, dataset_digest=given.digest(), classes=given.classes), given
-    return plan, read_demo(plan.per_class) if family == "demo" else None
+    return plan, read_shipped(plan.dataset, side, plan.per_class)
 
 
 @dataclass(frozen=True)

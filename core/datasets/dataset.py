@@ -33,7 +33,7 @@ class Dataset:
 @cache
 def all_datasets() -> tuple[Dataset, ...]:
     """Return every data set; the layout that any folder may have comes last."""
-    found = records(__name__, "DATASET", Dataset, helpers=("demo", "labelled"))
+    found = records(__name__, "DATASET", Dataset, helpers=("labelled", "shipped"))
     return tuple(sorted(found, key=lambda dataset: (dataset.name == GENERAL, dataset.name)))
 
 

@@ -2,9 +2,24 @@
 
 from dataclasses import dataclass
 from functools import cache
+from pathlib import Path
 
 from ..errors import UsageError
 from ..registry import records
+
+
+@dataclass(frozen=True)
+class Shipped:
+    """What of a family ships with the project, so that it is audited and trained on offline."""
+
+    base: Path
+    """Diffusers folder of its base."""
+    sizes: tuple[int, int]
+    """Width of that base's cross-attention and side of its latents: together they tell it from other bases."""
+    features: Path
+    """Folder of a feature network for what it draws."""
+    probes: Path
+    """Labelled pictures that it was not trained on; see `datasets/shipped.py`."""
 
 
 @dataclass(frozen=True)
@@ -34,12 +49,19 @@ class Family:
     """Beginnings of `modelspec.architecture` in its LoRA files."""
     text_widths: tuple[tuple[str, int], ...] = ()
     """Pairs of component and hidden width of its text encoders."""
+    ships: Shipped | None = None
+    """Its usual base and what belongs to it, where these ship with the project."""
 
 
 @cache
 def all_families() -> tuple[Family, ...]:
     """Return every family, sorted by name."""
     return records(__name__, "FAMILY", Family)
+
+
+def shipped() -> dict[str, Shipped]:
+    """Return what ships with the project, by the name of its family."""
+    return {family.name: family.ships for family in all_families() if family.ships is not None}
 
 
 def get(name: str) -> Family:

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from .. import families
-from ..demo import DEMO_BASE
 from ..disk.files import open_regular
 from ..disk.places import config_home, expanded
 from ..disk.tensor_files import PICKLES, SAFETENSORS, START, is_pickle, what_it_is
@@ -26,7 +25,7 @@ if TYPE_CHECKING:
     from .backends.parts import Parts
 
 AUDITED = ("sd15", "sd2")
-"""Families that audits run on, besides the demo base."""
+"""Families that audits run on, besides those whose base ships with the project."""
 
 CUSTOM = "custom"
 """Family of a base that has the Stable Diffusion architecture in sizes of its own."""
@@ -65,8 +64,9 @@ def choose_base(base: str | None, family: str | None) -> BaseChoice:
         raise UsageError(
             "The LoRA does not say which base it was made for; name one by its path or hub id.", Setting("base")
         )
-    if family == "demo":
-        return BaseChoice(str(DEMO_BASE), "folder")
+    shipped = families.shipped().get(family)
+    if shipped is not None:
+        return BaseChoice(str(shipped.base), "folder")
     if family not in AUDITED:
         raise UsageError(
             f"The LoRA is for {families.get(family).title}, which audits do not run on yet; they run on "
@@ -125,7 +125,7 @@ def _configured_bases() -> dict[str, str]:
     bases = settings.get("bases", {})
     if not isinstance(bases, dict) or not all(isinstance(v, str) for v in bases.values()):
         raise UsageError(f'{path}: [bases] must map family names to paths or hub ids, e.g. sd15 = "model.safetensors".')
-    known = {family.name for family in families.all_families()} - {CUSTOM, "demo"}  # these have no usual base
+    known = {family.name for family in families.all_families() if family.hub_id is not None}  # others have no usual one
     _require_known(bases, known, f"{path}, [bases]: there is no family", "There are")
     return bases
 
@@ -162,7 +162,8 @@ def _name(choice: BaseChoice) -> str:
     if choice.kind == "hub":
         return choice.path
     path = Path(choice.path).resolve()
-    return "OWF demo base" if path == DEMO_BASE else path.name
+    titles = {family.ships.base: family.title for family in families.all_families() if family.ships is not None}
+    return titles.get(path, path.name)
 
 
 def _load_folder(path: str, dtype: "torch.dtype", offline: bool) -> "Parts":
@@ -233,15 +234,11 @@ def _require_safetensors(path: Path) -> None:
 _LOADERS = {"folder": _load_folder, "hub": _load_hub, "file": _load_file}
 
 
-_DEMO_SIZES = (32, 8)
-"""Cross-attention width and latent side of the demo base."""
-
 _CROSS_ATTENTION_KEY = "model.diffusion_model.input_blocks.1.1.transformer_blocks.0.attn2.to_k.weight"
 
 
 def _family_of(width: int, latent_side: int | None = None) -> str:
-    """Return the family of a base by the width of its cross-attention and, for the demo base, its latents."""
-    if (width, latent_side) == _DEMO_SIZES:
-        return "demo"
-    names = [f.name for f in families.all_families() if f.context_width == width]
+    """Return the family of a base by the width of its cross-attention and, for one that ships, its latents."""
+    names = [name for name, its in families.shipped().items() if its.sizes == (width, latent_side)]
+    names += [f.name for f in families.all_families() if f.context_width == width]
     return names[0] if names else CUSTOM

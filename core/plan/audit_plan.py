@@ -51,7 +51,7 @@ class AuditPlan:
     metrics: tuple[str, ...]
     """Metrics to run."""
     dataset: str
-    """Labelled images: "generated", "demo", or the name of their layout in `core/datasets`, such as "folder"."""
+    """Labelled images: "generated", the set that ships for a family by its name, or a layout of `core/datasets`."""
     dataset_digest: str
     """SHA-256 of a folder's images and labels; empty for data sets that the plan determines."""
     classes: tuple[str, ...]

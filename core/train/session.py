@@ -8,7 +8,7 @@ from .. import families
 from ..errors import Setting, naming
 from ..model.denoiser import TrainableDenoiser
 from .curves import Curves
-from .data.bank import DEFAULT, DEMO, Bank, make_bank, read_bank
+from .data.bank import Bank, make_bank, read_bank, shipped_bank
 from .data.captions import Concept
 from .data.concept import load_pictures
 from .data.images import TrainingImage, read_images, survey
@@ -62,7 +62,7 @@ class TrainSession:
         plan, given = self.request.plan, self.request.pictures
         prompts = self.request.bank
         if prompts is None:
-            prompts = read_bank(DEMO if denoiser.family == "demo" else DEFAULT)
+            prompts = read_bank(shipped_bank(denoiser.family))
         return Training(
             denoiser,
             plan,

@@ -14,7 +14,7 @@ from owf.cli import events
 from owf.cli.audit import main
 from owf.cli.command import CRASHED, INTERRUPTED, UNREAD
 from owf.core.demo import DEMO_BASE, DEMO_LORAS
-from owf.core.plan import presets
+from owf.core.plan import demo
 from owf.core.verdict.verdict import EXIT_CODES
 
 DEMO_LORA = DEMO_LORAS[0]
@@ -152,7 +152,7 @@ def test_a_killed_run_resumes_to_the_same_report(demo_run, tmp_path, how):
 
 def test_many_loras_give_an_overview(demo_run, tmp_path, capsys, monkeypatch):
     folder, _, _, _ = demo_run
-    monkeypatch.setattr(presets, "DEMO_PROMPTS", presets.DEMO_PROMPTS[::4])  # as in `demo_run`, whose cache is used
+    monkeypatch.setattr(demo, "PROMPTS", demo.PROMPTS[::4])  # as in `demo_run`, whose cache is used
     loras = tmp_path / "loras"
     loras.mkdir()
     (loras / "a.safetensors").symlink_to(DEMO_LORA)

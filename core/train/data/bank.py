@@ -18,8 +18,6 @@ from .captions import Concept, tidy
 BANKS = Path(__file__).resolve().parent / "banks"
 DEFAULT = BANKS / "open_world.txt"
 """Several hundred everyday prompts: objects, animals, people, scenes, styles and the eleven basic colour terms."""
-DEMO = BANKS / "demo.txt"
-"""The same for the demo base, which knows clothes, shoes and bags."""
 
 MAX_BYTES = 10**7
 WATCHED = 32
@@ -60,6 +58,12 @@ def read_bank(path: Path) -> tuple[str, ...]:
         raise UsageError(f"The bank {path} cannot be read: {error}.", Setting("bank")) from error
     lines = map(tidy, text.splitlines())
     return tuple(dict.fromkeys(line for line in lines if line and not line.startswith("#")))
+
+
+def shipped_bank(family: str) -> Path:
+    """Return the file that ships for bases of a family: one of its name, for what it knows, or the default."""
+    own = BANKS / f"{family}.txt"
+    return own if own.is_file() else DEFAULT
 
 
 def make_bank(prompts: tuple[str, ...], concept: Concept, limit: int = 0) -> Bank:

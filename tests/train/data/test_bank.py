@@ -6,13 +6,14 @@ import re
 import pytest
 from demo_base.fashion import BACKGROUNDS, CLASSES, COLORS, article
 from owf.core.errors import Setting, UsageError
+from owf.core.plan.demo import THINGS
 from owf.core.plan.presets import audit_prompts
-from owf.core.plan.prompts import COLOR_TERMS, DEMO_THINGS
-from owf.core.train.data.bank import DEFAULT, DEMO, LEAST, MAX_BYTES, WATCHED, make_bank, normal, read_bank
+from owf.core.plan.prompts import COLOR_TERMS
+from owf.core.train.data.bank import LEAST, MAX_BYTES, WATCHED, make_bank, normal, read_bank, shipped_bank
 from owf.core.train.data.captions import Concept
 
 DOG = Concept("sks", "dog")
-SHIPPED = {"default": DEFAULT, "demo": DEMO}
+SHIPPED = {"default": shipped_bank("sd15"), "demo": shipped_bank("demo")}
 ASKED = {normal(prompt) for prompt in audit_prompts()}
 
 
@@ -48,7 +49,7 @@ def test_the_default_bank_has_the_lengths_that_people_write():
 
 
 def test_the_demo_bank_follows_from_the_demo_world():
-    colored = [[article(f"{color} {thing}") for color in COLORS] for thing in CLASSES if thing not in DEMO_THINGS]
+    colored = [[article(f"{color} {thing}") for color in COLORS] for thing in CLASSES if thing not in THINGS]
     grounds = [f" on {article(ground)} background" for ground in BACKGROUNDS]
     short = ("{}", "a picture of {}", "an image of {}", "a photograph of {}", "this is {}")
     expected = {text.format(article(thing)) for thing in CLASSES for text in short}
