@@ -113,14 +113,19 @@ def print_failure(program: str, progress: str, message: str, code: int) -> int:
     return code
 
 
+def say(program: str, text: str) -> None:
+    """Print a sentence of a command to the error output: the other one may be JSON."""
+    print(f"{program}: {text}", file=sys.stderr)
+
+
 def say_left_out(program: str, left_out: Sequence["LeftOut"], folder: "Path") -> None:
-    """Print what in a folder is not used, and why, to the error output: the other one may be JSON."""
+    """Say what in a folder is not used, and why."""
     from ..core.disk.files import named
 
     if left_out:
         settings = list(dict.fromkeys(setting for item in left_out for setting in item.settings))
         text = f"Not used in {inert(str(folder), 300)}: {named(left_out, folder)}."
-        print(f"{program}: {with_words(text, settings, option)}", file=sys.stderr)
+        say(program, with_words(text, settings, option))
 
 
 def quiet_libraries() -> None:

@@ -23,9 +23,10 @@ from ..core.text import file_stem, inert
 from ..core.verdict.policy import read_policy
 from ..core.verdict.report import Report
 from ..core.verdict.verdict import default_policy
-from .command import say_left_out
+from .command import say, say_left_out
 from .paths import cache_folder
 from .progress import Bar, JsonLines, Quiet, progress_kind
+from .wording import option
 
 if TYPE_CHECKING:
     from ..core.model.backends.diffusers import DiffusersDenoiser
@@ -49,6 +50,9 @@ class Session:
             self._places,
             Fetching(choose_device(options.device), options.offline),
         )
+        note = self._audits.note(option)
+        if note:
+            say("owf-audit", note)
         self.console = Console(stderr=options.progress == "json")
         self._loaded: tuple[BaseChoice, Denoiser] | None = None
 
@@ -125,9 +129,9 @@ def _of(left: int, whole: int) -> str:
     return f"{left:,}" if left == whole else f"{left:,} of {whole:,}"
 
 
-def progress_on(console: Any, option: str) -> Any:
+def progress_on(console: Any, kind: str) -> Any:
     """Return the progress that an option asks for, as a context."""
-    return {"bar": lambda: Bar(console), "json": JsonLines, "none": Quiet}[progress_kind(option)]()
+    return {"bar": lambda: Bar(console), "json": JsonLines, "none": Quiet}[progress_kind(kind)]()
 
 
 def load_chosen(choice: BaseChoice, console: Any, device: str, dtype: str, offline: bool) -> "DiffusersDenoiser":

@@ -10,6 +10,7 @@ from ..datasets.dataset import find_dataset
 from ..datasets.labelled import LabelledImages
 from ..datasets.shipped import read_shipped
 from ..disk.lock import only_one
+from ..errors import Setting, with_words
 from ..metrics.images.features import FeatureNetwork, Fetching, ImageFeatures
 from ..metrics.metric import chosen
 from ..model.batch import Batching
@@ -19,7 +20,7 @@ from ..plan.presets import METRICS, in_order, preset_plan
 from ..progress import Progress
 from ..render.formats.format import default_formats, publish
 from ..verdict.report import Report
-from ..verdict.verdict import Policy
+from ..verdict.verdict import OF_UNJUDGED, Policy, unjudged
 from .audit import AuditSetting, audit_change
 from .change import Change
 
@@ -111,6 +112,11 @@ class AuditSession:
         self._request, self._policy, self._places = request, policy, places
         self._fetching, self._hosted = fetching, hosted
         self._networks: dict[tuple[str, str], FeatureNetwork] = {}
+
+    def note(self, word: Callable[[Setting], str]) -> str:
+        """Return what is known of every verdict before the work begins, in a host's words; "" where nothing is."""
+        known = unjudged(self._request.metrics, self._policy)
+        return known and with_words(known, OF_UNJUDGED, word)
 
     def audit(
         self,

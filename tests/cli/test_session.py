@@ -82,6 +82,15 @@ def test_without_kid_no_feature_network_is_loaded(start, adapter, loaded, tmp_pa
     assert loaded == []
 
 
+def test_metrics_without_a_limit_are_said_before_anything_is_loaded(start, tmp_path, capsys):
+    start("d1", "--metrics", "dino_drift")
+    assert "owf-audit: No measured metric has a limit in the policy" in capsys.readouterr().err
+    (tmp_path / "own.toml").write_text('[[limit]]\nmetric = "dino_drift"\nestimate = "dino_drift"\nlimit = 0.3\n')
+    start("d1", "--metrics", "dino_drift", "--policy", str(tmp_path / "own.toml"))
+    start("d1", "--metrics", "dino_drift,kid")
+    assert capsys.readouterr().err == ""
+
+
 def test_nothing_is_fetched_for_a_lora_that_does_not_apply(start, adapter, loaded, tmp_path):
     start.refusals["why"] = "384 of 438 tensors would take no effect"
     start().audit(adapter)

@@ -1,5 +1,6 @@
 """Equivalence tests, alarms and their combination."""
 
+import dataclasses
 import math
 
 import pytest
@@ -14,9 +15,12 @@ from owf.core.verdict.verdict import (
     PASS,
     Limit,
     Policy,
+    default_policy,
     follows,
+    invalid,
     judge,
     samples_to_decide,
+    unjudged,
 )
 
 
@@ -105,6 +109,23 @@ def test_alarms_alone_never_say_pass():
 def test_nothing_measured_is_invalid_never_pass():
     verdict = judge({}, policy())
     assert (verdict.decision, verdict.exit_code) == (INVALID, 4)
+
+
+def test_what_has_no_limit_is_inconclusive_and_known_before_it_is_measured():
+    drawn = {"dino_drift": Measurement("dino_drift", 1, "dino_drift", {"dino_drift": Estimate(0.1, 0.0, 0.2, 10)})}
+    verdict = judge(drawn)
+    assert (verdict.decision, verdict.exit_code, verdict.judgements) == (INCONCLUSIVE, 3, ())
+    assert verdict.reasons == (unjudged(("dino_drift", "lpips"), default_policy()),)
+    assert "No measured metric has a limit" in verdict.reasons[0]
+    assert verdict.worded(lambda setting: setting.name)[0].endswith("(policy, metrics).")
+    assert unjudged(("dino_drift", "kid"), default_policy()) == ""
+    own = Policy((Limit("dino_drift", "dino_drift", 0.3),))
+    assert unjudged(("dino_drift",), own) == ""
+    assert judge(drawn, own).decision == PASS
+    assert follows(verdict, drawn)
+    assert follows(invalid("said so by an earlier release"), drawn)
+    assert not follows(verdict, {})
+    assert not follows(dataclasses.replace(verdict, decision=PASS), drawn)
 
 
 def test_skipped_metrics_are_named():
