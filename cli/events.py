@@ -49,6 +49,8 @@ class Reported:
     verdict: str
     folder: str
     """Where the report lies."""
+    pages: list[str]
+    """What the output formats wrote, there and beside it."""
     exit_code: int
     """Exit code that this verdict has."""
 

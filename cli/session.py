@@ -1,6 +1,7 @@
 """What one call of `owf-audit` keeps between LoRAs: options, console and base model."""
 
 import argparse
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -9,7 +10,7 @@ import torch
 from ..core.adapter import Adapter
 from ..core.audit.audit import AuditSetting, to_do
 from ..core.audit.change import AdapterChange
-from ..core.audit.session import AuditRequest, AuditSession, Places
+from ..core.audit.session import AuditRequest, AuditSession, Places, Published
 from ..core.datasets.dataset import find_dataset
 from ..core.errors import UsageError
 from ..core.metrics.images.features import Fetching
@@ -19,11 +20,12 @@ from ..core.model.denoiser import Denoiser
 from ..core.model.device import choose_device, choose_dtype
 from ..core.model.speed import estimate
 from ..core.plan.audit_plan import AuditPlan
+from ..core.render.terminal.terminal import print_report
 from ..core.text import file_stem, inert
 from ..core.verdict.policy import read_policy
-from ..core.verdict.report import Report
 from ..core.verdict.verdict import default_policy
 from .command import say, say_left_out
+from .events import Reported, emit
 from .paths import cache_folder
 from .progress import Bar, JsonLines, Quiet, progress_kind
 from .wording import option
@@ -56,8 +58,8 @@ class Session:
         self.console = Console(stderr=options.progress == "json")
         self._loaded: tuple[BaseChoice, Denoiser] | None = None
 
-    def audit(self, adapter: Adapter) -> tuple[Report, Path]:
-        """Return the report of one LoRA and the folder it was written to."""
+    def audit(self, adapter: Adapter) -> Published:
+        """Return the report of one LoRA and where it was written to."""
         options = self._options
         denoiser = self._denoiser(adapter)
         with self.console.status("Applying the LoRA"):
@@ -127,6 +129,16 @@ def announce_cost(
 def _of(left: int, whole: int) -> str:
     """Return how many rows are left, and of how many where some are done."""
     return f"{left:,}" if left == whole else f"{left:,} of {whole:,}"
+
+
+def tell_report(published: Published, files: Sequence[Path], console: Any, progress: str) -> None:
+    """Print a report and the files that it was written to; a JSON line for "json"."""
+    if progress != "json":
+        print_report(published.report, console, option, published.folder, files)
+        return
+    verdict, pages = published.report.verdict, [str(file) for file in files]
+    folder = str(published.folder)
+    emit(Reported(verdict=verdict.decision, folder=folder, pages=pages, exit_code=verdict.exit_code))
 
 
 def progress_on(console: Any, kind: str) -> Any:

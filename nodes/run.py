@@ -106,10 +106,10 @@ def run_audit(
     # ComfyUI is not made for several threads in one model, so slices are not run side by side.
     batch = Batching(default_batching(denoiser).size)
     try:
-        report, folder = session.audit(denoiser, change, stem, batch, progress, given=given)
+        published = session.audit(denoiser, change, stem, batch, progress, given=given)
     finally:
         denoiser.load_base()
-    return AuditResult(report, folder, change.tuned)
+    return AuditResult(published.report, published.folder, change.tuned)
 
 
 def _require_size(denoiser: "ComfyDenoiser") -> None:

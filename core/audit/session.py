@@ -97,6 +97,18 @@ class Places:
     """Output formats of the report."""
 
 
+@dataclass(frozen=True)
+class Published:
+    """A report and where it lies."""
+
+    report: Report
+    """The report."""
+    folder: Path
+    """Its folder, where its pictures are too."""
+    files: tuple[Path, ...]
+    """What the output formats wrote there."""
+
+
 class AuditSession:
     """Audits changes of bases as one request asks; what they share is loaded once."""
 
@@ -128,8 +140,8 @@ class AuditSession:
         *,
         given: LabelledImages | None = None,
         announce: Callable[[AuditPlan, AuditSetting], None] = lambda plan, setting: None,
-    ) -> tuple[Report, Path]:
-        """Return the report of a change and its folder, whose name begins with `stem`.
+    ) -> Published:
+        """Return the report of a change, in a folder whose name begins with `stem`.
 
         `announce` hears of plan and setting before a change that fits is measured. Raises UsageError where another
         run is at the same audit. What does not fit is INVALID at once: nothing is fetched for it.
@@ -151,10 +163,10 @@ class AuditSession:
                     _remove_samples(folder)
                 raise
             progress.stage("Writing the report")
-            publish(report, folder, self._places.formats)
+            files = publish(report, folder, self._places.formats)
             if report.status == "complete" or not change.is_repeatable:
                 _remove_samples(folder)
-        return report, folder
+        return Published(report, folder, files)
 
     def _load_networks(self, plan: AuditPlan, progress: Progress) -> dict[str, FeatureNetwork]:
         """Return the networks of the plan's metrics, by metric."""

@@ -6,7 +6,7 @@ from pathlib import Path
 from ..adapter import read_adapter
 from ..audit.audit import AuditSetting
 from ..audit.change import AdapterChange
-from ..audit.session import AuditRequest, AuditSession, Places
+from ..audit.session import AuditRequest, AuditSession, Places, Published
 from ..metrics.images.features import Fetching
 from ..metrics.metric import quantity
 from ..model.batch import Batching
@@ -30,8 +30,8 @@ def audit_trained(
     fetching: Fetching,
     progress: Progress,
     announce: Callable[[AdapterChange, AuditPlan, AuditSetting], None],
-) -> tuple[Report, Path]:
-    """Return the report of a LoRA on the base that it was trained on, and its folder beside the LoRA.
+) -> Published:
+    """Return the report of a LoRA on the base that it was trained on, in a folder beside the LoRA.
 
     Verdict and numbers are in the file afterwards. `announce` hears of plan and setting before anything is measured.
     """
@@ -39,11 +39,11 @@ def audit_trained(
     change = AdapterChange(denoiser.components, adapter, strength=1.0)
     session = AuditSession(REQUEST, default_policy(), Places(path.parent / "audit", cache), fetching)
     stem = f"{file_stem(path.stem)}-{adapter.hashes.autov2}"
-    report, folder = session.audit(
+    published = session.audit(
         denoiser, change, stem, batch, progress, announce=lambda plan, setting: announce(change, plan, setting)
     )
-    add_metadata(path, audit_facts(report))
-    return report, folder
+    add_metadata(path, audit_facts(published.report))
+    return published
 
 
 def audit_facts(report: Report) -> dict[str, str]:

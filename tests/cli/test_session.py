@@ -99,7 +99,7 @@ def test_nothing_is_fetched_for_a_lora_that_does_not_apply(start, adapter, loade
 
 def test_a_folder_belongs_to_one_base_strength_and_plan(start, adapter, loaded, tmp_path):
     cases = [("d1",), ("d2",), ("d1", "--strength", "0.5"), ("d1", "--seed", "1"), ("d1",)]
-    folders = [start(*case).audit(adapter)[1] for case in cases]
+    folders = [start(*case).audit(adapter).folder for case in cases]
     assert folders[0] == folders[-1]
     assert len(set(folders)) == 4
 
@@ -111,7 +111,7 @@ def test_a_folder_belongs_to_one_feature_network_type_and_device(start, adapter,
     def folder(*arguments, **changed):
         session = start("d1", *arguments)
         vars(session._loaded[1]).update(changed)
-        return session.audit(adapter)[1]
+        return session.audit(adapter).folder
 
     first = folder()
     changes = [{"dtype": torch.float16}, {"device": torch.device("cuda")}, {"latent_shape": (4, 16, 16)}]
@@ -122,7 +122,7 @@ def test_a_folder_belongs_to_one_feature_network_type_and_device(start, adapter,
 
 
 def test_the_same_audit_twice_at_once_is_refused_and_breaks_nothing(start, adapter, loaded, tmp_path):
-    _, folder = start().audit(adapter)
+    folder = start().audit(adapter).folder
     samples_of_the_other = folder / "samples-0.sqlite"
     with only_one(folder):
         samples_of_the_other.touch()
@@ -150,5 +150,5 @@ def test_another_base_is_loaded_when_the_choice_changes(start, adapter, loaded, 
     session = start()
     monkeypatch.setattr(module, "load_chosen", lambda *_: a_base("other"))
     monkeypatch.setattr(module, "choose_base", lambda *_: BaseChoice("elsewhere", "folder"))
-    first = start().audit(adapter)[1].name
-    assert session.audit(adapter)[1].name == first
+    first = start().audit(adapter).folder.name
+    assert session.audit(adapter).folder.name == first

@@ -50,11 +50,9 @@ def chosen_formats(names: Iterable[str]) -> tuple[Format, ...]:
     return tuple(known[name] for name in wanted)
 
 
-def publish(report: Report, folder: Path, names: Iterable[str]) -> None:
-    """Write a report into its folder in each of these formats."""
-    for format_ in chosen_formats(names):
-        if format_.write_one is not None:
-            format_.write_one(report, folder)
+def publish(report: Report, folder: Path, names: Iterable[str]) -> tuple[Path, ...]:
+    """Write a report into its folder in each of these formats; return the files."""
+    return tuple(format_.write_one(report, folder) for format_ in chosen_formats(names) if format_.write_one)
 
 
 def publish_all(audits: Sequence[Audited], out: Path, names: Iterable[str]) -> tuple[Path, ...]:
