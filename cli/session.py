@@ -12,7 +12,7 @@ from ..core.audit.audit import AuditSetting, to_do
 from ..core.audit.change import AdapterChange
 from ..core.audit.session import AuditRequest, AuditSession, Places, Published
 from ..core.datasets.dataset import find_dataset
-from ..core.errors import UsageError
+from ..core.errors import Setting, UsageError
 from ..core.metrics.images.features import Fetching
 from ..core.model.base import BaseChoice, choose_base, load_base
 from ..core.model.batch import Batching, default_batching
@@ -92,7 +92,7 @@ def audit_stem(adapter: Adapter) -> str:
 def _request(options: argparse.Namespace) -> AuditRequest:
     metrics = tuple(metric for metric in options.metrics if metric not in options.skip)
     if not metrics:
-        raise UsageError("--skip leaves nothing to measure.")
+        raise UsageError("Nothing is left to measure.", Setting("metrics"), Setting("skip"))
     return AuditRequest(
         preset=options.preset,
         seed=options.seed,

@@ -10,7 +10,7 @@ from ..datasets.dataset import find_dataset
 from ..datasets.labelled import LabelledImages
 from ..datasets.shipped import read_shipped
 from ..disk.lock import only_one
-from ..errors import Setting, with_words
+from ..errors import Setting, UsageError, with_words
 from ..metrics.images.features import FeatureNetwork, Fetching, ImageFeatures
 from ..metrics.metric import chosen
 from ..model.batch import Batching
@@ -51,6 +51,10 @@ class AuditRequest:
     """Folder of labelled images; None where the data set of the base is to be used."""
     dataset: str = ""
     """Layout of that folder; empty for the one that it has."""
+
+    def __post_init__(self) -> None:
+        if self.dataset and self.images is None:
+            raise UsageError(f"{self.dataset} is the layout of a folder, and none is named.", Setting("images"))
 
 
 def plan_for(

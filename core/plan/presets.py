@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from ..errors import UsageError
+from ..errors import Setting, UsageError
 from .audit_plan import AuditPlan, Prompt, Stage
 from .demo import for_demo
 from .prompts import open_world_prompts
@@ -118,7 +118,7 @@ OF_FAMILIES = {"demo": for_demo}
 def preset_plan(name: str, family: str = "") -> AuditPlan:
     """Return the plan of a preset for a base of a family; raise UsageError for an unknown preset."""
     if name not in PRESETS:
-        raise UsageError(f"Unknown preset {name!r}; use one of {', '.join(PRESETS)}.")
+        raise UsageError(f"Unknown preset {name!r}; use one of {', '.join(PRESETS)}.", Setting("preset"))
     plan = PRESETS[name]()
     return OF_FAMILIES[family](plan) if family in OF_FAMILIES else plan
 

@@ -180,7 +180,8 @@ def _judge_limit(measurements: Mapping[str, Measurement], limit: Limit) -> Judge
     estimates = measurements[limit.metric].estimates
     if limit.estimate not in estimates:
         known = ", ".join(sorted(estimates))
-        raise UsageError(f"policy: {limit.metric} has no estimate {limit.estimate!r}; it has {known}.")
+        said = f"policy: {limit.metric} has no estimate {limit.estimate!r}; it has {known}."
+        raise UsageError(said, Setting("policy"))
     estimate = estimates[limit.estimate]
     decision = _decide(estimate, limit)
     more = samples_to_decide(estimate, limit.limit) if decision == INCONCLUSIVE else None

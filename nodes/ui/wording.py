@@ -19,8 +19,8 @@ _WORDS = {
     Setting("seed"): "train_seed",  # an audit's is checked by its input
 }
 """Settings that no input is called like -> what a graph does about them; "" where there is nothing to do."""
-_NOT_OFFERED = frozenset({"bank_share", "bucket", "cache", "device", "ema", "method", "offline", "train_text_encoder",
-                          "validation", "warmup"})  # fmt: skip
+_NOT_OFFERED = frozenset({"bank_share", "bucket", "cache", "class_prompt", "dataset", "device", "ema", "loss", "method",
+                          "offline", "stages", "train_text_encoder", "validation", "warmup", "write"})  # fmt: skip
 """Settings of the command line alone."""
 
 

@@ -8,7 +8,7 @@ from owf.core import families
 from owf.core.audit.cost import FLOOR_PROMPTS, answer_rows, audit_cost, image_rows
 from owf.core.audit.recorder import draw_seed
 from owf.core.datasets.shipped import read_shipped
-from owf.core.errors import UsageError
+from owf.core.errors import Setting, UsageError
 from owf.core.metrics.images.color_terms import TERMS
 from owf.core.plan.audit_plan import Stage, plan_digest, stage_positions
 from owf.core.plan.presets import OF_FAMILIES, PRESETS, preset_plan
@@ -52,26 +52,29 @@ def test_every_part_of_the_plan_changes_its_digest():
 
 
 @pytest.mark.parametrize(
-    "change",
+    ("change", "setting"),
     [
-        {"metrics": ()},
-        {"metrics": ("kid", "kid")},
-        {"classes": ("a",)},
-        {"classes": ("a", "a")},
-        {"loss": "huber"},
-        {"prompts": ()},
-        {"sampling_steps": 0},
-        {"class_prompt": "a photo"},
-        {"stages": ()},
-        {"stages": (Stage(4, 2),)},
-        {"stages": (Stage(8, 2), Stage(4, 1))},
-        {"stages": (Stage(3, 2), Stage(8, 1))},
-        {"stages": (Stage(1001, 1),)},
+        ({"metrics": ()}, "metrics"),
+        ({"metrics": ("kid", "kid")}, "metrics"),
+        ({"classes": ("a",)}, "images"),
+        ({"classes": ("a", "a")}, "images"),
+        ({"loss": "huber"}, "loss"),
+        ({"per_class": -1}, "per_class"),
+        ({"class_prompt": "a photo"}, "class_prompt"),
+        ({"stages": ()}, "stages"),
+        ({"stages": (Stage(4, 2),)}, "stages"),
+        ({"stages": (Stage(8, 2), Stage(4, 1))}, "stages"),
+        ({"stages": (Stage(3, 2), Stage(8, 1))}, "stages"),
+        ({"stages": (Stage(1001, 1),)}, "stages"),
+        ({"stages": (Stage(0, 2), Stage(8, 1))}, "stages"),
+        ({"prompts": ()}, ""),
+        ({"sampling_steps": 0}, ""),
     ],
 )
-def test_impossible_plans_are_usage_errors(change):
-    with pytest.raises(UsageError, match="plan:"):
+def test_impossible_plans_are_usage_errors_that_name_what_to_change(change, setting):
+    with pytest.raises(UsageError) as caught:
         dataclasses.replace(preset_plan("quick"), **change)
+    assert caught.value.settings == ((Setting(setting),) if setting else ())
 
 
 def test_unknown_preset_names_the_known_ones():

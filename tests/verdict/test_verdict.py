@@ -4,7 +4,7 @@ import dataclasses
 import math
 
 import pytest
-from owf.core.errors import UsageError
+from owf.core.errors import Setting, UsageError
 from owf.core.metrics.measurement import Estimate, Measurement
 from owf.core.verdict.policy import read_policy
 from owf.core.verdict.verdict import (
@@ -164,8 +164,9 @@ def test_policy_file_is_read(tmp_path):
 def test_broken_policy_files_are_usage_errors(tmp_path, text):
     file = tmp_path / "p.toml"
     file.write_text(text)
-    with pytest.raises(UsageError):
+    with pytest.raises(UsageError) as caught:
         read_policy(file)
+    assert Setting("policy") in caught.value.settings
 
 
 def test_unknown_estimate_in_a_policy_is_a_usage_error():

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from ...errors import UsageError
+from ...errors import Setting, UsageError
 from ...registry import records
 from ...verdict.report import Report
 from ..audited import Audited
@@ -46,7 +46,7 @@ def chosen_formats(names: Iterable[str]) -> tuple[Format, ...]:
     wanted = list(names)
     for name in wanted:
         if name not in known:
-            raise UsageError(f"Unknown output format {name!r}; there are {', '.join(known)}.")
+            raise UsageError(f"Unknown output format {name!r}; there are {', '.join(known)}.", Setting("write"))
     return tuple(known[name] for name in wanted)
 
 
