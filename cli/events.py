@@ -24,7 +24,7 @@ class Rows:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Step(Rows):
+class TrainingStep(Rows):
     """One step of a training; see `core.train.records.StepRecord`. `eta_seconds` is of the steps that are left."""
 
     event: str = "step"
@@ -104,7 +104,7 @@ class Failure:
     exit_code: int
 
 
-Event = Rows | Step | Reported | Judged | Overview | TrainingStopped | Failure
+Event = Rows | TrainingStep | Reported | Judged | Overview | TrainingStopped | Failure
 """Any of them."""
 
 

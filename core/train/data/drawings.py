@@ -18,7 +18,7 @@ SEED = 770_000_000
 """Seeds of training's drawings start here, far from those of audits."""
 
 
-class Drawings:
+class LatentCache:
     """The base's drawings of prompts; the adapter must be off while it draws."""
 
     def __init__(self, denoiser: Denoiser, cache: Path, batch: Batching, progress: Progress) -> None:
