@@ -25,7 +25,8 @@ from demo_base.concept import VIEWS
 from demo_base.pictures import load_demo_base
 from likeness import concept_similarity, diversity_ratio
 from owf.core.adapter import applied, read_adapter
-from owf.core.audit.audit import AuditSetting, audit
+from owf.core.audit.audit import AuditSetting, audit_change
+from owf.core.audit.change import AdapterChange
 from owf.core.datasets.shipped import read_shipped
 from owf.core.demo import DEMO_BASE
 from owf.core.metrics.images.features import load_features
@@ -192,7 +193,8 @@ class Worker:
             {"kid": self.features},
             self.labelled,
         )
-        report = audit(self.denoiser, read_adapter(self.lora(job)), 1.0, self.plan, setting)
+        change = AdapterChange(self.denoiser.components, read_adapter(self.lora(job)), 1.0)
+        report = audit_change(self.denoiser, change, self.plan, setting)
         semantic, measured = report.measurements["semantic"].estimates, report.measurements
         worst = semantic["worst_class_drop"]
         return {

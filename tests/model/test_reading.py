@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from audits import audit
 from gaussian_denoiser import GaussianDenoiser, ddpm_schedule, rectified_flow
 from owf.core.model.base import choose_base, load_base
 from owf.core.model.batch import Batching
@@ -111,7 +112,7 @@ def test_a_trained_base_is_told_from_a_misread_one(demo, declared, truth, termin
 
 def test_an_audit_of_a_misread_base_is_invalid_and_says_what_it_predicts(demo, tmp_path):
     from owf.core.adapter import read_adapter
-    from owf.core.audit.audit import AuditSetting, audit
+    from owf.core.audit.audit import AuditSetting
     from owf.core.demo import DEMO_LORAS
     from owf.core.progress import SILENT
     from owf.core.verdict.verdict import default_policy
@@ -185,7 +186,7 @@ def half_demo():
 @pytest.mark.parametrize("metrics", [("denoiser_drift",), ("color",)])
 def test_in_half_precision_a_misread_base_is_called_that_and_not_nan(half_demo, tmp_path, metrics):
     from owf.core.adapter import read_adapter
-    from owf.core.audit.audit import AuditSetting, audit
+    from owf.core.audit.audit import AuditSetting
     from owf.core.demo import DEMO_LORAS
     from owf.core.progress import SILENT
     from owf.core.verdict.verdict import default_policy
