@@ -81,7 +81,7 @@ def _read(file: Path, allow_pickle: bool) -> "Adapter":
 def _audit_one(session: Any, adapter: "Adapter", options: argparse.Namespace) -> int:
     from ..core.render.audited import Audited
     from ..core.render.formats.format import publish_all
-    from .session import tell_report
+    from .tell import tell_report
 
     published = session.audit(adapter)
     audited = Audited(adapter.path.name, published.report, published.folder)
@@ -95,7 +95,7 @@ def _audit_many(session: Any, files: Sequence[Path], options: argparse.Namespace
     from ..core.render.audited import Audited
     from ..core.render.formats.format import publish_all
     from ..core.text import inert
-    from .overview import print_overview
+    from .tell import tell_overview
 
     audits: list[Audited] = []
     pages: tuple[Path, ...] = ()
@@ -110,7 +110,7 @@ def _audit_many(session: Any, files: Sequence[Path], options: argparse.Namespace
     finally:
         if audits:  # hours of work are worth a page, interrupted or not
             pages = publish_all(audits, options.out, options.write)
-    print_overview(audits, pages, options.progress)
+    tell_overview(audits, pages, session.console, options.progress)
     code = EXIT_CODES[worst(audit.decision for audit in audits)]
     return _demo_code(files, audits, code, options.progress) if options.demo else code
 

@@ -1,15 +1,14 @@
 """What one call of `owf-audit` keeps between LoRAs: options, console and base model."""
 
 import argparse
-from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
 
 from ..core.adapter import Adapter
-from ..core.audit.audit import AuditSetting, to_do
-from ..core.audit.change import AdapterChange
+from ..core.audit.audit import AuditSetting
+from ..core.audit.change import AdapterChange, report_stem
+from ..core.audit.outlook import outlook
 from ..core.audit.session import AuditRequest, AuditSession, Places, Published
 from ..core.datasets.dataset import find_dataset
 from ..core.errors import Setting, UsageError
@@ -18,14 +17,10 @@ from ..core.model.base import BaseChoice, choose_base, load_base
 from ..core.model.batch import Batching, default_batching
 from ..core.model.denoiser import Denoiser
 from ..core.model.device import choose_device, choose_dtype
-from ..core.model.speed import estimate
 from ..core.plan.audit_plan import AuditPlan
-from ..core.render.terminal.terminal import print_report
-from ..core.text import file_stem, inert
 from ..core.verdict.policy import read_policy
 from ..core.verdict.verdict import default_policy
 from .command import say, say_left_out
-from .events import Reported, emit
 from .paths import cache_folder
 from .progress import Bar, JsonLines, Quiet, progress_kind
 from .wording import option
@@ -70,10 +65,11 @@ class Session:
 
         def announce(plan: AuditPlan, setting: AuditSetting) -> None:
             if options.progress != "none":
-                announce_cost(self.console, denoiser, change, plan, setting)
+                text = outlook(denoiser, change, plan, setting)
+                self.console.print(text, highlight=False, markup=False)
 
         with progress_on(self.console, options.progress) as progress:
-            return self._audits.audit(denoiser, change, audit_stem(adapter), batch, progress, announce=announce)
+            return self._audits.audit(denoiser, change, report_stem(adapter), batch, progress, announce=announce)
 
     def _denoiser(self, adapter: Adapter) -> Denoiser:
         options = self._options
@@ -82,11 +78,6 @@ class Session:
             self._loaded = None
             self._loaded = choice, load_chosen(choice, self.console, options.device, options.dtype, options.offline)
         return self._loaded[1]
-
-
-def audit_stem(adapter: Adapter) -> str:
-    """Return how the folder of a LoRA's report begins: its name and the hash that people know it by."""
-    return f"{file_stem(adapter.path.stem)}-{adapter.hashes.autov2}"
 
 
 def _request(options: argparse.Namespace) -> AuditRequest:
@@ -105,40 +96,6 @@ def _request(options: argparse.Namespace) -> AuditRequest:
         images=options.images,
         dataset=options.dataset,
     )
-
-
-def announce_cost(
-    console: Any, denoiser: Denoiser, change: AdapterChange, plan: AuditPlan, setting: AuditSetting
-) -> None:
-    """Print the rows that are left of an audit, and about how long they take."""
-    left, whole = to_do(denoiser, change.key, plan, setting)
-    cost = estimate(denoiser, setting.batch)
-    base, minutes = "the base's are cached", f"{cost.minutes(left.tuned):.1f}"
-    if left.base:
-        base = f"{_of(left.base, whole.base)} for the base (once, then cached)"
-        minutes += f" + {cost.minutes(left.base):.1f}"
-    console.print(
-        f"Base {inert(denoiser.name)} on {denoiser.device} ({denoiser.dtype}), preset {plan.preset}: "
-        f"{_of(left.tuned, whole.tuned)} UNet rows for the LoRA, {base}. "
-        f"About {minutes} minutes, {cost.peak_bytes / 2**30:.1f} GB peak memory.",
-        highlight=False,
-        markup=False,
-    )
-
-
-def _of(left: int, whole: int) -> str:
-    """Return how many rows are left, and of how many where some are done."""
-    return f"{left:,}" if left == whole else f"{left:,} of {whole:,}"
-
-
-def tell_report(published: Published, files: Sequence[Path], console: Any, progress: str) -> None:
-    """Print a report and the files that it was written to; a JSON line for "json"."""
-    if progress != "json":
-        print_report(published.report, console, option, published.folder, files)
-        return
-    verdict, pages = published.report.verdict, [str(file) for file in files]
-    folder = str(published.folder)
-    emit(Reported(verdict=verdict.decision, folder=folder, pages=pages, exit_code=verdict.exit_code))
 
 
 def progress_on(console: Any, kind: str) -> Any:

@@ -5,6 +5,7 @@ from typing import Any
 
 from ...core.audit.audit import AuditSetting
 from ...core.audit.change import AdapterChange
+from ...core.audit.outlook import outlook
 from ...core.audit.session import Published
 from ...core.errors import OwfError
 from ...core.metrics.images.features import Fetching
@@ -14,7 +15,8 @@ from ...core.plan.audit_plan import AuditPlan
 from ...core.text import inert
 from ...core.train.audited import audit_trained
 from ..paths import cache_folder
-from ..session import announce_cost, progress_on, tell_report
+from ..session import progress_on
+from ..tell import tell_report
 from ..wording import worded
 from .options import RunOptions
 
@@ -36,7 +38,7 @@ def audit_and_tell(path: Path, denoiser: Denoiser, options: RunOptions, console:
 def _audit(path: Path, denoiser: Denoiser, options: RunOptions, console: Any) -> Published:
     def announce(change: AdapterChange, plan: AuditPlan, setting: AuditSetting) -> None:
         if options.progress != "none":
-            announce_cost(console, denoiser, change, plan, setting)
+            console.print(outlook(denoiser, change, plan, setting), highlight=False, markup=False)
 
     batch, cache = default_batching(denoiser), cache_folder(options.cache)
     fetching = Fetching(denoiser.device, options.offline)

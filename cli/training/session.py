@@ -15,16 +15,17 @@ from ...core.train.methods.custom_diffusion import embedding_path, is_embedding
 from ...core.train.plan import TrainPlan
 from ...core.train.records import StepRecord, Trained, TrainSetting
 from ...core.train.session import Training, TrainRequest, TrainSession, is_another, mark_finished
+from ...core.train.summary import above_budget, doubts, summary
 from ..command import INTERRUPTED
 from ..events import TrainingStopped, emit
 from ..paths import cache_folder
 from ..session import load_chosen
+from ..wording import option
 from .audit import audit_and_tell
 from .config import write_config
 from .interrupt import Interrupt
 from .options import RunOptions
 from .progress import train_progress
-from .summary import doubts, summary
 
 
 class TrainCommand:
@@ -135,13 +136,9 @@ class TrainCommand:
     def _announce_result(self, trained: Trained) -> None:
         drift = "" if trained.drift is None else f", drift {trained.drift:.2%} on held-out prompts"
         embedding = "" if trained.embedding is None else f" with {inert(str(trained.embedding), 4000)}"
-        budget, above = self._plan.drift_budget, ""
-        if trained.is_above(budget):
-            above = (
-                f" That is above the budget of {budget:.2%}: start from a higher --dc-weight, measure more often with "
-                "--drift-every, or lower --rate."
-            )
-        self._tell("trained", trained, f"Trained {inert(str(trained.path), 4000)}{embedding}{drift}.{above}", 0)
+        sentences = [f"Trained {inert(str(trained.path), 4000)}{embedding}{drift}."]
+        sentences += above_budget(trained, self._plan, option)
+        self._tell("trained", trained, " ".join(sentences), 0)
 
     def _tell(self, event: str, trained: Trained, message: str, code: int) -> None:
         if self._options.progress == "json":

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from ..adapter import read_adapter
 from ..audit.audit import AuditSetting
-from ..audit.change import AdapterChange
+from ..audit.change import AdapterChange, report_stem
 from ..audit.session import AuditRequest, AuditSession, Places, Published
 from ..metrics.images.features import Fetching
 from ..metrics.metric import quantity
@@ -13,7 +13,6 @@ from ..model.batch import Batching
 from ..model.denoiser import Denoiser
 from ..plan.audit_plan import AuditPlan
 from ..progress import Progress
-from ..text import file_stem
 from ..verdict.report import Report
 from ..verdict.verdict import default_policy
 from .metadata import add_metadata
@@ -38,7 +37,7 @@ def audit_trained(
     adapter = read_adapter(path)
     change = AdapterChange(denoiser.components, adapter, strength=1.0)
     session = AuditSession(REQUEST, default_policy(), Places(path.parent / "audit", cache), fetching)
-    stem = f"{file_stem(path.stem)}-{adapter.hashes.autov2}"
+    stem = report_stem(adapter)
     published = session.audit(
         denoiser, change, stem, batch, progress, announce=lambda plan, setting: announce(change, plan, setting)
     )

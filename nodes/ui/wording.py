@@ -4,7 +4,8 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from ...core.errors import OFF, OwfError, Setting
+from ...core.disk.refusals import described
+from ...core.errors import OFF, OwfError, Setting, UsageError
 
 _WORDS = {
     Setting("allow_pickle"): "load it with a LoRA loader and connect tuned_model",
@@ -35,8 +36,10 @@ def in_graph(setting: Setting) -> str:
 
 @contextmanager
 def graph_words() -> Iterator[None]:
-    """Return a context whose OwfErrors speak of the graph."""
+    """Return a context whose OwfErrors speak of the graph; what the system refuses is one of them."""
     try:
         yield
     except OwfError as error:
         raise type(error)(error.worded(in_graph), *error.settings) from error
+    except OSError as error:
+        raise UsageError(described(error)) from error

@@ -180,13 +180,13 @@ answer(panel=out.ui["owf"][0]["reasons"], gate=out.args[5].message, report=out.a
 
 def test_a_silent_alarm_is_no_green_bar(stub):
     code = """
-verdict, measurement, panel = pack("core.verdict.verdict"), pack("core.metrics.measurement"), pack("nodes.ui.panel")
+verdict, measurement, panel = pack("core.verdict.verdict"), pack("core.metrics.measurement"), pack("core.render.bars")
 worst = measurement.Estimate(0.733, 0.1, 1.0, 6, "share", 0.4)
 drop = measurement.Estimate(0.01, 0.0, 0.02, 60, "share", 0.0)
 seen = measurement.Measurement("semantic", 1, "accuracy_drop", {"accuracy_drop": drop, "worst_class_drop": worst})
 judged = verdict.judge({"semantic": seen})
 bars = [panel.bar(j.estimate, seen.estimates[j.estimate], j) for j in judged.judgements]
-sheet = pack("nodes.ui.sheet").chart_sheet("title", judged.decision, [], bars)
+sheet = pack("core.render.pictures.sheet").chart_sheet("title", judged.decision, [], bars)
 colors = {color for _, color in sheet.getcolors(1 << 20)}
 answer(decision=judged.decision, states=[b["state"] for b in bars], notes=[b["note"] for b in bars],
        grey=(0x6A, 0x71, 0x7C) in colors)
@@ -226,7 +226,7 @@ answer(message=getattr(model, "message", None), model=str(model), silent=base_im
 
 @pytest.mark.parametrize(
     ("settings", "said"),
-    [("metrics='colour'", "metrics"), ("preset='huge'", "preset"), ("per_class=-1", "positive")],
+    [("metrics='colour'", "metrics"), ("preset='huge'", "preset"), ("per_class=-1", "fewer than 0")],
 )
 def test_wrong_settings_say_what_to_change(stub, settings, said):
     code = f"""
