@@ -39,6 +39,7 @@ class Step(Rows):
     rate: float
     drift: float | None
     validation: float | None
+    gain: float | None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,6 +52,10 @@ class Reported:
     """Where the report lies."""
     exit_code: int
     """Exit code that this verdict has."""
+    outcome: str = ""
+    """Of a training: what it learned and the verdict, such as "NOT LEARNED, PASS"."""
+    summary: str = ""
+    """Of a training, such as "learned 83 % (76 to 90), kept 98 %"."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,6 +95,8 @@ class TrainingStopped:
     """Steps done."""
     drift: float | None
     """Denoiser drift on held-out prompts, where it is watched."""
+    learned: str | None
+    """LEARNED, NOT LEARNED or NOT SHOWN; None where it was not measured."""
     exit_code: int
 
 

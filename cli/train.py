@@ -10,6 +10,7 @@ from .training.config import effective, read_config, write_config
 
 USAGE = 2
 """Exit code of everything that the user can mend."""
+_SET_LATER = {"steps", "batch", "rate"}
 _BASES = {"base", "demo_base"}
 
 
@@ -23,15 +24,19 @@ def main(argv: Sequence[str] | None = None) -> int:
         return print_failure("owf-train", given.get("progress", "auto"), message, code)
 
     with guarded(fail) as ending:
-        plan, options = effective(_merged(given))
+        values = _merged(given)
+        plan, options = effective(values)
         if "save_config" in given:
-            write_config(given["save_config"], plan, options)
+            # What a preset sets is known with the base, and would be fixed if it stood in the file.
+            write_config(given["save_config"], plan, options, _SET_LATER - set(values) if options.preset else ())
         else:
             options.require_subject()
             quiet_libraries()
             from .training.session import TrainCommand
 
-            command = TrainCommand(plan, options, resume="resume" in given, overwrite="overwrite" in given)
+            command = TrainCommand(
+                plan, options, frozenset(values), resume="resume" in given, overwrite="overwrite" in given
+            )
             ending.code = command.run()
     return ending.code
 

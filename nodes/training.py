@@ -12,13 +12,15 @@ from ..core.errors import UsageError
 from ..core.text import counted
 from ..core.train.data.captions import Concept
 from ..core.train.plan import TrainPlan
+from ..core.verdict.outcome import said
 from .backend import places
 from .ui.curves import Watcher
+from .ui.wording import in_graph
 
 if TYPE_CHECKING:
     import torch
 
-    from ..core.train.records import Picture, Trained
+    from ..core.train.records import Networks, Picture, Trained
     from .backend.model.trainer import ComfyTrainer
 
 DEMO_PICTURES = "[demo] concept"
@@ -46,8 +48,11 @@ def run_training(
     plan: TrainPlan,
     name: str,
     watcher: Watcher,
+    networks: "Networks | None",
 ) -> "Trained":
     """Return the trained LoRA, its file moved into ComfyUI's LoRA folder.
+
+    `networks` see whether it learned its concept; None does not ask.
 
     Queued again after an interrupt, the same training continues from its last checkpoint to the same bytes.
     """
@@ -73,6 +78,7 @@ def run_training(
         resume=True,
         save_every=_SAVE_EVERY,
         watch=watcher,
+        networks=networks,
     )
     with denoiser.held(), Curves(folder, "training", board=False) as watcher.curves:
         trained = training.train(setting, watcher.curves)
@@ -80,6 +86,15 @@ def run_training(
     path = publish(trained.path, name)
     shutil.rmtree(folder, ignore_errors=True)
     return replace(trained, path=path)
+
+
+def learned_networks(denoiser: "ComfyTrainer", watcher: Watcher) -> "Networks":
+    """Return what loads the networks for a base, under ComfyUI's memory management."""
+    from ..core.metrics.images.features import Fetching
+    from ..core.train.learned.networks import load_networks
+    from .backend.features import HostFeatures
+
+    return lambda: load_networks(denoiser.family, Fetching(progress=watcher.progress), HostFeatures)
 
 
 def pictures_from(inputs: PictureInputs, plan: TrainPlan, resolution: int) -> "Path | tuple[Picture, ...]":
@@ -137,6 +152,8 @@ def training_report(trained: "Trained", watcher: Watcher) -> tuple[list[str], st
         f"mean loss of the last {len(last)}: {sum(last) / len(last):.3g}.",
         f"Preserved by {terms or 'nothing'}.",
     ]
+    if trained.learning is not None:
+        notes.insert(0, said(trained.learning, in_graph))
     if trained.drift is not None:
         notes.append(f"Drift on held-out prompts: {trained.drift:.2%}.")
     if trained.is_above(plan.drift_budget):

@@ -18,6 +18,7 @@ from ..plan.audit_plan import AuditPlan, Stage, plan_digest
 from ..plan.presets import METRICS, demo_plan, in_order, preset_plan
 from ..progress import Progress
 from ..render.formats.format import default_formats, publish
+from ..verdict.learning import Learning
 from ..verdict.report import Report
 from ..verdict.verdict import Policy
 from .audit import AuditSetting, audit_change
@@ -121,12 +122,14 @@ class AuditSession:
         progress: Progress,
         *,
         given: LabelledImages | None = None,
+        learning: Learning | None = None,
         announce: Callable[[AuditPlan, AuditSetting], None] = lambda plan, setting: None,
     ) -> tuple[Report, Path]:
         """Return the report of a change and its folder, whose name begins with `stem`.
 
         `announce` hears of plan and setting before a change that fits is measured. Raises UsageError where another
-        run is at the same audit. What does not fit is INVALID at once: nothing is fetched for it.
+        run is at the same audit. What does not fit is INVALID at once: nothing is fetched for it. `learning` is what a
+        training knows of the change, which its report says too.
         """
         plan, labelled = plan_for(self._request, denoiser.family, denoiser.resolution, given)
         fits = change.refusal() is None
@@ -144,6 +147,7 @@ class AuditSession:
                 if not change.is_repeatable:
                     _remove_samples(folder)
                 raise
+            report = dataclasses.replace(report, learning=learning)
             progress.stage("Writing the report")
             publish(report, folder, self._places.formats)
             if report.status == "complete" or not change.is_repeatable:

@@ -1,5 +1,5 @@
 """Base-model families: one small data file each; this folder is the registry."""
 
-from .family import Family, all_families, get
+from .family import RECIPES, Family, Recipe, all_families, get
 
-__all__ = ["Family", "all_families", "get"]
+__all__ = ["RECIPES", "Family", "Recipe", "all_families", "get"]

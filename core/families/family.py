@@ -6,6 +6,21 @@ from functools import cache
 from ..errors import UsageError
 from ..registry import records
 
+RECIPES = ("quick", "standard")
+"""Names of recipes, the shorter training first."""
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """Length and speed of a training that learns five pictures on a base."""
+
+    steps: int
+    """Optimizer steps."""
+    batch: int
+    """Concept rows of one UNet batch."""
+    rate: float
+    """Learning rate of AdamW."""
+
 
 @dataclass(frozen=True)
 class Family:
@@ -34,6 +49,8 @@ class Family:
     """Beginnings of `modelspec.architecture` in its LoRA files."""
     text_widths: tuple[tuple[str, int], ...] = ()
     """Pairs of component and hidden width of its text encoders."""
+    recipes: tuple[tuple[str, Recipe], ...] = ()
+    """Pairs of a name in `RECIPES` and the training that it stands for; none where nobody knows one."""
 
 
 @cache

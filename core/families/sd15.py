@@ -1,6 +1,6 @@
 """Stable Diffusion 1.x."""
 
-from .family import Family
+from .family import Family, Recipe
 
 FAMILY = Family(
     name="sd15",
@@ -12,4 +12,6 @@ FAMILY = Family(
     base_versions=("sd_v1", "sd_1.5", "SD 1"),
     architectures=("stable-diffusion-v1",),
     text_widths=(("text_encoder", 768),),
+    # Usual for DreamBooth-LoRA on a few pictures; not measured here.
+    recipes=(("quick", Recipe(steps=500, batch=1, rate=2e-4)), ("standard", Recipe(steps=1000, batch=1, rate=1e-4))),
 )

@@ -1,6 +1,6 @@
 """Stable Diffusion 2.x."""
 
-from .family import Family
+from .family import Family, Recipe
 
 FAMILY = Family(
     name="sd2",
@@ -12,4 +12,6 @@ FAMILY = Family(
     base_versions=("sd_v2", "SD 2"),
     architectures=("stable-diffusion-v2",),
     text_widths=(("text_encoder", 1024),),
+    # Usual for DreamBooth-LoRA on a few pictures; not measured here.
+    recipes=(("quick", Recipe(steps=500, batch=1, rate=2e-4)), ("standard", Recipe(steps=1000, batch=1, rate=1e-4))),
 )

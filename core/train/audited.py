@@ -14,6 +14,7 @@ from ..model.denoiser import Denoiser
 from ..plan.audit_plan import AuditPlan
 from ..progress import Progress
 from ..text import file_stem
+from ..verdict.learning import Learning
 from ..verdict.report import Report
 from ..verdict.verdict import default_policy
 from .metadata import add_metadata
@@ -24,6 +25,7 @@ REQUEST = AuditRequest(preset="quick")
 
 def audit_trained(
     path: Path,
+    learning: Learning | None,
     denoiser: Denoiser,
     batch: Batching,
     cache: Path,
@@ -33,14 +35,21 @@ def audit_trained(
 ) -> tuple[Report, Path]:
     """Return the report of a LoRA on the base that it was trained on, and its folder beside the LoRA.
 
-    Verdict and numbers are in the file afterwards. `announce` hears of plan and setting before anything is measured.
+    What the training says of its concept stands in the report. Verdict and numbers are in the file afterwards.
+    `announce` hears of plan and setting before anything is measured.
     """
     adapter = read_adapter(path)
     change = AdapterChange(denoiser.components, adapter, strength=1.0)
     session = AuditSession(REQUEST, default_policy(), Places(path.parent / "audit", cache), fetching)
     stem = f"{file_stem(path.stem)}-{adapter.hashes.autov2}"
     report, folder = session.audit(
-        denoiser, change, stem, batch, progress, announce=lambda plan, setting: announce(change, plan, setting)
+        denoiser,
+        change,
+        stem,
+        batch,
+        progress,
+        learning=learning,
+        announce=lambda plan, setting: announce(change, plan, setting),
     )
     add_metadata(path, audit_facts(report))
     return report, folder

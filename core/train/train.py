@@ -11,12 +11,16 @@ from .. import families
 from ..adapter import LoraCard
 from ..errors import Setting, UsageError
 from ..model.denoiser import TrainableDenoiser
+from ..verdict.learning import Learning, learning_facts
 from .base_check import check_base
 from .cost import all_rows
 from .data.bank import Bank
 from .data.captions import Concept
 from .data.concept import ConceptData
 from .data.drawings import Drawings
+from .learned.evidence import drawn_rows
+from .learned.measure import measure_learning
+from .loop.balance import ConceptGain
 from .loop.checkpoint import Checkpoint
 from .loop.drift import DriftWatch
 from .loop.loop import run_steps
@@ -48,7 +52,8 @@ def train(
     """
     _require_torch()
     identity = fingerprint(denoiser, pictures, bank, plan)
-    setting.progress.total(all_rows(plan, bank))
+    learned_rows = drawn_rows(plan, denoiser.family) if setting.networks is not None else 0
+    setting.progress.total(all_rows(plan, bank) + learned_rows)
     check_base(denoiser, bank, setting)
     setting.progress.stage("Encoding pictures")
     data = _data(denoiser, pictures, plan)
@@ -63,9 +68,14 @@ def train(
             checkpoint.restore(state)
         losses = LossMaker(denoiser, method, plan.min_snr, denoiser.dtype)
         step = Step(losses, data, terms, plan, setting.progress)
-        measurements = Measurements(denoiser, losses, watch, validation, plan, setting)
+        gain = ConceptGain(losses, method, data) if plan.sets_weight else None
+        measurements = Measurements(denoiser, losses, watch, validation, gain, plan, setting)
         finished = run_steps(state, step, measurements, checkpoint, plan, setting)
-        return _finish(state, method, denoiser, pictures, plan, setting, finished)
+        learning = None
+        if finished:
+            with state.averaged():
+                learning = measure_learning(denoiser, method, pictures, held_out, plan, setting)
+        return _finish(state, method, denoiser, pictures, plan, setting, finished, learning)
     finally:
         method.detach()
         denoiser.checkpoint_gradients(False)
@@ -118,10 +128,11 @@ def _finish(
     plan: TrainPlan,
     setting: TrainSetting,
     finished: bool,
+    learning: Learning | None,
 ) -> Trained:
     """Write the LoRA, also that of an interrupted training, and return what there is."""
     path = setting.folder / f"{setting.name}.safetensors"
-    facts = _facts(state, pictures, plan)
+    facts = _facts(state, pictures, plan, learning)
     concept = Concept(plan.trigger, plan.class_word)
     family, side = families.get(denoiser.family), plan.resolution or denoiser.resolution
     card = LoraCard(
@@ -135,10 +146,12 @@ def _finish(
     )
     with state.averaged():
         embedding = method.write(path, card)
-    return Trained(path, embedding, state.step, finished, state.drift, facts)
+    return Trained(path, embedding, state.step, finished, state.drift, learning, facts)
 
 
-def _facts(state: TrainState, pictures: Sequence[Picture], plan: TrainPlan) -> tuple[tuple[str, str], ...]:
+def _facts(
+    state: TrainState, pictures: Sequence[Picture], plan: TrainPlan, learning: Learning | None
+) -> tuple[tuple[str, str], ...]:
     tags = Counter({p.caption: 0 for p in pictures})
     for picture in pictures:
         tags[picture.caption] += picture.repeats
@@ -159,4 +172,6 @@ def _facts(state: TrainState, pictures: Sequence[Picture], plan: TrainPlan) -> t
     facts |= FORMS[plan.algorithm].facts
     if state.drift is not None:
         facts["owf.watched_drift"] = f"{state.drift:.6g}"
+    if learning is not None:
+        facts |= learning_facts(learning)
     return tuple(facts.items())

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from ...core.train.plan import TrainPlan, plan_digest
+from .panel import learned_panel
 from .progress import NodeProgress, send
 
 if TYPE_CHECKING:
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
 
     from ...core.train.curves import Curves
     from ...core.train.records import StepRecord
+    from ...core.verdict.learning import Learning
 
 EVENT = "owf.training"
 """Name of the message that web/owf.js listens to."""
@@ -70,7 +72,7 @@ class Watcher:
 
         return draw_curves(self.records, self.plan.drift_budget)
 
-    def panel(self, notes: Sequence[str]) -> dict[str, Any]:
+    def panel(self, notes: Sequence[str], learning: "Learning | None") -> dict[str, Any]:
         """Return the node's panel after the training."""
         curves: dict[str, list[tuple[int, float]]] = {}
         for record in self.records:
@@ -78,7 +80,8 @@ class Watcher:
                 curves.setdefault(name, []).append((record.step, value))
         thin = {name: _thinned(points) for name, points in curves.items()}
         head = {"kind": "curves", "title": self.title, "steps": self.plan.steps, "run": plan_digest(self.plan)}
-        return {**head, "curves": thin, "targets": targets(self.plan), "notes": list(notes)}
+        shown = {**head, "curves": thin, "targets": targets(self.plan), "notes": list(notes)}
+        return {**shown, **learned_panel(learning)}
 
 
 def _thinned(points: list[tuple[int, float]]) -> list[tuple[int, float]]:
@@ -92,6 +95,8 @@ def values(record: "StepRecord") -> dict[str, float]:
     found = {"loss": record.loss, **{f"{name} loss": value for name, value in record.terms.items()}}
     if record.drift is not None:
         found["drift"] = record.drift
+    if record.gain is not None:
+        found["concept gain"] = record.gain
     if "dc" in record.weights:
         found["dc weight"] = record.weights["dc"]
     return found

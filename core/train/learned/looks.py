@@ -1,0 +1,21 @@
+"""Other looks of the concept's class: what the base draws for retrieval. No torch."""
+
+from pathlib import Path
+
+from ...verdict.learning import CONCEPTS
+from ..data.captions import Concept
+
+FOLDER = Path(__file__).with_name("looks")
+DEFAULT = FOLDER / "open_world.txt"
+"""Looks that any base can give to most things and beings."""
+DEMO = FOLDER / "demo.txt"
+"""The same for the demo base."""
+
+
+def looks(concept: Concept, family: str) -> tuple[str, ...]:
+    """Return the prompts of one look less than `CONCEPTS`, none of which names the concept; none without a class."""
+    if not concept.class_word:
+        return ()
+    lines = (DEMO if family == "demo" else DEFAULT).read_text("utf-8").splitlines()
+    prompts = (line.replace("{}", concept.class_word) for line in lines if line and not line.startswith("#"))
+    return tuple(prompt for prompt in prompts if not concept.named_in(prompt))[: CONCEPTS - 1]
