@@ -41,7 +41,7 @@ LEARNING = {
 def meaning(report: Report) -> str:
     """Return what the verdict means, and before it what was learned where that is known."""
     sentence = SENTENCES.get(report.verdict.decision, "")
-    return sentence if report.learning is None else f"{LEARNING[report.learning.decision]} {sentence}"
+    return sentence if report.learning is None else f"{LEARNING.get(report.learning.decision, '')} {sentence}"
 
 
 def shown_decision(report: Report) -> str:
