@@ -42,10 +42,15 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _merged(given: Mapping[str, Any]) -> dict[str, Any]:
-    """Return field name -> value of the file with the flags over it; a base on the command line replaces the file's."""
+    """Return field name -> value of the file with the flags over it.
+
+    A base on the command line replaces the file's, and a weight of dc whatever the file says of how it is set.
+    """
     values = read_config(given["config"]) if "config" in given else {}
     if _BASES & set(given):
         values = {name: value for name, value in values.items() if name not in _BASES}
+    if "dc_weight" in given:
+        values.pop("dc_control", None)
     return {**values, **given}
 
 

@@ -14,7 +14,7 @@ from ...core.render.terminal.terminal import print_report
 from ...core.text import inert
 from ...core.train.audited import audit_trained
 from ...core.train.records import Trained
-from ...core.verdict.outcome import outcome, summary
+from ...core.verdict.outcome import outcome, said, summary
 from ...core.verdict.report import Report
 from ..events import Reported, emit
 from ..paths import cache_folder
@@ -33,6 +33,8 @@ def audit_and_tell(trained: Trained, denoiser: Denoiser, options: RunOptions, co
     except Exception as error:
         reason = worded(error) if isinstance(error, OwfError) else f"this is a bug, please report it: {error!r}"
         console.print(f"The LoRA is trained, but not audited: {inert(reason, 2000)}", highlight=False, markup=False)
+        if trained.learning is not None:
+            console.print(inert(said(trained.learning, option), 2000), highlight=False, markup=False)
         return
     if options.progress == "json":
         emit(

@@ -19,12 +19,10 @@ from ...core.train.methods.custom_diffusion import embedding_path, is_embedding
 from ...core.train.plan import TrainPlan
 from ...core.train.records import Networks, StepRecord, Trained, TrainSetting
 from ...core.train.session import Training, TrainRequest, TrainSession, is_another, mark_finished
-from ...core.verdict.outcome import said
 from ..command import INTERRUPTED
 from ..events import TrainingStopped, emit
 from ..paths import cache_folder
 from ..session import load_chosen
-from ..wording import option
 from .audit import audit_and_tell
 from .config import write_config
 from .interrupt import Interrupt
@@ -154,7 +152,8 @@ class TrainCommand:
                 f" That is above the budget of {budget:.2%}: start from a higher --dc-weight, measure more often with "
                 "--drift-every, or lower --rate."
             )
-        learned = "" if trained.learning is None else f" {said(trained.learning, option)}"
+        found = trained.learning
+        learned = "" if found is None else f" {found.decision}: {found.summary}."
         where = f"Trained {inert(str(trained.path), 4000)}{embedding}{drift}.{above}"
         self._tell("trained", trained, where + learned, 0)
 

@@ -92,10 +92,10 @@ class Trained:
     """Whether these are all; otherwise the same call with `resume` continues."""
     drift: float | None
     """Denoiser drift on the watched prompts at the end."""
-    learning: Learning | None
-    """Whether the concept was learned; None where it was not measured."""
     facts: tuple[tuple[str, str], ...]
     """Metadata of the file."""
+    learning: Learning | None = None
+    """Whether the concept was learned; None where it was not measured."""
 
     def is_above(self, budget: float) -> bool:
         """Return whether drift ended above a budget; 0 is none."""

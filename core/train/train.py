@@ -4,6 +4,7 @@ import hashlib
 import json
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 
 import torch
 
@@ -28,6 +29,7 @@ from .loop.loss import LossMaker
 from .loop.measure import Measurements
 from .loop.state import TrainState
 from .loop.step import Step
+from .metadata import add_metadata
 from .methods.forms import FORMS
 from .methods.method import Method, attach
 from .plan import TrainPlan, plan_data, plan_digest
@@ -71,11 +73,12 @@ def train(
         gain = ConceptGain(losses, method, data) if plan.sets_weight else None
         measurements = Measurements(denoiser, losses, watch, validation, gain, plan, setting)
         finished = run_steps(state, step, measurements, checkpoint, plan, setting)
-        learning = None
-        if finished:
-            with state.averaged():
-                learning = measure_learning(denoiser, method, pictures, held_out, plan, setting)
-        return _finish(state, method, denoiser, pictures, plan, setting, finished, learning)
+        trained = _finish(state, method, denoiser, pictures, plan, setting, finished)
+        if not finished or setting.networks is None:
+            return trained
+        with state.averaged():  # the file is there already: what comes now may take minutes and be interrupted
+            learning = measure_learning(denoiser, method, pictures, held_out, plan, setting)
+        return _knowing(trained, learning)
     finally:
         method.detach()
         denoiser.checkpoint_gradients(False)
@@ -128,11 +131,10 @@ def _finish(
     plan: TrainPlan,
     setting: TrainSetting,
     finished: bool,
-    learning: Learning | None,
 ) -> Trained:
     """Write the LoRA, also that of an interrupted training, and return what there is."""
     path = setting.folder / f"{setting.name}.safetensors"
-    facts = _facts(state, pictures, plan, learning)
+    facts = _facts(state, pictures, plan)
     concept = Concept(plan.trigger, plan.class_word)
     family, side = families.get(denoiser.family), plan.resolution or denoiser.resolution
     card = LoraCard(
@@ -146,12 +148,17 @@ def _finish(
     )
     with state.averaged():
         embedding = method.write(path, card)
-    return Trained(path, embedding, state.step, finished, state.drift, learning, facts)
+    return Trained(path, embedding, state.step, finished, state.drift, facts)
 
 
-def _facts(
-    state: TrainState, pictures: Sequence[Picture], plan: TrainPlan, learning: Learning | None
-) -> tuple[tuple[str, str], ...]:
+def _knowing(trained: Trained, learning: Learning) -> Trained:
+    """Return the training with what it learned, which stands in its file then too."""
+    found = learning_facts(learning)
+    add_metadata(trained.path, found)
+    return replace(trained, learning=learning, facts=(*trained.facts, *found.items()))
+
+
+def _facts(state: TrainState, pictures: Sequence[Picture], plan: TrainPlan) -> tuple[tuple[str, str], ...]:
     tags = Counter({p.caption: 0 for p in pictures})
     for picture in pictures:
         tags[picture.caption] += picture.repeats
@@ -172,6 +179,4 @@ def _facts(
     facts |= FORMS[plan.algorithm].facts
     if state.drift is not None:
         facts["owf.watched_drift"] = f"{state.drift:.6g}"
-    if learning is not None:
-        facts |= learning_facts(learning)
     return tuple(facts.items())

@@ -14,8 +14,8 @@ from ..plan import TrainPlan
 from ..records import Picture, TrainSetting
 from .looks import looks
 
-SEEDS = 16
-"""Pictures of the trigger: of sixteen that all retrieve it, the interval's lower end is at 81 %."""
+SEEDS = 24
+"""Pictures of the trigger: of as many that all retrieve it, the interval's lower end is at 86 %."""
 OF_A_LOOK = 2
 """Pictures of each other look, the least from which it is known how much they differ. The base draws each once."""
 

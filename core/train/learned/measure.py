@@ -32,13 +32,12 @@ def measure_learning(
     held_out: Sequence[Picture],
     plan: TrainPlan,
     setting: TrainSetting,
-) -> Learning | None:
-    """Return what the weights in place have learned; None where the setting names no networks to see it with.
+) -> Learning:
+    """Return what the weights in place have learned, as the setting's networks see it.
 
     What keeps it from being measured is a reason why nothing is shown: the LoRA is trained all the same.
     """
-    if setting.networks is None:
-        return None
+    assert setting.networks is not None
     try:
         setting.progress.stage("Loading the feature networks")
         networks = setting.networks()

@@ -5,6 +5,7 @@ after as many steps. From there on the weight rises as long as the concept keeps
 and falls where it does not: the largest weight that costs no more than the rest of that share.
 """
 
+import math
 from collections.abc import Sequence
 from itertools import chain, islice
 
@@ -14,15 +15,20 @@ from ..methods.method import Method
 from .loss import LossMaker
 
 KEPT = 0.9
-"""Share of its best gain that the concept keeps: a tenth is about what other seeds change."""
+"""Share of its best gain that the concept keeps: a tenth is the price that drift correction may have, by convention."""
 START = 0.5
-"""First weight: a sixteenth of the one that was fixed before, and forbade some concepts to be learned at all."""
-RISE, FALL = 2**0.5, 0.5
-"""Factors of the weight at a turn: it falls twice as fast as it rises, for what is lost has to be learned again."""
+"""First weight: a sixteenth of the default where it is fixed, which keeps some concepts from being learned at all."""
+SPEED = math.log(2) / 2
+"""Change of the weight's logarithm at a turn, for a concept at its best; none for one that just keeps its share.
+
+So the weight settles there: what it does to the concept shows turns later, and a weight that rose until then would be
+far too large."""
+FASTEST_FALL = -2.0
+"""The same change where the concept fell far below its share, in terms of `SPEED`: the weight halves."""
 RANGE = (1e-2, 1e3)
 """Smallest and largest weight."""
 ENOUGH = 1e-3
-"""Drift below which the weight does not rise: a tenth of what audits allow, and no more than their own noise."""
+"""Drift below which the weight does not rise: a tenth of what audits allow, below which little is left to correct."""
 TURNS = 30
 """Times that the gain is measured in a training: every one costs `ROWS` rows without gradients."""
 ROWS = 16
@@ -36,9 +42,10 @@ def turned(weight: float, gain: float, best: float, drift: float | None) -> floa
     """
     if weight == 0:
         return START
-    if best <= 0 or gain < KEPT * best:
-        return max(weight * FALL, RANGE[0])
-    return min(weight * RISE, RANGE[1]) if drift is None or drift > ENOUGH else weight
+    room = (gain / best - KEPT) / (1 - KEPT) if best > 0 else FASTEST_FALL  # 1 at its best, 0 at its share
+    if room > 0 and drift is not None and drift <= ENOUGH:
+        return weight
+    return min(max(weight * math.exp(SPEED * max(room, FASTEST_FALL)), RANGE[0]), RANGE[1])
 
 
 def is_turn(step: int, steps: int) -> bool:
