@@ -98,7 +98,7 @@ def _ratio(reached: float, length: float, spreads: tuple[tuple[np.ndarray, int],
     b = reached * length - quantile**2 * shared
     c = reached**2 - quantile**2 * reached_spread
     root = math.sqrt(max(0.0, b * b - a * c))
-    return Estimate(value, (b - root) / a, (b + root) / a, seeds, "share")
+    return Estimate(value, float((b - root) / a), float((b + root) / a), seeds, "share")
 
 
 def _quantile(spreads: tuple[tuple[np.ndarray, int], ...], u: np.ndarray) -> float:

@@ -13,9 +13,13 @@ DEMO = FOLDER / "demo.txt"
 
 
 def looks(concept: Concept, family: str) -> tuple[str, ...]:
-    """Return the prompts of one look less than `CONCEPTS`, none of which names the concept; none without a class."""
+    """Return the prompts of one look less than `CONCEPTS`, none of which names the concept.
+
+    There are none where nobody says the class, or where a trigger such as "a photo" leaves too few.
+    """
     if not concept.class_word:
         return ()
     lines = (DEMO if family == "demo" else DEFAULT).read_text("utf-8").splitlines()
     prompts = (line.replace("{}", concept.class_word) for line in lines if line and not line.startswith("#"))
-    return tuple(prompt for prompt in prompts if not concept.named_in(prompt))[: CONCEPTS - 1]
+    found = tuple(prompt for prompt in prompts if not concept.named_in(prompt))[: CONCEPTS - 1]
+    return found if len(found) == CONCEPTS - 1 else ()

@@ -123,9 +123,11 @@ def test_nineteen_other_looks_of_the_class_none_of_which_names_the_concept(famil
     assert len(set(found)) == CONCEPTS - 1
     assert all("bag" in look and "{}" not in look for look in found)
     assert looks(Concept("sks", ""), family) == ()
-    others = looks(Concept("red", "bag"), family)
-    assert len(others) == CONCEPTS - 1
-    assert not any("red" in look.split() for look in others)
+    for trigger in ("red", "white", "black"):
+        others = looks(Concept(trigger, "bag"), family)
+        assert len(set(others)) == CONCEPTS - 1
+        assert not any(trigger in look.split() for look in others)
+    assert looks(Concept("photo", "bag"), family) == ()
 
 
 @pytest.fixture
