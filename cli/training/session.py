@@ -35,7 +35,13 @@ class TrainCommand:
     """Everything between the options and the finished LoRA."""
 
     def __init__(
-        self, plan: TrainPlan, options: RunOptions, given: frozenset[str], *, resume: bool, overwrite: bool
+        self,
+        plan: TrainPlan,
+        options: RunOptions,
+        given: frozenset[str] = frozenset(),
+        *,
+        resume: bool,
+        overwrite: bool,
     ) -> None:
         """Take plan and options, and which of their fields somebody gave."""
         from rich.console import Console
