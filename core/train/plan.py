@@ -99,7 +99,9 @@ class TrainPlan:
     prior_images: int = option(100, "pictures of the class that the base draws for prior", least=1, most=100_000)
     drift_budget: float = option(0.0, "denoiser drift to end at or below, such as 0.005; sets dc's weight; 0 is off")
     dc_control: str = option(
-        "auto", "auto sets dc's weight so that the concept is still learned; fixed keeps dc-weight", CONTROLS
+        "auto",
+        "how dc's weight is set: auto learns first and keeps the concept learned, fixed takes dc-weight",
+        CONTROLS,
     )
     bank_share: float = option(
         0.5, "share of dc's rows that come from the prompt bank, not from trigger-less captions", most=1

@@ -8,6 +8,7 @@
   NOT LEARNED. Anything else is NOT SHOWN.
 """
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
@@ -96,7 +97,7 @@ def _retrieval_says(estimates: Mapping[str, Estimate]) -> bool | None:
 def judge_learning(estimates: dict[str, Estimate], facts: dict[str, str | int | float]) -> Learning:
     """Return the verdict on what was measured, with its reasons; `facts` are kept as they are."""
     decision = decide(estimates)
-    seen = [*_likeness(estimates), *_retrieval(estimates), *_copies(estimates)]
+    seen = [*_likeness(estimates), *_autoencoder(facts), *_retrieval(estimates), *_copies(estimates)]
     if decision == LEARNED:
         return Learning(decision, tuple(seen), estimates, facts)
     if decision == NOT_LEARNED:
@@ -126,6 +127,18 @@ def _likeness(estimates: Mapping[str, Estimate]) -> list[str]:
     return [
         f"From the base's pictures to the best that can be drawn of the concept, the trigger's went {shown(found)} of "
         f"the way, {meaning[_fidelity_says(estimates)]}."
+    ]
+
+
+def _autoencoder(facts: Mapping[str, str | int | float]) -> list[str]:
+    """Return what the base's autoencoder loses of the concept, where that is most of it."""
+    base, ceiling, views = (float(facts.get(f"cosine_{name}", math.nan)) for name in ("base", "ceiling", "views"))
+    share = (ceiling - base) / (views - base) if views > base else math.nan
+    if not share < LEAST:
+        return []
+    return [
+        f"The base's own autoencoder keeps {100 * max(share, 0.0):.0f} % of what tells the concept from the base's "
+        "pictures: no training draws the rest."
     ]
 
 

@@ -97,6 +97,14 @@ def test_copies_are_told_and_change_no_decision():
     assert not any("copies" in reason for reason in judge_learning(clean, {}).reasons)
 
 
+@pytest.mark.parametrize(("ceiling", "said"), [(0.74, "keeps 20 % of"), (0.65, "keeps 0 % of"), (0.80, ""), (0.9, "")])
+def test_an_autoencoder_that_cannot_draw_the_concept_is_named(ceiling, said):
+    cosines = {"cosine_base": 0.70, "cosine_ceiling": ceiling, "cosine_views": 0.90}
+    reasons = " ".join(judge_learning(numbers(HIGH, ALL), cosines).reasons)
+    assert said in reasons
+    assert ("autoencoder keeps" in reasons) is bool(said)
+
+
 def test_metadata_have_the_decision_and_the_numbers():
     facts = learning_facts(judge_learning(numbers(HIGH, ALL), {}))
     assert facts["owf.learned"] == "LEARNED"
