@@ -16,6 +16,8 @@ from .looks import looks
 
 SEEDS = 24
 """Pictures of the trigger: of as many that all retrieve it, the interval's lower end is at 86 %."""
+VIEWS = 16
+"""Views at the most: a round trip takes seconds on a CPU, and more would narrow the interval little."""
 OF_A_LOOK = 2
 """Pictures of each other look, the least from which it is known how much they differ. The base draws each once."""
 
@@ -72,7 +74,7 @@ def gather(
     prompt, others = concept.caption(plan.caption), looks(concept, denoiser.family)
     drawings = Drawings(denoiser, setting.cache, setting.batch, setting.progress)
     training = tuple(picture.pixels for picture in pictures)
-    views = tuple(picture.pixels for picture in held_out) or training
+    views = spread(tuple(picture.pixels for picture in held_out) or training)
     with method.off(), torch.no_grad():
         base = _decoded(denoiser, drawings.latents("Base: drawing the trigger", [prompt] * SEEDS))
         asked = [look for look in others for _ in range(OF_A_LOOK)]
@@ -92,6 +94,13 @@ def gather(
         training,
         HELD_OUT if held_out else TRAINED_ON,
     )
+
+
+def spread(images: Images) -> Images:
+    """Return at most `VIEWS` of the images, evenly spread from the first to the last."""
+    if len(images) <= VIEWS:
+        return images
+    return tuple(images[i * (len(images) - 1) // (VIEWS - 1)] for i in range(VIEWS))
 
 
 def _decoded(denoiser: TrainableDenoiser, latents: torch.Tensor) -> Images:

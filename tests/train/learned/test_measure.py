@@ -13,7 +13,7 @@ from owf.core.train import cost
 from owf.core.train.data import drawings
 from owf.core.train.data.captions import Concept
 from owf.core.train.learned import evidence as gathering
-from owf.core.train.learned.evidence import HELD_OUT, TRAINED_ON, ConceptEvidence
+from owf.core.train.learned.evidence import HELD_OUT, TRAINED_ON, VIEWS, ConceptEvidence, spread
 from owf.core.train.learned.looks import DEFAULT, DEMO, looks
 from owf.core.train.learned.measure import learning
 from owf.core.train.metadata import read_metadata
@@ -115,6 +115,15 @@ def test_views_of_several_shapes_are_compared_in_their_order():
     one = learning(seen(RED, views=mixed, trips=mixed), [Colours()])
     other = learning(seen(RED, views=tuple(v[:, :16, :16] for v in mixed), trips=mixed), [Colours()])
     assert one.facts["cosine_ceiling"] == pytest.approx(other.facts["cosine_ceiling"], rel=1e-12)
+
+
+@pytest.mark.parametrize("count", [1, 5, VIEWS, VIEWS + 1, 300])
+def test_of_many_views_some_from_first_to_last_are_compared(count):
+    images = tuple(torch.tensor([i]) for i in range(count))
+    found = [int(image) for image in spread(images)]
+    assert len(set(found)) == len(found) == min(count, VIEWS)
+    assert (found[0], found[-1]) == (0, count - 1)
+    assert found == sorted(found)
 
 
 @pytest.mark.parametrize(("family", "path"), [("sd15", DEFAULT), ("demo", DEMO)])
