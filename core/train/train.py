@@ -47,10 +47,10 @@ def train(
 ) -> Trained:
     """Return what the training left behind; the base's modules are as before in any case.
 
-    `held_out` are pictures of the concept for the validation loss, none of which is measured without them; what was
-    learned is compared with them. It computes in the type of the base, and what is trained is float32. The same plan, pictures, bank and base give the same bytes, interrupted and
-    resumed or not. Raises UsageError where plan, pictures or base do not fit together, and InvalidError for a base that
-    is misread.
+    `held_out` are pictures of the concept for the validation loss, which is not measured without them; what was learned
+    is compared with them. It computes in the type of the base, and what is trained is float32. The same plan, pictures,
+    bank and base give the same bytes, interrupted and resumed or not. Raises UsageError where plan, pictures or base do
+    not fit together, and InvalidError for a base that is misread.
     """
     _require_torch()
     identity = fingerprint(denoiser, pictures, bank, plan)
