@@ -132,6 +132,7 @@ def plan_of(job: Job) -> TrainPlan:
         "seed": job.seed,
         "method": "custom_diffusion" if custom else "dreambooth_lora",
         "preserve": terms,
+        "dc_control": "fixed",
         "bucket": 0,
         "drift_every": 0,
     }

@@ -67,8 +67,8 @@ def time_ours(denoiser, batch: int, steps: int, terms: tuple[str, ...]) -> list[
     from owf.core.train.records import Picture, TrainSetting
     from owf.core.train.train import train
 
-    plan = TrainPlan(class_word="bag", steps=steps, batch=batch, rank=RANK, rate=RATE, preserve=terms, bucket=0,
-                     drift_every=0, prior_images=1)  # fmt: skip
+    plan = TrainPlan(class_word="bag", steps=steps, batch=batch, rank=RANK, rate=RATE, preserve=terms,
+                     dc_control="fixed", bucket=0, drift_every=0, prior_images=1)  # fmt: skip
     bank = Bank(("a photo of a red coat on a beige background",), ())  # what is drawn beforehand is not timed
     times = [time.perf_counter()]
     pictures = [Picture(pixels, "a photo of a sks bag") for pixels in pictures_of(denoiser, 5)]

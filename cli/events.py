@@ -39,6 +39,7 @@ class TrainingStep(Rows):
     rate: float
     drift: float | None
     validation: float | None
+    gain: float | None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,6 +54,10 @@ class Reported:
     """What the output formats wrote, there and beside it."""
     exit_code: int
     """Exit code that this verdict has."""
+    outcome: str = ""
+    """Of a training: what it learned and the verdict, such as "NOT LEARNED, PASS"."""
+    summary: str = ""
+    """Of a training, such as "learned 83 % (76 to 90), kept 98 %"."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -92,6 +97,8 @@ class TrainingStopped:
     """Steps done."""
     drift: float | None
     """Denoiser drift on held-out prompts, where it is watched."""
+    learned: str | None
+    """LEARNED, NOT LEARNED or NOT SHOWN; None where it was not measured."""
     exit_code: int
 
 

@@ -8,6 +8,7 @@ from ..core.render.audited import Audited
 from ..core.render.terminal.overview import print_overview
 from ..core.render.terminal.terminal import print_report
 from ..core.text import inert
+from ..core.verdict.outcome import outcome, summary
 from ..core.verdict.verdict import worst
 from .events import Judged, Overview, Reported, emit
 from .wording import option
@@ -21,9 +22,17 @@ def tell_report(published: "Published", files: Sequence[Path], console: Any, pro
     if progress != "json":
         print_report(published.report, console, option, published.folder, files)
         return
-    verdict, pages = published.report.verdict, [str(file) for file in files]
-    folder = str(published.folder)
-    emit(Reported(verdict=verdict.decision, folder=folder, pages=pages, exit_code=verdict.exit_code))
+    report = published.report
+    emit(
+        Reported(
+            verdict=report.verdict.decision,
+            folder=str(published.folder),
+            pages=[str(file) for file in files],
+            exit_code=report.verdict.exit_code,
+            outcome="" if report.learning is None else outcome(report),
+            summary=summary(report),
+        )
+    )
 
 
 def tell_overview(audits: Sequence[Audited], pages: Sequence[Path], console: Any, progress: str) -> None:

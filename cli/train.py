@@ -10,6 +10,7 @@ from .training.config import effective, read_config, write_config
 
 USAGE = 2
 """Exit code of everything that the user can mend."""
+_SET_LATER = {"steps", "batch", "rate"}
 _BASES = {"base", "demo_base"}
 
 
@@ -23,24 +24,33 @@ def main(argv: Sequence[str] | None = None) -> int:
         return print_failure("owf-train", given.get("progress", "auto"), message, code)
 
     with guarded(fail) as ending:
-        plan, options = effective(_merged(given))
+        values = _merged(given)
+        plan, options = effective(values)
         if "save_config" in given:
-            write_config(given["save_config"], plan, options)
+            # What a preset sets is known with the base, and would be fixed if it stood in the file.
+            write_config(given["save_config"], plan, options, _SET_LATER - set(values) if options.preset else ())
         else:
             options.require_subject()
             quiet_libraries()
             from .training.session import TrainCommand
 
-            command = TrainCommand(plan, options, resume="resume" in given, overwrite="overwrite" in given)
+            command = TrainCommand(
+                plan, options, frozenset(values), resume="resume" in given, overwrite="overwrite" in given
+            )
             ending.code = command.run()
     return ending.code
 
 
 def _merged(given: Mapping[str, Any]) -> dict[str, Any]:
-    """Return field name -> value of the file with the flags over it; a base on the command line replaces the file's."""
+    """Return field name -> value of the file with the flags over it.
+
+    A base on the command line replaces the file's, and a weight of dc whatever the file says of how it is set.
+    """
     values = read_config(given["config"]) if "config" in given else {}
     if _BASES & set(given):
         values = {name: value for name, value in values.items() if name not in _BASES}
+    if "dc_weight" in given:
+        values.pop("dc_control", None)
     return {**values, **given}
 
 

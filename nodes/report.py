@@ -72,6 +72,7 @@ class ShowReport(io.ComfyNode):
         """Write it out anew, so that its page is there, and show it."""
         from ..core.disk.files import write_text
         from ..core.render.html.html import write_html
+        from ..core.verdict.outcome import outcome, summary
         from ..core.verdict.report import parse_report
         from .ui.panel import report_panel
 
@@ -79,7 +80,8 @@ class ShowReport(io.ComfyNode):
         folder = _home(found, report)
         write_text(folder / "report.json", report)
         write_html(found, folder)
-        text = "\n".join([found.verdict.decision, *found.verdict.reasons])
+        learned = () if found.learning is None else (summary(found), *found.learning.reasons)
+        text = "\n".join([outcome(found), *learned, *found.verdict.reasons])
         return io.NodeOutput(text, ui={"owf": [report_panel(found, folder)]})
 
 

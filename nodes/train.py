@@ -6,10 +6,10 @@ from typing import Any
 from comfy_api.latest import io
 
 from ..core.text import file_stem
-from ..core.train.plan import ALGORITHMS, TARGETS, TERMS, TrainPlan
+from ..core.train.plan import ALGORITHMS, CONTROLS, TARGETS, TERMS, TrainPlan
 from .backend import places
 from .prompts import Bank
-from .training import DEMO_PICTURES, PictureInputs, run_training, training_report
+from .training import DEMO_PICTURES, PictureInputs, learned_networks, run_training, training_report
 from .ui.curves import Watcher
 from .ui.progress import NodeProgress
 from .ui.wording import graph_words
@@ -65,6 +65,7 @@ class TrainLoraDC(io.ComfyNode):
         folder: str = "",
         preserve: str = "",
         train_seed: int = 0,
+        check_learned: bool = True,
         **options: Any,
     ) -> io.NodeOutput:
         """Train."""
@@ -81,7 +82,8 @@ class TrainLoraDC(io.ComfyNode):
             inputs = PictureInputs(None if images is None else torch.clone(images), captions, folder)
             progress.stage("Reading the base")
             trainer = ComfyTrainer(base, vae, plan.resolution or None, progress)
-            trained = run_training(trainer, inputs, bank, plan, title, watcher)
+            networks = learned_networks(trainer, watcher) if check_learned else None
+            trained = run_training(trainer, inputs, bank, plan, title, watcher, networks)
         return _answer(base, trained, watcher)
 
 
@@ -92,7 +94,8 @@ def plan_from(preset: str, preserve: str, seed: int, options: dict[str, Any]) ->
         terms = tuple(term.strip() for term in preserve.split(",") if term.strip() not in ("", "none"))
     if "dc" not in terms:
         options = {**options, "drift_budget": 0.0}
-    return TrainPlan(preserve=terms, seed=seed, **options)
+    # A graph that was saved before there was a choice says what the weight of dc is, and keeps it.
+    return TrainPlan(preserve=terms, seed=seed, **{"dc_control": "fixed", **options})
 
 
 def _answer(base: Any, trained: Any, watcher: Watcher) -> io.NodeOutput:
@@ -103,7 +106,9 @@ def _answer(base: Any, trained: Any, watcher: Watcher) -> io.NodeOutput:
     model = patched(base, weights, 1.0).model
     pictures = from_pictures([watcher.picture()])
     notes, report = training_report(trained, watcher)
-    return io.NodeOutput(weights, model, str(trained.path), pictures, report, ui={"owf": [watcher.panel(notes)]})
+    return io.NodeOutput(
+        weights, model, str(trained.path), pictures, report, ui={"owf": [watcher.panel(notes, trained.learning)]}
+    )
 
 
 def _help(field: str) -> str:
@@ -151,4 +156,17 @@ def _more() -> list[io.Input]:
         io.Int.Input("resolution", optional=True, default=0, min=0, max=4096, step=8, tooltip=_help("resolution")),
         io.Int.Input("bank_prompts", optional=True, default=0, min=0, max=10_000, tooltip=_help("bank_prompts")),
         io.Int.Input("drift_every", optional=True, default=50, min=0, max=10_000, tooltip=_help("drift_every")),
+        io.Combo.Input(
+            "dc_control",
+            optional=True,
+            options=list(CONTROLS),
+            default=_DEFAULT.dc_control,
+            tooltip=_help("dc_control"),
+        ),
+        io.Boolean.Input(
+            "check_learned",
+            optional=True,
+            default=True,
+            tooltip="Measure whether the concept was learned: draws pictures, and fetches CLIP and DINO once.",
+        ),
     ]

@@ -19,7 +19,7 @@ from .ui.wording import in_graph
 if TYPE_CHECKING:
     import torch
 
-    from ..core.train.records import Picture, Trained
+    from ..core.train.records import Networks, Picture, Trained
     from .backend.model.trainer import ComfyTrainer
 
 DEMO_PICTURES = "[demo] concept"
@@ -47,8 +47,11 @@ def run_training(
     plan: TrainPlan,
     name: str,
     watcher: Watcher,
+    networks: "Networks | None",
 ) -> "Trained":
     """Return the trained LoRA, its file moved into ComfyUI's LoRA folder.
+
+    `networks` see whether it learned its concept; None does not ask.
 
     Queued again after an interrupt, the same training continues from its last checkpoint to the same bytes.
     """
@@ -75,6 +78,7 @@ def run_training(
         resume=True,
         save_every=_SAVE_EVERY,
         watch=watcher,
+        networks=networks,
     )
     with denoiser.held(), Curves(folder, "training", board=False) as watcher.curves:
         trained = training.train(setting, watcher.curves)
@@ -88,6 +92,15 @@ def require_places(folder: Path) -> None:
     """Raise UsageError where a training in `folder` or its LoRA could not be written; after it, that is too late."""
     for place in (folder, places.cache_folder(), places.loras_folder()):
         require_writable(place, Setting("out"))
+
+
+def learned_networks(denoiser: "ComfyTrainer", watcher: Watcher) -> "Networks":
+    """Return what loads the networks for a base, under ComfyUI's memory management."""
+    from ..core.metrics.images.features import Fetching
+    from ..core.train.learned.networks import load_networks
+    from .backend.features import HostFeatures
+
+    return lambda: load_networks(denoiser.family, Fetching(progress=watcher.progress), HostFeatures)
 
 
 def pictures_from(inputs: PictureInputs, plan: TrainPlan, resolution: int) -> "Path | tuple[Picture, ...]":

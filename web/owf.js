@@ -150,14 +150,15 @@ async function openReport(url) {
   tab.document.body.append(frame);
 }
 
-function head(data, badge) {
+/** Return a title behind a badge; `state` is the decision whose colour it gets. */
+function head(data, badge, state = badge) {
   const title = make("span", "owf-title", data.title);
   title.title = data.title;
-  return make("div", `owf-head ${stateClass(badge)}`, ...(badge ? [make("span", "owf-badge", badge)] : []), title);
+  return make("div", `owf-head ${stateClass(state)}`, ...(badge ? [make("span", "owf-badge", badge)] : []), title);
 }
 
 function reportPanel(data) {
-  const top = head(data, data.verdict);
+  const top = head(data, data.outcome || data.verdict, data.verdict);
   top.firstChild.prepend(`${data.symbol} `);
   // The bars say what the other reasons would; all of them are in the full report.
   const reason = make("p", "owf-reason owf-faint", data.reasons[0] ?? data.sentence);
@@ -197,7 +198,7 @@ function curvesPanel(data) {
   const charts = shown.map(([name, points]) => curve(name, points, data.steps, (data.targets ?? {})[name]));
   const notes = (data.notes ?? []).map((note) => make("p", "owf-reason owf-faint", note));
   const title = data.step ? `${data.title}, step ${data.step} of ${data.steps}` : data.title;
-  return [head({ title }), ...charts, ...notes];
+  return [head({ title }, data.badge, data.state), ...some(data.bars).map(bar), ...charts, ...notes];
 }
 
 const PANELS = { report: reportPanel, meter: meterPanel, facts: factsPanel, curves: curvesPanel };

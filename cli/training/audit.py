@@ -1,7 +1,6 @@
 """The audit at the end of a training, told on the console or as an event."""
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 from ...core.audit.audit import AuditSetting
@@ -15,15 +14,17 @@ from ...core.model.denoiser import Denoiser
 from ...core.plan.audit_plan import AuditPlan
 from ...core.text import inert
 from ...core.train.audited import audit_trained
+from ...core.train.records import Trained
+from ...core.verdict.outcome import said
 from ..paths import cache_folder
 from ..session import progress_on
 from ..tell import tell_report
-from ..wording import worded
+from ..wording import option, worded
 from .options import RunOptions
 
 
 def audit_and_tell(
-    path: Path, denoiser: Denoiser, options: RunOptions, console: Any, prompt_form: str, names: Sequence[str]
+    trained: Trained, denoiser: Denoiser, options: RunOptions, console: Any, prompt_form: str, names: Sequence[str]
 ) -> None:
     """Audit the LoRA on the base that it was trained on and print the report.
 
@@ -31,16 +32,18 @@ def audit_and_tell(
     audit that cannot run is a sentence and not a failure, whatever the reason.
     """
     try:
-        published = _audit(path, denoiser, options, console, prompt_form, names)
+        published = _audit(trained, denoiser, options, console, prompt_form, names)
     except Exception as error:
         reason = worded(error) if isinstance(error, OwfError) else f"this is a bug, please report it: {error!r}"
         console.print(f"The LoRA is trained, but not audited: {inert(reason, 2000)}", highlight=False, markup=False)
+        if trained.learning is not None:
+            console.print(inert(said(trained.learning, option), 2000), highlight=False, markup=False)
         return
     tell_report(published, published.files, console, options.progress)
 
 
 def _audit(
-    path: Path, denoiser: Denoiser, options: RunOptions, console: Any, prompt_form: str, names: Sequence[str]
+    trained: Trained, denoiser: Denoiser, options: RunOptions, console: Any, prompt_form: str, names: Sequence[str]
 ) -> Published:
     def announce(change: AdapterChange, plan: AuditPlan, setting: AuditSetting) -> None:
         if options.progress != "none":
@@ -49,4 +52,6 @@ def _audit(
     batch, cache = default_batching(denoiser), cache_folder(options.cache)
     fetching = Fetching(denoiser.device, options.offline)
     with progress_on(console, options.progress) as progress:
-        return audit_trained(path, denoiser, batch, cache, fetching, progress, announce, prompt_form, names)
+        return audit_trained(
+            trained.path, trained.learning, denoiser, batch, cache, fetching, progress, announce, prompt_form, names
+        )

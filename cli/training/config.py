@@ -3,7 +3,7 @@
 import dataclasses
 import difflib
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -69,17 +69,22 @@ def _value(path: Path, word: str, value: Any, kind: type) -> Any:
 
 
 def effective(values: Mapping[str, Any]) -> tuple[TrainPlan, RunOptions]:
-    """Return the plan and the options for field name -> value; raise UsageError where they are wrong."""
+    """Return the plan and the options for field name -> value; raise UsageError where they are wrong.
+
+    A weight of dc that is given is fixed unless something else is asked for.
+    """
+    if "dc_weight" in values:
+        values = {"dc_control": "fixed", **values}
     known = {record: {f.name for f in dataclasses.fields(record)} & set(values) for record in _RECORDS}
     plan = TrainPlan(**{name: values[name] for name in known[TrainPlan]})
     return plan, RunOptions(**{name: values[name] for name in known[RunOptions]})
 
 
-def write_config(path: Path, plan: TrainPlan, options: RunOptions) -> None:
-    """Write everything that is in effect as TOML; read again, it gives the same plan and options."""
+def write_config(path: Path, plan: TrainPlan, options: RunOptions, left_out: Collection[str] = ()) -> None:
+    """Write everything that is in effect as TOML, but for fields left out; read again, it gives the same."""
     lines = ["# Options of owf-train; `owf-train --config FILE` repeats the training."]
     for record in (options, plan):
-        fields = [field for field in dataclasses.fields(record) if "help" in field.metadata]
+        fields = [f for f in dataclasses.fields(record) if "help" in f.metadata and f.name not in left_out]
         lines += ["", *(f"{key(f.name)} = {_toml(getattr(record, f.name))}" for f in fields)]
     path.parent.mkdir(parents=True, exist_ok=True)
     write_text(path, "\n".join(lines) + "\n")

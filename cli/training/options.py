@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from ...core.errors import UsageError
+from ...core.families import RECIPES
 from ...core.model.device import DEVICES, DTYPES
 from ...core.plan.option import option
 from ...core.text import file_stem
@@ -13,11 +14,14 @@ class RunOptions:
     """Where things are, and how the run goes; like the plan, every field is a flag and a key of TOML files."""
 
     pictures: str = option("", "folder of training pictures; a .txt file beside a picture is its caption")
-    validation: str = option("", "folder of held-out pictures of the concept, for the validation loss")
+    validation: str = option(
+        "", "folder of held-out pictures of the concept: its loss is watched, and what was learned seen"
+    )
     bank: str = option("", "text file with one concept-free prompt a line, instead of the bank that ships")
 
     base: str = option("", "diffusers folder, hub id, or .safetensors checkpoint")
     demo_base: bool = option(False, "train on the small base model that ships with the project")
+    preset: str = option("", "steps, batch and rate for five pictures on the base; flags go before", RECIPES)
     offline: bool = option(False, "never fetch anything")
     device: str = option("auto", "where the model runs", DEVICES)
     dtype: str = option("auto", "type of the base's weights; what is trained is float32", DTYPES)
@@ -32,8 +36,10 @@ class RunOptions:
     def __post_init__(self) -> None:
         if not 0 <= self.save_every < float("inf"):
             raise UsageError("--save-every is a number of seconds, at least 0.")
-        for name in ("device", "dtype", "progress"):
+        for name in ("preset", "device", "dtype", "progress"):
             choices = self.__dataclass_fields__[name].metadata["choices"]
+            if name == "preset" and not self.preset:
+                continue
             if getattr(self, name) not in choices:
                 raise UsageError(f"--{name} {getattr(self, name)}: choose from {', '.join(choices)}.")
 

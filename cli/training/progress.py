@@ -23,15 +23,17 @@ class StepBar(Bar):
 
     def __init__(self, console: Any, steps: int) -> None:
         super().__init__(console)
-        self._steps, self._loss, self._drift = steps, Smoothed(), ""
+        self._steps, self._loss, self._drift, self._gain = steps, Smoothed(), "", ""
 
     def step(self, record: StepRecord) -> None:
         """Describe the step."""
         if record.drift is not None:
             self._drift = f"  drift {record.drift:.2%}"
+        if record.gain is not None:
+            self._gain = f"  gain {record.gain:.0%}"
         weight = f"  dc {record.weights['dc']:.3g}" if "dc" in record.weights else ""
         loss = self._loss.add(record.loss)
-        self.stage(f"{record.step}/{self._steps}  loss {loss:.3f}{self._drift}{weight}")
+        self.stage(f"{record.step}/{self._steps}  loss {loss:.3f}{self._drift}{self._gain}{weight}")
 
 
 class StepLines(JsonLines):
@@ -52,7 +54,7 @@ class StepLines(JsonLines):
         """Write the step if it was measured, is the last, or if a line is due."""
         self._first = self._first if self._first[0] else (record.step, time.monotonic())
         smoothed = self._loss.add(record.loss)
-        measured = record.drift is not None or record.validation is not None
+        measured = not (record.drift is None and record.validation is None and record.gain is None)
         if measured or record.step == self._steps or self.due():
             self._last = time.monotonic()
             emit(

@@ -7,17 +7,20 @@ from ...core.disk.lock import only_one
 from ...core.disk.places import expanded
 from ...core.disk.writable import require_writable
 from ...core.errors import Setting, UsageError
+from ...core.metrics.images.features import Fetching
 from ...core.model.base import BaseChoice, choose_base
 from ...core.model.batch import default_batching
+from ...core.model.denoiser import Denoiser
 from ...core.model.names import base_names
 from ...core.render.pictures.curves import write_curves
 from ...core.text import inert
 from ...core.train.audited import AUDITS
 from ...core.train.curves import Curves
 from ...core.train.data.bank import read_bank
+from ...core.train.learned.networks import load_networks
 from ...core.train.methods.custom_diffusion import embedding_path, is_embedding
 from ...core.train.plan import TrainPlan
-from ...core.train.records import StepRecord, Trained, TrainSetting
+from ...core.train.records import Networks, StepRecord, Trained, TrainSetting
 from ...core.train.session import Training, TrainRequest, TrainSession, is_another, mark_finished
 from ...core.train.summary import above_budget, doubts, summary
 from ..command import INTERRUPTED
@@ -35,16 +38,26 @@ from .progress import train_progress
 class TrainCommand:
     """Everything between the options and the finished LoRA."""
 
-    def __init__(self, plan: TrainPlan, options: RunOptions, *, resume: bool, overwrite: bool) -> None:
+    def __init__(
+        self,
+        plan: TrainPlan,
+        options: RunOptions,
+        given: frozenset[str] = frozenset(),
+        *,
+        resume: bool,
+        overwrite: bool,
+    ) -> None:
+        """Take plan and options, and which of their fields somebody gave."""
         from rich.console import Console
 
+        self._given = given
         self._plan, self._options, self._resume, self._overwrite = plan, options, resume, overwrite
         self._folder = expanded(options.out, "--out")
         self._console = Console(stderr=options.progress == "json")
 
     def run(self) -> int:
         """Train and audit; return 0, or 130 if the training was interrupted."""
-        session = TrainSession(request_from(self._plan, self._options))
+        session = TrainSession(request_from(self._plan, self._options, self._given))
         self._name = self._options.file_name(session.concept.phrase)
         self._lora = self._folder / f"{self._name}.safetensors"
         choice = choose_base(self._options.base or None, "demo" if self._options.demo_base else None)
@@ -85,6 +98,7 @@ class TrainCommand:
             raise UsageError(f"{choice.path} is a base of {family.title}, on which audits run, and training not yet.")
         names = base_names(choice)
         training = session.on(denoiser, names)
+        self._plan = training.plan
         identity = training.identity()
         if not self._overwrite and is_another(self._lora, identity):
             raise UsageError(
@@ -98,14 +112,15 @@ class TrainCommand:
         mark_finished(trained.path, identity)
         self._announce_result(trained)
         if options.audit:
-            audit_and_tell(trained.path, denoiser, options, self._console, self._plan.prompt_form, names)
+            audit_and_tell(trained, denoiser, options, self._console, self._plan.prompt_form, names)
         return 0
 
     def _train(self, training: Training) -> Trained:
-        batch = default_batching(training.denoiser)
+        batch, options = default_batching(training.denoiser), self._options
         if batch.workers > 1:
             torch.set_num_threads(1)
-        progress = train_progress(self._options.progress, self._console, self._plan.steps)
+        networks = _networks(training.denoiser, options) if options.audit else None
+        progress = train_progress(options.progress, self._console, self._plan.steps)
         with Curves(self._folder, self._name) as curves, progress, Interrupt() as interrupt:
 
             def watch(record: StepRecord) -> None:
@@ -117,11 +132,12 @@ class TrainCommand:
             setting = TrainSetting(
                 name=self._name,
                 folder=self._folder,
-                cache=cache_folder(self._options.cache),
+                cache=cache_folder(options.cache),
                 progress=progress,
                 batch=batch,
                 resume=self._resume,
-                save_every=self._options.save_every,
+                save_every=options.save_every,
+                networks=networks,
                 watch=watch,
                 stop=lambda: interrupt.asked,
             )
@@ -154,6 +170,8 @@ class TrainCommand:
         embedding = "" if trained.embedding is None else f" with {inert(str(trained.embedding), 4000)}"
         sentences = [f"Trained {inert(str(trained.path), 4000)}{embedding}{drift}."]
         sentences += above_budget(trained, self._plan, option)
+        if trained.learning is not None:
+            sentences.append(f"{trained.learning.decision}: {trained.learning.summary}.")
         self._tell("trained", trained, " ".join(sentences), 0)
 
     def _tell(self, event: str, trained: Trained, message: str, code: int) -> None:
@@ -166,6 +184,7 @@ class TrainCommand:
                     embedding=embedding,
                     steps=trained.steps,
                     drift=trained.drift,
+                    learned=None if trained.learning is None else trained.learning.decision,
                     exit_code=code,
                 )
             )
@@ -173,13 +192,21 @@ class TrainCommand:
             self._console.print(message, highlight=False, markup=False, soft_wrap=True)
 
 
-def request_from(plan: TrainPlan, options: RunOptions) -> TrainRequest:
-    """Return what the options ask for; raise UsageError for paths that cannot be used."""
-    if options.validation and not plan.drift_every:
-        raise UsageError("--validation is measured whenever drift is: set --drift-every, or leave it out.")
+def _networks(denoiser: Denoiser, options: RunOptions) -> Networks:
+    return lambda: load_networks(denoiser.family, Fetching(denoiser.device, options.offline))
+
+
+def request_from(plan: TrainPlan, options: RunOptions, given: frozenset[str] = frozenset()) -> TrainRequest:
+    """Return what the options ask for, some of which were given; raise UsageError for paths that cannot be used."""
+    if options.validation and not plan.drift_every and not options.audit:
+        raise UsageError(
+            "--validation is measured whenever drift is, and in the audit: set --drift-every, or leave it."
+        )
     return TrainRequest(
         plan,
         expanded(options.pictures, "pictures"),
         expanded(options.validation, "--validation") if options.validation else None,
         read_bank(expanded(options.bank, "--bank")) if options.bank else None,
+        options.preset,
+        given,
     )

@@ -22,6 +22,7 @@ from ..plan.audit_plan import AuditPlan, Stage, plan_digest
 from ..plan.presets import METRICS, in_form, in_order, preset_plan
 from ..progress import Progress
 from ..render.formats.format import default_formats, publish
+from ..verdict.learning import Learning
 from ..verdict.report import Report
 from ..verdict.verdict import OF_UNJUDGED, Policy, unjudged
 from .audit import AuditSetting, audit_change
@@ -157,13 +158,15 @@ class AuditSession:
         given: LabelledImages | None = None,
         names: Sequence[str] = (),
         other_base: str = "",
+        learning: Learning | None = None,
         announce: Callable[[AuditPlan, AuditSetting], None] = lambda plan, setting: None,
     ) -> Published:
         """Return the report of a change, in a folder whose name begins with `stem`.
 
         `names` are further names of the base, as its metadata may give it. `other_base` goes into the report, see
-        `AuditSetting`. `announce` hears of plan and setting before a change that fits is measured. Raises UsageError
-        where another run is at the same audit. What does not fit is INVALID at once: nothing is fetched for it.
+        `AuditSetting`, and so does `learning`, what a training knows of the change. `announce` hears of plan and
+        setting before a change that fits is measured. Raises UsageError where another run is at the same audit. What
+        does not fit is INVALID at once: nothing is fetched for it.
         """
         plan, labelled = plan_for(self._request, denoiser.family, denoiser.resolution, given, (denoiser.name, *names))
         fits = change.refusal() is None
@@ -182,6 +185,7 @@ class AuditSession:
                 if not change.is_repeatable:
                     _remove_samples(folder)
                 raise
+            report = dataclasses.replace(report, learning=learning)
             progress.stage("Writing the report")
             files = publish(report, folder, self._places.formats)
             if report.status == "complete" or not change.is_repeatable:

@@ -1,11 +1,12 @@
 """The tiny demo base of this repository: SD1 topology, a few million weights.
 
 It has no `context_width`: its 32 is common among tiny test models, so metadata has to name it. What audits ask of it
-stands in `plan/demo.py`, its prompt bank in `train/data/banks/demo.txt`.
+stands in `plan/demo.py`, its prompt bank in `train/data/banks/demo.txt`, other looks of what it knows in
+`train/learned/looks/demo.txt`.
 """
 
 from ..demo import DEMO_BASE, DEMO_FEATURES, DEMO_PROBES
-from .family import Family, Shipped
+from .family import Family, Recipe, Shipped
 from .sd15 import PIPELINE
 
 FAMILY = Family(
@@ -19,6 +20,7 @@ FAMILY = Family(
     ships=Shipped(DEMO_BASE, DEMO_FEATURES, DEMO_PROBES),
     pipeline=PIPELINE,
     trains=True,
+    recipes=(("quick", Recipe(steps=200, batch=4, rate=1e-3)), ("standard", Recipe(steps=400, batch=4, rate=1e-3))),
     settings=(("cross_attention_dim", 32), ("sample_size", 8)),
     knows_tags=False,
 )

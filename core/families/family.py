@@ -63,6 +63,22 @@ class Shipped:
     """Labelled pictures that it was not trained on; see `datasets/shipped.py`."""
 
 
+RECIPES = ("quick", "standard")
+"""Names of recipes, the shorter training first."""
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """Length and speed of a training that learns five pictures on a base."""
+
+    steps: int
+    """Optimizer steps."""
+    batch: int
+    """Concept rows of one UNet batch."""
+    rate: float
+    """Learning rate of AdamW."""
+
+
 @dataclass(frozen=True)
 class Family:
     """One family of base models that share an architecture."""
@@ -98,6 +114,8 @@ class Family:
     """Settings of the denoiser that tell its bases from those of other families with the same pipeline."""
     trains: bool = False
     """Whether the training that loads its bases itself was shown to run on them."""
+    recipes: tuple[tuple[str, Recipe], ...] = ()
+    """Pairs of a name in `RECIPES` and the training that it stands for; none where nobody knows one."""
     guidance_scale: float = 0.0
     """Classifier-free guidance that people draw with; 0 where the preset's own is meant."""
     children: tuple[Child, ...] = ()

@@ -70,6 +70,13 @@ def jackknife_spread(without: np.ndarray) -> float:
     return math.sqrt((n - 1) / n * float(((without - without.mean()) ** 2).sum()))
 
 
+def jackknife_covariance(without: np.ndarray) -> np.ndarray:
+    """Return the covariance (K, K) of K statistics from their n leave-one-out values (n, K)."""
+    n = len(without)
+    deviations = without - without.mean(axis=0)
+    return (n - 1) / n * deviations.T @ deviations
+
+
 def normal_quantile(level: float) -> float:
     """Return the two-sided quantile of the normal distribution, 1.96 at level 0.95."""
     from statistics import NormalDist
@@ -77,7 +84,7 @@ def normal_quantile(level: float) -> float:
     return NormalDist().inv_cdf(0.5 + level / 2)
 
 
-def student_quantile(level: float, freedom: int) -> float:
+def student_quantile(level: float, freedom: float) -> float:
     """Return the two-sided quantile of Student's t distribution."""
     from scipy.special import stdtrit
 

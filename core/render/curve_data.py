@@ -29,6 +29,8 @@ def values(record: "StepRecord") -> dict[str, float]:
     found = {"loss": record.loss, **{f"{name} loss": value for name, value in record.terms.items()}}
     if record.drift is not None:
         found["drift"] = record.drift
+    if record.gain is not None:
+        found["concept gain"] = record.gain
     if "dc" in record.weights:
         found["dc weight"] = record.weights["dc"]
     return found

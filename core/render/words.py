@@ -5,9 +5,11 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from ..metrics.metric import known
+from ..metrics.metric import Quantity, known
 from ..metrics.metric import quantity as metric_quantity
 from ..text import inert
+from ..verdict.learning import LEARNED, NOT_LEARNED, NOT_SHOWN, QUANTITIES
+from ..verdict.report import Report
 from ..verdict.verdict import DRIFT, INCONCLUSIVE, INVALID, NO_ALARM, PASS, Verdict
 
 MISSING = "–"
@@ -26,6 +28,28 @@ SENTENCES = {
     INVALID: "The numbers would mean nothing, so nothing is judged.",
 }
 """Decision -> what it means in one sentence."""
+
+
+LEARNING = {
+    LEARNED: "It draws its concept.",
+    NOT_LEARNED: "It does not draw its concept.",
+    NOT_SHOWN: "Whether it draws its concept is not shown.",
+}
+"""What a training learned -> what it means in one sentence."""
+
+
+def meaning(report: Report) -> str:
+    """Return what the verdict means, and before it what was learned where that is known."""
+    sentence = SENTENCES.get(report.verdict.decision, "")
+    return sentence if report.learning is None else f"{LEARNING.get(report.learning.decision, '')} {sentence}"
+
+
+def shown_decision(report: Report) -> str:
+    """Return the decision whose colour and mark a report gets: PASS is for what has learned its concept."""
+    decision, learning = report.verdict.decision, report.learning
+    if decision != PASS or learning is None or learning.decision == LEARNED:
+        return decision
+    return INCONCLUSIVE
 
 
 def decision_of(reason: str, verdict: Verdict) -> str:
@@ -58,8 +82,12 @@ def metric_order(name: str) -> tuple[float, str]:
 
 def estimate_title(name: str) -> str:
     """Return the short name of an estimate, known or not."""
-    found = metric_quantity(name)
+    found = _quantity(name)
     return humanise(name) if found is None else found.title
+
+
+def _quantity(estimate: str) -> Quantity | None:
+    return metric_quantity(estimate) or QUANTITIES.get(estimate)
 
 
 def humanise(key: str) -> str:
@@ -80,7 +108,7 @@ def scale_of(unit: str) -> float:
 
 def unit_word(unit: str, estimate: str = "") -> str:
     """Return the shown unit; a share that is a level is a percentage, a change of it is points."""
-    found = metric_quantity(estimate)
+    found = _quantity(estimate)
     if unit == "share" and found is not None and found.is_level:
         return "%"
     return _UNITS.get(unit, inert(unit, 20))

@@ -15,6 +15,7 @@ from ..model.batch import Batching
 from ..model.denoiser import Denoiser
 from ..plan.audit_plan import AuditPlan
 from ..progress import Progress
+from ..verdict.learning import Learning
 from ..verdict.report import Report
 from ..verdict.verdict import default_policy
 from .metadata import add_metadata
@@ -27,6 +28,7 @@ REQUEST = AuditRequest(preset="quick")
 
 def audit_trained(
     path: Path,
+    learning: Learning | None,
     denoiser: Denoiser,
     batch: Batching,
     cache: Path,
@@ -38,8 +40,9 @@ def audit_trained(
 ) -> Published:
     """Return the report of a LoRA on the base that it was trained on, in a folder beside the LoRA.
 
-    Verdict and numbers are in the file afterwards. `announce` hears of plan and setting before anything is measured;
-    `prompt_form` and `names` of the base decide in which language it is asked.
+    What the training says of its concept, `learning`, stands in the report. Verdict and numbers are in the file
+    afterwards. `announce` hears of plan and setting before anything is measured; `prompt_form` and `names` of the base
+    decide in which language it is asked.
     """
     adapter = read_adapter(path)
     change = AdapterChange(denoiser.components, adapter, strength=1.0)
@@ -53,6 +56,7 @@ def audit_trained(
         batch,
         progress,
         names=names,
+        learning=learning,
         announce=lambda plan, setting: announce(change, plan, setting),
     )
     add_metadata(path, audit_facts(published.report))

@@ -103,5 +103,7 @@ def _scalars(record: StepRecord) -> Iterator[tuple[str, float]]:
         yield f"weight/{name}", value
     if record.drift is not None:
         yield "drift", record.drift
+    if record.gain is not None:
+        yield "gain", record.gain
     if record.validation is not None:
         yield "loss/validation", record.validation

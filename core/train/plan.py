@@ -23,8 +23,12 @@ ALGORITHMS = tuple(FORMS)
 TARGETS = ("attention", "transformer", "all")
 OPTIMIZERS = ("adamw", "adamw8bit", "prodigy")
 RATE_SCHEDULES = ("constant", "linear", "cosine")
+CONTROLS = ("auto", "fixed")
 TERMS = tuple(term.name for term in all_terms())
 """Preservation terms: the files of the folder `preserve`."""
+
+LEARNING = 0.5
+"""Share of the steps that only learn where the training sets the weight of dc itself."""
 
 _ALWAYS_HASHED = frozenset({"prior_weight", "class_weight", "blank_weight", "l2_weight", "dc_weight"})
 """Weights that a digest covers whether their term is preserved or not.
@@ -95,6 +99,11 @@ class TrainPlan:
     preserve: tuple[str, ...] = option(("dc",), "preservation terms, comma-separated, or none", TERMS)
     prior_images: int = option(100, "pictures of the class that the base draws for prior", least=1, most=100_000)
     drift_budget: float = option(0.0, "denoiser drift to end at or below, such as 0.005; sets dc's weight; 0 is off")
+    dc_control: str = option(
+        "auto",
+        "how dc's weight is set: auto learns first and keeps the concept learned, fixed takes dc-weight",
+        CONTROLS,
+    )
     bank_share: float = option(
         0.5, "share of dc's rows that come from the prompt bank, not from trigger-less captions", most=1
     )
@@ -139,6 +148,20 @@ class TrainPlan:
     def term_rows(self) -> int:
         """Rows that a preservation term asks in one UNet batch."""
         return self.preserve_rows or self.batch
+
+    @property
+    def sets_weight(self) -> bool:
+        """Return whether the training itself sets the weight of dc, by what is learned and not by a drift budget."""
+        return "dc" in self.preserve and self.dc_control == "auto" and not self.drift_budget
+
+    @property
+    def learning_steps(self) -> int:
+        """Return how many steps learn the concept before drift correction begins."""
+        return int(LEARNING * self.steps) if self.sets_weight else 0
+
+    def asks(self, term: str, step: int) -> bool:
+        """Return whether a preservation term has its turn in optimizer step `step`, counted from 0."""
+        return self.is_preserving(step) and not (term == "dc" and step < self.learning_steps)
 
     def is_preserving(self, step: int) -> bool:
         """Return whether it is the terms' turn in optimizer step `step`, counted from 0."""
@@ -228,9 +251,12 @@ def plan_data(plan: TrainPlan) -> dict[str, Any]:
 def plan_digest(plan: TrainPlan) -> str:
     """Return the SHA-256 of the plan's canonical JSON, without the weights of later terms that it does not preserve.
 
-    So a term that is added changes the digest of no plan that does not preserve it.
+    So a term that is added changes the digest of no plan that does not preserve it; nor does `dc_control` where it has
+    nothing to do.
     """
     idle = {f"{term}_weight" for term in TERMS if term not in plan.preserve} - _ALWAYS_HASHED
+    if not plan.sets_weight:
+        idle.add("dc_control")
     hashed = {name: value for name, value in _asked(plan).items() if name not in idle}
     text = json.dumps(hashed, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()

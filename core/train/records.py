@@ -1,13 +1,21 @@
 """What a training is given, what it tells, and what it returns."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import torch
 
 from ..model.batch import Batching
 from ..progress import Progress
+from ..verdict.learning import Learning
+
+if TYPE_CHECKING:
+    from ..metrics.images.features import FeatureNetwork
+
+Networks = Callable[[], "Sequence[FeatureNetwork]"]
+"""Loads the networks that pictures of the concept are compared by."""
 
 
 @dataclass(frozen=True)
@@ -40,6 +48,8 @@ class StepRecord:
     """Denoiser drift on the watched prompts, where it was measured after this step."""
     validation: float | None = None
     """Denoising error of the held-out pictures, likewise."""
+    gain: float | None = None
+    """How far the concept's denoising error fell below the base's, as a share, where the weight of `dc` follows it."""
 
 
 @dataclass(frozen=True)
@@ -60,6 +70,8 @@ class TrainSetting:
     """Continue from the checkpoint in `folder`, if there is one."""
     save_every: float = 60.0
     """Seconds between checkpoints; more where saving would take over two percent of the time."""
+    networks: "Networks | None" = None
+    """Loads, after the last step, what sees whether the concept was learned; None where that is not measured."""
     watch: Callable[[StepRecord], None] = lambda record: None
     """Told of every step; may raise to stop at once."""
     stop: Callable[[], bool] = lambda: False
@@ -82,6 +94,8 @@ class Trained:
     """Denoiser drift on the watched prompts at the end."""
     facts: tuple[tuple[str, str], ...]
     """Metadata of the file."""
+    learning: Learning | None = None
+    """Whether the concept was learned; None where it was not measured."""
 
     def is_above(self, budget: float) -> bool:
         """Return whether drift ended above a budget; 0 is none."""

@@ -2,11 +2,11 @@
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from .. import families
-from ..errors import Setting, naming
+from ..errors import Setting, UsageError, naming
 from ..families.prompt_form import PromptForm
 from ..model.denoiser import TrainableDenoiser
 from .curves import Curves
@@ -32,9 +32,13 @@ class TrainRequest:
     pictures: Path | tuple[Picture, ...]
     """Folder of training pictures, or pictures in the shapes of their buckets."""
     validation: Path | None = None
-    """Folder of held-out pictures of the concept, for the validation loss."""
+    """Folder of held-out pictures of the concept: their loss is watched, and what was learned compared with them."""
     bank: tuple[str, ...] | None = None
     """Concept-free prompts; None for those that ship for the base's family."""
+    recipe: str = ""
+    """Name of the family's recipe that sets steps, batch and rate; empty leaves the plan as it is."""
+    given: frozenset[str] = frozenset()
+    """Fields of the plan that the recipe leaves alone."""
 
 
 class TrainSession:
@@ -72,7 +76,7 @@ class TrainSession:
         taken as they are.
         """
         family = families.get(denoiser.family)  # said before hours of training
-        plan, given = self.request.plan, self.request.pictures
+        plan, given = self._suited(family), self.request.pictures
         form = family.prompt_form(plan.prompt_form, (denoiser.name, *names))
         return Training(
             denoiser,
@@ -82,6 +86,18 @@ class TrainSession:
             _pictures(self._held_out, denoiser, plan),
             self.images,
         )
+
+    def _suited(self, family: families.Family) -> TrainPlan:
+        """Return the plan with what a recipe of the family sets; raise UsageError where it has none."""
+        request = self.request
+        if not request.recipe:
+            return request.plan
+        recipe = dict(family.recipes).get(request.recipe)
+        if recipe is None:
+            said = f"There is no recipe {request.recipe} for {family.title}: say steps and rate yourself."
+            raise UsageError(said, Setting("steps"), Setting("rate"))
+        sets = {name: value for name, value in asdict(recipe).items() if name not in request.given}
+        return replace(request.plan, **sets)
 
 
 def _pictures(images: tuple[TrainingImage, ...], denoiser: TrainableDenoiser, plan: TrainPlan) -> tuple[Picture, ...]:

@@ -8,6 +8,7 @@ from ..model.batch import Batching
 from ..model.denoiser import Denoiser
 from ..model.speed import estimate
 from ..text import counted, inert
+from ..verdict.outcome import said
 from .cost import drawings, rows_until, step_rows, teacher_rows
 from .data.bank import Bank
 from .data.drawings import SAMPLING
@@ -54,16 +55,17 @@ def notes(
     ]
     if trained.drift is not None:
         found.append(f"Drift on held-out prompts: {trained.drift:.2%}.")
-    return [*found, *above_budget(trained, plan, word)]
+    learned = [] if trained.learning is None else [said(trained.learning, word)]
+    return [*learned, *found, *above_budget(trained, plan, word)]
 
 
 def above_budget(trained: Trained, plan: TrainPlan, word: Callable[[Setting], str]) -> list[str]:
     """Return what to change where drift ended above the budget; nothing elsewhere."""
     if not trained.is_above(plan.drift_budget):
         return []
-    said = f"That is above the budget of {plan.drift_budget:.2%}: start from a higher weight, measure more often, or "
+    text = f"That is above the budget of {plan.drift_budget:.2%}: start from a higher weight, measure more often, or "
     settings = Setting("dc_weight"), Setting("drift_every"), Setting("rate")
-    return [with_words(f"{said}learn at a lower rate.", settings, word)]
+    return [with_words(f"{text}learn at a lower rate.", settings, word)]
 
 
 def _pictures(pictures: Sequence[Picture]) -> str:
@@ -76,8 +78,8 @@ def _pictures(pictures: Sequence[Picture]) -> str:
 
 def _length(pictures: Sequence[Picture], plan: TrainPlan) -> str:
     epochs = plan.steps * plan.batch * plan.accumulate / sum(p.repeats for p in pictures)
-    rows = step_rows(plan, 0)
-    asked = teacher_rows(plan)
+    step = _fullest(plan)
+    rows, asked = step_rows(plan, step), teacher_rows(plan, step)
     teacher = f" and {asked} of the base" if asked else ""
     often = f" at every {plan.preserve_every}. step" if plan.preserve and plan.preserve_every > 1 else ""
     return (
@@ -88,7 +90,7 @@ def _length(pictures: Sequence[Picture], plan: TrainPlan) -> str:
 def _preservation(bank: Bank, plan: TrainPlan) -> str:
     if not plan.preserve:
         return "Nothing is preserved."
-    terms = ", ".join(f"{term} (weight {plan.weight(term):g})" for term in plan.preserve)
+    terms = ", ".join(f"{term} ({_weight(plan, term)})" for term in plan.preserve)
     budget = f", aiming at a drift of {plan.drift_budget:.2%}" if plan.drift_budget else ""
     left_out = f", {len(bank.left_out)} left out" if bank.left_out else ""
     asked = f" The bank has {len(bank.prompts)} prompts and {len(bank.watched)} held out to watch drift{left_out}."
@@ -96,11 +98,21 @@ def _preservation(bank: Bank, plan: TrainPlan) -> str:
     return f"Preserved by {terms}{budget}.{asked}{tags}"
 
 
+def _weight(plan: TrainPlan, term: str) -> str:
+    if term == "dc" and plan.sets_weight:
+        return f"after {counted(plan.learning_steps, 'step')} that only learn, as strongly as the concept allows"
+    return f"weight {plan.weight(term):g}"
+
+
+def _fullest(plan: TrainPlan) -> int:
+    """Return the last step in which the terms have their turn: all of them do."""
+    return (plan.steps - 1) // plan.preserve_every * plan.preserve_every
+
+
 def _time(denoiser: Denoiser, bank: Bank, plan: TrainPlan) -> str:
-    preserving = -(-plan.steps // plan.preserve_every)
-    student = rows_until(plan, plan.steps)
-    rows = _BACKWARD * student + preserving * teacher_rows(plan)
-    cost = estimate(denoiser, Batching(step_rows(plan, 0) // plan.accumulate))
+    teacher = sum(teacher_rows(plan, step) for step in range(plan.steps))
+    rows = _BACKWARD * rows_until(plan, plan.steps) + teacher
+    cost = estimate(denoiser, Batching(step_rows(plan, _fullest(plan)) // plan.accumulate))
     drawn = drawings(plan, bank)
     before = f", after {cost.minutes(drawn * SAMPLING.rows):.1f} for {drawn} drawings that are then cached"
     return f"About {cost.minutes(rows):.1f} minutes{before if drawn else ''}."

@@ -4,6 +4,7 @@ import hashlib
 import json
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 
 import torch
 
@@ -11,12 +12,16 @@ from .. import families
 from ..adapter import LoraCard
 from ..errors import Setting, UsageError
 from ..model.denoiser import TrainableDenoiser
+from ..verdict.learning import Learning, learning_facts
 from .base_check import check_base
 from .cost import all_rows
 from .data.bank import Bank
 from .data.captions import Concept
 from .data.concept import ConceptData
 from .data.drawings import LatentCache
+from .learned.evidence import drawn_rows
+from .learned.measure import measure_learning
+from .loop.balance import ConceptGain
 from .loop.checkpoint import Checkpoint
 from .loop.drift import DriftWatch
 from .loop.loop import run_steps
@@ -24,6 +29,7 @@ from .loop.loss import LossMaker
 from .loop.measure import Measurements
 from .loop.state import TrainState
 from .loop.step import Step
+from .metadata import add_metadata
 from .methods.forms import FORMS
 from .methods.method import Method, attach
 from .plan import TrainPlan, plan_data, plan_digest
@@ -41,14 +47,15 @@ def train(
 ) -> Trained:
     """Return what the training left behind; the base's modules are as before in any case.
 
-    `held_out` are pictures of the concept for the validation loss; none measures none. It computes in the type of the
-    base, and what is trained is float32. The same plan, pictures, bank and base give the same bytes, interrupted and
-    resumed or not. Raises UsageError where plan, pictures or base do not fit together, and InvalidError for a base that
-    is misread.
+    `held_out` are pictures of the concept for the validation loss, which is not measured without them; what was learned
+    is compared with them. It computes in the type of the base, and what is trained is float32. The same plan, pictures,
+    bank and base give the same bytes, interrupted and resumed or not. Raises UsageError where plan, pictures or base do
+    not fit together, and InvalidError for a base that is misread.
     """
     _require_torch()
     identity = fingerprint(denoiser, pictures, bank, plan)
-    setting.progress.total(all_rows(plan, bank))
+    learned_rows = drawn_rows(plan, denoiser.family) if setting.networks is not None else 0
+    setting.progress.total(all_rows(plan, bank) + learned_rows)
     check_base(denoiser, bank, setting)
     setting.progress.stage("Encoding pictures")
     data = _data(denoiser, pictures, plan)
@@ -63,9 +70,15 @@ def train(
             checkpoint.restore(state)
         losses = LossMaker(denoiser, method, plan.min_snr, denoiser.dtype)
         step = Step(losses, data, terms, plan, setting.progress)
-        measurements = Measurements(denoiser, losses, watch, validation, plan, setting)
+        gain = ConceptGain(losses, method, data) if plan.sets_weight else None
+        measurements = Measurements(denoiser, losses, watch, validation, gain, plan, setting)
         finished = run_steps(state, step, measurements, checkpoint, plan, setting)
-        return _finish(state, method, denoiser, pictures, plan, setting, finished)
+        trained = _finish(state, method, denoiser, pictures, plan, setting, finished)
+        if not finished or setting.networks is None:
+            return trained
+        with state.averaged():  # the file is there already: what comes now may take minutes and be interrupted
+            learning = measure_learning(denoiser, method, pictures, held_out, plan, setting)
+        return _knowing(trained, learning)
     finally:
         method.detach()
         denoiser.checkpoint_gradients(False)
@@ -136,6 +149,13 @@ def _finish(
     with state.averaged():
         embedding = method.write(path, card)
     return Trained(path, embedding, state.step, finished, state.drift, facts)
+
+
+def _knowing(trained: Trained, learning: Learning) -> Trained:
+    """Return the training with what it learned, which stands in its file then too."""
+    found = learning_facts(learning)
+    add_metadata(trained.path, found)
+    return replace(trained, learning=learning, facts=(*trained.facts, *found.items()))
 
 
 def _facts(state: TrainState, pictures: Sequence[Picture], plan: TrainPlan) -> tuple[tuple[str, str], ...]:

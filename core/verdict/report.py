@@ -10,6 +10,7 @@ from typing import Any
 from ..disk.files import read_regular, write_text
 from ..errors import UsageError
 from ..metrics.measurement import Estimate, Measurement, Part
+from .learning import Learning, decide
 from .typed import require_types
 from .verdict import EXIT_CODES, INCONCLUSIVE, JUDGED, NO_ALARM, PASS, Judgement, Verdict, follows
 
@@ -115,6 +116,8 @@ class Report:
     """When it ran and how long: the only part that differs between two runs of the same audit."""
     cost: dict[str, int]
     """UNet rows that the plan asks of the tuned model and of the base; cached ones are counted too."""
+    learning: Learning | None = None
+    """Whether the LoRA has learned its concept, where the report ends a training; left out of the JSON where not."""
     status: str = "complete"
     """"complete", or "invalid" where nothing was measured."""
     version: int = VERSION
@@ -125,6 +128,10 @@ def to_json(report: Report) -> str:
     """Return the report as JSON with sorted keys and no NaN; unbounded interval ends are written as null."""
     data = dataclasses.asdict(report)
     del data["verdict"]["settings"]  # each host has words of its own for them, and another one may read this
+    if report.learning is None:
+        del data["learning"]
+    else:
+        del data["learning"]["settings"]
     return json.dumps(_plain(data), indent=1, sort_keys=True, allow_nan=False) + "\n"
 
 
@@ -212,6 +219,8 @@ def _require_whole(report: Report) -> None:
         _ = measurement.estimates[measurement.headline]
     if not follows(report.verdict, report.measurements):
         raise KeyError(f"{report.verdict.decision} does not follow from the measurements")
+    if report.learning is not None and report.learning.decision != decide(report.learning.estimates):
+        raise KeyError(f"{report.learning.decision} does not follow from what was measured")
 
 
 def _report(data: dict[str, Any]) -> Report:
@@ -224,6 +233,7 @@ def _report(data: dict[str, Any]) -> Report:
         "adapter": _adapter(data["adapter"]),
         "measurements": {name: _measurement(m) for name, m in data["measurements"].items()},
         "pairs": tuple(ImagePair(**pair) for pair in _list(data["pairs"])),
+        "learning": _learning(data["learning"]) if "learning" in data else None,
     }
     return Report(**{**data, **rest})
 
@@ -248,6 +258,12 @@ def _measurement(data: dict[str, Any]) -> Measurement:
     }
     facts = {name: math.nan if value is None else value for name, value in data.get("facts", {}).items()}
     return Measurement(**{**data, "estimates": estimates, "breakdowns": breakdowns, "facts": facts})
+
+
+def _learning(data: dict[str, Any]) -> Learning:
+    estimates = {name: _estimate(e) for name, e in data["estimates"].items()}
+    facts = {name: math.nan if value is None else value for name, value in data["facts"].items()}
+    return Learning(**{**data, "reasons": tuple(_list(data["reasons"])), "estimates": estimates, "facts": facts})
 
 
 def _estimate(data: dict[str, Any]) -> Estimate:

@@ -29,6 +29,8 @@ def require_types(value: Any, hint: Any, where: str) -> None:
             require_types(item, get_args(hint)[0], f"{where}[{place}]")
     else:
         kinds = get_args(hint) if get_origin(hint) in (Union, UnionType) else (hint,)
+        if type(value) in kinds and dataclasses.is_dataclass(value):
+            require_types(value, type(value), where)
         _require(any(_is(value, kind) for kind in kinds), value, where)
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from ...core.render.curve_data import curves, targets, values
 from ...core.train.plan import TrainPlan, plan_digest
+from .panel import learned_panel
 from .progress import NodeProgress, send
 
 if TYPE_CHECKING:
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
 
     from ...core.train.curves import Curves
     from ...core.train.records import StepRecord
+    from ...core.verdict.learning import Learning
 
 EVENT = "owf.training"
 """Name of the message that web/owf.js listens to."""
@@ -69,7 +71,7 @@ class Watcher:
 
         return draw_curves(self.records, self.plan.drift_budget)
 
-    def panel(self, notes: Sequence[str]) -> dict[str, Any]:
+    def panel(self, notes: Sequence[str], learning: "Learning | None") -> dict[str, Any]:
         """Return the node's panel after the training."""
         head = {"kind": "curves", "title": self.title, "steps": self.plan.steps, "run": plan_digest(self.plan)}
         return {
@@ -77,4 +79,5 @@ class Watcher:
             "curves": curves(self.records),
             "targets": targets(self.plan.drift_budget),
             "notes": list(notes),
+            **learned_panel(learning),
         }

@@ -4,9 +4,12 @@ from pathlib import Path
 from typing import Any
 
 from ...core.render import words
-from ...core.render.bars import bars
+from ...core.render.bars import bar, bars
 from ...core.text import inert
+from ...core.verdict.learning import LEARNED, NOT_LEARNED, NOT_SHOWN, Learning
+from ...core.verdict.outcome import outcome, summary
 from ...core.verdict.report import ImagePair, Report
+from ...core.verdict.verdict import DRIFT, INCONCLUSIVE, PASS
 from ..backend.places import view_url
 from .wording import in_graph
 
@@ -17,12 +20,13 @@ REASONS = 3
 
 def report_panel(report: Report, folder: Path) -> dict[str, Any]:
     """Return the panel of a report that lies in `folder`, as plain data."""
-    decision = report.verdict.decision
+    decision = words.shown_decision(report)
     return {
         "kind": "report",
         "verdict": decision,
+        "outcome": outcome(report),
         "symbol": words.SYMBOLS.get(decision, words.MISSING),
-        "sentence": words.SENTENCES.get(decision, ""),
+        "sentence": words.meaning(report),
         "reasons": reasons(report),
         "title": f"{inert(report.adapter.name)} on {inert(report.base.name)}",
         "bars": bars(report),
@@ -32,8 +36,24 @@ def report_panel(report: Report, folder: Path) -> dict[str, Any]:
 
 
 def reasons(report: Report) -> list[str]:
-    """Return the verdict's first reasons, with what the graph has for the settings that would help."""
-    return [inert(reason, 400) for reason in report.verdict.worded(in_graph)[:REASONS]]
+    """Return the verdict's first reasons, with what the graph has for the settings that would help.
+
+    What a training learned and kept stands before them.
+    """
+    found = [summary(report)] if report.learning is not None else []
+    return [inert(reason, 400) for reason in (*found, *report.verdict.worded(in_graph))[:REASONS]]
+
+
+_STATES = {LEARNED: PASS, NOT_LEARNED: DRIFT, NOT_SHOWN: INCONCLUSIVE}
+"""What was learned -> the decision whose colour it gets."""
+
+
+def learned_panel(learning: Learning | None) -> dict[str, Any]:
+    """Return what the panel of a training shows of what was learned; nothing where it was not measured."""
+    if learning is None:
+        return {}
+    found = [bar(name, estimate) for name, estimate in learning.estimates.items()]
+    return {"badge": learning.decision, "state": _STATES[learning.decision], "bars": found}
 
 
 def _is_inside(pair: ImagePair, folder: Path) -> bool:

@@ -14,14 +14,17 @@ MADE = [
     *(events.Rows(event=e, stage="Drawing", rows=3, total=9, eta_seconds=None) for e in ("stage", "progress", "end")),
     events.TrainingStep(
         stage="Training", rows=4, total=8, eta_seconds=1.5, step=1, steps=2, loss=0.5, smoothed_loss=0.5,
-        terms={"dc": 0.1}, weights={"dc": 8.0}, rate=1e-3, drift=None, validation=0.25,
+        terms={"dc": 0.1}, weights={"dc": 8.0}, rate=1e-3, drift=None, validation=0.25, gain=0.3,
     ),
     events.Reported(verdict="DRIFT", folder="out/x", pages=["out/x/report.html"], exit_code=1),
+    events.Reported(
+        verdict="PASS", folder="out/x", pages=[], exit_code=0, outcome="NOT LEARNED, PASS", summary="learned 3 %"
+    ),
     events.Judged(lora="x.safetensors", verdict="INVALID", folder=None),
     events.Overview(verdict="PASS", pages=["out/overview.html"]),
     *(
-        events.TrainingStopped(event=e, path="x", embedding=None, steps=3, drift=0.01, exit_code=0)
-        for e in ("trained", "interrupted")
+        events.TrainingStopped(event=e, path="x", embedding=None, steps=3, drift=0.01, learned=learned, exit_code=0)
+        for e, learned in (("trained", "NOT SHOWN"), ("interrupted", None))
     ),
     events.Failure(message="no such file", exit_code=2),
 ]  # fmt: skip

@@ -109,3 +109,22 @@ def test_a_panel_that_cannot_be_shown_does_not_keep_a_workflow_from_loading(tmp_
     (tmp_path / "panel.json").write_text(json.dumps(panel))
     (found,) = shown(tmp_path, tmp_path / "panel.json")
     assert "Queue the graph to see results here." in found["texts"]
+
+
+@pytest.mark.skipif(not NODE, reason="needs node to parse JavaScript")
+def test_a_training_shows_what_it_learned_before_its_curves_and_a_report_before_its_verdict(tmp_path):
+    bar = {"title": "Concept fidelity", "value": "4.0 %", "interval": "-3.0 to 11.0", "floor": "", "limit": "",
+           "note": "", "state": "", "at": {"zero": 10, "low": 5, "value": 14, "high": 20}}  # fmt: skip
+    curves = {"kind": "curves", "title": "sks_bag", "steps": 2, "curves": {"loss": [[1, 0.5], [2, 0.4]]}, "notes": []}
+    learned = {**curves, "badge": "NOT LEARNED", "state": "DRIFT", "bars": [bar]}
+    report = {**json.loads((HERE / "saved" / "report_panel.json").read_text()), "outcome": "NOT LEARNED, PASS"}
+    panels = []
+    for name, panel in (("without", curves), ("with", learned), ("report", report)):
+        panels.append(tmp_path / f"{name}.json")
+        panels[-1].write_text(json.dumps(panel))
+    without, with_it, judged = shown(tmp_path, *panels)
+    assert not any(found["warnings"] for found in (without, with_it, judged))
+    assert "NOT LEARNED" not in without["texts"] and "NOT LEARNED" in with_it["texts"]
+    assert "Concept fidelity" in with_it["texts"]
+    assert "owf-DRIFT" in with_it["classes"]
+    assert "NOT LEARNED, PASS" in judged["texts"]

@@ -14,7 +14,8 @@ from owf.core.render import words
 from owf.core.render.html import charts
 from owf.core.render.html.html import render_html, write_html
 
-SAMPLES = ["report", "invalid_report", "open_report", "crowded_report", "hostile_report", "silent_report"]
+SAMPLES = ["report", "invalid_report", "open_report", "crowded_report", "hostile_report", "silent_report",
+           "trained_report"]  # fmt: skip
 VOID = {"meta", "link", "img", "input", "br"}
 
 
@@ -98,6 +99,17 @@ def test_hostile_text_is_shown_and_inert(page):
     assert "{{7*7}}" in shown.text()
     assert not re.search("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800]", shown.text())
     assert {attrs["src"] for attrs in shown.of("img")} == set()
+
+
+def test_a_training_that_taught_nothing_is_no_pass(page):
+    shown = page("trained_report")
+    (header,) = [attrs for attrs in shown.of("header") if "verdict" in attrs.get("class", "")]
+    assert "inconclusive" in header["class"]
+    assert "NOT LEARNED, PASS" in shown.text()
+    assert "learned 4 % (-3 to 11), kept 74 %" in shown.text()
+    assert "Was the concept learned?" in shown.text()
+    assert "Retrieved among 20 looks" in shown.text()
+    assert "Was the concept learned?" not in page("report").text()
 
 
 def test_files_outside_the_report_and_files_that_are_no_images_are_not_embedded(tmp_path):

@@ -9,7 +9,8 @@ from owf.cli.wording import option
 from owf.core.render.terminal.terminal import print_report
 from rich.console import Console
 
-SAMPLES = ["report", "invalid_report", "open_report", "crowded_report", "hostile_report", "silent_report"]
+SAMPLES = ["report", "invalid_report", "open_report", "crowded_report", "hostile_report", "silent_report",
+           "trained_report"]  # fmt: skip
 
 
 def printed(report, folder=None, width=80, encoding="utf-8", files=(), **options):
@@ -116,3 +117,13 @@ def test_existing_files_are_named_on_whole_lines_and_no_others(tmp_path):
     written = [folder / "table.csv", folder / "report.html"]  # a page that is gone by now
     lines = printed(report, folder, files=written).splitlines()
     assert [line for line in lines if str(folder) in line] == [str(written[0]), str(folder / "pairs")]
+
+
+def test_a_training_that_taught_nothing_is_no_pass():
+    text = printed(samples.trained_report(), width=100, force_terminal=True, color_system="standard")
+    assert re.search(r"\x1b\[1;33m\? NOT LEARNED, PASS", text)
+    flat = re.sub(r"\s+", " ", printed(samples.trained_report(), width=100))
+    assert "? NOT LEARNED, PASS It does not draw its concept." in flat
+    assert "learned 4 % (-3 to 11), kept 74 %" in flat
+    assert "from more or better pictures (--steps, --rate, --dc-weight)." in flat
+    assert "✓ PASS" in flat  # the judged number's own

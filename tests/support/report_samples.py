@@ -6,8 +6,9 @@ from pathlib import Path
 
 from owf.core.errors import Setting
 from owf.core.metrics.measurement import Estimate, Measurement, Part
+from owf.core.verdict.learning import NOT_LEARNED, Learning, judge_learning
 from owf.core.verdict.report import AdapterRecord, BaseRecord, BlockChange, ImagePair, Report
-from owf.core.verdict.verdict import Policy, default_policy, invalid, judge
+from owf.core.verdict.verdict import Limit, Policy, default_policy, invalid, judge
 
 CLASSES = {
     "dress": 0.62,
@@ -168,6 +169,19 @@ def silent_report(alone: bool = False) -> Report:
     return dataclasses.replace(full, measurements=seen, verdict=judge(seen, Policy(tuple(limits))))
 
 
+def trained_report() -> Report:
+    """Return a report that passes, of a training that taught nothing."""
+    numbers = {
+        "fidelity": Estimate(0.04, -0.03, 0.11, 16, "share"),
+        "retrieval": Estimate(0.0, 0.0, 0.194, 16, "share", 0.0),
+        "retrieval_ceiling": Estimate(1.0, 0.566, 1.0, 5, "share"),
+        "copied": Estimate(0.125, 0.035, 0.36, 16, "share", 0.0),
+    }
+    facts: dict[str, str | int | float] = {"prompt": "a photo of a zgz bag", "networks": "clip, dino", "views": 5}
+    passes = judge(report().measurements, Policy((Limit("color", "cdi", 100.0),)))
+    return dataclasses.replace(report(), verdict=passes, learning=judge_learning(numbers, facts))
+
+
 def crowded_report() -> Report:
     """Return a report with 100 classes and 57 blocks."""
     parts = tuple(Part(f"class number {i}", estimate(math.sin(i * 7.0) * 0.4, 0.2, 5, floor=0.1)) for i in range(100))
@@ -200,6 +214,7 @@ def hostile_report() -> Report:
         environment={bad: bad},
         timing={bad: bad},
         cost={bad: 1},
+        learning=Learning(NOT_LEARNED, HOSTILE, dict.fromkeys((bad, *HOSTILE), number), {bad: bad}),
     )
 
 

@@ -37,5 +37,6 @@ def run(folder: Path, plan: TrainPlan, denoiser: DiffusersDenoiser | None = None
     """Train into `folder` and return the result; `records` in the setting collects what is told."""
     records: list[StepRecord] = setting.pop("records", [])
     usual = {"watch": records.append, "save_every": 1e9}
-    full = TrainSetting("small", folder, folder / "cache", SILENT, Batching(4), **(usual | setting))
+    progress = setting.pop("progress", SILENT)
+    full = TrainSetting("small", folder, folder / "cache", progress, Batching(4), **(usual | setting))
     return train(denoiser or tiny_denoiser(), two_pictures(), BANK, plan, full)

@@ -109,7 +109,7 @@ OTHER = {
 @pytest.mark.parametrize(
     ("plan", "digest"),
     [
-        (TrainPlan(), "6d48dd5f24e44f8b98b910b41cbd2c3d770c9aadf3355bc570c181feb29ad8ce"),
+        (TrainPlan(dc_control="fixed"), "6d48dd5f24e44f8b98b910b41cbd2c3d770c9aadf3355bc570c181feb29ad8ce"),
         (
             TrainPlan(**{"preserve": ("l2",), "dc_weight": 3.0}),
             "e61449febf90caea532d76f47ee7c562971788e0c3a7992e99191dd75f12447c",

@@ -232,6 +232,7 @@ class Counting:
 def test_a_batch_of_b_costs_b_concept_rows_and_b_student_and_teacher_rows_a_term(
     tmp_path, options, student, teacher, calls
 ):
+    options = {"dc_control": "fixed", **options}
     run(tmp_path, small_plan(steps=1, **options))  # draws what the base has to draw
     denoiser = tiny_denoiser()
     denoiser.digest()
@@ -241,7 +242,7 @@ def test_a_batch_of_b_costs_b_concept_rows_and_b_student_and_teacher_rows_a_term
 
 
 def test_a_cached_teacher_is_not_asked_in_training(tmp_path):
-    plan = small_plan(steps=4, preserve=("dc",), teacher_cache=3)
+    plan = small_plan(steps=4, preserve=("dc",), dc_control="fixed", teacher_cache=3)
     run(tmp_path, plan)
     denoiser = tiny_denoiser()
     counting = Counting(denoiser)
@@ -251,13 +252,13 @@ def test_a_cached_teacher_is_not_asked_in_training(tmp_path):
 
 def test_preserving_every_second_step(tmp_path):
     records = []
-    run(tmp_path, small_plan(steps=4, preserve=("dc",), preserve_every=2), records=records)
+    run(tmp_path, small_plan(steps=4, preserve=("dc",), dc_control="fixed", preserve_every=2), records=records)
     assert [set(r.terms) for r in records] == [{"dc"}, set(), {"dc"}, set()]
 
 
 def test_the_first_step_finds_no_drift_and_later_ones_do(tmp_path):
     records = []
-    run(tmp_path, small_plan(preserve=("dc",), drift_every=1, steps=2), records=records)
+    run(tmp_path, small_plan(preserve=("dc",), dc_control="fixed", drift_every=1, steps=2), records=records)
     # The second factor of a LoRA starts at zero, so student and teacher agree in the first step.
     assert records[0].terms["dc"] == pytest.approx(0, abs=1e-9)
     assert records[1].terms["dc"] > 0

@@ -9,6 +9,8 @@ from typing import Any
 from markupsafe import Markup
 
 from ...metrics.measurement import Estimate, Measurement
+from ...verdict.learning import Learning
+from ...verdict.outcome import outcome, summary
 from ...verdict.report import ImagePair, Report
 from ...verdict.verdict import DRIFT, INCONCLUSIVE, INVALID, NO_ALARM, PASS, Judgement, silence
 from .. import words
@@ -96,6 +98,18 @@ class Pair:
 
 
 @dataclass(frozen=True)
+class Learned:
+    """What a training learned."""
+
+    reasons: list[str]
+    """What was seen, and what would change it."""
+    numbers: list[Number]
+    """Fidelity, retrieval and copies."""
+    facts: list[tuple[str, str]]
+    """What was compared with what."""
+
+
+@dataclass(frozen=True)
 class View:
     """Everything on the page."""
 
@@ -107,8 +121,14 @@ class View:
     """Mark of the verdict."""
     sentence: str
     """What the verdict means."""
+    outcome: str
+    """Verdict, with what a training learned before it."""
+    summary: str
+    """Of a training, how much was learned and kept; "" after an audit alone."""
     reasons: list[tuple[str, str]]
     """Each reason after the CSS class of the decision that it is about."""
+    learned: Learned | None
+    """What a training learned."""
     cards: list[Card]
     """One per metric."""
     breakdowns: list[Breakdown]
@@ -127,16 +147,19 @@ class View:
 
 def view(report: Report, folder: Path) -> View:
     """Return the page's content; image files are read from the report's folder."""
-    decision = report.verdict.decision
+    decision = words.shown_decision(report)
     names = sorted(report.measurements, key=words.metric_order)
     return View(
         report=report,
         state=STATES.get(decision, "none"),
         symbol=words.SYMBOLS.get(decision, "–"),
-        sentence=words.SENTENCES.get(decision, ""),
+        sentence=words.meaning(report),
+        outcome=outcome(report),
+        summary=summary(report),
         reasons=[
             (STATES.get(words.decision_of(reason, report.verdict), "none"), reason) for reason in report.verdict.reasons
         ],
+        learned=_learned(report.learning),
         cards=[_card(name, report.measurements[name], report.verdict.judgements) for name in names],
         breakdowns=breakdowns(report.measurements),
         pairs=[_pair(pair, folder, rank) for rank, pair in enumerate(report.pairs)],
@@ -145,6 +168,14 @@ def view(report: Report, folder: Path) -> View:
         blocks=by_component(relative_heat_map(report.adapter.blocks)),
         run=_run(report),
     )
+
+
+def _learned(learning: Learning | None) -> Learned | None:
+    if learning is None:
+        return None
+    facts = [(words.humanise(key), words.fact(value)) for key, value in learning.facts.items()]
+    numbers = [number(key, estimate) for key, estimate in learning.estimates.items()]
+    return Learned(list(learning.reasons), numbers, [("Definition", f"version {learning.version}"), *facts])
 
 
 def _card(name: str, measurement: Measurement, judgements: Iterable[Judgement]) -> Card:

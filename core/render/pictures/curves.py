@@ -59,7 +59,7 @@ def write_curves(records: "Sequence[StepRecord]", folder: Path, name: str, budge
 
 
 def draw_curves(records: "Sequence[StepRecord]", budget: float = 0.0) -> "Image.Image":
-    """Return a picture of the training: loss, smoothed; drift, where it was measured; the weight of dc, if it has one.
+    """Return a picture of the training: loss, smoothed; drift, where it was measured; gain and weight of dc, if any.
 
     `budget` (0: none) is drawn as a line through the drift. Raises ValueError where there is no record.
     """
@@ -85,6 +85,9 @@ def _panels(records: "Sequence[StepRecord]", budget: float) -> list[Panel]:
             limit = [(0, budget), (records[-1].step, budget)]
             lines.insert(0, Line(limit, INK, f"budget {_percent(budget)}", 1))
         panels.append(Panel("Denoiser drift", lines, _percent))
+    gain = [(r.step, r.gain) for r in records if r.gain is not None]
+    if gain:
+        panels.append(Panel("Fall of the concept's loss below the base's", [Line(gain, BLUE, dots=True)], _percent))
     weight = [(r.step, r.weights["dc"]) for r in records if "dc" in r.weights]
     if weight:
         panels.append(Panel("Weight of drift correction", [Line(weight, GREEN)], _number))

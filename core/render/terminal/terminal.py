@@ -13,6 +13,7 @@ from rich.text import Text
 from ...errors import Setting
 from ...metrics.measurement import Estimate, Part
 from ...metrics.metric import all_metrics
+from ...verdict.outcome import outcome, summary
 from ...verdict.report import Report
 from ...verdict.verdict import DRIFT, INCONCLUSIVE, INVALID, PASS, Judgement
 from .. import words
@@ -153,11 +154,15 @@ def _print_moved(title: str, parts: Iterable[Part], console: Console) -> None:
 
 
 def _print_verdict(report: Report, console: Console, word: Callable[[Setting], str]) -> None:
-    decision = report.verdict.decision
+    decision = words.shown_decision(report)
     style = f"bold {_STYLES.get(decision, '')}".strip()
-    line = console_text(console, f"{words.SYMBOLS.get(decision, '–')} {decision}", style, 20)
+    line = console_text(console, f"{words.SYMBOLS.get(decision, '–')} {outcome(report)}", style, 40)
     console.print()
-    console.print(Text.assemble(line, "  ", console_text(console, words.SENTENCES.get(decision, ""))))
+    console.print(Text.assemble(line, "  ", console_text(console, words.meaning(report))))
+    if report.learning is not None:
+        console.print(console_text(console, summary(report), "bold"))
+        for reason in report.learning.worded(word):
+            _print_point(console, "  •", "", reason)
     for reason, worded in zip(report.verdict.reasons, report.verdict.worded(word), strict=True):
         _print_point(console, "  •", _STYLES.get(words.decision_of(reason, report.verdict), ""), worded)
 

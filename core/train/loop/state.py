@@ -40,7 +40,11 @@ class TrainState:
         scaled = denoiser.device.type == "cuda" and precision == torch.float16
         self.scaler = torch.amp.GradScaler(denoiser.device.type, enabled=scaled)
         self.weights = {name: plan.weight(name) for name in plan.preserve}
-        """Weight of each preservation term; a drift budget moves that of `dc`."""
+        """Weight of each preservation term; a drift budget or what is learned moves that of `dc`."""
+        if plan.sets_weight:
+            self.weights["dc"] = 0.0
+        self.best_gain = 0.0
+        """Largest gain of the concept so far, where one is measured."""
         self.drift: float | None = None
         """Denoiser drift, where and when it was measured last."""
         self.unmeasured: StepLosses | None = None
@@ -87,11 +91,13 @@ class TrainState:
             "optimizer": self.optimizer.state_dict(),
             "scaler": self.scaler.state_dict(),
             "weights": self.weights,
+            "best_gain": self.best_gain,
         }
 
     def restore(self, content: Mapping[str, Any]) -> None:
         """Take over what `content` returned."""
         self.step, self.drift, self.weights = content["step"], content["drift"], content["weights"]
+        self.best_gain = content.get("best_gain", 0.0)  # checkpoints of earlier releases measured none
         self.unmeasured = None if content["unmeasured"] is None else StepLosses(*content["unmeasured"])
         with torch.no_grad():
             for parameter, value in zip(self.parameters, content["parameters"], strict=True):

@@ -239,6 +239,37 @@ def test_the_audit_at_the_end_is_run_and_told_by_file_and_stdout(trained, cache,
     assert read_adapter(tmp_path / "bag.safetensors").hashes.weights == before.weights, "only the header may change"
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize(("weight", "learned", "verdict"), [("1e6", "NOT LEARNED", "PASS"), ("0", None, "DRIFT")])
+def test_a_weight_that_forbids_learning_is_no_pass_and_none_at_all_drifts(
+    cache, tmp_path, monkeypatch, weight, learned, verdict
+):
+    """Of the audit only drift, to save time; a rate that changes much in few steps."""
+    from owf.core.audit.session import AuditRequest
+    from owf.core.train import audited
+
+    monkeypatch.setattr(audited, "REQUEST", AuditRequest(metrics=("denoiser_drift",)))
+    options = ("--steps", "40", "--batch", "2", "--rate", "3e-3", "--rank", "8", "--drift-every", "0",
+               "--dc-weight", weight)  # fmt: skip
+    where = ("--out", tmp_path, "--cache", cache, "--bank", cache / "bank.txt", "--name", "bag", "--offline")
+    code, lines, stderr = call(
+        CONCEPT, "--demo-base", "--trigger", "sks", "--class", "bag", *options, *where, "--progress", "json"
+    )
+    assert code == 0, stderr
+    stopped = next(line for line in lines if line["event"] == "trained")
+    ended = lines[-1]
+    facts = read_metadata(tmp_path / "bag.safetensors")
+    assert ended["verdict"] == facts["owf.verdict"] == verdict
+    assert ended["outcome"] == f"{stopped['learned']}, {verdict}"
+    assert ended["summary"].startswith("learned")
+    assert facts["owf.learned"] == stopped["learned"]
+    if learned is not None:
+        assert stopped["learned"] == learned
+        report = json.loads((Path(ended["folder"]) / "report.json").read_text())
+        assert report["learning"]["decision"] == learned
+        assert "Train for more steps" in report["learning"]["reasons"][-1]
+
+
 def test_an_audit_that_cannot_run_is_a_sentence(trained, monkeypatch, capsys):
     import torch
     from owf.cli.training.audit import audit_and_tell
@@ -252,8 +283,8 @@ def test_an_audit_that_cannot_run_is_a_sentence(trained, monkeypatch, capsys):
     monkeypatch.setattr("owf.cli.training.audit.default_batching", lambda denoiser: Batching(1))
     path = trained[0] / "bag.safetensors"
     before = path.read_bytes()
-    base = SimpleNamespace(device=torch.device("cpu"))
-    audit_and_tell(path, base, RunOptions(progress="none"), Console(), "auto", ())
+    trained_lora, base = SimpleNamespace(path=path, learning=None), SimpleNamespace(device=torch.device("cpu"))
+    audit_and_tell(trained_lora, base, RunOptions(progress="none"), Console(), "auto", ())
     assert "not audited: there is no feature network" in capsys.readouterr().out
     assert path.read_bytes() == before
 

@@ -155,3 +155,32 @@ def test_names_become_harmless(name, file):
 def test_usage_errors_of_the_records_name_their_flags():
     with pytest.raises(UsageError, match="--progress"):
         RunOptions(progress="loud")
+
+
+@pytest.mark.parametrize(
+    ("file", "flags", "control", "weight"),
+    [
+        ("", (), "auto", 8),
+        ("", ("--dc-weight", "8"), "fixed", 8),
+        ("", ("--dc-weight", "0"), "fixed", 0),
+        ("", ("--dc-weight", "3", "--dc-control", "auto"), "auto", 3),
+        ("dc-weight = 2.0", (), "fixed", 2),  # a file from before there was a choice
+        ('dc-weight = 8.0\ndc-control = "auto"', (), "auto", 8),  # as it is written
+        ('dc-weight = 8.0\ndc-control = "auto"', ("--dc-weight", "3"), "fixed", 3),
+    ],
+)
+def test_a_weight_that_is_given_is_fixed(tmp_path, file, flags, control, weight):
+    saved, path = tmp_path / "saved.toml", config(tmp_path, file + "\n")
+    assert main(["x", "--demo-base", "--config", str(path), *flags, "--save-config", str(saved)]) == 0
+    plan, _ = effective(read_config(saved))
+    assert (plan.dc_control, plan.weight("dc")) == (control, weight)
+    assert plan.sets_weight is (control == "auto")
+
+
+def test_a_preset_leaves_what_is_given_and_stays_open_in_a_file(tmp_path):
+    saved = tmp_path / "saved.toml"
+    assert main(["x", "--demo-base", "--preset", "quick", "--rate", "5e-4", "--save-config", str(saved)]) == 0
+    values = read_config(saved)
+    assert (values["preset"], values["rate"]) == ("quick", 5e-4)
+    assert not {"steps", "batch"} & set(values)
+    assert main(["x", "--demo-base", "--preset", "slow"]) == 2

@@ -39,6 +39,7 @@ def kind(name, allowed=()):
 Model, Clip, Vae, Image, LoraModel = (kind(n) for n in ("MODEL", "CLIP", "VAE", "IMAGE", "LORA_MODEL"))
 Int = kind("INT", ("min", "max", "step", "control_after_generate"))
 Float = kind("FLOAT", ("min", "max", "step", "round"))
+Boolean = kind("BOOLEAN", ("label_on", "label_off"))
 String = kind("STRING", ("multiline", "placeholder"))
 Combo = kind("COMBO", ("options",))
 Custom = kind

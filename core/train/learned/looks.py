@@ -1,0 +1,29 @@
+"""Other looks of the concept's class: what the base draws for retrieval. No torch."""
+
+from pathlib import Path
+
+from ...verdict.learning import CONCEPTS
+from ..data.captions import Concept
+
+FOLDER = Path(__file__).with_name("looks")
+DEFAULT = FOLDER / "open_world.txt"
+"""Looks that any base can give to most things and beings."""
+
+
+def shipped_looks(family: str) -> Path:
+    """Return the file that ships for bases of a family: one of its name, for what it knows, or the default."""
+    own = FOLDER / f"{family}.txt"
+    return own if own.is_file() else DEFAULT
+
+
+def looks(concept: Concept, family: str) -> tuple[str, ...]:
+    """Return the prompts of one look less than `CONCEPTS`, none of which names the concept.
+
+    There are none where nobody says the class, or where a trigger such as "a photo" leaves too few.
+    """
+    if not concept.class_word:
+        return ()
+    lines = shipped_looks(family).read_text("utf-8").splitlines()
+    prompts = (line.replace("{}", concept.class_word) for line in lines if line and not line.startswith("#"))
+    found = tuple(prompt for prompt in prompts if not concept.named_in(prompt))[: CONCEPTS - 1]
+    return found if len(found) == CONCEPTS - 1 else ()

@@ -1,0 +1,203 @@
+"""What pictures of plain colours say of a concept, and that a training asks it, writes it and repeats it."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from owf.core.errors import Setting, UsageError
+from owf.core.model.batch import Batching
+from owf.core.model.sample import Sampling
+from owf.core.progress import SILENT
+from owf.core.train import cost
+from owf.core.train.data import drawings
+from owf.core.train.data.captions import Concept
+from owf.core.train.learned import evidence as gathering
+from owf.core.train.learned.evidence import HELD_OUT, TRAINED_ON, VIEWS, ConceptEvidence, spread
+from owf.core.train.learned.looks import looks, shipped_looks
+from owf.core.train.learned.measure import learning
+from owf.core.train.metadata import read_metadata
+from owf.core.train.records import Picture, TrainSetting
+from owf.core.train.train import train
+from owf.core.verdict.learning import CONCEPTS, LEARNED, NOT_LEARNED, NOT_SHOWN
+from progress_log import Heard
+from small_training import BANK, run, small_plan, tiny_denoiser, two_pictures
+
+RED, BLUE = (230, 20, 20), (20, 20, 230)
+
+
+class Colours:
+    """A network whose features are an image's mean colour."""
+
+    name, digest = "colours", "0"
+
+    def __call__(self, images):
+        return 1 + images.float().mean(dim=(2, 3)).numpy()
+
+
+def plain(colour, count, seed, spread=8.0, side=16):
+    """Return images of about one colour, one a seed."""
+    rng = np.random.default_rng(seed)
+    values = np.clip(np.array(colour) + spread * rng.normal(size=(count, 3)), 0, 255)
+    return tuple(torch.tensor(v, dtype=torch.uint8).view(3, 1, 1).expand(3, side, side) for v in values)
+
+
+LOOKS = tuple(plain((0, 255 - 8 * i, 8 * i), 2, 100 + i, 2.0) for i in range(CONCEPTS - 1))
+"""Nineteen looks from green to blue."""
+
+
+def seen(colour, **changes):
+    """Return the evidence of a model that draws a colour where it was to learn red, and the base blue."""
+    views = plain(RED, 5, 1)
+    usual = ConceptEvidence(
+        "a sks bag", plain(colour, 16, 2), plain(BLUE, 16, 3), LOOKS, views, views, views, TRAINED_ON
+    )
+    return replace(usual, **changes)
+
+
+def test_a_model_that_draws_the_concept_has_learned_it():
+    found = learning(seen(RED), [Colours()])
+    assert found.decision == LEARNED
+    assert found.estimates["fidelity"].value == pytest.approx(1, abs=0.01)
+    assert found.estimates["retrieval"].value == found.estimates["retrieval_ceiling"].value == 1
+    assert found.estimates["retrieval"].floor == 0
+    assert found.facts["views"] == 5
+    assert found.facts["views_are"] == TRAINED_ON
+    base, tuned = (float(found.facts[f"cosine_{name}"]) for name in ("base", "tuned"))
+    assert base < tuned <= 1
+
+
+def test_a_model_that_draws_as_the_base_does_has_not():
+    found = learning(seen(BLUE), [Colours()])
+    assert found.decision == NOT_LEARNED
+    assert found.estimates["fidelity"].value == pytest.approx(0, abs=0.02)
+    assert found.estimates["retrieval"].value == 0
+    assert {"steps", "rate", "dc_weight"} == {setting.name for setting in found.settings}
+
+
+def test_a_model_that_draws_something_else_has_not_either():
+    # Green is as far from red as blue is, and the first of the other looks.
+    assert learning(seen((0, 255, 0)), [Colours()]).decision == NOT_LEARNED
+
+
+def test_without_a_class_there_are_no_other_looks_and_nothing_is_shown():
+    found = learning(seen(RED, looks=()), [Colours()])
+    assert found.decision == NOT_SHOWN
+    assert "retrieval" not in found.estimates
+
+
+@pytest.mark.parametrize("count", [1, 2])
+def test_one_or_two_pictures_show_no_fidelity(count):
+    views = plain(RED, count, 1)
+    found = learning(seen(RED, views=views, trips=views, training=views), [Colours()])
+    assert found.decision == NOT_SHOWN
+    assert "fidelity" not in found.estimates
+    assert ("copied" in found.estimates) is (count == 2)
+
+
+def test_a_base_that_draws_the_concept_anyway_leaves_no_scale():
+    found = learning(seen(RED, base=plain(RED, 16, 4)), [Colours()])
+    assert "fidelity" not in found.estimates
+    assert found.decision == NOT_SHOWN  # the base retrieves it as well
+    assert "cannot be measured" in found.reasons[0]
+
+
+def test_copies_of_training_pictures_are_counted():
+    training = plain(RED, 5, 1, 40.0)
+    copies = (training[0],) * 4 + plain(BLUE, 12, 2)
+    found = learning(seen(RED, tuned=copies, training=training), [Colours()])
+    assert (found.estimates["copied"].value, found.estimates["copied"].floor) == (0.25, 0)
+
+
+def test_views_of_several_shapes_are_compared_in_their_order():
+    views = plain(RED, 3, 1, side=16) + plain(BLUE, 3, 2, side=24)
+    mixed = tuple(views[i] for i in (0, 3, 1, 4, 2, 5))
+    one = learning(seen(RED, views=mixed, trips=mixed), [Colours()])
+    other = learning(seen(RED, views=tuple(v[:, :16, :16] for v in mixed), trips=mixed), [Colours()])
+    assert one.facts["cosine_ceiling"] == pytest.approx(other.facts["cosine_ceiling"], rel=1e-12)
+
+
+@pytest.mark.parametrize("count", [1, 5, VIEWS, VIEWS + 1, 300])
+def test_of_many_views_some_from_first_to_last_are_compared(count):
+    images = tuple(torch.tensor([i]) for i in range(count))
+    found = [int(image) for image in spread(images)]
+    assert len(set(found)) == len(found) == min(count, VIEWS)
+    assert (found[0], found[-1]) == (0, count - 1)
+    assert found == sorted(found)
+
+
+@pytest.mark.parametrize(("family", "file"), [("sd15", "open_world.txt"), ("demo", "demo.txt")])
+def test_nineteen_other_looks_of_the_class_none_of_which_names_the_concept(family, file):
+    assert shipped_looks(family).name == file
+    found = looks(Concept("sks", "bag"), family)
+    assert len(set(found)) == CONCEPTS - 1
+    assert all("bag" in look and "{}" not in look for look in found)
+    assert looks(Concept("sks", ""), family) == ()
+    for trigger in ("red", "white", "black"):
+        others = looks(Concept(trigger, "bag"), family)
+        assert len(set(others)) == CONCEPTS - 1
+        assert not any(trigger in look.split() for look in others)
+    assert looks(Concept("photo", "bag"), family) == ()
+
+
+@pytest.fixture
+def cheap(monkeypatch):
+    """Draw in two steps."""
+    for module in (drawings, gathering, cost):
+        monkeypatch.setattr(module, "SAMPLING", Sampling(2, 1.0))
+
+
+class Counted(Heard):
+    """What is skipped shortens the length."""
+
+    def skip(self, rows):
+        self.length -= rows
+
+
+OPTIONS = {"preserve": ("dc",), "bank_prompts": 2}
+
+
+def test_a_training_measures_it_counts_it_and_writes_it_into_the_file(tmp_path, cheap):
+    log = Counted()
+    trained = run(tmp_path, small_plan(**OPTIONS), networks=lambda: [Colours()], progress=log)
+    assert trained.learning is not None
+    facts = read_metadata(trained.path)
+    assert facts["owf.learned"] == trained.learning.decision
+    assert dict(trained.facts).items() <= facts.items()
+    assert sum(log.rows) == log.length > 0
+    assert trained.learning.facts["prompt"] == "a photo of a sks bag"
+
+
+def test_it_is_not_asked_where_nobody_names_networks(tmp_path):
+    trained = run(tmp_path, small_plan(**OPTIONS))
+    assert trained.learning is None
+    assert "owf.learned" not in read_metadata(trained.path)
+
+
+def test_the_same_training_reads_the_same_and_a_resumed_one_too(tmp_path, cheap):
+    plan = small_plan(**OPTIONS)
+    whole = run(tmp_path / "a", plan, networks=lambda: [Colours()])
+    steps = []
+    run(tmp_path / "b", plan, networks=lambda: [Colours()], watch=lambda r: steps.append(r), stop=lambda: bool(steps))
+    resumed = run(tmp_path / "b", plan, networks=lambda: [Colours()], resume=True)
+    assert resumed.learning == whole.learning
+    assert resumed.path.read_bytes() == whole.path.read_bytes()
+
+
+def test_networks_that_cannot_be_had_cost_no_training(tmp_path, cheap):
+    def refuse():
+        raise UsageError("There is no such network.", Setting("offline", "off"))
+
+    trained = run(tmp_path, small_plan(**OPTIONS), networks=refuse)
+    assert trained.finished
+    assert trained.learning is not None
+    assert trained.learning.decision == NOT_SHOWN
+    assert "There is no such network." in trained.learning.reasons[0]
+
+
+def test_held_out_pictures_are_the_views(tmp_path, cheap):
+    held_out = [Picture(p.pixels.flip(2), p.caption) for p in (*two_pictures(), *two_pictures()[:1])]
+    setting = TrainSetting("x", tmp_path, tmp_path / "c", SILENT, Batching(4), networks=lambda: [Colours()])
+    trained = train(tiny_denoiser(), two_pictures(), BANK, small_plan(**OPTIONS), setting, held_out)
+    assert trained.learning is not None
+    assert (trained.learning.facts["views"], trained.learning.facts["views_are"]) == (3, HELD_OUT)

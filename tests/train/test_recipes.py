@@ -1,0 +1,46 @@
+"""Steps, batch and rate that suit a base, by its family."""
+
+from types import SimpleNamespace
+
+import pytest
+from owf.core import families
+from owf.core.errors import Setting, UsageError
+from owf.core.families import RECIPES
+from owf.core.train.plan import TrainPlan
+from owf.core.train.session import TrainRequest, TrainSession
+from small_training import two_pictures
+
+WITH = [family for family in families.all_families() if family.recipes]
+
+
+def plan_on(family, **request):
+    base = SimpleNamespace(family=family, resolution=64)
+    asked = TrainRequest(TrainPlan(class_word="bag", steps=7, batch=3, rate=0.5), tuple(two_pictures()), **request)
+    return TrainSession(asked).on(base).plan
+
+
+@pytest.mark.parametrize("family", WITH, ids=lambda family: family.name)
+@pytest.mark.parametrize("name", RECIPES)
+def test_a_recipe_sets_what_was_not_given(family, name):
+    recipe = dict(family.recipes)[name]
+    plan = plan_on(family.name, recipe=name)
+    assert (plan.steps, plan.batch, plan.rate) == (recipe.steps, recipe.batch, recipe.rate)
+    plan = plan_on(family.name, recipe=name, given=frozenset({"rate", "class_word"}))
+    assert (plan.steps, plan.batch, plan.rate) == (recipe.steps, recipe.batch, 0.5)
+
+
+def test_without_a_recipe_the_plan_is_as_it_was_asked():
+    assert plan_on("demo").steps == 7
+
+
+def test_the_longer_recipe_is_behind():
+    for family in WITH:
+        assert [name for name, _ in family.recipes] == list(RECIPES)
+        steps = [recipe.steps for _, recipe in family.recipes]
+        assert steps == sorted(steps)
+
+
+def test_a_family_that_has_none_says_what_to_give():
+    with pytest.raises(UsageError, match="no recipe quick for FLUX") as caught:
+        plan_on("flux", recipe="quick")
+    assert Setting("steps") in caught.value.settings
