@@ -14,7 +14,7 @@ WITH = [family for family in families.all_families() if family.recipes]
 
 
 def plan_on(family, **request):
-    base = SimpleNamespace(family=family, resolution=64)
+    base = SimpleNamespace(family=family, name="a base", resolution=64)
     asked = TrainRequest(TrainPlan(class_word="bag", steps=7, batch=3, rate=0.5), tuple(two_pictures()), **request)
     return TrainSession(asked).on(base).plan
 
