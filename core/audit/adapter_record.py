@@ -14,6 +14,7 @@ from ..adapter.naming.stated_base import base_digits, stated_base
 from ..model.denoiser import Denoiser, Hosted
 from ..text import inert
 from ..verdict.report import AdapterRecord, BlockChange
+from .base_in_use import other_family
 
 LIBRARIES = ("torch", "diffusers", "transformers", "numpy")
 PREDICTION = "prediction type"
@@ -41,12 +42,13 @@ def adapter_record(adapter: Adapter, match: MatchReport, strength: float) -> Ada
     )
 
 
-def with_base(record: AdapterRecord, predicts: str, other_base: str = "") -> AdapterRecord:
-    """Return the record with a warning where the file says that it was trained on a base that predicts otherwise.
+def with_base(record: AdapterRecord, predicts: str, other_base: str = "", family: str = "") -> AdapterRecord:
+    """Return the record with a warning where the file says that it was trained on another kind of base.
 
-    `other_base` is the sentence of `base_in_use.difference` where a host compared the two, and else empty.
+    `predicts` and `family` are those of the base. `other_base` is the sentence of `base_in_use.difference` where a host
+    compared the two, and else empty.
     """
-    warnings = [other_base] if other_base else []
+    warnings = list(filter(None, (other_family(record.family, family), other_base)))
     stated = record.details.get(PREDICTION, predicts)
     if stated != predicts:
         warnings.append(

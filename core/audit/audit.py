@@ -22,6 +22,7 @@ from ..progress import Progress
 from ..verdict.report import BaseRecord, ImagePair, Report
 from ..verdict.verdict import Policy, invalid, judge
 from .adapter_record import environment, with_base
+from .base_in_use import other_family
 from .change import Change
 from .cost import Cost, Remaining, audit_cost, remaining
 from .gather import gather_base, gather_tuned
@@ -66,7 +67,7 @@ def audit_change(denoiser: Denoiser, change: Change, plan: AuditPlan, setting: A
     measurements: dict[str, Measurement] = {}
     pairs: tuple[ImagePair, ...] = ()
     try:
-        _require_change(change)
+        _require_change(change, denoiser.family)
         evidence, doubt = _gather(denoiser, change, plan, setting)
         measurements = _compare(denoiser, evidence, doubt, plan, setting)
         pairs = write_pairs(setting.folder, plan, evidence.get(Drawings))
@@ -80,7 +81,7 @@ def audit_change(denoiser: Denoiser, change: Change, plan: AuditPlan, setting: A
     return Report(
         verdict=verdict,
         base=base,
-        adapter=with_base(change.record(), denoiser.schedule.prediction_type, setting.other_base),
+        adapter=with_base(change.record(), denoiser.schedule.prediction_type, setting.other_base, denoiser.family),
         plan=plan_data(plan),
         plan_digest=plan_digest(plan),
         measurements=measurements,
@@ -105,10 +106,10 @@ def _cost(plan: AuditPlan, setting: AuditSetting) -> Cost:
     return audit_cost(plan, labelled)
 
 
-def _require_change(change: Change) -> None:
+def _require_change(change: Change, family: str) -> None:
     refusal = change.refusal()
     if refusal is not None:
-        raise InvalidError(refusal)
+        raise InvalidError(f"{refusal} {other_family(change.record().family, family)}".strip())
 
 
 def _gather(

@@ -3,6 +3,7 @@
 import re
 from dataclasses import dataclass
 
+from .. import families
 from ..adapter.naming.stated_base import SHORT_HASH, StatedBase
 from ..text import inert
 
@@ -98,3 +99,14 @@ def _plain(name: str) -> str:
         r"\b(fp16|bf16|fp32|fp8|pruned|emaonly|(?:no|non)?ema|only|(?:baked)? ?vae(?: ?fix)?|vae)\b", " ", words
     )
     return re.sub(r"v(?=\d)", "", "".join(words.split()))
+
+
+def other_family(made_for: str, used: str) -> str:
+    """Return the sentence that says that a LoRA is for a base of another family; "" where nothing speaks for that.
+
+    Of bases in sizes of their own, and of small ones for tests, no family of LoRAs can be told apart.
+    """
+    titles = {family.name: family.title for family in families.all_families()}
+    if made_for == used or made_for not in titles or used not in {family.name for family in families.audited()}:
+        return ""
+    return f"By its weights or metadata the LoRA is for {titles[made_for]}, and this base is {titles[used]}."

@@ -1,6 +1,7 @@
 """Base-model families: one small data file each; this folder is the registry."""
 
 from .family import (
+    OTHER_INPUTS,
     RECIPES,
     Family,
     Part,
@@ -17,6 +18,7 @@ from .family import (
 )
 
 __all__ = [
+    "OTHER_INPUTS",
     "RECIPES",
     "Family",
     "Part",

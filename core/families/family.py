@@ -9,6 +9,14 @@ from ..errors import Setting, UsageError
 from ..registry import records
 from .prompt_form import IN_SENTENCES, IN_TAGS, SENTENCES, TAGS, Child, PromptForm, form_by_name
 
+OTHER_INPUTS: Mapping[int, str] = {
+    5: "a depth-to-image model",
+    7: "an upscaler",
+    8: "an instruct-pix2pix model",
+    9: "an inpainting model",
+}
+"""Input channels of UNets over four latent ones -> what such models are: the rest is a picture, a mask or a depth."""
+
 
 @dataclass(frozen=True)
 class Part:

@@ -126,7 +126,7 @@ class Written:
     outputs: dict
 
 
-_PREFIXES = {"unet": "lora_unet", "text_encoder": "lora_te"}
+_PREFIXES = {"unet": "lora_unet", "text_encoder": "lora_te", "text_encoder_2": "lora_te2"}
 
 
 @contextlib.contextmanager
@@ -136,14 +136,14 @@ def lycoris_networks(base, algo, **settings):
 
     names = {"lora_dim": 4, "conv_lora_dim": 4, "alpha": 2, "conv_alpha": 1.0, "network_module": algo}
     networks = {}
-    with torch.random.fork_rng():
-        torch.manual_seed(11)
-        for component, module in base.components.items():
-            network = LycorisNetwork(module, **{**names, **settings})
-            network.apply_to()
-            _randomise(network, algo)
-            networks[component] = network.eval()
     try:
+        with torch.random.fork_rng():
+            torch.manual_seed(11)
+            for component, module in base.components.items():
+                network = networks[component] = LycorisNetwork(module, **{**names, **settings})
+                network.apply_to()
+                _randomise(network, algo)
+                network.eval()
         yield networks
     finally:
         for network in networks.values():

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 from audits import audit
+from owf.core import families
 from owf.core.adapter import read_adapter
 from owf.core.audit.audit import AuditSetting, to_do
 from owf.core.audit.change import AdapterChange
@@ -256,6 +257,21 @@ def test_a_lora_for_another_base_is_invalid(denoiser, plan, images, tmp_path):
     adapter = read_adapter(write_tiny_lora(tmp_path / "x.safetensors", modules=modules))
     report = audit(denoiser, adapter, 1.0, plan, setting(tmp_path, images))
     assert (report.verdict.decision, report.status, report.measurements) == ("INVALID", "invalid", {})
+
+
+@pytest.mark.parametrize(("made_for", "base"), [(2048, "sd15"), (768, "sdxl")])
+def test_a_lora_for_another_family_is_invalid_and_both_are_named(
+    made_for, base, denoiser, plan, images, tmp_path, monkeypatch
+):
+    modules = {"lora_unet_mid_block_attentions_0_transformer_blocks_0_attn2_to_k": (640, made_for)}
+    adapter = read_adapter(write_tiny_lora(tmp_path / "x.safetensors", modules=modules))
+    monkeypatch.setattr(denoiser, "family", base)
+    report = audit(denoiser, adapter, 1.0, plan, setting(tmp_path, images))
+    titles = [families.get(name).title for name in (adapter.family, base)]
+    said = f"the LoRA is for {titles[0]}, and this base is {titles[1]}."
+    assert report.verdict.decision == "INVALID"
+    assert report.verdict.reasons[0].endswith(said)
+    assert any(warning.endswith(said) for warning in report.adapter.warnings)
 
 
 def test_a_lora_without_effect_is_invalid(denoiser, plan, images, tmp_path):

@@ -1,9 +1,12 @@
 """Claim: a base is called another one than that of training only where hashes or telling names say so."""
 
+import re
+
 import pytest
+from owf.core import families
 from owf.core.adapter.naming.metadata import training
 from owf.core.adapter.naming.stated_base import StatedBase, base_digits, stated_base
-from owf.core.audit.base_in_use import UsedBase, difference, says_something
+from owf.core.audit.base_in_use import UsedBase, difference, other_family, says_something
 
 A, B = "a" * 64, "b" * 64
 OLD_A, OLD_B = "1" * 8, "2" * 8
@@ -91,3 +94,17 @@ def test_names_of_anything_say_nothing(name):
 def test_hashes_are_shown_as_people_look_them_up():
     assert base_digits(StatedBase("", A, OLD_A)) == f"AutoV2 {A[:10]}, AutoV1 {OLD_A}"
     assert base_digits(StatedBase("x")) == ""
+
+
+@pytest.mark.parametrize(
+    ("made_for", "used"),
+    [("sdxl", "sdxl"), ("unknown", "sdxl"), ("sd15", "custom"), ("sd15", "demo"), ("sdxl", "tests"), ("tests", "sdxl")],
+)
+def test_nothing_is_said_of_families_that_agree_or_are_not_known(made_for, used):
+    assert other_family(made_for, used) == ""
+
+
+@pytest.mark.parametrize(("made_for", "used"), [("sdxl", "sd15"), ("sd15", "sdxl"), ("flux", "sdxl")])
+def test_families_are_named_where_they_differ(made_for, used):
+    titles = [families.get(name).title for name in (made_for, used)]
+    assert re.fullmatch(f".* is for {titles[0]}, and this base is {titles[1]}\\.", other_family(made_for, used))

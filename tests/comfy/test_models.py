@@ -70,6 +70,7 @@ with torch.inference_mode():
     x0_again, eps_again = ours.schedule.split(x_t, target, t)
     answer(kind=ours.schedule.prediction_type, family=ours.family, direct=far(predicted, direct),
            one=far(one, predicted),
+           sizes=[name for name, _ in ours.components["unet"].named_modules() if name.endswith("embedding.linear_1")],
            changed=far(changed, predicted), back=far(ours.predict(x_t, t, cond), predicted), split=far(x0_again, x0),
            pooled=list(cond.pooled.shape), context=list(cond.context.shape))
 """
@@ -79,6 +80,7 @@ def check(host, kind: str, name: str):
     found = host.run(f"KIND = {kind!r}\nstart()\n{BUILD}{SDXL}")
     assert (found["kind"], found["family"]) == (name, "sdxl")
     assert found["context"] == [2, 77, 64] and found["pooled"] == [2, 32]
+    assert found["sizes"] == ["time_embedding.linear_1", "add_embedding.linear_1"], "as LoRAs of LCM and DMD2 name it"
     # ComfyUI gives denoised latents; getting the prediction back divides by sigma, at least 0.1 here.
     assert found["direct"] < 2e-5 and found["one"] < 2e-5
     assert found["split"] < 1e-4

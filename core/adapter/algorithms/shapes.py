@@ -26,6 +26,8 @@ class Outline:
     """Input features or channels."""
     rank: int | None = None
     """Rank of the factorisation."""
+    group: int | None = None
+    """Elements of which a whole number make up one output's weight."""
 
     def misfit(self, shape: Shape) -> str | None:
         """Return why these factors cannot change a weight of `shape`; None when they can."""
@@ -34,6 +36,8 @@ class Outline:
         for name, need, have in zip(("outputs", "weights per output", "inputs"), wanted, found, strict=True):
             if need is not None and need != have:
                 return f"made for {need} {name}, the base has {have}"
+        if self.group is not None and found[1] % self.group:
+            return f"made for groups of {self.group} weights per output, the base has {found[1]}"
         return None
 
 

@@ -1,8 +1,8 @@
 """Which base a LoRA was made for, by shapes first and metadata second, and which format it is in."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from ... import families
 from ...families import Family
@@ -17,6 +17,7 @@ _FORMATS = {
     "sgm": "kohya with LDM block names",
     "peft": "diffusers PEFT",
     "diffusers": "diffusers 0.18 to 0.21",
+    "omi": "original names",
     "attn_procs": "diffusers attention processors",
     "custom_diffusion": "Custom Diffusion weights",
     "comfy": "ComfyUI dotted names",
@@ -25,6 +26,10 @@ _FORMATS = {
     "xlabs": "XLabs",
     "bare": "bare module names",
 }
+
+
+_FIRST_OF_SEVERAL = ("lora_te1_", "lycoris_te1_")
+"""What the first text encoder is called where there are more: alone, it is that of several families."""
 
 
 @dataclass(frozen=True)
@@ -54,6 +59,19 @@ def format_of(dialects: Iterable[str]) -> tuple[str, tuple[str, ...]]:
 
 def identify(modules: Sequence[AdapterModule], stated: Training, metadata: Mapping[str, str]) -> Identity:
     """Return the family that shapes show, else the one that metadata claims; warns if they differ."""
+    found = _identify(modules, stated, metadata)
+    return replace(found, warnings=(*found.warnings, *_about_inputs(modules)))
+
+
+def _about_inputs(modules: Iterable[AdapterModule]) -> Iterator[str]:
+    """Yield what a first layer that reads more than latents says of the base of training."""
+    for module in modules:
+        kind = families.OTHER_INPUTS.get(_inputs(module) or 0) if module.component == "unet" else None
+        if kind is not None and module.path == "conv_in":
+            yield f"its first layer reads {_inputs(module)} channels: it was trained on {kind}"
+
+
+def _identify(modules: Sequence[AdapterModule], stated: Training, metadata: Mapping[str, str]) -> Identity:
     claimed = claimed_family(stated, metadata)
     width = context_width(modules)
     shown = _family_by_shape(modules, width)
@@ -131,7 +149,7 @@ def _family_by_text_encoder(modules: Sequence[AdapterModule]) -> Family | None:
         for module in modules
         if module.path.endswith(("_q_proj", "_k_proj", "_v_proj", "_mlp_fc1")) and _inputs(module)
     }
-    if not seen:
+    if not seen or (len(seen) == 1 and any(module.stem.startswith(_FIRST_OF_SEVERAL) for module in modules)):
         return None
     fits = [family for family in families.all_families() if seen <= set(family.text_widths)]
     exact = [family for family in fits if len(family.text_widths) == len(seen)]
@@ -143,15 +161,13 @@ def _family_by_text_encoder(modules: Sequence[AdapterModule]) -> Family | None:
 
 def claimed_family(stated: Training, metadata: Mapping[str, str]) -> Family | None:
     """Return the family that the metadata names: architecture, base version, then the `ss_v2` flag."""
-    for family in families.all_families():
-        if stated.architecture and stated.architecture.lower().startswith(family.architectures):
-            return family
-    versions = [
-        (len(version), family)
-        for family in families.all_families()
-        for version in family.base_versions
-        if stated.base_version.startswith(version)
-    ]
-    if versions:
-        return max(versions, key=lambda pair: pair[0])[1]
-    return families.get("sd2") if metadata.get("ss_v2") == "True" else None
+    named = _longest(
+        (stated.architecture.lower(), family.architectures, family) for family in families.all_families()
+    ) or _longest((stated.base_version, family.base_versions, family) for family in families.all_families())
+    return named or (families.get("sd2") if metadata.get("ss_v2") == "True" else None)
+
+
+def _longest(stated: Iterable[tuple[str, tuple[str, ...], Family]]) -> Family | None:
+    """Return the family of which the longest beginning fits what is stated: XL's refiner begins as XL does."""
+    fits = [(len(start), family) for said, starts, family in stated for start in starts if said.startswith(start)]
+    return max(fits, key=lambda fit: fit[0])[1] if fits else None

@@ -234,4 +234,6 @@ def _old_text(path: str) -> str:
 def _dialect(by_prefix: str, by_ending: str) -> str:
     if by_ending in ("attn_procs", "custom_diffusion") or not by_prefix:
         return by_ending or "bare"
-    return by_ending if by_prefix == "diffusers" and by_ending else by_prefix
+    if by_prefix == "diffusers":
+        return by_ending or "diffusers names"
+    return by_prefix

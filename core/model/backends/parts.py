@@ -8,15 +8,7 @@ import torch
 from torch import nn
 
 from ...errors import Setting, UsageError
-from ...families import Part, Pipeline
-
-_CHANNELS = {
-    5: "a depth-to-image model",
-    7: "an upscaler",
-    8: "an instruct-pix2pix model",
-    9: "an inpainting model",
-}
-"""Input channels of UNets over four latent ones -> what such models are: the rest is a picture, a mask or a depth."""
+from ...families import OTHER_INPUTS, Part, Pipeline
 
 _LEAST_VOCABULARY = 0.9
 """Least share of the text encoder's embeddings that its tokenizer can ask for: below, most words read as unknown."""
@@ -67,7 +59,7 @@ def require_side(config: Any, path: str) -> None:
 def require_channels(inputs: int, outputs: int, latent: int, path: str) -> None:
     """Raise UsageError unless a UNet takes and gives as many channels as the VAE's latents have."""
     if inputs != latent:
-        kind = _CHANNELS.get(inputs) if latent == 4 else None
+        kind = OTHER_INPUTS.get(inputs) if latent == 4 else None
         raise UsageError(
             f"{path}: the UNet takes {inputs} channels and the VAE's latents have {latent}"
             + (f", as in {kind}" if kind else "")

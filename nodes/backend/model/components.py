@@ -5,6 +5,9 @@ from typing import Any
 
 from torch import nn
 
+_OF_CLASSES = "class_embedding."
+"""What diffusers calls a layer of models that are told a class, and ComfyUI every model's that is told anything."""
+
 
 def of(model: Any, clip: Any) -> dict[str, nn.Module]:
     """Return the parts of a Stable Diffusion pipeline by name; parts that ComfyUI has no such names for are left out.
@@ -15,6 +18,8 @@ def of(model: Any, clip: Any) -> dict[str, nn.Module]:
 
     found: dict[str, nn.Module] = {}
     names = comfy.utils.unet_to_diffusers(model.model_config.unet_config)
+    # ComfyUI's table has two names for the embedding of sizes, in no fixed order, and a module answers to one.
+    names = {name: theirs for name, theirs in names.items() if not name.startswith(_OF_CLASSES)}
     if names:
         found["unet"] = renamed(model.diffusion_model, names)
     for part, name in (("clip_l", "text_encoder"), ("clip_g", "text_encoder_2")):

@@ -81,6 +81,9 @@ def test_custom_diffusion_weights_replace_those_of_the_base(base, tmp_path):
         ("lora_unet_double_blocks_0_img_attn_qkv", 6144, "flux2"),
         ("lora_te_text_model_encoder_layers_0_self_attn_q_proj", 1024, "sd2"),
         ("lora_te_text_model_encoder_layers_0_self_attn_q_proj", 768, "sd15"),
+        ("lora_te1_text_model_encoder_layers_0_self_attn_q_proj", 768, None),  # XL's first, and that of three others
+        ("lora_te2_text_model_encoder_layers_0_self_attn_q_proj", 1280, "sdxl"),
+        ("lora_unet_input_blocks_4_1_transformer_blocks_0_attn2_to_k", 1280, "sdxl_refiner"),
         ("diffusion_model.distilled_guidance_layer.layers.0.in_layer", 64, "chroma"),
         ("diffusion_model.double_stream_blocks.0.block.attn1.to_k", 64, "hidream"),
     ],
@@ -89,6 +92,29 @@ def test_families_by_shape(stem, inputs, family, tmp_path):
     tensors = {f"{stem}.lora_down.weight": torch.ones(2, inputs), f"{stem}.lora_up.weight": torch.ones(8, 2)}
     save_file(tensors, tmp_path / "x.safetensors")
     assert read_adapter(tmp_path / "x.safetensors").family == family
+
+
+@pytest.mark.parametrize(("stated", "family"), [("base", "sdxl"), ("refiner", "sdxl_refiner"), ("inpainting", "sdxl")])
+def test_the_longest_name_of_an_architecture_counts(stated, family, tmp_path):
+    stem = "lora_unet_input_blocks_4_1_transformer_blocks_0_attn1_to_k"
+    tensors = {f"{stem}.lora_down.weight": torch.ones(2, 640), f"{stem}.lora_up.weight": torch.ones(640, 2)}
+    said = {"modelspec.architecture": f"stable-diffusion-xl-v1-{stated}/lora"}
+    save_file(tensors, tmp_path / "x.safetensors", metadata=said)
+    assert read_adapter(tmp_path / "x.safetensors").family == family
+
+
+@pytest.mark.parametrize(
+    ("channels", "kind"), [(4, None), (8, "an instruct-pix2pix model"), (9, "an inpainting model")]
+)
+def test_a_first_layer_of_more_channels_names_the_kind_of_base(channels, kind, tmp_path):
+    stem = "lora_unet_input_blocks_0_0"
+    tensors = {
+        f"{stem}.lora_down.weight": torch.ones(2, channels, 3, 3),
+        f"{stem}.lora_up.weight": torch.ones(8, 2, 1, 1),
+    }
+    save_file(tensors, tmp_path / "x.safetensors")
+    found = [warning for warning in read_adapter(tmp_path / "x.safetensors").warnings if "first layer" in warning]
+    assert found == ([] if kind is None else [f"its first layer reads {channels} channels: it was trained on {kind}"])
 
 
 def test_lying_metadata_is_reported(tmp_path):
