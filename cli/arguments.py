@@ -7,11 +7,12 @@ from ..core.datasets.dataset import all_datasets, layouts
 from ..core.families.prompt_form import ASKED_FORMS, AUTO
 from ..core.metrics.images.network_names import FEATURES
 from ..core.metrics.metric import all_metrics
-from ..core.model.device import DEVICES, DTYPES
+from ..core.model.device import DEVICES, DISK, DTYPES
+from ..core.model.memory import OFFLOADS, QUANTIZED, TILE
 from ..core.plan.audit_plan import LOSSES, Stage
 from ..core.plan.presets import METRICS, PRESETS
 from ..core.render.formats.format import all_formats, default_formats
-from .numbers import finite, positive, seed
+from .numbers import eighths, finite, positive, seed
 from .paths import user_path
 
 EPILOG = """exit codes: 0 PASS, 1 DRIFT, 2 usage error, 3 INCONCLUSIVE, 4 INVALID; of several LoRAs
@@ -112,6 +113,12 @@ def _add_run_options(group: argparse._ArgumentGroup) -> None:
         metavar="FORMAT,...",
         help="; ".join(f"{f.name}: {f.holds}" for f in all_formats()) + f" (default {','.join(default_formats())})",
     )
+    group.add_argument(
+        "--dry-run",
+        action="store_true",
+        help="load nothing; say what would be asked, and about how long it takes and how much memory, here and on "
+        "cards of 8, 12 and 24 GB",
+    )
     group.add_argument("--resume", action="store_true", help="continue an interrupted run")
     group.add_argument(
         "--cache",
@@ -120,7 +127,32 @@ def _add_run_options(group: argparse._ArgumentGroup) -> None:
         help="where base results are kept (default: the user's cache folder)",
     )
     group.add_argument("--device", choices=DEVICES, default="auto")
-    group.add_argument("--dtype", choices=DTYPES, default="auto")
+    group.add_argument(
+        "--dtype",
+        choices=(*DTYPES, DISK),
+        default="auto",
+        help="type of the weights: auto is float16 on GPUs and float32 on the CPU; disk that in which they are saved",
+    )
+    group.add_argument(
+        "--offload",
+        choices=OFFLOADS,
+        default="none",
+        help="weights that wait in main memory until they are asked: none, every part but one, or every layer but one; "
+        "saves memory of the GPU, and the LoRA is applied beside the weights",
+    )
+    group.add_argument(
+        "--quantize",
+        choices=QUANTIZED,
+        default="none",
+        help="round the linear layers of the base, as hosts do on small cards; needs owf[quantize], and the LoRA is "
+        "applied beside the weights",
+    )
+    group.add_argument(
+        "--vae-tile",
+        type=eighths,
+        metavar="PX",
+        help=f"side of the tiles in which the VAE works, such as {TILE}: saves memory, changes images a little",
+    )
     group.add_argument(
         "--batch",
         type=positive,

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..core.errors import InvalidError, OwfError, UsageError
-from ..core.verdict.verdict import DRIFT, EXIT_CODES, worst
+from ..core.verdict.verdict import DRIFT, EXIT_CODES, INVALID, worst
 from .arguments import parser
 from .command import guarded, print_failure, quiet_libraries, say_doubts, say_left_out
 from .wording import worded
@@ -35,7 +35,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         from .session import Session
 
         session = Session(options)
-        if len(files) == 1:
+        if options.dry_run:
+            ending.code = _foresee_each(session, files, options)
+        elif len(files) == 1:
             ending.code = _audit_one(session, _read(files[0], options.allow_pickle), options)
         else:
             ending.code = _audit_many(session, files, options)
@@ -77,6 +79,23 @@ def _read(file: Path, allow_pickle: bool) -> "Adapter":
         raise error.at(inert(file.name)) from error
     except OSError as error:
         raise InvalidError(f"{inert(file.name[:200])}: cannot be opened: {error.strerror}") from error
+
+
+def _foresee_each(session: Any, files: Sequence[Path], options: argparse.Namespace) -> int:
+    """Print what the audit of each file would be; the code is INVALID's where one cannot be audited, else 0."""
+    from ..core.text import inert
+
+    codes = [0]
+    for file, name in zip(files, _names(files), strict=True):
+        try:
+            seen = session.foresee(_read(file, options.allow_pickle))
+            codes.append(0 if seen.refusal is None else EXIT_CODES[INVALID])
+        except OwfError as error:
+            if len(files) == 1:
+                raise
+            session.console.print(f"{inert(name)}: {worded(error)}", highlight=False, markup=False)
+            codes.append(error.exit_code)
+    return max(codes)
 
 
 def _audit_one(session: Any, adapter: "Adapter", options: argparse.Namespace) -> int:

@@ -42,3 +42,11 @@ def seed(text: str) -> int:
     if not 0 <= value < 2**31:
         raise argparse.ArgumentTypeError("must be between 0 and 2147483647")
     return value
+
+
+def eighths(text: str) -> int:
+    """Return the side in pixels in a text: a multiple of 8, as latents have a pixel for 8, and 64 at least."""
+    value = whole(text)
+    if value < 64 or value % 8:
+        raise argparse.ArgumentTypeError("must be a multiple of 8, 64 at least")
+    return value

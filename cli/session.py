@@ -23,9 +23,11 @@ from ..core.metrics.images.features import Fetching
 from ..core.model.base import BaseChoice, choose_base, load_base
 from ..core.model.batch import Batching, default_batching
 from ..core.model.denoiser import Denoiser
-from ..core.model.device import choose_device, choose_dtype
+from ..core.model.device import choose_device
+from ..core.model.memory import AS_LOADED, Keeping
 from ..core.model.names import base_names
 from ..core.model.settings import checkpoint_folders, config_file
+from ..core.model.stored import dtype_of_base
 from ..core.plan.audit_plan import AuditPlan
 from ..core.progress import Progress
 from ..core.text import inert
@@ -37,6 +39,7 @@ from .progress import Bar, JsonLines, Quiet, progress_kind
 from .wording import option
 
 if TYPE_CHECKING:
+    from ..core.audit.forecast import Forecast
     from ..core.model.backends.diffusers import DiffusersDenoiser
 
 AUTO = "auto"
@@ -67,6 +70,7 @@ class Session:
             say("owf-audit", note)
         self.console = Console(stderr=options.progress == "json")
         self._loaded: tuple[BaseChoice, Denoiser] | None = None
+        self._keeping = keeping_of(options)
 
     def audit(self, adapter: Adapter) -> Published:
         """Return the report of one LoRA and where it was written to."""
@@ -76,7 +80,7 @@ class Session:
         denoiser = self._denoiser(choice)
         other_base = self._other_base(choice, denoiser.name, stated)
         with self.console.status("Applying the LoRA"):
-            change = AdapterChange(denoiser.components, adapter, options.strength)
+            change = AdapterChange(denoiser.components, adapter, options.strength, self._keeping)
         batch = Batching(options.batch) if options.batch else default_batching(denoiser)
         if batch.workers > 1:
             torch.set_num_threads(1)
@@ -96,6 +100,18 @@ class Session:
                 other_base=other_base,
                 announce=announce,
             )
+
+    def foresee(self, adapter: Adapter) -> "Forecast":
+        """Print what the audit of a LoRA would be, and return it; nothing is loaded."""
+        from .dry_run import Here, foresee, print_forecast
+
+        options = self._options
+        choice = self._choose(adapter, stated_base(adapter.training))
+        seen = foresee(adapter, choice, _request(options))
+        device = choose_device(options.device)
+        dtype = dtype_of_base(options.dtype, device, choice)
+        print_forecast(self.console, adapter, seen, Here(device, dtype, options.batch or 0, self._keeping))
+        return seen
 
     def _other_base(self, choice: BaseChoice, name: str, stated: StatedBase) -> str:
         """Return what speaks for another base than the one that the LoRA was trained on."""
@@ -123,7 +139,10 @@ class Session:
         options = self._options
         if self._loaded is None or self._loaded[0] != choice:
             self._loaded = None
-            self._loaded = choice, load_chosen(choice, self.console, options.device, options.dtype, options.offline)
+            self._loaded = (
+                choice,
+                load_chosen(choice, self.console, options.device, options.dtype, options.offline, self._keeping),
+            )
         return self._loaded[1]
 
 
@@ -174,8 +193,15 @@ def noting(console: Any, option: str) -> Iterator[Progress]:
             yield progress
 
 
-def load_chosen(choice: BaseChoice, console: Any, device: str, dtype: str, offline: bool) -> "DiffusersDenoiser":
-    """Return the base on the device and in the type that their options name."""
+def keeping_of(options: argparse.Namespace) -> Keeping:
+    """Return how the options let a base be kept."""
+    return Keeping(options.offload, options.quantize, options.vae_tile or 0)
+
+
+def load_chosen(
+    choice: BaseChoice, console: Any, device: str, dtype: str, offline: bool, keeping: Keeping = AS_LOADED
+) -> "DiffusersDenoiser":
+    """Return the base on the device and in the type that their options name, kept as told."""
     place = choose_device(device)
     with console.status("Loading the base model"):
-        return load_base(choice, place, choose_dtype(dtype, place), offline=offline)
+        return load_base(choice, place, dtype_of_base(dtype, place, choice), offline=offline, keeping=keeping)

@@ -23,8 +23,11 @@ NAMED_UNMATCHED = 10
 """Modules and tensors without effect that are named one by one."""
 
 
-def adapter_record(adapter: Adapter, match: MatchReport, strength: float) -> AdapterRecord:
-    """Return what the report says about the LoRA, every text of strangers made inert."""
+def adapter_record(adapter: Adapter, match: MatchReport, strength: float, way: str = "") -> AdapterRecord:
+    """Return what the report says about the LoRA, every text of strangers made inert.
+
+    `way` says how it was applied where it was not merged.
+    """
     left_out = tuple(f"{item.name}: {item.reason}" for item in match.unmatched[:NAMED_UNMATCHED])
     return AdapterRecord(
         name=inert(adapter.path.name),
@@ -36,7 +39,7 @@ def adapter_record(adapter: Adapter, match: MatchReport, strength: float) -> Ada
         matched=match.matched,
         unmatched=len(match.unmatched),
         delta_norm=match.relative_change,
-        details=_details(adapter, match),
+        details=_details(adapter, match) | ({"applied": way} if way else {}),
         warnings=(*_strength_warning(strength), *map(inert, adapter.warnings), *map(inert, left_out)),
         blocks=_blocks(match),
     )

@@ -3,10 +3,15 @@
 from typing import Protocol
 
 from ..adapter import Adapter, Switch
+from ..adapter.apply.beside import Beside
 from ..adapter.apply.match import Components
+from ..model.memory import AS_LOADED, Keeping
 from ..text import file_stem, inert
 from ..verdict.report import AdapterRecord
 from .adapter_record import adapter_record
+
+BESIDE = "beside the weights, in each layer as it runs"
+"""How a LoRA is applied where weights are offloaded or rounded."""
 
 
 class Change(Protocol):
@@ -38,18 +43,19 @@ class Change(Protocol):
 
 
 class AdapterChange:
-    """A LoRA file at a strength, applied to the live modules of the base by swapping weights."""
+    """A LoRA file at a strength, applied to the live modules of the base: merged, or beside weights that cannot be."""
 
     is_repeatable = True
 
-    def __init__(self, components: Components, adapter: Adapter, strength: float) -> None:
+    def __init__(self, components: Components, adapter: Adapter, strength: float, keeping: Keeping = AS_LOADED) -> None:
         self._adapter, self._strength = adapter, strength
-        self._switch = Switch(components, (adapter,))
+        self._way = "" if keeping.is_plain else BESIDE
+        self._switch = Beside(components, adapter) if self._way else Switch(components, (adapter,))
 
     @property
     def key(self) -> tuple[str, ...]:
-        """Return the file, how it is read, and the strength."""
-        return self._adapter.key, repr(float(self._strength))
+        """Return the file, how it is read, the strength, and the way in which it is applied unless it is merged."""
+        return self._adapter.key, repr(float(self._strength)), *filter(None, (self._way,))
 
     def refusal(self) -> str | None:
         """Return why the file does not apply to this base as a whole; None when it does."""
@@ -57,14 +63,14 @@ class AdapterChange:
 
     def record(self) -> AdapterRecord:
         """Return the file's record."""
-        return adapter_record(self._adapter, self._switch.report, self._strength)
+        return adapter_record(self._adapter, self._switch.report, self._strength, self._way)
 
     def on(self) -> None:
-        """Swap the changed weights in."""
+        """Swap the changed weights in, or let layers add their share."""
         self._switch.on(self._strength)
 
     def off(self) -> None:
-        """Put the base's own weights back."""
+        """Leave the base as it was, bit for bit."""
         self._switch.off()
 
 

@@ -15,13 +15,16 @@ from ..disk.tensor_files import PICKLES, SAFETENSORS, START, is_pickle, what_it_
 from ..errors import OFF, Setting, UsageError, naming
 from ..foreign import Advice, foreign, require_utf8
 from ..text import inert
+from .memory import AS_LOADED, Keeping
 from .settings import config_file, configured_bases
 
 if TYPE_CHECKING:
     import torch
 
+    from ..families import Pipeline
     from .backends.diffusers import DiffusersDenoiser
     from .backends.parts import Parts
+    from .backends.weight_files import Header
 
 CONFIGS = Path(__file__).resolve().parent.parent / "families" / "configs"
 """Configuration and tokenizer of each family whose single-file checkpoints are read offline."""
@@ -96,9 +99,14 @@ def _looks_like_path(base: str) -> bool:
 
 
 def load_base(
-    choice: BaseChoice, device: "torch.device", dtype: "torch.dtype", *, offline: bool
+    choice: BaseChoice,
+    device: "torch.device",
+    dtype: "torch.dtype",
+    *,
+    offline: bool,
+    keeping: Keeping = AS_LOADED,
 ) -> "DiffusersDenoiser":
-    """Return the base model on the device; raise UsageError that says what to do where it cannot be loaded."""
+    """Return the base model on the device, kept as told; raise UsageError that says what to do where it cannot be."""
     from .backends import diffusers
     from .backends.networks import network_named
 
@@ -110,16 +118,16 @@ def load_base(
         family = families.of_base(parts.pipeline.name, settings)
         assert family is not None, "each pipeline has a family that asks for no settings"
         try:
-            denoiser = diffusers.DiffusersDenoiser(parts, _name(choice), family.name)
+            denoiser = diffusers.DiffusersDenoiser(parts, base_name(choice), family.name)
         except UsageError as error:
             raise error.at(choice.path) from error
     with foreign(f"{choice.path} cannot be brought to {device}"):
-        for part in parts.pipeline.weighted:
-            parts.models[part.name].to(device)
+        denoiser.keep(device, keeping)
     return denoiser
 
 
-def _name(choice: BaseChoice) -> str:
+def base_name(choice: BaseChoice) -> str:
+    """Return how people call a base: its hub id, or the name of its file or folder."""
     if choice.kind == "hub":
         return choice.path
     path = Path(choice.path).resolve()
@@ -155,13 +163,24 @@ def _load_hub(path: str, dtype: "torch.dtype", offline: bool) -> "Parts":
 
 
 def _load_file(path: str, dtype: "torch.dtype", offline: bool) -> "Parts":
-    from .backends.checkpoint import load_checkpoint, require_checkpoint
+    from .backends.checkpoint import load_checkpoint
+
+    header, pipeline, config = checkpoint_family(Path(path))
+    return load_checkpoint(Path(path), header, pipeline, config, dtype)
+
+
+def checkpoint_family(path: Path) -> "tuple[Header, Pipeline, Path]":
+    """Return the header of a single file, its pipeline, and the configuration that its family ships.
+
+    Raises UsageError, with what the file is, for anything but a checkpoint that is read.
+    """
+    from .backends.checkpoint import require_checkpoint
     from .backends.networks import network_named
     from .backends.weight_files import read_header
 
-    _require_safetensors(Path(path))
-    header = read_header(Path(path))
-    pipeline = require_checkpoint(Path(path), header)
+    _require_safetensors(path)
+    header = read_header(path)
+    pipeline = require_checkpoint(path, header)
     settings = network_named(pipeline.network).settings_of_file(header.shapes)
     family = families.of_base(pipeline.name, settings)
     if family is None or not (CONFIGS / family.name).is_dir():
@@ -170,7 +189,7 @@ def _load_file(path: str, dtype: "torch.dtype", offline: bool) -> "Parts":
             f"{', '.join(p.name for p in sorted(CONFIGS.iterdir()))} only; name a diffusers folder of it.",
             Setting("base"),
         )
-    return load_checkpoint(Path(path), header, pipeline, CONFIGS / family.name, dtype)
+    return header, pipeline, CONFIGS / family.name
 
 
 def _as_words(settings: Mapping[str, object]) -> str:

@@ -69,8 +69,13 @@ def default_batching(denoiser: Denoiser) -> Batching:
 
     On a CPU, small models run in slices side by side, one core each, which needs `torch.set_num_threads(1)`.
     """
-    latent = denoiser.latent_shape[1] * denoiser.latent_shape[2]
-    if denoiser.device.type != "cpu":
+    return batching_for(denoiser.latent_shape, denoiser.device.type)
+
+
+def batching_for(latent_shape: tuple[int, int, int], device: str) -> Batching:
+    """Return the starting size of `default_batching` for latents of a shape on a kind of device."""
+    latent = latent_shape[1] * latent_shape[2]
+    if device != "cpu":
         return Batching(max(1, min(64, 2**16 // latent)))
     if latent <= SMALL_LATENT:
         return Batching(32, workers=_cores())

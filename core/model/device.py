@@ -9,6 +9,8 @@ if TYPE_CHECKING:
 
 DEVICES = ("auto", "cpu", "cuda", "mps")
 DTYPES = ("auto", "float32", "float16", "bfloat16")
+DISK = "disk"
+"""The type in which a base's weights lie on disk."""
 
 
 def choose_device(name: str) -> "torch.device":

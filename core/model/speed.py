@@ -1,5 +1,6 @@
 """Time and memory of an audit, estimated from one real batch before it starts."""
 
+import os
 import sys
 import time
 from dataclasses import dataclass
@@ -50,3 +51,23 @@ def _peak_bytes(device: torch.device) -> int:
         return 0
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak if sys.platform == "darwin" else peak * 1024
+
+
+def attained(device: torch.device, dtype: torch.dtype) -> float:
+    """Return the floating-point operations a second that a device reaches in one large product of matrices."""
+    side = 512 if device.type == "cpu" else 4096  # some hundredths of a second on either
+    a = torch.ones(side, side, device=device, dtype=dtype)
+    float((a @ a).sum())  # the first one loads code
+    start = time.perf_counter()
+    float((a @ a).sum())
+    return 2 * side**3 / (time.perf_counter() - start)
+
+
+def memory_of(device: torch.device) -> int | None:
+    """Return the bytes of a device's memory, or of the machine's where it is the processor; None where not known."""
+    if device.type == "cuda":
+        return torch.cuda.get_device_properties(device).total_memory
+    try:
+        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    except (AttributeError, ValueError, OSError):  # Windows
+        return None

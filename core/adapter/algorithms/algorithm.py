@@ -121,6 +121,9 @@ class Algorithm:
     """What `change` needs besides the factors, where it is not what `alpha_scales` says, or 1 without it."""
     outline_at: Callable[[Shapes, float], Outline] | None = None
     """The outline by shapes and scale, where shapes do not say it all."""
+    product: tuple[str, str] | None = None
+    """Slots of two thin matrices, left and right, whose product times the scale is the change where there is no other
+    factor; None where the change is none."""
     low_rank: bool = False
     """Whether the factors are thin matrices of one rank: they show it, and above the layer's own it is odd."""
     fits_vectors: bool = False

@@ -93,6 +93,7 @@ ALGORITHM = Algorithm(
     variant=_variant,
     outline=_outline,
     change=_change,
+    product=("up", "down"),
     alpha_scales=True,
     low_rank=True,
     is_zero=any_zero,

@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING
 
 from ..containers.source import Loader
 from ..module import AdapterModule
+from .weights import read_weight, weight_shape
 
 if TYPE_CHECKING:
+    import torch
     from torch import Tensor
     from torch.nn import Module, Parameter
 
@@ -23,25 +25,24 @@ class Delta:
     """Change of the bias in the same type; None when the bias stays."""
 
 
-def delta(module: AdapterModule, owner: "Module", load: Loader) -> Delta:
-    """Return what `module` adds to `owner`; shapes must have been checked by `misfit`."""
+def delta(module: AdapterModule, owner: "Module", load: Loader, device: "torch.device | None" = None) -> Delta:
+    """Return what `module` adds to `owner`, on the weight's device unless told; `misfit` has checked the shapes."""
     import torch
 
-    weight = owner._parameters["weight"]
-    assert weight is not None
+    weight = read_weight(owner)
+    device = weight.device if device is None else device
     wide = torch.float64 if weight.dtype == torch.float64 else torch.float32
-    base = weight.detach().to(wide)
+    base = weight.to(device=device, dtype=wide)
     factors = {
-        slot: _beside(weight, load(entry.name)).to(device=weight.device, dtype=wide)
-        for slot, entry in module.factors.items()
+        slot: of_kind(weight, load(entry.name)).to(device=device, dtype=wide) for slot, entry in module.factors.items()
     }
     change = module.algorithm.change(base, factors, module.scale).reshape(base.shape)
     if module.is_dora:
         change = _decomposed(base, change, factors, module.algorithm.magnitude_axis)
-    return Delta(change, _bias_change(module, owner, factors))
+    return Delta(change, bias_change(module, owner, factors))
 
 
-def _beside(weight: "Tensor", factor: "Tensor") -> "Tensor":
+def of_kind(weight: "Tensor", factor: "Tensor") -> "Tensor":
     """Return the factor as a tensor of the weight's kind: fake where the weight is fake."""
     from torch._subclasses.fake_tensor import FakeTensor
 
@@ -50,10 +51,9 @@ def _beside(weight: "Tensor", factor: "Tensor") -> "Tensor":
 
 def misfit(module: AdapterModule, owner: "Module") -> str | None:
     """Return why `module` cannot change `owner`, from shapes alone; None when it can."""
-    weight = owner._parameters.get("weight")
-    if weight is None or not weight.is_floating_point():
+    shape = weight_shape(owner)
+    if shape is None:
         return "the base has no plain floating-point weight there"
-    shape: tuple[int, ...] = tuple(weight.shape)
     reason = module.outline.misfit(shape)
     if len(shape) < 2 and not module.algorithm.fits_vectors:
         reason = "the base has no matrix there"
@@ -99,11 +99,12 @@ def _is_by_input(magnitudes: tuple[int, ...], weight: tuple[int, ...]) -> bool:
     return prod(magnitudes) != weight[0] or (len(magnitudes) > 1 and magnitudes[0] == 1)
 
 
-def _bias_change(module: AdapterModule, owner: "Module", factors: "dict[str, Tensor]") -> "Tensor | None":
+def bias_change(module: AdapterModule, owner: "Module", factors: "dict[str, Tensor]") -> "Tensor | None":
+    """Return what the file adds to the layer's bias; None where the bias stays."""
     if module.algorithm.own_bias in factors:
         bias = owner._parameters["bias"]
         own = factors[module.algorithm.own_bias].flatten()
-        return module.algorithm.bias_change(None if bias is None else bias.detach(), own)
+        return module.algorithm.bias_change(None if bias is None else bias.detach().to(own.device), own)
     if "up_bias" in factors:
         return factors["up_bias"].flatten() * module.scale
     return factors["diff_b"].flatten().clone() if "diff_b" in factors else None

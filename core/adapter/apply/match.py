@@ -17,6 +17,7 @@ from ..naming.names import flatten, is_typical
 from ..naming.unexpected import LivePaths, near_misses, unexpected_in_modules
 from .coverage import Coverage, Unapplied, left_out_of_file
 from .delta import Delta, delta, misfit
+from .weights import read_weight
 
 if TYPE_CHECKING:
     import torch
@@ -47,6 +48,13 @@ class Matching:
     """Sound modules that do not."""
     unexpected: str | None
     """The problem of tensors that are not understood but name a module of file or base; None without any."""
+
+    @property
+    def takes_effect(self) -> Coverage:
+        """Return what of the file takes effect in the base, by names and shapes, and what does not."""
+        modules = [pair.module for pair in self.matched]
+        tensors, size = sum(len(module.slots) for module in modules), sum(module.size for module in modules)
+        return Coverage(len(modules), tensors, size, (*left_out_of_file(self.adapter), *self.unmatched))
 
     def reading(self) -> "AbstractContextManager[Mapping[Source, Loader]]":
         """Return a context in which the containers of all that fits are open, with their loaders."""
@@ -237,17 +245,16 @@ class ReportBuilder:
         """Count the change of one module; an overflow of half precision counts as infinite."""
         import torch
 
-        weight = pair.owner._parameters["weight"]
-        assert weight is not None
+        weight = read_weight(pair.owner)
         norm = torch.linalg.vector_norm(change.weight)
         if change.bias is not None:
             norm = torch.hypot(norm, torch.linalg.vector_norm(change.bias))
         if weight.dtype == torch.float16:
-            peak = (weight.detach() + change.weight).abs().amax()
+            peak = (weight + change.weight).abs().amax()
             norm = torch.where(peak > torch.finfo(torch.float16).max, torch.inf, norm)
         self._matched.append(pair)
         self._changes.append(norm)
-        self._bases.append(torch.linalg.vector_norm(weight.detach(), dtype=norm.dtype))
+        self._bases.append(torch.linalg.vector_norm(weight, dtype=norm.dtype))
 
     def report(self) -> MatchReport:
         """Return the report; waits for the device."""
@@ -257,16 +264,14 @@ class ReportBuilder:
         bases = [] if fake else [float(norm) for norm in self._bases]
         bad = [pair for pair, norm in zip(matched, changes, strict=False) if not math.isfinite(norm)]
         matching = self._matching
-        modules = [pair.module for pair in matched]
-        tensors, size = sum(len(module.slots) for module in modules), sum(module.size for module in modules)
-        left_out = (*left_out_of_file(matching.adapter), *matching.unmatched)
+        takes_effect = matching.takes_effect
         return MatchReport(
-            takes_effect=Coverage(len(matched), tensors, size, left_out),
+            takes_effect=takes_effect,
             unexpected=matching.unexpected,
             delta_norm=math.nan if fake else math.hypot(*changes),
             base_norm=math.nan if fake else math.hypot(*bases),
             not_finite=tuple(inert(pair.module.stem) for pair in bad),
-            broken=left_out[: len(matching.adapter.broken)],
+            broken=takes_effect.left_out[: len(matching.adapter.broken)],
             norms=tuple(_norms(*sizes) for sizes in zip(matched, changes, bases, strict=False)),
         )
 

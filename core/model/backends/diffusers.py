@@ -12,8 +12,11 @@ from torch import nn
 from ... import families
 from ..batch import Batching
 from ..denoiser import Conditioning, Token, overflow
+from ..memory import AS_LOADED, Keeping
 from ..schedule import Schedule
 from .networks import Network, network_named
+from .offload import Turns, offload_layers, tile_vae
+from .quantize import quantize_to_int8
 from .scheduler import schedule_of
 
 
@@ -32,16 +35,37 @@ class DiffusersDenoiser:
         self.latent_shape, self.resolution = self._network.latent_shape, self._network.resolution
         self.schedule: Schedule = schedule_of(parts.scheduler.config)
         self._digest: str | None = None
+        self.host: dict[str, str] = {}
 
     @property
     def device(self) -> torch.device:
-        """Where the denoiser's weights are."""
-        return self._network.denoiser.device
+        """Where it computes: its weights may wait elsewhere until they are asked."""
+        return self._network.device
 
     @property
     def dtype(self) -> torch.dtype:
         """Floating-point type of the denoiser's weights."""
         return self._network.denoiser.dtype
+
+    def keep(self, device: torch.device, keeping: Keeping) -> None:
+        """Let the model compute on a device, with its weights kept in some way; to be called once."""
+        parts = [self._vae, *self.components.values()]
+        if keeping.tile:
+            tile_vae(self._vae, keeping.tile)
+        if keeping.quantize == "int8":  # before anything is moved: what is rounded takes less room
+            unrounded = self.digest()
+            quantize_to_int8(self.components.values())
+            self._digest = hashlib.sha256(f"{unrounded}|int8".encode()).hexdigest()
+        if keeping.offload == "model":
+            Turns(parts, device)
+        elif keeping.offload == "group":
+            offload_layers(parts, device)
+        else:
+            for part in parts:
+                part.to(device)
+        self._network.device = device
+        # Rows of a report's environment, by which results of one way are kept apart from those of another.
+        self.host = {} if keeping == AS_LOADED else {"base kept": keeping.words()}
 
     @torch.no_grad()
     def encode_text(self, prompts: Sequence[str]) -> Conditioning:

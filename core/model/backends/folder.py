@@ -51,13 +51,13 @@ def load_folder(path: Path, dtype: torch.dtype) -> Parts:
     index = read_object(path / "model_index.json")
     pipeline = pipeline_of(index, str(path))
     for part in pipeline.parts:
-        _require_kind(index, part, pipeline, path)
+        require_kind(index, part, pipeline, path)
     for place in (path / name for name in ("scheduler", *(part.name for part in pipeline.parts))):
         if is_folder(place):
             require_files(place)
     scheduler = read_object(path / "scheduler" / "scheduler_config.json")
     for part in pipeline.weighted:
-        _require_sane(read_object(path / part.name / "config.json"), path / part.name / "config.json")
+        require_sane(read_object(path / part.name / "config.json"), path / part.name / "config.json")
     models = {
         part.name: _load(path, part, dtype) if part.prefix else load_tokenizer(path / part.name)
         for part in pipeline.parts
@@ -78,7 +78,8 @@ def pipeline_of(index: Mapping[str, Any], path: str) -> Pipeline:
     raise UsageError(f"{path} is a {kind}{what}; audits run on text-to-image models of {names} so far.")
 
 
-def _require_kind(index: Mapping[str, Any], part: Part, pipeline: Pipeline, path: Path) -> None:
+def require_kind(index: Mapping[str, Any], part: Part, pipeline: Pipeline, path: Path) -> None:
+    """Raise UsageError for a part whose class is none that audits ask."""
     kind = index.get(part.name)
     if not isinstance(kind, list) or len(kind) != 2 or kind[0] != part.library or kind[1] not in part.classes:
         raise UsageError(
@@ -87,7 +88,7 @@ def _require_kind(index: Mapping[str, Any], part: Part, pipeline: Pipeline, path
         )
 
 
-def _require_sane(config: Mapping[str, Any], path: Path) -> None:
+def require_sane(config: Mapping[str, Any], path: Path) -> None:
     """Raise UsageError for numbers that no model has: building what they say would take all memory, or forever."""
     for key, value in config.items():
         values = value if isinstance(value, list) else [value]

@@ -14,6 +14,8 @@ class Network(Protocol):
 
     denoiser: Any
     """What predicts: a diffusers model."""
+    device: torch.device
+    """Where prompts and sizes go, and what it computes: that of its weights, unless these wait elsewhere."""
     components: Mapping[str, nn.Module]
     """The modules that adapters change, by name; the denoiser is one."""
     tokenizers: tuple[Any, ...]
@@ -52,6 +54,10 @@ class Network(Protocol):
 
     def forward(self, x_t: torch.Tensor, t: torch.Tensor, cond: Conditioning) -> torch.Tensor:
         """Return the denoiser's prediction for x_t (N, C, h, w) at timesteps t (N,), with gradients."""
+        ...
+
+    def row_values(self) -> int:
+        """Return the numbers that are alive at once while one row goes through the denoiser, at most."""
         ...
 
     def token(self, word: str) -> Token:

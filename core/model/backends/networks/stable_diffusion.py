@@ -8,6 +8,7 @@ from torch import nn
 
 from ....errors import Setting, UsageError
 from ...denoiser import Conditioning, Token
+from ..activations import unet_values
 from ..parts import (
     latent_shape,
     latent_side,
@@ -32,6 +33,7 @@ class StableDiffusion:
     def __init__(self, parts: Any) -> None:
         self.denoiser, self._text_encoder, self._tokenizer = parts.unet, parts.text_encoder, parts.tokenizer
         self.components: Mapping[str, nn.Module] = {"unet": parts.unet, "text_encoder": parts.text_encoder}
+        self.device: torch.device = parts.unet.device
         self.tokenizers = (parts.tokenizer,)
         self.latent_shape, self.resolution = latent_shape(parts), resolution(parts)
 
@@ -60,7 +62,7 @@ class StableDiffusion:
     def embed_text(self, prompts: Sequence[str]) -> Conditioning:
         """Return the text encoder's last hidden states (N, 77, D)."""
         numbers = token_numbers(self._tokenizer, prompts)
-        return Conditioning(self._text_encoder(numbers.to(self.denoiser.device))[0])
+        return Conditioning(self._text_encoder(numbers.to(self.device))[0])
 
     def embed_guided(self, prompts: Sequence[str], negatives: Sequence[str]) -> Conditioning:
         """Return the rows of all; no prompt is the empty one, as the model was trained."""
@@ -69,6 +71,10 @@ class StableDiffusion:
     def forward(self, x_t: torch.Tensor, t: torch.Tensor, cond: Conditioning) -> torch.Tensor:
         """Return the U-Net's output."""
         return self.denoiser(x_t, t, encoder_hidden_states=cond.context).sample
+
+    def row_values(self) -> int:
+        """Return those of the U-Net."""
+        return unet_values(self.denoiser.config, self.latent_shape[-1])
 
     def token(self, word: str) -> Token:
         """Return the one token of a word; raise UsageError where it is none or several."""

@@ -10,6 +10,7 @@ from torch import nn
 
 from ....errors import UsageError
 from ...denoiser import Conditioning, Token
+from ..activations import unet_values
 from ..parts import (
     latent_shape,
     require_plain_unet,
@@ -41,6 +42,7 @@ class StableDiffusionXL:
             "text_encoder": parts.text_encoder,
             "text_encoder_2": parts.text_encoder_2,
         }
+        self.device: torch.device = parts.unet.device
         self.tokenizers = (parts.tokenizer, parts.tokenizer_2)
         self.latent_shape, self.resolution = latent_shape(parts), resolution(parts)
         height = width = self.resolution
@@ -75,11 +77,11 @@ class StableDiffusionXL:
         """Return the penultimate hidden states of both encoders (N, 77, D), and what the second pools (N, P)."""
         contexts, pooled = [], None
         for tokenizer, encoder in zip(self.tokenizers, self._encoders, strict=True):
-            numbers = token_numbers(tokenizer, prompts).to(self.denoiser.device)
+            numbers = token_numbers(tokenizer, prompts).to(self.device)
             found = encoder(numbers, output_hidden_states=True)
             contexts.append(found.hidden_states[-2])
             pooled = found[0]  # of the second, which projects: its first output
-        sizes = self._sizes.to(self.denoiser.device).expand(len(prompts), -1)
+        sizes = self._sizes.to(self.device).expand(len(prompts), -1)
         return Conditioning(torch.cat(contexts, dim=-1), pooled, sizes)
 
     def embed_guided(self, prompts: Sequence[str], negatives: Sequence[str]) -> Conditioning:
@@ -99,6 +101,10 @@ class StableDiffusionXL:
         """Return the U-Net's output."""
         more = {"text_embeds": cond.pooled, "time_ids": cond.sizes}
         return self.denoiser(x_t, t, encoder_hidden_states=cond.context, added_cond_kwargs=more).sample
+
+    def row_values(self) -> int:
+        """Return those of the U-Net."""
+        return unet_values(self.denoiser.config, self.latent_shape[-1])
 
     def token(self, word: str) -> Token:
         """Raise UsageError: a word has an embedding in each text encoder, and one would be trained."""

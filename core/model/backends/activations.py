@@ -1,0 +1,41 @@
+"""How many numbers are alive at once while a U-Net or a VAE runs without gradients, in closed form.
+
+`docs/memory.md` has the derivation; tests hold it against allocations counted on fake tensors of a GPU.
+"""
+
+from typing import Any
+
+_GATED = 22
+"""Tensors as large as a transformer's tokens at its fullest moment: 8 are what the gated layer makes of them, 4 the
+half that is the gate, 4 the product; 6 are the input, its norm, what is added to it later, and what blocks hold."""
+_RESIDUAL = 3
+"""Tensors as large as its input in a residual block: the input, which is added in the end, its norm, and its SiLU."""
+
+
+def unet_values(config: Any, side: int) -> int:
+    """Return the numbers of one row through a U-Net at latents of `side`, at most.
+
+    They are the skip connections, and the largest of what the blocks work with. Fused attention adds none.
+    """
+    widths, layers = config.block_out_channels, config.layers_per_block
+    pixels = [(side >> level) ** 2 for level in range(len(widths))]
+    each = [layers] * len(widths) if isinstance(layers, int) else layers
+    skips = widths[0] * pixels[0]
+    work = []
+    for level, (width, count) in enumerate(zip(widths, pixels, strict=True)):
+        is_last = level == len(widths) - 1
+        skips += each[level] * width * count + (0 if is_last else width * pixels[level + 1])
+        work.append(_RESIDUAL * (width + (width if is_last else widths[level + 1])) * count)
+        if "CrossAttn" in config.down_block_types[level]:
+            work.append(_GATED * width * count)
+    return skips + max(work)
+
+
+def vae_values(config: Any, side: int) -> int:
+    """Return the numbers of one image of `side` pixels through a VAE's encoder or decoder, at most.
+
+    The decoder's last level begins as wide as the level before it, in a residual block. The encoder's first holds
+    input, norm and SiLU of the second layer of its block, its output, and the sum of both.
+    """
+    widths = config.block_out_channels
+    return max(_RESIDUAL * widths[min(1, len(widths) - 1)], 5 * widths[0]) * side**2

@@ -1,0 +1,40 @@
+"""How a base is kept where memory is short: what lies elsewhere until it is asked, and what is rounded. No torch."""
+
+from dataclasses import dataclass
+
+OFFLOADS = ("none", "model", "group")
+"""What waits in main memory: nothing, every part but the one that is asked, or every layer but that one."""
+QUANTIZED = ("none", "int8")
+"""How linear layers are rounded: not at all, or to 8 bits."""
+
+
+@dataclass(frozen=True)
+class Keeping:
+    """How a base is kept."""
+
+    offload: str = "none"
+    """One of OFFLOADS."""
+    quantize: str = "none"
+    """One of QUANTIZED."""
+    tile: int = 0
+    """Side in pixels of the tiles in which the VAE works; 0 for whole images."""
+
+    @property
+    def is_plain(self) -> bool:
+        """Return whether weights lie on the device as they were loaded, so that a LoRA can be merged into them."""
+        return self.offload == "none" and self.quantize == "none"
+
+    def words(self) -> str:
+        """Return how a base is kept as people read it."""
+        said = [
+            "" if self.offload == "none" else f"offload {self.offload}",
+            "" if self.quantize == "none" else f"{self.quantize} weights",
+            f"VAE in tiles of {self.tile} px" if self.tile else "",
+        ]
+        return ", ".join(filter(None, said)) or "as loaded"
+
+
+AS_LOADED = Keeping()
+"""Everything on the device, in the type in which it was loaded."""
+TILE = 512
+"""Usual side of tiles in pixels: they need a quarter of what an image of Stable Diffusion XL needs."""

@@ -1,0 +1,80 @@
+"""`--dry-run`: everything is said, nothing is loaded, written or fetched."""
+
+import pytest
+import torch
+from owf.cli import audit
+from owf.cli import session as session_module
+from owf.cli.dry_run import _time
+from owf.core.demo import DEMO_LORAS
+from owf.core.model import base
+from safetensors.torch import load_file, save_file
+
+
+@pytest.fixture
+def said(monkeypatch, tmp_path, capsys):
+    """Return a function that runs the command without a base to load, and returns its code and its words."""
+    refuse = lambda *_, **__: pytest.fail("a base was loaded")  # noqa: E731
+    monkeypatch.setattr(base, "load_base", refuse)
+    monkeypatch.setattr(session_module, "load_base", refuse)
+
+    def run(*arguments):
+        places = ["--out", str(tmp_path / "out"), "--cache", str(tmp_path / "cache"), "--device", "cpu", "--dry-run"]
+        code = audit.main([*map(str, arguments), *places])
+        found = capsys.readouterr()
+        assert not (tmp_path / "out").exists()
+        return code, found.out + found.err
+
+    return run
+
+
+def test_the_plan_rows_time_and_memory_are_said(said):
+    code, text = said(DEMO_LORAS[0])
+    assert code == 0
+    for part in (
+        "would apply to",
+        "nothing in names and shapes speaks against it",
+        "Base: OWF demo base",
+        "Plan: preset quick: denoiser_drift, semantic, color, kid",
+        "for the LoRA",
+        "once, then cached",
+        "This machine (cpu, float32",
+        "Card of 8 GB (RTX 4060",
+        "Card of 12 GB",
+        "Card of 24 GB",
+        "Nothing was loaded.",
+    ):
+        assert part in text, part
+
+
+def test_rows_are_those_of_the_cost_that_a_run_announces(said):
+    from owf.core.audit.cost import audit_cost
+    from owf.core.datasets.demo import read_demo
+    from owf.core.plan.presets import demo_plan
+
+    labelled = read_demo(1)
+    plan = demo_plan("quick", labelled.classes)
+    cost = audit_cost(plan, plan.per_class * len(labelled.classes))
+    _, text = said(DEMO_LORAS[0])
+    assert f"{cost.tuned:,} for the LoRA, {cost.base:,} for the base" in text
+
+
+def test_a_file_that_names_and_shapes_make_invalid_is_code_4(said, tmp_path):
+    tensors = load_file(DEMO_LORAS[0])
+    for number in range(20):
+        stem = f"lora_unet_down_blocks_7_attentions_{number}_proj_in"
+        tensors |= {f"{stem}.lora_down.weight": torch.ones(2, 4), f"{stem}.lora_up.weight": torch.ones(4, 2)}
+    save_file(tensors, tmp_path / "odd.safetensors")
+    code, text = said(tmp_path / "odd.safetensors", "--base", base.DEMO_BASE)
+    assert code == 4
+    assert "INVALID" in text and "would take no effect" in text
+
+
+def test_a_base_of_which_nothing_is_known_is_a_usage_error(said):
+    code, text = said(DEMO_LORAS[0], "--base", "nobody/nothing-of-this-name")
+    assert code == 2
+    assert "nothing is known of its size" in text
+
+
+@pytest.mark.parametrize(("seconds", "words"), [(1, "1 min"), (600, "10 min"), (7200, "2.0 h"), (3 * 86400, "3 days")])
+def test_times_are_said_as_people_do(seconds, words):
+    assert _time(seconds) == words

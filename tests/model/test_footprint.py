@@ -1,0 +1,117 @@
+"""What a base weighs and needs is known from its shapes: against known sizes, and against counted allocations."""
+
+import pytest
+import torch
+from counted import PeakMemory, fused_attention
+from fake_cuda import require_fake_cuda
+from owf.core.model.backends.activations import unet_values, vae_values
+from owf.core.model.base import CONFIGS, BaseChoice
+from owf.core.model.blueprint import blueprint
+from owf.core.model.footprint import NO_LORA, LoraBytes, footprint
+from owf.core.model.memory import Keeping
+from torch._subclasses.fake_tensor import FakeTensorMode
+
+MIB = 2**20
+
+
+@pytest.fixture(scope="module")
+def sd15():
+    return blueprint(BaseChoice("stable-diffusion-v1-5/stable-diffusion-v1-5", "hub"))
+
+
+@pytest.fixture(scope="module")
+def sdxl():
+    return blueprint(BaseChoice("stabilityai/stable-diffusion-xl-base-1.0", "hub"))
+
+
+def parameters(base) -> dict[str, int]:
+    return {p.name: sum(w.numel() for w in base.parts.models[p.name].parameters()) for p in base.pipeline.weighted}
+
+
+def test_the_sizes_of_known_bases(sd15, sdxl):
+    assert parameters(sd15) == {"unet": 859_520_964, "vae": 83_653_863, "text_encoder": 123_060_480}
+    assert parameters(sdxl) == {
+        "unet": 2_567_463_684,
+        "vae": 83_653_863,
+        "text_encoder": 123_060_480,
+        "text_encoder_2": 694_659_840,
+    }
+    assert (sd15.family.name, sd15.resolution, sd15.latent_shape) == ("sd15", 512, (4, 64, 64))
+    assert (sdxl.family.name, sdxl.resolution, sdxl.latent_shape) == ("sdxl", 1024, (4, 128, 128))
+    assert all(weight.is_meta for model in ("unet", "vae") for weight in sdxl.parts.models[model].parameters())
+
+
+def test_weights_are_counted_in_the_type_of_each_part(sdxl):
+    seen = footprint(sdxl, torch.float16, 1, Keeping())
+    wide_vae = 4 * 83_653_863  # it overflows in float16
+    assert seen.weights == 2 * (2_567_463_684 + 123_060_480 + 694_659_840) + wide_vae
+    assert footprint(sdxl, torch.bfloat16, 1, Keeping()).weights == seen.weights - wide_vae // 2
+    assert seen.lora == 0
+
+
+def test_offloaded_parts_are_there_one_at_a_time(sdxl):
+    unet, image = 2 * 2_567_463_684, vae_values(sdxl.parts.vae.config, 1024) * 4
+    plain, one = (footprint(sdxl, torch.float16, 4, Keeping(offload)) for offload in ("none", "model"))
+    assert plain.working == image  # decoding one image takes more than four rows of the U-Net
+    assert one.weights == unet and one.working == 4 * 2 * sdxl.network.row_values()
+    group = footprint(sdxl, torch.float16, 4, Keeping("group"))
+    assert group.peak < one.peak < plain.peak
+    tiled = footprint(sdxl, torch.float16, 4, Keeping("group", tile=512))
+    assert tiled.working < group.working
+
+
+def test_a_merged_lora_is_a_second_set_of_weights_and_one_beside_only_its_factors(sdxl):
+    lora = LoraBytes(merged=1000, factors=10)
+    assert footprint(sdxl, torch.float16, 1, Keeping(), lora).lora == 2000
+    assert footprint(sdxl, torch.float16, 1, Keeping("model"), lora).lora == 20
+    assert footprint(sdxl, torch.float16, 1, Keeping(), NO_LORA).lora == 0
+
+
+def test_quantised_weights_are_the_linear_ones_of_what_adapters_change(sdxl):
+    plain, eight = (footprint(sdxl, torch.float16, 1, Keeping(quantize=q)).weights for q in ("none", "int8"))
+    models = (sdxl.parts.unet, sdxl.parts.text_encoder, sdxl.parts.text_encoder_2)
+    linear = sum(m.weight.numel() for model in models for m in model.modules() if isinstance(m, torch.nn.Linear))
+    assert plain - eight == linear
+
+
+def made(cls, config):
+    torch.set_default_dtype(torch.float16)
+    try:
+        with torch.device("cuda"):
+            return cls.from_config(cls.load_config(config)).eval()
+    finally:
+        torch.set_default_dtype(torch.float32)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("family", ["sd15", "sdxl"])
+@torch.no_grad()
+def test_the_closed_forms_are_what_is_allocated(family, monkeypatch):
+    from diffusers import AutoencoderKL, UNet2DConditionModel
+
+    require_fake_cuda()
+    monkeypatch.setattr(torch.nn.functional, "scaled_dot_product_attention", fused_attention)
+    half = {"device": "cuda", "dtype": torch.float16}
+    side, pooled = {"sd15": (64, 0), "sdxl": (128, 1280)}[family]
+    with FakeTensorMode(allow_non_fake_inputs=True):
+        unet = made(UNet2DConditionModel, CONFIGS / family / "unet")
+        peaks = []
+        for rows in (1, 2):
+            text = torch.zeros(rows, 77, unet.config.cross_attention_dim, **half)
+            sizes = {"text_embeds": torch.zeros(rows, pooled, **half), "time_ids": torch.zeros(rows, 6, device="cuda")}
+            with PeakMemory() as memory:
+                unet(
+                    torch.zeros(rows, 4, side, side, **half),
+                    torch.zeros(rows, device="cuda"),
+                    text,
+                    added_cond_kwargs=sizes if pooled else None,
+                )
+            peaks.append(memory.peak)
+        each = peaks[1] - peaks[0]  # weights, which count once they are used, are the same in both
+        # 22 tensors at the fullest moment are one or two more than there are: never too little, nor a tenth too much.
+        assert 1 <= unet_values(unet.config, side) * 2 / each < 1.1
+        vae = made(AutoencoderKL, CONFIGS / family / "vae")
+        with PeakMemory() as memory:
+            vae.decode(torch.zeros(1, 4, side, side, **half))
+        # Only weights of the decoder's last layers, a few MB, come on top of the three tensors.
+        assert memory.peak == pytest.approx(vae_values(vae.config, side * 8) * 2, rel=0.01)
