@@ -25,16 +25,17 @@ from demo_base.concept import VIEWS
 from demo_base.pictures import load_demo_base
 from likeness import concept_similarity, diversity_ratio
 from owf.core.adapter import applied, read_adapter
-from owf.core.audit.audit import AuditSetting, audit
-from owf.core.datasets.demo import read_demo
+from owf.core.audit.audit import AuditSetting, audit_change
+from owf.core.audit.change import AdapterChange
+from owf.core.datasets.shipped import read_shipped
 from owf.core.demo import DEMO_BASE
 from owf.core.metrics.images.features import load_features
 from owf.core.model.batch import Batching
 from owf.core.model.sample import Sampling, generate
 from owf.core.plan.audit_plan import Stage
-from owf.core.plan.presets import demo_plan
+from owf.core.plan.presets import preset_plan
 from owf.core.progress import SILENT
-from owf.core.train.data.bank import DEMO, make_bank, read_bank
+from owf.core.train.data.bank import make_bank, read_bank, shipped_bank
 from owf.core.train.data.captions import Concept
 from owf.core.train.plan import TrainPlan
 from owf.core.train.records import Picture, StepRecord, TrainSetting
@@ -114,7 +115,7 @@ class Job:
 
     @property
     def key(self) -> str:
-        bank = DEMO.read_text() if "dc" in TERMS[self.method] else ""
+        bank = shipped_bank("demo").read_text() if "dc" in TERMS[self.method] else ""
         return hashlib.sha256(f"{json.dumps(asdict(self), sort_keys=True)}{bank}".encode()).hexdigest()[:16]
 
 
@@ -146,7 +147,7 @@ class Worker:
         self.denoiser = load_demo_base(DEMO_BASE)
         self.features = load_features("demo")
         self.plan = audit_plan()
-        self.labelled = read_demo(self.plan.per_class)
+        self.labelled = read_shipped("demo", self.denoiser.resolution, self.plan.per_class)
         self._base_features: np.ndarray | None = None
 
     def run(self, job: Job) -> dict:
@@ -168,7 +169,7 @@ class Worker:
     def train(self, job: Job, concept: BenchConcept) -> dict:
         plan, named = plan_of(job), Concept("sks", concept.word)
         pictures = [Picture(p, named.caption(plan.caption)) for p in draw_views(concept, VIEWS)]
-        bank = make_bank(read_bank(DEMO), named)
+        bank = make_bank(read_bank(shipped_bank("demo")), named)
         folder, cache = self.work / "loras", self.work / "cache"
         folder.mkdir(parents=True, exist_ok=True)
         times, weights = [], []
@@ -192,7 +193,8 @@ class Worker:
             {"kid": self.features},
             self.labelled,
         )
-        report = audit(self.denoiser, read_adapter(self.lora(job)), 1.0, self.plan, setting)
+        change = AdapterChange(self.denoiser.components, read_adapter(self.lora(job)), 1.0)
+        report = audit_change(self.denoiser, change, self.plan, setting)
         semantic, measured = report.measurements["semantic"].estimates, report.measurements
         worst = semantic["worst_class_drop"]
         return {
@@ -251,7 +253,7 @@ class LearntWord:
 
 def audit_plan():
     """Return the audit of every LoRA: 100 held-out pictures, every prompt of the demo's quick preset."""
-    plan = demo_plan("quick", read_demo(1).classes)
+    plan = preset_plan("quick", "demo")
     return replace(plan, per_class=10, stages=(Stage(3, 3), Stage(6, 1)), images_per_prompt=1)
 
 

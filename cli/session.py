@@ -10,14 +10,15 @@ import torch
 
 from ..core.adapter import Adapter
 from ..core.adapter.naming.stated_base import StatedBase, stated_base
-from ..core.audit.audit import AuditSetting, to_do
+from ..core.audit.audit import AuditSetting
 from ..core.audit.base_in_use import difference, is_named
-from ..core.audit.change import AdapterChange
+from ..core.audit.change import AdapterChange, report_stem
 from ..core.audit.find_base import find_base, used_base
-from ..core.audit.session import AuditRequest, AuditSession, Places
+from ..core.audit.outlook import outlook
+from ..core.audit.session import AuditRequest, AuditSession, Places, Published
 from ..core.datasets.dataset import find_dataset
 from ..core.disk.digests import Digests
-from ..core.errors import UsageError
+from ..core.errors import Setting, UsageError
 from ..core.metrics.images.features import Fetching
 from ..core.model.base import BaseChoice, choose_base, load_base
 from ..core.model.batch import Batching, default_batching
@@ -25,16 +26,15 @@ from ..core.model.denoiser import Denoiser
 from ..core.model.device import choose_device, choose_dtype
 from ..core.model.names import base_names
 from ..core.model.settings import checkpoint_folders, config_file
-from ..core.model.speed import estimate
 from ..core.plan.audit_plan import AuditPlan
 from ..core.progress import Progress
-from ..core.text import file_stem, inert
+from ..core.text import inert
 from ..core.verdict.policy import read_policy
-from ..core.verdict.report import Report
 from ..core.verdict.verdict import default_policy
-from .command import say_left_out
+from .command import say, say_left_out
 from .paths import cache_folder
 from .progress import Bar, JsonLines, Quiet, progress_kind
+from .wording import option
 
 if TYPE_CHECKING:
     from ..core.model.backends.diffusers import DiffusersDenoiser
@@ -62,11 +62,14 @@ class Session:
             self._places,
             Fetching(choose_device(options.device), options.offline),
         )
+        note = self._audits.note(option)
+        if note:
+            say("owf-audit", note)
         self.console = Console(stderr=options.progress == "json")
         self._loaded: tuple[BaseChoice, Denoiser] | None = None
 
-    def audit(self, adapter: Adapter) -> tuple[Report, Path]:
-        """Return the report of one LoRA and the folder it was written to."""
+    def audit(self, adapter: Adapter) -> Published:
+        """Return the report of one LoRA and where it was written to."""
         options = self._options
         stated = stated_base(adapter.training)
         choice = self._choose(adapter, stated)
@@ -79,15 +82,14 @@ class Session:
             torch.set_num_threads(1)
 
         def announce(plan: AuditPlan, setting: AuditSetting) -> None:
-            if options.progress != "none":
-                announce_cost(self.console, denoiser, change, plan, setting)
+            if options.progress != "none":  # the estimate takes a moment
+                self._say(outlook(denoiser, change, plan, setting))
 
         with progress_on(self.console, options.progress) as progress:
-            stem = audit_stem(adapter)
             return self._audits.audit(
                 denoiser,
                 change,
-                stem,
+                report_stem(adapter),
                 batch,
                 progress,
                 names=base_names(choice),
@@ -138,15 +140,10 @@ def _not_found(stated: StatedBase, folders: Sequence[Path]) -> str:
     return f"The LoRA was trained on {stated.words()}, which is in no folder of checkpoints: taking its family's base."
 
 
-def audit_stem(adapter: Adapter) -> str:
-    """Return how the folder of a LoRA's report begins: its name and the hash that people know it by."""
-    return f"{file_stem(adapter.path.stem)}-{adapter.hashes.autov2}"
-
-
 def _request(options: argparse.Namespace) -> AuditRequest:
     metrics = tuple(metric for metric in options.metrics if metric not in options.skip)
     if not metrics:
-        raise UsageError("--skip leaves nothing to measure.")
+        raise UsageError("Nothing is left to measure.", Setting("metrics"), Setting("skip"))
     return AuditRequest(
         preset=options.preset,
         seed=options.seed,
@@ -162,33 +159,9 @@ def _request(options: argparse.Namespace) -> AuditRequest:
     )
 
 
-def announce_cost(
-    console: Any, denoiser: Denoiser, change: AdapterChange, plan: AuditPlan, setting: AuditSetting
-) -> None:
-    """Print the rows that are left of an audit, and about how long they take."""
-    left, whole = to_do(denoiser, change.key, plan, setting)
-    cost = estimate(denoiser, setting.batch)
-    base, minutes = "the base's are cached", f"{cost.minutes(left.tuned):.1f}"
-    if left.base:
-        base = f"{_of(left.base, whole.base)} for the base (once, then cached)"
-        minutes += f" + {cost.minutes(left.base):.1f}"
-    console.print(
-        f"Base {inert(denoiser.name)} on {denoiser.device} ({denoiser.dtype}), preset {plan.preset}: "
-        f"{_of(left.tuned, whole.tuned)} UNet rows for the LoRA, {base}. "
-        f"About {minutes} minutes, {cost.peak_bytes / 2**30:.1f} GB peak memory.",
-        highlight=False,
-        markup=False,
-    )
-
-
-def _of(left: int, whole: int) -> str:
-    """Return how many rows are left, and of how many where some are done."""
-    return f"{left:,}" if left == whole else f"{left:,} of {whole:,}"
-
-
-def progress_on(console: Any, option: str) -> Any:
+def progress_on(console: Any, kind: str) -> Any:
     """Return the progress that an option asks for, as a context."""
-    return {"bar": lambda: Bar(console), "json": JsonLines, "none": Quiet}[progress_kind(option)]()
+    return {"bar": lambda: Bar(console), "json": JsonLines, "none": Quiet}[progress_kind(kind)]()
 
 
 @contextmanager

@@ -113,8 +113,9 @@ def report_images(result: AuditResult) -> tuple[Any, Any, Any]:
 
 def report_sheet(report: "Report") -> Any:
     """Return the charts of a report as a picture."""
-    from .ui.panel import bars, reasons
-    from .ui.sheet import chart_sheet
+    from ..core.render.bars import bars
+    from ..core.render.pictures.sheet import chart_sheet
+    from .ui.panel import reasons
 
     title = f"{report.adapter.name} on {report.base.name}"
     return chart_sheet(title, report.verdict.decision, reasons(report), bars(report))

@@ -7,12 +7,11 @@ from pathlib import Path
 import numpy as np
 import torch
 import torch.nn.functional as F
-from owf.core.plan.presets import DEMO_CLASSES
 
 FASHION = Path("/usr/share/datasets/fashion-mnist")
 """Where Debian's dataset-fashion-mnist puts the four IDX files."""
 
-CLASSES = DEMO_CLASSES
+CLASSES = ("t-shirt", "trouser", "pullover", "dress", "coat", "sandal", "shirt", "sneaker", "bag", "ankle boot")
 """Fashion-MNIST's class names, in the order of its labels."""
 
 COLORS = {

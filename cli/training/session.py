@@ -3,7 +3,6 @@
 import torch
 
 from ...core import families
-from ...core.demo import DEMO_BASE
 from ...core.disk.lock import only_one
 from ...core.disk.places import expanded
 from ...core.disk.writable import require_writable
@@ -20,16 +19,17 @@ from ...core.train.methods.custom_diffusion import embedding_path, is_embedding
 from ...core.train.plan import TrainPlan
 from ...core.train.records import StepRecord, Trained, TrainSetting
 from ...core.train.session import Training, TrainRequest, TrainSession, is_another, mark_finished
+from ...core.train.summary import above_budget, doubts, summary
 from ..command import INTERRUPTED
 from ..events import TrainingStopped, emit
 from ..paths import cache_folder
 from ..session import load_chosen
+from ..wording import option
 from .audit import audit_and_tell
 from .config import write_config
 from .interrupt import Interrupt
 from .options import RunOptions
 from .progress import train_progress
-from .summary import doubts, summary
 
 
 class TrainCommand:
@@ -47,7 +47,7 @@ class TrainCommand:
         session = TrainSession(request_from(self._plan, self._options))
         self._name = self._options.file_name(session.concept.phrase)
         self._lora = self._folder / f"{self._name}.safetensors"
-        choice = choose_base(str(DEMO_BASE) if self._options.demo_base else self._options.base, None)
+        choice = choose_base(self._options.base or None, "demo" if self._options.demo_base else None)
         self._require_free(session)
         self._require_writable()
         self._folder.mkdir(parents=True, exist_ok=True)
@@ -152,13 +152,9 @@ class TrainCommand:
     def _announce_result(self, trained: Trained) -> None:
         drift = "" if trained.drift is None else f", drift {trained.drift:.2%} on held-out prompts"
         embedding = "" if trained.embedding is None else f" with {inert(str(trained.embedding), 4000)}"
-        budget, above = self._plan.drift_budget, ""
-        if trained.is_above(budget):
-            above = (
-                f" That is above the budget of {budget:.2%}: start from a higher --dc-weight, measure more often with "
-                "--drift-every, or lower --rate."
-            )
-        self._tell("trained", trained, f"Trained {inert(str(trained.path), 4000)}{embedding}{drift}.{above}", 0)
+        sentences = [f"Trained {inert(str(trained.path), 4000)}{embedding}{drift}."]
+        sentences += above_budget(trained, self._plan, option)
+        self._tell("trained", trained, " ".join(sentences), 0)
 
     def _tell(self, event: str, trained: Trained, message: str, code: int) -> None:
         if self._options.progress == "json":

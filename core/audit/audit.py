@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ..adapter import Adapter
 from ..datasets.labelled import LabelledImages
 from ..disk.store import SampleStore, measured_in
 from ..errors import InvalidError
@@ -23,7 +22,7 @@ from ..progress import Progress
 from ..verdict.report import BaseRecord, ImagePair, Report
 from ..verdict.verdict import Policy, invalid, judge
 from .adapter_record import environment, with_base
-from .change import AdapterChange, Change
+from .change import Change
 from .cost import Cost, Remaining, audit_cost, remaining
 from .gather import gather_base, gather_tuned
 from .pairs import write_pairs
@@ -53,12 +52,6 @@ class AuditSetting:
     """Labelled images; None if the base is to make them."""
     other_base: str = ""
     """What speaks for another base than the one that the LoRA was trained on; see `base_in_use.difference`."""
-
-
-def audit(denoiser: Denoiser, adapter: Adapter, strength: float, plan: AuditPlan, setting: AuditSetting) -> Report:
-    """Return the report of the base with a LoRA file at a strength; see `audit_change`."""
-    setting.progress.stage("Applying the LoRA")
-    return audit_change(denoiser, AdapterChange(denoiser.components, adapter, strength), plan, setting)
 
 
 def audit_change(denoiser: Denoiser, change: Change, plan: AuditPlan, setting: AuditSetting) -> Report:

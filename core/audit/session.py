@@ -8,22 +8,22 @@ from pathlib import Path
 
 from .. import families
 from ..datasets.dataset import find_dataset
-from ..datasets.demo import read_demo
 from ..datasets.labelled import LabelledImages
+from ..datasets.shipped import read_shipped
 from ..disk.lock import only_one
 from ..disk.writable import require_writable
-from ..errors import Setting
+from ..errors import Setting, UsageError, with_words
 from ..families.prompt_form import AUTO
 from ..metrics.images.features import FeatureNetwork, Fetching, ImageFeatures
 from ..metrics.metric import chosen
 from ..model.batch import Batching
 from ..model.denoiser import Denoiser
 from ..plan.audit_plan import AuditPlan, Stage, plan_digest
-from ..plan.presets import METRICS, demo_plan, in_form, in_order, preset_plan
+from ..plan.presets import METRICS, in_form, in_order, preset_plan
 from ..progress import Progress
 from ..render.formats.format import default_formats, publish
 from ..verdict.report import Report
-from ..verdict.verdict import Policy
+from ..verdict.verdict import OF_UNJUDGED, Policy, unjudged
 from .audit import AuditSetting, audit_change
 from .change import Change
 
@@ -57,6 +57,10 @@ class AuditRequest:
     prompt_form: str = AUTO
     """Language of the prompts: "sentences", "tags", or "auto" for that of the base."""
 
+    def __post_init__(self) -> None:
+        if self.dataset and self.images is None:
+            raise UsageError(f"{self.dataset} is the layout of a folder, and none is named.", Setting("images"))
+
 
 def plan_for(
     request: AuditRequest, family: str, side: int, given: LabelledImages | None = None, names: Sequence[str] = ()
@@ -64,13 +68,12 @@ def plan_for(
     """Return the plan for a base of a family that draws at `side` pixels, and the labelled images.
 
     `names` are those of the base, by which the language of its prompts is told. The images are those `given`, those of
-    the folder asked for, or the demo base's own; None where the base makes them. Raises UsageError for what cannot be
-    read or run.
+    the folder asked for, or those that ship for the base; None where it makes them. Raises UsageError for what cannot
+    be read or run.
     """
     chosen(request.metrics)
-    plan = demo_plan(request.preset, read_demo(1).classes) if family == "demo" else preset_plan(request.preset)
     known = families.get(family)
-    plan = in_form(plan, known.prompt_form(request.prompt_form, names))
+    plan = in_form(preset_plan(request.preset, family), known.prompt_form(request.prompt_form, names))
     plan = dataclasses.replace(
         plan,
         seed=request.seed,
@@ -88,7 +91,7 @@ def plan_for(
         name, given = dataset.name, dataset.read(request.images, side, plan.per_class)
     if given is not None:
         return dataclasses.replace(plan, dataset=name, dataset_digest=given.digest(), classes=given.classes), given
-    return plan, read_demo(plan.per_class) if family == "demo" else None
+    return plan, read_shipped(plan.dataset, side, plan.per_class)
 
 
 @dataclass(frozen=True)
@@ -103,6 +106,18 @@ class Places:
     """Whether an interrupted run of the same audit is continued, and not begun anew."""
     formats: tuple[str, ...] = default_formats()
     """Output formats of the report."""
+
+
+@dataclass(frozen=True)
+class Published:
+    """A report and where it lies."""
+
+    report: Report
+    """The report."""
+    folder: Path
+    """Its folder, where its pictures are too."""
+    files: tuple[Path, ...]
+    """What the output formats wrote there."""
 
 
 class AuditSession:
@@ -126,6 +141,11 @@ class AuditSession:
         self._fetching, self._hosted = fetching, hosted
         self._networks: dict[tuple[str, str], FeatureNetwork] = {}
 
+    def note(self, word: Callable[[Setting], str]) -> str:
+        """Return what is known of every verdict before the work begins, in a host's words; "" where nothing is."""
+        known = unjudged(self._request.metrics, self._policy)
+        return known and with_words(known, OF_UNJUDGED, word)
+
     def audit(
         self,
         denoiser: Denoiser,
@@ -138,8 +158,8 @@ class AuditSession:
         names: Sequence[str] = (),
         other_base: str = "",
         announce: Callable[[AuditPlan, AuditSetting], None] = lambda plan, setting: None,
-    ) -> tuple[Report, Path]:
-        """Return the report of a change and its folder, whose name begins with `stem`.
+    ) -> Published:
+        """Return the report of a change, in a folder whose name begins with `stem`.
 
         `names` are further names of the base, as its metadata may give it. `other_base` goes into the report, see
         `AuditSetting`. `announce` hears of plan and setting before a change that fits is measured. Raises UsageError
@@ -163,10 +183,10 @@ class AuditSession:
                     _remove_samples(folder)
                 raise
             progress.stage("Writing the report")
-            publish(report, folder, self._places.formats)
+            files = publish(report, folder, self._places.formats)
             if report.status == "complete" or not change.is_repeatable:
                 _remove_samples(folder)
-        return report, folder
+        return Published(report, folder, files)
 
     def _load_networks(self, plan: AuditPlan, progress: Progress) -> dict[str, FeatureNetwork]:
         """Return the networks of the plan's metrics, by metric."""

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
+from pathlib import Path
 
 from ..errors import Setting, UsageError
 from ..registry import records
@@ -51,6 +52,18 @@ class Pipeline:
 
 
 @dataclass(frozen=True)
+class Shipped:
+    """What of a family ships with the project, so that it is audited and trained on offline."""
+
+    base: Path
+    """Diffusers folder of its base."""
+    features: Path
+    """Folder of a feature network for what it draws."""
+    probes: Path
+    """Labelled pictures that it was not trained on; see `datasets/shipped.py`."""
+
+
+@dataclass(frozen=True)
 class Family:
     """One family of base models that share an architecture."""
 
@@ -77,6 +90,8 @@ class Family:
     """Beginnings of `modelspec.architecture` in its LoRA files."""
     text_widths: tuple[tuple[str, int], ...] = ()
     """Pairs of component and hidden width of its text encoders."""
+    ships: Shipped | None = None
+    """Its usual base and what belongs to it, where these ship with the project."""
     pipeline: Pipeline | None = None
     """How its bases are loaded and run; None where audits do not run on them."""
     settings: tuple[tuple[str, int], ...] = ()
@@ -108,6 +123,11 @@ class Family:
 def all_families() -> tuple[Family, ...]:
     """Return every family, sorted by name."""
     return records(__name__, "FAMILY", Family, helpers=("prompt_form",))
+
+
+def shipped() -> dict[str, Shipped]:
+    """Return what ships with the project, by the name of its family."""
+    return {family.name: family.ships for family in all_families() if family.ships is not None}
 
 
 def get(name: str) -> Family:

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from .. import families
-from ..demo import DEMO_BASE
 from ..disk.files import open_regular
 from ..disk.places import expanded
 from ..disk.tensor_files import PICKLES, SAFETENSORS, START, is_pickle, what_it_is
@@ -47,9 +46,9 @@ def choose_base(base: str | None, family: str | None) -> BaseChoice:
         raise UsageError(
             "The LoRA does not say which base it was made for; name one by its path or hub id.", Setting("base")
         )
-    if family == "demo":
-        return BaseChoice(str(DEMO_BASE), "folder")
     known = families.get(family)
+    if known.ships is not None:
+        return BaseChoice(str(known.ships.base), "folder")
     if known.pipeline is None:
         titles = [other.title for other in families.audited()]
         raise UsageError(
@@ -124,7 +123,8 @@ def _name(choice: BaseChoice) -> str:
     if choice.kind == "hub":
         return choice.path
     path = Path(choice.path).resolve()
-    return "OWF demo base" if path == DEMO_BASE else path.name
+    titles = {family.ships.base: family.title for family in families.all_families() if family.ships is not None}
+    return titles.get(path, path.name)
 
 
 def _load_folder(path: str, dtype: "torch.dtype", offline: bool) -> "Parts":

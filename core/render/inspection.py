@@ -1,6 +1,9 @@
-"""What is in a LoRA file, as lines of text and as a heat map, for every face of the project."""
+"""What is in a LoRA file, as lines of text, as plain data and as a heat map, for every face of the project."""
 
+import math
 from collections.abc import Sequence
+from dataclasses import asdict
+from typing import Any
 
 from ..adapter.blocks import KINDS
 from ..adapter.naming.metadata import Training
@@ -48,3 +51,18 @@ def summary_heat_map(cells: Sequence[Cell]) -> HeatMap:
     """Return blocks of the network by kinds of layer, shaded by the estimated size of the change."""
     entries = [Entry(cell.block.component, cell.block.title, cell.kind, cell.size) for cell in cells]
     return heat_map(entries, KINDS, "{:.2g}".format)
+
+
+def summary_data(summary: Summary) -> dict[str, Any]:
+    """Return all of it for JSON; a size that is not known is None."""
+    blocks = [
+        {
+            "component": cell.block.component,
+            "block": cell.block.title,
+            "kind": cell.kind,
+            "modules": cell.modules,
+            "size": cell.size if math.isfinite(cell.size) else None,
+        }
+        for cell in summary.blocks
+    ]
+    return {**asdict(summary), "blocks": blocks}

@@ -6,8 +6,8 @@ from pathlib import Path
 
 from ..adapter import read_adapter
 from ..audit.audit import AuditSetting
-from ..audit.change import AdapterChange
-from ..audit.session import AuditRequest, AuditSession, Places
+from ..audit.change import AdapterChange, report_stem
+from ..audit.session import AuditRequest, AuditSession, Places, Published
 from ..families.prompt_form import AUTO
 from ..metrics.images.features import Fetching
 from ..metrics.metric import quantity
@@ -15,7 +15,6 @@ from ..model.batch import Batching
 from ..model.denoiser import Denoiser
 from ..plan.audit_plan import AuditPlan
 from ..progress import Progress
-from ..text import file_stem
 from ..verdict.report import Report
 from ..verdict.verdict import default_policy
 from .metadata import add_metadata
@@ -36,8 +35,8 @@ def audit_trained(
     announce: Callable[[AdapterChange, AuditPlan, AuditSetting], None],
     prompt_form: str = AUTO,
     names: Sequence[str] = (),
-) -> tuple[Report, Path]:
-    """Return the report of a LoRA on the base that it was trained on, and its folder beside the LoRA.
+) -> Published:
+    """Return the report of a LoRA on the base that it was trained on, in a folder beside the LoRA.
 
     Verdict and numbers are in the file afterwards. `announce` hears of plan and setting before anything is measured;
     `prompt_form` and `names` of the base decide in which language it is asked.
@@ -47,18 +46,17 @@ def audit_trained(
     session = AuditSession(
         replace(REQUEST, prompt_form=prompt_form), default_policy(), Places(path.parent / AUDITS, cache), fetching
     )
-    stem = f"{file_stem(path.stem)}-{adapter.hashes.autov2}"
-    report, folder = session.audit(
+    published = session.audit(
         denoiser,
         change,
-        stem,
+        report_stem(adapter),
         batch,
         progress,
         names=names,
         announce=lambda plan, setting: announce(change, plan, setting),
     )
-    add_metadata(path, audit_facts(report))
-    return report, folder
+    add_metadata(path, audit_facts(published.report))
+    return published
 
 
 def audit_facts(report: Report) -> dict[str, str]:

@@ -7,10 +7,10 @@ from pathlib import Path
 
 from .. import families
 from ..errors import Setting, naming
-from ..families.prompt_form import IN_TAGS, SENTENCES, PromptForm
+from ..families.prompt_form import PromptForm
 from ..model.denoiser import TrainableDenoiser
 from .curves import Curves
-from .data.bank import DEFAULT, DEMO, TAGS, Bank, make_bank, read_bank
+from .data.bank import Bank, make_bank, read_bank, shipped_bank
 from .data.captions import Concept
 from .data.concept import load_pictures
 from .data.images import TrainingImage, read_images, survey
@@ -55,8 +55,8 @@ class TrainSession:
         own, plan = self.request.bank, self.request.plan
         if own is not None:
             return replace(make_bank(own, self.concept, plan.bank_prompts), negative=form.negative)
-        files = {SENTENCES: DEMO if family == "demo" else DEFAULT, IN_TAGS.name: TAGS}
-        return make_bank(read_bank(files[form.name]), self.concept, plan.bank_prompts).put(form)
+        shipped = read_bank(shipped_bank(family, form.name))
+        return make_bank(shipped, self.concept, plan.bank_prompts).put(form)
 
     def _images(self, folder: Path) -> tuple[TrainingImage, ...]:
         return read_images(folder, self.concept, self.request.plan.caption)

@@ -4,9 +4,10 @@ import dataclasses
 import json
 
 import pytest
+from audits import audit
 from owf.cli.audit import main
 from owf.core.adapter import read_adapter
-from owf.core.audit.audit import AuditSetting, audit
+from owf.core.audit.audit import AuditSetting
 from owf.core.audit.session import AuditRequest, plan_for
 from owf.core.model.backends.diffusers import DiffusersDenoiser
 from owf.core.model.base import BaseChoice, choose_base

@@ -6,9 +6,10 @@ from types import SimpleNamespace
 
 import pytest
 import torch
+from audits import audit
 from ldm_checkpoint import xl_tensors
 from owf.core.adapter import read_adapter
-from owf.core.audit.audit import AuditSetting, audit
+from owf.core.audit.audit import AuditSetting
 from owf.core.model import base
 from owf.core.model.base import choose_base, load_base
 from owf.core.model.batch import Batching

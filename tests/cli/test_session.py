@@ -85,6 +85,15 @@ def test_without_kid_no_feature_network_is_loaded(start, adapter, loaded, tmp_pa
     assert loaded == []
 
 
+def test_metrics_without_a_limit_are_said_before_anything_is_loaded(start, tmp_path, capsys):
+    start("d1", "--metrics", "dino_drift")
+    assert "owf-audit: No measured metric has a limit in the policy" in capsys.readouterr().err
+    (tmp_path / "own.toml").write_text('[[limit]]\nmetric = "dino_drift"\nestimate = "dino_drift"\nlimit = 0.3\n')
+    start("d1", "--metrics", "dino_drift", "--policy", str(tmp_path / "own.toml"))
+    start("d1", "--metrics", "dino_drift,kid")
+    assert capsys.readouterr().err == ""
+
+
 def test_nothing_is_fetched_for_a_lora_that_does_not_apply(start, adapter, loaded, tmp_path):
     start.refusals["why"] = "384 of 438 tensors would take no effect"
     start().audit(adapter)
@@ -93,7 +102,7 @@ def test_nothing_is_fetched_for_a_lora_that_does_not_apply(start, adapter, loade
 
 def test_a_folder_belongs_to_one_base_strength_and_plan(start, adapter, loaded, tmp_path):
     cases = [("d1",), ("d2",), ("d1", "--strength", "0.5"), ("d1", "--seed", "1"), ("d1",)]
-    folders = [start(*case).audit(adapter)[1] for case in cases]
+    folders = [start(*case).audit(adapter).folder for case in cases]
     assert folders[0] == folders[-1]
     assert len(set(folders)) == 4
 
@@ -105,7 +114,7 @@ def test_a_folder_belongs_to_one_feature_network_type_and_device(start, adapter,
     def folder(*arguments, **changed):
         session = start("d1", *arguments)
         vars(session._loaded[1]).update(changed)
-        return session.audit(adapter)[1]
+        return session.audit(adapter).folder
 
     first = folder()
     changes = [{"dtype": torch.float16}, {"device": torch.device("cuda")}, {"latent_shape": (4, 16, 16)}]
@@ -116,7 +125,7 @@ def test_a_folder_belongs_to_one_feature_network_type_and_device(start, adapter,
 
 
 def test_the_same_audit_twice_at_once_is_refused_and_breaks_nothing(start, adapter, loaded, tmp_path):
-    _, folder = start().audit(adapter)
+    folder = start().audit(adapter).folder
     samples_of_the_other = folder / "samples-0.sqlite"
     with only_one(folder):
         samples_of_the_other.touch()
@@ -144,8 +153,8 @@ def test_another_base_is_loaded_when_the_choice_changes(start, adapter, loaded, 
     session = start()
     monkeypatch.setattr(module, "load_chosen", lambda *_: a_base("other"))
     monkeypatch.setattr(module, "choose_base", lambda *_: BaseChoice("elsewhere", "folder"))
-    first = start().audit(adapter)[1].name
-    assert session.audit(adapter)[1].name == first
+    first = start().audit(adapter).folder.name
+    assert session.audit(adapter).folder.name == first
 
 
 def test_auto_prefers_the_checkpoint_that_the_lora_names(start, adapter, loaded, monkeypatch, tmp_path, capsys):
@@ -159,7 +168,7 @@ def test_auto_prefers_the_checkpoint_that_the_lora_names(start, adapter, loaded,
     session = start("d1", "--base", "auto")
     session._options.progress = "bar"
     session._loaded = None
-    monkeypatch.setattr(module, "announce_cost", lambda *_: None)
+    monkeypatch.setattr(module, "outlook", lambda *_: "")
     session.audit(named)
     save_file({"x": torch.ones(1)}, tmp_path / "models" / "Some-Model-V3.safetensors")
     session.audit(named)

@@ -9,7 +9,7 @@ from owf.core.audit.session import AuditRequest, plan_for
 from owf.core.families import tag_forms
 from owf.core.families.prompt_form import AUTO, IN_SENTENCES, TAGS
 from owf.core.plan.audit_plan import plan_data, plan_digest
-from owf.core.plan.presets import DEMO_CLASSES, PRESETS, demo_plan, in_form, preset_plan
+from owf.core.plan.presets import PRESETS, in_form, preset_plan
 from owf.core.plan.prompts import COLOR_TERMS, COLORED_THINGS, SUBJECTS
 from owf.core.plan.tag_prompts import COLORED_TAGS
 from owf.core.plan.tag_prompts import TAGS as BY_GROUP
@@ -32,7 +32,7 @@ DEMO_DIGESTS = {
 @pytest.mark.parametrize("preset", PRESETS)
 def test_plans_in_sentences_are_what_they_were(preset):
     assert plan_digest(preset_plan(preset)) == DIGESTS[preset]
-    assert plan_digest(demo_plan(preset, DEMO_CLASSES)) == DEMO_DIGESTS[preset]
+    assert plan_digest(preset_plan(preset, "demo")) == DEMO_DIGESTS[preset]
     assert not {"prompt_form", "prefix", "negative"} & set(plan_data(preset_plan(preset)))
     assert in_form(preset_plan(preset), IN_SENTENCES) == preset_plan(preset)
 

@@ -11,18 +11,15 @@ from pathlib import Path
 from ...disk.files import open_regular
 from ...disk.text_file import decoded
 from ...errors import Setting, UsageError
-from ...families.prompt_form import PromptForm
+from ...families.prompt_form import SENTENCES, TAGS, PromptForm
 from ...plan.presets import audit_prompts
 from ...text import counted
 from .captions import Concept, tidy
 
 BANKS = Path(__file__).resolve().parent / "banks"
-DEFAULT = BANKS / "open_world.txt"
-"""Several hundred everyday prompts: objects, animals, people, scenes, styles and the eleven basic colour terms."""
-TAGS = BANKS / "tags.txt"
-"""The same in tags, for bases that learned from them."""
-DEMO = BANKS / "demo.txt"
-"""The same for the demo base, which knows clothes, shoes and bags."""
+_OF_FORMS = {SENTENCES: BANKS / "open_world.txt", TAGS: BANKS / "tags.txt"}
+"""Language -> several hundred everyday prompts: objects, animals, people, scenes, styles and the eleven basic colour
+terms."""
 
 MAX_BYTES = 10**7
 WATCHED = 32
@@ -71,6 +68,12 @@ def read_bank(path: Path) -> tuple[str, ...]:
         raise UsageError(f"The bank {path} cannot be read: {error}.", Setting("bank")) from error
     lines = map(tidy, text.splitlines())
     return tuple(dict.fromkeys(line for line in lines if line and not line.startswith("#")))
+
+
+def shipped_bank(family: str, form: str = SENTENCES) -> Path:
+    """Return the file that ships for bases of a family: one of its name, for what it knows, or that of the language."""
+    own = BANKS / f"{family}.txt"
+    return own if own.is_file() else _OF_FORMS[form]
 
 
 def make_bank(prompts: tuple[str, ...], concept: Concept, limit: int = 0) -> Bank:

@@ -19,7 +19,7 @@ SEED = 770_000_000
 """Seeds of training's drawings start here, far from those of audits."""
 
 
-class Drawings:
+class LatentCache:
     """The base's drawings of prompts; the adapter must be off while it draws."""
 
     def __init__(

@@ -6,6 +6,7 @@ import shutil
 import pytest
 import torch
 from no_files import NO_FILES, in_time, put
+from owf.core import families
 from owf.core.errors import UsageError
 from owf.core.model import base
 from owf.core.model.base import BaseChoice, choose_base, load_base
@@ -339,6 +340,15 @@ def test_shards_are_read_in_any_case(folder):
     index = {"metadata": {}, "weight_map": {k: n for n, half in zip(names, halves, strict=True) for k in half}}
     file.with_name(f"{file.stem}.safetensors.index.json").write_text(json.dumps(index))
     assert load(folder).family == "demo"
+
+
+@pytest.mark.parametrize("name", families.shipped())
+def test_a_base_that_ships_is_the_usual_one_of_its_family_and_known_by_its_sizes(name):
+    shipped = families.shipped()[name]
+    assert choose_base(None, name) == BaseChoice(str(shipped.base), "folder")
+    loaded = load_base(choose_base(str(shipped.base), None), CPU, torch.float32, offline=True)
+    assert (loaded.family, loaded.name) == (name, families.get(name).title)
+    assert loaded.resolution == families.get(name).resolution
 
 
 @pytest.mark.parametrize("base", ["", " ", "\t\n"])

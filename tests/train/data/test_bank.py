@@ -10,19 +10,24 @@ import pytest
 from demo_base.fashion import BACKGROUNDS, CLASSES, COLORS, article
 from owf.core import families
 from owf.core.errors import Setting, UsageError
-from owf.core.families.prompt_form import IN_SENTENCES
+from owf.core.families.prompt_form import IN_SENTENCES, TAGS
 from owf.core.model.denoiser import TrainableDenoiser
+from owf.core.plan.demo import THINGS
 from owf.core.plan.presets import COMMON_CLASSES, audit_prompts
-from owf.core.plan.prompts import COLOR_TERMS, DEMO_THINGS
+from owf.core.plan.prompts import COLOR_TERMS
 from owf.core.plan.tag_prompts import CLASS_TAGS, COLORED_TAGS
 from owf.core.plan.tag_prompts import TAGS as AUDIT_TAGS
-from owf.core.train.data.bank import DEFAULT, DEMO, LEAST, MAX_BYTES, TAGS, WATCHED, make_bank, normal, read_bank
+from owf.core.train.data.bank import LEAST, MAX_BYTES, WATCHED, make_bank, normal, read_bank, shipped_bank
 from owf.core.train.data.captions import Concept
 from owf.core.train.plan import TrainPlan
 from owf.core.train.session import TrainRequest, TrainSession
 
 DOG = Concept("sks", "dog")
-SHIPPED = {"default": DEFAULT, "demo": DEMO, "tags": TAGS}
+SHIPPED = {
+    "default": shipped_bank("sd15"),
+    "demo": shipped_bank("demo"),
+    "tags": shipped_bank("sdxl", TAGS),
+}
 ASKED = {normal(prompt) for prompt in audit_prompts()}
 
 
@@ -83,21 +88,21 @@ def test_a_bank_in_tags_is_put_as_its_base_is_asked():
 
 
 @pytest.mark.parametrize(
-    ("family", "name", "asked", "file", "prefix"),
+    ("family", "name", "asked", "shipped", "prefix"),
     [
-        ("sdxl", "ponyDiffusionV6XL", "auto", TAGS, "score_9, "),
-        ("sdxl", "sd_xl_base_1.0", "auto", DEFAULT, ""),
-        ("sdxl", "ponyDiffusionV6XL", "sentences", DEFAULT, ""),
-        ("sd15", "ponyDiffusion", "auto", DEFAULT, ""),
-        ("sd15", "anything", "tags", TAGS, "masterpiece, "),
-        ("demo", "OWF demo base", "auto", DEMO, ""),
+        ("sdxl", "ponyDiffusionV6XL", "auto", "tags", "score_9, "),
+        ("sdxl", "sd_xl_base_1.0", "auto", "default", ""),
+        ("sdxl", "ponyDiffusionV6XL", "sentences", "default", ""),
+        ("sd15", "ponyDiffusion", "auto", "default", ""),
+        ("sd15", "anything", "tags", "tags", "masterpiece, "),
+        ("demo", "OWF demo base", "auto", "demo", ""),
     ],
 )
-def test_a_training_takes_the_bank_in_the_language_of_its_base(family, name, asked, file, prefix):
+def test_a_training_takes_the_bank_in_the_language_of_its_base(family, name, asked, shipped, prefix):
     session = TrainSession(TrainRequest(TrainPlan(class_word="dog", prompt_form=asked), ()))
     base = cast(TrainableDenoiser, SimpleNamespace(family=family, name=name, resolution=64))
     bank = session.on(base).bank
-    plain = make_bank(read_bank(file), DOG)
+    plain = make_bank(prompts_of(shipped), DOG)
     assert [prompt[len(bank.prompts[0]) - len(plain.prompts[0]) :] for prompt in bank.prompts] == list(plain.prompts)
     assert bank.prompts[0].startswith(prefix)
     assert bool(bank.negative) == bool(prefix)
@@ -122,7 +127,7 @@ def test_the_default_bank_has_the_lengths_that_people_write():
 
 
 def test_the_demo_bank_follows_from_the_demo_world():
-    colored = [[article(f"{color} {thing}") for color in COLORS] for thing in CLASSES if thing not in DEMO_THINGS]
+    colored = [[article(f"{color} {thing}") for color in COLORS] for thing in CLASSES if thing not in THINGS]
     grounds = [f" on {article(ground)} background" for ground in BACKGROUNDS]
     short = ("{}", "a picture of {}", "an image of {}", "a photograph of {}", "this is {}")
     expected = {text.format(article(thing)) for thing in CLASSES for text in short}
