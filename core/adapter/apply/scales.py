@@ -19,7 +19,7 @@ _ROOT = r"(?:rs_?lora|rank_?stabili[sz]ed(?:_lora)?)"
 _BY_ROOT = re.compile(rf"(?:\w+[_.])?{_ROOT}", re.IGNORECASE)
 """How settings are called by which alpha is divided by the root of the rank."""
 _NAMES_ROOT = re.compile(_ROOT, re.IGNORECASE)
-"""What a text must hold to have such a setting in it. It begins with no `\w+`, which takes a long text years to search."""
+"""What a text that has such a setting holds. It begins with nothing that repeats: long texts would take years."""
 _CLOSE = 1e-2
 """Alphas may be in bfloat16, which has two to three digits."""
 
