@@ -1,6 +1,6 @@
 """ComfyUI's models as a Denoiser: the demo base as diffusers answers, SDXL, v and flow by their definitions."""
 
-from tiny_sdxl import BUILD
+from comfy_sdxl import BUILD
 
 DEMO = """
 start()

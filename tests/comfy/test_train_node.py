@@ -174,7 +174,7 @@ answer(success=executor.success, errors=errors, panel=executor.history_result["o
 
 def test_stable_diffusion_xl_is_trained_and_its_lora_audited(host):
     """With the pooled vector and sizes that its network takes besides the text."""
-    from tiny_sdxl import BUILD
+    from comfy_sdxl import BUILD
 
     judge = audit(lora="none", tuned_model=["3", 0], metrics="denoiser_drift", resolution=64)
     prompt = {"1": DEMO, "2": train(steps=4, drift_every=2, resolution=64), "3": LOADER, "4": judge}

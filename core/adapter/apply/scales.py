@@ -15,8 +15,11 @@ _OF_CONV = "conv_alpha"
 _OF_PEFT = "lora_adapter_metadata"
 _BY_BLOCK = ("block_alphas", "conv_block_alphas")
 """Arguments that give blocks alphas of their own: what is said of all modules is then not meant for them."""
-_BY_ROOT = re.compile(r"(?:\w+[_.])?(?:rs_?lora|rank_?stabili[sz]ed(?:_lora)?)", re.IGNORECASE)
+_ROOT = r"(?:rs_?lora|rank_?stabili[sz]ed(?:_lora)?)"
+_BY_ROOT = re.compile(rf"(?:\w+[_.])?{_ROOT}", re.IGNORECASE)
 """How settings are called by which alpha is divided by the root of the rank."""
+_NAMES_ROOT = re.compile(_ROOT, re.IGNORECASE)
+"""What a text that has such a setting holds. It begins with nothing that repeats: long texts would take years."""
 _CLOSE = 1e-2
 """Alphas may be in bfloat16, which has two to three digits."""
 
@@ -75,7 +78,7 @@ def _setting_by_root(metadata: Mapping[str, str]) -> str:
     for name, text in metadata.items():
         if _BY_ROOT.fullmatch(name) and _is_on(text):
             return name
-        table = _table(metadata, name) if name != _OF_PEFT and _BY_ROOT.search(text) else {}
+        table = _table(metadata, name) if name != _OF_PEFT and _NAMES_ROOT.search(text) else {}
         found = next((key for key, value in table.items() if _BY_ROOT.fullmatch(key) and _is_on(value)), "")
         if found:
             return found

@@ -109,3 +109,12 @@ def test_a_configuration_beside_a_file_is_followed_or_told(metadata, config, wor
         assert adapter.modules[0].scale == (1.0 if metadata is None else ALPHA / RANK)
         notes = [warning for warning in adapter.warnings if "adapter_config.json" in warning]
         assert [words in note for note in notes] == [True] * bool(words)
+
+
+def test_alphas_that_some_modules_lack_are_told(tmp_path):
+    others = [STEM.replace("proj_in", name) for name in ("proj_out", "norm")]
+    parts = tensors(ALPHA) | {name: value for other in others for name, value in tensors(None, other).items()}
+    save_file(parts, tmp_path / "x.safetensors")
+    assert told(tmp_path / "x.safetensors", "2 modules: without an alpha, which the other 1 have") == 1
+    save_file({name: value for name, value in parts.items() if "alpha" not in name}, tmp_path / "y.safetensors")
+    assert told(tmp_path / "y.safetensors", "without an alpha") == 0  # no alpha at all means the rank
