@@ -60,7 +60,7 @@ def _stated(header: Header, path: Path) -> _Statement | None:
 
 _LARGEST_SETTINGS = 2**16
 """Bytes of settings beside a checkpoint that are looked through: Stable Diffusion's have 2,000."""
-_PARAMETERIZATION = re.compile(r"""(?m)^[ \t]*parameterization[ \t]*:[ \t]*["']?([\w -]*?)["']?[ \t]*(?:\#.*)?\r?$""")
+_PARAMETERIZATION = re.compile(r"(?m)^[ \t]*parameterization[ \t]*:(.*)$")
 
 
 def _stated_beside(path: Path) -> _Statement | None:
@@ -71,7 +71,7 @@ def _stated_beside(path: Path) -> _Statement | None:
     with foreign(f"{beside} cannot be read"), open_regular(beside) as file:
         content = file.read(_LARGEST_SETTINGS)
     kinds = [
-        _read(text, f"{beside} says", "parameterization")
+        _read(text.partition("#")[0].strip(" \t\r\"'"), f"{beside} says", "parameterization")
         for text in _PARAMETERIZATION.findall(content.decode(errors="replace"))
     ]
     if len(set(kinds)) > 1:

@@ -220,6 +220,7 @@ def test_settings_that_contradict_the_file_are_an_error_that_names_both(load, tm
         ('parameterization: "x0"', "'x0'"),
         ("parameterization: v\nparameterization: eps", "one of them"),
         ("parameterization:", "''"),
+        ("parameterization:" + " " * 60_000 + "!", "'!'"),
     ],
 )
 def test_settings_that_say_something_else_are_refused(load, tmp_path, text, words):
