@@ -108,3 +108,9 @@ def test_only_the_backend_and_one_file_import_diffusers():
         ROOT / "core" / "adapter" / "naming" / "convert.py",
     }
     assert importers <= allowed
+
+
+def test_webui_hosts_find_one_short_script_and_no_package_in_its_folder():
+    scripts = [path for path in (ROOT / "scripts").iterdir() if path.name != "__pycache__"]
+    assert [path.name for path in scripts] == ["owf_webui.py"]
+    assert len(scripts[0].read_text().splitlines()) <= 40

@@ -1,0 +1,70 @@
+"""`install.py` is run by hosts at their start, and by ComfyUI-Manager: it fetches nothing unasked and never fails."""
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from owf.webui import environment
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def run(folder: Path, *options: str, **variables: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, str(ROOT / "install.py"), *options]
+    known = {name: value for name, value in os.environ.items() if not name.startswith(("PIP_", "PYTHON"))}
+    return subprocess.run(
+        command, capture_output=True, text=True, check=False, env={**known, **variables}, cwd=folder, timeout=200
+    )
+
+
+def test_in_comfyui_it_says_nothing(tmp_path):
+    result = run(tmp_path)
+    assert (result.returncode, result.stdout, result.stderr) == (0, "", "")
+
+
+@pytest.mark.skipif(environment.FOLDER.exists(), reason="an environment was made here")
+def test_a_webui_hears_what_would_be_fetched_and_how(tmp_path):
+    (tmp_path / "launch.py").write_text("raise RuntimeError('nobody is to import this')")
+    (tmp_path / "modules").mkdir()
+    result = run(tmp_path, PYTHONPATH=str(tmp_path))
+    assert result.returncode == 0
+    for said in ("GB", str(environment.FOLDER), "--now", "Settings > OWF", "no package of the host is touched"):
+        assert said in result.stdout
+    assert not environment.FOLDER.exists()
+
+
+def test_a_host_that_cannot_be_looked_at_is_no_failure(tmp_path):
+    (tmp_path / "launch.py").write_text("")
+    (tmp_path / "modules.py").write_text("")
+    assert run(tmp_path, PYTHONPATH=str(tmp_path)).returncode == 0
+
+
+def test_what_is_fetched_is_what_the_project_asks_for_and_not_the_project():
+    needed = environment._needed()
+    names = {re.split(r"[<>=; ]", requirement)[0] for requirement in needed}
+    assert {"torch", "diffusers", "transformers", "peft", "filelock"} <= names
+    assert not {"owf", "pytest", "gradio"} & names
+    assert all(re.fullmatch(r"[a-z0-9-]+>=[\d.]+(; python_version < '3.11')?", requirement) for requirement in needed)
+
+
+def test_without_a_network_it_says_what_to_do(tmp_path, monkeypatch, capfd):
+    monkeypatch.setattr(environment, "FOLDER", tmp_path / "env")
+    monkeypatch.setattr(environment, "_MARK", tmp_path / "env" / "made-from.txt")
+    monkeypatch.setattr(environment, "_needed", lambda: ["owf-there-is-none-of-this-name"])
+    for name, value in {"PIP_NO_INDEX": "1", "PIP_FIND_LINKS": str(tmp_path), "PIP_CONFIG_FILE": os.devnull}.items():
+        monkeypatch.setenv(name, value)
+    assert environment.make() == 2
+    said = capfd.readouterr().out
+    assert said.index("GB") < said.index("-m venv") < said.index("Without a network")
+    assert environment.python() == ""
+
+
+def test_an_environment_for_another_version_does_not_count(tmp_path, monkeypatch):
+    monkeypatch.setattr(environment, "_MARK", tmp_path / "made-from.txt")
+    (tmp_path / "made-from.txt").write_text("another")
+    assert environment.python() == ""
+    (tmp_path / "made-from.txt").write_text(environment._digest())
+    assert environment.python() == str(environment._python())
