@@ -20,7 +20,8 @@ EXAMPLE = "NAME"
 @cache
 def modules() -> tuple[str, ...]:
     """Return every file of Python, with a slash before its path."""
-    return tuple(f"/{p.relative_to(ROOT).as_posix()}" for folder in FOLDERS for p in (ROOT / folder).rglob("*.py"))
+    files = [*ROOT.glob("*.py"), *(p for folder in FOLDERS for p in (ROOT / folder).rglob("*.py"))]
+    return tuple(f"/{p.relative_to(ROOT).as_posix()}" for p in files)
 
 
 def named(text: str) -> set[str]:

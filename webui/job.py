@@ -1,6 +1,5 @@
 """One job: what it asks the command line, how far it is, what came of it."""
 
-import math
 import secrets
 import time
 from collections import deque
@@ -15,6 +14,10 @@ _WIDTH = 2000
 """Characters of such a line."""
 _POINTS = 2000
 """Steps of a training that are kept for its curves; every other one is dropped when there are more."""
+_MOST = 10**12
+"""Rows and steps; a number of a thousand digits fits the schema, and in no fraction."""
+_LONGEST = 10**8
+"""Seconds of an estimate that is shown: three years."""
 
 
 @dataclass(frozen=True)
@@ -87,8 +90,9 @@ class Job:
         """Learn what an event of the command says."""
         kind = event["event"]
         if "rows" in event:
-            self.stage, self.rows, self.total = event["stage"], event["rows"], event["total"]
-            self.eta_seconds = _finite(event["eta_seconds"])
+            self.stage, self.rows, self.total = event["stage"], _plausible(event["rows"]), _plausible(event["total"])
+            eta = event["eta_seconds"]
+            self.eta_seconds = eta if eta is not None and 0 <= eta < _LONGEST else None
         if kind == "end" and command.loras:
             self.finished = min(self.finished + 1, self.loras)
             self.rows = self.total = 0
@@ -109,6 +113,8 @@ class Job:
             self.message = event["message"]
 
     def _keep_step(self, event: dict[str, Any]) -> None:
+        if not 0 < event["step"] <= event["steps"] < _MOST:
+            return
         if event["step"] % self._every == 0 or event["drift"] is not None or event["step"] == event["steps"]:
             self.steps.append(event)
         if len(self.steps) > _POINTS:
@@ -135,5 +141,5 @@ class Job:
         }
 
 
-def _finite(value: float | None) -> float | None:
-    return value if value is not None and math.isfinite(value) else None
+def _plausible(rows: int) -> int:
+    return min(max(rows, 0), _MOST)

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 
 PAIRS = 12
 """Pairs of pictures in the gallery, the most changed first."""
-_DAMAGED = 8
-"""Lines of the list of damages, the worst first."""
+_DAMAGED = 5
+"""Lines of one kind in the list of damages; all are in the breakdowns below it."""
 _WIDTH, _HEIGHT = 640.0, 120.0
 """Of a curve, in units of its own."""
 _LINES = 12
@@ -113,19 +113,35 @@ def report_html(report: "Report") -> str:
     title = _tag("span", escape(f" {inert(report.adapter.name)} on {inert(report.base.name)}"))
     reasons = "".join(_tag("li", escape(inert(reason, 400))) for reason in report.verdict.reasons)
     parts = [_tag("div", badge + title, "owf-head"), _tag("p", escape(words.meaning(report))), _tag("ul", reasons)]
-    found = breakdowns(report.measurements)
-    damaged = [
-        f"{row.label}: {row.value} {b.unit} ({row.interval}), {row.clear} ({b.title})"
-        for b in found
-        for row in b.rows
-        if row.clear and "above" in str(row.chart)
-    ][:_DAMAGED]
+    damaged = _damages(report)
     if damaged:
         items = "".join(_tag("li", escape(inert(line, 300))) for line in damaged)
         parts.append(_tag("h4", "What was damaged") + _tag("ul", items, "owf-damage"))
     parts.append(_numbers(bars(report)))
-    parts += [_breakdown(b) for b in found]
+    parts += [_breakdown(b) for b in breakdowns(report.measurements)]
     return _tag("div", "".join(parts), "owf-report")
+
+
+def _damages(report: "Report") -> list[str]:
+    """Return the classes and colours whose interval is clearly on the wrong side of zero, the worst of a kind first."""
+    from ..core.metrics.metric import known
+    from ..core.render import words
+    from ..core.render.html.charts import against_zero
+
+    found = []
+    for name in sorted(report.measurements, key=words.metric_order):
+        metric = known(name)
+        for key, kind in () if metric is None else metric.breakdowns.items():
+            parts = () if kind.reference else report.measurements[name].breakdowns.get(key, ())
+            # A colour that there is less of is as much of a change as one that there is more of.
+            wrong = {"above": kind.worse, **({"below": kind.better} if kind.swatches else {})}
+            hurt = [part for part in parts if against_zero(part.estimate) in wrong]
+            for part in sorted(hurt, key=lambda part: -abs(part.estimate.value))[:_DAMAGED]:
+                estimate = part.estimate
+                value = words.quantity(estimate.value, estimate.unit, signed=kind.signed)
+                span = words.interval(estimate.low, estimate.high, estimate.unit, kind.signed)
+                found.append(f"{part.label}: {value} ({span}), {wrong[against_zero(estimate)]} · {kind.title}")
+    return found
 
 
 def _numbers(bars: Iterable[dict[str, Any]]) -> str:

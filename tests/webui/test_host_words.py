@@ -101,6 +101,19 @@ def test_several_verdicts_have_the_hosts_names():
     assert [(v.lora, v.decision) for v in job.verdicts] == [("host name", "PASS"), ("other", "DRIFT")]
 
 
+def test_numbers_of_any_size_are_shown():
+    job = Job("train", "odd", (Command(("train",)),))
+    huge = 10**400
+    for rows, eta in ((huge, huge), (-huge, float("nan")), (1, float("inf")), (1, -1)):
+        job.take({"event": "stage", "stage": "", "rows": rows, "total": huge, "eta_seconds": eta}, job.commands[0])
+        assert 0 <= job.share <= 1 and job.eta_seconds is None
+    step = {"event": "step", "stage": "", "rows": 1, "total": 1, "eta_seconds": None, "drift": float("nan")}
+    for number, loss in ((1, float("nan")), (2, float("inf")), (3, huge), (huge, 1.0), (4, 0.0), (5, -1.0)):
+        job.take({**step, "step": number, "steps": 5, "smoothed_loss": loss}, job.commands[0])
+    assert [s["step"] for s in job.steps] == [1, 2, 3, 4, 5]
+    assert "nan" not in view.status(job) and json.dumps(job.plain(), allow_nan=False)
+
+
 class TestCards:
     """The verdict beside a LoRA."""
 

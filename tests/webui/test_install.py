@@ -50,15 +50,42 @@ def test_what_is_fetched_is_what_the_project_asks_for_and_not_the_project():
     assert all(re.fullmatch(r"[a-z0-9-]+>=[\d.]+(; python_version < '3.11')?", requirement) for requirement in needed)
 
 
-def test_without_a_network_it_says_what_to_do(tmp_path, monkeypatch, capfd):
-    monkeypatch.setattr(environment, "FOLDER", tmp_path / "env")
-    monkeypatch.setattr(environment, "_MARK", tmp_path / "env" / "made-from.txt")
-    monkeypatch.setattr(environment, "_needed", lambda: ["owf-there-is-none-of-this-name"])
-    for name, value in {"PIP_NO_INDEX": "1", "PIP_FIND_LINKS": str(tmp_path), "PIP_CONFIG_FILE": os.devnull}.items():
-        monkeypatch.setenv(name, value)
-    assert environment.make() == 2
+@pytest.fixture
+def calls(monkeypatch, tmp_path):
+    """What would be run to make the environment; each call gives the exit code that is next in `codes`."""
+    monkeypatch.setattr(environment, "FOLDER", tmp_path)
+    monkeypatch.setattr(environment, "_MARK", tmp_path / "made-from.txt")
+
+    def run(command, env, check):
+        calls.append((command, env))
+        return subprocess.CompletedProcess(command, codes.pop(0))
+
+    calls, codes = [], [0, 0]
+    monkeypatch.setattr(environment.subprocess, "run", run)
+    return calls, codes
+
+
+def test_it_says_what_it_will_do_and_installs_into_its_own_folder_only(calls, monkeypatch, capfd):
+    for name in ("PYTHONPATH", "VIRTUAL_ENV", "PIP_TARGET", "PIP_USER", "PIP_PREFIX"):
+        monkeypatch.setenv(name, "/of/the/host")  # would lead pip into the host's packages
+    monkeypatch.setenv("PIP_INDEX_URL", "https://mirror")
+    monkeypatch.setenv("TORCH_INDEX_URL", "https://torch")
+    assert environment.make() == 0
+    (venv, env), (pip, _) = calls[0]
+    assert venv == [sys.executable, "-I", "-m", "venv", "--clear", str(environment.FOLDER)]
+    assert pip[:5] == [str(environment._python()), "-I", "-m", "pip", "install"]
+    assert environment._python().is_relative_to(environment.FOLDER)
+    assert pip[pip.index("--extra-index-url") + 1] == "https://torch"
+    assert "/of/the/host" not in env.values() and env["PIP_INDEX_URL"] == "https://mirror"
     said = capfd.readouterr().out
-    assert said.index("GB") < said.index("-m venv") < said.index("Without a network")
+    assert said.index("GB") < said.index("-m venv") < said.index("-m pip")
+    assert environment.python() == str(environment._python())
+
+
+def test_without_a_network_it_says_what_to_do(calls, capfd):
+    calls[1][1] = 1
+    assert environment.make() == 2
+    assert "Without a network" in capfd.readouterr().out
     assert environment.python() == ""
 
 
