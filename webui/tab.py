@@ -14,6 +14,9 @@ from .runner import Busy
 from .start import prepare, start_audit, start_training
 
 LABEL, ID = "OWF", "owf"
+_PAIRS = "Without the LoRA (left) and with it (right), the most changed first"
+_BESIDE = {"scale": 0, "min_width": 150}
+"""Of a button in a row with what it is for."""
 _QUIET = {"show_progress": "hidden"}
 """No veil over what is asked for every second."""
 
@@ -26,7 +29,7 @@ def build() -> list[tuple[Any, str, str]]:
         with gr.Column(elem_id="owf_tab"):
             status = gr.HTML(view.status(host.runner().last()), elem_id="owf_status")
             with gr.Row():
-                cancel = gr.Button("Cancel", variant="stop", elem_id="owf_cancel")
+                cancel = gr.Button("Cancel", variant="stop", elem_id="owf_cancel", **_BESIDE)
                 making = gr.Button("Prepare", elem_id="owf_prepare", visible=not host.settings().python)
             if not host.settings().python:
                 gr.HTML(f'<p class="owf-message">{environment.said_before()}</p>')
@@ -49,7 +52,7 @@ def _audit_tab(gr: Any, status: Any) -> None:
     with gr.Row():
         checkpoint = gr.Dropdown(list(host.checkpoints()), label="Checkpoint", elem_id="owf_checkpoint")
         loras = gr.Dropdown(list(host.loras()), label="LoRAs", multiselect=True, elem_id="owf_loras")
-        refresh = gr.Button("Refresh lists", elem_id="owf_refresh")
+        refresh = gr.Button("Refresh lists", elem_id="owf_refresh", **_BESIDE)
     with gr.Row():
         preset = gr.Dropdown(list(PRESETS), value="quick", label="Preset")
         strengths = gr.Textbox("1", label="Strengths, with commas", elem_id="owf_strengths")
@@ -59,13 +62,13 @@ def _audit_tab(gr: Any, status: Any) -> None:
     table = gr.Dataframe(headers=["LoRA", "strength", "verdict"], label="Verdicts", interactive=False, wrap=True)
     with gr.Row():
         choice = gr.Dropdown([], label="Report", elem_id="owf_report_choice")
-        opened = gr.Button("Open the full report", elem_id="owf_open")
+        opened = gr.Button("Open the full report", elem_id="owf_open", **_BESIDE)
     found = gr.HTML(elem_id="owf_report")
-    pairs = gr.Gallery(label="Without the LoRA (left) and with it (right), the most changed first", elem_id="owf_pairs")
+    pairs = gr.Gallery(label=_PAIRS, elem_id="owf_pairs", columns=3, object_fit="contain")
     with gr.Row():
         prompt = gr.Dropdown([], label="Prompts that drifted most", elem_id="owf_prompt")
         text = gr.Textbox(label="As it is sent", elem_id="owf_infotext")
-        send = gr.Button("Send to txt2img", elem_id="owf_send")
+        send = gr.Button("Send to txt2img", elem_id="owf_send", **_BESIDE)
     page = gr.HTML(elem_id="owf_page")
     show = gr.Button("show", elem_id="owf_show", elem_classes=["owf-hidden"])
 
@@ -108,7 +111,7 @@ def _train_tab(gr: Any, status: Any) -> None:
 
     with gr.Row():
         checkpoint = gr.Dropdown(list(host.checkpoints()), label="Checkpoint", elem_id="owf_train_checkpoint")
-        refresh = gr.Button("Refresh list")
+        refresh = gr.Button("Refresh list", **_BESIDE)
     with gr.Row():
         folder = gr.Textbox(label="Folder of pictures on this machine", elem_id="owf_train_folder")
         uploads = gr.File(label="or pictures", file_count="multiple", elem_id="owf_train_uploads")
@@ -125,7 +128,7 @@ def _train_tab(gr: Any, status: Any) -> None:
         every = gr.Number(0, label="Steps between samples (0: none)", precision=0)
     run = gr.Button("Train", variant="primary", elem_id="owf_train")
     look = gr.Button("Show the samples", elem_id="owf_samples")
-    samples = gr.Gallery(label="Samples")
+    samples = gr.Gallery(label="Samples", columns=4, object_fit="contain")
 
     def start(checkpoint: Any, folder: Any, uploads: Any, name: Any, trigger: Any, class_word: Any, *more: Any) -> str:
         preset, steps, preserve, dc_weight, drift_budget, every = more
@@ -154,8 +157,8 @@ def _train_tab(gr: Any, status: Any) -> None:
 def _inspect_tab(gr: Any) -> None:
     with gr.Row():
         lora = gr.Dropdown(list(host.loras()), label="LoRA", elem_id="owf_inspect_lora")
-        refresh = gr.Button("Refresh list")
-        run = gr.Button("Inspect", variant="primary", elem_id="owf_inspect")
+        refresh = gr.Button("Refresh list", **_BESIDE)
+        run = gr.Button("Inspect", variant="primary", elem_id="owf_inspect", **_BESIDE)
     found = gr.HTML(elem_id="owf_inspected")
     refresh.click(lambda: _refreshed(gr)()[1], [], [lora], queue=False)
     run.click(_guard_text(lambda name: view.inspected(inspect(str(name or "")))), [lora], [found], queue=False)
