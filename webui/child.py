@@ -17,6 +17,8 @@ from pathlib import Path
 GRACE = 20.0
 """Seconds between the wish and the kill: a step of a large training and its checkpoint fit in."""
 STOP = b"stop\n"
+INTERRUPTED = 130
+"""Exit code of a command that was asked to end, as the command line has it."""
 COMMANDS = {"audit": "owf.cli.audit", "train": "owf.cli.train", "prepare": "owf.webui.environment"}
 """Word -> module whose `main` it means."""
 
@@ -25,9 +27,12 @@ def main(arguments: list[str]) -> int:
     """Return the exit code of a command."""
     # A host that runs in the background may ignore Ctrl-C, and its children inherit that.
     signal.signal(signal.SIGINT, signal.default_int_handler)
-    threading.Thread(target=_end_with, args=(sys.stdin.fileno(),), daemon=True).start()
-    _bind_checkout()
-    return importlib.import_module(COMMANDS[arguments[0]]).main(arguments[1:])
+    try:
+        threading.Thread(target=_end_with, args=(sys.stdin.fileno(),), daemon=True).start()
+        _bind_checkout()
+        return importlib.import_module(COMMANDS[arguments[0]]).main(arguments[1:])
+    except KeyboardInterrupt:  # before the command began, or behind its end: no traceback for a wish
+        return INTERRUPTED
 
 
 def _bind_checkout() -> None:

@@ -16,9 +16,9 @@ def register() -> None:
 
 
 def _tab() -> list[tuple[Any, str, str]]:
-    from .tab import build
+    from .tab import ID, LABEL, Tab
 
-    return build()
+    return [(Tab(), LABEL, ID)]
 
 
 def _routes(_: Any, app: Any) -> None:

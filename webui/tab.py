@@ -21,23 +21,40 @@ _QUIET = {"show_progress": "hidden"}
 """No veil over what is asked for every second."""
 
 
-def build() -> list[tuple[Any, str, str]]:
-    """Return the tab as hosts want it: blocks, label and identifier."""
-    import gradio as gr
+class Tab:
+    """What hosts render as a tab.
 
-    with gr.Blocks(analytics_enabled=False) as blocks:
+    It is drawn right into the host's page: for a `gr.Blocks` of its own gradio would set up a whole web application,
+    twice, which is most of what a tab costs at the start.
+    """
+
+    children = ()
+    """None for the host to keep the values of in its `ui-config.json`."""
+
+    def __init__(self) -> None:
+        import gradio as gr
+
+        # Hosts connect such buttons before they render tabs, so these two are there early.
+        self.text = gr.Textbox(label="As it is sent", elem_id="owf_infotext", render=False)
+        self.send = gr.Button("Send to txt2img", elem_id="owf_send", render=False, **_BESIDE)
+        _connect(self.send, self.text)
+
+    def render(self) -> None:
+        """Draw the tab where the host is drawing."""
+        import gradio as gr
+
         with gr.Column(elem_id="owf_tab"):
             status = gr.HTML(view.status(host.runner().last()), elem_id="owf_status")
             with gr.Row():
                 cancel = gr.Button("Cancel", variant="stop", elem_id="owf_cancel", **_BESIDE)
                 making = gr.Button("Prepare", elem_id="owf_prepare", visible=not host.settings().python)
             if not host.settings().python:
-                gr.HTML(f'<p class="owf-message">{environment.said_before()}</p>')
+                gr.HTML(view.note(environment.said_before()))
             # Pressed by our script, not by people: style.css hides them.
             poll = gr.Button("poll", elem_id="owf_poll", elem_classes=["owf-hidden"])
             with gr.Tabs():
                 with gr.TabItem("Audit"):
-                    _audit_tab(gr, status)
+                    _audit_tab(gr, status, self.send, self.text)
                 with gr.TabItem("Train"):
                     _train_tab(gr, status)
                 with gr.TabItem("Inspect"):
@@ -45,10 +62,9 @@ def build() -> list[tuple[Any, str, str]]:
         poll.click(_status, [], [status], queue=False, **_QUIET)
         cancel.click(_cancel, [], [status], queue=False, **_QUIET)
         making.click(_prepare, [], [status], queue=False)
-    return [(blocks, LABEL, ID)]
 
 
-def _audit_tab(gr: Any, status: Any) -> None:
+def _audit_tab(gr: Any, status: Any, send: Any, text: Any) -> None:
     with gr.Row():
         checkpoint = gr.Dropdown(list(host.checkpoints()), label="Checkpoint", elem_id="owf_checkpoint")
         loras = gr.Dropdown(list(host.loras()), label="LoRAs", multiselect=True, elem_id="owf_loras")
@@ -59,7 +75,7 @@ def _audit_tab(gr: Any, status: Any) -> None:
         metrics = gr.Dropdown(_metrics(), value=list(METRICS), label="Metrics", multiselect=True)
         policy = gr.Dropdown(list(host.policies()), value=host.settings().policy, label="Policy")
     run = gr.Button("Audit", variant="primary", elem_id="owf_audit")
-    table = gr.Dataframe(headers=["LoRA", "strength", "verdict"], label="Verdicts", interactive=False, wrap=True)
+    table = gr.Dataframe(headers=view.HEADERS, label="Verdicts", interactive=False, wrap=True)
     with gr.Row():
         choice = gr.Dropdown([], label="Report", elem_id="owf_report_choice")
         opened = gr.Button("Open the full report", elem_id="owf_open", **_BESIDE)
@@ -67,8 +83,8 @@ def _audit_tab(gr: Any, status: Any) -> None:
     pairs = gr.Gallery(label=_PAIRS, elem_id="owf_pairs", columns=3, object_fit="contain")
     with gr.Row():
         prompt = gr.Dropdown([], label="Prompts that drifted most", elem_id="owf_prompt")
-        text = gr.Textbox(label="As it is sent", elem_id="owf_infotext")
-        send = gr.Button("Send to txt2img", elem_id="owf_send", **_BESIDE)
+        text.render()
+        send.render()
     page = gr.HTML(elem_id="owf_page")
     show = gr.Button("show", elem_id="owf_show", elem_classes=["owf-hidden"])
 
@@ -103,7 +119,6 @@ def _audit_tab(gr: Any, status: Any) -> None:
     choice.change(shown, [choice], [found, pairs, prompt], queue=False, **_QUIET)
     prompt.change(sent, [choice, prompt], [text], queue=False, **_QUIET)
     opened.click(lambda label: view.page(_folder(label)), [choice], [page], queue=False)
-    _connect(send, text)
 
 
 def _train_tab(gr: Any, status: Any) -> None:

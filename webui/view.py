@@ -83,10 +83,14 @@ def _curve(title: str, points: Sequence[tuple[int, float]], steps: int) -> str:
     return caption + picture
 
 
-def verdicts(job: Job | None) -> list[list[str]]:
-    """Return the rows of the table of a job's verdicts."""
+HEADERS = ["LoRA", "strength", "verdict"]
+
+
+def verdicts(job: Job | None) -> dict[str, list[Any]]:
+    """Return the table of a job's verdicts; with its headers, which gradio 3 forgets where there are no rows."""
     found = [] if job is None else list(job.verdicts)
-    return [[inert(v.lora, 100), f"{v.strength:g}", v.decision] for v in found]
+    rows = [[inert(v.lora, 100), f"{v.strength:g}", v.decision] for v in found]
+    return {"headers": HEADERS, "data": rows or [["", "", ""]]}
 
 
 def history(found: Iterable[Earlier]) -> list[tuple[str, str]]:

@@ -137,6 +137,16 @@ def test_cancel_lets_the_command_end_by_itself(runner, tmp_path):
     assert not runner.cancel(job.id)
 
 
+def test_a_cancel_before_the_command_began_is_no_traceback(runner):
+    for _ in range(3):  # it comes at another moment of the start each time
+        job = runner.start(job_of("good"), sys.executable)
+        until(lambda job=job: job.state != WAITING)
+        runner.cancel(job.id)
+        assert runner.wait(job, LONG)
+        assert job.state in (CANCELLED, DONE)
+        assert not any("Traceback" in line for line in job.log)
+
+
 def test_what_takes_no_notice_is_killed_with_what_it_started(runner, tmp_path):
     job = runner.start(job_of(f"stubborn {tmp_path / 'mark'}"), sys.executable)
     pids = read(tmp_path / "mark")

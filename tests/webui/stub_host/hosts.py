@@ -19,7 +19,7 @@ PYTHONS = [Path(path) for path in os.environ.get("OWF_WEBUI_HOSTS", "").split(os
 """Pythons of the hosts, each with another gradio; `.ci/webui-hosts` makes them."""
 CHECKPOINT, LORA = "base.safetensors [0123456789]", "lora-a"
 OURS = ("core", "cli", "webui", "scripts", "javascript", "demo")
-LONG = 120
+LONG = 240
 
 
 def extensions(folder: Path) -> Path:

@@ -74,7 +74,7 @@ class State:
 
 class ParamBinding:
     def __init__(self, paste_button, tabname, source_text_component=None, **_):
-        self.tabname = tabname
+        self.tabname, self.button, self.text = tabname, paste_button, source_text_component
 
 
 class Host:
@@ -132,6 +132,7 @@ class Host:
         return lambda callback, **_: self.callbacks[name].append(callback)
 
     def load_scripts(self):
+        self.bindings.clear()
         for found in self.callbacks.values():
             found.clear()
         if self.kind == "forge":
@@ -154,10 +155,18 @@ class Host:
             callback()
         tabs = [tab for callback in self.callbacks["ui_tabs"] for tab in callback() or []]
         self.seconds += time.perf_counter() - begin
-        with gr.Blocks(analytics_enabled=False) as demo, gr.Tabs():
-            for blocks, label, identifier in tabs:
-                with gr.TabItem(label, elem_id=f"tab_{identifier}"):
-                    blocks.render()
+        with gr.Blocks(analytics_enabled=False) as demo:
+            pasted = gr.Textbox(elem_id="stub_pasted")
+            for binding in self.bindings:  # before tabs are rendered, as in the real hosts
+                binding.button.click(lambda text: text, [binding.text], [pasted], queue=False)
+            with gr.Tabs():
+                for tab, label, identifier in tabs:
+                    with gr.TabItem(label, elem_id=f"tab_{identifier}"):
+                        begin = time.perf_counter()
+                        tab.render()
+                        self.seconds += time.perf_counter() - begin
+                    for child in tab.children:  # hosts keep their values in a file
+                        assert child.label
         return demo
 
     def launch(self, port):

@@ -81,6 +81,7 @@ def test_an_audit_from_a_click_is_shown_and_its_host_is_as_it_was(host):
     assert "What was damaged" in report and "<table" in report and "<svg" in report and len(pairs) == 3
     (text,) = host.click("owf_prompt", "change", report_choice=choice["value"], prompt=_chosen(prompts))
     assert "bag" in text and "Seed: 0" in text
+    assert host.click("owf_send", infotext=text) == [text]
     (page,) = host.click("owf_open", report_choice=choice["value"])
     assert page.startswith('<iframe class="owf-page" sandbox="allow-scripts" srcdoc="')
     assert "OWF: DRIFT" in (host.folder / "Lora" / f"{LORA}.json").read_text()
