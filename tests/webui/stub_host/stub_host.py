@@ -81,6 +81,7 @@ class Host:
     def __init__(self, kind, extensions, data, api, api_auth):
         self.kind, self.extensions, self.data = kind, sorted(p for p in extensions.iterdir() if p.is_dir()), data
         self.callbacks = {name: [] for name in NAMES}
+        self.launches = 0
         self.moves, self.bindings, self.seconds, self.base_path = [], [], 0.0, list(sys.path)
         self.fake_modules(api, api_auth)
 
@@ -176,6 +177,7 @@ class Host:
         self.add_own_routes(app)
         for callback in self.callbacks["app_started"]:
             callback(demo, app)
+        self.launches += 1
         self.demo, self.port = demo, int(url.rstrip("/").rsplit(":", 1)[1])
         return url
 
@@ -189,6 +191,7 @@ class Host:
             owf = sorted(name for name in sys.modules if name.split(".")[0] in ("owf", "core", "cli", "nodes"))
             return {
                 "torch": "torch" in sys.modules,
+                "launches": self.launches,
                 "moves": self.moves,
                 "job": self.shared.state.job,
                 "locked": self.lock.locked(),
