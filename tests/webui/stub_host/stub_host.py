@@ -177,8 +177,8 @@ class Host:
         self.add_own_routes(app)
         for callback in self.callbacks["app_started"]:
             callback(demo, app)
-        self.launches += 1
         self.demo, self.port = demo, int(url.rstrip("/").rsplit(":", 1)[1])
+        self.launches += 1
         return url
 
     def reload(self):
