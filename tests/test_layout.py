@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
-CODE = [p for d in ("core", "cli", "nodes") for p in (ROOT / d).rglob("*.py")] + [ROOT / "__init__.py"]
+CODE = [p for d in ("core", "cli", "nodes", "webui") for p in (ROOT / d).rglob("*.py")] + [ROOT / "__init__.py"]
 
-FOLDERS = {"owf", "core", "cli", "nodes", "bench", "demo_base"}
+FOLDERS = {"owf", "core", "cli", "nodes", "webui", "bench", "demo_base"}
 
 
 def test_pyproject_lists_every_subpackage():
@@ -20,7 +20,7 @@ def test_pyproject_lists_every_subpackage():
     listed = set(re.findall(r'"(owf(?:\.\w+)*)"', text.split("packages = [")[1].split("]")[0]))
     found = {
         ".".join(("owf", *p.parent.relative_to(ROOT).parts))
-        for d in ("core", "cli", "nodes")
+        for d in ("core", "cli", "nodes", "webui")
         for p in (ROOT / d).rglob("__init__.py")
     }
     assert listed == found | {"owf"}
@@ -108,3 +108,9 @@ def test_only_the_backend_and_one_file_import_diffusers():
         ROOT / "core" / "adapter" / "naming" / "convert.py",
     }
     assert importers <= allowed
+
+
+def test_webui_hosts_find_one_short_script_and_no_package_in_its_folder():
+    scripts = [path for path in (ROOT / "scripts").iterdir() if path.name != "__pycache__"]
+    assert [path.name for path in scripts] == ["owf_webui.py"]
+    assert len(scripts[0].read_text().splitlines()) <= 40

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
-FOLDERS = ("core", "cli", "nodes", "web", "tests", "bench", "demo", "examples", "docs")
+FOLDERS = ("core", "cli", "nodes", "web", "webui", "scripts", "tests", "bench", "demo", "examples", "docs")
 PAGES = sorted(
     path.relative_to(ROOT).as_posix()
     for pattern in ("*.md", "docs/*.md", "docs/design/*.md", "demo/*.md", "web/docs/*.md")
@@ -20,7 +20,8 @@ EXAMPLE = "NAME"
 @cache
 def modules() -> tuple[str, ...]:
     """Return every file of Python, with a slash before its path."""
-    return tuple(f"/{p.relative_to(ROOT).as_posix()}" for folder in FOLDERS for p in (ROOT / folder).rglob("*.py"))
+    files = [*ROOT.glob("*.py"), *(p for folder in FOLDERS for p in (ROOT / folder).rglob("*.py"))]
+    return tuple(f"/{p.relative_to(ROOT).as_posix()}" for p in files)
 
 
 def named(text: str) -> set[str]:

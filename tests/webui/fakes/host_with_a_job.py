@@ -1,0 +1,18 @@
+"""A host whose job takes no notice of anything: python host_with_a_job.py MARK. It is ended from outside."""
+
+import runpy
+import sys
+import time
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+
+if __name__ == "__main__":
+    runpy.run_path(str(HERE.parents[1] / "conftest.py"))
+    from owf.webui.job import Command, Job
+    from owf.webui.runner import Runner, Turn
+
+    Runner(Turn(), HERE / "fake_child.py").start(
+        Job("audit", "a job", (Command(("audit", "stubborn", sys.argv[1]), ("lora",)),)), sys.executable
+    )
+    time.sleep(600)

@@ -1,0 +1,3 @@
+"""Of another extension: whoever imports this took the wrong one."""
+
+RIVAL = True

@@ -1,0 +1,39 @@
+"""Starts jobs, for the tab and the API alike, and does with the results what the host shows."""
+
+import sys
+
+from . import cards, host
+from .host import Refusal
+from .job import Command, Job
+from .request import AuditAsk, TrainAsk
+from .runner import Finish
+
+
+def start_audit(ask: AuditAsk) -> Job:
+    """Return the job of an audit, which runs from now on; raises Refusal and `runner.Busy`."""
+    return _start(ask.job(), cards.write_all)
+
+
+def start_training(ask: TrainAsk) -> Job:
+    """Return the job of a training, which runs from now on; raises Refusal and `runner.Busy`."""
+
+    def finish(job: Job) -> None:
+        ask.finish(job)
+        cards.write_all(job)
+
+    return _start(ask.job(), finish)
+
+
+def prepare() -> Job:
+    """Return the job that makes the private Python environment."""
+    # The host's own Python makes it: at this point there is no other.
+    return host.runner().start(
+        Job("prepare", "the private environment", (Command(("prepare", "--now")),)), sys.executable
+    )
+
+
+def _start(job: Job, finish: Finish) -> Job:
+    python = host.settings().python
+    if not python:
+        raise Refusal(host.unprepared())
+    return host.runner().start(job, python, finish)
