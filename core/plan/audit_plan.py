@@ -3,6 +3,7 @@
 import dataclasses
 import hashlib
 import json
+from collections import Counter
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
@@ -14,6 +15,10 @@ VERSION = 1
 """Version of the plan; part of its digest, so cached base results are never reused across versions."""
 
 LOSSES = ("l1", "l2")
+
+COLOR_IMAGES = 20
+"""Images in which each basic colour term is asked for, at least, where that is what is asked: the interval of a term
+that is lost in all of them begins at 66 points, with eleven terms that hold together."""
 
 MAX_TIMESTEPS = 1000
 """Timesteps of the models that are audited."""
@@ -116,6 +121,13 @@ class AuditPlan:
     def images(self) -> int:
         """Images drawn by each of base and tuned."""
         return len(self.prompts) * self.images_per_prompt
+
+    @property
+    def color_draws(self) -> tuple[tuple[Prompt, int], ...]:
+        """Prompts that ask for a colour, each with the number of an image of it: two at least, enough of every term."""
+        counts = Counter(prompt.term for prompt in self.prompts)
+        asking = [prompt for prompt in self.prompts if prompt.term]
+        return tuple((p, trial) for p in asking for trial in range(max(2, -(-COLOR_IMAGES // counts[p.term]))))
 
 
 def _check(holds: bool, message: str, *settings: Setting) -> None:
