@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from ..metrics.evidence import Answers, Drawings, Predictions
+from ..metrics.evidence import Answers, ColorDrawings, Drawings, Predictions
 from ..metrics.metric import chosen, needed
 from ..model.reading import READING_PICTURES, READING_ROWS
 from ..plan.audit_plan import AuditPlan, stage_positions
@@ -55,20 +55,22 @@ def audit_cost(plan: AuditPlan, labelled: int) -> Cost:
     repeated = min(FLOOR_PROMPTS, predicted)
     asked = labelled if Answers in kinds else 0
     drawn = plan.images if Drawings in kinds else 0
+    colored = len(plan.color_draws) if ColorDrawings in kinds else 0
     checked = min(READING_PICTURES, prompts)
     only_noised = 0  # drawings end in latents of their own
     if Drawings not in kinds:
         only_noised = prompts if Predictions in kinds else checked
-    lookers = len([metric for metric in chosen(plan.metrics) if Drawings in metric.needs])
+    needs = [kind for metric in chosen(plan.metrics) for kind in metric.needs]
+    looked_at = needs.count(Drawings) * drawn + needs.count(ColorDrawings) * colored
     return Cost(
         predictions=predicted * plan.drift_timesteps,
         answers=asked * answer_rows(plan),
-        images=drawn * per_image,
+        images=(drawn + colored) * per_image,
         probes=asked * per_image if plan.dataset == "generated" else 0,
         latents=only_noised * per_image,
         repeats=repeated * plan.drift_timesteps,
         reading=checked * READING_ROWS,
-        compared=lookers * _SIDES * plan.images,
+        compared=_SIDES * looked_at,
     )
 
 
@@ -92,6 +94,8 @@ def sample_rows(plan: AuditPlan) -> dict[str, int]:
     return {
         "draw": image,
         "draw-other": image,
+        "color": image,
+        "color-other": image,
         "probe": image,
         "predict": plan.drift_timesteps,
         "predict-again": plan.drift_timesteps,

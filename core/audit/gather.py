@@ -6,12 +6,13 @@ from typing import Any
 import numpy as np
 
 from ..datasets.labelled import LabelledImages
-from ..metrics.evidence import Answers, Drawings, Evidence, Predictions
+from ..errors import InvalidError
+from ..metrics.evidence import Answers, ColorDrawings, Drawings, Evidence, Predictions
 from ..model.batch import Batching
 from ..model.reading import READING_PICTURES, judge_reading, require_right_reading
 from ..plan.audit_plan import AuditPlan
 from .cost import FLOOR_PROMPTS
-from .recorder import Draws, ModelPass, audit_draws, draw_seed
+from .recorder import Draws, ModelPass, audit_draws, color_draws, draw_seed
 
 OTHER_SEED = 1_000_003
 """Added to the plan's seed for the classifier's base-against-base noise floor."""
@@ -70,6 +71,15 @@ def _drawings(base: ModelPass, plan: AuditPlan, labelled: LabelledImages | None)
     return lambda tuned: Drawings(images, tuned.draw("LoRA: drawing", "draw", draws), other)
 
 
+def _color_drawings(base: ModelPass, plan: AuditPlan, labelled: LabelledImages | None) -> Rest:
+    draws, terms = color_draws(plan), tuple(prompt.term for prompt, _ in plan.color_draws)
+    if not draws:
+        raise InvalidError("No prompt asks for a colour, so none can be got.")
+    images = base.draw("Base: drawing colours", "color", draws)
+    other = base.draw("Base: noise floor of colours", "color-other", color_draws(plan, floor=True))
+    return lambda tuned: ColorDrawings(images, tuned.draw("LoRA: drawing colours", "color", draws), other, terms)
+
+
 def _predictions(base: ModelPass, plan: AuditPlan, labelled: LabelledImages | None) -> Rest:
     latents = base.latents("draw", _first_draws(plan))
     seen = base.predict("Base: predicting", "predict", latents)
@@ -94,5 +104,5 @@ def _make_labelled(base: ModelPass, plan: AuditPlan) -> LabelledImages:
     return LabelledImages(images, np.repeat(np.arange(len(plan.classes)), plan.per_class), plan.classes)
 
 
-_BEGIN = {Predictions: _predictions, Answers: _answers, Drawings: _drawings}
+_BEGIN = {Predictions: _predictions, Answers: _answers, Drawings: _drawings, ColorDrawings: _color_drawings}
 """Kind of evidence -> how it begins, in the order in which they are gathered."""

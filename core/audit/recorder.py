@@ -38,6 +38,11 @@ def audit_draws(plan: AuditPlan, *, floor: bool = False) -> Draws:
     return tuple((p.text, draw_seed(plan, i, floor=floor)) for p in plan.prompts for i in trials)
 
 
+def color_draws(plan: AuditPlan, *, floor: bool = False) -> Draws:
+    """Return the (prompt, seed) of every image that asks for a colour."""
+    return tuple((prompt.text, draw_seed(plan, trial, floor=floor)) for prompt, trial in plan.color_draws)
+
+
 class ModelPass:
     """Measures whatever the denoiser's weights are at the moment; keeps what is done in `store`."""
 

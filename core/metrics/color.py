@@ -12,7 +12,7 @@ from .evidence import Drawings
 from .images.color_terms import TERMS
 from .measurement import Estimate, Measurement, Part
 from .metric import Breakdown, Metric, Quantity, Tools
-from .statistics import mean_estimate, simultaneous_level
+from .statistics import CHANGE_OF_SHARE, DISTANCE, mean_estimate, simultaneous_level
 
 if TYPE_CHECKING:
     from .images.color_distance import PromptColor
@@ -82,7 +82,7 @@ def summarise_color(rows: ColorRows) -> Measurement:
 def _mean_cdi(rows: ColorRows, chosen: np.ndarray, level: float) -> Estimate:
     """Return mean CDI of the chosen prompts (P,), with mean base-against-other as its floor."""
     floor = None if rows.floor is None else float(rows.floor[chosen].mean())
-    return replace(mean_estimate(rows.cdi[chosen], "delta_e", level), floor=floor)
+    return replace(mean_estimate(rows.cdi[chosen], "delta_e", level, DISTANCE), floor=floor)
 
 
 def _asked_terms(rows: ColorRows) -> tuple[Part, ...]:
@@ -102,7 +102,7 @@ def _term_changes(rows: ColorRows) -> tuple[Part, ...]:
     floors = None if rows.floor_shares is None else rows.floor_shares - rows.base_shares
     parts = []
     for i, term in enumerate(TERMS):
-        estimate = mean_estimate(changes[:, i], "share", level)
+        estimate = mean_estimate(changes[:, i], "share", level, CHANGE_OF_SHARE)
         parts.append(Part(term, replace(estimate, floor=_outer_end(floors, i, level))))
     return tuple(parts)
 
@@ -110,7 +110,7 @@ def _term_changes(rows: ColorRows) -> tuple[Part, ...]:
 def _outer_end(changes: np.ndarray | None, term: int, level: float) -> float | None:
     if changes is None or len(changes) < 2:
         return None
-    estimate = mean_estimate(changes[:, term], "share", level)
+    estimate = mean_estimate(changes[:, term], "share", level, CHANGE_OF_SHARE)
     return max(abs(estimate.low), abs(estimate.high))
 
 

@@ -1,6 +1,6 @@
 """Did the function change where it should not? Tuned against base on the same noised latents; no sampling."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 import numpy as np
@@ -9,7 +9,7 @@ from ..plan.audit_plan import AuditPlan
 from .evidence import Predictions
 from .measurement import Estimate, Measurement, Part
 from .metric import Breakdown, Metric, Quantity, Tools
-from .statistics import ratio_estimate
+from .statistics import DISTANCE, ratio_estimate
 
 VERSION = 1
 """Version of the definition in docs/metrics.md."""
@@ -43,20 +43,19 @@ def summarise_drift(rows: DriftRows) -> Measurement:
     The prompt is the independent unit. The floor is what floating-point arithmetic alone changes.
     """
     floor = float(rows.floor.sum() / rows.norm[: len(rows.floor)].sum())
-    overall = ratio_estimate(rows.change.sum(1), rows.norm.sum(1), "relative")
     return Measurement(
         "denoiser_drift",
         VERSION,
         headline="drift",
-        estimates={"drift": _floored(overall, floor)},
+        estimates={"drift": replace(_drift(rows.change, rows.norm), floor=floor)},
         breakdowns={"timestep": _bands(rows), "prompt_group": _groups(rows)},
         facts={"prompts": len(rows.groups), "timesteps": rows.change.shape[1]},
     )
 
 
-def _floored(estimate: Estimate, floor: float | None) -> Estimate:
-    # A squared norm cannot be negative, whatever a symmetric interval says.
-    return Estimate(estimate.value, max(0.0, estimate.low), estimate.high, estimate.n, estimate.unit, floor)
+def _drift(change: np.ndarray, norm: np.ndarray) -> Estimate:
+    """Return the ratio of sums over prompts and timesteps of two (P, T); squared norms are never negative."""
+    return ratio_estimate(change.sum(1), norm.sum(1), "relative", within=DISTANCE)
 
 
 def _bands(rows: DriftRows) -> tuple[Part, ...]:
@@ -65,25 +64,15 @@ def _bands(rows: DriftRows) -> tuple[Part, ...]:
     edges = [round(i * count / bands) for i in range(bands + 1)]
     parts = []
     for first, last in pairwise(edges):
-        estimate = ratio_estimate(rows.change[:, first:last].sum(1), rows.norm[:, first:last].sum(1), "relative")
         label = f"{round(1000 * first / count)}-{round(1000 * last / count)}"
-        parts.append(Part(label, _floored(estimate, None)))
+        parts.append(Part(label, _drift(rows.change[:, first:last], rows.norm[:, first:last])))
     return tuple(parts)
 
 
 def _groups(rows: DriftRows) -> tuple[Part, ...]:
     names = sorted(set(rows.groups))
     member = {name: np.array([g == name for g in rows.groups]) for name in names}
-    return tuple(
-        Part(
-            name,
-            _floored(
-                ratio_estimate(rows.change[member[name]].sum(1), rows.norm[member[name]].sum(1), "relative"),
-                None,
-            ),
-        )
-        for name in names
-    )
+    return tuple(Part(name, _drift(rows.change[member[name]], rows.norm[member[name]])) for name in names)
 
 
 def measure_drift(plan: AuditPlan, tools: Tools, seen: Predictions) -> Measurement:

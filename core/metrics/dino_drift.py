@@ -15,7 +15,7 @@ from ..plan.audit_plan import AuditPlan
 from .evidence import Drawings
 from .measurement import Estimate, Measurement, Part
 from .metric import Breakdown, Metric, Quantity, Tools
-from .statistics import mean_estimate, simultaneous_level
+from .statistics import SHARE, mean_estimate, simultaneous_level
 
 if TYPE_CHECKING:
     from .images.features import Fetching, ImageFeatures
@@ -77,9 +77,7 @@ def measure_dino_drift(plan: AuditPlan, tools: Tools, seen: Drawings) -> Measure
 
 def _drift(changed: np.ndarray, rolled: np.ndarray, level: float) -> Estimate:
     """Return the mean of `changed` (P,) with the mean of `rolled` as its floor; no end leaves 0 to 1."""
-    estimate = mean_estimate(changed, level=level)
-    low, high = max(0.0, estimate.low), min(1.0, estimate.high)
-    return replace(estimate, low=low, high=high, floor=float(rolled.mean()))
+    return replace(mean_estimate(changed, level=level, within=SHARE), floor=float(rolled.mean()))
 
 
 METRIC = Metric(

@@ -50,5 +50,13 @@ class Drawings:
         return self.base, self.tuned, self.other
 
 
-Evidence = Predictions | Answers | Drawings
+@dataclass(frozen=True)
+class ColorDrawings(Drawings):
+    """Images of the prompts that ask for a colour, more of each than others have."""
+
+    terms: tuple[str, ...]
+    """Basic colour term that each of the images was asked for."""
+
+
+Evidence = Predictions | Answers | Drawings | ColorDrawings
 """Any of them."""

@@ -11,7 +11,7 @@ from .evidence import Drawings
 from .images.mmd import kernel_spread, mmd, polynomial_kernel
 from .measurement import Estimate, Measurement
 from .metric import Metric, Quantity, Tools
-from .statistics import jackknife_spread, spread_estimate
+from .statistics import products_estimate
 
 if TYPE_CHECKING:
     from .images.features import Fetching, ImageFeatures
@@ -79,25 +79,7 @@ def paired_kid(base: np.ndarray, tuned: np.ndarray, groups: np.ndarray | None = 
     is exactly 0. Raise InvalidError for fewer than two units, other shapes, or non-finite features.
     """
     products, sizes = _unit_products(base, tuned, groups)
-    rows = products.sum(1) - products.diagonal()
-    pairs = float(sizes.sum() ** 2 - (sizes**2).sum())
-    value, n = float(rows.sum()) / pairs, len(sizes)
-    if n < 3:
-        return spread_estimate(value, np.inf, n)
-    without = (rows.sum() - 2 * rows) / (pairs - 2 * sizes * (sizes.sum() - sizes))
-    return _skewed(spread_estimate(value, jackknife_spread(without), n))
-
-
-def _skewed(estimate: Estimate) -> Estimate:
-    """Return the estimate with its upper end taken on the square-root scale.
-
-    MMD^2 is skewed to the right and its jackknife spread grows with it, so that a symmetric interval ends too
-    low (7 % instead of 2.5 % of the time in simulations); (sqrt(v) + h / (2 sqrt(v)))^2 = v + h + h^2 / (4 v).
-    """
-    half = estimate.high - estimate.value
-    return (
-        estimate if half == 0 else replace(estimate, high=estimate.high + half * half / (4 * max(estimate.value, half)))
-    )
+    return products_estimate(products, sizes)
 
 
 def permutation_p(

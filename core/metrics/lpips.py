@@ -15,9 +15,9 @@ from ..errors import InvalidError, UsageError
 from ..foreign import foreign
 from ..plan.audit_plan import AuditPlan
 from .evidence import Drawings
-from .measurement import Estimate, Measurement
+from .measurement import Measurement
 from .metric import Metric, Quantity, Tools
-from .statistics import mean_estimate
+from .statistics import DISTANCE, mean_estimate
 
 if TYPE_CHECKING:
     import torch
@@ -106,13 +106,9 @@ def measure_lpips(plan: AuditPlan, tools: Tools, seen: Drawings) -> Measurement:
     changed = distances(tools, seen.base, seen.tuned).reshape(shape).mean(1)
     rolled = distances(tools, seen.base, seen.other).reshape(shape).mean(1)
     tools.progress.advance(len(seen.base))  # of the third stack, each picture was seen along with one of the others
-    estimate = _not_negative(mean_estimate(changed), float(rolled.mean()))
+    estimate = replace(mean_estimate(changed, within=DISTANCE), floor=float(rolled.mean()))
     facts: dict[str, str | int | float] = {"network": "VGG16, weights 0.1", "prompts": len(plan.prompts)}
     return Measurement("lpips", VERSION, "lpips", {"lpips": estimate}, facts=facts)
-
-
-def _not_negative(estimate: Estimate, floor: float) -> Estimate:
-    return replace(estimate, low=max(0.0, estimate.low), floor=floor)
 
 
 METRIC = Metric(

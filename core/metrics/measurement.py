@@ -16,7 +16,7 @@ class Estimate:
     n: int
     """Independent samples behind it (images, prompts)."""
     unit: str = ""
-    """"share" (0.1 is ten points), "delta_e", "nats", "relative" or "" for a plain number."""
+    """"share" (0.1 is ten points), "delta_e", "L*", "a*", "b*", "degrees", "nats", "relative" or "", a plain number."""
     floor: float | None = None
     """The same statistic for base against base with other seeds; None where it has no meaning."""
 

@@ -35,6 +35,10 @@ class Quantity:
     """How the limit is meant; see `verdict.Limit`."""
     is_level: bool = False
     """Whether a share is a level, shown in %, and not a change, shown in points."""
+    more: str = ""
+    """What a value above zero is in words, such as "lighter", where it is a change in either direction; or ""."""
+    less: str = ""
+    """What a value below zero is."""
     metadata: str = ""
     """Its key in the metadata of a LoRA that was audited after its training; "" leaves it out."""
 
@@ -63,6 +67,8 @@ class Breakdown:
     """Whether several LoRAs are shown side by side by its lines."""
     swatches: bool = False
     """Whether the lines are basic colour terms, drawn in their colours."""
+    towards: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    """Line -> towards what a value above zero goes, and one below, where that is told in words."""
 
 
 @dataclass(frozen=True)

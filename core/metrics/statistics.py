@@ -4,6 +4,7 @@ Every function takes one row per independent unit (image or prompt) that base an
 """
 
 import math
+from dataclasses import replace
 
 import numpy as np
 
@@ -13,23 +14,34 @@ from .measurement import Estimate
 LEVEL = 0.95
 """Two-sided confidence level of every interval."""
 
+Range = tuple[float, float]
+"""Smallest and largest value that a quantity can have: no interval ends beyond."""
+ANYWHERE: Range = (-math.inf, math.inf)
+"""Of signed quantities, and of unbiased estimates of distances: by luck these are below 0 where there is none."""
+DISTANCE: Range = (0.0, math.inf)
+SHARE: Range = (0.0, 1.0)
+CHANGE_OF_SHARE: Range = (-1.0, 1.0)
+COSINE: Range = (-1.0, 1.0)
 
-def mean_estimate(values: np.ndarray, unit: str = "", level: float = LEVEL) -> Estimate:
-    """Return the mean of independent values (n,) with Student's t interval."""
+
+def mean_estimate(values: np.ndarray, unit: str = "", level: float = LEVEL, within: Range = ANYWHERE) -> Estimate:
+    """Return the mean of independent values (n,), each `within` a range, with Student's t interval."""
     values = _finite(values)
     n = len(values)
     spread = float(values.std(ddof=1)) / math.sqrt(n) if n > 1 else math.inf
-    return spread_estimate(float(values.mean()), spread, n, unit, level)
+    return spread_estimate(float(values.mean()), spread, n, unit, level, within)
 
 
-def ratio_estimate(numerators: np.ndarray, denominators: np.ndarray, unit: str = "", level: float = LEVEL) -> Estimate:
+def ratio_estimate(
+    numerators: np.ndarray, denominators: np.ndarray, unit: str = "", level: float = LEVEL, within: Range = ANYWHERE
+) -> Estimate:
     """Return sum(numerators) / sum(denominators), both (n,) per cluster, with a jackknife t interval."""
     numerators, denominators = _finite(numerators), _finite(denominators)
     value = numerators.sum() / denominators.sum()
     if len(numerators) == 1:
-        return spread_estimate(float(value), math.inf, 1, unit, level)
+        return spread_estimate(float(value), math.inf, 1, unit, level, within)
     without = (numerators.sum() - numerators) / (denominators.sum() - denominators)
-    return spread_estimate(float(value), jackknife_spread(without), len(without), unit, level)
+    return spread_estimate(float(value), jackknife_spread(without), len(without), unit, level, within)
 
 
 def drop_estimate(right_before: np.ndarray, right_after: np.ndarray, level: float = LEVEL) -> Estimate:
@@ -91,10 +103,43 @@ def student_quantile(level: float, freedom: float) -> float:
     return float(stdtrit(freedom, 0.5 + level / 2))
 
 
-def spread_estimate(value: float, spread: float, n: int, unit: str = "", level: float = LEVEL) -> Estimate:
-    """Return value +- t * spread, for a statistic of n units whose standard error is `spread`."""
+def spread_estimate(
+    value: float, spread: float, n: int, unit: str = "", level: float = LEVEL, within: Range = ANYWHERE
+) -> Estimate:
+    """Return value +- t * spread, cut off where the range ends, for a statistic of n units of standard error `spread`.
+
+    A cut takes nothing away that could be true, so coverage stays.
+    """
     half = student_quantile(level, n - 1) * spread if n > 1 else math.inf
-    return Estimate(value, value - half, value + half, n, unit)
+    return Estimate(value, max(within[0], value - half), min(within[1], value + half), n, unit)
+
+
+def products_estimate(products: np.ndarray, sizes: np.ndarray, level: float = LEVEL) -> Estimate:
+    """Return the mean inner product of different units as a U-statistic, with a jackknife interval over units.
+
+    `products` (G, G) are those of the units' summed vectors, `sizes` (G,) how many vectors each unit sums. It is the
+    squared length of the vectors' mean without bias: what is not common to the units cancels, and without any vector
+    that is not 0 it is exactly 0. The upper end is taken on the square-root scale (`_skewed`).
+    """
+    rows = products.sum(1) - products.diagonal()
+    pairs = float(sizes.sum() ** 2 - (sizes**2).sum())
+    value, n = float(rows.sum()) / pairs, len(sizes)
+    if n < 3:
+        return spread_estimate(value, np.inf, n, level=level)
+    without = (rows.sum() - 2 * rows) / (pairs - 2 * sizes * (sizes.sum() - sizes))
+    return _skewed(spread_estimate(value, jackknife_spread(without), n, level=level))
+
+
+def _skewed(estimate: Estimate) -> Estimate:
+    """Return the estimate with its upper end taken on the square-root scale.
+
+    A squared length is skewed to the right and its jackknife spread grows with it, so that a symmetric interval ends
+    too low (7 % instead of 2.5 % of the time in simulations); (sqrt(v) + h / (2 sqrt(v)))^2 = v + h + h^2 / (4 v).
+    """
+    half = estimate.high - estimate.value
+    return (
+        estimate if half == 0 else replace(estimate, high=estimate.high + half * half / (4 * max(estimate.value, half)))
+    )
 
 
 def _finite(values: np.ndarray) -> np.ndarray:

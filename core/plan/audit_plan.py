@@ -3,6 +3,7 @@
 import dataclasses
 import hashlib
 import json
+from collections import Counter
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
@@ -17,6 +18,11 @@ LOSSES = ("l1", "l2")
 
 MAX_PER_CLASS = 100_000
 """Labelled images of a class: more than any set has. A number beyond would be years of work, begun without a word."""
+
+COLOR_IMAGES = 20
+"""Images in which each basic colour term is asked for, at least, where that is what is asked: the interval of a term
+that is lost in all of them begins at 66 points, with eleven terms that hold together."""
+
 MAX_TIMESTEPS = 1000
 """Timesteps of the models that are audited."""
 
@@ -119,6 +125,13 @@ class AuditPlan:
     def images(self) -> int:
         """Images drawn by each of base and tuned."""
         return len(self.prompts) * self.images_per_prompt
+
+    @property
+    def color_draws(self) -> tuple[tuple[Prompt, int], ...]:
+        """Prompts that ask for a colour, each with the number of an image of it: two at least, enough of every term."""
+        counts = Counter(prompt.term for prompt in self.prompts)
+        asking = [prompt for prompt in self.prompts if prompt.term]
+        return tuple((p, trial) for p in asking for trial in range(max(2, -(-COLOR_IMAGES // counts[p.term]))))
 
 
 def _check(holds: bool, message: str, *settings: Setting) -> None:

@@ -5,6 +5,7 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+from ..metrics.measurement import Estimate, Measurement
 from ..metrics.metric import Quantity, known
 from ..metrics.metric import quantity as metric_quantity
 from ..text import inert
@@ -16,7 +17,7 @@ MISSING = "–"
 """Shown where there is no number."""
 
 
-_UNITS = {"share": "points", "relative": "%", "delta_e": "ΔE", "nats": "nats", "": ""}
+_UNITS = {"share": "points", "relative": "%", "delta_e": "ΔE", "degrees": "°", "nats": "nats", "": ""}
 
 SYMBOLS = {PASS: "✓", DRIFT: "✗", INCONCLUSIVE: "?", INVALID: "!", NO_ALARM: MISSING}
 """A mark beside each decision, so that colour never carries it alone."""
@@ -159,6 +160,34 @@ def interval(low: float, high: float, unit: str = "", signed: bool = False, deci
     if math.isinf(low) and math.isinf(high):
         return "unbounded"
     return f"{number(low, unit, signed, decimals)} to {number(high, unit, signed, decimals)}"
+
+
+def clear_changes(measurement: Measurement) -> list[str]:
+    """Return in words what clearly went one way, such as "12 % less saturated (10 to 14)"."""
+    metric = known(measurement.metric)
+    if metric is None:
+        return []
+    told = [
+        _change(estimate, metric.quantities[key].more, metric.quantities[key].less)
+        for key, estimate in measurement.estimates.items()
+        if key in metric.quantities and metric.quantities[key].more
+    ]
+    for key, breakdown in metric.breakdowns.items():
+        for part in measurement.breakdowns.get(key, ()):
+            if part.label in breakdown.towards:
+                more, less = breakdown.towards[part.label]
+                turned = _change(part.estimate, f"towards {more}", f"towards {less}")
+                told.append(turned and f"{part.label} {turned}")
+    return [words for words in told if words]
+
+
+def _change(estimate: Estimate, more: str, less: str) -> str:
+    """Return the size of a change with its direction and interval; "" where it may have gone either way."""
+    if estimate.low <= 0 <= estimate.high:
+        return ""
+    ends = sorted((abs(estimate.low), abs(estimate.high)))
+    size = quantity(abs(estimate.value), estimate.unit)
+    return f"{size} {more if estimate.low > 0 else less} ({interval(*ends, estimate.unit)})"
 
 
 def fact(value: object) -> str:

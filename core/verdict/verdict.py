@@ -221,13 +221,17 @@ def title(metric: str, estimate: str) -> str:
     return known.phrase if known and known.phrase else f"{metric} {estimate.replace('_', ' ')}"
 
 
+_PLAIN = ("nats", "L*", "a*", "b*")
+"""Units that are written as they are."""
+
+
 def format_value(value: float, unit: str) -> str:
     """Return a number as people read it: shares as points, colours in Delta-E."""
     if not math.isfinite(value):
         return "unbounded"
     if unit == "share":
         return f"{100 * value:.1f} points"
-    suffix = {"delta_e": " ΔE", "nats": " nats", "relative": " %"}.get(unit, "")
+    suffix = {"delta_e": " ΔE", "degrees": "°", "relative": " %"}.get(unit, f" {unit}" if unit in _PLAIN else "")
     return f"{value * (100 if unit == 'relative' else 1):.3g}{suffix}"
 
 

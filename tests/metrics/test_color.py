@@ -271,6 +271,14 @@ def test_term_changes_are_paired_simultaneous_and_carry_their_floor():
     assert part.floor == max(abs(floor.low), abs(floor.high))
 
 
+def test_few_prompts_give_no_interval_below_no_distance_or_beyond_the_whole_picture():
+    black, white = (torch.full((2, 1, 3, 8, 8), value, dtype=torch.uint8) for value in (0, 255))
+    base, tuned = black.clone(), torch.cat([white[:1], black[:1]])
+    seen = summarise_color(measured(base, tuned, base.clone(), ["a", "b"], ["red", "red"]))
+    assert (seen.estimates["cdi"].low, seen.breakdowns["color_prompt"][0].estimate.low) == (0, 0)
+    assert all(-1 <= part.estimate.low <= part.estimate.high <= 1 for part in seen.breakdowns["color_term"])
+
+
 def test_no_change_is_exactly_zero_and_no_other_seeds_means_no_floor():
     base = planted_images(3, 4)
     seen = summarise_color(measured(base, base.clone(), None, ["a", "b", "c"], ["", "", ""]))

@@ -26,7 +26,7 @@ def test_the_presets_measure_known_metrics_in_one_order():
 
 
 def test_an_unknown_metric_is_named_with_the_known_ones():
-    with pytest.raises(UsageError, match=r"'fid'.*semantic, denoiser_drift, color, kid"):
+    with pytest.raises(UsageError, match=r"'fid'.*semantic, denoiser_drift, color, color_shift, color_asked, kid"):
         chosen(["kid", "fid"])
 
 

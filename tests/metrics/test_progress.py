@@ -7,7 +7,7 @@ import pytest
 import torch
 from owf.core.audit.cost import audit_cost
 from owf.core.datasets.labelled import LabelledImages
-from owf.core.metrics.evidence import Answers, Drawings, Predictions
+from owf.core.metrics.evidence import Answers, ColorDrawings, Drawings, Predictions
 from owf.core.metrics.metric import Tools, all_metrics
 from owf.core.plan.presets import preset_plan
 from progress_log import Heard
@@ -34,7 +34,12 @@ def drawings(rng) -> Drawings:
     return Drawings(*rng.integers(0, 256, (3, IMAGES, 3, 8, 8), np.uint8))
 
 
-EVIDENCE = {Predictions: predictions, Answers: answers, Drawings: drawings}
+def color_drawings(rng) -> ColorDrawings:
+    terms = tuple(prompt.term for prompt, _ in PLAN.color_draws)
+    return ColorDrawings(*rng.integers(0, 256, (3, len(terms), 3, 8, 8), np.uint8), terms)
+
+
+EVIDENCE = {Predictions: predictions, Answers: answers, Drawings: drawings, ColorDrawings: color_drawings}
 
 
 class Brightness:

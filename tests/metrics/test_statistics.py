@@ -5,12 +5,17 @@ import pytest
 import scipy.stats
 from owf.core.errors import InvalidError
 from owf.core.metrics.statistics import (
+    CHANGE_OF_SHARE,
+    DISTANCE,
+    SHARE,
     accuracy_estimate,
     drop_estimate,
     mean_estimate,
     normal_quantile,
+    products_estimate,
     ratio_estimate,
     simultaneous_level,
+    spread_estimate,
     student_quantile,
 )
 
@@ -87,3 +92,33 @@ def test_empty_or_non_finite_samples_are_invalid(values):
 def test_one_sample_has_an_unbounded_interval():
     found = mean_estimate(np.array([1.0]))
     assert (found.low, found.high) == (-np.inf, np.inf)
+
+
+@pytest.mark.parametrize("within", [SHARE, DISTANCE, CHANGE_OF_SHARE])
+@pytest.mark.parametrize("n", [1, 2, 5])
+def test_no_interval_ends_where_its_quantity_cannot_be(within, n):
+    values = np.linspace(max(within[0], 0.0), 1.0, n)
+    for found in (
+        mean_estimate(values, level=0.999, within=within),
+        ratio_estimate(values, np.ones(n), level=0.999, within=within),
+        spread_estimate(values[-1], 10.0, n, within=within),
+    ):
+        assert within[0] <= found.low <= found.value <= found.high <= within[1]
+
+
+def test_a_range_leaves_ends_inside_as_they_are():
+    values = np.array([0.4, 0.5, 0.6])
+    assert mean_estimate(values, within=SHARE) == mean_estimate(values)
+
+
+def test_products_of_vectors_give_the_squared_length_of_their_mean_without_bias():
+    rng = np.random.default_rng(5)
+    mean, hits, values = np.array([0.3, -0.4, 0.0]), [], []
+    for _ in range(REPETITIONS):
+        vectors = mean + rng.normal(0, 1, (20, 3))
+        found = products_estimate(vectors @ vectors.T, np.ones(20))
+        values.append(found.value)
+        hits.append(covered(found, 0.25))
+    # its standard deviation is about sqrt(4 * 0.25 / 20 + 2 * 3 / 20^2) = 0.25; 4 standard errors of the mean
+    assert np.mean(values) == pytest.approx(0.25, abs=4 * 0.25 / np.sqrt(REPETITIONS))
+    assert np.mean(hits) > LEAST

@@ -118,6 +118,14 @@ def load_features(name: str | Path, fetching: Fetching = _ON_THE_CPU, batch_size
     return assemble(str(name), prepare, network, fetching.device, batch_size)
 
 
+def load_for(name: str, features: str, fetching: Fetching) -> ImageFeatures:
+    """Return a network by its name, or, where a plan's `features` are those that ship for its base, these.
+
+    What they were trained on is all of that base's world, and other networks were never shown it.
+    """
+    return load_features(features if features in shipped() else name, fetching)
+
+
 def features_of(network: FeatureNetwork, images: torch.Tensor, progress: Progress = SILENT) -> np.ndarray:
     """Return float32 features (N, D) of uint8 images (N, 3, H, W); `progress` advances by the images of each batch.
 

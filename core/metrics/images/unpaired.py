@@ -11,7 +11,7 @@ from ...errors import UsageError
 from ...progress import SILENT, Progress
 from ..measurement import Estimate, Measurement, Part
 from ..metric import quantity
-from ..statistics import jackknife_spread, simultaneous_level, spread_estimate
+from ..statistics import CHANGE_OF_SHARE, DISTANCE, jackknife_spread, simultaneous_level, spread_estimate
 from .cielab import lab_pixels, name_shares
 from .color_distance import color_distance
 from .color_terms import TERMS
@@ -107,8 +107,8 @@ def _color(a: torch.Tensor, b: torch.Tensor, seed: int, progress: Progress) -> M
     value = distance(a, b)
     spread = _group_jackknife(lambda x, y: distance(a[x], b[y]), len(a), len(b), seed)
     floors = [distance(s[x], s[y]) for s in (a, b) for x, y in _halves(len(s), _COLOR_SPLITS, seed)]
-    cdi = replace(spread_estimate(value, spread, min(len(a), len(b)), "delta_e"), floor=float(np.mean(floors)))
-    cdi = replace(cdi, low=max(0.0, cdi.low))
+    estimate = spread_estimate(value, spread, min(len(a), len(b)), "delta_e", within=DISTANCE)
+    cdi = replace(estimate, floor=float(np.mean(floors)))
     facts: dict[str, str | int | float] = {"images_a": len(a), "images_b": len(b)}
     return Measurement("color", VERSION, "cdi", {"cdi": cdi}, {"color_term": _terms(a, b, seed, progress)}, facts)
 
@@ -148,10 +148,11 @@ def _terms(a: torch.Tensor, b: torch.Tensor, seed: int, progress: Progress) -> t
     spread = np.sqrt(sum(s.var(0, ddof=1) / len(s) for s in shares))
     floor = _half_quantile(shares, lambda x, y: np.abs(x.mean(0) - y.mean(0)), seed)
     n = min(len(a), len(b))
-    parts = [spread_estimate(float(v), float(s), n, "share", level) for v, s in zip(change, spread, strict=True)]
-    return tuple(
-        Part(term, replace(estimate, floor=float(low))) for term, estimate, low in zip(TERMS, parts, floor, strict=True)
-    )
+    parts = []
+    for term, moved, error, least in zip(TERMS, change, spread, floor, strict=True):
+        estimate = spread_estimate(float(moved), float(error), n, "share", level, CHANGE_OF_SHARE)
+        parts.append(Part(term, replace(estimate, floor=float(least))))
+    return tuple(parts)
 
 
 def _half_quantile(

@@ -52,10 +52,14 @@ def embed(path: Path, folder: Path, side: int) -> Picture | None:
 
     It is encoded anew, so neither metadata nor a file that only claims to be an image reaches the page.
     """
+    image = picture_in(path, folder)
+    return None if image is None else _picture(image, side)
+
+
+def picture_in(path: Path, folder: Path) -> "Image | None":
+    """Return the image in a file; None where it is missing, no image, or lies outside the folder."""
     try:
-        if not path.resolve().is_relative_to(folder.resolve()):
-            return None
-        return _picture(open_picture(path), side)
+        return open_picture(path) if path.resolve().is_relative_to(folder.resolve()) else None
     except (OSError, ValueError, UsageError):  # the first two of a path that cannot be followed
         return None
 

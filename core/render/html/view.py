@@ -72,6 +72,8 @@ class Card:
     """Numbers without a limit."""
     facts: list[tuple[str, str]]
     """Settings and side results."""
+    changes: list[str]
+    """What clearly went one way, in words."""
 
     @property
     def wide(self) -> bool:
@@ -191,6 +193,7 @@ def _card(name: str, measurement: Measurement, judgements: Iterable[Judgement]) 
         judged=[shown for key, shown in numbers.items() if key in judged],
         others=[shown for key, shown in numbers.items() if key not in judged],
         facts=[(words.humanise(key), words.fact(value)) for key, value in measurement.facts.items()],
+        changes=words.clear_changes(measurement),
     )
 
 

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from .lettering import font
+
 if TYPE_CHECKING:
     from PIL import Image
 
@@ -134,7 +136,7 @@ def _draw_panel(pen: Any, panel: Panel, span: tuple[float, float], top: int) -> 
         across = (step - span[0]) / (span[1] - span[0])
         return LEFT + across * (WIDTH - LEFT - RIGHT), bottom - (value - low) / (high - low) * (bottom - ceiling)
 
-    pen.text((LEFT, top + 12), panel.title, INK, _font(15))
+    pen.text((LEFT, top + 12), panel.title, INK, font(15))
     _draw_axes(pen, panel, ticks, span, place)
     for line in panel.lines:
         _draw_line(pen, line, place)
@@ -147,12 +149,12 @@ def _draw_axes(
     for tick in ticks:
         y = place(0, tick)[1]
         pen.line([(LEFT, y), (WIDTH - RIGHT, y)], GRID)
-        pen.text((LEFT - 8, y), panel.text(tick), FAINT, _font(12), anchor="rm")
-    pen.text((LEFT - 8, place(0, ticks[0])[1] + 8), "step", FAINT, _font(12), anchor="rt")
+        pen.text((LEFT - 8, y), panel.text(tick), FAINT, font(12), anchor="rm")
+    pen.text((LEFT - 8, place(0, ticks[0])[1] + 8), "step", FAINT, font(12), anchor="rt")
     for step in ticks_over(span[0], span[1], 8):
         if step <= span[1]:
             x, y = place(step, ticks[0])
-            pen.text((x, y + 8), f"{step:g}", FAINT, _font(12), anchor="mt")
+            pen.text((x, y + 8), f"{step:g}", FAINT, font(12), anchor="mt")
 
 
 def _draw_line(pen: Any, line: Line, place: Callable[..., Any]) -> None:
@@ -167,8 +169,8 @@ def _draw_line(pen: Any, line: Line, place: Callable[..., Any]) -> None:
 def _draw_legend(pen: Any, lines: Sequence[Line], top: int) -> None:
     right = WIDTH - RIGHT
     for line in reversed([line for line in lines if line.label]):
-        width = pen.textlength(line.label, _font(12))
-        pen.text((right - width, top + 14), line.label, INK, _font(12))
+        width = pen.textlength(line.label, font(12))
+        pen.text((right - width, top + 14), line.label, INK, font(12))
         pen.line([(right - width - 26, top + 22), (right - width - 8, top + 22)], line.color, max(2, line.width))
         right -= width + 44
 
@@ -182,12 +184,3 @@ def ticks_over(low: float, high: float, most: int = 5) -> list[float]:
     step = next(scale * factor for factor in (1, 2, 2.5, 5, 10) if scale * factor >= rough * (1 - 1e-9))
     first, last = math.floor(low / step + 1e-9), math.ceil(high / step - 1e-9)
     return [round(i * step, 12) for i in range(first, last + 1)]
-
-
-def _font(size: int) -> Any:
-    from PIL import ImageFont
-
-    try:
-        return ImageFont.load_default(size)
-    except TypeError:  # Pillow before 10.1 has one size
-        return ImageFont.load_default()

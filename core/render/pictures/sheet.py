@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from .lettering import font, plain, wrapped
+
 if TYPE_CHECKING:
     from PIL.Image import Image
     from PIL.ImageDraw import ImageDraw
@@ -27,54 +29,30 @@ def chart_sheet(title: str, badge: str, lines: Sequence[str], bars: Sequence[dic
     """Return a badge, a few sentences and one bar an estimate (see `render.bars.bar`) as an RGB picture."""
     from PIL import Image, ImageDraw
 
-    wrapped = [part for line in lines for part in _wrap(line, 17)]
-    top = MARGIN + 84 + 24 * len(wrapped) + 16
+    sentences = [part for line in lines for part in wrapped(line, 17, WIDTH - 2 * MARGIN)]
+    top = MARGIN + 84 + 24 * len(sentences) + 16
     picture = Image.new("RGB", (WIDTH, top + ROW * len(bars) + MARGIN), PAPER)
     draw = ImageDraw.Draw(picture)
-    _draw_head(draw, title, badge, wrapped)
+    _draw_head(draw, title, badge, sentences)
     for index, bar in enumerate(bars):
         _draw_bar(draw, bar, top + ROW * index)
     return picture
 
 
-def _font(size: int) -> Any:
-    from PIL import ImageFont
-
-    return ImageFont.load_default(size)
-
-
-def _plain(text: str) -> str:
-    """Return the text with the letters that Pillow's own font lacks spelled otherwise."""
-    for letter, instead in (("Δ", "delta "), ("−", "-"), ("–", "-"), ("∞", "inf"), ("✓", ""), ("✗", "")):
-        text = text.replace(letter, instead)
-    return text.encode("latin-1", "replace").decode("latin-1")
-
-
-def _wrap(text: str, size: int) -> list[str]:
-    font, lines = _font(size), [""]
-    for word in _plain(text).split():
-        longer = f"{lines[-1]} {word}".strip()
-        if lines[-1] and font.getlength(longer) > WIDTH - 2 * MARGIN:
-            lines.append(word)
-        else:
-            lines[-1] = longer
-    return lines
-
-
 def _draw_head(draw: "ImageDraw", title: str, badge: str, lines: Sequence[str]) -> None:
-    font = _font(24)
-    width = font.getlength(badge) + 32
+    large = font(24)
+    width = large.getlength(badge) + 32
     draw.rounded_rectangle((MARGIN, MARGIN, MARGIN + width, MARGIN + 44), 8, fill=COLORS.get(badge, COLORS[""]))
-    draw.text((MARGIN + 16, MARGIN + 8), badge, PAPER, font)
-    draw.text((MARGIN + width + 16, MARGIN + 12), _plain(title)[:70], INK, _font(19))
+    draw.text((MARGIN + 16, MARGIN + 8), badge, PAPER, large)
+    draw.text((MARGIN + width + 16, MARGIN + 12), plain(title)[:70], INK, font(19))
     for index, line in enumerate(lines):
-        draw.text((MARGIN, MARGIN + 66 + 24 * index), line, INK, _font(17))
+        draw.text((MARGIN, MARGIN + 66 + 24 * index), line, INK, font(17))
 
 
 def _draw_bar(draw: "ImageDraw", bar: dict[str, Any], top: int) -> None:
     color, at = COLORS.get(bar["state"], COLORS[""]), {name: _x(share) for name, share in bar["at"].items()}
-    draw.text((MARGIN, top), _plain(f"{bar['title']}: {bar['value']}"), INK, _font(18))
-    draw.text((WIDTH - MARGIN, top + 2), _plain(_caption(bar)), FAINT, _font(15), anchor="ra")
+    draw.text((MARGIN, top), plain(f"{bar['title']}: {bar['value']}"), INK, font(18))
+    draw.text((WIDTH - MARGIN, top + 2), plain(_caption(bar)), FAINT, font(15), anchor="ra")
     y = top + 40
     draw.rounded_rectangle((MARGIN, y - 7, WIDTH - MARGIN, y + 7), 4, fill=TRACK)
     if "floor" in at:
@@ -83,7 +61,7 @@ def _draw_bar(draw: "ImageDraw", bar: dict[str, Any], top: int) -> None:
         )
     draw.line((at["low"], y, at["high"], y), color, 5)
     draw.ellipse((at["value"] - 8, y - 8, at["value"] + 8, y + 8), fill=color)
-    draw.text((MARGIN, y + 11), _plain(bar["note"]), FAINT, _font(14))
+    draw.text((MARGIN, y + 11), plain(bar["note"]), FAINT, font(14))
     if "limit" in at:
         draw.line((at["limit"], y - 14, at["limit"], y + 14), INK, 3)
 
@@ -109,9 +87,9 @@ def heat_sheet(title: str, heat: "HeatMap") -> "Image":
     width = max(WIDTH // 2, 2 * MARGIN + _LABEL + _CELL * len(heat.kinds))
     picture = Image.new("RGB", (width, 2 * MARGIN + 72 + 28 * len(heat.rows)), PAPER)
     draw = ImageDraw.Draw(picture)
-    draw.text((MARGIN, MARGIN - 8), _plain(title)[:60], INK, _font(19))
+    draw.text((MARGIN, MARGIN - 8), plain(title)[:60], INK, font(19))
     for column, kind in enumerate(heat.kinds):
-        draw.text((_column(column) + _CELL / 2, MARGIN + 48), _plain(kind), FAINT, _font(13), anchor="ms")
+        draw.text((_column(column) + _CELL / 2, MARGIN + 48), plain(kind), FAINT, font(13), anchor="ms")
     for index, row in enumerate(heat.rows):
         _draw_row(draw, row, MARGIN + 60 + 28 * index)
     return picture
@@ -122,7 +100,7 @@ def _column(index: int) -> int:
 
 
 def _draw_row(draw: "ImageDraw", row: "Row", top: int) -> None:
-    draw.text((MARGIN, top + 4), _plain(f"{row.component} {row.title}")[:30], INK, _font(14))
+    draw.text((MARGIN, top + 4), plain(f"{row.component} {row.title}")[:30], INK, font(14))
     for column, cell in enumerate(row.cells):
         left = _column(column)
         if cell is None:
@@ -130,4 +108,4 @@ def _draw_row(draw: "ImageDraw", row: "Row", top: int) -> None:
         level = max(cell.level, 0)
         draw.rectangle((left, top, left + _CELL - 3, top + 25), fill=_HEAT[level])
         color = PAPER if level == len(_HEAT) - 1 else INK
-        draw.text((left + _CELL / 2, top + 18), _plain(cell.text), color, _font(14), anchor="ms")
+        draw.text((left + _CELL / 2, top + 18), plain(cell.text), color, font(14), anchor="ms")

@@ -86,6 +86,10 @@ def _print_numbers(report: Report, console: Console) -> None:
             table.add_row(*_number_row(console, key, estimate, judged.get((metric, key))))
     console.print()
     console.print(table)
+    for metric in sorted(report.measurements, key=words.metric_order):
+        if changes := words.clear_changes(report.measurements[metric]):
+            console.print()
+            console.print(console_text(console, f"{words.metric_words(metric).title}: {', '.join(changes)}", limit=600))
 
 
 def _table(console: Console, first: str, *others: str) -> Table:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ...errors import InvalidError
+from ...metrics.images.likeness import unit
 
 
 def joined(features: Sequence[np.ndarray]) -> np.ndarray:
@@ -14,16 +14,8 @@ def joined(features: Sequence[np.ndarray]) -> np.ndarray:
     The cosine of two pictures is then the mean of the networks' cosines, as CLIP-I and DINO are usually read side by
     side. Raises InvalidError for features without a direction.
     """
-    parts = [_unit(values) for values in features]
+    parts = [unit(values) for values in features]
     return np.concatenate(parts, axis=1) / np.sqrt(len(parts))
-
-
-def _unit(features: np.ndarray) -> np.ndarray:
-    values = np.asarray(features, np.float64)
-    lengths = np.linalg.norm(values, axis=1, keepdims=True)
-    if not (np.isfinite(lengths).all() and lengths.all()):
-        raise InvalidError("A feature network returned features that are zero, NaN or infinite.")
-    return values / lengths
 
 
 def pair_mean(square: np.ndarray) -> float:
