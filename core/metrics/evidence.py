@@ -5,6 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..datasets.labelled import LabelledImages
+from ..plan.block_design import Cells
+from ..plan.vocabulary import Concept
 
 
 @dataclass(frozen=True)
@@ -50,5 +52,19 @@ class Drawings:
         return self.base, self.tuned, self.other
 
 
-Evidence = Predictions | Answers | Drawings
+@dataclass(frozen=True)
+class Screened:
+    """How far predictions moved under the prompts of a vocabulary: few rows of each of many concepts."""
+
+    concepts: tuple[Concept, ...]
+    """V concepts."""
+    cells: Cells
+    """Timestep and picture of each of their R rows."""
+    change: np.ndarray
+    """(V, R) squared norm of tuned minus base prediction."""
+    norm: np.ndarray
+    """(V, R) squared norm of the base prediction."""
+
+
+Evidence = Predictions | Answers | Drawings | Screened
 """Any of them."""

@@ -22,17 +22,17 @@ def block_design(concepts: int, rows: int, timesteps: int, pictures: int, seed: 
     """Return `rows` cells of each concept, such that timesteps and pictures are balanced over concepts.
 
     The process is cut into as many bands as a concept has rows, and each of its rows lies in a band of its own, of a
-    picture of its own. Each timestep comes equally often, give or take one, and in the end with each picture. Which
-    timesteps meet within a concept changes, so that all can be compared within concepts. More rows than timesteps are
-    several laps, each of other pictures. The seed decides which concept gets which, so that attributes do not go with
-    timesteps.
+    picture of its own as long as there are any. Each timestep comes equally often, give or take one, and in the end
+    with each picture. Which timesteps meet within a concept changes, so that all can be compared within concepts. More
+    rows than timesteps are several laps, each of other pictures. The seed decides which concept gets which, so that
+    attributes do not go with timesteps.
 
-    Raises ValueError unless rows divide the timesteps or the other way round, and there are pictures for a lap.
+    Raises ValueError unless rows divide the timesteps or the other way round.
     """
     import numpy as np
 
     lap = min(rows, timesteps)
-    if rows < 1 or timesteps % lap or rows % lap or pictures < lap:
+    if rows < 1 or timesteps % lap or rows % lap or pictures < 1:
         raise ValueError(f"{rows} rows of {timesteps} timesteps and {pictures} pictures are not balanced")
     place = np.random.default_rng([seed, concepts]).permutation(concepts)[:, None]
     row, width = np.arange(rows)[None, :], timesteps // lap

@@ -6,7 +6,8 @@ from owf.core.plan.block_design import block_design
 
 
 @pytest.mark.parametrize(
-    ("rows", "timesteps", "pictures"), [(1, 4, 8), (2, 8, 8), (4, 8, 8), (4, 8, 6), (2, 6, 5), (8, 8, 8), (32, 8, 8)]
+    ("rows", "timesteps", "pictures"),
+    [(1, 4, 8), (2, 8, 8), (4, 8, 8), (4, 8, 6), (2, 6, 5), (8, 8, 8), (32, 8, 8), (32, 8, 3)],
 )
 def test_all_is_balanced_over_whole_rounds(rows, timesteps, pictures):
     concepts = (timesteps // min(rows, timesteps)) ** 2 * pictures
@@ -47,6 +48,6 @@ def test_the_seed_decides_who_gets_what_and_nothing_else():
 
 
 def test_what_cannot_be_balanced_is_refused():
-    for rows, timesteps, pictures in ((3, 8, 8), (4, 8, 3), (0, 8, 8), (12, 8, 8)):
+    for rows, timesteps, pictures in ((3, 8, 8), (4, 8, 0), (0, 8, 8), (12, 8, 8)):
         with pytest.raises(ValueError, match="balanced"):
             block_design(10, rows, timesteps, pictures, 0)

@@ -1,11 +1,16 @@
 """What attributes do, beside single concepts: regression of the concepts' means, with the concept as the unit."""
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
+from ...plan.vocabulary import Concept
 from ..statistics import LEVEL, simultaneous_level, student_quantile
+
+LEAST = 3
+"""Concepts of a level that say something of it beside their own."""
 
 
 @dataclass(frozen=True)
@@ -18,6 +23,20 @@ class Attribute:
     """Ways of having it, such as "green"."""
     codes: np.ndarray
     """(V,) level of each concept, -1 where it has none."""
+
+
+def attributes_of(concepts: Sequence[Concept]) -> tuple[Attribute, ...]:
+    """Return the attributes that concepts have at two levels or more, each level with at least LEAST of them."""
+    names = dict.fromkeys(name for concept in concepts for name, _ in concept.attributes)
+    found = []
+    for name in names:
+        having = [dict(concept.attributes).get(name) for concept in concepts]
+        counts = Counter(having)
+        levels = tuple(level for level in dict.fromkeys(having) if level is not None and counts[level] >= LEAST)
+        if len(levels) > 1:
+            codes = np.array([levels.index(level) if level in levels else -1 for level in having])
+            found.append(Attribute(name, levels, codes))
+    return tuple(found)
 
 
 @dataclass(frozen=True)

@@ -36,6 +36,10 @@ class ConceptMeans:
 
         return stdtr(self.freedom, (limit - self.mean) / self.spread)
 
+    def only(self, members: np.ndarray) -> "ConceptMeans":
+        """Return those of the chosen concepts (boolean (V,) or positions) alone."""
+        return ConceptMeans(self.mean[members], self.spread[members], self.freedom, self.common[members])
+
     def of(self, members: np.ndarray) -> tuple[float, float]:
         """Return the mean over the chosen concepts (boolean (V,) or positions) and its standard error."""
         shared, own = self.common[members], self.spread[members] ** 2 - np.square(self.common[members]).sum(1)
