@@ -4,6 +4,7 @@ import argparse
 from pathlib import Path
 
 from ..core.datasets.dataset import all_datasets, layouts
+from ..core.errors import UsageError
 from ..core.families.prompt_form import ASKED_FORMS, AUTO
 from ..core.metrics.images.network_names import FEATURES
 from ..core.metrics.metric import all_metrics
@@ -11,6 +12,7 @@ from ..core.model.device import DEVICES, DISK, DTYPES
 from ..core.model.memory import OFFLOADS, QUANTIZED, TILE
 from ..core.plan.audit_plan import LOSSES, Stage
 from ..core.plan.presets import METRICS, PRESETS
+from ..core.plan.vocabulary import parse_words, read_words
 from ..core.render.formats.format import all_formats, default_formats
 from .numbers import eighths, finite, positive, seed
 from .paths import user_path
@@ -18,7 +20,8 @@ from .paths import user_path
 EPILOG = """exit codes: 0 PASS, 1 DRIFT, 2 usage error, 3 INCONCLUSIVE, 4 INVALID; of several LoRAs
 the worst; with --demo 0 if each LoRA gets the verdict that it is there to show; 70 a bug,
 130 interrupted, 141 nobody reads the output any more
-other commands: owf-audit inspect FILE...  shows what is in a LoRA file without a base model"""
+other commands: owf-audit inspect FILE...  shows what is in a LoRA file without a base model
+                owf-audit map LORA...      asks thousands of concepts which of them it damaged"""
 
 
 _OF_PRESET = "default: the preset's"
@@ -91,6 +94,20 @@ def _add_plan_options(group: argparse._ArgumentGroup) -> None:
         default=METRICS,
         metavar="METRIC,...",
         help=f"some of {', '.join(metric.name for metric in all_metrics())} (default {','.join(METRICS)})",
+    )
+    group.add_argument(
+        "--words",
+        type=_words,
+        default=(),
+        metavar="FILE_OR_LIST",
+        help='what the metric map asks instead of its vocabulary: a text file, one a line, or "red car,my dog"',
+    )
+    group.add_argument(
+        "--concept",
+        type=_words,
+        default=(),
+        metavar="WORDS",
+        help="what the LoRAs were trained on, besides their trigger words; the metric map shows it apart",
     )
     group.add_argument("--skip", type=_metrics, default=(), metavar="METRIC,...", help="leave out some of the metrics")
     group.add_argument("--seed", type=seed, metavar="N", default=0, help="seed of all noise (default 0)")
@@ -180,6 +197,15 @@ def _metrics(text: str) -> tuple[str, ...]:
     if not set(names) <= set(known):
         raise argparse.ArgumentTypeError(f"must be a list of {', '.join(known)}, separated by commas")
     return names
+
+
+def _words(text: str) -> tuple[str, ...]:
+    """Return the words in a file of that name, if there is one, or in the text itself."""
+    try:
+        path = user_path(text)
+        return read_words(path) if path.suffix == ".txt" or path.is_file() else parse_words(text)
+    except UsageError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
 
 
 def _formats(text: str) -> tuple[str, ...]:

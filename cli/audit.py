@@ -28,7 +28,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         from .inspect import main as inspect_main
 
         return inspect_main(argv[1:])
-    options = parser().parse_args(argv)
+    options = _options(argv)
     with guarded(lambda message, code: print_failure("owf-audit", options.progress, message, code)) as ending:
         files = _lora_files(options)
         quiet_libraries()
@@ -42,6 +42,14 @@ def main(argv: Sequence[str] | None = None) -> int:
         else:
             ending.code = _audit_many(session, files, options)
     return ending.code
+
+
+def _options(argv: Sequence[str]) -> argparse.Namespace:
+    asked = parser()
+    if argv[:1] == ["map"]:
+        asked.set_defaults(metrics=("map",))
+        return asked.parse_args(argv[1:])
+    return asked.parse_args(argv)
 
 
 def _lora_files(options: argparse.Namespace) -> list[Path]:

@@ -98,6 +98,7 @@ class Session:
                 progress,
                 names=base_names(choice),
                 other_base=other_base,
+                claimed=adapter.trigger_words,
                 announce=announce,
             )
 
@@ -175,6 +176,8 @@ def _request(options: argparse.Namespace) -> AuditRequest:
         images=options.images,
         dataset=options.dataset,
         prompt_form=options.prompt_form,
+        words=options.words,
+        concept=options.concept,
     )
 
 

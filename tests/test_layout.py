@@ -71,6 +71,7 @@ def test_wheel_has_one_top_level_name_and_the_data(tmp_path):
         "owf/py.typed",
         "owf/core/verdict/report.schema.json",
         "owf/cli/events.schema.json",
+        "owf/core/plan/vocabularies/sentences.txt",
         "owf/core/train/data/banks/open_world.txt",
         "owf/core/train/learned/looks/open_world.txt",
         "owf/core/render/html/report.html.j2",

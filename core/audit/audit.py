@@ -53,6 +53,10 @@ class AuditSetting:
     """Labelled images; None if the base is to make them."""
     other_base: str = ""
     """What speaks for another base than the one that the LoRA was trained on; see `base_in_use.difference`."""
+    told: tuple[str, ...] = ()
+    """Words for what the LoRA was trained to change, by the user."""
+    claimed: tuple[str, ...] = ()
+    """The same by the LoRA's file."""
 
 
 def audit_change(denoiser: Denoiser, change: Change, plan: AuditPlan, setting: AuditSetting) -> Report:
@@ -135,7 +139,7 @@ def _compare(
 ) -> dict[str, Measurement]:
     """Return what the plan's metrics make of the evidence; `doubt` speaks against the base knowing anything."""
     setting.progress.stage("Comparing")
-    tools = Tools(denoiser.device, setting.networks, setting.progress)
+    tools = Tools(denoiser.device, setting.networks, setting.progress, setting.told, setting.claimed)
     try:
         return {m.name: m.measure(plan, tools, *(evidence[kind] for kind in m.needs)) for m in chosen(plan.metrics)}
     except InvalidError as error:  # a base at chance, most of all: then this is why

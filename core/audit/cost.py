@@ -3,10 +3,11 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from ..metrics.evidence import Answers, ColorDrawings, Drawings, Predictions
+from ..metrics.evidence import Answers, ColorDrawings, Drawings, Predictions, Screened
 from ..metrics.metric import chosen, needed
 from ..model.reading import READING_PICTURES, READING_ROWS
 from ..plan.audit_plan import AuditPlan, stage_positions
+from ..plan.screening import plan_concepts
 
 FLOOR_PROMPTS = 8
 """Prompts whose predictions the base repeats row by row, to see what arithmetic alone changes."""
@@ -24,6 +25,8 @@ class Cost:
     """Diffusion classifier."""
     images: int
     """Drawings."""
+    screened: int
+    """Predictions under the prompts of a vocabulary."""
     probes: int
     """Labelled images made by the base; 0 where they come from a folder."""
     latents: int
@@ -38,14 +41,15 @@ class Cost:
     @property
     def tuned(self) -> int:
         """Rows of the tuned model: every LoRA pays them."""
-        return self.predictions + self.answers + self.images
+        return self.predictions + self.answers + self.images + self.screened
 
     @property
     def base(self) -> int:
         """Rows of the base: paid once, then cached. Classifier and images count twice: once for the comparison,
         once with other seeds for the noise floor."""
         twice = 2 * (self.answers + self.images)
-        return self.predictions + twice + self.probes + self.latents + self.repeats + self.reading
+        predicted = self.predictions + self.screened
+        return predicted + twice + self.probes + self.latents + self.repeats + self.reading
 
 
 def audit_cost(plan: AuditPlan, labelled: int) -> Cost:
@@ -66,6 +70,7 @@ def audit_cost(plan: AuditPlan, labelled: int) -> Cost:
         predictions=predicted * plan.drift_timesteps,
         answers=asked * answer_rows(plan),
         images=(drawn + colored) * per_image,
+        screened=len(plan_concepts(plan)) * plan.concept_rows if Screened in kinds else 0,
         probes=asked * per_image if plan.dataset == "generated" else 0,
         latents=only_noised * per_image,
         repeats=repeated * plan.drift_timesteps,
@@ -99,6 +104,7 @@ def sample_rows(plan: AuditPlan) -> dict[str, int]:
         "probe": image,
         "predict": plan.drift_timesteps,
         "predict-again": plan.drift_timesteps,
+        "screen": plan.concept_rows,
         "reading": READING_ROWS,
         "classify": answer,
         "classify-other": answer,

@@ -7,10 +7,11 @@ import numpy as np
 
 from ..datasets.labelled import LabelledImages
 from ..errors import InvalidError
-from ..metrics.evidence import Answers, ColorDrawings, Drawings, Evidence, Predictions
+from ..metrics.evidence import Answers, ColorDrawings, Drawings, Evidence, Predictions, Screened
 from ..model.batch import Batching
 from ..model.reading import READING_PICTURES, judge_reading, require_right_reading
 from ..plan.audit_plan import AuditPlan
+from ..plan.screening import plan_cells, plan_concepts
 from .cost import FLOOR_PROMPTS
 from .recorder import Draws, ModelPass, audit_draws, color_draws, draw_seed
 
@@ -29,13 +30,12 @@ def gather_base(
     Without labelled images the base makes them. Raises InvalidError where the base is misread (see `reading`).
     """
     wanted = set(kinds)
-    each = _first_draws(plan)
-    checked = each[:: max(1, len(each) // READING_PICTURES)][:READING_PICTURES]
+    checked = _checked(plan)
     first = checked
     if Drawings in wanted:
         first = audit_draws(plan)
     elif Predictions in wanted:
-        first = each
+        first = _first_draws(plan)
     with base.explained(checked):
         base.draw("Base: drawing", "draw", first)
     doubt = _check_reading(base, checked)
@@ -51,6 +51,12 @@ def gather_tuned(rests: Iterable[Rest], tuned: ModelPass) -> Mapping[type[Eviden
 def _first_draws(plan: AuditPlan) -> Draws:
     """Return the first draw of each prompt."""
     return audit_draws(plan)[:: plan.images_per_prompt]
+
+
+def _checked(plan: AuditPlan) -> Draws:
+    """Return the draws that are always there: those that show how the base is read."""
+    each = _first_draws(plan)
+    return each[:: max(1, len(each) // READING_PICTURES)][:READING_PICTURES]
 
 
 def _check_reading(base: ModelPass, draws: Draws) -> str:
@@ -88,6 +94,19 @@ def _predictions(base: ModelPass, plan: AuditPlan, labelled: LabelledImages | No
     return lambda tuned: Predictions(seen, tuned.predict("LoRA: predicting", "predict", latents), again)
 
 
+def _screened(base: ModelPass, plan: AuditPlan, labelled: LabelledImages | None) -> Rest:
+    # Pictures that are drawn in any case: noise hides most of what they show, and the prompt is what is asked about.
+    latents, concepts = base.latents("draw", _checked(plan)), plan_concepts(plan)
+    cells = plan_cells(plan, len(concepts), len(latents))
+    base.screen("Base: asking the vocabulary", "screen", concepts, cells, latents)
+
+    def finish(tuned: ModelPass) -> Screened:
+        change, norm = tuned.compare("LoRA: asking the vocabulary", "screen", concepts, cells, latents, base)
+        return Screened(concepts, cells, change, norm)
+
+    return finish
+
+
 def _answers(base: ModelPass, plan: AuditPlan, labelled: LabelledImages | None) -> Rest:
     images = _make_labelled(base, plan) if labelled is None else labelled
     seen = base.classify("Base: classifying", "classify", images, plan.seed)
@@ -104,5 +123,11 @@ def _make_labelled(base: ModelPass, plan: AuditPlan) -> LabelledImages:
     return LabelledImages(images, np.repeat(np.arange(len(plan.classes)), plan.per_class), plan.classes)
 
 
-_BEGIN = {Predictions: _predictions, Answers: _answers, Drawings: _drawings, ColorDrawings: _color_drawings}
+_BEGIN = {
+    Predictions: _predictions,
+    Screened: _screened,
+    Answers: _answers,
+    Drawings: _drawings,
+    ColorDrawings: _color_drawings,
+}
 """Kind of evidence -> how it begins, in the order in which they are gathered."""

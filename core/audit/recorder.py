@@ -1,6 +1,7 @@
 """One model's side of an audit - base or tuned - measured sample by sample into a store."""
 
 import io
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
 
 import numpy as np
@@ -12,9 +13,12 @@ from ..model import reading
 from ..model.batch import Batching
 from ..model.classifier import image_errors
 from ..model.denoiser import Denoiser, overflow
-from ..model.predictions import predictions
+from ..model.predictions import cell_predictions, predictions
 from ..model.sample import Sampling, generate_latents
 from ..plan.audit_plan import AuditPlan
+from ..plan.block_design import Cells
+from ..plan.screening import TIMESTEPS
+from ..plan.vocabulary import Concept
 from ..progress import Progress
 from .cost import answer_rows
 
@@ -136,6 +140,57 @@ class ModelPass:
                 raise overflow("The model returned NaN or infinite values", self._denoiser.dtype)
             self._store.put(stage, [(str(index), {"prediction": values})])
         return [self._sample(stage, str(i))["prediction"] for i in range(len(latents))]
+
+    def screen(self, title: str, stage: str, concepts: Sequence[Concept], cells: Cells, latents: np.ndarray) -> None:
+        """Keep the predictions of every concept, as float16: thousands of them."""
+        for part, values in self._screened(title, stage, concepts, cells, latents):
+            self._store.put(stage, [(str(i), {"prediction": v}) for i, v in zip(part, values, strict=True)])
+
+    def compare(
+        self,
+        title: str,
+        stage: str,
+        concepts: Sequence[Concept],
+        cells: Cells,
+        latents: np.ndarray,
+        base: "ModelPass",
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Return the squared norms (V, R) of the change of each of the predictions that `base` keeps, and of these."""
+        for part, values in self._screened(title, stage, concepts, cells, latents):
+            samples = []
+            for i, value in zip(part, values, strict=True):
+                before = base._sample(stage, str(i))["prediction"].astype(np.float64)
+                change = np.square(value - before).sum(axis=(1, 2, 3))
+                samples.append((str(i), {"change": change, "norm": np.square(before).sum(axis=(1, 2, 3))}))
+            self._store.put(stage, samples)
+        found = [self._sample(stage, str(i)) for i in range(len(concepts))]
+        return np.stack([sample["change"] for sample in found]), np.stack([sample["norm"] for sample in found])
+
+    def _screened(
+        self, title: str, stage: str, concepts: Sequence[Concept], cells: Cells, latents: np.ndarray
+    ) -> Iterator[tuple[list[int], np.ndarray]]:
+        """Yield which concepts were missing, and their predictions (N, R, C, h, w) float16, some at a time."""
+        self._progress.stage(title)
+        rows = cells.timestep.shape[1]
+        missing = [i for i in range(len(concepts)) if not self._has(stage, str(i), rows)]
+        size = max(1, self._batch.size * self._batch.workers // rows)
+        pictures = torch.from_numpy(latents).to(self._denoiser.device)
+        for start in range(0, len(missing), size):
+            part = missing[start : start + size]
+            values = cell_predictions(
+                self._denoiser,
+                pictures,
+                [concepts[i].prompt for i in part],
+                Cells(cells.timestep[part], cells.picture[part]),
+                TIMESTEPS,
+                self._plan.seed,
+                self._batch,
+                self._progress,
+            )
+            if not np.isfinite(values).all():
+                raise overflow("The model returned NaN or infinite values", self._denoiser.dtype)
+            # Both sides are rounded alike, so a model that did not change differs by exactly nothing.
+            yield part, values.astype(np.float16)
 
     def read(self, title: str, stage: str, draws: Draws) -> list[np.ndarray]:
         """Return the `reading_sums` of pictures that `draw` drew."""

@@ -14,12 +14,14 @@ from ..disk.lock import only_one
 from ..disk.writable import require_writable
 from ..errors import Setting, UsageError, with_words
 from ..families.prompt_form import AUTO
+from ..metrics.evidence import Screened
 from ..metrics.images.features import FeatureNetwork, Fetching, ImageFeatures
-from ..metrics.metric import chosen
+from ..metrics.metric import chosen, needed
 from ..model.batch import Batching
 from ..model.denoiser import Denoiser
 from ..plan.audit_plan import AuditPlan, Stage, plan_digest
 from ..plan.presets import METRICS, in_form, in_order, preset_plan
+from ..plan.screening import with_vocabulary
 from ..progress import Progress
 from ..render.formats.format import default_formats, publish
 from ..verdict.learning import Learning
@@ -57,10 +59,17 @@ class AuditRequest:
     """Layout of that folder; empty for the one that it has."""
     prompt_form: str = AUTO
     """Language of the prompts: "sentences", "tags", or "auto" for that of the base."""
+    words: tuple[str, ...] = ()
+    """What the damage map asks instead of its vocabulary."""
+    concept: tuple[str, ...] = ()
+    """Words for what LoRAs were trained to change: the damage map shows it apart."""
 
     def __post_init__(self) -> None:
         if self.dataset and self.images is None:
             raise UsageError(f"{self.dataset} is the layout of a folder, and none is named.", Setting("images"))
+        if (self.words or self.concept) and Screened not in needed(self.metrics):
+            given = [Setting(name) for name in ("words", "concept") if getattr(self, name)]
+            raise UsageError("Only the damage map asks words; it is the metric map.", Setting("metrics", "map"), *given)
 
 
 def plan_for(
@@ -86,6 +95,8 @@ def plan_for(
         guidance_scale=request.guidance_scale or known.guidance_scale or plan.guidance_scale,
         features=request.features or plan.features,
     )
+    if Screened in needed(plan.metrics):
+        plan = with_vocabulary(plan, family, request.words)
     name = "folder"
     if given is None and request.images is not None:
         dataset = find_dataset(request.images, request.dataset)
@@ -159,21 +170,34 @@ class AuditSession:
         names: Sequence[str] = (),
         other_base: str = "",
         learning: Learning | None = None,
+        claimed: Sequence[str] = (),
         announce: Callable[[AuditPlan, AuditSetting], None] = lambda plan, setting: None,
     ) -> Published:
         """Return the report of a change, in a folder whose name begins with `stem`.
 
         `names` are further names of the base, as its metadata may give it. `other_base` goes into the report, see
-        `AuditSetting`, and so does `learning`, what a training knows of the change. `announce` hears of plan and
-        setting before a change that fits is measured. Raises UsageError where another run is at the same audit. What
-        does not fit is INVALID at once: nothing is fetched for it.
+        `AuditSetting`, and so does `learning`, what a training knows of the change. `claimed` are words by which a file
+        calls what it changes. `announce` hears of plan and setting before a change that fits is measured. Raises
+        UsageError where another run is at the same audit. What does not fit is INVALID at once: nothing is fetched for
+        it.
         """
         plan, labelled = plan_for(self._request, denoiser.family, denoiser.resolution, given, (denoiser.name, *names))
         fits = change.refusal() is None
         networks = self._load_networks(plan, progress) if fits else {}
         folder = self._folder(denoiser, change, plan, networks, stem)
         places = self._places
-        setting = AuditSetting(folder, places.cache, self._policy, progress, batch, networks, labelled, other_base)
+        setting = AuditSetting(
+            folder,
+            places.cache,
+            self._policy,
+            progress,
+            batch,
+            networks,
+            labelled,
+            other_base,
+            self._request.concept,
+            tuple(claimed),
+        )
         with only_one(folder):
             if not self._places.resume:
                 _remove_samples(folder)
@@ -213,7 +237,8 @@ class AuditSession:
         base = (denoiser.digest(), denoiser.device.type, str(denoiser.dtype), str(denoiser.latent_shape))
         # A network's name says little: folders and hub ids get other weights.
         weights = (network.digest for network in networks.values())
-        run = "|".join((*base, *weights, *change.key, plan_digest(plan), str(self._policy)))
+        told = self._request.concept
+        run = "|".join((*base, *weights, *change.key, plan_digest(plan), str(self._policy), *told))
         folder = self._places.out / f"{stem}-{plan.preset}-{hashlib.sha256(run.encode()).hexdigest()[:8]}"
         require_writable(folder, Setting("out"))
         folder.mkdir(parents=True, exist_ok=True)

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..datasets.labelled import LabelledImages
+from ..plan.block_design import Cells
+from ..plan.vocabulary import Concept
 
 
 @dataclass(frozen=True)
@@ -58,5 +60,19 @@ class ColorDrawings(Drawings):
     """Basic colour term that each of the images was asked for."""
 
 
-Evidence = Predictions | Answers | Drawings | ColorDrawings
+@dataclass(frozen=True)
+class Screened:
+    """How far predictions moved under the prompts of a vocabulary: few rows of each of many concepts."""
+
+    concepts: tuple[Concept, ...]
+    """V concepts."""
+    cells: Cells
+    """Timestep and picture of each of their R rows."""
+    change: np.ndarray
+    """(V, R) squared norm of tuned minus base prediction."""
+    norm: np.ndarray
+    """(V, R) squared norm of the base prediction."""
+
+
+Evidence = Predictions | Answers | Drawings | ColorDrawings | Screened
 """Any of them."""

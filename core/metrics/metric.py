@@ -63,6 +63,8 @@ class Breakdown:
     """What an interval below zero means."""
     in_terminal: str = ""
     """What the terminal calls its largest lines; "" leaves them to the page."""
+    column: str = "Drop"
+    """What the terminal calls the number of those lines."""
     in_columns: bool = False
     """Whether several LoRAs are shown side by side by its lines."""
     swatches: bool = False
@@ -81,6 +83,10 @@ class Tools:
     """Metric name -> the network that its record asked for."""
     progress: Progress
     """Advances by images that were looked at: of drawings, each metric looks at all three stacks once."""
+    told: tuple[str, ...] = ()
+    """Words for what the LoRA was trained to change, by the user."""
+    claimed: tuple[str, ...] = ()
+    """The same by the file itself, which may say anything."""
 
 
 @dataclass(frozen=True)

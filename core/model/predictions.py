@@ -1,8 +1,11 @@
 """What a denoiser predicts on noised latents at evenly spaced timesteps: how its function is compared, unsampled."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import torch
 
+from ..plan.block_design import Cells
 from ..progress import SILENT, Progress
 from .batch import Batching
 from .denoiser import Conditioning, Denoiser
@@ -35,3 +38,34 @@ def predictions(
     parts = batch.run(count, predict)
     progress.advance(count)
     return torch.cat(parts).numpy()
+
+
+@torch.no_grad()
+def cell_predictions(
+    denoiser: Denoiser,
+    pictures: torch.Tensor,
+    prompts: Sequence[str],
+    cells: Cells,
+    count: int,
+    seed: int,
+    batch: Batching,
+    progress: Progress = SILENT,
+) -> np.ndarray:
+    """Return predictions (N, R, C, h, w) float32 under N prompts, each on R noised pictures of latents (P, C, h, w).
+
+    `cells` (N, R) say which of `count` spaced timesteps and which picture; the noise depends on (seed, prompt, picture,
+    timestep) only.
+    """
+    timesteps = np.array(spaced_timesteps(count, denoiser.schedule.steps))[cells.timestep].ravel()
+    chosen, rows = cells.picture.ravel(), cells.picture.shape[1]
+    latents = at_least_float32(pictures)[torch.from_numpy(chosen).to(pictures.device)]
+    named = [f"screen|{picture}|{prompts[i // rows]}" for i, picture in enumerate(chosen)]
+    shape = tuple(pictures.shape[1:])
+    noise = torch.stack([gaussian(shape, seed, item, int(t)) for item, t in zip(named, timesteps, strict=True)])
+    t = torch.from_numpy(timesteps).to(latents.device)
+    x_t = denoiser.schedule.noise(latents, noise.to(latents.device, latents.dtype), t).to(denoiser.dtype)
+    cond, owner = denoiser.encode_text(prompts), np.repeat(np.arange(len(prompts)), rows)
+    predict = lambda part: denoiser.predict(x_t[part], t[part], cond.rows(owner[part])).float().cpu()  # noqa: E731
+    parts = batch.run(len(owner), predict)
+    progress.advance(len(owner))
+    return torch.cat(parts).numpy().reshape(len(prompts), rows, *shape)

@@ -93,6 +93,14 @@ class AuditPlan:
     """Tags that every prompt begins with, as the base's makers recommend."""
     negative: str = ""
     """What guidance leads away from; empty for the empty prompt."""
+    concept_rows: int = 0
+    """Rows of each concept of a damage map; 0 asks none."""
+    vocabulary: str = ""
+    """Family whose vocabulary is asked; see `vocabulary.shipped_vocabulary`."""
+    words: tuple[str, ...] = ()
+    """What a user asks instead."""
+    vocabulary_digest: str = ""
+    """SHA-256 of the concepts: another release may ask others."""
 
     def __post_init__(self) -> None:
         metrics, images = Setting("metrics"), Setting("images")
@@ -161,7 +169,7 @@ def with_article(name: str) -> str:
     return f"{'an' if name[:1].lower() in 'aeiou' else 'a'} {name}"
 
 
-_LATER = ("prompt_form", "prefix", "negative")
+_LATER = ("prompt_form", "prefix", "negative", "concept_rows", "vocabulary", "words", "vocabulary_digest")
 """Fields that plans of this version once lacked. At their defaults they ask what such plans asked without saying it,
 and are left out: the same questions keep their digest, and with it what is cached and reported of them."""
 

@@ -7,9 +7,12 @@ import pytest
 import torch
 from owf.core.audit.cost import audit_cost
 from owf.core.datasets.labelled import LabelledImages
-from owf.core.metrics.evidence import Answers, ColorDrawings, Drawings, Predictions
+from owf.core.families.prompt_form import IN_SENTENCES
+from owf.core.metrics.evidence import Answers, ColorDrawings, Drawings, Predictions, Screened
 from owf.core.metrics.metric import Tools, all_metrics
+from owf.core.plan.block_design import block_design
 from owf.core.plan.presets import preset_plan
+from owf.core.plan.vocabulary import words_vocabulary
 from progress_log import Heard
 
 IMAGES = 40
@@ -39,7 +42,19 @@ def color_drawings(rng) -> ColorDrawings:
     return ColorDrawings(*rng.integers(0, 256, (3, len(terms), 3, 8, 8), np.uint8), terms)
 
 
-EVIDENCE = {Predictions: predictions, Answers: answers, Drawings: drawings, ColorDrawings: color_drawings}
+def screened(rng) -> Screened:
+    concepts = words_vocabulary([f"thing {i}" for i in range(30)], IN_SENTENCES)
+    cells = block_design(30, 4, 8, 8, 0)
+    return Screened(concepts, cells, rng.gamma(2, 0.01, cells.timestep.shape), np.ones(cells.timestep.shape))
+
+
+EVIDENCE = {
+    Predictions: predictions,
+    Answers: answers,
+    Drawings: drawings,
+    ColorDrawings: color_drawings,
+    Screened: screened,
+}
 
 
 class Brightness:

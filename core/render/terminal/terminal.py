@@ -12,7 +12,7 @@ from rich.text import Text
 
 from ...errors import Setting
 from ...metrics.measurement import Estimate, Part
-from ...metrics.metric import all_metrics
+from ...metrics.metric import Breakdown, all_metrics
 from ...verdict.outcome import outcome, summary
 from ...verdict.report import Report
 from ...verdict.verdict import DRIFT, INCONCLUSIVE, INVALID, PASS, Judgement
@@ -129,15 +129,17 @@ def _print_breakdowns(report: Report, console: Console) -> None:
         found = {} if measurement is None else measurement.breakdowns
         for key, breakdown in metric.breakdowns.items():
             if key in found and breakdown.in_terminal:
-                show = _print_moved if breakdown.signed else _print_worst
-                show(breakdown.in_terminal, found[key], console)
+                if breakdown.signed:
+                    _print_moved(breakdown.in_terminal, found[key], console)
+                else:
+                    _print_worst(breakdown, found[key], console)
 
 
-def _print_worst(title: str, parts: Iterable[Part], console: Console) -> None:
+def _print_worst(breakdown: Breakdown, parts: Iterable[Part], console: Console) -> None:
     lost = sorted((part for part in parts if part.estimate.value > 0), key=lambda part: -part.estimate.value)
     if not lost:
         return
-    table = _table(console, title, "Drop", "95 % interval", "Floor")
+    table = _table(console, breakdown.in_terminal, breakdown.column, "95 % interval", "Floor")
     for part in lost[:WORST_LINES]:
         e = part.estimate
         floor = "" if e.floor is None else words.number(e.floor, e.unit)

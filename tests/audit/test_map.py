@@ -1,0 +1,142 @@
+"""The damage map as part of an audit, on a base whose predictions are closed form: paired, counted, resumed."""
+
+import dataclasses
+import json
+from pathlib import Path
+
+import jsonschema
+import numpy as np
+import pytest
+import torch
+from gaussian_denoiser import GaussianDenoiser
+from owf.core.audit.audit import AuditSetting, audit_change
+from owf.core.audit.cost import audit_cost
+from owf.core.model.batch import Batching
+from owf.core.model.denoiser import Conditioning
+from owf.core.plan.audit_plan import Prompt
+from owf.core.plan.presets import preset_plan
+from owf.core.plan.screening import plan_concepts, with_vocabulary
+from owf.core.progress import SILENT
+from owf.core.verdict.report import AdapterRecord, read_report, to_json, write_report
+from owf.core.verdict.verdict import INCONCLUSIVE, default_policy
+from progress_log import Heard
+
+WORDS = ("red car", "my dog", "castle", "an apple")
+
+
+class Worded(GaussianDenoiser):
+    """Knows a Gaussian for each of a few prompts."""
+
+    def __init__(self, prompts: list[str]) -> None:
+        means = torch.randn(len(prompts), 3, 8, 8, generator=torch.Generator().manual_seed(0))
+        super().__init__(means, spread=0.5)
+        self.places = {prompt: i for i, prompt in enumerate(prompts)}
+
+    def encode_text(self, prompts) -> Conditioning:
+        return super().encode_text([str(self.places[prompt]) for prompt in prompts])
+
+
+class Moved:
+    """A change of what one prompt means."""
+
+    is_repeatable, key = True, ("moved",)
+
+    def __init__(self, denoiser: Worded, prompt: str, by: float) -> None:
+        self._row, self._by = denoiser.means.weight.data[denoiser.places[prompt]], by
+        self._before = self._row.clone()
+
+    def refusal(self) -> None:
+        return None
+
+    def record(self) -> AdapterRecord:
+        return AdapterRecord("moved", "0" * 64, "kohya", "lora", "gaussian", 1.0, 1, 0, 0.1)
+
+    def on(self) -> None:
+        self._row += self._by
+
+    def off(self) -> None:
+        self._row.copy_(self._before)
+
+
+@pytest.fixture
+def plan():
+    prompts = tuple(Prompt(f"a {c} bag", "colours", c) for c in ("red", "green", "blue"))
+    plan = dataclasses.replace(preset_plan("quick"), metrics=("map",), prompts=prompts, sampling_steps=2)
+    return with_vocabulary(plan, "", WORDS)
+
+
+@pytest.fixture
+def denoiser(plan):
+    return Worded(["", *(p.text for p in plan.prompts), *(c.prompt for c in plan_concepts(plan))])
+
+
+def setting(folder, progress=SILENT) -> AuditSetting:
+    return AuditSetting(folder, folder / "cache", default_policy(), progress, Batching(16), {}, None)
+
+
+def test_the_one_prompt_that_means_something_else_is_named(denoiser, plan, tmp_path):
+    heard = Heard()
+    report = audit_change(denoiser, Moved(denoiser, "a photo of my dog", 3.0), plan, setting(tmp_path, heard))
+    cost = audit_cost(plan, 0)
+    assert cost.tuned == cost.screened == len(WORDS) * 32
+    assert sum(heard.rows) == heard.length == cost.base + cost.tuned
+    found = report.measurements["map"]
+    assert [part.label for part in found.breakdowns["damaged"]] == ["my dog"]
+    assert found.facts["damaged"] == "my dog"
+    assert report.verdict.decision == INCONCLUSIVE  # no limit is argued yet
+    write_report(report, tmp_path / "report.json")
+    assert to_json(read_report(tmp_path / "report.json")) == to_json(report)
+    schema = Path(__file__).parents[2] / "core" / "verdict" / "report.schema.json"
+    jsonschema.validate(json.loads(to_json(report)), json.loads(schema.read_text()))
+
+
+def test_a_model_that_did_not_change_drifts_nowhere(denoiser, plan, tmp_path):
+    report = audit_change(denoiser, Moved(denoiser, "a photo of my dog", 0.0), plan, setting(tmp_path))
+    found = report.measurements["map"]
+    assert found.estimates["worst_concept"].value == pytest.approx(0, abs=1e-12)
+    assert found.estimates["damaged_share"].high == 0
+
+
+class Stop(Exception):
+    """What a host raises to end a run."""
+
+
+class Stopping(Heard):
+    """Stops at the second batch of the tuned model."""
+
+    tuned, batches = False, 0
+
+    def stage(self, title: str) -> None:
+        self.tuned = title.startswith("LoRA")
+
+    def advance(self, rows: int) -> None:
+        self.batches += self.tuned
+        if self.batches == 2:
+            raise Stop
+        super().advance(rows)
+
+
+def test_an_interrupted_map_goes_on_where_it_was(denoiser, plan, tmp_path):
+    change = Moved(denoiser, "a photo of my dog", 3.0)
+    with pytest.raises(Stop):
+        audit_change(denoiser, change, plan, setting(tmp_path / "a", Stopping()))
+    heard = Heard()
+    again = audit_change(denoiser, change, plan, setting(tmp_path / "a", heard))
+    assert sum(heard.rows) == audit_cost(plan, 0).tuned - 32  # those of the first concept are kept
+    whole = audit_change(denoiser, change, plan, setting(tmp_path / "b"))
+    assert again.measurements == whole.measurements
+
+
+def test_rows_of_a_concept_are_at_its_own_cells(denoiser):
+    from owf.core.model.predictions import cell_predictions
+    from owf.core.plan.block_design import Cells, block_design
+
+    cells = block_design(4, 8, 8, 3, seed=0)
+    pictures, prompts = torch.randn(3, 3, 8, 8), [f"a photo of {w}" for w in ("a red car", "my dog")]
+    both = Cells(cells.timestep[:2], cells.picture[:2])
+    found = cell_predictions(denoiser, pictures, prompts, both, 8, 0, Batching(5))
+    for i, prompt in enumerate(prompts):
+        alone = Cells(cells.timestep[i : i + 1], cells.picture[i : i + 1])
+        one = cell_predictions(denoiser, pictures, [prompt], alone, 8, 0, Batching(64))
+        assert np.allclose(found[i], one[0], atol=1e-6)
+    assert found.shape == (2, 8, 3, 8, 8)

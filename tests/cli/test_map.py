@@ -1,0 +1,37 @@
+"""`owf-audit map`: the same options, one metric, and words from a file or from the line."""
+
+import pytest
+from owf.cli.arguments import parser
+from owf.cli.audit import _options, main
+
+
+def test_it_is_an_audit_of_one_metric():
+    options = _options(["map", "a.safetensors", "--preset", "standard"])
+    assert (options.metrics, options.preset, len(options.loras)) == (("map",), "standard", 1)
+    assert _options(["a.safetensors"]).metrics == parser().get_default("metrics")
+    assert "map" not in parser().get_default("metrics")
+    assert _options(["map", "a.safetensors", "--metrics", "map,color"]).metrics == ("map", "color")
+
+
+def test_words_are_a_list_or_a_file(tmp_path):
+    file = tmp_path / "mine.txt"
+    file.write_text("red car\nmy dog\n", "utf-8")
+    for given in ("red car, my dog", str(file)):
+        assert _options(["map", "a.safetensors", "--words", given]).words == ("red car", "my dog")
+    assert _options(["map", "a.safetensors", "--concept", "sks dog"]).concept == ("sks dog",)
+
+
+@pytest.mark.parametrize(("given", "said"), [("missing.txt", "missing.txt"), (" , ", "no words")])
+def test_words_that_are_none_are_told(given, said, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(SystemExit) as ending:
+        main(["map", "a.safetensors", "--words", given])
+    assert ending.value.code == 2
+    assert said in capsys.readouterr().err
+
+
+def test_words_without_the_map_are_told_before_anything_is_loaded(tmp_path, capsys):
+    lora = tmp_path / "a.safetensors"
+    lora.touch()
+    assert main([str(lora), "--words", "car", "--out", str(tmp_path), "--cache", str(tmp_path)]) == 2
+    assert "--metrics map" in capsys.readouterr().err

@@ -1,0 +1,135 @@
+"""The damage map names what was planted, counts it, and leaves out what the LoRA is for."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+from owf.core.errors import InvalidError, UsageError
+from owf.core.families.prompt_form import IN_SENTENCES
+from owf.core.metrics.evidence import Screened
+from owf.core.metrics.map_ import LIMIT, own_concepts, summarise_map
+from owf.core.plan.audit_plan import plan_data, plan_digest
+from owf.core.plan.presets import preset_plan
+from owf.core.plan.screening import plan_cells, plan_concepts, with_vocabulary
+from owf.core.plan.vocabulary import words_vocabulary
+
+HARMLESS, DAMAGE = 1e-3, 1e-1
+PLAN = with_vocabulary(preset_plan("quick", "demo"), "demo")
+CONCEPTS = plan_concepts(PLAN)
+
+
+def screened(damaged, seed=0, plan=PLAN, damage=DAMAGE) -> Screened:
+    """Return rows of concepts of which those for which `damaged` is true moved a hundred times as much."""
+    rng, concepts = np.random.default_rng(seed), plan_concepts(plan)
+    cells = plan_cells(plan, len(concepts), 8)
+    size = np.log([damage if damaged(dict(c.attributes)) else HARMLESS for c in concepts])[:, None]
+    of_timestep = np.linspace(-1.5, 1.5, 8)[cells.timestep]
+    noise = rng.normal(0, 0.7, cells.timestep.shape) + rng.normal(0, 0.2, (len(concepts), 1))
+    norm = rng.gamma(5, 1, cells.timestep.shape)
+    return Screened(concepts, cells, np.exp(size + of_timestep + noise) * norm, norm)
+
+
+PLANTS = {
+    "sandal": lambda c: c["class"] == "sandal",
+    "green": lambda c: c["colour"] == "green",
+    "teal": lambda c: c["background"] == "teal",
+    "dotted": lambda c: c["pattern"] == "dotted",
+    "sneaker & red": lambda c: c["class"] == "sneaker" and c["colour"] == "red",
+}
+
+
+@pytest.mark.parametrize("name", PLANTS)
+def test_what_was_planted_is_the_one_thing_that_is_named(name):
+    seen = screened(PLANTS[name])
+    found = summarise_map(seen)
+    truth = np.array([PLANTS[name](dict(c.attributes)) for c in CONCEPTS])
+    assert found.breakdowns["thing"][0].label == f"{name} ({truth.sum()} concepts)"
+    share = found.estimates["damaged_share"]
+    assert share.low <= truth.mean() <= share.high
+    wrong = {c.label for c, is_damaged in zip(CONCEPTS, truth, strict=True) if not is_damaged}
+    listed = [part.label for part in found.breakdowns["damaged"]]
+    assert len(listed) == min(100, found.facts["found"])
+    assert sum(label in wrong for label in listed) <= 0.15 * len(listed)  # a rate of 5 % on average
+
+
+def test_a_single_concept_is_named_by_itself():
+    one = {"class": "coat", "colour": "blue", "pattern": "plain", "background": "beige"}
+    found = summarise_map(screened(lambda c: one.items() <= c.items(), damage=1.0))
+    assert [part.label for part in found.breakdowns["thing"]] == ["blue coat on a beige background"]
+    assert found.facts["worst_concept"] == "blue coat on a beige background"
+    assert found.estimates["worst_concept"].low > LIMIT
+
+
+def test_harmless_and_untouched_models_have_nothing_damaged():
+    found = summarise_map(screened(lambda c: False))
+    assert (found.facts["found"], found.breakdowns["thing"], found.breakdowns["damaged"]) == (0, (), ())
+    assert found.estimates["typical_drift"].value == pytest.approx(HARMLESS, rel=0.05)
+    untouched = screened(lambda c: False)
+    found = summarise_map(dataclasses.replace(untouched, change=np.zeros_like(untouched.change)))
+    assert found.estimates["typical_drift"].value == pytest.approx(0, abs=1e-12)
+    assert found.estimates["damaged_share"].high == 0
+
+
+def test_damage_everywhere_is_everything():
+    found = summarise_map(screened(lambda c: True))
+    assert [part.label for part in found.breakdowns["thing"]] == ["everything"]
+    assert found.estimates["damaged_share"].value > 0.9
+
+
+def test_its_own_concept_counts_for_nothing():
+    seen = screened(PLANTS["sandal"])
+    for told, claimed in ((("sandal",), ()), ((), ("sks sandal",))):
+        found = summarise_map(seen, told, claimed)
+        assert found.facts["own_concepts"] == 275
+        assert found.facts["found"] == 0
+        assert all("sandal" in part.label for part in found.breakdowns["own"])
+        assert found.breakdowns["own"][0].estimate.value > LIMIT
+
+
+def test_a_file_cannot_call_everything_its_own():
+    seen = screened(PLANTS["sandal"])
+    found = summarise_map(seen, claimed=("background", "sandal"))
+    assert found.facts["own_concepts"] == 0
+    assert found.facts["damaged"] == "sandal (275 concepts)"
+    with pytest.raises(InvalidError, match="own concept"):
+        summarise_map(seen, told=("background",))
+
+
+@pytest.mark.parametrize(
+    ("word", "own"),
+    [
+        ("car", ["red car", "two cars"]),
+        ("sks car", ["red car", "two cars"]),
+        ("red", ["red car"]),
+        ("CAR.*", []),
+        ("", []),
+    ],
+)
+def test_whole_words_name_a_concept(word, own):
+    concepts = words_vocabulary(("red car", "two cars", "carpet", "scar"), IN_SENTENCES)
+    assert [c.label for c, is_own in zip(concepts, own_concepts(concepts, [word]), strict=True) if is_own] == own
+
+
+@pytest.mark.parametrize("count", [1, 2, 9, 200])
+def test_few_words_get_more_rows(count):
+    plan = with_vocabulary(preset_plan("quick"), "sd15", tuple(f"thing {i}" for i in range(count)))
+    assert plan.concept_rows == {1: 32, 2: 32, 9: 8, 200: 2}[count]
+    found = summarise_map(screened(lambda c: True, plan=plan))
+    low, high = found.estimates["typical_drift"].low, found.estimates["typical_drift"].high
+    assert 0 < low < high < 3
+    assert found.facts["damaged"] == ("thing 0" if count == 1 else "everything")
+
+
+def test_plans_without_a_vocabulary_are_what_they_were():
+    plan = preset_plan("quick")
+    assert not {"concept_rows", "vocabulary", "words", "vocabulary_digest"} & set(plan_data(plan))
+    one, other = (with_vocabulary(plan, "sd15", words) for words in (("a",), ("b",)))
+    assert len({plan_digest(p) for p in (plan, one, other, with_vocabulary(plan, "sd15"))}) == 4
+
+
+def test_words_are_asked_of_the_map_alone():
+    from owf.core.audit.session import AuditRequest
+
+    with pytest.raises(UsageError, match="damage map"):
+        AuditRequest(words=("car",))
+    assert AuditRequest(words=("car",), metrics=("map",)).words == ("car",)
