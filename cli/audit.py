@@ -13,7 +13,7 @@ from .auditor import WORKER, exit_code, names_of, read_lora
 from .command import guarded, print_failure, quiet_libraries, say_doubts, say_left_out
 from .wording import worded
 
-LEDGERS = ("history", "rejudge", "merge")
+LEDGERS = ("history", "rejudge", "merge", "compare")
 """Commands on what runs kept; a file or folder that is called so is a LoRA, or holds some."""
 
 if TYPE_CHECKING:

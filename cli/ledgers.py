@@ -1,21 +1,23 @@
-"""`owf-audit history`, `rejudge` and `merge`: what runs over many LoRAs kept. No model, no torch."""
+"""`owf-audit history`, `rejudge`, `merge` and `compare`: what runs over many LoRAs kept. No model, no torch."""
 
 import argparse
 import dataclasses
 import json
 from collections.abc import Iterable, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 
 from ..core.batch.driver import Asked, judge_again
 from ..core.disk.lock import only_one
 from ..core.disk.writable import require_writable
 from ..core.errors import Setting, UsageError
+from ..core.ledger.compare import compare
 from ..core.ledger.ledger import NAME, Ledger
 from ..core.ledger.merge import merge
 from ..core.ledger.row import Row
 from ..core.render.formats.format import default_formats, publish, publish_run
 from ..core.render.formats.jsonl import row_data
-from ..core.text import inert
+from ..core.text import counted, inert
 from ..core.verdict.policy import read_policy
 from ..core.verdict.report import Report
 from ..core.verdict.verdict import EXIT_CODES, worst
@@ -51,7 +53,9 @@ def _parsers() -> dict[str, argparse.ArgumentParser]:
     merging = argparse.ArgumentParser("owf-audit merge", description="Put the ledgers of several runs into one.")
     merging.add_argument("runs", nargs="+", type=user_path, metavar="LEDGER", help=run)
     merging.add_argument("--out", type=user_path, required=True, metavar="FOLDER", help="run folder of the whole")
-    return {"history": history, "rejudge": rejudge, "merge": merging}
+    comparing = argparse.ArgumentParser("owf-audit compare", description="Say on which LoRAs runs do not agree.")
+    comparing.add_argument("runs", nargs="+", type=user_path, metavar="RUN", help=run)
+    return {"history": history, "rejudge": rejudge, "merge": merging, "compare": comparing}
 
 
 def _ledger(path: Path) -> Path:
@@ -127,9 +131,21 @@ def _write(ledger: Ledger, home: Path) -> Iterable[Path]:
     return pages
 
 
+def _compare(options: argparse.Namespace) -> int:
+    with ExitStack() as stack:
+        ledgers = [stack.enter_context(Ledger(_ledger(run), writes=False)) for run in options.runs]
+        found, count = compare([map(_without_picture, ledger.rows()) for ledger in ledgers])
+    for each in found:
+        at = "" if each.strength == 1 else f" @ {each.strength:g}"
+        verdicts = " | ".join(verdict or "not there" for verdict in each.verdicts)
+        print(inert("; ".join([f"{inert(each.name, _SHOWN)}{at}: {verdicts}", *each.numbers]), 500))
+    print(f"{counted(count, 'audit')}, {len(found)} with different verdicts.")
+    return 0
+
+
 def _without_picture(row: Row) -> Row:
     return dataclasses.replace(row, thumbnail=b"")
 
 
-COMMANDS = {"history": _history, "rejudge": _rejudge, "merge": _merge}
+COMMANDS = {"history": _history, "rejudge": _rejudge, "merge": _merge, "compare": _compare}
 """Commands on ledgers, by the word that calls them."""
