@@ -12,6 +12,8 @@ def _bind_checkout() -> None:
     assert spec is not None and spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     sys.modules["owf"] = module
+    # Python puts this folder first where modules are searched for; its `core`, `nodes` and `tests` are no modules.
+    sys.path[:] = [place for place in sys.path if Path(place or ".").resolve() != root]
     spec.loader.exec_module(module)
 
 

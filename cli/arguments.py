@@ -14,14 +14,17 @@ from ..core.plan.audit_plan import LOSSES, Stage
 from ..core.plan.presets import METRICS, PRESETS
 from ..core.plan.vocabulary import parse_words, read_words
 from ..core.render.formats.format import all_formats, default_formats
-from .numbers import eighths, finite, positive, seed
+from ..core.verdict.verdict import EXIT_CODES
+from .numbers import eighths, finite, positive, seed, whole
 from .paths import user_path
 
 EPILOG = """exit codes: 0 PASS, 1 DRIFT, 2 usage error, 3 INCONCLUSIVE, 4 INVALID; of several LoRAs
 the worst; with --demo 0 if each LoRA gets the verdict that it is there to show; 70 a bug,
-130 interrupted, 141 nobody reads the output any more
-other commands: owf-audit inspect FILE...  shows what is in a LoRA file without a base model
-                owf-audit map LORA...      asks thousands of concepts which of them it damaged"""
+130 interrupted, 141 nobody reads the output any more, 143 stopped by SIGTERM
+other commands: owf-audit inspect FILE...  shows what is in a LoRA file without a base model;
+owf-audit map LORA...  asks thousands of concepts which of them it damaged;
+owf-audit history, rejudge, merge, compare  read what runs over many LoRAs kept in their ledger;
+owf-audit watch FOLDER  audits what appears in a folder, with the options of above"""
 
 
 _OF_PRESET = "default: the preset's"
@@ -45,6 +48,7 @@ def parser() -> argparse.ArgumentParser:
     _add_model_options(top.add_argument_group("base model"))
     _add_plan_options(top.add_argument_group("what is measured"))
     _add_run_options(top.add_argument_group("how it runs"))
+    _add_batch_options(top.add_argument_group("many LoRAs"))
     return top
 
 
@@ -136,7 +140,11 @@ def _add_run_options(group: argparse._ArgumentGroup) -> None:
         help="load nothing; say what would be asked, and about how long it takes and how much memory, here and on "
         "cards of 8, 12 and 24 GB",
     )
-    group.add_argument("--resume", action="store_true", help="continue an interrupted run")
+    group.add_argument(
+        "--resume",
+        action="store_true",
+        help="continue an interrupted run, or show the report that is there; of several LoRAs every run does",
+    )
     group.add_argument(
         "--cache",
         type=user_path,
@@ -182,6 +190,87 @@ def _add_run_options(group: argparse._ArgumentGroup) -> None:
         default="auto",
         help="auto draws a bar on a terminal; json writes a line per step to stdout",
     )
+
+
+def _add_batch_options(group: argparse._ArgumentGroup) -> None:
+    group.add_argument(
+        "--workers",
+        type=_workers,
+        metavar="N",
+        default=1,
+        help="processes that audit, each with a base of its own (default 1); 0 audits in this one, which a broken "
+        "library or too little memory may end",
+    )
+    group.add_argument(
+        "--time-limit",
+        type=_seconds,
+        metavar="SECONDS",
+        help="longest that a LoRA may take, not counting the base's own work (default: none)",
+    )
+    group.add_argument("--retry", action="store_true", help="try again what took too long, crashed or lacked memory")
+    group.add_argument(
+        "--shard",
+        type=_shard,
+        metavar="I/N",
+        help="audit the I-th of N parts, into a folder of its own below --out; owf-audit merge puts them together",
+    )
+
+    group.add_argument(
+        "--strengths",
+        type=_strengths,
+        metavar="X,...",
+        help="audit each LoRA at each of these strengths instead, and say up to which it passes",
+    )
+    group.add_argument(
+        "--fail-on",
+        type=_decisions,
+        metavar="VERDICT,...",
+        help="verdicts that the exit code is to tell, such as drift,invalid; it is 0 for the others (default: all)",
+    )
+
+    group.add_argument(
+        "--every",
+        type=_seconds,
+        metavar="SECONDS",
+        default=10.0,
+        help="of owf-audit watch: seconds between two looks into the folder (default 10)",
+    )
+
+
+def _strengths(text: str) -> tuple[float, ...]:
+    found = tuple(dict.fromkeys(map(finite, text.split(","))))
+    return tuple(sorted(found))
+
+
+def _decisions(text: str) -> tuple[str, ...]:
+    found, known = tuple(text.upper().split(",")), [name for name in EXIT_CODES if EXIT_CODES[name]]
+    if not set(found) <= set(known):
+        raise argparse.ArgumentTypeError(f"must be a list of {', '.join(known).lower()}, separated by commas")
+    return found
+
+
+def _workers(text: str) -> int:
+    value = whole(text)
+    if value < 0:
+        raise argparse.ArgumentTypeError("must be at least 0")
+    return value
+
+
+def _seconds(text: str) -> float:
+    value = finite(text)
+    if value <= 0:
+        raise argparse.ArgumentTypeError("must be more than 0")
+    return value
+
+
+def _shard(text: str) -> tuple[int, int]:
+    try:
+        part, parts = map(int, text.split("/"))
+    except ValueError:
+        raise argparse.ArgumentTypeError("must look like 3/16") from None
+    if not 1 <= part <= parts:
+        raise argparse.ArgumentTypeError("must be a part from 1 to the number of parts, such as 3/16")
+    return part, parts
 
 
 def _stages(text: str) -> tuple[Stage, ...]:

@@ -2,16 +2,19 @@
 
 import argparse
 import sys
-from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..core.errors import InvalidError, OwfError, UsageError
-from ..core.verdict.verdict import DRIFT, EXIT_CODES, INVALID, worst
+from ..core.errors import OwfError, UsageError
+from ..core.verdict.verdict import DRIFT, EXIT_CODES, INVALID
 from .arguments import parser
+from .auditor import WORKER, exit_code, names_of, read_lora
 from .command import guarded, print_failure, quiet_libraries, say_doubts, say_left_out
 from .wording import worded
+
+LEDGERS = ("history", "rejudge", "merge", "compare")
+"""Commands on what runs kept; a file or folder that is called so is a LoRA, or holds some."""
 
 if TYPE_CHECKING:
     from ..core.adapter import Adapter
@@ -28,28 +31,58 @@ def main(argv: Sequence[str] | None = None) -> int:
         from .inspect import main as inspect_main
 
         return inspect_main(argv[1:])
-    options = _options(argv)
+    if argv and argv[0] in LEDGERS and not Path(argv[0]).exists():
+        from .ledgers import main as ledgers_main
+
+        return ledgers_main(argv[0], argv[1:])
+    if argv[:1] == [WORKER]:  # what a run over many LoRAs starts for itself
+        quiet_libraries()
+        from .worker import main as worker_main
+
+        return worker_main(argv[1:])
+    watching = argv[:1] == ["watch"] and not Path("watch").exists()
+    argv = argv[1:] if watching else argv
+    argv = with_map(argv)
+    options = parser().parse_args(argv)
     with guarded(lambda message, code: print_failure("owf-audit", options.progress, message, code)) as ending:
+        if watching:
+            ending.code = _watch(options, argv)
+            return ending.code
         files = _lora_files(options)
         quiet_libraries()
-        from .session import Session
-
-        session = Session(options)
         if options.dry_run:
-            ending.code = _foresee_each(session, files, options)
-        elif len(files) == 1:
-            ending.code = _audit_one(session, _read(files[0], options.allow_pickle), options)
+            ending.code = _foresee_each(_session(options), files, options)
+        elif len(files) == 1 and not any((options.shard, options.strengths, options.time_limit, options.retry)):
+            ending.code = _audit_one(_session(options), read_lora(files[0], options.allow_pickle), options)
         else:
-            ending.code = _audit_many(session, files, options)
+            ending.code = _audit_many(files, options, argv)
     return ending.code
 
 
-def _options(argv: Sequence[str]) -> argparse.Namespace:
-    asked = parser()
-    if argv[:1] == ["map"]:
-        asked.set_defaults(metrics=("map",))
-        return asked.parse_args(argv[1:])
-    return asked.parse_args(argv)
+def with_map(argv: Sequence[str]) -> Sequence[str]:
+    """Return the command line that `owf-audit map` stands for: what the user gives comes after, and counts."""
+    mapped = argv[:1] == ["map"] and not Path("map").exists()
+    return ["--metrics", "map", *argv[1:]] if mapped else argv
+
+
+def _watch(options: argparse.Namespace, argv: Sequence[str]) -> int:
+    from ..core.adapter.find import find_loras
+    from .watch import watch
+
+    if not options.loras:
+        raise UsageError("Name the folder to watch. See owf-audit --help.")
+    quiet_libraries()
+    return watch(
+        lambda: [file for path in options.loras for file in find_loras(path).paths],
+        lambda files: _audit_many(files, options, argv),
+        options.every,
+    )
+
+
+def _session(options: argparse.Namespace) -> Any:
+    from .session import Session
+
+    return Session(options)
 
 
 def _lora_files(options: argparse.Namespace) -> list[Path]:
@@ -76,27 +109,14 @@ def _found(path: Path) -> tuple[Path, ...]:
     return found.paths
 
 
-def _read(file: Path, allow_pickle: bool) -> "Adapter":
-    """Return the LoRA in a file; the error names the file."""
-    from ..core.adapter import read_adapter
-    from ..core.text import inert
-
-    try:
-        return read_adapter(file, allow_pickle=allow_pickle)
-    except InvalidError as error:
-        raise error.at(inert(file.name)) from error
-    except OSError as error:
-        raise InvalidError(f"{inert(file.name[:200])}: cannot be opened: {error.strerror}") from error
-
-
 def _foresee_each(session: Any, files: Sequence[Path], options: argparse.Namespace) -> int:
     """Print what the audit of each file would be; the code is INVALID's where one cannot be audited, else 0."""
     from ..core.text import inert
 
     codes = [0]
-    for file, name in zip(files, _names(files), strict=True):
+    for file, name in zip(files, names_of(files), strict=True):
         try:
-            seen = session.foresee(_read(file, options.allow_pickle))
+            seen = session.foresee(read_lora(file, options.allow_pickle))
             codes.append(0 if seen.refusal is None else EXIT_CODES[INVALID])
         except OwfError as error:
             if len(files) == 1:
@@ -115,32 +135,24 @@ def _audit_one(session: Any, adapter: "Adapter", options: argparse.Namespace) ->
     audited = Audited(adapter.path.name, published.report, published.folder)
     files = (*published.files, *publish_all([audited], options.out, options.write))
     tell_report(published, files, session.console, options.progress)
-    return published.report.verdict.exit_code
+    return exit_code([published.report.verdict.decision], options.fail_on)
 
 
-def _audit_many(session: Any, files: Sequence[Path], options: argparse.Namespace) -> int:
+def _audit_many(files: Sequence[Path], options: argparse.Namespace, argv: Sequence[str]) -> int:
     """Audit each; a file that cannot be audited is one line of the overview, not the end of the run."""
-    from ..core.render.audited import Audited
-    from ..core.render.formats.format import publish_all
-    from ..core.text import inert
+    from .many import audit_many
     from .tell import tell_overview
+    from .watch import SIGNALLED
 
-    audits: list[Audited] = []
-    pages: tuple[Path, ...] = ()
-    try:
-        for file, name in zip(files, _names(files), strict=True):
-            try:
-                published = session.audit(_read(file, options.allow_pickle))
-                audits.append(Audited(name, published.report, published.folder))
-            except OwfError as error:
-                refusal = worded(error).removeprefix(f"{inert(file.name)}: ")  # the name stands beside it
-                audits.append(Audited(name, refusal=refusal))
-    finally:
-        if audits:  # hours of work are worth a page, interrupted or not
-            pages = publish_all(audits, options.out, options.write)
-    tell_overview(audits, pages, session.console, options.progress)
-    code = EXIT_CODES[worst(audit.decision for audit in audits)]
-    return _demo_code(files, audits, code, options.progress) if options.demo else code
+    ended = audit_many(files, options, argv)
+    tell_overview(ended.audits, ended.pages, ended.console, options.progress)
+    if ended.signal is not None:
+        said = "Stopped before it was done. The same command goes on from here."
+        return print_failure("owf-audit", options.progress, said, SIGNALLED + ended.signal)
+    for line in ended.sweeps:
+        ended.console.print(line, highlight=False, markup=False, soft_wrap=True)
+    code = exit_code((audit.decision for audit in ended.audits), options.fail_on)
+    return _demo_code(files, ended.audits, code, options.progress) if options.demo else code
 
 
 def _demo_code(files: Sequence[Path], audits: Sequence["Audited"], code: int, progress: str) -> int:
@@ -163,12 +175,6 @@ def _demo_code(files: Sequence[Path], audits: Sequence["Audited"], code: int, pr
         return 0
     message = f"The demo does not show what it is there to show: {'; '.join(odd)}."
     return print_failure("owf-audit", progress, message, code or EXIT_CODES[DRIFT])
-
-
-def _names(files: Sequence[Path]) -> list[str]:
-    """Return a name for each file, with its folder's where the file's alone would not do."""
-    seen = Counter(file.name for file in files)
-    return [file.name if seen[file.name] == 1 else f"{file.absolute().parent.name}/{file.name}" for file in files]
 
 
 if __name__ == "__main__":

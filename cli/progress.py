@@ -130,3 +130,8 @@ class Quiet(Progress):
 
     def __exit__(self, *exc: object) -> None:
         pass
+
+
+def progress_on(console: Any, kind: str) -> Any:
+    """Return the progress that an option asks for, as a context."""
+    return {"bar": lambda: Bar(console), "json": JsonLines, "none": Quiet}[progress_kind(kind)]()

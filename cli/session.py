@@ -2,7 +2,7 @@
 
 import argparse
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -35,7 +35,7 @@ from ..core.verdict.policy import read_policy
 from ..core.verdict.verdict import default_policy
 from .command import say, say_left_out
 from .paths import cache_folder
-from .progress import Bar, JsonLines, Quiet, progress_kind
+from .progress import JsonLines, progress_kind, progress_on
 from .wording import option
 
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ class Session:
             say_left_out("owf-audit", left_out, options.images)
         cache = cache_folder(options.cache)  # where there is none, that is said before a base is loaded
         self._digests = Digests(cache)
-        self._places = Places(options.out, cache, options.resume, options.write)
+        self._places = Places(options.out, cache, options.resume, options.write, reuse=options.resume)
         self._audits = AuditSession(
             _request(options),
             default_policy() if options.policy is None else read_policy(options.policy),
@@ -72,15 +72,19 @@ class Session:
         self._loaded: tuple[BaseChoice, Denoiser] | None = None
         self._keeping = keeping_of(options)
 
-    def audit(self, adapter: Adapter) -> Published:
-        """Return the report of one LoRA and where it was written to."""
+    def audit(self, adapter: Adapter, strength: float | None = None) -> Published:
+        """Return the report of one LoRA and where it was written to; the strength is the options' unless one is given.
+
+        Raises OwfError where there is none.
+        """
         options = self._options
+        at = options.strength if strength is None else strength
         stated = stated_base(adapter.training)
         choice = self._choose(adapter, stated)
         denoiser = self._denoiser(choice)
         other_base = self._other_base(choice, denoiser.name, stated)
         with self.console.status("Applying the LoRA"):
-            change = AdapterChange(denoiser.components, adapter, options.strength, self._keeping)
+            change = AdapterChange(denoiser.components, adapter, at, self._keeping)
         batch = Batching(options.batch) if options.batch else default_batching(denoiser)
         if batch.workers > 1:
             torch.set_num_threads(1)
@@ -89,7 +93,7 @@ class Session:
             if options.progress != "none":  # the estimate takes a moment
                 self._say(outlook(denoiser, change, plan, setting))
 
-        with progress_on(self.console, options.progress) as progress:
+        with self._progress() as progress:
             return self._audits.audit(
                 denoiser,
                 change,
@@ -116,7 +120,7 @@ class Session:
 
     def _other_base(self, choice: BaseChoice, name: str, stated: StatedBase) -> str:
         """Return what speaks for another base than the one that the LoRA was trained on."""
-        with noting(self.console, self._options.progress) as progress:
+        with self._noting() as progress:
             return difference(stated, used_base(choice, name, stated, self._digests, progress))
 
     def _choose(self, adapter: Adapter, stated: StatedBase) -> BaseChoice:
@@ -124,13 +128,19 @@ class Session:
         if self._options.base != AUTO:
             return choose_base(self._options.base, adapter.family)
         folders = checkpoint_folders()
-        with noting(self.console, self._options.progress) as progress:
+        with self._noting() as progress:
             found = find_base(stated, folders, self._digests, progress)
         if found is None:
             self._say(_not_found(stated, folders))
             return choose_base(None, adapter.family)
         self._say(f"The base that the LoRA names, by its {found.by}: {inert(found.choice.path, 400)}.")
         return found.choice
+
+    def _progress(self) -> AbstractContextManager[Progress]:
+        return progress_on(self.console, self._options.progress)
+
+    def _noting(self) -> AbstractContextManager[Progress]:
+        return noting(self.console, self._options.progress)
 
     def _say(self, text: str) -> None:
         if self._options.progress != "none":
@@ -179,11 +189,6 @@ def _request(options: argparse.Namespace) -> AuditRequest:
         words=options.words,
         concept=options.concept,
     )
-
-
-def progress_on(console: Any, kind: str) -> Any:
-    """Return the progress that an option asks for, as a context."""
-    return {"bar": lambda: Bar(console), "json": JsonLines, "none": Quiet}[progress_kind(kind)]()
 
 
 @contextmanager

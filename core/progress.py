@@ -19,6 +19,20 @@ class Progress:
     def part(self, done: int, total: int | None) -> None:
         """Learn how far the stage is in a unit of its own, such as bytes; None where their number is not known."""
 
+    def subject(self, name: str) -> None:
+        """Learn what the work is for from here on: `BASE`, whose results serve every LoRA, or `LORA`."""
+
+    def kept(self) -> None:
+        """Learn that a sample is on the disk: whoever stops the run here loses nothing."""
+
+
+BASE, LORA = "base", "LoRA"
+"""What work is for."""
+
+
+class Stopped(BaseException):
+    """Raised by a `Progress` to stop a run; like KeyboardInterrupt, so that nothing takes it for a failure."""
+
 
 SILENT = Progress()
 """Progress that nobody watches."""

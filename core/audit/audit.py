@@ -18,7 +18,8 @@ from ..metrics.metric import Tools, chosen, needed
 from ..model.batch import Batching
 from ..model.denoiser import Denoiser
 from ..plan.audit_plan import AuditPlan, plan_data, plan_digest
-from ..progress import Progress
+from ..progress import BASE, LORA, Progress
+from ..verdict.rejudge import NO_KNOWLEDGE
 from ..verdict.report import BaseRecord, ImagePair, Report
 from ..verdict.verdict import Policy, invalid, judge
 from .adapter_record import environment, with_base
@@ -28,9 +29,6 @@ from .cost import Cost, Remaining, audit_cost, remaining
 from .gather import gather_base, gather_tuned
 from .pairs import write_pairs
 from .recorder import ModelPass
-
-NO_KNOWLEDGE = " What was measured says how far its function moved, not what it forgot."
-"""What a verdict on a base says that seems to know nothing."""
 
 
 @dataclass(frozen=True)
@@ -127,7 +125,9 @@ def _gather(
         cost = _cost(plan, setting)
         left = remaining(plan, cost, base.before, tuned.before)
         setting.progress.total(left.base + left.tuned + cost.compared)
+        setting.progress.subject(BASE)
         rests, doubt = gather_base(needed(plan.metrics), base, plan, setting.labelled)
+        setting.progress.subject(LORA)
         change.on()
         evidence = gather_tuned(rests, tuned)
         change.off()

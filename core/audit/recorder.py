@@ -1,14 +1,14 @@
 """One model's side of an audit - base or tuned - measured sample by sample into a store."""
 
 import io
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 
 import numpy as np
 import torch
 
 from ..datasets.labelled import LabelledImages
-from ..disk.store import SampleStore
+from ..disk.store import Arrays, SampleStore
 from ..model import reading
 from ..model.batch import Batching
 from ..model.classifier import image_errors
@@ -84,7 +84,7 @@ class ModelPass:
                 (_draw_name(draw), {"png": _to_png(image.numpy()), "latents": latent.numpy()})
                 for draw, image, latent in zip(part, images, latents.float().cpu(), strict=True)
             ]
-            self._store.put(stage, samples)
+            self._put(stage, samples)
         return self.images(stage, draws)
 
     def images(self, stage: str, draws: Draws) -> np.ndarray:
@@ -116,7 +116,7 @@ class ModelPass:
                 self._batch,
                 self._progress,
             )
-            self._store.put(stage, [(item, {"errors": errors})])
+            self._put(stage, [(item, {"errors": errors})])
         return np.stack([self._sample(stage, item)["errors"] for item in items])
 
     def predict(self, title: str, stage: str, latents: np.ndarray, batch: Batching | None = None) -> list[np.ndarray]:
@@ -138,13 +138,13 @@ class ModelPass:
             )
             if not np.isfinite(values).all():
                 raise overflow("The model returned NaN or infinite values", self._denoiser.dtype)
-            self._store.put(stage, [(str(index), {"prediction": values})])
+            self._put(stage, [(str(index), {"prediction": values})])
         return [self._sample(stage, str(i))["prediction"] for i in range(len(latents))]
 
     def screen(self, title: str, stage: str, concepts: Sequence[Concept], cells: Cells, latents: np.ndarray) -> None:
         """Keep the predictions of every concept, as float16: thousands of them."""
         for part, values in self._screened(title, stage, concepts, cells, latents):
-            self._store.put(stage, [(str(i), {"prediction": v}) for i, v in zip(part, values, strict=True)])
+            self._put(stage, [(str(i), {"prediction": v}) for i, v in zip(part, values, strict=True)])
 
     def compare(
         self,
@@ -162,7 +162,7 @@ class ModelPass:
                 before = base._sample(stage, str(i))["prediction"].astype(np.float64)
                 change = np.square(value - before).sum(axis=(1, 2, 3))
                 samples.append((str(i), {"change": change, "norm": np.square(before).sum(axis=(1, 2, 3))}))
-            self._store.put(stage, samples)
+            self._put(stage, samples)
         found = [self._sample(stage, str(i)) for i in range(len(concepts))]
         return np.stack([sample["change"] for sample in found]), np.stack([sample["norm"] for sample in found])
 
@@ -203,13 +203,17 @@ class ModelPass:
             place = torch.from_numpy(latent).to(self._denoiser.device)
             sums = reading.reading_sums(self._denoiser, place, name, self._denoiser.encode_text([draw[0]]), self._batch)
             self._progress.advance(reading.READING_ROWS)
-            self._store.put(stage, [(name, {"sums": sums})])
+            self._put(stage, [(name, {"sums": sums})])
         return [self._sample(stage, _draw_name(draw))["sums"] for draw in draws]
 
     @property
     def prediction_type(self) -> str:
         """What the model is said to predict."""
         return self._denoiser.schedule.prediction_type
+
+    def _put(self, stage: str, samples: Iterable[tuple[str, Arrays]]) -> None:
+        self._store.put(stage, samples)
+        self._progress.kept()
 
     def _has(self, stage: str, item: str, rows: int) -> bool:
         """Return whether a sample is there; one that another run measured meanwhile shortens the progress."""

@@ -10,6 +10,7 @@ from .. import families
 from ..datasets.dataset import find_dataset
 from ..datasets.labelled import LabelledImages
 from ..datasets.shipped import read_shipped
+from ..disk.files import remove_unfinished
 from ..disk.lock import only_one
 from ..disk.writable import require_writable
 from ..errors import Setting, UsageError, with_words
@@ -22,13 +23,15 @@ from ..model.denoiser import Denoiser
 from ..plan.audit_plan import AuditPlan, Stage, plan_digest
 from ..plan.presets import METRICS, in_form, in_order, preset_plan
 from ..plan.screening import with_vocabulary
-from ..progress import Progress
+from ..progress import BASE, LORA, Progress
 from ..render.formats.format import default_formats, publish
 from ..verdict.learning import Learning
+from ..verdict.rejudge import rejudged
 from ..verdict.report import Report
 from ..verdict.verdict import OF_UNJUDGED, Policy, unjudged
 from .audit import AuditSetting, audit_change
 from .change import Change
+from .finished import Finished
 
 
 @dataclass(frozen=True)
@@ -118,6 +121,8 @@ class Places:
     """Whether an interrupted run of the same audit is continued, and not begun anew."""
     formats: tuple[str, ...] = default_formats()
     """Output formats of the report."""
+    reuse: bool = False
+    """Whether a finished report of the same audit, wherever the cache knows one, stands for measuring it again."""
 
 
 @dataclass(frozen=True)
@@ -183,9 +188,13 @@ class AuditSession:
         """
         plan, labelled = plan_for(self._request, denoiser.family, denoiser.resolution, given, (denoiser.name, *names))
         fits = change.refusal() is None
+        progress.subject(BASE)  # what is loaded serves every change
         networks = self._load_networks(plan, progress) if fits else {}
-        folder = self._folder(denoiser, change, plan, networks, stem)
+        progress.subject(LORA)
         places = self._places
+        run = self._run(denoiser, change, plan, networks)
+        folder = self._folder(stem, plan, run)
+        finished = Finished(places.cache, run, denoiser.digest(), plan_digest(plan), change)
         setting = AuditSetting(
             folder,
             places.cache,
@@ -199,7 +208,12 @@ class AuditSession:
             tuple(claimed),
         )
         with only_one(folder):
-            if not self._places.resume:
+            remove_unfinished(folder)
+            known = finished.find(folder) if places.reuse else None
+            if known is not None:
+                report = dataclasses.replace(rejudged(known, self._policy), learning=learning)
+                return self._publish(report, folder, finished, change)
+            if not places.resume:
                 _remove_samples(folder)
             if fits:
                 announce(plan, setting)
@@ -209,11 +223,16 @@ class AuditSession:
                 if not change.is_repeatable:
                     _remove_samples(folder)
                 raise
-            report = dataclasses.replace(report, learning=learning)
             progress.stage("Writing the report")
-            files = publish(report, folder, self._places.formats)
-            if report.status == "complete" or not change.is_repeatable:
-                _remove_samples(folder)
+            return self._publish(dataclasses.replace(report, learning=learning), folder, finished, change)
+
+    def _publish(self, report: Report, folder: Path, finished: Finished, change: Change) -> Published:
+        """Write a report, and forget the samples that are not needed any more."""
+        files = publish(report, folder, self._places.formats)
+        if report.status == "complete":
+            finished.remember(folder)
+        if report.status == "complete" or not change.is_repeatable:
+            _remove_samples(folder)
         return Published(report, folder, files)
 
     def _load_networks(self, plan: AuditPlan, progress: Progress) -> dict[str, FeatureNetwork]:
@@ -225,21 +244,17 @@ class AuditSession:
                 self._networks[name, plan.features] = self._hosted(load(plan, self._fetching))
         return {name: self._networks[name, plan.features] for name in wanted}
 
-    def _folder(
-        self,
-        denoiser: Denoiser,
-        change: Change,
-        plan: AuditPlan,
-        networks: Mapping[str, FeatureNetwork],
-        stem: str,
-    ) -> Path:
-        """Return the report's own folder, named by all that it depends on: another audit never replaces it."""
+    def _run(self, denoiser: Denoiser, change: Change, plan: AuditPlan, networks: Mapping[str, FeatureNetwork]) -> str:
+        """Return all that what is measured depends on."""
         base = (denoiser.digest(), denoiser.device.type, str(denoiser.dtype), str(denoiser.latent_shape))
         # A network's name says little: folders and hub ids get other weights.
         weights = (network.digest for network in networks.values())
-        told = self._request.concept
-        run = "|".join((*base, *weights, *change.key, plan_digest(plan), str(self._policy), *told))
-        folder = self._places.out / f"{stem}-{plan.preset}-{hashlib.sha256(run.encode()).hexdigest()[:8]}"
+        return "|".join((*base, *weights, *change.key, plan_digest(plan), *self._request.concept))
+
+    def _folder(self, stem: str, plan: AuditPlan, run: str) -> Path:
+        """Return the report's own folder, named by all that it depends on: another audit never replaces it."""
+        name = hashlib.sha256(f"{run}|{self._policy}".encode()).hexdigest()[:8]
+        folder = self._places.out / f"{stem}-{plan.preset}-{name}"
         require_writable(folder, Setting("out"))
         folder.mkdir(parents=True, exist_ok=True)
         return folder

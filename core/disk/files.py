@@ -2,6 +2,7 @@
 
 import errno
 import os
+import re
 import secrets
 import stat
 import unicodedata
@@ -220,6 +221,10 @@ def _end(name: str) -> str:
     return shown if len(shown) <= _SHOWN else f"…{shown[1 - _SHOWN :]}"
 
 
+_PARTIAL = re.compile(r"\..+\.[0-9a-f]{8}\.partial", re.DOTALL)
+"""Names of unfinished files, and of no download's: those have no digits of ours."""
+
+
 @contextmanager
 def replacing(path: Path) -> Iterator[BinaryIO]:
     """Return a context with a file that takes the place of `path` when it is whole and on the disk.
@@ -237,6 +242,13 @@ def replacing(path: Path) -> Iterator[BinaryIO]:
     except BaseException:
         partial.unlink(missing_ok=True)
         raise
+
+
+def remove_unfinished(folder: Path) -> None:
+    """Remove what a kill left of files that `replacing` had begun in a folder in which nobody else writes."""
+    for path in folder.glob(".*.partial"):
+        if _PARTIAL.fullmatch(path.name):
+            path.unlink(missing_ok=True)
 
 
 def write_bytes(path: Path, content: bytes) -> None:

@@ -12,7 +12,7 @@ from ..foreign import NONE, Advice, foreign
 Arrays = Mapping[str, np.ndarray]
 
 
-def _advice(error: Exception) -> Advice:
+def sqlite_advice(error: Exception) -> Advice:
     """Return what to do about an error of SQLite, by its cause."""
     text = str(error)
     if "full" in text:
@@ -42,7 +42,7 @@ class SampleStore:
     def __init__(self, path: Path) -> None:
         self.path = path
         path.parent.mkdir(parents=True, exist_ok=True)
-        with foreign(f"{path} cannot be used as a store of samples", _advice):
+        with foreign(f"{path} cannot be used as a store of samples", sqlite_advice):
             self._db = sqlite3.connect(path, timeout=60, isolation_level=None)
             self._db.execute("PRAGMA journal_mode=WAL")
             self._db.execute("PRAGMA synchronous=NORMAL")
@@ -64,7 +64,7 @@ class SampleStore:
 
     def measured(self) -> frozenset[tuple[str, str]]:
         """Return the (stage, item) of every sample."""
-        with foreign(str(self.path), _advice):
+        with foreign(str(self.path), sqlite_advice):
             return frozenset(self._db.execute("SELECT stage, item FROM samples"))
 
     def put(self, stage: str, samples: Iterable[tuple[str, Arrays]]) -> None:
@@ -84,7 +84,7 @@ class SampleStore:
             raise
 
     def _run(self, sql: str, rows: Iterable[tuple[object, ...]]) -> tuple[bytes, ...] | None:
-        with foreign(str(self.path), _advice):
+        with foreign(str(self.path), sqlite_advice):
             found = None
             for row in rows:
                 found = self._db.execute(sql, row).fetchone()

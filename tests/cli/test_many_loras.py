@@ -2,19 +2,24 @@
 
 import csv
 import dataclasses
+import itertools
 import json
 from pathlib import Path
 from typing import ClassVar
 
 import pytest
 import report_samples as samples
+from owf.cli import many
 from owf.cli import session as session_module
 from owf.cli.audit import main
 from owf.core import demo as demo_files
 from owf.core.adapter import read_adapter
 from owf.core.audit.session import Published
+from owf.core.disk.lock import only_one
 from owf.core.errors import InvalidError
+from owf.core.ledger.ledger import Ledger
 from owf.core.render.html.html import write_html
+from owf.core.verdict.report import read_report
 from rich.console import Console
 
 
@@ -28,20 +33,21 @@ class FakeSession:
         self.console, self.audited, self.out = Console(width=4000), [], options.out
         FakeSession.made.append(self)
 
-    def audit(self, adapter):
+    def audit(self, adapter, strength=1.0):
         if adapter.path.name == FakeSession.stop_at:
             raise KeyboardInterrupt
         self.audited.append(adapter.path)
         folder = self.out / f"{adapter.path.parent.name}-{adapter.path.stem}"
-        folder.mkdir(parents=True)
+        folder.mkdir(parents=True, exist_ok=True)
         report = samples.report()
         return Published(report, folder, (write_html(report, folder),))
 
 
 @pytest.fixture
-def sessions(monkeypatch):
+def sessions(monkeypatch, tmp_path):
     monkeypatch.setattr(session_module, "Session", FakeSession)
     monkeypatch.setattr(FakeSession, "made", [])
+    monkeypatch.setenv("OWF_CACHE", str(tmp_path / "cache"))
     return FakeSession.made
 
 
@@ -49,12 +55,22 @@ def copies(folder: Path, *names: str) -> list[Path]:
     paths = [folder / f"{name}.safetensors" for name in names]
     for path in paths:
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(demo_files.DEMO_LORAS[0].read_bytes())
+        path.write_bytes(demo_lora(next(NUMBERS)))
     return paths
 
 
+NUMBERS = itertools.count(1)
+
+
+def demo_lora(number: int) -> bytes:
+    """Return the demo's LoRA with spaces behind its header: the same LoRA, and another file."""
+    content, spaces = demo_files.DEMO_LORAS[0].read_bytes(), b" " * 8 * number
+    length = int.from_bytes(content[:8], "little")
+    return (length + len(spaces)).to_bytes(8, "little") + content[8 : 8 + length] + spaces + content[8 + length :]
+
+
 def run(*arguments: object) -> int:
-    return main([str(a) for a in arguments])
+    return main([*map(str, arguments), "--workers", "0"])  # a fake in this process
 
 
 @pytest.mark.parametrize("count", [1, 2])
@@ -105,7 +121,7 @@ def test_a_demo_that_shows_something_else_says_so(sessions, monkeypatch, tmp_pat
 
 
 def test_a_demo_that_cannot_be_audited_ends_with_the_ordinary_code(sessions, monkeypatch, tmp_path, capsys):
-    def refuse(self, adapter):
+    def refuse(self, adapter, strength=1.0):
         raise InvalidError("made for another base")
 
     monkeypatch.setattr(FakeSession, "audit", refuse)
@@ -120,7 +136,7 @@ def test_a_demo_whose_every_lora_passes_does_not_end_well(sessions, monkeypatch,
     drifting = samples.report()
     verdict = dataclasses.replace(drifting.verdict, decision="PASS")
     passing = dataclasses.replace(drifting, verdict=verdict)
-    monkeypatch.setattr(FakeSession, "audit", lambda self, adapter: Published(passing, self.out, ()))
+    monkeypatch.setattr(FakeSession, "audit", lambda self, adapter, strength=1.0: Published(passing, self.out, ()))
     demo(monkeypatch, tmp_path, "DRIFT", "PASS")
     assert run("--demo", "--out", tmp_path, "--progress", "none") == 1
     assert "lora0.safetensors is PASS, not DRIFT" in capsys.readouterr().err
@@ -164,7 +180,7 @@ def test_an_interrupted_call_has_a_page_of_what_it_did(sessions, monkeypatch, tm
 
 
 def test_a_call_without_any_report_still_says_why(sessions, monkeypatch, tmp_path, capsys):
-    def refuse(self, adapter):
+    def refuse(self, adapter, strength=1.0):
         raise InvalidError("made for another base")
 
     monkeypatch.setattr(FakeSession, "audit", refuse)
@@ -208,3 +224,108 @@ def test_the_name_of_a_refused_file_stands_once_on_the_page(tmp_path, sessions, 
     assert page.count("bad.safetensors") == 1
     assert "an empty file of 0 bytes" in page
     assert capsys.readouterr().out.count("bad.safetensors") == 1
+
+
+def test_the_same_command_again_audits_what_is_new(sessions, tmp_path, capsys):
+    a, b = copies(tmp_path / "loras", "a", "b")
+    out = tmp_path / "out"
+    assert run(a.parent, "--out", out, "--progress", "json") == 1
+    (c,) = copies(tmp_path / "loras", "c")
+    assert run(a.parent, "--out", out, "--progress", "json") == 1
+    assert [session.audited for session in sessions] == [[a, b], [c]]
+    said = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [line["lora"] for line in said if line["event"] == "verdict"][2:] == [p.name for p in (a, b, c)]
+    assert len(list(csv.DictReader((out / "results.csv").read_text().splitlines()))) == 3
+    assert (out / "leaderboard.html").is_file()
+
+
+def test_two_runs_in_one_folder_are_refused(sessions, tmp_path, capsys):
+    loras = copies(tmp_path / "loras", "a", "b")
+    (tmp_path / "out").mkdir()
+    with only_one(tmp_path / "out", many.LOCK):
+        assert run(*loras, "--out", tmp_path / "out") == 2
+    assert "Another run" in capsys.readouterr().err
+    assert not (tmp_path / "out" / "ledger.sqlite").exists()
+
+
+def test_an_output_folder_that_cannot_be_written_is_said_before_the_work(sessions, tmp_path, capsys):
+    loras = copies(tmp_path / "loras", "a", "b")
+    (tmp_path / "file").touch()
+    assert run(*loras, "--out", tmp_path / "file" / "out") == 2
+    assert "(--out)" in capsys.readouterr().err
+    assert sessions == []
+
+
+def test_parts_are_disjoint_and_together_are_the_whole(sessions, tmp_path, capsys):
+    loras = copies(tmp_path / "loras", *"abcdefghij")
+    out = tmp_path / "out"
+    for part in (1, 2, 3):
+        run(tmp_path / "loras", "--out", out, "--shard", f"{part}/3", "--progress", "none")
+    done = [path for session in sessions for path in session.audited]
+    assert sorted(done) == loras
+    assert len(sessions[0].audited) < 10
+    assert main(["merge", *(str(out / f"part-{i}-of-3") for i in (1, 2, 3)), "--out", str(out)]) == 0
+    assert main(["merge", *(str(out / f"part-{i}-of-3") for i in (1, 2, 3)), "--out", str(out)]) == 0
+    with Ledger(out / "ledger.sqlite", writes=False) as ledger:
+        rows = list(ledger.rows())
+    assert sorted(row.name for row in rows) == [path.name for path in loras]
+    assert all((out / row.folder / "report.html").is_file() for row in rows)
+    made = len(sessions)
+    run(tmp_path / "loras", "--out", out, "--progress", "none")
+    assert [session.audited for session in sessions[made:]] == [[]]
+
+
+@pytest.mark.parametrize("text", ["0/3", "4/3", "3", "a/b", "1/0"])
+def test_a_part_that_is_none_is_refused(text, capsys):
+    with pytest.raises(SystemExit):
+        run("x.safetensors", "--shard", text)
+    assert "--shard" in capsys.readouterr().err
+
+
+def test_history_says_what_was_audited(sessions, tmp_path, capsys):
+    copies(tmp_path / "loras", "a", "b")
+    run(tmp_path / "loras", "--out", tmp_path / "out", "--progress", "none")
+    capsys.readouterr()
+    assert main(["history", str(tmp_path / "out"), "--lora", "b.safe"]) == 0
+    (line,) = capsys.readouterr().out.splitlines()
+    assert "DRIFT" in line and "b.safetensors (strength 1, on owf demo base, quick, default)" in line
+    assert main(["history", str(tmp_path / "out" / "ledger.sqlite"), "--json"]) == 0
+    data = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert {row["name"] for row in data} == {"a.safetensors", "b.safetensors"}
+    assert all(number["value"] is not None for row in data for number in row["numbers"])
+
+
+def test_rejudging_needs_no_session_and_writes_reports_anew(sessions, tmp_path, capsys):
+    copies(tmp_path / "loras", "a", "b")
+    out, mild = tmp_path / "out", tmp_path / "mild.toml"
+    run(tmp_path / "loras", "--out", out, "--progress", "none")
+    mild.write_text('[[limit]]\nmetric = "color"\nestimate = "cdi"\nlimit = 1000.0\n')
+    capsys.readouterr()
+    assert main(["rejudge", str(out), "--policy", str(mild)]) == 0
+    assert capsys.readouterr().out.count("DRIFT -> PASS") == 2
+    assert main(["rejudge", str(out), "--policy", str(mild)]) == 0
+    assert "->" not in capsys.readouterr().out
+    for report in out.glob("*/report.json"):
+        assert read_report(report).verdict.policy == "mild"
+    assert run(tmp_path / "loras", "--out", out, "--policy", mild, "--progress", "none") == 0
+    assert [len(session.audited) for session in sessions] == [2, 0]
+
+
+@pytest.mark.parametrize("command", [["history"], ["rejudge", "--policy", "{policy}"], ["merge", "--out", "{out}"]])
+def test_a_folder_without_a_ledger_is_a_usage_error(command, tmp_path, capsys):
+    (tmp_path / "p.toml").write_text('[[limit]]\nmetric = "color"\nestimate = "cdi"\nlimit = 1.0\n')
+    places = {"policy": tmp_path / "p.toml", "out": tmp_path / "out"}
+    assert main([command[0], str(tmp_path), *(a.format(**places) for a in command[1:])]) == 2
+    assert "there is no ledger" in capsys.readouterr().err
+
+
+def test_a_folder_called_like_a_command_is_audited(sessions, monkeypatch, tmp_path):
+    copies(tmp_path / "history", "a", "b")
+    monkeypatch.chdir(tmp_path)
+    assert run("history", "--out", "out", "--progress", "none") == 1
+
+
+@pytest.mark.parametrize(("fail_on", "code"), [("drift", 1), ("invalid,drift", 1), ("invalid", 0), ("inconclusive", 0)])
+def test_the_exit_code_tells_the_verdicts_that_are_asked_for(sessions, tmp_path, fail_on, code):
+    loras = copies(tmp_path / "loras", "a", "b")
+    assert run(*loras, "--out", tmp_path / "out", "--fail-on", fail_on, "--progress", "none") == code

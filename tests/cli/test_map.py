@@ -2,23 +2,23 @@
 
 import pytest
 from owf.cli.arguments import parser
-from owf.cli.audit import _options, main
+from owf.cli.audit import main, with_map
 
 
 def test_it_is_an_audit_of_one_metric():
-    options = _options(["map", "a.safetensors", "--preset", "standard"])
+    options = parser().parse_args(with_map(["map", "a.safetensors", "--preset", "standard"]))
     assert (options.metrics, options.preset, len(options.loras)) == (("map",), "standard", 1)
-    assert _options(["a.safetensors"]).metrics == parser().get_default("metrics")
+    assert parser().parse_args(with_map(["a.safetensors"])).metrics == parser().get_default("metrics")
     assert "map" not in parser().get_default("metrics")
-    assert _options(["map", "a.safetensors", "--metrics", "map,color"]).metrics == ("map", "color")
+    assert parser().parse_args(with_map(["map", "a.safetensors", "--metrics", "map,color"])).metrics == ("map", "color")
 
 
 def test_words_are_a_list_or_a_file(tmp_path):
     file = tmp_path / "mine.txt"
     file.write_text("red car\nmy dog\n", "utf-8")
     for given in ("red car, my dog", str(file)):
-        assert _options(["map", "a.safetensors", "--words", given]).words == ("red car", "my dog")
-    assert _options(["map", "a.safetensors", "--concept", "sks dog"]).concept == ("sks dog",)
+        assert parser().parse_args(with_map(["map", "a.safetensors", "--words", given])).words == ("red car", "my dog")
+    assert parser().parse_args(with_map(["map", "a.safetensors", "--concept", "sks dog"])).concept == ("sks dog",)
 
 
 @pytest.mark.parametrize(("given", "said"), [("missing.txt", "missing.txt"), (" , ", "no words")])

@@ -6,9 +6,13 @@ from functools import cache
 from pathlib import Path
 
 from ...errors import Setting, UsageError
+from ...ledger.row import Row
 from ...registry import records
 from ...verdict.report import Report
 from ..audited import Audited
+
+Rows = Callable[[], Iterable[Row]]
+"""Gives the rows of a ledger, anew at each call: there may be too many to keep."""
 
 
 @dataclass(frozen=True)
@@ -25,6 +29,8 @@ class Format:
     """Report and its folder -> the file written there; None where the format has no file per report."""
     write_all: Callable[[Sequence[Audited], Path], Path] | None = None
     """LoRAs of a call and the output folder -> one file over all of them; None where the format has none."""
+    write_run: Callable[[Rows, Path], Path] | None = None
+    """Rows of a run's ledger and its folder -> one file over all of them; None where the format has none."""
     least: int = 1
     """LoRAs from which on one file over all of them says more than their own."""
 
@@ -62,3 +68,8 @@ def publish_all(audits: Sequence[Audited], out: Path, names: Iterable[str]) -> t
         for format_ in chosen_formats(names)
         if format_.write_all is not None and len(audits) >= format_.least
     )
+
+
+def publish_run(rows: Rows, out: Path, names: Iterable[str]) -> tuple[Path, ...]:
+    """Write what these formats say about all rows of a run's ledger; return the files."""
+    return tuple(format_.write_run(rows, out) for format_ in chosen_formats(names) if format_.write_run is not None)

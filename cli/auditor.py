@@ -1,0 +1,81 @@
+"""What does the work of `owf-audit` over many LoRAs: a file becomes an outcome, here or in a worker process."""
+
+import argparse
+import sys
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ..core.errors import InvalidError, OwfError
+from ..core.ledger.row import FAILED, REFUSED
+from ..core.text import inert
+from ..core.verdict.verdict import EXIT_CODES, worst
+from .wording import worded
+
+if TYPE_CHECKING:
+    from ..core.adapter import Adapter
+    from ..core.batch.task import Outcome, Task
+
+PACKAGE = Path(__file__).resolve().parent.parent
+"""The folder that is the package, whatever it is called and whether it is installed."""
+
+
+WORKER = "--be-a-worker"
+"""First argument of a worker process; no file is called so."""
+
+
+def worker_command(argv: Sequence[str]) -> list[str]:
+    """Return what starts a worker that audits as these arguments ask.
+
+    By its path, so that it is this very copy of the program, and so that nothing in the folder that the user is in is
+    taken for a module.
+    """
+    return [sys.executable, str(PACKAGE / "__main__.py"), WORKER, *argv]
+
+
+def of_many(options: argparse.Namespace) -> argparse.Namespace:
+    """Return the options as runs over many LoRAs mean them: they go on where one was interrupted."""
+    return argparse.Namespace(**{**vars(options), "resume": True})
+
+
+class FileAuditor:
+    """Audits the files that tasks name, in one session."""
+
+    def __init__(self, session: Any, allow_pickle: bool) -> None:
+        self._session, self._allow_pickle = session, allow_pickle
+
+    def audit(self, task: "Task") -> "Outcome":
+        """Return how the audit of a task ended; what is wrong with the file, or beside it, is its reason."""
+        from ..core.batch.task import Outcome, measured
+
+        try:
+            published = self._session.audit(read_lora(task.path, self._allow_pickle), task.strength)
+        except OwfError as error:
+            reason = worded(error).removeprefix(f"{inert(task.path.name)}: ")  # the name stands beside it
+            return Outcome(REFUSED if isinstance(error, InvalidError) else FAILED, reason)
+        return measured(published.report, published.folder)
+
+
+def names_of(files: Sequence[Path]) -> list[str]:
+    """Return a name for each file, with its folder's where the file's alone would not do."""
+    seen = Counter(file.name for file in files)
+    return [file.name if seen[file.name] == 1 else f"{file.absolute().parent.name}/{file.name}" for file in files]
+
+
+def exit_code(decisions: Iterable[str], fail_on: Sequence[str] | None) -> int:
+    """Return the code of the worst decision; of those that a run is to fail on, where these are named, and else 0."""
+    told = [decision for decision in decisions if fail_on is None or decision in fail_on]
+    return EXIT_CODES[worst(told)] if told or fail_on is None else 0
+
+
+def read_lora(file: Path, allow_pickle: bool) -> "Adapter":
+    """Return the LoRA in a file; the error names the file."""
+    from ..core.adapter import read_adapter
+
+    try:
+        return read_adapter(file, allow_pickle=allow_pickle)
+    except InvalidError as error:
+        raise error.at(inert(file.name)) from error
+    except OSError as error:
+        raise InvalidError(f"{inert(file.name[:200])}: cannot be opened: {error.strerror}") from error

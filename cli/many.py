@@ -1,0 +1,242 @@
+"""`owf-audit` over many LoRAs: a ledger in the output folder, workers that audit, pages over all. No torch."""
+
+import argparse
+import dataclasses
+import hashlib
+import signal
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ..core.batch.driver import Asked, Done, Driver, ask_digest
+from ..core.batch.here import Here
+from ..core.batch.processes import LocalWorkers
+from ..core.batch.task import Listener, Task, Workers
+from ..core.disk.digests import Digests
+from ..core.disk.files import is_folder, remove_unfinished
+from ..core.disk.lock import only_one
+from ..core.disk.writable import require_writable
+from ..core.errors import Setting
+from ..core.ledger.ledger import NAME, Ledger
+from ..core.ledger.sweep import largest_passing
+from ..core.render.audited import Audited
+from ..core.render.formats.format import publish, publish_all, publish_run
+from ..core.text import inert
+from ..core.verdict.policy import read_policy
+from ..core.verdict.report import Report
+from ..core.verdict.verdict import default_policy
+from .asked import asked
+from .auditor import FileAuditor, names_of, of_many, worker_command
+from .paths import cache_folder
+from .progress import progress_kind, progress_on
+
+LOCK = ".run.lock"
+"""Held by the one run that writes a ledger."""
+_WHOLE = 6
+"""Reports that are kept whole until the end: as many as stand side by side on a page."""
+
+
+@dataclass(frozen=True)
+class Ended:
+    """What a run over many LoRAs came to."""
+
+    audits: list[Audited]
+    """Each LoRA that is done, in the order in which they were named."""
+    pages: tuple[Path, ...]
+    """Files over all of them."""
+    console: Any
+    """Where people read."""
+    sweeps: list[str]
+    """Of several strengths, up to which each LoRA passes."""
+    signal: int | None
+    """The signal that stopped the run; None where it came to its end."""
+
+
+def audit_many(files: Sequence[Path], options: argparse.Namespace, argv: Sequence[str]) -> Ended:
+    """Bring the ledger of the output folder up to date with these files, and write the pages over them.
+
+    Raises UsageError where the folder cannot be written, another run has it, or nothing can be done for any file.
+    """
+    options = of_many(options)
+    out = run_folder(options)
+    require_writable(out, Setting("out"))
+    out.mkdir(parents=True, exist_ok=True)
+    options.out = out
+    tasks = _tasks(files, options)
+    with only_one(out, LOCK):
+        remove_unfinished(out)
+        digests = Digests(cache_folder(options.cache))
+        policy = default_policy() if options.policy is None else read_policy(options.policy)
+        question = Asked(ask_digest(asked(options, digests)), policy, options.retry)
+        with Ledger(out / NAME) as ledger:
+            driver = Driver(ledger, question, digests, lambda report, place: publish(report, place, options.write))
+            return _run(driver, ledger, tasks, options, argv)
+
+
+def run_folder(options: argparse.Namespace) -> Path:
+    """Return the folder of the run: each part of a divided one has its own, for one run writes one ledger."""
+    if options.shard is None:
+        return options.out
+    part, parts = options.shard
+    return options.out / f"part-{part:0{len(str(parts))}}-of-{parts}"
+
+
+def _tasks(files: Sequence[Path], options: argparse.Namespace) -> dict[Task, str]:
+    """Return what is to be done, with the name that the pages give it."""
+    tasks = {}
+    for file, shown in zip(files, names_of(files), strict=True):
+        name = _name(file, options.loras)
+        if options.shard is None or _part(name, options.shard[1]) == options.shard[0]:
+            for strength in options.strengths or (options.strength,):
+                at = f" @ {strength:g}" if options.strengths else ""
+                tasks[Task(file.absolute(), name, strength)] = shown + at
+    return tasks
+
+
+def _name(file: Path, named: Sequence[Path]) -> str:
+    """Return a file's path within the folder that was named: the same wherever that folder is mounted."""
+    inside = (file.relative_to(place) for place in named if is_folder(place) and file.is_relative_to(place))
+    path = next((path for path in inside if path.name), Path(file.name))
+    return path.as_posix().encode("utf-8", "backslashreplace").decode()
+
+
+def _part(name: str, parts: int) -> int:
+    """Return the part that a file belongs to, from 1: by its name, so that new files move none of the others."""
+    return int(hashlib.sha256(name.encode()).hexdigest()[:12], 16) % parts + 1
+
+
+def _run(
+    driver: Driver, ledger: Ledger, tasks: dict[Task, str], options: argparse.Namespace, argv: Sequence[str]
+) -> Ended:
+    workers, console = _workers(options, argv)
+    many = options.workers > 1
+    show = _Files(console, options.progress, len(tasks)) if many else _Rows(console, options.progress)
+    done: dict[Task, Audited] = {}
+    keep = (lambda report: report) if len(tasks) <= _WHOLE else slim
+    pages: tuple[Path, ...] = ()
+    try:
+        with _stoppable(workers) as caught:
+            for each in driver.run(list(tasks), workers, show):
+                show.end()
+                done[each.task] = _audited(each, tasks[each.task], options.out, keep)
+    finally:
+        show.close()
+        audits = [done[task] for task in tasks if task in done]
+        if audits:  # hours of work are worth a page, interrupted or not
+            pages = publish_all(audits, options.out, options.write)
+            pages += publish_run(ledger.rows, options.out, options.write)
+    if caught and caught[0] == signal.SIGINT:
+        raise KeyboardInterrupt
+    swept = sweeps(done) if options.strengths else []
+    return Ended(audits, pages, console, swept, caught[0] if caught else None)
+
+
+def _workers(options: argparse.Namespace, argv: Sequence[str]) -> tuple[Workers, Any]:
+    """Return who does the work, and where people read."""
+    from rich.console import Console
+
+    if options.workers and not options.demo:  # the demo's files are our own
+        return (
+            LocalWorkers(worker_command(argv), options.workers, options.time_limit),
+            Console(stderr=options.progress == "json"),
+        )
+    from . import session as session_module
+
+    session = session_module.Session(options)
+    return Here(FileAuditor(session, options.allow_pickle)), session.console
+
+
+def _audited(done: Done, name: str, home: Path, keep: Callable[[Report], Report]) -> Audited:
+    if done.report is None:
+        return Audited(name, refusal=done.row.reason)
+    return Audited(name, keep(done.report), home / done.row.folder)
+
+
+def sweeps(done: Mapping[Task, Audited]) -> list[str]:
+    """Return, for each LoRA, a sentence on the strengths at which it passes and drifts."""
+    by_file: dict[Path, list[tuple[float, str]]] = {}
+    for task, audited in done.items():
+        by_file.setdefault(task.path, []).append((task.strength, audited.decision))
+    return [f"{inert(path.name, 80)}: {largest_passing(found)}" for path, found in by_file.items()]
+
+
+def slim(report: Report) -> Report:
+    """Return a report with what a line of a table shows of it, so that thousands fit into memory."""
+    plan = {"preset": report.plan.get("preset", "")}
+    seen = {name: dataclasses.replace(m, breakdowns={}, facts={}) for name, m in report.measurements.items()}
+    adapter = dataclasses.replace(report.adapter, blocks=(), details={}, warnings=())
+    return dataclasses.replace(report, plan=plan, measurements=seen, adapter=adapter, pairs=(), environment={})
+
+
+@contextmanager
+def _stoppable(workers: Workers) -> Iterator[list[int]]:
+    """Return a context in which a signal lets workers finish the sample in flight; yields the signals that came.
+
+    A second Ctrl-C waits for nothing. Work that is done in this process is stopped as ever.
+    """
+    caught: list[int] = []
+    if isinstance(workers, Here) or threading.current_thread() is not threading.main_thread():
+        yield caught
+        return
+
+    def catch(number: int, frame: object) -> None:
+        caught.append(number)
+        if len(caught) > 1:
+            raise KeyboardInterrupt
+        workers.stop()
+
+    before = {number: signal.signal(number, catch) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield caught
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+class _Rows(Listener):
+    """Shows the rows of one worker as the audit of one LoRA shows them."""
+
+    def __init__(self, console: Any, option: str) -> None:
+        self._console, self._option, self._shown = console, option, None
+
+    def say(self, text: str) -> None:
+        """Print a sentence."""
+        self._console.print(text, highlight=False, markup=False)
+
+    def hear(self, call: str, arguments: list[Any]) -> None:
+        """Show a call of the worker's progress."""
+        if self._shown is None:
+            self._shown = progress_on(self._console, self._option)
+            self._shown.__enter__()
+        getattr(self._shown, call)(*arguments)
+
+    def end(self) -> None:
+        """End what is shown of one LoRA."""
+        if self._shown is not None:
+            self._shown.__exit__(None, None, None)
+            self._shown = None
+
+    def close(self) -> None:
+        """End what is shown."""
+        self.end()
+
+
+class _Files(Listener):
+    """Shows how many LoRAs are done, where several are under way at once; for people only."""
+
+    def __init__(self, console: Any, option: str, total: int) -> None:
+        self._shown = progress_on(console, "none" if progress_kind(option) == "json" else option)
+        self._shown.__enter__()
+        self._shown.total(total)
+        self._shown.stage(f"Auditing {total} LoRAs")
+
+    def end(self) -> None:
+        """Count one."""
+        self._shown.advance(1)
+
+    def close(self) -> None:
+        """End what is shown."""
+        self._shown.__exit__(None, None, None)

@@ -1,0 +1,44 @@
+"""`owf-audit watch FOLDER`: audits what appears in a folder, such as one of downloads, at low priority."""
+
+import contextlib
+import os
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+Seen = dict[Path, tuple[int, int]]
+"""Files, each with its size and the time of its last change."""
+SIGNALLED = 128
+"""Exit codes above it say which signal ended a run."""
+_NICE = 10
+"""Added to the priority number of Unix: other programs go first, and an idle machine still works at full speed."""
+
+
+def watch(look: Callable[[], Sequence[Path]], audit: Callable[[Sequence[Path]], int], every: float) -> int:
+    """Audit the files that `look` finds whenever they have changed, and have been as they are for one look.
+
+    A file that is still being written is waited for. What a run has already is known from its ledger. Returns
+    the exit code of a run that a signal stopped; otherwise it goes on.
+    """
+    with contextlib.suppress(AttributeError, OSError):  # not on Windows
+        os.nice(_NICE)
+    done: Seen = {}
+    before: Seen = {}
+    while True:
+        now = _state(look())
+        if now and now == before and now != done:
+            code = audit(list(now))
+            if code > SIGNALLED:
+                return code
+            done = now
+        before = now
+        time.sleep(every)
+
+
+def _state(files: Sequence[Path]) -> Seen:
+    state: Seen = {}
+    for file in files:
+        with contextlib.suppress(OSError):  # gone since it was found
+            seen = file.stat()
+            state[file] = (seen.st_size, seen.st_mtime_ns)
+    return state

@@ -1,0 +1,21 @@
+"""No workers at all: the driver's own process does the work, and whatever ends it ends the run."""
+
+from collections.abc import Callable, Iterator
+
+from .task import Auditor, Listener, Outcome, Task
+
+
+class Here:
+    """Audits one task after the other where it is."""
+
+    def __init__(self, auditor: Auditor) -> None:
+        self._auditor, self._stopping = auditor, False
+
+    def run(self, take: Callable[[], Task | None], listener: Listener) -> Iterator[tuple[Task, Outcome]]:
+        """Yield tasks with their outcomes, as `Workers.run` says; what an audit raises passes through."""
+        while not self._stopping and (task := take()) is not None:
+            yield task, self._auditor.audit(task)
+
+    def stop(self) -> None:
+        """End after the task at hand."""
+        self._stopping = True

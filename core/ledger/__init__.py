@@ -1,0 +1,1 @@
+"""What was audited, one row a LoRA and strength: kept in one file, merged, judged anew, shown."""

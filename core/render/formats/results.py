@@ -1,0 +1,63 @@
+"""CSV over a run: one line for each LoRA and strength of its ledger, with every number."""
+
+import csv
+import math
+from collections.abc import Iterator
+from io import StringIO
+from pathlib import Path
+
+from ...disk.files import write_text
+from ...ledger.row import Number
+from ...metrics.metric import all_metrics
+from ...text import cell
+from .format import Format, Rows
+
+NAME = "results.csv"
+_FACTS = (
+    "name", "strength", "stack", "verdict", "status", "reason", "policy", "sha256", "family", "algorithm", "base",
+    "preset", "folder", "attempts", "started", "seconds",
+)  # fmt: skip
+_ENDS = ("value", "low", "high", "floor", "limit")
+
+
+def write_results(rows: Rows, out: Path) -> Path:
+    """Return the path of the table written into the run's folder."""
+    write_text(out / NAME, "".join(_lines(rows)))
+    return out / NAME
+
+
+def _lines(rows: Rows) -> Iterator[str]:
+    """Yield the lines (RFC 4180); no cell is a formula to a spreadsheet, and a number that is none is an empty cell."""
+    keys = _keys(rows)
+    text = StringIO()
+    table = csv.writer(text, lineterminator="\r\n")
+    table.writerow([*_FACTS, "worst", *(f"{metric}.{name}.{end}" for metric, name in keys for end in _ENDS)])
+    for row in rows():
+        numbers = {(n.metric, n.name): n for n in row.numbers}
+        facts = (_plain(getattr(row, name)) for name in _FACTS)
+        lost = "; ".join(f"{label} {loss:.3g}" for label, loss in row.worst.items())
+        table.writerow([*map(cell, (*facts, lost)), *(_end(numbers.get(key), end) for key in keys for end in _ENDS)])
+        yield text.getvalue()
+        text.seek(0)
+        text.truncate()
+    yield text.getvalue()
+
+
+def _keys(rows: Rows) -> list[tuple[str, str]]:
+    """Return every known estimate that one of the rows has, in reading order."""
+    seen = {(n.metric, n.name) for row in rows() for n in row.numbers}
+    return [(m.name, name) for m in all_metrics() for name in m.quantities if (m.name, name) in seen]
+
+
+def _plain(value: object) -> str:
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def _end(number: Number | None, end: str) -> str:
+    value = None if number is None else getattr(number, end)
+    return "" if value is None or not math.isfinite(value) else repr(float(value))
+
+
+FORMAT = Format(
+    "results", "one line for each LoRA and strength of a run, with every number", True, write_run=write_results
+)
