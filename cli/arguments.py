@@ -115,7 +115,18 @@ def _add_plan_options(group: argparse._ArgumentGroup) -> None:
     )
     group.add_argument("--skip", type=_metrics, default=(), metavar="METRIC,...", help="leave out some of the metrics")
     group.add_argument("--seed", type=seed, metavar="N", default=0, help="seed of all noise (default 0)")
-    group.add_argument("--features", choices=FEATURES, help=f"feature network of kid ({_OF_PRESET})")
+    group.add_argument(
+        "--features",
+        type=_features,
+        metavar="NETWORK",
+        help=f"feature network of kid: {', '.join(FEATURES)}, or open_clip:MODEL/TAG ({_OF_PRESET})",
+    )
+    group.add_argument(
+        "--open-clip",
+        metavar="MODEL/TAG",
+        help="network of open_clip, such as ViT-B-16-SigLIP/webli, by which clip_i, clip_t and diversity compare "
+        "instead of CLIP ViT-B/32; needs owf[metrics]",
+    )
     group.add_argument("--policy", type=user_path, metavar="TOML", help="limits of the verdict (default: built in)")
 
 
@@ -279,6 +290,12 @@ def _stages(text: str) -> tuple[Stage, ...]:
         return tuple(Stage(samples, keep) for samples, keep in rounds)
     except ValueError as error:
         raise argparse.ArgumentTypeError("must look like 50:5,500:1") from error
+
+
+def _features(text: str) -> str:
+    if text not in FEATURES and not text.startswith("open_clip:"):
+        raise argparse.ArgumentTypeError(f"must be one of {', '.join(FEATURES)}, or open_clip:MODEL/TAG")
+    return text
 
 
 def _metrics(text: str) -> tuple[str, ...]:

@@ -21,6 +21,8 @@ _PLAIN = (
     "dtype", "device", "offload", "quantize", "vae_tile",
 )  # fmt: skip
 """Options that stand for themselves. The policy is none of them: reports are judged anew."""
+_WHERE_GIVEN = ("open_clip", "words", "concept")
+"""Options that ledgers once lacked: where they are not given, the same is asked as before there were any."""
 
 
 def asked(options: argparse.Namespace, digests: Digests) -> dict[str, object]:
@@ -31,6 +33,7 @@ def asked(options: argparse.Namespace, digests: Digests) -> dict[str, object]:
     metrics = chosen(metric for metric in options.metrics if metric not in options.skip)
     return {
         **{name: getattr(options, name) for name in _PLAIN},
+        **{name: getattr(options, name) for name in _WHERE_GIVEN if getattr(options, name)},
         "base": _base(options.base, digests),
         "images": None if options.images is None else _images(options.images),
         "metrics": sorted((m.name, getattr(sys.modules[m.measure.__module__], "VERSION", 0)) for m in metrics),

@@ -183,6 +183,7 @@ def _request(options: argparse.Namespace) -> AuditRequest:
         stages=options.stages or (),
         loss=options.loss or "",
         features=options.features or "",
+        open_clip=options.open_clip or "",
         images=options.images,
         dataset=options.dataset,
         prompt_form=options.prompt_form,

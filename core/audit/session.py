@@ -17,7 +17,7 @@ from ..errors import Setting, UsageError, with_words
 from ..families.prompt_form import AUTO
 from ..metrics.evidence import Screened
 from ..metrics.images.features import FeatureNetwork, Fetching, ImageFeatures
-from ..metrics.metric import chosen, needed
+from ..metrics.metric import all_metrics, chosen, needed
 from ..model.batch import Batching
 from ..model.denoiser import Denoiser
 from ..plan.audit_plan import AuditPlan, Stage, plan_digest
@@ -56,6 +56,8 @@ class AuditRequest:
     """Classifier-free guidance of the drawings."""
     features: str = ""
     """Feature network of KID."""
+    open_clip: str = ""
+    """Network of open_clip that stands for CLIP, "MODEL/TAG"; empty for CLIP ViT-B/32."""
     images: Path | None = None
     """Folder of labelled images; None where the data set of the base is to be used."""
     dataset: str = ""
@@ -73,6 +75,9 @@ class AuditRequest:
         if (self.words or self.concept) and Screened not in needed(self.metrics):
             given = [Setting(name) for name in ("words", "concept") if getattr(self, name)]
             raise UsageError("Only the damage map asks words; it is the metric map.", Setting("metrics", "map"), *given)
+        if self.open_clip and not any(metric.takes_open_clip for metric in chosen(self.metrics)):
+            names = ", ".join(metric.name for metric in all_metrics() if metric.takes_open_clip)
+            raise UsageError(f"Only {names} compare by CLIP.", Setting("metrics"), Setting("open_clip"))
 
 
 def plan_for(
@@ -97,6 +102,7 @@ def plan_for(
         loss=request.loss or plan.loss,
         guidance_scale=request.guidance_scale or known.guidance_scale or plan.guidance_scale,
         features=request.features or plan.features,
+        open_clip=request.open_clip,
     )
     if Screened in needed(plan.metrics):
         plan = with_vocabulary(plan, family, request.words)
@@ -156,7 +162,7 @@ class AuditSession:
         require_writable(places.cache, Setting("cache"))
         self._request, self._policy, self._places = request, policy, places
         self._fetching, self._hosted = fetching, hosted
-        self._networks: dict[tuple[str, str], FeatureNetwork] = {}
+        self._networks: dict[tuple[object, ...], FeatureNetwork] = {}
 
     def note(self, word: Callable[[Setting], str]) -> str:
         """Return what is known of every verdict before the work begins, in a host's words; "" where nothing is."""
@@ -238,11 +244,12 @@ class AuditSession:
     def _load_networks(self, plan: AuditPlan, progress: Progress) -> dict[str, FeatureNetwork]:
         """Return the networks of the plan's metrics, by metric."""
         wanted = {metric.name: metric.network for metric in chosen(plan.metrics) if metric.network is not None}
+        asked = plan.features, plan.open_clip, plan.prompts  # some have read the prompts
         for name, load in wanted.items():
-            if (name, plan.features) not in self._networks:
+            if (name, asked) not in self._networks:
                 progress.stage("Loading the feature network")
-                self._networks[name, plan.features] = self._hosted(load(plan, self._fetching))
-        return {name: self._networks[name, plan.features] for name in wanted}
+                self._networks[name, asked] = self._hosted(load(plan, self._fetching))
+        return {name: self._networks[name, asked] for name in wanted}
 
     def _run(self, denoiser: Denoiser, change: Change, plan: AuditPlan, networks: Mapping[str, FeatureNetwork]) -> str:
         """Return all that what is measured depends on."""

@@ -20,10 +20,10 @@ VERSION = 1
 
 
 def load_network(plan: AuditPlan, fetching: "Fetching") -> "ImageFeatures":
-    """Return CLIP's image embedding, or what ships for the base."""
+    """Return CLIP's image embedding, that of the network which the plan names, or what ships for the base."""
     from .images.features import load_for
 
-    return load_for("clip", plan.features, fetching)
+    return load_for("clip", plan, fetching)
 
 
 def measure_clip_i(plan: AuditPlan, tools: Tools, seen: Drawings) -> Measurement:
@@ -50,4 +50,5 @@ METRIC = Metric(
         )
     },
     network=load_network,
+    takes_open_clip=True,
 )

@@ -23,7 +23,7 @@ def load_network(plan: AuditPlan, fetching: "Fetching") -> "ImageFeatures":
     """Return DINO's class token, or what ships for the base."""
     from .images.features import load_for
 
-    return load_for("dino", plan.features, fetching)
+    return load_for("dino", plan, fetching)
 
 
 def measure_dino(plan: AuditPlan, tools: Tools, seen: Drawings) -> Measurement:

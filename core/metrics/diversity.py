@@ -25,10 +25,10 @@ VERSION = 1
 
 
 def load_network(plan: AuditPlan, fetching: "Fetching") -> "ImageFeatures":
-    """Return CLIP's image embedding, or what ships for the base."""
+    """Return CLIP's image embedding, that of the network which the plan names, or what ships for the base."""
     from .images.features import load_for
 
-    return load_for("clip", plan.features, fetching)
+    return load_for("clip", plan, fetching)
 
 
 def summarise_diversity(base: np.ndarray, tuned: np.ndarray, other: np.ndarray) -> Measurement:
@@ -91,4 +91,5 @@ METRIC = Metric(
         "diversity_tuned": Quantity("Distance within a prompt, LoRA"),
     },
     network=load_network,
+    takes_open_clip=True,
 )

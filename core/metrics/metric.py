@@ -113,6 +113,8 @@ class Metric:
     """Breakdown -> how it is shown, in reading order."""
     network: "Callable[[AuditPlan, Fetching], ImageFeatures] | None" = None
     """Loads the network that `measure` uses, before anything is measured; None if it uses none."""
+    takes_open_clip: bool = False
+    """Whether that is the network of open_clip which a plan may name."""
 
 
 _HELPERS = ("evidence", "measurement", "statistics")

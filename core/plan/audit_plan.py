@@ -101,6 +101,8 @@ class AuditPlan:
     """What a user asks instead."""
     vocabulary_digest: str = ""
     """SHA-256 of the concepts: another release may ask others."""
+    open_clip: str = ""
+    """Network of open_clip, "MODEL/TAG", that stands for CLIP; empty for CLIP ViT-B/32."""
 
     def __post_init__(self) -> None:
         metrics, images = Setting("metrics"), Setting("images")
@@ -169,7 +171,7 @@ def with_article(name: str) -> str:
     return f"{'an' if name[:1].lower() in 'aeiou' else 'a'} {name}"
 
 
-_LATER = ("prompt_form", "prefix", "negative", "concept_rows", "vocabulary", "words", "vocabulary_digest")
+_LATER = ("prompt_form", "prefix", "negative", "concept_rows", "vocabulary", "words", "vocabulary_digest", "open_clip")
 """Fields that plans of this version once lacked. At their defaults they ask what such plans asked without saying it,
 and are left out: the same questions keep their digest, and with it what is cached and reported of them."""
 

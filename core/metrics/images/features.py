@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 import torch
@@ -14,23 +14,22 @@ from torch import nn
 from torch.nn import functional
 
 from ...disk.download import fetch
-from ...errors import OFF, Setting, UsageError
+from ...errors import Setting, UsageError
 from ...families import get, shipped
-from ...foreign import NONE, Advice, foreign
+from ...foreign import foreign
 from ...progress import SILENT, Progress
 from .network_names import NAMES
 
-Prepare = Callable[[torch.Tensor], torch.Tensor]
+if TYPE_CHECKING:
+    from ...plan.audit_plan import AuditPlan
 
-HUB_IDS = {"clip": "openai/clip-vit-base-patch32", "dino": "facebook/dino-vits16"}
-"""The networks behind CLIP-I and DINO in DreamBooth's evaluation (Ruiz et al., 2023)."""
+Prepare = Callable[[torch.Tensor], torch.Tensor]
 
 INCEPTION_URL = (
     "https://github.com/toshas/torch-fidelity/releases/download/v0.2.0/weights-inception-2015-12-05-6726825d.pth"
 )
 INCEPTION_SHA256 = "6726825d0af5f729cebd5821db510b11b1cfad8faad88a03f1befd49fb9129b2"
 
-_CLIP_STATS = (0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258, 0.27577711)
 IMAGENET_STATS = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 _BATCH = 16
 """Images at a time; also how often a long comparison says how far it is."""
@@ -102,15 +101,21 @@ def load_features(name: str | Path, fetching: Fetching = _ON_THE_CPU, batch_size
     """Return a feature network, its weights fetched once unless that is forbidden.
 
     `name` is "inception" (Inception-v3 pool3 of torch-fidelity, 2048), "clip" (image embedding, 512), "dino"
-    (class token of ViT-S/16, 384), either with another hub id or folder behind a colon ("clip:FOLDER"), "demo"
-    (the one that ships with that base), or the folder of a network like it. Raise UsageError, with what to do, for
-    unknown names, missing extras, missing or changed weights.
+    (class token of ViT-S/16, 384), either with another hub id or folder behind a colon ("clip:FOLDER"),
+    "open_clip:MODEL/TAG" (image embedding of any network of open_clip), "demo" (the one that ships with that base), or
+    the folder of a network like it. Raise UsageError, with what to do, for unknown names, missing extras, missing or
+    changed weights.
     """
+    from . import openclip, towers
+
     kind, _, source = str(name).partition(":")
     if kind == "inception":
         prepare, network = _load_inception(fetching)
-    elif kind in HUB_IDS:
-        prepare, network = _load_hub(kind, source or HUB_IDS[kind], fetching.offline)
+    elif kind == openclip.KIND and source:
+        found = openclip.load_open_clip(source, fetching)
+        prepare, network = found.prepare, found.images
+    elif kind in towers.HUB_IDS:
+        prepare, network = towers.load_tower(kind, source or towers.HUB_IDS[kind], fetching.offline)
     else:
         its = shipped().get(str(name))
         prepare, network = _load_folder(Path(name) if its is None else its.features)
@@ -118,12 +123,15 @@ def load_features(name: str | Path, fetching: Fetching = _ON_THE_CPU, batch_size
     return assemble(str(name), prepare, network, fetching.device, batch_size)
 
 
-def load_for(name: str, features: str, fetching: Fetching) -> ImageFeatures:
-    """Return a network by its name, or, where a plan's `features` are those that ship for its base, these.
+def load_for(name: str, plan: "AuditPlan", fetching: Fetching) -> ImageFeatures:
+    """Return a network by its name, or, where a plan's features are those that ship for its base, these.
 
-    What they were trained on is all of that base's world, and other networks were never shown it.
+    What they were trained on is all of that base's world, and other networks were never shown it. Otherwise "clip" is
+    the network that the plan names, if it does.
     """
-    return load_features(features if features in shipped() else name, fetching)
+    if plan.features in shipped():
+        return load_features(plan.features, fetching)
+    return load_features(f"open_clip:{plan.open_clip}" if name == "clip" and plan.open_clip else name, fetching)
 
 
 def features_of(network: FeatureNetwork, images: torch.Tensor, progress: Progress = SILENT) -> np.ndarray:
@@ -186,36 +194,6 @@ def _load_inception(fetching: Fetching) -> tuple[Prepare, nn.Module]:
         weights.seek(0)
         network = FeatureExtractorInceptionV3("inception", ["2048"], feature_extractor_weights_path=weights)
     return lambda images: images, Embedding(network, lambda outputs: outputs[0])
-
-
-def _load_hub(kind: str, source: str, offline: bool) -> tuple[Prepare, nn.Module]:
-    """Return CLIP's or DINO's image tower from a hub id or folder."""
-    from transformers import CLIPVisionModelWithProjection, ViTModel
-
-    if kind == "clip":
-        network = pretrained(CLIPVisionModelWithProjection, source, offline)
-        size = network.config.image_size
-        return preparation(size, size, _CLIP_STATS), Embedding(network, lambda outputs: outputs.image_embeds)
-    network = pretrained(ViTModel, source, offline, add_pooling_layer=False)
-    size = network.config.image_size
-    # Caron et al. (2021) evaluate at 224 after resizing to 256.
-    prepare = preparation(size * 256 // 224, size, IMAGENET_STATS)
-    return prepare, Embedding(network, lambda outputs: outputs.last_hidden_state[:, 0])
-
-
-def pretrained(model: Any, source: str, offline: bool, **settings: bool) -> Any:
-    """Return the transformers model of a hub id or folder in float32; raise UsageError, with what to do."""
-    from transformers.utils import logging
-
-    verbosity = logging.get_verbosity()
-    logging.set_verbosity_error()  # the text tower's weights are left out on purpose
-    fetch_it = Advice("If it is not cached yet, let it be fetched once.", (Setting("offline", OFF),))
-    hint = fetch_it if offline and not Path(source).is_dir() else NONE
-    try:
-        with foreign(f"The feature network {source} cannot be loaded", hint):
-            return model.from_pretrained(source, local_files_only=offline, **settings).float()
-    finally:
-        logging.set_verbosity(verbosity)
 
 
 def preparation(edge: int, size: int, stats: tuple[tuple[float, ...], tuple[float, ...]]) -> Prepare:

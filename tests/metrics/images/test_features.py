@@ -10,7 +10,7 @@ import pytest
 import torch
 from owf.core.disk.download import fetch, file_sha256
 from owf.core.errors import OFF, Setting, UsageError
-from owf.core.metrics.images import features
+from owf.core.metrics.images import features, towers
 from owf.core.metrics.images.features import Fetching, load_features, resize_crop
 from PIL import Image
 from progress_log import Heard
@@ -207,7 +207,7 @@ def test_clip_features_are_the_models_image_embeddings(clip_folder):
 
     batch = images(3, 48, 40)
     seen = load_features(f"clip:{clip_folder}", Fetching(offline=True))(batch)
-    mean, std = (torch.tensor(v).view(3, 1, 1) for v in features._CLIP_STATS)
+    mean, std = (torch.tensor(v).view(3, 1, 1) for v in towers.CLIP_STATS)
     model = CLIPModel.from_pretrained(clip_folder).float().eval()
     with torch.no_grad():
         pooled = model.vision_model((resize_crop(batch, 32, 32) / 255 - mean) / std).pooler_output

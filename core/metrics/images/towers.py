@@ -1,0 +1,71 @@
+"""CLIP and DINO by transformers: weights of a pinned revision, or of a hub id or folder of the user's own."""
+
+from pathlib import Path
+from typing import Any
+
+from torch import nn
+
+from ...errors import OFF, Setting
+from ...foreign import NONE, Advice, foreign
+from .features import IMAGENET_STATS, Embedding, Fetching, Prepare, preparation
+from .hub import HubFiles, hub_folder
+
+CLIP = HubFiles(
+    "openai/clip-vit-base-patch32",
+    {"config.json": "", "pytorch_model.bin": "a63082132ba4f97a80bea76823f544493bffa8082296d62d71581a4feff1576f"},
+    "3d74acf9a28c67741b2f4f2ea7635f0aaf6f0268",
+)
+"""The network behind CLIP-I in DreamBooth's evaluation (Ruiz et al., 2023)."""
+_TOKENIZER = ("tokenizer_config.json", "special_tokens_map.json", "vocab.json", "merges.txt")
+"""What reads prompts for it."""
+HUB_IDS = {"clip": CLIP.repository, "dino": "facebook/dino-vits16"}
+"""The networks behind CLIP-I and DINO there."""
+
+CLIP_STATS = (0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258, 0.27577711)
+
+
+def load_tower(kind: str, source: str, offline: bool) -> tuple[Prepare, nn.Module]:
+    """Return CLIP's or DINO's image tower from a hub id or folder."""
+    from transformers import CLIPVisionModelWithProjection, ViTModel
+
+    if kind == "clip":
+        place = str(hub_folder(CLIP, offline)) if source == CLIP.repository else source
+        network = pretrained(CLIPVisionModelWithProjection, place, offline)
+        prepare = clip_preparation(network.config.image_size)
+        return prepare, Embedding(network, lambda outputs: outputs.image_embeds)
+    network = pretrained(ViTModel, source, offline, add_pooling_layer=False)
+    size = network.config.image_size
+    # Caron et al. (2021) evaluate at 224 after resizing to 256.
+    prepare = preparation(size * 256 // 224, size, IMAGENET_STATS)
+    return prepare, Embedding(network, lambda outputs: outputs.last_hidden_state[:, 0])
+
+
+def load_clip(fetching: Fetching) -> tuple[Any, Any]:
+    """Return CLIP with both towers, and what cuts its texts; raise UsageError, with what to do."""
+    from transformers import CLIPModel, CLIPTokenizer
+
+    files = HubFiles(CLIP.repository, {**CLIP.files, **dict.fromkeys(_TOKENIZER, "")}, CLIP.revision)
+    folder = hub_folder(files, fetching.offline)
+    model = pretrained(CLIPModel, str(folder), fetching.offline).requires_grad_(False).eval()
+    with foreign(f"The tokenizer in {folder} cannot be loaded"):
+        return model, CLIPTokenizer.from_pretrained(folder, local_files_only=True)
+
+
+def clip_preparation(size: int) -> Prepare:
+    """Return how CLIP wants its pictures, at the size of its image tower."""
+    return preparation(size, size, CLIP_STATS)
+
+
+def pretrained(model: Any, source: str, offline: bool, **settings: bool) -> Any:
+    """Return the transformers model of a hub id or folder in float32; raise UsageError, with what to do."""
+    from transformers.utils import logging
+
+    verbosity = logging.get_verbosity()
+    logging.set_verbosity_error()  # the text tower's weights are left out on purpose
+    fetch_it = Advice("If it is not cached yet, let it be fetched once.", (Setting("offline", OFF),))
+    hint = fetch_it if offline and not Path(source).is_dir() else NONE
+    try:
+        with foreign(f"The feature network {source} cannot be loaded", hint):
+            return model.from_pretrained(source, local_files_only=offline, **settings).float()
+    finally:
+        logging.set_verbosity(verbosity)
