@@ -33,10 +33,10 @@ from owf.core.metrics.images.features import load_features
 from owf.core.model.batch import Batching
 from owf.core.model.sample import Sampling, generate
 from owf.core.plan.audit_plan import Stage
+from owf.core.plan.concept import Concept
 from owf.core.plan.presets import preset_plan
 from owf.core.progress import SILENT
 from owf.core.train.data.bank import make_bank, read_bank, shipped_bank
-from owf.core.train.data.captions import Concept
 from owf.core.train.plan import TrainPlan
 from owf.core.train.records import Picture, StepRecord, TrainSetting
 from owf.core.train.train import train

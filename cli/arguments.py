@@ -111,7 +111,14 @@ def _add_plan_options(group: argparse._ArgumentGroup) -> None:
         type=_words,
         default=(),
         metavar="WORDS",
-        help="what the LoRAs were trained on, besides their trigger words; the metric map shows it apart",
+        help="what the LoRAs were trained on, besides their trigger words; the metric map shows it apart, and with "
+        "--references it is what they are asked for",
+    )
+    group.add_argument(
+        "--references",
+        type=user_path,
+        metavar="FOLDER",
+        help="pictures of what the LoRAs were trained on: how like them is what they draw, and is it copied?",
     )
     group.add_argument("--skip", type=_metrics, default=(), metavar="METRIC,...", help="leave out some of the metrics")
     group.add_argument("--seed", type=seed, metavar="N", default=0, help="seed of all noise (default 0)")

@@ -36,6 +36,7 @@ def asked(options: argparse.Namespace, digests: Digests) -> dict[str, object]:
         **{name: getattr(options, name) for name in _WHERE_GIVEN if getattr(options, name)},
         "base": _base(options.base, digests),
         "images": None if options.images is None else _images(options.images),
+        **({} if options.references is None else {"references": _images(options.references)}),
         "metrics": sorted((m.name, getattr(sys.modules[m.measure.__module__], "VERSION", 0)) for m in metrics),
         "reading": READING,
     }

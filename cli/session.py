@@ -15,6 +15,7 @@ from ..core.audit.base_in_use import difference, is_named
 from ..core.audit.change import AdapterChange, report_stem
 from ..core.audit.find_base import find_base, used_base
 from ..core.audit.outlook import outlook
+from ..core.audit.references import left_out_of
 from ..core.audit.session import AuditRequest, AuditSession, Places, Published
 from ..core.datasets.dataset import find_dataset
 from ..core.disk.digests import Digests
@@ -56,6 +57,8 @@ class Session:
         if options.images is not None:
             left_out = find_dataset(options.images, options.dataset).left_out(options.images)
             say_left_out("owf-audit", left_out, options.images)
+        if options.references is not None:
+            say_left_out("owf-audit", left_out_of(options.references), options.references)
         cache = cache_folder(options.cache)  # where there is none, that is said before a base is loaded
         self._digests = Digests(cache)
         self._places = Places(options.out, cache, options.resume, options.write, reuse=options.resume)
@@ -189,6 +192,7 @@ def _request(options: argparse.Namespace) -> AuditRequest:
         prompt_form=options.prompt_form,
         words=options.words,
         concept=options.concept,
+        references=options.references,
     )
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from ..core.disk.files import replacing
 from ..core.disk.writable import require_writable
 from ..core.errors import Setting, UsageError
-from ..core.train.data.captions import Concept
+from ..core.plan.concept import Concept
 from ..core.train.plan import TrainPlan
 from .backend import places
 from .ui.curves import Watcher
@@ -96,8 +96,8 @@ def require_places(folder: Path) -> None:
 
 def learned_networks(denoiser: "ComfyTrainer", watcher: Watcher) -> "Networks":
     """Return what loads the networks for a base, under ComfyUI's memory management."""
+    from ..core.audit.learned.networks import load_networks
     from ..core.metrics.images.features import Fetching
-    from ..core.train.learned.networks import load_networks
     from .backend.features import HostFeatures
 
     return lambda: load_networks(denoiser.family, Fetching(progress=watcher.progress), HostFeatures)

@@ -73,7 +73,7 @@ def test_wheel_has_one_top_level_name_and_the_data(tmp_path):
         "owf/cli/events.schema.json",
         "owf/core/plan/vocabularies/sentences.txt",
         "owf/core/train/data/banks/open_world.txt",
-        "owf/core/train/learned/looks/open_world.txt",
+        "owf/core/audit/learned/looks/open_world.txt",
         "owf/core/render/html/report.html.j2",
         "owf/core/render/html/overview.html.j2",
         "owf/core/render/html/overview.css",

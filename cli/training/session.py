@@ -3,6 +3,7 @@
 import torch
 
 from ...core import families
+from ...core.audit.learned.networks import load_networks
 from ...core.disk.lock import only_one
 from ...core.disk.places import expanded
 from ...core.disk.writable import require_writable
@@ -17,7 +18,6 @@ from ...core.text import inert
 from ...core.train.audited import AUDITS
 from ...core.train.curves import Curves
 from ...core.train.data.bank import read_bank
-from ...core.train.learned.networks import load_networks
 from ...core.train.methods.custom_diffusion import embedding_path, is_embedding
 from ...core.train.plan import TrainPlan
 from ...core.train.records import Networks, StepRecord, Trained, TrainSetting

@@ -18,7 +18,9 @@ from ..metrics.metric import Tools, chosen, needed
 from ..model.batch import Batching
 from ..model.denoiser import Denoiser
 from ..plan.audit_plan import AuditPlan, plan_data, plan_digest
+from ..plan.concept import Concept
 from ..progress import BASE, LORA, Progress
+from ..verdict.learning import Learning
 from ..verdict.rejudge import NO_KNOWLEDGE
 from ..verdict.report import BaseRecord, ImagePair, Report
 from ..verdict.verdict import Policy, invalid, judge
@@ -27,8 +29,10 @@ from .base_in_use import other_family
 from .change import Change
 from .cost import Cost, Remaining, audit_cost, remaining
 from .gather import gather_base, gather_tuned
+from .learned.evidence import Drawing
 from .pairs import write_pairs
 from .recorder import ModelPass
+from .references import References, concept_of, likeness_rows, measure_references, without
 
 
 @dataclass(frozen=True)
@@ -55,6 +59,13 @@ class AuditSetting:
     """Words for what the LoRA was trained to change, by the user."""
     claimed: tuple[str, ...] = ()
     """The same by the LoRA's file."""
+    references: References | None = None
+    """Pictures of the concept that what the LoRA draws is compared with; None where that is not asked."""
+
+    @property
+    def concept(self) -> Concept | None:
+        """What the LoRA is asked for, to be compared with the references."""
+        return concept_of(self.told, self.claimed)
 
 
 def audit_change(denoiser: Denoiser, change: Change, plan: AuditPlan, setting: AuditSetting) -> Report:
@@ -68,6 +79,7 @@ def audit_change(denoiser: Denoiser, change: Change, plan: AuditPlan, setting: A
     cost = _cost(plan, setting)
     measurements: dict[str, Measurement] = {}
     pairs: tuple[ImagePair, ...] = ()
+    learning: Learning | None = None
     try:
         _require_change(change, denoiser.family)
         evidence, doubt = _gather(denoiser, change, plan, setting)
@@ -76,6 +88,7 @@ def audit_change(denoiser: Denoiser, change: Change, plan: AuditPlan, setting: A
         verdict = judge(measurements, setting.policy)
         if doubt:
             verdict = dataclasses.replace(verdict, reasons=(*verdict.reasons, doubt + NO_KNOWLEDGE))
+        learning = _learned(denoiser, change, setting)
     except InvalidError as error:
         verdict = invalid(str(error), *error.settings)
     finally:
@@ -92,6 +105,7 @@ def audit_change(denoiser: Denoiser, change: Change, plan: AuditPlan, setting: A
         timing={"started": started, "seconds": round(time.monotonic() - clock, 2)},
         cost={"tuned_rows": cost.tuned, "base_rows": cost.base},
         status="complete" if measurements else "invalid",
+        learning=learning,
     )
 
 
@@ -124,7 +138,8 @@ def _gather(
         tuned = ModelPass(denoiser, plan, run_store, setting.batch, setting.progress)
         cost = _cost(plan, setting)
         left = remaining(plan, cost, base.before, tuned.before)
-        setting.progress.total(left.base + left.tuned + cost.compared)
+        likeness = 0 if setting.references is None else likeness_rows(setting.concept, denoiser.family)
+        setting.progress.total(left.base + left.tuned + cost.compared + likeness)
         setting.progress.subject(BASE)
         rests, doubt = gather_base(needed(plan.metrics), base, plan, setting.labelled)
         setting.progress.subject(LORA)
@@ -144,6 +159,14 @@ def _compare(
         return {m.name: m.measure(plan, tools, *(evidence[kind] for kind in m.needs)) for m in chosen(plan.metrics)}
     except InvalidError as error:  # a base at chance, most of all: then this is why
         raise InvalidError(f"{error} {doubt}".strip(), *error.settings) from error
+
+
+def _learned(denoiser: Denoiser, change: Change, setting: AuditSetting) -> Learning | None:
+    """Return how far what the LoRA draws is like the references; None where there are none."""
+    if setting.references is None:
+        return None
+    drawing = Drawing(denoiser, lambda: without(change), setting.cache, setting.batch, setting.progress)
+    return measure_references(setting.references, setting.concept, drawing)
 
 
 def _sample_files(

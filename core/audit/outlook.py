@@ -6,21 +6,27 @@ from ..plan.audit_plan import AuditPlan
 from ..text import inert
 from .audit import AuditSetting, to_do
 from .change import Change
+from .references import likeness_rows
 
 
 def outlook(denoiser: Denoiser, change: Change, plan: AuditPlan, setting: AuditSetting) -> str:
     """Return the rows that are left of an audit, and about how long they take and how much memory."""
     left, whole = to_do(denoiser, change.key, plan, setting)
     cost = estimate(denoiser, setting.batch)
-    base, minutes = "the base's are cached", f"{cost.minutes(left.tuned):.1f}"
+    likeness = 0 if setting.references is None else likeness_rows(setting.concept, denoiser.family)
+    base, minutes = "the base's are cached", f"{cost.minutes(left.tuned + likeness):.1f}"
     if left.base:
         base = f"{_of(left.base, whole.base)} for the base (once, then cached)"
         minutes += f" + {cost.minutes(left.base):.1f}"
     return (
         f"Base {inert(denoiser.name)} on {denoiser.device} ({denoiser.dtype}), preset {plan.preset}: "
-        f"{_of(left.tuned, whole.tuned)} UNet rows for the LoRA, {base}. "
+        f"{_of(left.tuned, whole.tuned)} UNet rows for the LoRA, {base}{_besides(likeness)}. "
         f"About {minutes} minutes, {cost.peak_bytes / 2**30:.1f} GB peak memory."
     )
+
+
+def _besides(likeness: int) -> str:
+    return f", at most {likeness:,} for its likeness to the references" if likeness else ""
 
 
 def _of(left: int, whole: int) -> str:

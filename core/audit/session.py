@@ -16,7 +16,7 @@ from ..disk.writable import require_writable
 from ..errors import Setting, UsageError, with_words
 from ..families.prompt_form import AUTO
 from ..metrics.evidence import Screened
-from ..metrics.images.features import FeatureNetwork, Fetching, ImageFeatures
+from ..metrics.images.features import FeatureNetwork, Fetching
 from ..metrics.metric import all_metrics, chosen, needed
 from ..model.batch import Batching
 from ..model.denoiser import Denoiser
@@ -32,6 +32,9 @@ from ..verdict.verdict import OF_UNJUDGED, Policy, unjudged
 from .audit import AuditSetting, audit_change
 from .change import Change
 from .finished import Finished
+from .learned.evidence import Images
+from .networks import Hosted, Networks
+from .references import References, read_references
 
 
 @dataclass(frozen=True)
@@ -67,13 +70,16 @@ class AuditRequest:
     words: tuple[str, ...] = ()
     """What the damage map asks instead of its vocabulary."""
     concept: tuple[str, ...] = ()
-    """Words for what LoRAs were trained to change: the damage map shows it apart."""
+    """Words for what LoRAs were trained to change: the damage map shows it apart, and references are pictures of it."""
+    references: Path | None = None
+    """Folder of pictures of it that what LoRAs draw is compared with; None where that is not asked."""
 
     def __post_init__(self) -> None:
         if self.dataset and self.images is None:
             raise UsageError(f"{self.dataset} is the layout of a folder, and none is named.", Setting("images"))
-        if (self.words or self.concept) and Screened not in needed(self.metrics):
-            given = [Setting(name) for name in ("words", "concept") if getattr(self, name)]
+        named = {"words": self.words, "concept": self.concept if self.references is None else ()}
+        if any(named.values()) and Screened not in needed(self.metrics):
+            given = [Setting(name) for name, words in named.items() if words]
             raise UsageError("Only the damage map asks words; it is the metric map.", Setting("metrics", "map"), *given)
         if self.open_clip and not any(metric.takes_open_clip for metric in chosen(self.metrics)):
             names = ", ".join(metric.name for metric in all_metrics() if metric.takes_open_clip)
@@ -152,7 +158,7 @@ class AuditSession:
         policy: Policy,
         places: Places,
         fetching: Fetching,
-        hosted: Callable[[ImageFeatures], FeatureNetwork] = lambda network: network,
+        hosted: Hosted = lambda network: network,
     ) -> None:
         """Take where networks come from and run, and how a host puts one under its own memory management.
 
@@ -161,8 +167,8 @@ class AuditSession:
         require_writable(places.out, Setting("out"))
         require_writable(places.cache, Setting("cache"))
         self._request, self._policy, self._places = request, policy, places
-        self._fetching, self._hosted = fetching, hosted
-        self._networks: dict[tuple[object, ...], FeatureNetwork] = {}
+        self._networks = Networks(fetching, hosted)
+        self._pictures: dict[int, Images] = {}
 
     def note(self, word: Callable[[Setting], str]) -> str:
         """Return what is known of every verdict before the work begins, in a host's words; "" where nothing is."""
@@ -195,10 +201,13 @@ class AuditSession:
         plan, labelled = plan_for(self._request, denoiser.family, denoiser.resolution, given, (denoiser.name, *names))
         fits = change.refusal() is None
         progress.subject(BASE)  # what is loaded serves every change
-        networks = self._load_networks(plan, progress) if fits else {}
+        networks = self._networks.of_metrics(plan, progress) if fits else {}
+        references = self._compared(denoiser, progress) if fits else None
         progress.subject(LORA)
         places = self._places
         run = self._run(denoiser, change, plan, networks)
+        if references is not None:
+            run = "|".join((run, references.digest, *claimed))
         folder = self._folder(stem, plan, run)
         finished = Finished(places.cache, run, denoiser.digest(), plan_digest(plan), change)
         setting = AuditSetting(
@@ -212,13 +221,15 @@ class AuditSession:
             other_base,
             self._request.concept,
             tuple(claimed),
+            references,
         )
         with only_one(folder):
             remove_unfinished(folder)
             known = finished.find(folder) if places.reuse else None
             if known is not None:
-                report = dataclasses.replace(rejudged(known, self._policy), learning=learning)
-                return self._publish(report, folder, finished, change)
+                return self._publish(
+                    _with(rejudged(known, self._policy), learning, references), folder, finished, change
+                )
             if not places.resume:
                 _remove_samples(folder)
             if fits:
@@ -230,7 +241,7 @@ class AuditSession:
                     _remove_samples(folder)
                 raise
             progress.stage("Writing the report")
-            return self._publish(dataclasses.replace(report, learning=learning), folder, finished, change)
+            return self._publish(_with(report, learning, references), folder, finished, change)
 
     def _publish(self, report: Report, folder: Path, finished: Finished, change: Change) -> Published:
         """Write a report, and forget the samples that are not needed any more."""
@@ -241,15 +252,14 @@ class AuditSession:
             _remove_samples(folder)
         return Published(report, folder, files)
 
-    def _load_networks(self, plan: AuditPlan, progress: Progress) -> dict[str, FeatureNetwork]:
-        """Return the networks of the plan's metrics, by metric."""
-        wanted = {metric.name: metric.network for metric in chosen(plan.metrics) if metric.network is not None}
-        asked = plan.features, plan.open_clip, plan.prompts  # some have read the prompts
-        for name, load in wanted.items():
-            if (name, asked) not in self._networks:
-                progress.stage("Loading the feature network")
-                self._networks[name, asked] = self._hosted(load(plan, self._fetching))
-        return {name: self._networks[name, asked] for name in wanted}
+    def _compared(self, denoiser: Denoiser, progress: Progress) -> References | None:
+        """Return the references with the networks that see them; None where there are none."""
+        folder, side = self._request.references, denoiser.resolution
+        if folder is None:
+            return None
+        if side not in self._pictures:
+            self._pictures[side] = read_references(folder, side)
+        return References(self._pictures[side], self._networks.of_concept(denoiser.family, progress))
 
     def _run(self, denoiser: Denoiser, change: Change, plan: AuditPlan, networks: Mapping[str, FeatureNetwork]) -> str:
         """Return all that what is measured depends on."""
@@ -265,6 +275,11 @@ class AuditSession:
         require_writable(folder, Setting("out"))
         folder.mkdir(parents=True, exist_ok=True)
         return folder
+
+
+def _with(report: Report, learning: Learning | None, references: References | None) -> Report:
+    """Return a report with what is known of learning: by the references that it was compared with, or by a training."""
+    return report if references is not None else dataclasses.replace(report, learning=learning)
 
 
 def _remove_samples(folder: Path) -> None:

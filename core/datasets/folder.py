@@ -5,9 +5,10 @@ from pathlib import Path
 
 import numpy as np
 
-from ..disk.files import LeftOut, composed, each_once, folded, is_folder, listing, why_no_file
+from ..disk.files import LeftOut, composed, folded, is_folder, listing, why_no_file
 from ..errors import Setting, UsageError
 from ..pictures import SUFFIXES, cover, open_picture
+from ..pictures.folder import pictures_in
 from .dataset import Dataset
 from .labelled import LabelledImages
 
@@ -71,20 +72,11 @@ def _beside(path: Path) -> str:
 
 def _pictures(place: Path) -> tuple[tuple[Path, ...], list[LeftOut]]:
     """Return the pictures of a class and what else is in its folder."""
-    reasons = {path: _why_left_out(path) for path in listing(place)}
-    pictures, again = each_once(path for path, reason in reasons.items() if reason is None)
+    pictures, others = pictures_in(place, "a folder inside that of a class")
     if not pictures:
-        held = f"none of the {len(reasons)} things in it is one" if reasons else "it is empty"
+        held = f"none of the {len(others)} things in it is one" if others else "it is empty"
         raise UsageError(f"The class folder {place} holds no picture ({', '.join(sorted(SUFFIXES))}): {held}.", _IMAGES)
-    return tuple(pictures), again + [LeftOut(path, reason) for path, reason in reasons.items() if reason is not None]
-
-
-def _why_left_out(path: Path) -> str | None:
-    if is_folder(path):
-        return "a folder inside that of a class"
-    if path.suffix.lower() not in SUFFIXES:
-        return f"no picture in a format that is read ({', '.join(sorted(SUFFIXES))})"
-    return why_no_file(path)
+    return pictures, others
 
 
 DATASET = Dataset(

@@ -2,7 +2,7 @@
 
 It has no `context_width`: its 32 is common among tiny test models, so metadata has to name it. What audits ask of it
 stands in `plan/demo.py`, its prompt bank in `train/data/banks/demo.txt`, other looks of what it knows in
-`train/learned/looks/demo.txt`.
+`audit/learned/looks/demo.txt`.
 """
 
 from ..demo import DEMO_BASE, DEMO_FEATURES, DEMO_PROBES

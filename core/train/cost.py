@@ -1,8 +1,8 @@
 """What a training costs: UNet rows with gradients, rows of the base's predictions, pictures that the base draws."""
 
+from ..model.drawings import SAMPLING
 from .base_check import check_cost
 from .data.bank import Bank
-from .data.drawings import SAMPLING
 from .plan import TrainPlan
 
 

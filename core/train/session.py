@@ -9,9 +9,9 @@ from .. import families
 from ..errors import Setting, UsageError, naming
 from ..families.prompt_form import PromptForm
 from ..model.denoiser import TrainableDenoiser
+from ..plan.concept import Concept
 from .curves import Curves
 from .data.bank import Bank, make_bank, read_bank, shipped_bank
-from .data.captions import Concept
 from .data.concept import load_pictures
 from .data.images import TrainingImage, read_images, survey
 from .metadata import add_metadata, read_metadata

@@ -6,12 +6,12 @@ from collections.abc import Callable, Sequence
 from ..errors import Setting, with_words
 from ..model.batch import Batching
 from ..model.denoiser import Denoiser
+from ..model.drawings import SAMPLING
 from ..model.speed import estimate
 from ..text import counted, inert
 from ..verdict.outcome import said
 from .cost import drawings, rows_until, step_rows, teacher_rows
 from .data.bank import Bank
-from .data.drawings import SAMPLING
 from .methods.forms import FORMS
 from .plan import TrainPlan
 from .records import Picture, StepRecord, Trained

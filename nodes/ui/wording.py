@@ -24,7 +24,7 @@ _WORDS = {
 }
 """Settings that no input is called like -> what a graph does about them; "" where there is nothing to do."""
 _NOT_OFFERED = frozenset({"bank_share", "bucket", "class_prompt", "concept", "dataset", "device", "ema", "loss",
-                          "method", "offline", "open_clip", "prompt_form", "stages", "train_text_encoder",
+                          "method", "offline", "open_clip", "prompt_form", "references", "stages", "train_text_encoder",
                           "validation", "warmup", "words", "write"})  # fmt: skip
 """Settings of the command line alone."""
 

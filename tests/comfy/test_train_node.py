@@ -82,9 +82,9 @@ def measured(path: Path, folder: Path) -> dict:
     from owf.core.metrics.images.features import load_features
     from owf.core.model.batch import Batching
     from owf.core.model.sample import Sampling, generate
+    from owf.core.plan.concept import Concept
     from owf.core.plan.presets import preset_plan
     from owf.core.progress import SILENT
-    from owf.core.train.data.captions import Concept
     from owf.core.train.data.concept import load_pictures
     from owf.core.train.data.images import read_images
     from owf.core.verdict.verdict import default_policy

@@ -136,9 +136,9 @@ def test_an_audit_of_a_misread_base_is_invalid_and_says_what_it_predicts(demo, t
 @pytest.mark.parametrize(("declared", "truth"), [("epsilon", "v_prediction"), ("v_prediction", "epsilon")])
 def test_a_training_on_a_misread_base_is_refused_whatever_the_pictures_are(demo, declared, truth, tmp_path):
     from owf.core.errors import InvalidError
+    from owf.core.plan.concept import Concept
     from owf.core.progress import SILENT
     from owf.core.train.data.bank import make_bank, read_bank, shipped_bank
-    from owf.core.train.data.captions import Concept
     from owf.core.train.plan import TrainPlan
     from owf.core.train.records import Picture, TrainSetting
     from owf.core.train.train import train

@@ -12,9 +12,9 @@ from ...disk.files import open_regular
 from ...disk.text_file import decoded
 from ...errors import Setting, UsageError
 from ...families.prompt_form import SENTENCES, TAGS, PromptForm
+from ...plan.concept import Concept, tidy
 from ...plan.presets import audit_prompts
 from ...text import counted
-from .captions import Concept, tidy
 
 BANKS = Path(__file__).resolve().parent / "banks"
 _OF_FORMS = {SENTENCES: BANKS / "open_world.txt", TAGS: BANKS / "tags.txt"}

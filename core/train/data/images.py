@@ -8,10 +8,10 @@ from pathlib import Path
 from ...disk.files import LeftOut, each_once, is_folder, listing, named, why_no_file
 from ...errors import UsageError
 from ...pictures import SUFFIXES
+from ...plan.concept import Concept, tidy
 from ...text import inert
 from . import caption_files
 from .caption_files import MAX_CAPTION
-from .captions import Concept, tidy
 
 _REPEATS = re.compile(r"(\d{1,4})_(.+)")
 _EMPTY = "empty: the name of a folder with repeats, or the general caption, stands in for it"

@@ -6,8 +6,8 @@ import torch
 from ...metrics.denoiser_drift import squared_norms
 from ...model.batch import Batching
 from ...model.denoiser import TrainableDenoiser
+from ...model.drawings import LatentCache
 from ...model.predictions import predictions
-from ..data.drawings import LatentCache
 from ..methods.method import Method
 
 TIMESTEPS = 4

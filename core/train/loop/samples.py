@@ -2,7 +2,7 @@
 
 from ...model.denoiser import TrainableDenoiser
 from ...model.sample import Sampling, generate
-from ..data.captions import Concept
+from ...plan.concept import Concept
 from ..plan import TrainPlan
 from ..records import TrainSetting
 

@@ -17,7 +17,7 @@ from ...adapter.containers.safetensors import open_safetensors
 from ...disk.files import write_bytes
 from ...errors import AdapterError, Setting, UsageError
 from ...model.denoiser import TrainableDenoiser
-from ..data.captions import Concept
+from ...plan.concept import Concept
 from ..plan import TrainPlan
 
 _LAYERS = re.compile(r".*attn2\.to_[kv]")

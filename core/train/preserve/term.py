@@ -15,10 +15,10 @@ if TYPE_CHECKING:
     import torch
 
     from ...model.denoiser import TrainableDenoiser
+    from ...model.drawings import LatentCache
+    from ...plan.concept import Concept
     from ..data.bank import Bank
-    from ..data.captions import Concept
     from ..data.concept import ConceptData
-    from ..data.drawings import LatentCache
     from ..data.rows import Draw, Rows
     from ..methods.method import Method
     from ..plan import TrainPlan

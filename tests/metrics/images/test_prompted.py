@@ -100,4 +100,5 @@ def test_clip_t_is_what_the_model_itself_says(clip, monkeypatch):
     with torch.no_grad():
         pixels = towers.clip_preparation(32)(batch)
         seen = model(pixel_values=pixels, **tokenizer(texts, padding=True, return_tensors="pt"))
-    np.testing.assert_allclose(found, seen.logits_per_image / model.logit_scale.exp(), atol=1e-5)
+        expected = seen.logits_per_image / model.logit_scale.exp()
+    np.testing.assert_allclose(found, expected, atol=1e-5)

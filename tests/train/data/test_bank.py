@@ -12,13 +12,13 @@ from owf.core import families
 from owf.core.errors import Setting, UsageError
 from owf.core.families.prompt_form import IN_SENTENCES, TAGS
 from owf.core.model.denoiser import TrainableDenoiser
+from owf.core.plan.concept import Concept
 from owf.core.plan.demo import THINGS
 from owf.core.plan.presets import COMMON_CLASSES, audit_prompts
 from owf.core.plan.prompts import COLOR_TERMS
 from owf.core.plan.tag_prompts import CLASS_TAGS, COLORED_TAGS
 from owf.core.plan.tag_prompts import TAGS as AUDIT_TAGS
 from owf.core.train.data.bank import LEAST, MAX_BYTES, WATCHED, make_bank, normal, read_bank, shipped_bank
-from owf.core.train.data.captions import Concept
 from owf.core.train.plan import TrainPlan
 from owf.core.train.session import TrainRequest, TrainSession
 

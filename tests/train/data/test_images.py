@@ -6,8 +6,8 @@ import unicodedata
 import pytest
 from owf.core.disk.files import named
 from owf.core.errors import UsageError
+from owf.core.plan.concept import Concept
 from owf.core.train.data.caption_files import MAX_CAPTION
-from owf.core.train.data.captions import Concept
 from owf.core.train.data.images import read_images, survey
 from PIL import Image
 

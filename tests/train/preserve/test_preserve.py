@@ -9,11 +9,11 @@ import pytest
 import torch
 from owf.core.errors import UsageError
 from owf.core.model.batch import Batching
+from owf.core.model.drawings import LatentCache
+from owf.core.plan.concept import Concept
 from owf.core.progress import SILENT
 from owf.core.train import preserve
-from owf.core.train.data.captions import Concept
 from owf.core.train.data.concept import ConceptData
-from owf.core.train.data.drawings import LatentCache
 from owf.core.train.data.rows import Draw
 from owf.core.train.methods.method import attach
 from owf.core.train.plan import TERMS, TrainPlan, plan_digest

@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
+from ...plan.concept import Concept
 from ...verdict.learning import CONCEPTS
-from ..data.captions import Concept
 
 FOLDER = Path(__file__).with_name("looks")
 DEFAULT = FOLDER / "open_world.txt"

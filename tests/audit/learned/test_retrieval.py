@@ -2,9 +2,9 @@
 
 import numpy as np
 import pytest
-from owf.core.train.learned.copying import MARGIN, near
-from owf.core.train.learned.retrieval import retrieved, retrieved_views, squared_distances
-from owf.core.train.learned.space import joined
+from owf.core.audit.learned.copying import MARGIN, near
+from owf.core.audit.learned.retrieval import retrieved, retrieved_views, squared_distances
+from owf.core.audit.learned.space import joined
 
 LOOKS = 20
 AXES = np.eye(LOOKS + 12)

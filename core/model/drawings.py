@@ -1,4 +1,4 @@
-"""Latents that the base draws for training, each drawn once and kept on disk."""
+"""Latents that the base draws for a training or of a concept, each drawn once and kept on disk."""
 
 import hashlib
 from collections import Counter
@@ -8,15 +8,15 @@ from pathlib import Path
 
 import torch
 
-from ...disk.store import SampleStore
-from ...model.batch import Batching
-from ...model.denoiser import Denoiser, overflow
-from ...model.sample import Sampling, generate_latents
-from ...progress import Progress
+from ..disk.store import SampleStore
+from ..progress import Progress
+from .batch import Batching
+from .denoiser import Denoiser, overflow
+from .sample import Sampling, generate_latents
 
 SAMPLING = Sampling(steps=20, guidance_scale=5.0)
 SEED = 770_000_000
-"""Seeds of training's drawings start here, far from those of audits."""
+"""Their seeds start here, far from those of what audits compare by prompts."""
 
 
 class LatentCache:

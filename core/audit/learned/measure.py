@@ -1,6 +1,6 @@
 """Was the concept learned? Fidelity, retrieval and copies of its pictures, and what they mean together."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -10,13 +10,9 @@ from ...errors import OwfError
 from ...metrics.images.features import FeatureNetwork, resize_crop
 from ...metrics.measurement import Estimate
 from ...metrics.statistics import accuracy_estimate
-from ...model.denoiser import TrainableDenoiser
 from ...verdict.learning import Learning, judge_learning, not_measured
-from ..methods.method import Method
-from ..plan import TrainPlan
-from ..records import Picture, TrainSetting
 from .copying import near
-from .evidence import ConceptEvidence, Images, gather
+from .evidence import ConceptAsked, ConceptEvidence, Drawing, Images, gather
 from .fidelity import fidelity, likeness
 from .retrieval import retrieved, retrieved_views
 from .space import joined
@@ -25,24 +21,16 @@ _SMALL = 32
 """Side at which pixels are compared: a shift by a pixel or two is no other picture."""
 
 
-def measure_learning(
-    denoiser: TrainableDenoiser,
-    method: Method,
-    pictures: Sequence[Picture],
-    held_out: Sequence[Picture],
-    plan: TrainPlan,
-    setting: TrainSetting,
-) -> Learning:
-    """Return what the weights in place have learned, as the setting's networks see it.
+def measure_learning(asked: ConceptAsked, drawing: Drawing, load: Callable[[], Sequence[FeatureNetwork]]) -> Learning:
+    """Return what the tuned model has learned, as the networks see it that `load` returns.
 
-    What keeps it from being measured is a reason why nothing is shown: the LoRA is trained all the same.
+    What keeps it from being measured is a reason why nothing is shown: all else stands.
     """
-    assert setting.networks is not None
     try:
-        setting.progress.stage("Loading the feature networks")
-        networks = setting.networks()
-        evidence = gather(denoiser, method, pictures, held_out, plan, setting)
-        setting.progress.stage("Comparing with the concept")
+        drawing.progress.stage("Loading the feature networks")
+        networks = load()
+        evidence = gather(asked, drawing)
+        drawing.progress.stage("Comparing with the concept")
         return learning(evidence, networks)
     except OwfError as error:
         return not_measured(f"What was learned was not measured: {error}", *error.settings)

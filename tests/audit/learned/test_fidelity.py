@@ -4,9 +4,9 @@ import math
 
 import numpy as np
 import pytest
+from owf.core.audit.learned.fidelity import LEAST_VIEWS, fidelity, likeness
+from owf.core.audit.learned.space import joined
 from owf.core.errors import InvalidError
-from owf.core.train.learned.fidelity import LEAST_VIEWS, fidelity, likeness
-from owf.core.train.learned.space import joined
 
 E1, E2 = np.eye(2)
 

@@ -1,11 +1,11 @@
-"""Captions: where the concept is named, and the same captions without it. No torch."""
+"""What a LoRA was trained on, by its words: where captions name it, and the same captions without it. No torch."""
 
 import re
 from dataclasses import dataclass
 
-from ...errors import Setting, UsageError
-from ...plan.audit_plan import with_article
-from ...text import without_unseen
+from ..errors import Setting, UsageError
+from ..text import without_unseen
+from .audit_plan import with_article
 
 
 @dataclass(frozen=True)

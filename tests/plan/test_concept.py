@@ -2,7 +2,7 @@
 
 import pytest
 from owf.core.errors import Setting, UsageError
-from owf.core.train.data.captions import Concept, tidy
+from owf.core.plan.concept import Concept, tidy
 
 TEMPLATE = "a photo of {}"
 

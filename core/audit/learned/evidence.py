@@ -1,0 +1,130 @@
+"""The pictures behind the question whether a concept was learned: drawn by base and tuned model, and views of it."""
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from ...model.batch import Batching
+from ...model.denoiser import Denoiser
+from ...model.drawings import SAMPLING, SEED, LatentCache
+from ...model.sample import generate_latents
+from ...plan.concept import Concept
+from ...progress import Progress
+from .looks import looks
+
+SEEDS = 24
+"""Pictures of the trigger: of as many that all retrieve it, the interval's lower end is at 86 %."""
+VIEWS = 16
+"""Views at the most: a round trip takes seconds on a CPU, and more would narrow the interval little."""
+OF_A_LOOK = 2
+"""Pictures of each other look, the least from which it is known how much they differ. The base draws each once."""
+
+Images = tuple[torch.Tensor, ...]
+"""uint8 images (3, H, W), whose shapes may differ."""
+
+HELD_OUT = "held-out pictures"
+TRAINED_ON = "training pictures, each left out in turn"
+REFERENCES = "reference pictures, each left out in turn"
+
+
+@dataclass(frozen=True)
+class ConceptAsked:
+    """What is asked about, and pictures of it."""
+
+    concept: Concept
+    """How it is called."""
+    caption: str
+    """Caption with {} where its name goes."""
+    views: Images
+    """Pictures of it that are compared with, before all but some are left out."""
+    training: Images
+    """Pictures that were, or may have been, learned from."""
+    source: str
+    """Which pictures the views are: `HELD_OUT`, `TRAINED_ON` or `REFERENCES`."""
+
+    @property
+    def prompt(self) -> str:
+        """What both models are asked for."""
+        return self.concept.caption(self.caption)
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """Who draws, and where it is kept."""
+
+    denoiser: Denoiser
+    """The tuned model."""
+    off: Callable[[], AbstractContextManager[None]]
+    """A context in which it is the base."""
+    cache: Path
+    """Where the base's drawings are kept for the next time."""
+    batch: Batching
+    """UNet rows at once."""
+    progress: Progress
+    """Hears of rows."""
+
+
+@dataclass(frozen=True)
+class ConceptEvidence:
+    """What is compared."""
+
+    prompt: str
+    """What both models were asked for."""
+    tuned: Images
+    """Drawn by the tuned model."""
+    base: Images
+    """Drawn by the base from the same noise."""
+    looks: tuple[Images, ...]
+    """Drawn by the base, a few of each other look of the class; none where nobody says the class."""
+    views: Images
+    """Pictures of the concept that are compared with."""
+    trips: Images
+    """The same after a round trip through the autoencoder: the best that can be drawn."""
+    training: Images
+    """Pictures that were learned from."""
+    source: str
+    """Which pictures the views are."""
+
+
+def drawn_rows(concept: Concept, family: str) -> int:
+    """Return the UNet rows that gathering costs if none is cached."""
+    return (2 * SEEDS + OF_A_LOOK * len(looks(concept, family))) * SAMPLING.rows
+
+
+def gather(asked: ConceptAsked, drawing: Drawing) -> ConceptEvidence:
+    """Return the evidence; where views may have been learned from, each is compared with the others only."""
+    denoiser, batch, progress = drawing.denoiser, drawing.batch, drawing.progress
+    others, views = looks(asked.concept, denoiser.family), spread(asked.views)
+    with drawing.off(), torch.no_grad():
+        drawings = LatentCache(denoiser, drawing.cache, batch, progress)
+        base = _decoded(denoiser, drawings.latents("Base: drawing the trigger", [asked.prompt] * SEEDS))
+        wanted = [look for look in others for _ in range(OF_A_LOOK)]
+        drawn = _decoded(denoiser, drawings.latents("Base: drawing other looks", wanted)) if wanted else ()
+        trips = tuple(denoiser.decode(denoiser.encode_image(view[None]))[0] for view in views)
+    progress.stage("Drawing the concept")
+    tuned = generate_latents(denoiser, [asked.prompt] * SEEDS, range(SEED, SEED + SEEDS), SAMPLING, batch, progress)
+    return ConceptEvidence(
+        asked.prompt,
+        _decoded(denoiser, tuned),
+        base,
+        tuple(drawn[first : first + OF_A_LOOK] for first in range(0, len(drawn), OF_A_LOOK)),
+        views,
+        trips,
+        asked.training,
+        asked.source,
+    )
+
+
+def spread(images: Images) -> Images:
+    """Return at most `VIEWS` of the images, evenly spread from the first to the last."""
+    if len(images) <= VIEWS:
+        return images
+    return tuple(images[i * (len(images) - 1) // (VIEWS - 1)] for i in range(VIEWS))
+
+
+def _decoded(denoiser: Denoiser, latents: torch.Tensor) -> Images:
+    with torch.no_grad():
+        return tuple(image for part in latents.split(8) for image in denoiser.decode(part.to(denoiser.device)))
