@@ -139,8 +139,8 @@ METRIC = Metric(
     "colour vision: about 2.3 is just noticeable side by side, 10 is plain at a glance.",
     needs=(Drawings,),
     measure=measure_color,
-    # Plain at a glance: a convention, argued in docs/metrics.md.
-    quantities={"cdi": Quantity("Colour drift", "colour drift", limit=10.0, metadata="color_drift")},
+    # No limit: a composition that was rolled anew reads far more than any harm; color_shift is judged.
+    quantities={"cdi": Quantity("Colour drift", "colour drift", metadata="color_drift")},
     breakdowns={
         "color_term": Breakdown(
             "Where colours went",

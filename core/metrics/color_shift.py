@@ -210,16 +210,28 @@ METRIC = Metric(
     "came out differently adds nothing to it, so the base against itself reads near 0.",
     needs=(Drawings,),
     measure=measure_color_shift,
-    # No limits yet: what of a shift is harm has to be seen on trained LoRAs first.
+    # The limits are argued in docs/metrics.md: twice what is just seen, and alarms a little above what is.
     quantities={
-        "color_shift": Quantity("Colour shift", "systematic shift of colours", metadata="color_shift"),
-        "lightness_shift": Quantity("Lightness", "change of lightness", more="lighter", less="darker"),
+        "color_shift": Quantity("Colour shift", "systematic shift of colours", limit=5.0, metadata="color_shift"),
+        "lightness_shift": Quantity(
+            "Lightness", "change of lightness", limit=3.0, test="alarm", more="lighter", less="darker"
+        ),
         "saturation_change": Quantity(
-            "Saturation", "change of saturation", more="more saturated", less="less saturated"
+            "Saturation",
+            "change of saturation",
+            limit=0.1,
+            test="alarm",
+            more="more saturated",
+            less="less saturated",
+            metadata="saturation_change",
         ),
         "contrast_change": Quantity("Contrast", "change of contrast", more="more contrast", less="less contrast"),
-        "tint_a": Quantity("White balance, a*", "tint along a*", more="tinted red", less="tinted green"),
-        "tint_b": Quantity("White balance, b*", "tint along b*", more="tinted yellow", less="tinted blue"),
+        "tint_a": Quantity(
+            "White balance, a*", "tint along a*", limit=3.0, test="alarm", more="tinted red", less="tinted green"
+        ),
+        "tint_b": Quantity(
+            "White balance, b*", "tint along b*", limit=3.0, test="alarm", more="tinted yellow", less="tinted blue"
+        ),
     },
     breakdowns={
         "shift_group": Breakdown(

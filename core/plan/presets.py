@@ -11,7 +11,7 @@ from .demo import for_demo
 from .prompts import open_world_prompts
 from .tag_prompts import CLASS_TAGS, tag_prompts
 
-METRICS = ("denoiser_drift", "semantic", "color", "kid")
+METRICS = ("denoiser_drift", "semantic", "color", "color_shift", "kid")
 """What every preset measures; any other metric is asked for by name."""
 
 

@@ -8,7 +8,8 @@ from pathlib import Path
 from ..errors import Setting
 from ..metrics.measurement import Estimate
 from ..verdict.report import Report
-from ..verdict.verdict import INVALID, WORST_FIRST, Judgement
+from ..verdict.size import goes_either_way, size
+from ..verdict.verdict import INVALID, NO_ALARM, WORST_FIRST, Judgement
 from . import words
 
 Key = tuple[str, str]
@@ -54,13 +55,17 @@ class Audited:
 
 
 def headlines(reports: Iterable[Report]) -> list[Key]:
-    """Return the numbers worth comparing, in reading order: each metric's headline, then what else was judged."""
+    """Return the numbers worth comparing, in reading order: each metric's headline, then what else was judged.
+
+    A change that goes either way counts where it set off an alarm: a metric has several of them.
+    """
     found: dict[Key, int] = {}
     for report in reports:
         for name, measurement in report.measurements.items():
             found[name, measurement.headline] = 0
         for j in report.verdict.judgements:
-            if j.metric in report.measurements and j.estimate in report.measurements[j.metric].estimates:
+            is_there = j.metric in report.measurements and j.estimate in report.measurements[j.metric].estimates
+            if is_there and not (j.decision == NO_ALARM and goes_either_way(j.estimate)):
                 found.setdefault((j.metric, j.estimate), 1)
     return sorted(found, key=lambda key: (words.metric_order(key[0]), found[key], key[1]))
 
@@ -89,6 +94,6 @@ def _severity(report: Report | None) -> float:
     """Return the largest of a report's numbers in terms of their limits; 0 where nothing was judged."""
     if report is None:
         return 0.0
-    judged = [(estimate_of(report, (j.metric, j.estimate)), j.limit) for j in report.verdict.judgements]
-    shares = [e.value / limit for e, limit in judged if e is not None and limit > 0]
+    judged = [(estimate_of(report, (j.metric, j.estimate)), j) for j in report.verdict.judgements]
+    shares = [size(e, j.estimate).value / j.limit for e, j in judged if e is not None and j.limit > 0]
     return max((share for share in shares if not math.isnan(share)), default=0.0)

@@ -5,6 +5,7 @@ from typing import Any
 
 from ..metrics.measurement import Estimate, Measurement, Part
 from ..verdict.report import Report
+from ..verdict.size import limits
 from ..verdict.verdict import NO_ALARM, Judgement, silence
 from . import words
 from .html import charts
@@ -33,7 +34,8 @@ def _shown(measurement: Measurement, judged: dict[tuple[str, str], Judgement]) -
 
 def bar(name: str, estimate: Estimate, judgement: Judgement | None = None) -> dict[str, Any]:
     """Return one estimate with its interval, noise floor and limit, as text and as positions."""
-    limit = None if judgement is None else judgement.limit
+    # A change that goes either way has two limits; the one on its side is shown.
+    limit = None if judgement is None else (limits(judgement)[0] if estimate.value < 0 else judgement.limit)
     marks = {"low": estimate.low, "value": estimate.value, "high": estimate.high}
     marks |= {"floor": estimate.floor, "limit": limit}
     axis = charts.scale([*marks.values(), None if limit is None else 1.2 * limit])
@@ -42,7 +44,7 @@ def bar(name: str, estimate: Estimate, judgement: Judgement | None = None) -> di
         "value": words.quantity(estimate.value, estimate.unit, name),
         "interval": words.interval(estimate.low, estimate.high, estimate.unit),
         "floor": "" if estimate.floor is None else words.quantity(estimate.floor, estimate.unit, name),
-        "limit": "" if limit is None else words.quantity(limit, estimate.unit, name),
+        "limit": "" if judgement is None else words.quantity(judgement.limit, estimate.unit, name),
         "state": "" if judgement is None else judgement.decision,
         "note": _note(estimate, judgement),
         "at": {"zero": axis.at(0.0), **{mark: axis.at(v) for mark, v in marks.items() if v is not None}},
@@ -53,7 +55,7 @@ def _note(estimate: Estimate, judgement: Judgement | None) -> str:
     """Return what a bar's colour cannot say: an alarm that did not fire is no sign of harmlessness."""
     if judgement is None or judgement.decision != NO_ALARM:
         return ""
-    return f"no alarm: {silence(estimate, judgement.limit)}"
+    return f"no alarm: {silence(estimate, judgement)}"
 
 
 def moved_bars(parts: Iterable[Part]) -> list[dict[str, Any]]:

@@ -80,7 +80,8 @@ def _sentences(report: Report) -> list[str]:
 
 def _numbers(report: Report) -> list[Line]:
     found = []
-    for key in headlines([report])[:NUMBERS]:
+    judged_first = sorted(headlines([report]), key=lambda key: judgement_of(report, key) is None)
+    for key in judged_first[:NUMBERS]:
         estimate, judgement = estimate_of(report, key), judgement_of(report, key)
         assert estimate is not None, "headlines are measured"
         name, unit = key[1], estimate.unit

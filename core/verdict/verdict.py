@@ -8,6 +8,8 @@ from functools import cache
 from ..errors import Setting, UsageError, with_words
 from ..metrics.measurement import Estimate, Measurement
 from ..metrics.metric import all_metrics, quantity
+from ..metrics.metric import known as known_metric
+from .size import goes_either_way, size
 
 PASS, DRIFT, INCONCLUSIVE, INVALID = "PASS", "DRIFT", "INCONCLUSIVE", "INVALID"
 NO_ALARM = "NO ALARM"
@@ -28,7 +30,7 @@ class Limit:
     estimate: str
     """Name of the estimate within the metric."""
     limit: float
-    """Largest harmless value, in the estimate's unit."""
+    """Largest harmless value, in the estimate's unit; of a change that goes either way, its largest harmless size."""
     test: str = "equivalence"
     """"equivalence": PASS needs the whole interval below the limit. "alarm": only an interval wholly above
     the limit counts, as DRIFT; otherwise it says NO ALARM, for statistics whose noise floor is too large to ever
@@ -139,23 +141,35 @@ def judge(measurements: Mapping[str, Measurement], policy: Policy | None = None)
     """Return the verdict: DRIFT if any limit is broken, PASS if every one holds, otherwise INCONCLUSIVE.
 
     An alarm that did not fire is no evidence: where nothing else is judged, the verdict is INCONCLUSIVE, as it is where
-    nothing at all is. Limits of metrics that were not run are skipped and named. Nothing measured is INVALID.
+    nothing at all is. Limits whose metric was not run, or had no such number, are skipped and named. Nothing measured
+    is INVALID.
     """
     if policy is None:
         policy = default_policy()
-    judgements = tuple(_judge_limit(measurements, limit) for limit in policy.limits if limit.metric in measurements)
-    skipped = sorted({limit.metric for limit in policy.limits} - set(measurements))
+    measured = [limit for limit in policy.limits if _is_measured(limit, measurements)]
+    judgements = tuple(_judge_limit(measurements, limit) for limit in measured)
+    skipped = sorted({_missing(limit, measurements) for limit in policy.limits if limit not in measured})
     if not measurements:
         return invalid("Nothing was measured.")
+    missing = f"Not measured, so not judged: {', '.join(skipped)}."
     if not judgements:
-        return Verdict(INCONCLUSIVE, (unjudged(measurements, policy),), (), policy.name, OF_UNJUDGED)
+        said = unjudged(measurements, policy) or missing
+        return Verdict(INCONCLUSIVE, (said,), (), policy.name, OF_UNJUDGED)
     decision = _combine([j.decision for j in judgements])
     reasons = [] if {j.decision for j in judgements} != {NO_ALARM} else [_ONLY_ALARMS]
     reasons += [j.reason for j in judgements if j.decision == decision]
-    reasons += [j.reason for j in judgements if j.decision != decision and j.decision != PASS]
+    reasons += [j.reason for j in judgements if j.decision not in (decision, PASS) and not _is_quiet(j, measurements)]
     if skipped:
-        reasons.append(f"Not measured, so not judged: {', '.join(skipped)}.")
+        reasons.append(missing)
     return Verdict(decision, tuple(reasons), judgements, policy.name)
+
+
+def _is_quiet(judgement: Judgement, measurements: Mapping[str, Measurement]) -> bool:
+    """Return whether an alarm has nothing to say: one of the several of a metric, far from its limit."""
+    if judgement.decision != NO_ALARM or not goes_either_way(judgement.estimate):
+        return False
+    seen = size(measurements[judgement.metric].estimates[judgement.estimate], judgement.estimate)
+    return seen.high <= judgement.limit
 
 
 def unjudged(metrics: Iterable[str], policy: Policy) -> str:
@@ -176,6 +190,20 @@ def _combine(decisions: list[str]) -> str:
     return INCONCLUSIVE if INCONCLUSIVE in decisions or PASS not in decisions else PASS
 
 
+def _is_measured(limit: Limit, measurements: Mapping[str, Measurement]) -> bool:
+    """Return whether a limit has its number, or one that nobody knows, which is an error of the policy's."""
+    if limit.metric not in measurements:
+        return False
+    metric = known_metric(limit.metric)
+    may_be_missing = metric is not None and limit.estimate in metric.quantities
+    return limit.estimate in measurements[limit.metric].estimates or not may_be_missing
+
+
+def _missing(limit: Limit, measurements: Mapping[str, Measurement]) -> str:
+    """Return what is not there for a limit: its metric, or one number of it, as gray pictures have no saturation."""
+    return limit.metric if limit.metric not in measurements else title(limit.metric, limit.estimate)
+
+
 def _judge_limit(measurements: Mapping[str, Measurement], limit: Limit) -> Judgement:
     estimates = measurements[limit.metric].estimates
     if limit.estimate not in estimates:
@@ -184,24 +212,26 @@ def _judge_limit(measurements: Mapping[str, Measurement], limit: Limit) -> Judge
         raise UsageError(said, Setting("policy"))
     estimate = estimates[limit.estimate]
     decision = _decide(estimate, limit)
-    more = samples_to_decide(estimate, limit.limit) if decision == INCONCLUSIVE else None
+    more = samples_to_decide(size(estimate, limit.estimate), limit.limit) if decision == INCONCLUSIVE else None
     reason = _reason(limit, estimate, decision, more)
     return Judgement(limit.metric, limit.estimate, limit.limit, limit.test, decision, reason, more)
 
 
 def _decide(estimate: Estimate, limit: Limit) -> str:
-    if estimate.low > limit.limit:
+    seen = size(estimate, limit.estimate)
+    if seen.low > limit.limit:
         return DRIFT
     if limit.test == "alarm":
         return NO_ALARM
-    return PASS if estimate.high <= limit.limit else INCONCLUSIVE
+    return PASS if seen.high <= limit.limit else INCONCLUSIVE
 
 
-def silence(estimate: Estimate, limit: float) -> str:
+def silence(estimate: Estimate, limit: Limit | Judgement) -> str:
     """Return what it means that an alarm did not fire: seldom that there is nothing to see."""
-    if estimate.value > limit:
+    seen = size(estimate, limit.estimate)
+    if seen.value > limit.limit:
         return "above the limit, but not beyond chance: too few samples to tell"
-    if estimate.high > limit:
+    if seen.high > limit.limit:
         return "within the limit, but its interval reaches above: too few samples to tell"
     return "within the limit with its whole interval"
 
@@ -241,11 +271,12 @@ def _reason(limit: Limit, estimate: Estimate, decision: str, more: int | None) -
     floor = "" if estimate.floor is None else f"; noise floor {show(estimate.floor)}"
     interval = f"95 % interval {show(estimate.low)} to {show(estimate.high)}"
     seen = f"The {name} is {show(estimate.value)} ({interval}{floor})"
+    at = show(limit.limit) + (" either way" if goes_either_way(limit.estimate) else "")
     if decision == DRIFT:
-        return f"{seen}, above the limit of {show(limit.limit)}."
+        return f"{seen}, above the limit of {at}."
     if decision == NO_ALARM:
-        return f"No alarm at {show(limit.limit)}: t{seen[1:]}, {silence(estimate, limit.limit)}."
+        return f"No alarm at {at}: t{seen[1:]}, {silence(estimate, limit)}."
     if decision == PASS:
-        return f"{seen}, within the limit of {show(limit.limit)}."
+        return f"{seen}, within the limit of {at}."
     hint = f" About {more} samples in all would decide it." if more else ""
-    return f"{seen}, which does not decide between below and above the limit of {show(limit.limit)}.{hint}"
+    return f"{seen}, which does not decide between below and above the limit of {at}.{hint}"

@@ -1,4 +1,4 @@
-"""Reference pictures of a concept: how they are read, by which words it is asked, and that an audit says what it saw."""
+"""Reference pictures of a concept: how they are read, by which words it is asked, and what an audit says of them."""
 
 import dataclasses
 

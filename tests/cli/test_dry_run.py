@@ -36,7 +36,7 @@ def test_the_plan_rows_time_and_memory_are_said(said):
         "would apply to",
         "nothing in names and shapes speaks against it",
         "Base: OWF demo base",
-        "Plan: preset quick: denoiser_drift, semantic, color, kid",
+        "Plan: preset quick: denoiser_drift, semantic, color, color_shift, kid",
         "for the LoRA",
         "once, then cached",
         "This machine (cpu, float32",

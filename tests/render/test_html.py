@@ -236,7 +236,7 @@ def test_positions_are_linear():
 
 
 def test_a_chart_without_a_number_is_empty():
-    assert charts.estimate_chart(Estimate(float("nan"), 0, 1, 1), 0.1, "limit", "none", "") == ""
+    assert charts.estimate_chart(Estimate(float("nan"), 0, 1, 1), (0.1,), "limit", "none", "") == ""
 
 
 @pytest.mark.parametrize(

@@ -51,7 +51,9 @@ def make(tmp_path):
         }
         folder.mkdir()
         drawn = samples.draw_pairs(folder, pairs) if pairs else ()
-        report = dataclasses.replace(report, measurements=seen, verdict=judge(seen), pairs=drawn, **changes)
+        report = dataclasses.replace(
+            report, measurements=seen, verdict=judge(seen, samples.LIMITS), pairs=drawn, **changes
+        )
         write_html(report, folder)
         return Audited(f"{name}.safetensors", report, folder)
 

@@ -116,11 +116,16 @@ def adapter() -> AdapterRecord:
     )
 
 
+_OWN = [limit for limit in default_policy().limits if limit.metric in ("semantic", "denoiser_drift", "kid")]
+LIMITS = Policy((*_OWN[:-1], Limit("color", "cdi", 10.0), _OWN[-1]))
+"""What the samples are judged by: a limit for each of their metrics."""
+
+
 def report(pairs: tuple[ImagePair, ...] = ()) -> Report:
     """Return a report with the verdict DRIFT."""
     seen = {m.metric: m for m in (color(), denoiser_drift(), kid(), semantic())}
     return Report(
-        verdict=judge(seen),
+        verdict=judge(seen, LIMITS),
         base=BaseRecord("owf demo base", "demo", "41d0" * 16),
         adapter=adapter(),
         plan={
@@ -156,7 +161,7 @@ def open_report() -> Report:
     part = Part("only class", dataclasses.replace(number, low=-0.1))
     seen = {"semantic": Measurement("semantic", 1, "accuracy_drop", {"accuracy_drop": number}, {"class": (part,)})}
     seen["semantic"].estimates["worst_class_drop"] = dataclasses.replace(number, high=0.5)
-    return dataclasses.replace(full, measurements=seen, verdict=judge(seen))
+    return dataclasses.replace(full, measurements=seen, verdict=judge(seen, LIMITS))
 
 
 def silent_report(alone: bool = False) -> Report:

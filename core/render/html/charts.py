@@ -87,10 +87,10 @@ def _step(rough: float) -> float:
     return next(k for k in (1, 2, 2.5, 5, 10) if k * power >= rough * 0.999) * power
 
 
-def extent(estimates: Iterable[Estimate], limits: Iterable[float | None]) -> list[float | None]:
+def extent(estimates: Iterable[Estimate], limits: Iterable[float]) -> list[float | None]:
     """Return what an axis has to hold: estimates with their intervals and floors, and limits with room beyond."""
     values = [v for e in estimates for v in (e.low, e.value, e.high, e.floor)]
-    return [*values, *(v * way for v in limits if v is not None for way in (1.0, 1.2))]
+    return [*values, *(v * way for v in limits for way in (1.0, 1.2))]
 
 
 def against_zero(estimate: Estimate) -> str:
@@ -101,21 +101,22 @@ def against_zero(estimate: Estimate) -> str:
 
 
 def estimate_chart(
-    estimate: Estimate, limit: float | None, word: str, state: str, label: str, axis: Scale | None = None
+    estimate: Estimate, limits: Sequence[float], word: str, state: str, label: str, axis: Scale | None = None
 ) -> Markup:
-    """Return one estimate against its noise floor and limit, on an axis of its own unless one is given.
+    """Return one estimate against its noise floor and limits, on an axis of its own unless one is given.
 
-    `word` names the limit, `state` is a CSS class, `label` says the chart in words.
+    There is no limit, one, or one on each side of zero. `word` names them, `state` is a CSS class, `label` says the
+    chart in words.
     """
     if not math.isfinite(estimate.value):
         return Markup()
     if axis is None:
-        axis = scale(extent([estimate], [limit]))
+        axis = scale(extent([estimate], limits))
     parts = [
-        _beyond(axis, limit),
+        *(_beyond(axis, limit) for limit in limits),
         _band(axis, estimate.floor, _TOP, _AXIS),
         _axis(axis, estimate.unit),
-        _limit(axis, limit, word),
+        *(_limit(axis, limit, word) for limit in limits),
         _whisker(axis, estimate, _MIDDLE),
         _point(axis, estimate.value, _MIDDLE, 6),
     ]
@@ -193,11 +194,9 @@ def _tick_label(axis: Scale, tick: float, unit: str, y: float, anchor: str = "",
     return _tag("text", shown, x=_percent(axis.at(tick)), y=y, text_anchor=anchor, class_="tick-label")
 
 
-def _beyond(axis: Scale, limit: float | None) -> Markup:
-    if limit is None:
-        return Markup()
-    x = axis.at(limit)
-    return _tag("rect", x=_percent(x), y=_TOP, width=_percent(100 - x), height=_AXIS - _TOP, class_="beyond")
+def _beyond(axis: Scale, limit: float) -> Markup:
+    left, right = (0.0, axis.at(limit)) if limit < 0 else (axis.at(limit), 100.0)
+    return _tag("rect", x=_percent(left), y=_TOP, width=_percent(right - left), height=_AXIS - _TOP, class_="beyond")
 
 
 def _band(axis: Scale, floor: float | None, top: float, bottom: float) -> Markup:
@@ -207,9 +206,7 @@ def _band(axis: Scale, floor: float | None, top: float, bottom: float) -> Markup
     return _tag("rect", x=_percent(left), y=top, width=_percent(right - left), height=bottom - top, class_="floor")
 
 
-def _limit(axis: Scale, limit: float | None, word: str) -> Markup:
-    if limit is None:
-        return Markup()
+def _limit(axis: Scale, limit: float, word: str) -> Markup:
     x = axis.at(limit)
     anchor = "middle"
     if x < _NEAR_END:

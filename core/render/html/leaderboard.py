@@ -19,6 +19,7 @@ from markupsafe import Markup
 from ...disk.files import write_text
 from ...ledger.row import Number, Row
 from ...text import inert
+from ...verdict.size import goes_either_way
 from ...verdict.verdict import WORST_FIRST
 from .. import words
 from .html import NAME as REPORT
@@ -108,7 +109,7 @@ def _rank(row: Row) -> int:
 
 def _severity(row: Row) -> float:
     """Return the largest of a row's numbers in terms of its limit."""
-    shares = (n.value / n.limit for n in row.numbers if n.limit)
+    shares = ((abs(n.value) if goes_either_way(n.name) else n.value) / n.limit for n in row.numbers if n.limit)
     return max((share for share in shares if not math.isnan(share)), default=0.0)
 
 

@@ -8,6 +8,7 @@ from markupsafe import Markup
 
 from ...metrics.measurement import Estimate
 from ...verdict.report import Report
+from ...verdict.size import limits
 from ...verdict.verdict import Judgement
 from .. import words
 from ..audited import Audited, Key, estimate_of, headlines, judgement_of
@@ -91,11 +92,11 @@ def ranking(audits: Sequence[Audited], hrefs: Sequence[str]) -> Ranking:
 
 def _axis(key: Key, reports: Sequence[Report]) -> charts.Scale:
     """Return a column's axis, at most a few limits long; what lies beyond is drawn at its end."""
-    limits = [j.limit for report in reports if (j := judgement_of(report, key))]
-    reach = _REACH * max(limits, default=math.inf)
+    at = [end for report in reports if (j := judgement_of(report, key)) for end in limits(j)]
+    reach = _REACH * max(at, default=math.inf)
     ends = [v for report in reports if (e := estimate_of(report, key)) for v in (e.low, e.high)]
     bounded = [min(max(v, -reach), reach) for v in ends if math.isfinite(v)]
-    return charts.tight_scale([*bounded, *limits], most_ticks=3)
+    return charts.tight_scale([*bounded, *at], most_ticks=3)
 
 
 def _heading(key: Key, reports: Sequence[Report]) -> Heading:
@@ -119,7 +120,7 @@ def _cell(estimate: Estimate | None, judgement: Judgement | None, axis: charts.S
         return Cell(words.MISSING, "", "", "", "none", Markup())
     decision = judgement.decision if judgement else ""
     state = STATES.get(decision, "none")
-    lines = (("limit", judgement.limit),) if judgement else ()
+    lines = tuple(("limit", end) for end in limits(judgement)) if judgement else ()
     return Cell(
         value=words.number(estimate.value, estimate.unit),
         interval=words.interval(estimate.low, estimate.high, estimate.unit),

@@ -10,6 +10,7 @@ from markupsafe import Markup
 from ...metrics.measurement import Part
 from ...metrics.metric import all_metrics
 from ...verdict.report import ImagePair, Report
+from ...verdict.size import limits
 from ...verdict.verdict import Judgement
 from .. import words
 from ..audited import Audited, Key, estimate_of, headlines, judgement_of
@@ -156,8 +157,8 @@ def _column(place: int, audit: Audited, report: Report, href: str) -> Column:
 
 def _metric(key: Key, reports: Sequence[Report]) -> Metric:
     seen = [(estimate_of(report, key), judgement_of(report, key)) for report in reports]
-    limits = [j.limit for _, j in seen if j]
-    axis = charts.tight_scale(charts.extent([e for e, _ in seen if e], limits))
+    ends = [end for _, j in seen if j for end in limits(j)]
+    axis = charts.tight_scale(charts.extent([e for e, _ in seen if e], ends))
     cells = [number(key[1], e, j, axis) if e else None for e, j in seen]
     shown = [cell for cell in cells if cell]
     return Metric(

@@ -12,6 +12,7 @@ from ...metrics.measurement import Estimate, Measurement
 from ...verdict.learning import Learning
 from ...verdict.outcome import outcome, summary
 from ...verdict.report import ImagePair, Report
+from ...verdict.size import limits
 from ...verdict.verdict import DRIFT, INCONCLUSIVE, INVALID, NO_ALARM, PASS, Judgement, silence
 from .. import words
 from ..heat_map import Part, by_component, relative_heat_map
@@ -216,14 +217,16 @@ def number(
         decision=decision,
         state=state,
         hint=hint(estimate, judgement),
-        chart=charts.estimate_chart(estimate, limit, word, state, _spoken(key, estimate, judgement), axis),
+        chart=charts.estimate_chart(
+            estimate, limits(judgement) if judgement else (), word, state, _spoken(key, estimate, judgement), axis
+        ),
     )
 
 
 def hint(estimate: Estimate, judgement: Judgement | None) -> str:
     """Return what a decision leaves open: how many samples would close it, what an alarm's silence means, or ""."""
     if judgement is not None and judgement.decision == NO_ALARM:
-        silent = silence(estimate, judgement.limit)
+        silent = silence(estimate, judgement)
         return f"{silent[:1].upper()}{silent[1:]}."
     if judgement is None or not judgement.samples_to_decide:
         return ""
