@@ -78,6 +78,7 @@ def test_wheel_has_one_top_level_name_and_the_data(tmp_path):
         "owf/core/render/html/overview.html.j2",
         "owf/core/render/html/overview.css",
         "owf/core/render/html/overview.js",
+        "owf/core/render/html/table_sort.js",
         "owf/core/render/html/macros.html.j2",
         "owf/core/families/configs/sd15/unet/config.json",
         "owf/core/families/configs/sd15/tokenizer/vocab.json",

@@ -65,7 +65,8 @@ def summarise_clip_t(rows: PromptRows, network: str) -> Measurement:
     }
     parts = tuple(Part(name, _drop(rows, groups == name, level)) for name in names)
     facts: dict[str, str | int | float] = {"features": network, "prompts": len(groups)}
-    return Measurement("clip_t", VERSION, "clip_t_drop", estimates, {"prompt_group": parts}, facts)
+    by_prompt = {"clip_t_drop": tuple((rows.base - rows.tuned).tolist())}
+    return Measurement("clip_t", VERSION, "clip_t_drop", estimates, {"prompt_group": parts}, facts, by_prompt)
 
 
 def _drop(rows: PromptRows, chosen: np.ndarray, level: float) -> Estimate:

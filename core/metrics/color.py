@@ -76,7 +76,8 @@ def summarise_color(rows: ColorRows) -> Measurement:
         "directions": DIRECTIONS,
     }
     cdi = _mean_cdi(rows, np.ones(len(rows.cdi), bool), simultaneous_level(1))
-    return Measurement("color", VERSION, "cdi", {"cdi": cdi}, breakdowns, facts)
+    by_prompt = {"cdi": tuple(rows.cdi.tolist())}
+    return Measurement("color", VERSION, "cdi", {"cdi": cdi}, breakdowns, facts, by_prompt)
 
 
 def _mean_cdi(rows: ColorRows, chosen: np.ndarray, level: float) -> Estimate:

@@ -43,6 +43,8 @@ def summarise_drift(rows: DriftRows) -> Measurement:
     The prompt is the independent unit. The floor is what floating-point arithmetic alone changes.
     """
     floor = float(rows.floor.sum() / rows.norm[: len(rows.floor)].sum())
+    with np.errstate(divide="ignore", invalid="ignore"):  # a prompt alone may be predicted as nothing at all
+        by_prompt = rows.change.sum(1) / rows.norm.sum(1)
     return Measurement(
         "denoiser_drift",
         VERSION,
@@ -50,6 +52,7 @@ def summarise_drift(rows: DriftRows) -> Measurement:
         estimates={"drift": replace(_drift(rows.change, rows.norm), floor=floor)},
         breakdowns={"timestep": _bands(rows), "prompt_group": _groups(rows)},
         facts={"prompts": len(rows.groups), "timesteps": rows.change.shape[1]},
+        prompts={"drift": tuple(by_prompt.tolist())},
     )
 
 

@@ -73,6 +73,7 @@ def measure_dino_drift(plan: AuditPlan, tools: Tools, seen: Drawings) -> Measure
         estimates={"dino_drift": _drift(changed, rolled, simultaneous_level(1))},
         breakdowns={"prompt_group": parts},
         facts={"features": SOURCE, "prompts": len(plan.prompts)},
+        prompts={"dino_drift": tuple(changed.tolist())},
     )
 
 

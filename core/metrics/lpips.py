@@ -108,7 +108,8 @@ def measure_lpips(plan: AuditPlan, tools: Tools, seen: Drawings) -> Measurement:
     tools.progress.advance(len(seen.base))  # of the third stack, each picture was seen along with one of the others
     estimate = replace(mean_estimate(changed, within=DISTANCE), floor=float(rolled.mean()))
     facts: dict[str, str | int | float] = {"network": "VGG16, weights 0.1", "prompts": len(plan.prompts)}
-    return Measurement("lpips", VERSION, "lpips", {"lpips": estimate}, facts=facts)
+    by_prompt = {"lpips": tuple(changed.tolist())}
+    return Measurement("lpips", VERSION, "lpips", {"lpips": estimate}, facts=facts, prompts=by_prompt)
 
 
 METRIC = Metric(

@@ -47,3 +47,5 @@ class Measurement:
     """Name of the breakdown ("class", "color_term", "timestep", "prompt_group") -> its lines."""
     facts: dict[str, str | int | float] = field(default_factory=dict)
     """Settings and side results that have no interval: feature network, p-value, worst class, temperature."""
+    prompts: dict[str, tuple[float, ...]] = field(default_factory=dict)
+    """Estimate -> what it is for each of the plan's prompts alone; left out of the JSON where there is none."""

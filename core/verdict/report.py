@@ -128,6 +128,9 @@ def to_json(report: Report) -> str:
     """Return the report as JSON with sorted keys and no NaN; unbounded interval ends are written as null."""
     data = dataclasses.asdict(report)
     del data["verdict"]["settings"]  # each host has words of its own for them, and another one may read this
+    for measurement in data["measurements"].values():
+        if not measurement["prompts"]:
+            del measurement["prompts"]
     if report.learning is None:
         del data["learning"]
     else:
@@ -257,7 +260,12 @@ def _measurement(data: dict[str, Any]) -> Measurement:
         for name, parts in data["breakdowns"].items()
     }
     facts = {name: math.nan if value is None else value for name, value in data.get("facts", {}).items()}
-    return Measurement(**{**data, "estimates": estimates, "breakdowns": breakdowns, "facts": facts})
+    prompts = {
+        name: tuple(math.nan if value is None else value for value in _list(values))
+        for name, values in data.get("prompts", {}).items()
+    }
+    records = {"estimates": estimates, "breakdowns": breakdowns, "facts": facts, "prompts": prompts}
+    return Measurement(**{**data, **records})
 
 
 def _learning(data: dict[str, Any]) -> Learning:

@@ -31,7 +31,8 @@ def measure_likeness(name: str, version: int, plan: AuditPlan, tools: Tools, see
     parts = tuple(Part(group, _mean(kept[groups == group], rolled[groups == group], level)) for group in names)
     overall = _mean(kept, rolled, simultaneous_level(1))
     facts: dict[str, str | int | float] = {"features": network.name, "prompts": len(plan.prompts)}
-    return Measurement(name, version, name, {name: overall}, {"prompt_group": parts}, facts)
+    by_prompt = {name: tuple(kept.tolist())}
+    return Measurement(name, version, name, {name: overall}, {"prompt_group": parts}, facts, by_prompt)
 
 
 def _mean(kept: np.ndarray, rolled: np.ndarray, level: float) -> Estimate:

@@ -20,4 +20,4 @@ def write_html(report: Report, folder: Path) -> Path:
 
 def render_html(report: Report, folder: Path) -> str:
     """Return the report as one HTML page; the images of its pairs are read from `folder`."""
-    return render_page("report.html.j2", view(report, folder), ("report.css",), "report.js")
+    return render_page("report.html.j2", view(report, folder), ("report.css",), ("table_sort.js", "report.js"))

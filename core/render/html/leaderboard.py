@@ -74,7 +74,7 @@ def write_leaderboard(rows: Any, out: Path) -> Path:
 def render_leaderboard(rows: Sequence[Row]) -> str:
     """Return the page; links lead to reports below its folder."""
     page = ("report.css", "overview.css", "leaderboard.css")
-    return render_page("leaderboard.html.j2", leaderboard(rows), page, "leaderboard.js")
+    return render_page("leaderboard.html.j2", leaderboard(rows), page, ("leaderboard.js",))
 
 
 def leaderboard(rows: Sequence[Row]) -> Leaderboard:

@@ -29,4 +29,5 @@ def overview_name(audits: Sequence[Audited]) -> str:
 
 def render_overview(audits: Sequence[Audited], out: Path) -> str:
     """Return the page; links lead to reports below `out`, and images are read from there."""
-    return render_page("overview.html.j2", overview(audits, out), ("report.css", "overview.css"), "overview.js")
+    styles, scripts = ("report.css", "overview.css"), ("table_sort.js", "overview.js")
+    return render_page("overview.html.j2", overview(audits, out), styles, scripts)

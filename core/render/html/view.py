@@ -18,6 +18,7 @@ from .. import words
 from ..heat_map import Part, by_component, relative_heat_map
 from . import charts, images
 from .breakdowns import Breakdown, breakdowns
+from .prompt_table import PromptTable, prompt_table
 
 FIRST_PAIRS = 12
 """Pairs shown before the reader asks for more."""
@@ -136,6 +137,8 @@ class View:
     """One per metric."""
     breakdowns: list[Breakdown]
     """One per non-empty breakdown."""
+    prompts: PromptTable | None
+    """Every prompt with its numbers."""
     pairs: list[Pair]
     """Image pairs, the most changed first."""
     first_pairs: int
@@ -165,6 +168,7 @@ def view(report: Report, folder: Path) -> View:
         learned=_learned(report.learning),
         cards=[_card(name, report.measurements[name], report.verdict.judgements) for name in names],
         breakdowns=breakdowns(report.measurements),
+        prompts=prompt_table(report),
         pairs=[_pair(pair, folder, rank) for rank, pair in enumerate(report.pairs)],
         first_pairs=FIRST_PAIRS,
         audited=_audited(report),
