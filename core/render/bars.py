@@ -44,7 +44,7 @@ def bar(name: str, estimate: Estimate, judgement: Judgement | None = None) -> di
         "value": words.quantity(estimate.value, estimate.unit, name),
         "interval": words.interval(estimate.low, estimate.high, estimate.unit),
         "floor": "" if estimate.floor is None else words.quantity(estimate.floor, estimate.unit, name),
-        "limit": "" if judgement is None else words.quantity(judgement.limit, estimate.unit, name),
+        "limit": "" if judgement is None else words.limit(judgement, estimate.unit),
         "state": "" if judgement is None else judgement.decision,
         "note": _note(estimate, judgement),
         "at": {"zero": axis.at(0.0), **{mark: axis.at(v) for mark, v in marks.items() if v is not None}},

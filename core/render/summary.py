@@ -85,7 +85,7 @@ def _numbers(report: Report) -> list[Line]:
         estimate, judgement = estimate_of(report, key), judgement_of(report, key)
         assert estimate is not None, "headlines are measured"
         name, unit = key[1], estimate.unit
-        limit = "" if judgement is None else words.quantity(judgement.limit, unit, name)
+        limit = "" if judgement is None else words.limit(judgement, unit)
         decision = "" if judgement is None else judgement.decision
         value, interval = words.quantity(estimate.value, unit, name), words.interval(estimate.low, estimate.high, unit)
         found.append(Line(words.estimate_title(name), value, interval, limit, inert(decision, 30)))

@@ -11,6 +11,7 @@ from ..metrics.metric import quantity as metric_quantity
 from ..text import inert
 from ..verdict.learning import LEARNED, NOT_LEARNED, NOT_SHOWN, QUANTITIES
 from ..verdict.report import Report
+from ..verdict.size import Judged, goes_either_way
 from ..verdict.verdict import DRIFT, INCONCLUSIVE, INVALID, NO_ALARM, PASS, Verdict
 
 MISSING = "–"
@@ -153,6 +154,16 @@ def quantity(value: float | None, unit: str = "", estimate: str = "", signed: bo
     word = unit_word(unit, estimate)
     text = number(value, unit, signed)
     return f"{text} {word}" if word and text != MISSING else text
+
+
+def either_way(judged: Judged) -> str:
+    """Return what stands before a limit that holds either way."""
+    return "±" if goes_either_way(judged.estimate) else ""
+
+
+def limit(judged: Judged, unit: str) -> str:
+    """Return a limit with its unit; one that holds either way says so."""
+    return either_way(judged) + quantity(judged.limit, unit, judged.estimate)
 
 
 def interval(low: float, high: float, unit: str = "", signed: bool = False, decimals: int | None = None) -> str:

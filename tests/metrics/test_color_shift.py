@@ -16,6 +16,7 @@ from owf.core.metrics.images.color_terms import TERMS
 from owf.core.metrics.metric import Tools
 from owf.core.plan.presets import preset_plan
 from owf.core.render.words import clear_changes
+from owf.core.verdict.verdict import DRIFT, PASS, judge
 from progress_log import Heard
 
 SIGNED = ("lightness_shift", "saturation_change", "contrast_change", "tint_a", "tint_b")
@@ -222,35 +223,44 @@ def summary(base: list, tuned: list, other: list):
     return summarise_shift(ShiftRows(names, names, base, tuned, other))
 
 
+def verdict(seen) -> str:
+    """What the default limits of colour say."""
+    return judge({"color_shift": seen}).decision
+
+
 @pytest.mark.parametrize("again", [0, 2], ids=["same compositions", "compositions rolled anew"])
 @pytest.mark.parametrize("name", PLANTED)
-def test_planted_shifts_are_found_named_and_covered(name, again, rolls, bases):
+def test_planted_shifts_are_found_named_covered_and_drift(name, again, rolls, bases):
     truth, word, plant = PLANTED[name]
-    found = named = covered = strayed = 0
+    found = named = covered = strayed = drifted = 0
     for roll, (base, other) in zip(rolls, bases, strict=True):
         seen = summary(base, drawn(plant(roll[again])), other)
         estimate = seen.estimates[name]
         covered += estimate.low <= truth <= estimate.high
         named += any(word in change for change in clear_changes(seen))
         found += seen.estimates["color_shift"].low > 0
+        drifted += verdict(seen) == DRIFT
         strayed += any(e.low > 0 or e.high < 0 for key, e in seen.estimates.items() if key not in ("color_shift", name))
     assert covered >= ENOUGH
     if again == 0:
         assert (found, named) == (SEEDS, SEEDS)
+        assert drifted >= ENOUGH
         # One in a hundred of each of the other four, and what rounding to bytes does to them.
         assert strayed <= 15
 
 
-def test_compositions_that_are_only_rolled_anew_are_no_shift(rolls, bases):
-    told_none = near = 0
+def test_compositions_that_are_only_rolled_anew_are_no_shift_and_pass(rolls, bases):
+    told_none = near = passed = 0
     values = []
     for roll, (base, other) in zip(rolls, bases, strict=True):
         seen = summary(base, drawn(roll[2]), other)
         told_none += clear_changes(seen) == []
         near += seen.estimates["color_shift"].low == 0
+        passed += verdict(seen) == PASS
         values.append(seen.estimates["color_shift"].value)
     assert told_none >= ENOUGH
     assert near >= ENOUGH
+    assert passed >= ENOUGH
     # Two such pictures of one prompt differ by 10 in lightness alone.
     assert np.median(values) < 1.5
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 import report_samples as samples
 from node import NODE
+from owf.core.render import words
 from owf.core.render.html.html import render_html
 from owf.core.render.html.prompt_table import MOST, prompt_table
 from owf.core.verdict.report import parse_report, to_json
@@ -44,7 +45,7 @@ def test_each_prompt_has_its_numbers_in_the_order_of_the_metrics():
         ["", "4"],
     ]
     assert [line.cells[1].text for line in table.lines] == ["9.5", "30.2", "4.0"]
-    assert table.lines[2].cells[0].text == "–"
+    assert table.lines[2].cells[0].text == words.MISSING
 
 
 def test_reports_without_them_have_no_table_and_no_word_of_it(tmp_path):

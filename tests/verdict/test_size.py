@@ -140,7 +140,7 @@ def test_both_limits_are_drawn_and_a_bar_shows_the_one_on_its_side():
     )
     assert below["at"]["value"] < below["at"]["limit"] < below["at"]["zero"]
     assert above["at"]["zero"] < above["at"]["limit"] < above["at"]["value"]
-    assert below["limit"] == above["limit"] == "10 %"
+    assert below["limit"] == above["limit"] == "±10 %"
 
 
 def test_only_alarms_that_fired_are_compared_and_the_faded_lora_comes_first():

@@ -105,7 +105,7 @@ def _heading(key: Key, reports: Sequence[Report]) -> Heading:
     note = words.unit_word(unit, key[1])
     if judgement:
         word = "alarm" if judgement.test == "alarm" else "limit"
-        note = f"{word} {words.quantity(judgement.limit, unit, key[1])}"
+        note = f"{word} {words.limit(judgement, unit)}"
     return Heading(words.estimate_title(key[1]), note)
 
 

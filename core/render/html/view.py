@@ -206,7 +206,6 @@ def number(
     key: str, estimate: Estimate, judgement: Judgement | None = None, axis: charts.Scale | None = None
 ) -> Number:
     """Return one estimate as the page shows it; its chart has an axis of its own unless one is given."""
-    limit = judgement.limit if judgement else None
     unit, decision = estimate.unit, judgement.decision if judgement else ""
     word = "alarm" if judgement and judgement.test == "alarm" else "limit"
     state = STATES.get(decision, "none")
@@ -215,7 +214,7 @@ def number(
         value=words.quantity(estimate.value, unit, key),
         interval=words.interval(estimate.low, estimate.high, unit),
         floor="" if estimate.floor is None else words.quantity(estimate.floor, unit, key),
-        limit="" if limit is None else words.quantity(limit, unit, key),
+        limit=words.limit(judgement, unit) if judgement else "",
         limit_word=word,
         n=estimate.n,
         decision=decision,
@@ -243,7 +242,9 @@ def _spoken(key: str, estimate: Estimate, judgement: Judgement | None) -> str:
     text += f"95 % interval {words.interval(estimate.low, estimate.high, unit)}"
     if estimate.floor is not None:
         text += f", noise floor {words.number(estimate.floor, unit)}"
-    return text + (f", limit {words.number(judgement.limit, unit)}" if judgement else "") + "."
+    if judgement is not None:
+        text += f", limit {words.either_way(judgement)}{words.number(judgement.limit, unit)}"
+    return text + "."
 
 
 def _pair(pair: ImagePair, folder: Path, rank: int) -> Pair:
@@ -295,7 +296,7 @@ def _policy(report: Report) -> list[tuple[str, str]]:
     rows = [("Name", report.verdict.policy)]
     for judgement in report.verdict.judgements:
         unit = _unit(report, judgement)
-        limit = words.quantity(judgement.limit, unit, judgement.estimate)
+        limit = words.limit(judgement, unit)
         rows.append((words.estimate_title(judgement.estimate), f"{limit} ({judgement.test})"))
     return rows
 

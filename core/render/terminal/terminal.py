@@ -113,8 +113,12 @@ def _number_row(console: Console, key: str, estimate: Estimate, judgement: Judge
     yield console_text(console, words.number(estimate.value, unit), style or "bold")
     yield console_text(console, words.interval(estimate.low, estimate.high, unit), style)
     yield console_text(console, "" if estimate.floor is None else words.number(estimate.floor, unit), style)
-    yield console_text(console, words.number(judgement.limit, unit) if judgement else "", style)
+    yield console_text(console, _limit(judgement, unit) if judgement else "", style)
     yield _decision(console, judgement.decision) if judgement else Text()
+
+
+def _limit(judgement: Judgement, unit: str) -> str:
+    return words.either_way(judgement) + words.number(judgement.limit, unit)
 
 
 def _decision(console: Console, decision: str) -> Text:
