@@ -64,6 +64,7 @@ def load_open_clip(source: str, fetching: "Fetching") -> OpenClip:
     _require_known(model, library.list_models(), "open_clip has no model")
     settings = _settings(library, model, tag)
     weights = _file(tag) if _is_file(tag) else _weights(settings, model, tag, fetching)
+    text_tower = _text_tower(library, model, fetching.offline)
     with foreign(f"{inert(source, 200)} cannot be loaded by open_clip"):
         network = library.create_model(
             model,
@@ -72,6 +73,7 @@ def load_open_clip(source: str, fetching: "Fetching") -> OpenClip:
             force_quick_gelu=bool(settings.get("quick_gelu")),
             force_preprocess_cfg=settings,
             pretrained_text=False,
+            **text_tower,
         )
     network = network.float().requires_grad_(False).eval()
     return OpenClip(
@@ -118,6 +120,15 @@ def _settings(library: Any, model: str, tag: str) -> dict[str, Any]:
         _require_known(re.sub("-", "_", tag.lower()), tags, f"open_clip's {model} has no tag")
         return dict(library.get_pretrained_cfg(model, tag))
     return dict(library.get_pretrained_cfg(model, tags[0])) if tags else {}
+
+
+def _text_tower(library: Any, model: str, offline: bool) -> dict[str, Any]:
+    """Return what makes a text tower of transformers from a folder; open_clip would ask the hub for it in any case."""
+    described = library.get_model_config(model)["text_cfg"]
+    if not (name := described.get("hf_model_name")):
+        return {}
+    folder = hub_folder(HubFiles(name, {"config.json": ""}), offline)
+    return {"text_cfg": {**described, "hf_model_name": str(folder), "hf_model_pretrained": False}}
 
 
 def _weights(settings: dict[str, Any], model: str, tag: str, fetching: "Fetching") -> Path:
