@@ -8,6 +8,7 @@ import torch
 from ..core.adapter import Adapter
 from ..core.audit.cost import audit_cost
 from ..core.audit.forecast import Forecast, forecast
+from ..core.audit.references import concept_of, likeness_rows
 from ..core.audit.session import AuditRequest, plan_for
 from ..core.model.base import BaseChoice
 from ..core.model.batch import batching_for
@@ -30,7 +31,9 @@ def foresee(adapter: Adapter, choice: BaseChoice, request: AuditRequest) -> Fore
     names = (base.name, *base_names(choice))
     plan, labelled = plan_for(request, base.family.name, base.resolution, names=names)
     count = len(plan.classes) * plan.per_class if labelled is None else len(labelled.labels)
-    return forecast(adapter, base, plan, audit_cost(plan, count))
+    concept = concept_of(request.concept, adapter.trigger_words) if request.references else None
+    likeness = likeness_rows(concept, base.family.name)
+    return forecast(adapter, base, plan, audit_cost(plan, count), likeness)
 
 
 @dataclass(frozen=True)
@@ -65,13 +68,17 @@ def lines(adapter: Adapter, seen: Forecast, here: Here) -> list[str]:
         f"Plan: preset {plan.preset}: {', '.join(plan.metrics)}; {len(plan.prompts)} prompts as {plan.prompt_form}, "
         f"{plan.images} images of {plan.sampling_steps} steps at guidance {plan.guidance_scale:g}",
         f"Rows of the denoiser: {cost.tuned:,} for the LoRA, {cost.base:,} for the base (once, then cached), "
-        f"{operations / 1e12:.3g} TFLOP each",
+        f"{operations / 1e12:.3g} TFLOP each" + _likeness(seen),
         "",
         *_here(seen, here, operations),
         *(line for card in CARDS for line in _on_card(seen, card, operations)),
         "Memory follows from shapes; times are guesses within a factor of two or three, of a machine that does "
         "nothing else. Nothing was loaded.",
     ]
+
+
+def _likeness(seen: Forecast) -> str:
+    return f"; at most {seen.likeness:,} more for the likeness to the references" if seen.likeness else ""
 
 
 def _weighted(seen: Forecast) -> list[tuple[str, torch.nn.Module]]:

@@ -165,7 +165,9 @@ def _learned(denoiser: Denoiser, change: Change, setting: AuditSetting) -> Learn
     """Return how far what the LoRA draws is like the references; None where there are none."""
     if setting.references is None:
         return None
-    drawing = Drawing(denoiser, lambda: without(change), setting.cache, setting.batch, setting.progress)
+    drawing = Drawing(
+        denoiser, lambda: without(change, setting.progress), setting.cache, setting.batch, setting.progress
+    )
     return measure_references(setting.references, setting.concept, drawing)
 
 

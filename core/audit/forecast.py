@@ -28,18 +28,19 @@ class Forecast:
     """Why the file would be INVALID, as far as names and shapes say; None where they say nothing."""
     lora: LoraBytes
     """What the LoRA adds to the weights."""
+    likeness: int
+    """Rows at the most for the likeness to reference pictures; 0 where there are none."""
 
 
-def forecast(adapter: Adapter, base: Blueprint, plan: AuditPlan, cost: Cost) -> Forecast:
+def forecast(adapter: Adapter, base: Blueprint, plan: AuditPlan, cost: Cost, likeness: int) -> Forecast:
     """Return what is to be expected; the LoRA's tensors are not read."""
     matching = match_modules(adapter, base.components)
     effect = matching.takes_effect
     broken = effect.left_out[: len(adapter.broken)]
     # Norms are not known, which is no problem; nor is yet whether numbers are finite.
     unread = MatchReport(effect, matching.unexpected, math.nan, math.nan, (), broken)
-    return Forecast(
-        base, plan, cost, effect.sentence("would apply to"), mismatch(adapter, unread.problems), _bytes(matching)
-    )
+    coverage, refusal = effect.sentence("would apply to"), mismatch(adapter, unread.problems)
+    return Forecast(base, plan, cost, coverage, refusal, _bytes(matching), likeness)
 
 
 def _bytes(matching: Matching) -> LoraBytes:

@@ -14,6 +14,7 @@ from ..metrics.images.features import FeatureNetwork
 from ..pictures import SUFFIXES, cover, open_picture
 from ..pictures.folder import pictures_in
 from ..plan.concept import Concept, tidy
+from ..progress import BASE, LORA, Progress
 from ..verdict.learning import Learning, not_measured
 from .change import Change
 from .learned.evidence import REFERENCES, ConceptAsked, Drawing, Images, drawn_rows
@@ -88,8 +89,10 @@ def measure_references(references: References, concept: Concept | None, drawing:
 
 
 @contextmanager
-def without(change: Change) -> Iterator[None]:
-    """Return a context in which the model is the base; behind it the change is on."""
+def without(change: Change, progress: Progress) -> Iterator[None]:
+    """Return a context in which the model is the base, whose work is no LoRA's; behind it the change is on."""
+    progress.subject(BASE)
     change.off()
     yield
+    progress.subject(LORA)
     change.on()
