@@ -110,7 +110,7 @@ def test_a_whole_run_writes_report_and_pictures(demo_run):
     assert {p.name for p in report.iterdir()} == {"report.json", "report.html", "summary.png", "summary.md", "images"}
     data = json.loads((report / "report.json").read_text())
     assert data["verdict"]["decision"] == "DRIFT"
-    assert set(data["measurements"]) == {"denoiser_drift", "color", "kid"}
+    assert set(data["measurements"]) == {"denoiser_drift", "color", "color_shift", "kid"}
     assert len(list((report / "images").glob("*.png"))) == 2 * len(data["pairs"])
 
 
