@@ -6,8 +6,10 @@ from owf.cli import audit
 from owf.cli import session as session_module
 from owf.cli.dry_run import _time
 from owf.core.audit.cost import audit_cost
-from owf.core.demo import DEMO_BASE, DEMO_LORAS
+from owf.core.audit.references import likeness_rows
+from owf.core.demo import DEMO_BASE, DEMO_CONCEPT, DEMO_LORAS
 from owf.core.model import base
+from owf.core.plan.concept import Concept
 from owf.core.plan.presets import preset_plan
 from safetensors.torch import load_file, save_file
 
@@ -53,6 +55,13 @@ def test_rows_are_those_of_the_cost_that_a_run_announces(said):
     cost = audit_cost(plan, plan.per_class * len(plan.classes))
     _, text = said(DEMO_LORAS[0])
     assert f"{cost.tuned:,} for the LoRA, {cost.base:,} for the base" in text
+
+
+def test_the_rows_of_references_are_said_too(said):
+    rows = likeness_rows(Concept("sks bag", "bag"), "demo")
+    _, text = said(DEMO_LORAS[0], "--references", DEMO_CONCEPT, "--concept", "sks bag")
+    assert f"at most {rows:,} more for the likeness to the references" in text
+    assert "references" not in said(DEMO_LORAS[0])[1]
 
 
 def test_a_file_that_names_and_shapes_make_invalid_is_code_4(said, tmp_path):

@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -140,6 +141,19 @@ def test_what_open_clip_does_not_know_is_named_with_what_it_does(library, source
         load_open_clip(source, OFFLINE)
     assert said in str(caught.value)
     assert caught.value.settings == (Setting("open_clip"),)
+
+
+def test_a_text_tower_of_transformers_is_made_from_a_folder_and_not_from_the_hub(tmp_path, monkeypatch):
+    asked = []
+    monkeypatch.setattr(openclip, "hub_folder", lambda files, offline: asked.append((files, offline)) or tmp_path)
+    described = {"hf_model_name": "roberta-base", "hf_proj_type": "mlp"}
+    library = SimpleNamespace(get_model_config=lambda model: {"text_cfg": described})
+    assert openclip._text_tower(library, "roberta-ViT-B-32", True) == {
+        "text_cfg": {"hf_model_name": str(tmp_path), "hf_model_pretrained": False, "hf_proj_type": "mlp"}
+    }
+    assert [(files.repository, dict(files.files), offline) for files, offline in asked] == [
+        ("roberta-base", {"config.json": ""}, True)
+    ]
 
 
 def test_without_open_clip_it_says_what_to_install(monkeypatch):
