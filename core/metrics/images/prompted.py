@@ -105,7 +105,7 @@ def directions(network: DemoNetwork, family: str, texts: Sequence[str]) -> torch
             levels.setdefault(attribute, {})[level] = None
     rows: dict[tuple[str, str], torch.Tensor] = {}
     for head, layer in network.heads.items():
-        names, weights = list(levels.get(_ATTRIBUTES.get(head, ""), ())), layer.weight.float()
+        names, weights = list(levels.get(_ATTRIBUTES.get(head, ""), ())), layer.get_parameter("weight").float()
         if len(names) != len(weights):
             raise UsageError(
                 f"The feature network of the base {family} has {len(weights)} answers about its {head}, and its "
