@@ -36,6 +36,20 @@ def test_a_lora_without_a_report_is_a_row_with_its_reason():
     assert not any(value for name, value in found[1].items() if "." in name)
 
 
+def test_what_was_learned_stands_behind_all_else_where_that_was_asked():
+    taught = samples.trained_report()
+    first, second = rows([Audited("a", taught), Audited("b", samples.report())])
+    assert (first["learned"], second["learned"], second["learned.fidelity.value"]) == ("NOT LEARNED", "", "")
+    fidelity = taught.learning.estimates["fidelity"]
+    assert [float(first[f"learned.fidelity.{end}"]) for end in ("value", "low", "high")] == [
+        fidelity.value,
+        fidelity.low,
+        fidelity.high,
+    ]
+    assert list(first)[-1] == "learned.copied.floor"
+    assert not any(name.startswith("learned") for name in rows([Audited("b", samples.report())])[0])
+
+
 def test_no_cell_is_a_formula_whatever_a_stranger_wrote():
     evil = ["=HYPERLINK(1)", "+1", "-1+1", "@SUM(A1)", "\t=1", "\r=1", " =1", 'a",=1\n=2']
     made = samples.report()

@@ -7,8 +7,10 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from ...disk.files import write_text
+from ...metrics.measurement import Estimate
 from ...metrics.metric import all_metrics
 from ...text import cell
+from ...verdict.learning import QUANTITIES
 from ...verdict.report import Report
 from ..audited import Audited
 from ..html.overview import overview_name
@@ -29,14 +31,18 @@ def write_csv(audits: Sequence[Audited], out: Path) -> Path:
 def render_csv(audits: Sequence[Audited]) -> str:
     """Return one line per LoRA below a header (RFC 4180); no cell is a formula to a spreadsheet.
 
-    A number that was not measured, or an open end of an interval, is an empty cell. Shares are 0 to 1.
+    A number that was not measured, or an open end of an interval, is an empty cell. Shares are 0 to 1. Where a LoRA was
+    compared with pictures of its concept, what it learned stands behind all else.
     """
-    keys = list(_keys(audits))
+    keys, learned = list(_keys(audits)), list(_learned_keys(audits))
     text = io.StringIO()
     table = csv.writer(text, lineterminator="\r\n")
-    table.writerow([*_FACTS, *(f"{metric}.{estimate}.{end}" for metric, estimate in keys for end in _ENDS)])
+    heads = [f"{metric}.{estimate}.{end}" for metric, estimate in keys for end in _ENDS]
+    heads += ["learned", *(f"learned.{name}.{end}" for name in learned for end in _ENDS)] if learned else []
+    table.writerow([*_FACTS, *heads])
     for audit in audits:
-        table.writerow([*map(cell, _facts(audit)), *_numbers(audit.report, keys)])
+        behind = _learning(audit.report, learned) if learned else ()
+        table.writerow([*map(cell, _facts(audit)), *_numbers(audit.report, keys), *behind])
     return text.getvalue()
 
 
@@ -64,9 +70,26 @@ def _numbers(report: Report | None, keys: Sequence[tuple[str, str]]) -> Iterator
     for metric, name in keys:
         measurement = None if report is None else report.measurements.get(metric)
         estimate = None if measurement is None else measurement.estimates.get(name)
-        for end in _ENDS:
-            number = None if estimate is None else getattr(estimate, end)
-            yield "" if number is None or not math.isfinite(number) else repr(number)
+        yield from _ends(estimate)
+
+
+def _ends(estimate: Estimate | None) -> Iterator[str]:
+    for end in _ENDS:
+        number = None if estimate is None else getattr(estimate, end)
+        yield "" if number is None or not math.isfinite(number) else repr(number)
+
+
+def _learned_keys(audits: Sequence[Audited]) -> Iterator[str]:
+    """Yield every known number of learning that one of the reports has."""
+    seen = [audit.report.learning.estimates for audit in audits if audit.report and audit.report.learning]
+    yield from (name for name in QUANTITIES if any(name in found for found in seen))
+
+
+def _learning(report: Report | None, names: Sequence[str]) -> Iterator[str]:
+    learning = None if report is None else report.learning
+    yield "" if learning is None else learning.decision
+    for name in names:
+        yield from _ends(None if learning is None else learning.estimates.get(name))
 
 
 FORMAT = Format("csv", "one row a LoRA with every number, for spreadsheets", write_all=write_csv)
