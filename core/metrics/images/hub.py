@@ -46,7 +46,7 @@ def by_hand(repository: str) -> Path:
     """Return where files of a repository may be put: beside what torch fetches, so that one folder can be copied."""
     import torch
 
-    return Path(torch.hub.get_dir()) / "checkpoints" / repository.replace("/", "--")
+    return Path(torch.hub.get_dir()) / "checkpoints" / repository.replace("/", "_")
 
 
 def _cached(wanted: HubFiles, offline: bool, folder: Path) -> Path:

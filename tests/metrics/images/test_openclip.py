@@ -123,7 +123,7 @@ def test_offline_says_which_file_to_put_where(library, tmp_path, monkeypatch):
         load_open_clip("ViT-B-32/laion2b_s34b_b79k", OFFLINE)
     said = str(caught.value)
     assert "open_clip_model.safetensors of laion/CLIP-ViT-B-32-laion2B-s34B-b79K is not in the cache" in said
-    assert str(tmp_path / "hub" / "checkpoints" / "laion--CLIP-ViT-B-32-laion2B-s34B-b79K") in said
+    assert str(tmp_path / "hub" / "checkpoints" / "laion_CLIP-ViT-B-32-laion2B-s34B-b79K") in said
     assert caught.value.settings == (Setting("offline", OFF),)
 
 
