@@ -1,6 +1,8 @@
 """The options of `owf-audit`; importing it is cheap, so that --help answers at once."""
 
 import argparse
+import os
+from collections.abc import Sequence
 from pathlib import Path
 
 from ..core.datasets.dataset import all_datasets, layouts
@@ -13,6 +15,7 @@ from ..core.model.memory import OFFLOADS, QUANTIZED, TILE
 from ..core.plan.audit_plan import LOSSES, Stage
 from ..core.plan.presets import METRICS, PRESETS
 from ..core.plan.vocabulary import parse_words, read_words
+from ..core.render.beside import KINDS
 from ..core.render.formats.format import all_formats, default_formats
 from ..core.verdict.verdict import EXIT_CODES
 from .numbers import eighths, finite, positive, seed, whole
@@ -62,6 +65,16 @@ def _add_model_options(group: argparse._ArgumentGroup) -> None:
     )
     group.add_argument("--offline", action="store_true", help="never fetch anything")
     group.add_argument("--strength", type=finite, metavar="X", default=1.0, help="strength of the LoRA (default 1.0)")
+
+    group.add_argument(
+        "--with",
+        dest="below",
+        type=_stacked,
+        action="append",
+        metavar="LORA:STRENGTH",
+        default=[],
+        help="audit each LoRA together with this one, and with more if it is given again: all of them against the base",
+    )
 
 
 def _add_plan_options(group: argparse._ArgumentGroup) -> None:
@@ -214,7 +227,6 @@ def _add_batch_options(group: argparse._ArgumentGroup) -> None:
         metavar="I/N",
         help="audit the I-th of N parts, into a folder of its own below --out; owf-audit merge puts them together",
     )
-
     group.add_argument(
         "--strengths",
         type=_strengths,
@@ -227,7 +239,14 @@ def _add_batch_options(group: argparse._ArgumentGroup) -> None:
         metavar="VERDICT,...",
         help="verdicts that the exit code is to tell, such as drift,invalid; it is 0 for the others (default: all)",
     )
-
+    group.add_argument(
+        "--beside",
+        type=_beside,
+        metavar="WHAT,...",
+        default=(),
+        help="what to leave beside each x.safetensors, for programs that manage models: note, verdicts and numbers as "
+        "x.owf.json; preview, the most changed pair as x.preview.png, where x has no picture yet",
+    )
     group.add_argument(
         "--every",
         type=_seconds,
@@ -235,6 +254,18 @@ def _add_batch_options(group: argparse._ArgumentGroup) -> None:
         default=10.0,
         help="of owf-audit watch: seconds between two looks into the folder (default 10)",
     )
+
+
+def _stacked(text: str) -> tuple[Path, float]:
+    """Return file and strength in an argument, such as `other.safetensors:0.6`; 1 without a strength."""
+    whole = user_path(text)
+    path, colon, strength = text.rpartition(":")
+    if not colon or os.path.exists(whole):  # noqa: PTH110 - Path's own raises for a name that is too long
+        return whole, 1.0
+    try:
+        return user_path(path), finite(strength)
+    except argparse.ArgumentTypeError:  # a colon of the path itself, as of a Windows drive
+        return whole, 1.0
 
 
 def _strengths(text: str) -> tuple[float, ...]:
@@ -281,11 +312,12 @@ def _stages(text: str) -> tuple[Stage, ...]:
         raise argparse.ArgumentTypeError("must look like 50:5,500:1") from error
 
 
+def _beside(text: str) -> tuple[str, ...]:
+    return _some_of(KINDS, text)
+
+
 def _metrics(text: str) -> tuple[str, ...]:
-    names, known = tuple(text.split(",")), [metric.name for metric in all_metrics()]
-    if not set(names) <= set(known):
-        raise argparse.ArgumentTypeError(f"must be a list of {', '.join(known)}, separated by commas")
-    return names
+    return _some_of([metric.name for metric in all_metrics()], text)
 
 
 def _words(text: str) -> tuple[str, ...]:
@@ -298,7 +330,11 @@ def _words(text: str) -> tuple[str, ...]:
 
 
 def _formats(text: str) -> tuple[str, ...]:
-    names, known = tuple(text.split(",")), [format_.name for format_ in all_formats()]
+    return _some_of([format_.name for format_ in all_formats()], text)
+
+
+def _some_of(known: Sequence[str], text: str) -> tuple[str, ...]:
+    names = tuple(text.split(","))
     if not set(names) <= set(known):
         raise argparse.ArgumentTypeError(f"must be a list of {', '.join(known)}, separated by commas")
     return names

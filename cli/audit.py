@@ -18,6 +18,7 @@ LEDGERS = ("history", "rejudge", "merge", "compare")
 
 if TYPE_CHECKING:
     from ..core.adapter import Adapter
+    from ..core.audit.session import Published
     from ..core.render.audited import Audited
 
 
@@ -48,6 +49,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         if watching:
             ending.code = _watch(options, argv)
             return ending.code
+        if options.below and options.beside:
+            raise UsageError("What is left beside a LoRA is of that LoRA alone: leave out --beside, or --with.")
         files = _lora_files(options)
         quiet_libraries()
         if options.dry_run:
@@ -135,7 +138,20 @@ def _audit_one(session: Any, adapter: "Adapter", options: argparse.Namespace) ->
     audited = Audited(adapter.path.name, published.report, published.folder)
     files = (*published.files, *publish_all([audited], options.out, options.write))
     tell_report(published, files, session.console, options.progress)
+    _leave_beside(adapter.path, published, options)
     return exit_code([published.report.verdict.decision], options.fail_on)
+
+
+def _leave_beside(lora: Path, published: "Published", options: argparse.Namespace) -> None:
+    from ..core.render.beside import Said
+    from .beside import LeftBeside
+
+    verdict = published.report.verdict
+    beside = LeftBeside(options.beside, {})
+    beside.write(
+        lora, "", [Said(options.strength, verdict.decision, verdict.reasons, published.report, published.folder)]
+    )
+    beside.close()
 
 
 def _audit_many(files: Sequence[Path], options: argparse.Namespace, argv: Sequence[str]) -> int:

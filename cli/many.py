@@ -5,7 +5,8 @@ import dataclasses
 import hashlib
 import signal
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +15,7 @@ from typing import Any
 from ..core.batch.driver import Asked, Done, Driver, ask_digest
 from ..core.batch.here import Here
 from ..core.batch.processes import LocalWorkers
-from ..core.batch.task import Listener, Task, Workers
+from ..core.batch.task import Task, Workers
 from ..core.disk.digests import Digests
 from ..core.disk.files import is_folder, remove_unfinished
 from ..core.disk.lock import only_one
@@ -30,8 +31,10 @@ from ..core.verdict.report import Report
 from ..core.verdict.verdict import default_policy
 from .asked import asked
 from .auditor import FileAuditor, names_of, of_many, worker_command
+from .batch_progress import AtOnce, OneByOne
+from .below import stack_of
+from .beside import LeftBeside
 from .paths import cache_folder
-from .progress import progress_kind, progress_on
 
 LOCK = ".run.lock"
 """Held by the one run that writes a ledger."""
@@ -70,7 +73,7 @@ def audit_many(files: Sequence[Path], options: argparse.Namespace, argv: Sequenc
         remove_unfinished(out)
         digests = Digests(cache_folder(options.cache))
         policy = default_policy() if options.policy is None else read_policy(options.policy)
-        question = Asked(ask_digest(asked(options, digests)), policy, options.retry)
+        question = Asked(ask_digest(asked(options, digests)), policy, options.retry, stack_of(options.below, digests))
         with Ledger(out / NAME) as ledger:
             driver = Driver(ledger, question, digests, lambda report, place: publish(report, place, options.write))
             return _run(driver, ledger, tasks, options, argv)
@@ -113,7 +116,8 @@ def _run(
 ) -> Ended:
     workers, console = _workers(options, argv)
     many = options.workers > 1
-    show = _Files(console, options.progress, len(tasks)) if many else _Rows(console, options.progress)
+    show = AtOnce(console, options.progress, len(tasks)) if many else OneByOne(console, options.progress)
+    beside = LeftBeside(options.beside, Counter(task.path for task in tasks))
     done: dict[Task, Audited] = {}
     keep = (lambda report: report) if len(tasks) <= _WHOLE else slim
     pages: tuple[Path, ...] = ()
@@ -121,9 +125,12 @@ def _run(
         with _stoppable(workers) as caught:
             for each in driver.run(list(tasks), workers, show):
                 show.end()
-                done[each.task] = _audited(each, tasks[each.task], options.out, keep)
+                audited = _audited(each, tasks[each.task], options.out)
+                beside.add(each, audited.folder)
+                done[each.task] = dataclasses.replace(audited, report=audited.report and keep(audited.report))
     finally:
         show.close()
+        beside.close()
         audits = [done[task] for task in tasks if task in done]
         if audits:  # hours of work are worth a page, interrupted or not
             pages = publish_all(audits, options.out, options.write)
@@ -149,10 +156,10 @@ def _workers(options: argparse.Namespace, argv: Sequence[str]) -> tuple[Workers,
     return Here(FileAuditor(session, options.allow_pickle)), session.console
 
 
-def _audited(done: Done, name: str, home: Path, keep: Callable[[Report], Report]) -> Audited:
+def _audited(done: Done, name: str, home: Path) -> Audited:
     if done.report is None:
         return Audited(name, refusal=done.row.reason)
-    return Audited(name, keep(done.report), home / done.row.folder)
+    return Audited(name, done.report, home / done.row.folder)
 
 
 def sweeps(done: Mapping[Task, Audited]) -> list[str]:
@@ -194,49 +201,3 @@ def _stoppable(workers: Workers) -> Iterator[list[int]]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
-
-
-class _Rows(Listener):
-    """Shows the rows of one worker as the audit of one LoRA shows them."""
-
-    def __init__(self, console: Any, option: str) -> None:
-        self._console, self._option, self._shown = console, option, None
-
-    def say(self, text: str) -> None:
-        """Print a sentence."""
-        self._console.print(text, highlight=False, markup=False)
-
-    def hear(self, call: str, arguments: list[Any]) -> None:
-        """Show a call of the worker's progress."""
-        if self._shown is None:
-            self._shown = progress_on(self._console, self._option)
-            self._shown.__enter__()
-        getattr(self._shown, call)(*arguments)
-
-    def end(self) -> None:
-        """End what is shown of one LoRA."""
-        if self._shown is not None:
-            self._shown.__exit__(None, None, None)
-            self._shown = None
-
-    def close(self) -> None:
-        """End what is shown."""
-        self.end()
-
-
-class _Files(Listener):
-    """Shows how many LoRAs are done, where several are under way at once; for people only."""
-
-    def __init__(self, console: Any, option: str, total: int) -> None:
-        self._shown = progress_on(console, "none" if progress_kind(option) == "json" else option)
-        self._shown.__enter__()
-        self._shown.total(total)
-        self._shown.stage(f"Auditing {total} LoRAs")
-
-    def end(self) -> None:
-        """Count one."""
-        self._shown.advance(1)
-
-    def close(self) -> None:
-        """End what is shown."""
-        self._shown.__exit__(None, None, None)

@@ -45,6 +45,9 @@ class Asked:
     again: bool = False
     """Whether files are tried again that took too long, crashed, or had too little memory."""
 
+    stack: str = ""
+    """What is applied besides each file; see `Row.stack`."""
+
     @property
     def policy_digest(self) -> str:
         """Return what tells the policy from another one."""
@@ -119,13 +122,14 @@ class Driver:
     def _find(self, task: Task) -> Done | None:
         """Return what the ledger has on a task, judged by the policy of this run and under the task's own name."""
         sha256 = self._hash(task)
-        row = self._ledger.find(task.name, sha256, self._asked.digest, task.strength) if sha256 else None
-        if row is None or row.status == FAILED or (row.status in AGAIN and self._asked.again):
+        asked = self._asked
+        row = self._ledger.find(task.name, sha256, asked.digest, task.strength, asked.stack) if sha256 else None
+        if row is None or row.status == FAILED or (row.status in AGAIN and asked.again):
             return None
         report = self._ledger.report(row)
         now = replace(row, name=task.name, path=str(task.path))
-        if report is not None and row.policy_digest != self._asked.policy_digest:
-            report, now = judge_again(now, report, self._asked, self._home, self._publish)
+        if report is not None and row.policy_digest != asked.policy_digest:
+            report, now = judge_again(now, report, asked, self._home, self._publish)
         if now != row:
             self._ledger.put(now, report)
         return Done(task, now, report, is_known=True)
@@ -153,7 +157,7 @@ class Driver:
             path=str(task.path),
             sha256=self._hash(task),
             strength=task.strength,
-            stack="",
+            stack=self._asked.stack,
             ask=self._asked.digest,
             status=outcome.status,
             reason=outcome.reason,

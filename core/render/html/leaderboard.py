@@ -152,11 +152,10 @@ def _number(row: Row, key: Key) -> Number | None:
 
 def _line(row: Row, keys: Sequence[Key], places: Sequence[int | None]) -> list[Any]:
     """Return what the script needs of a row; it is short, for there are thousands."""
-    strength = "" if row.strength == 1 else f" @ {row.strength:g}"
     lost = ", ".join(f"{inert(label, 40)} {words.number(loss, 'share')}" for label, loss in row.worst.items())
     numbers = [_cell(_number(row, key), place) for key, place in zip(keys, places, strict=True)]
     return [
-        inert(row.name, 120) + strength,
+        inert(row.name, 120) + row.applied,
         _href(row),
         row.verdict,
         inert(row.family or "unknown"),
