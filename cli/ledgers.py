@@ -15,6 +15,7 @@ from ..core.ledger.compare import compare
 from ..core.ledger.ledger import NAME, Ledger
 from ..core.ledger.merge import merge
 from ..core.ledger.row import Row
+from ..core.ledger.sweep import sweeps
 from ..core.render.formats.format import default_formats, publish, publish_run
 from ..core.render.formats.jsonl import row_data
 from ..core.text import counted, inert
@@ -70,6 +71,8 @@ def _history(options: argparse.Namespace) -> int:
             rows += (_without_picture(row) for row in ledger.rows() if _is_meant(row, options.lora))
     for row in sorted(rows, key=lambda row: row.started):
         print(json.dumps(row_data(row)) if options.json else _line(row))
+    for sweep in [] if options.json else sweeps(rows):
+        print(sweep.sentence())
     return 0
 
 

@@ -6,7 +6,7 @@ import hashlib
 import signal
 import threading
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,10 +22,9 @@ from ..core.disk.lock import only_one
 from ..core.disk.writable import require_writable
 from ..core.errors import Setting
 from ..core.ledger.ledger import NAME, Ledger
-from ..core.ledger.sweep import largest_passing
+from ..core.ledger.sweep import sweeps
 from ..core.render.audited import Audited
 from ..core.render.formats.format import publish, publish_all, publish_run
-from ..core.text import inert
 from ..core.verdict.policy import read_policy
 from ..core.verdict.report import Report
 from ..core.verdict.verdict import default_policy
@@ -137,7 +136,9 @@ def _run(
             pages += publish_run(ledger.rows, options.out, options.write)
     if caught and caught[0] == signal.SIGINT:
         raise KeyboardInterrupt
-    swept = sweeps(done) if options.strengths else []
+    names = {task.name for task in tasks}
+    found = sweeps(ledger.rows()) if options.strengths else []
+    swept = [sweep.sentence() for sweep in found if sweep.rows[0].name in names]
     return Ended(audits, pages, console, swept, caught[0] if caught else None)
 
 
@@ -160,14 +161,6 @@ def _audited(done: Done, name: str, home: Path) -> Audited:
     if done.report is None:
         return Audited(name, refusal=done.row.reason)
     return Audited(name, done.report, home / done.row.folder)
-
-
-def sweeps(done: Mapping[Task, Audited]) -> list[str]:
-    """Return, for each LoRA, a sentence on the strengths at which it passes and drifts."""
-    by_file: dict[Path, list[tuple[float, str]]] = {}
-    for task, audited in done.items():
-        by_file.setdefault(task.path, []).append((task.strength, audited.decision))
-    return [f"{inert(path.name, 80)}: {largest_passing(found)}" for path, found in by_file.items()]
 
 
 def slim(report: Report) -> Report:

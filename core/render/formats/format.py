@@ -29,8 +29,9 @@ class Format:
     """Report and its folder -> the file written there; None where the format has no file per report."""
     write_all: Callable[[Sequence[Audited], Path], Path] | None = None
     """LoRAs of a call and the output folder -> one file over all of them; None where the format has none."""
-    write_run: Callable[[Rows, Path], Path] | None = None
-    """Rows of a run's ledger and its folder -> one file over all of them; None where the format has none."""
+    write_run: Callable[[Rows, Path], Path | None] | None = None
+    """Rows of a run's ledger and its folder -> one file over all of them, or None where these rows give nothing to say;
+    None where the format has none."""
     least: int = 1
     """LoRAs from which on one file over all of them says more than their own."""
 
@@ -72,4 +73,5 @@ def publish_all(audits: Sequence[Audited], out: Path, names: Iterable[str]) -> t
 
 def publish_run(rows: Rows, out: Path, names: Iterable[str]) -> tuple[Path, ...]:
     """Write what these formats say about all rows of a run's ledger; return the files."""
-    return tuple(format_.write_run(rows, out) for format_ in chosen_formats(names) if format_.write_run is not None)
+    written = (format_.write_run(rows, out) for format_ in chosen_formats(names) if format_.write_run is not None)
+    return tuple(path for path in written if path is not None)

@@ -12,9 +12,9 @@ from ...text import inert
 _HERE = Path(__file__).parent
 
 
-def render_page(template: str, view: Any, styles: tuple[str, ...], script: str) -> str:
-    """Return the page of a template and its view, with our style sheets and our script inside."""
-    style, code = Markup("\n").join(map(_asset, styles)), _asset(script)
+def render_page(template: str, view: Any, styles: tuple[str, ...], script: str = "") -> str:
+    """Return the page of a template and its view, with our style sheets and our script inside, if it has one."""
+    style, code = Markup("\n").join(map(_asset, styles)), _asset(script) if script else Markup()
     page = _environment().get_template(template)
     return page.render(view=view, style=style, script=code, policy=_policy(style, code))
 
