@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ..core.datasets.dataset import all_datasets, layouts
+from ..core.disk.places import CACHE_LIMIT
 from ..core.errors import UsageError
 from ..core.families.prompt_form import ASKED_FORMS, AUTO
 from ..core.metrics.images.network_names import FEATURES
@@ -27,7 +28,8 @@ the worst; with --demo 0 if each LoRA gets the verdict that it is there to show;
 other commands: owf-audit inspect FILE...  shows what is in a LoRA file without a base model;
 owf-audit map LORA...  asks thousands of concepts which of them it damaged;
 owf-audit history, rejudge, merge, compare  read what runs over many LoRAs kept in their ledger;
-owf-audit watch FOLDER  audits what appears in a folder, with the options of above"""
+owf-audit watch FOLDER  audits what appears in a folder, with the options of above;
+owf-audit base list, export, import  shows what is kept of bases, and moves it to another machine"""
 
 
 _OF_PRESET = "default: the preset's"
@@ -164,6 +166,14 @@ def _add_run_options(group: argparse._ArgumentGroup) -> None:
         metavar="FOLDER",
         help="where base results are kept (default: the user's cache folder)",
     )
+    group.add_argument(
+        "--cache-size",
+        type=_gigabytes,
+        metavar="GB",
+        dest="cache_limit",
+        default=CACHE_LIMIT,
+        help=f"what base results may take there; those used longest ago are given up (default {CACHE_LIMIT / 1e9:g})",
+    )
     group.add_argument("--device", choices=DEVICES, default="auto")
     group.add_argument(
         "--dtype",
@@ -216,7 +226,7 @@ def _add_batch_options(group: argparse._ArgumentGroup) -> None:
     )
     group.add_argument(
         "--time-limit",
-        type=_seconds,
+        type=_above_zero,
         metavar="SECONDS",
         help="longest that a LoRA may take, not counting the base's own work (default: none)",
     )
@@ -249,11 +259,15 @@ def _add_batch_options(group: argparse._ArgumentGroup) -> None:
     )
     group.add_argument(
         "--every",
-        type=_seconds,
+        type=_above_zero,
         metavar="SECONDS",
         default=10.0,
         help="of owf-audit watch: seconds between two looks into the folder (default 10)",
     )
+
+
+def _gigabytes(text: str) -> int:
+    return int(_above_zero(text) * 1e9)
 
 
 def _stacked(text: str) -> tuple[Path, float]:
@@ -287,7 +301,7 @@ def _workers(text: str) -> int:
     return value
 
 
-def _seconds(text: str) -> float:
+def _above_zero(text: str) -> float:
     value = finite(text)
     if value <= 0:
         raise argparse.ArgumentTypeError("must be more than 0")

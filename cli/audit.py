@@ -36,6 +36,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         from .ledgers import main as ledgers_main
 
         return ledgers_main(argv[0], argv[1:])
+    if argv[:1] == ["base"] and not Path("base").exists():
+        from .base import main as base_main
+
+        return base_main(argv[1:])
     if argv[:1] == [WORKER]:  # what a run over many LoRAs starts for itself
         quiet_libraries()
         from .worker import main as worker_main

@@ -59,7 +59,9 @@ class Session:
             say_left_out("owf-audit", left_out, options.images)
         cache = cache_folder(options.cache)  # where there is none, that is said before a base is loaded
         self._digests = Digests(cache)
-        self._places = Places(options.out, cache, options.resume, options.write, reuse=options.resume)
+        self._places = Places(
+            options.out, cache, options.resume, options.write, options.cache_limit, reuse=options.resume
+        )
         self._audits = AuditSession(
             _request(options),
             default_policy() if options.policy is None else read_policy(options.policy),

@@ -1,14 +1,11 @@
 """What a report says about the LoRA and about where it was measured."""
 
 import math
-import platform
 from collections.abc import Sequence
 from dataclasses import replace
-from importlib.metadata import PackageNotFoundError, version
 
 import torch
 
-from ... import __version__
 from ..adapter import Adapter, MatchReport
 from ..adapter.adapter import Below
 from ..adapter.blocks import block_norms
@@ -17,8 +14,8 @@ from ..model.denoiser import Denoiser, Hosted
 from ..text import inert
 from ..verdict.report import AdapterRecord, BlockChange
 from .base_in_use import other_family
+from .versions import versions
 
-LIBRARIES = ("torch", "diffusers", "transformers", "numpy")
 PREDICTION = "prediction type"
 """Detail of a LoRA: what the base that it was trained on predicts."""
 NAMED_UNMATCHED = 10
@@ -117,13 +114,7 @@ def environment(denoiser: Denoiser) -> dict[str, str]:
     place = {"device": denoiser.device.type, "dtype": str(denoiser.dtype).removeprefix("torch.")}
     if denoiser.device.type == "cuda":
         place["gpu"] = torch.cuda.get_device_name(denoiser.device)
-    libraries = {name: _version(name) for name in LIBRARIES}
     host = denoiser.host if isinstance(denoiser, Hosted) else {}
-    return {"owf": __version__, **libraries, **host, **place, "python": platform.python_version()}
-
-
-def _version(name: str) -> str:
-    try:
-        return version(name)
-    except PackageNotFoundError:
-        return "not installed"
+    made = versions()
+    python = made.pop("python")  # the order counts: stores of base results are named by it
+    return {**made, **host, **place, "python": python}

@@ -1,7 +1,6 @@
 """The audit: base and tuned measured side by side, summarised, judged and recorded."""
 
 import dataclasses
-import hashlib
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -9,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ..datasets.labelled import LabelledImages
-from ..disk.store import SampleStore, measured_in
+from ..disk.store import measured_in, whole_store
 from ..errors import InvalidError
 from ..metrics.evidence import Drawings, Evidence
 from ..metrics.images.features import FeatureNetwork
@@ -24,6 +23,7 @@ from ..verdict.report import BaseRecord, ImagePair, Report
 from ..verdict.verdict import Policy, invalid, judge
 from .adapter_record import environment, with_base
 from .base_in_use import other_family
+from .base_results import About, joined_digest, open_results
 from .change import Change
 from .cost import Cost, Remaining, audit_cost, remaining
 from .gather import gather_base, gather_tuned
@@ -99,7 +99,8 @@ def to_do(
     denoiser: Denoiser, change_key: tuple[str, ...], plan: AuditPlan, setting: AuditSetting
 ) -> tuple[Remaining, Cost]:
     """Return the rows that `audit_change` would still compute for the change of that key, and those of all the plan."""
-    files, cost = _sample_files(denoiser, change_key, plan, setting), _cost(plan, setting)
+    about, cost = _about(denoiser, plan, setting), _cost(plan, setting)
+    files = about.path(setting.cache), _run_file(about, change_key, setting)
     return remaining(plan, cost, *map(measured_in, files)), cost
 
 
@@ -118,8 +119,9 @@ def _gather(
     denoiser: Denoiser, change: Change, plan: AuditPlan, setting: AuditSetting
 ) -> tuple[Mapping[type[Evidence], Any], str]:
     """Return every kind of evidence that the metrics need, and what speaks against the base, if that does."""
-    base_file, run_file = _sample_files(denoiser, change.key, plan, setting)
-    with SampleStore(base_file) as base_store, SampleStore(run_file) as run_store:
+    about = _about(denoiser, plan, setting)
+    run_file = _run_file(about, change.key, setting)
+    with open_results(about, setting.cache) as base_store, whole_store(run_file) as run_store:
         base = ModelPass(denoiser, plan, base_store, setting.batch, setting.progress)
         tuned = ModelPass(denoiser, plan, run_store, setting.batch, setting.progress)
         cost = _cost(plan, setting)
@@ -146,16 +148,20 @@ def _compare(
         raise InvalidError(f"{error} {doubt}".strip(), *error.settings) from error
 
 
-def _sample_files(
-    denoiser: Denoiser, change_key: tuple[str, ...], plan: AuditPlan, setting: AuditSetting
-) -> tuple[Path, Path]:
-    """Return where the samples of the base and of the tuned model are kept."""
-    # Everything that may change a base result in the last digit, so that strength 0 stays exactly 0.
-    run = (plan_digest(plan), *environment(denoiser).values(), str(setting.batch.size), str(denoiser.latent_shape))
-    base_key = _key(denoiser.digest(), *run)
-    run_key = _key(base_key, *change_key)
-    return setting.cache / f"base-{base_key}.sqlite", setting.folder / f"samples-{run_key}.sqlite"
+def _about(denoiser: Denoiser, plan: AuditPlan, setting: AuditSetting) -> About:
+    """Return everything that may change a base result in the last digit, so that strength 0 stays exactly 0."""
+    return About(
+        base=denoiser.name,
+        family=denoiser.family,
+        preset=plan.preset,
+        digest=denoiser.digest(),
+        plan_digest=plan_digest(plan),
+        environment=environment(denoiser),
+        batch=setting.batch.size,
+        latent_shape=str(denoiser.latent_shape),
+    )
 
 
-def _key(*parts: str) -> str:
-    return hashlib.sha256("|".join(parts).encode()).hexdigest()[:32]
+def _run_file(about: About, change_key: tuple[str, ...], setting: AuditSetting) -> Path:
+    """Return where the samples of the tuned model are kept."""
+    return setting.folder / f"samples-{joined_digest(about.key, *change_key)}.sqlite"

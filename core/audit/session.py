@@ -12,6 +12,8 @@ from ..datasets.labelled import LabelledImages
 from ..datasets.shipped import read_shipped
 from ..disk.files import remove_unfinished
 from ..disk.lock import only_one
+from ..disk.places import CACHE_LIMIT
+from ..disk.stores import give_up
 from ..disk.writable import require_writable
 from ..errors import Setting, UsageError, with_words
 from ..families.prompt_form import AUTO
@@ -121,6 +123,8 @@ class Places:
     """Whether an interrupted run of the same audit is continued, and not begun anew."""
     formats: tuple[str, ...] = default_formats()
     """Output formats of the report."""
+    cache_limit: int = CACHE_LIMIT
+    """Bytes that base results may take there: those used longest ago are given up for others."""
     reuse: bool = False
     """Whether a finished report of the same audit, wherever the cache knows one, stands for measuring it again."""
 
@@ -208,23 +212,39 @@ class AuditSession:
             tuple(claimed),
         )
         with only_one(folder):
-            remove_unfinished(folder)
-            known = finished.find(folder) if places.reuse else None
-            if known is not None:
-                report = dataclasses.replace(rejudged(known, self._policy), learning=learning)
-                return self._publish(report, folder, finished, change)
-            if not places.resume:
+            published = self._audit_in(folder, denoiser, change, plan, setting, finished, learning, announce)
+        give_up(places.cache, places.cache_limit)
+        return published
+
+    def _audit_in(
+        self,
+        folder: Path,
+        denoiser: Denoiser,
+        change: Change,
+        plan: AuditPlan,
+        setting: AuditSetting,
+        finished: Finished,
+        learning: Learning | None,
+        announce: Callable[[AuditPlan, AuditSetting], None],
+    ) -> Published:
+        """Return the report of a change in a folder that nobody else writes: the one that is there, or a new one."""
+        remove_unfinished(folder)
+        known = finished.find(folder) if self._places.reuse else None
+        if known is not None:
+            report = dataclasses.replace(rejudged(known, self._policy), learning=learning)
+            return self._publish(report, folder, finished, change)
+        if not self._places.resume:
+            _remove_samples(folder)
+        if change.refusal() is None:
+            announce(plan, setting)
+        try:
+            report = audit_change(denoiser, change, plan, setting)
+        except BaseException:
+            if not change.is_repeatable:
                 _remove_samples(folder)
-            if fits:
-                announce(plan, setting)
-            try:
-                report = audit_change(denoiser, change, plan, setting)
-            except BaseException:
-                if not change.is_repeatable:
-                    _remove_samples(folder)
-                raise
-            progress.stage("Writing the report")
-            return self._publish(dataclasses.replace(report, learning=learning), folder, finished, change)
+            raise
+        setting.progress.stage("Writing the report")
+        return self._publish(dataclasses.replace(report, learning=learning), folder, finished, change)
 
     def _publish(self, report: Report, folder: Path, finished: Finished, change: Change) -> Published:
         """Write a report, and forget the samples that are not needed any more."""

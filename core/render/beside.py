@@ -1,7 +1,7 @@
 """What lies beside a LoRA once it was audited, where programs that manage models look for it. No torch."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -85,27 +85,31 @@ def _stem(lora: Path) -> Path:
 
 def _audit(said: Said) -> dict[str, Any]:
     report = said.report
-    data: dict[str, Any] = {
-        "strength": said.strength,
-        "verdict": said.verdict,
-        "reasons": [inert(reason, 500) for reason in said.reasons[:_MOST]],
-        "report": None if said.folder is None else str(said.folder),
-    }
-    if report is None:
-        return data
-    return data | {
-        "policy": inert(report.verdict.policy),
-        "family": inert(report.adapter.family),
-        "base": inert(report.base.name),
-        "base_digest": report.base.digest,
-        "preset": inert(str(report.plan.get("preset", ""))),
-        "plan_digest": report.plan_digest,
-        "started": inert(str(report.timing.get("started", ""))),
-        "numbers": {f"{n.metric}.{n.name}": _number(n) for n in numbers(report)},
-        "worst": {inert(label): loss for label, loss in worst(report.measurements).items()},
-    }
+    data: dict[str, Any] = {"strength": said.strength, "verdict": said.verdict, "reasons": said.reasons[:_MOST]}
+    if report is not None:
+        data |= {
+            "policy": report.verdict.policy,
+            "family": report.adapter.family,
+            "base": report.base.name,
+            "base_digest": report.base.digest,
+            "preset": str(report.plan.get("preset", "")),
+            "plan_digest": report.plan_digest,
+            "started": str(report.timing.get("started", "")),
+            "numbers": {f"{n.metric}.{n.name}": _number(n) for n in numbers(report)},
+            "worst": worst(report.measurements),
+        }
+    return {**_harmless(data), "report": None if said.folder is None else str(said.folder)}
 
 
 def _number(number: Number) -> dict[str, object]:
     """Return a number without the names that it stands under."""
     return {key: value for key, value in number.plain().items() if key not in ("metric", "name")}
+
+
+def _harmless(value: Any) -> Any:
+    """Return plain data with every text in it inert: programs that show a note are not ours."""
+    if isinstance(value, str):
+        return inert(value, 500)
+    if isinstance(value, Mapping):
+        return {inert(str(key), 100): _harmless(item) for key, item in value.items()}
+    return [_harmless(item) for item in value] if isinstance(value, (list, tuple)) else value
