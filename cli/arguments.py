@@ -230,6 +230,12 @@ def _add_batch_options(group: argparse._ArgumentGroup) -> None:
         metavar="SECONDS",
         help="longest that a LoRA may take, not counting the base's own work (default: none)",
     )
+    group.add_argument(
+        "--decide-early",
+        action="store_true",
+        help="measure what costs least first, and stop at a LoRA as soon as one limit is broken: the verdict is DRIFT "
+        "then, whatever the rest would say, and the rest has no numbers",
+    )
     group.add_argument("--retry", action="store_true", help="try again what took too long, crashed or lacked memory")
     group.add_argument(
         "--shard",

@@ -22,6 +22,9 @@ _PLAIN = (
 )  # fmt: skip
 """Options that stand for themselves. The policy is none of them: reports are judged anew."""
 
+_SELDOM = ("words", "concept", "decide_early")
+"""Options that count where they are given: what older ledgers asked stays the same question."""
+
 
 def asked(options: argparse.Namespace, digests: Digests) -> dict[str, object]:
     """Return what is asked, by name: options, contents of the base and images that they name, versions of definitions.
@@ -35,6 +38,7 @@ def asked(options: argparse.Namespace, digests: Digests) -> dict[str, object]:
         "images": None if options.images is None else _images(options.images),
         "metrics": sorted((m.name, getattr(sys.modules[m.measure.__module__], "VERSION", 0)) for m in metrics),
         "reading": READING,
+        **{name: getattr(options, name) for name in _SELDOM if getattr(options, name)},
     }
 
 

@@ -6,7 +6,7 @@ import hashlib
 import signal
 import threading
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +15,7 @@ from typing import Any
 from ..core.batch.driver import Asked, Done, Driver, ask_digest
 from ..core.batch.here import Here
 from ..core.batch.processes import LocalWorkers
-from ..core.batch.task import Task, Workers
+from ..core.batch.task import LOOK, Task, Workers
 from ..core.disk.digests import Digests
 from ..core.disk.files import is_folder, remove_unfinished
 from ..core.disk.lock import only_one
@@ -28,7 +28,7 @@ from ..core.render.formats.format import publish, publish_all, publish_run
 from ..core.verdict.policy import read_policy
 from ..core.verdict.report import Report
 from ..core.verdict.verdict import default_policy
-from .asked import asked
+from .asked import AUTO, asked
 from .auditor import FileAuditor, names_of, of_many, worker_command
 from .batch_progress import AtOnce, OneByOne
 from .below import stack_of
@@ -122,7 +122,7 @@ def _run(
     pages: tuple[Path, ...] = ()
     try:
         with _stoppable(workers) as caught:
-            for each in driver.run(list(tasks), workers, show):
+            for each in driver.run(list(tasks), workers, show, _ahead(tasks, options)):
                 show.end()
                 audited = _audited(each, tasks[each.task], options.out)
                 beside.add(each, audited.folder)
@@ -140,6 +140,12 @@ def _run(
     found = sweeps(ledger.rows()) if options.strengths else []
     swept = [sweep.sentence() for sweep in found if sweep.rows[0].name in names]
     return Ended(audits, pages, console, swept, caught[0] if caught else None)
+
+
+def _ahead(tasks: Iterable[Task], options: argparse.Namespace) -> list[Task]:
+    """Return the looks at each file that pay: where files may have several bases, each is loaded once."""
+    files = {task.path: Task(task.path, task.name, step=LOOK) for task in tasks}
+    return list(files.values()) if options.base in (None, AUTO) and len(files) > 1 else []
 
 
 def _workers(options: argparse.Namespace, argv: Sequence[str]) -> tuple[Workers, Any]:

@@ -192,6 +192,7 @@ def _request(options: argparse.Namespace) -> AuditRequest:
         prompt_form=options.prompt_form,
         words=options.words,
         concept=options.concept,
+        decide_early=options.decide_early,
     )
 
 

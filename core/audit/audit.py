@@ -20,7 +20,7 @@ from ..plan.audit_plan import AuditPlan, plan_data, plan_digest
 from ..progress import BASE, LORA, Progress
 from ..verdict.rejudge import NO_KNOWLEDGE
 from ..verdict.report import BaseRecord, ImagePair, Report
-from ..verdict.verdict import Policy, invalid, judge
+from ..verdict.verdict import DRIFT, Policy, invalid, judge
 from .adapter_record import environment, with_base
 from .base_in_use import other_family
 from .base_results import About, joined_digest, open_results
@@ -29,6 +29,9 @@ from .cost import Cost, Remaining, audit_cost, remaining
 from .gather import gather_base, gather_tuned
 from .pairs import write_pairs
 from .recorder import ModelPass
+
+_EARLY = "It was decided before that, as was asked for: what is left could only break further limits."
+"""Reason beside those of a verdict that not everything was measured for."""
 
 
 @dataclass(frozen=True)
@@ -55,6 +58,8 @@ class AuditSetting:
     """Words for what the LoRA was trained to change, by the user."""
     claimed: tuple[str, ...] = ()
     """The same by the LoRA's file."""
+    decide_early: bool = False
+    """Whether what is left is not measured once the verdict is DRIFT."""
 
 
 def audit_change(denoiser: Denoiser, change: Change, plan: AuditPlan, setting: AuditSetting) -> Report:
@@ -70,10 +75,14 @@ def audit_change(denoiser: Denoiser, change: Change, plan: AuditPlan, setting: A
     pairs: tuple[ImagePair, ...] = ()
     try:
         _require_change(change, denoiser.family)
-        evidence, doubt = _gather(denoiser, change, plan, setting)
-        measurements = _compare(denoiser, evidence, doubt, plan, setting)
+        comparing = _Comparing(denoiser, plan, setting)
+        evidence, doubt = _gather(denoiser, change, plan, setting, comparing)
+        setting.progress.stage("Comparing")
+        measurements = comparing.measure(evidence, doubt)
         pairs = write_pairs(setting.folder, plan, evidence.get(Drawings))
         verdict = judge(measurements, setting.policy)
+        if len(measurements) < len(plan.metrics):
+            verdict = dataclasses.replace(verdict, reasons=(*verdict.reasons, _EARLY))
         if doubt:
             verdict = dataclasses.replace(verdict, reasons=(*verdict.reasons, doubt + NO_KNOWLEDGE))
     except InvalidError as error:
@@ -116,7 +125,7 @@ def _require_change(change: Change, family: str) -> None:
 
 
 def _gather(
-    denoiser: Denoiser, change: Change, plan: AuditPlan, setting: AuditSetting
+    denoiser: Denoiser, change: Change, plan: AuditPlan, setting: AuditSetting, comparing: "_Comparing"
 ) -> tuple[Mapping[type[Evidence], Any], str]:
     """Return every kind of evidence that the metrics need, and what speaks against the base, if that does."""
     about = _about(denoiser, plan, setting)
@@ -131,21 +140,37 @@ def _gather(
         rests, doubt = gather_base(needed(plan.metrics), base, plan, setting.labelled)
         setting.progress.subject(LORA)
         change.on()
-        evidence = gather_tuned(rests, tuned)
+        if setting.decide_early:
+            evidence = gather_tuned(rests, tuned, lambda seen: comparing.is_drift(seen, doubt))
+        else:
+            evidence = gather_tuned(rests, tuned)
         change.off()
     return evidence, doubt
 
 
-def _compare(
-    denoiser: Denoiser, evidence: Mapping[type[Evidence], Any], doubt: str, plan: AuditPlan, setting: AuditSetting
-) -> dict[str, Measurement]:
-    """Return what the plan's metrics make of the evidence; `doubt` speaks against the base knowing anything."""
-    setting.progress.stage("Comparing")
-    tools = Tools(denoiser.device, setting.networks, setting.progress, setting.told, setting.claimed)
-    try:
-        return {m.name: m.measure(plan, tools, *(evidence[kind] for kind in m.needs)) for m in chosen(plan.metrics)}
-    except InvalidError as error:  # a base at chance, most of all: then this is why
-        raise InvalidError(f"{error} {doubt}".strip(), *error.settings) from error
+class _Comparing:
+    """What the plan's metrics make of the evidence, each once it has all that it needs."""
+
+    def __init__(self, denoiser: Denoiser, plan: AuditPlan, setting: AuditSetting) -> None:
+        self._plan, self._policy = plan, setting.policy
+        self._tools = Tools(denoiser.device, setting.networks, setting.progress, setting.told, setting.claimed)
+        self._found: dict[str, Measurement] = {}
+
+    def is_drift(self, evidence: Mapping[type[Evidence], Any], doubt: str) -> bool:
+        """Return whether a limit is broken by what there is so far: nothing that follows could mend it."""
+        found = self.measure(evidence, doubt)
+        return bool(found) and judge(found, self._policy).decision == DRIFT
+
+    def measure(self, evidence: Mapping[type[Evidence], Any], doubt: str) -> dict[str, Measurement]:
+        """Return what the evidence says, in the order of the plan; `doubt` speaks against the base knowing anything."""
+        metrics = [m for m in chosen(self._plan.metrics) if all(kind in evidence for kind in m.needs)]
+        try:
+            for m in metrics:
+                if m.name not in self._found:
+                    self._found[m.name] = m.measure(self._plan, self._tools, *(evidence[kind] for kind in m.needs))
+        except InvalidError as error:  # a base at chance, most of all: then this is why
+            raise InvalidError(f"{error} {doubt}".strip(), *error.settings) from error
+        return {m.name: self._found[m.name] for m in metrics}
 
 
 def _about(denoiser: Denoiser, plan: AuditPlan, setting: AuditSetting) -> About:

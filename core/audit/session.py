@@ -35,6 +35,9 @@ from .audit import AuditSetting, audit_change
 from .change import Change
 from .finished import Finished
 
+DECIDE_EARLY = "decided early"
+"""Marks audits that may have left something out: none of them stands for a whole one."""
+
 
 @dataclass(frozen=True)
 class AuditRequest:
@@ -68,6 +71,8 @@ class AuditRequest:
     """What the damage map asks instead of its vocabulary."""
     concept: tuple[str, ...] = ()
     """Words for what LoRAs were trained to change: the damage map shows it apart."""
+    decide_early: bool = False
+    """Whether what is left is not measured once the verdict is DRIFT."""
 
     def __post_init__(self) -> None:
         if self.dataset and self.images is None:
@@ -210,6 +215,7 @@ class AuditSession:
             other_base,
             self._request.concept,
             tuple(claimed),
+            self._request.decide_early,
         )
         with only_one(folder):
             published = self._audit_in(folder, denoiser, change, plan, setting, finished, learning, announce)
@@ -269,7 +275,8 @@ class AuditSession:
         base = (denoiser.digest(), denoiser.device.type, str(denoiser.dtype), str(denoiser.latent_shape))
         # A network's name says little: folders and hub ids get other weights.
         weights = (network.digest for network in networks.values())
-        return "|".join((*base, *weights, *change.key, plan_digest(plan), *self._request.concept))
+        early = (DECIDE_EARLY, repr(self._policy)) if self._request.decide_early else ()
+        return "|".join((*base, *weights, *change.key, plan_digest(plan), *self._request.concept, *early))
 
     def _folder(self, stem: str, plan: AuditPlan, run: str) -> Path:
         """Return the report's own folder, named by all that it depends on: another audit never replaces it."""

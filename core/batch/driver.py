@@ -13,10 +13,11 @@ from ..ledger.ledger import Ledger
 from ..ledger.merge import relative
 from ..ledger.row import AGAIN, COMPLETE, CRASHED, FAILED, STATUSES, Row, numbers, worst
 from ..render.thumbnail import thumbnail
-from ..verdict.rejudge import rejudged
+from ..verdict.rejudge import left_out, rejudged
 from ..verdict.report import Report
-from ..verdict.verdict import Policy
-from .task import DIED, STOPPED, Listener, Outcome, Task, Workers
+from ..verdict.verdict import DRIFT, Policy
+from .looks import Looks
+from .task import DIED, LOOK, LOOKED, STOPPED, Listener, Outcome, Task, Workers
 
 Publish = Callable[[Report, Path], object]
 """Writes a report into its folder."""
@@ -70,23 +71,50 @@ class Driver:
         self._hashes: dict[Task, str] = {}
         self._under_way: dict[tuple[str, float], list[Task]] = {}
         self._tries: dict[Task, int] = {}
+        self._looks = Looks()
         self._stopped = False
 
-    def run(self, tasks: Sequence[Task], workers: Workers, listener: Listener) -> Iterator[Done]:
+    def run(
+        self, tasks: Sequence[Task], workers: Workers, listener: Listener, ahead: Sequence[Task] = ()
+    ) -> Iterator[Done]:
         """Yield every task as it is done; those that were put down because the run stops are not.
 
-        Raises UsageError where the ledger cannot be written, or nothing can be done for any file.
+        The files of the tasks `ahead`, all of step `LOOK`, are looked at first: those that cannot be audited are done
+        with, and the others are audited base by base. Raises UsageError where the ledger cannot be written, or nothing
+        can be done for any file.
         """
         self._todo.extend(tasks)
+        self._looks = Looks(ahead)
         for task, outcome in workers.run(self._take, listener):
             yield from self._drain()
             if outcome.status == STOPPED:
                 self._stopped = True
             elif outcome.status == DIED and self._may_try_again(task):
-                self._todo.appendleft(task)
+                self._put_back(task)
+            elif task.step == LOOK:
+                self._looked(task, outcome)
+                yield from self._drain()
             else:
                 yield self._record(task, outcome)
         yield from self._drain()
+
+    def _put_back(self, task: Task) -> None:
+        if task.step == LOOK:
+            self._looks.put_back(task)
+        else:
+            self._todo.appendleft(task)
+
+    def _looked(self, task: Task, outcome: Outcome) -> None:
+        """Set aside what is decided by a look at a file; once all were looked at, order the rest."""
+        self._looks.done(task, outcome.group)
+        if outcome.status != LOOKED:
+            decided = [each for each in self._todo if each.path == task.path]
+            self._todo = deque(each for each in self._todo if each.path != task.path)
+            for each in decided:
+                self._tries[each] = self._tries[task]
+                self._known.append(self._find(each) or self._record(each, outcome))
+        if self._looks.are_over:
+            self._todo = deque(self._looks.ordered(self._todo))
 
     def _drain(self) -> Iterator[Done]:
         while self._known:
@@ -94,6 +122,11 @@ class Driver:
 
     def _take(self) -> Task | None:
         """Return the next task that needs work; what the ledger knows is set aside on the way."""
+        if not self._looks.are_over:
+            look = None if self._stopped else self._looks.take()
+            if look is not None:
+                self._tries.setdefault(look, 1)
+            return look
         while self._todo and not self._stopped:
             task = self._todo.popleft()
             if task in self._tries:
@@ -129,6 +162,8 @@ class Driver:
         report = self._ledger.report(row)
         now = replace(row, name=task.name, path=str(task.path))
         if report is not None and row.policy_digest != asked.policy_digest:
+            if left_out(report) and rejudged(report, asked.policy).verdict.decision != DRIFT:
+                return None  # decided early, and by this policy not at all
             report, now = judge_again(now, report, asked, self._home, self._publish)
         if now != row:
             self._ledger.put(now, report)
