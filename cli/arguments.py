@@ -17,10 +17,11 @@ from ..core.plan.audit_plan import LOSSES, Stage
 from ..core.plan.presets import METRICS, PRESETS
 from ..core.plan.vocabulary import parse_words, read_words
 from ..core.render.beside import KINDS
-from ..core.render.formats.format import all_formats, default_formats
+from ..core.render.formats.format import all_formats, chosen_formats, default_formats
 from ..core.verdict.verdict import EXIT_CODES
 from .numbers import eighths, finite, positive, seed, whole
 from .paths import user_path
+from .wording import worded
 
 EPILOG = """exit codes: 0 PASS, 1 DRIFT, 2 usage error, 3 INCONCLUSIVE, 4 INVALID; of several LoRAs
 the worst; with --demo 0 if each LoRA gets the verdict that it is there to show; 70 a bug,
@@ -350,7 +351,12 @@ def _words(text: str) -> tuple[str, ...]:
 
 
 def _formats(text: str) -> tuple[str, ...]:
-    return _some_of([format_.name for format_ in all_formats()], text)
+    names = _some_of([format_.name for format_ in all_formats()], text)
+    try:
+        chosen_formats(names)
+    except UsageError as error:  # now, and not when there is something to write
+        raise argparse.ArgumentTypeError(worded(error)) from error
+    return names
 
 
 def _some_of(known: Sequence[str], text: str) -> tuple[str, ...]:

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from ..text import inert
-from ..verdict.verdict import DRIFT, INCONCLUSIVE, PASS, title
+from ..verdict.verdict import DRIFT, NO_ALARM, PASS, title
 from .row import Number, Row, applied
 
 Key = tuple[str, str]
@@ -29,7 +29,7 @@ class Curve:
     @property
     def is_alarm(self) -> bool:
         """Whether its limit can only be broken, and never shown to hold."""
-        return not any(number.decision in (PASS, INCONCLUSIVE) for number in self.numbers)
+        return any(number.decision == NO_ALARM for number in self.numbers)
 
     def reaches(self, end: str) -> float:
         """Return at which strength the value, or an end of its interval, exceeds the limit first.

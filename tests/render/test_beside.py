@@ -1,11 +1,13 @@
 """What is left beside a LoRA says what its audits came to, and replaces nothing that is somebody's."""
 
+import dataclasses
 import json
 import math
 
 import pytest
 import report_samples as samples
 from owf.core.render.beside import Said, write_note, write_preview
+from owf.core.verdict.report import ImagePair
 from PIL import Image
 
 
@@ -15,7 +17,7 @@ def said(strength=1.0, verdict="DRIFT", report=None, folder=None):
 
 def drawn(folder):
     """Draw the first pair of the sample report: black and white."""
-    report = samples.report()
+    report = samples.report((ImagePair("a dog", 0, 9.0, "images/base.png", "images/tuned.png"),))
     for name, color in ((report.pairs[0].base, "black"), (report.pairs[0].tuned, "white")):
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         Image.new("RGB", (64, 64), color).save(folder / name)
@@ -66,5 +68,6 @@ def test_a_picture_that_is_there_stays_the_only_one(tmp_path, name):
 
 def test_without_pictures_there_is_no_preview(tmp_path):
     assert write_preview(tmp_path / "a.safetensors", [said()]) is None
-    assert write_preview(tmp_path / "a.safetensors", [said(report=samples.report(), folder=tmp_path)]) is None
-    assert not list(tmp_path.iterdir())
+    gone = dataclasses.replace(drawn(tmp_path / "report"), folder=tmp_path)
+    assert write_preview(tmp_path / "a.safetensors", [gone]) is None
+    assert [path.name for path in tmp_path.iterdir()] == ["report"]
