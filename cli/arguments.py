@@ -226,6 +226,18 @@ def _add_batch_options(group: argparse._ArgumentGroup) -> None:
         "library or too little memory may end",
     )
     group.add_argument(
+        "--ray",
+        metavar="ADDRESS",
+        help="let the --workers run on a Ray cluster (auto: the one of this machine; extra ray); LoRAs, base and --out "
+        "lie where all its machines see them",
+    )
+    group.add_argument(
+        "--ray-gpus",
+        type=_above_zero,
+        metavar="X",
+        help="GPUs that each of these gets, such as 0.5 (default 1 where the cluster has some)",
+    )
+    group.add_argument(
         "--time-limit",
         type=_above_zero,
         metavar="SECONDS",

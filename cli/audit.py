@@ -16,6 +16,9 @@ from .wording import worded
 LEDGERS = ("history", "rejudge", "merge", "compare")
 """Commands on what runs kept; a file or folder that is called so is a LoRA, or holds some."""
 
+OF_MANY = ("shard", "strengths", "time_limit", "retry", "ray")
+"""Options that make even one LoRA a run with a ledger."""
+
 if TYPE_CHECKING:
     from ..core.adapter import Adapter
     from ..core.audit.session import Published
@@ -55,11 +58,13 @@ def main(argv: Sequence[str] | None = None) -> int:
             return ending.code
         if options.below and options.beside:
             raise UsageError("What is left beside a LoRA is of that LoRA alone: leave out --beside, or --with.")
+        if options.ray is not None and not options.workers:
+            raise UsageError("A cluster needs workers: --workers says how many.")
         files = _lora_files(options)
         quiet_libraries()
         if options.dry_run:
             ending.code = _foresee_each(_session(options), files, options)
-        elif len(files) == 1 and not any((options.shard, options.strengths, options.time_limit, options.retry)):
+        elif len(files) == 1 and not any(map(vars(options).get, OF_MANY)):
             ending.code = _audit_one(_session(options), read_lora(files[0], options.allow_pickle), options)
         else:
             ending.code = _audit_many(files, options, argv)

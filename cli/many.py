@@ -2,6 +2,7 @@
 
 import argparse
 import dataclasses
+import functools
 import hashlib
 import signal
 import threading
@@ -114,7 +115,7 @@ def _run(
     driver: Driver, ledger: Ledger, tasks: dict[Task, str], options: argparse.Namespace, argv: Sequence[str]
 ) -> Ended:
     workers, console = _workers(options, argv)
-    many = options.workers > 1
+    many = options.workers > 1 or options.ray is not None
     show = AtOnce(console, options.progress, len(tasks)) if many else OneByOne(console, options.progress)
     beside = LeftBeside(options.beside, Counter(task.path for task in tasks))
     done: dict[Task, Audited] = {}
@@ -152,6 +153,12 @@ def _workers(options: argparse.Namespace, argv: Sequence[str]) -> tuple[Workers,
     """Return who does the work, and where people read."""
     from rich.console import Console
 
+    if options.ray is not None:
+        from ..core.batch.ray_workers import RayWorkers
+
+        command = functools.partial(worker_command, list(argv))
+        ray = RayWorkers(options.ray, command, options.workers, options.time_limit, options.ray_gpus)
+        return ray, Console(stderr=options.progress == "json")
     if options.workers and not options.demo:  # the demo's files are our own
         return (
             LocalWorkers(worker_command(argv), options.workers, options.time_limit),
