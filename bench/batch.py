@@ -1,8 +1,8 @@
 """What runs over many LoRAs must hold, on the demo base: `python bench/batch.py OUT --count 200`.
 
-Each step keeps what it found in OUT/results.json and is not done again: the same command goes on where it was. Prints a
-line for each thing that must hold, with what was measured, and ends with 1 where one does not. Linux; two hours on two
-cores at 200 LoRAs, minutes at 20. `--only run,early` does some of the steps.
+Each step keeps what it found in OUT/results.json and is not done again, and the run over all LoRAs goes on where it was.
+Prints a line for each thing that must hold, with what was measured, and ends with 1 where one does not. For Linux.
+`--only run,early` does some of the steps, and `--count 20` is a first look.
 """
 
 import argparse
@@ -42,7 +42,6 @@ class Bench:
     def run(self) -> list[Held]:
         """Every LoRA: its row, its cost, memory and the driver's share of the time."""
         where = self.out / "run"
-        fresh(where, self.cache)
         seen = watched(audit(self.loras, where, self.cache, "--workers", self.workers), where)
         found = {row.name: row for row in rows(where)}
         costs = [row.seconds for row in sorted(found.values(), key=lambda r: r.started) if row.status == COMPLETE]
@@ -61,7 +60,6 @@ class Bench:
     def early(self) -> list[Held]:
         """Decided early: equal verdicts, and the cost of those that break a limit."""
         where, before = self.out / "early", {row.name: row for row in rows(self.out / "run")}
-        fresh(where)
         watched(audit(self.loras, where, self.cache, "--decide-early"), where)
         found = {row.name: row for row in rows(where)}
         first = min((row for row in before.values() if row.status == COMPLETE), key=lambda row: row.started).seconds
@@ -127,10 +125,7 @@ class Bench:
             seen[name] = rows(where)
         one, two = ([repr(same(row)) for row in sorted(seen[n], key=lambda r: r.name)] for n in ("ray-1", "ray-2"))
         return [
-            none(
-                "rows that differ between one and two actors",
-                [row for row in one + two if (row in one) != (row in two)],
-            ),
+            none("rows that differ for two actors", [row for row in one + two if (row in one) != (row in two)]),
             limit("idle share of an actor over that of a process", idle(seen["ray-1"]) - idle(seen["processes"]), 0.05),
             Held("scaling of two actors", f"{span(seen['ray-1']) / span(seen['ray-2']):.2f}", None),
         ]
