@@ -1,6 +1,6 @@
 """What runs over many LoRAs must hold, on the demo base: `python bench/batch.py OUT --count 200`.
 
-Each step keeps what it found in OUT/results.json and is not done again, and the run over all LoRAs goes on where it was.
+Each step keeps what it found in OUT/results.json and is not done again; the run over all LoRAs goes on where it was.
 Prints a line for each thing that must hold, with what was measured, and ends with 1 where one does not. For Linux.
 `--only run,early` does some of the steps, and `--count 20` is a first look.
 """
