@@ -7,7 +7,7 @@ import hashlib
 import signal
 import threading
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -76,7 +76,7 @@ def audit_many(files: Sequence[Path], options: argparse.Namespace, argv: Sequenc
         question = Asked(ask_digest(asked(options, digests)), policy, options.retry, stack_of(options.below, digests))
         with Ledger(out / NAME) as ledger:
             driver = Driver(ledger, question, digests, lambda report, place: publish(report, place, options.write))
-            return _run(driver, ledger, tasks, options, argv)
+            return _run(driver, ledger, tasks, ledger.names(question.digest), options, argv)
 
 
 def run_folder(options: argparse.Namespace) -> Path:
@@ -112,7 +112,12 @@ def _part(name: str, parts: int) -> int:
 
 
 def _run(
-    driver: Driver, ledger: Ledger, tasks: dict[Task, str], options: argparse.Namespace, argv: Sequence[str]
+    driver: Driver,
+    ledger: Ledger,
+    tasks: dict[Task, str],
+    known: Collection[str],
+    options: argparse.Namespace,
+    argv: Sequence[str],
 ) -> Ended:
     workers, console = _workers(options, argv)
     many = options.workers > 1 or options.ray is not None
@@ -123,7 +128,7 @@ def _run(
     pages: tuple[Path, ...] = ()
     try:
         with _stoppable(workers) as caught:
-            for each in driver.run(list(tasks), workers, show, _ahead(tasks, options)):
+            for each in driver.run(list(tasks), workers, show, _ahead(tasks, options, known)):
                 show.end()
                 audited = _audited(each, tasks[each.task], options.out)
                 beside.add(each, audited.folder)
@@ -143,9 +148,9 @@ def _run(
     return Ended(audits, pages, console, swept, caught[0] if caught else None)
 
 
-def _ahead(tasks: Iterable[Task], options: argparse.Namespace) -> list[Task]:
-    """Return the looks at each file that pay: where files may have several bases, each is loaded once."""
-    files = {task.path: Task(task.path, task.name, step=LOOK) for task in tasks}
+def _ahead(tasks: Iterable[Task], options: argparse.Namespace, known: Collection[str]) -> list[Task]:
+    """Return the looks at files that pay: at those that are new, where they may have several bases."""
+    files = {task.path: Task(task.path, task.name, step=LOOK) for task in tasks if task.name not in known}
     return list(files.values()) if options.base in (None, AUTO) and len(files) > 1 else []
 
 

@@ -133,10 +133,10 @@ class Sweep:
 
 def sweeps(rows: Iterable[Row]) -> list[Sweep]:
     """Return every LoRA that rows have at several strengths, sorted by name; pictures are left out."""
-    found: dict[tuple[str, str, str, str], list[Row]] = {}
-    for row in rows:
-        found.setdefault((row.name, row.sha256, row.ask, row.stack), []).append(replace(row, thumbnail=b""))
-    several = [sorted(group, key=lambda row: abs(row.strength)) for group in found.values() if len(group) > 1]
+    found: dict[tuple[str, str, str, str], dict[float, Row]] = {}
+    for row in rows:  # of several ledgers, the last counts
+        found.setdefault((row.name, row.sha256, row.ask, row.stack), {})[row.strength] = replace(row, thumbnail=b"")
+    several = [sorted(group.values(), key=lambda row: abs(row.strength)) for group in found.values() if len(group) > 1]
     return [Sweep(tuple(group)) for group in sorted(several, key=lambda group: (group[0].name, group[0].stack))]
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ..disk.files import is_folder, write_bytes, write_text
+from ..disk.files import is_folder, read_regular, write_bytes, write_text
 from ..ledger.row import Number, numbers, worst
 from ..text import inert
 from ..verdict.report import Report
@@ -57,7 +57,9 @@ def write_note(lora: Path, sha256: str, audits: Sequence[Said]) -> Path:
         "strength": first.strength,
         "audits": [_audit(said) for said in sorted(audits, key=lambda said: said.strength)],
     }
-    write_text(path, json.dumps(data, indent=1) + "\n")
+    text = json.dumps(data, indent=1) + "\n"
+    if not _holds(path, text):  # every run over a folder comes by, and mostly nothing is new
+        write_text(path, text)
     return path
 
 
@@ -76,6 +78,13 @@ def write_preview(lora: Path, audits: Sequence[Said]) -> Path | None:
     if content:
         write_bytes(path, content)
     return path if content else None
+
+
+def _holds(path: Path, text: str) -> bool:
+    try:
+        return read_regular(path, len(text)).decode() == text
+    except (OSError, ValueError):
+        return False
 
 
 def _stem(lora: Path) -> Path:

@@ -52,7 +52,7 @@ function line(index, top) {
   const verdict = element("span", "verdict");
   verdict.append(element("b", "", (symbols[row[VERDICT]] || "") + " " + row[VERDICT]));
   if (row[PASSING]) {
-    verdict.append(element("small", "", "limit at " + row[PASSING]));
+    verdict.append(element("small", "", "strength " + row[PASSING]));
     verdict.title = "Largest strength that passes, by straight lines between those that were asked";
   }
   const lost = element("span", "lost", row[LOST]);
