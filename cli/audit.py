@@ -2,7 +2,7 @@
 
 import argparse
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,8 +13,8 @@ from .auditor import WORKER, exit_code, names_of, read_lora
 from .command import guarded, print_failure, quiet_libraries, say_doubts, say_left_out
 from .wording import worded
 
-LEDGERS = ("history", "rejudge", "merge", "compare")
-"""Commands on what runs kept; a file or folder that is called so is a LoRA, or holds some."""
+LEDGERS, BASE = ("history", "rejudge", "merge", "compare"), "base"
+"""Commands on what runs kept, and on base results; a file or folder that is called so is a LoRA, or holds some."""
 
 OF_MANY = ("shard", "strengths", "time_limit", "retry", "ray")
 """Options that make even one LoRA a run with a ledger."""
@@ -31,35 +31,18 @@ def main(argv: Sequence[str] | None = None) -> int:
     The demo ends with 0 when its LoRAs get the verdicts that they are there to show, DRIFT among them.
     """
     argv = list(sys.argv[1:] if argv is None else argv)
-    if argv[:1] == ["inspect"]:
-        from .inspect import main as inspect_main
-
-        return inspect_main(argv[1:])
-    if argv and argv[0] in LEDGERS and not Path(argv[0]).exists():
-        from .ledgers import main as ledgers_main
-
-        return ledgers_main(argv[0], argv[1:])
-    if argv[:1] == ["base"] and not Path("base").exists():
-        from .base import main as base_main
-
-        return base_main(argv[1:])
-    if argv[:1] == [WORKER]:  # what a run over many LoRAs starts for itself
-        quiet_libraries()
-        from .worker import main as worker_main
-
-        return worker_main(argv[1:])
+    other = _other_command(argv)
+    if other is not None:
+        return other()
     watching = argv[:1] == ["watch"] and not Path("watch").exists()
     argv = argv[1:] if watching else argv
     argv = with_map(argv)
     options = parser().parse_args(argv)
     with guarded(lambda message, code: print_failure("owf-audit", options.progress, message, code)) as ending:
+        _require_sense(options)
         if watching:
             ending.code = _watch(options, argv)
             return ending.code
-        if options.below and options.beside:
-            raise UsageError("What is left beside a LoRA is of that LoRA alone: leave out --beside, or --with.")
-        if options.ray is not None and not options.workers:
-            raise UsageError("A cluster needs workers: --workers says how many.")
         files = _lora_files(options)
         quiet_libraries()
         if options.dry_run:
@@ -69,6 +52,39 @@ def main(argv: Sequence[str] | None = None) -> int:
         else:
             ending.code = _audit_many(files, options, argv)
     return ending.code
+
+
+def _other_command(argv: Sequence[str]) -> Callable[[], int] | None:
+    """Return what runs one of the commands that have options of their own; None for an audit."""
+    word, rest = (argv[0], argv[1:]) if argv else ("", [])
+    if word == "inspect":
+        from .inspect import main as inspect_main
+
+        return lambda: inspect_main(rest)
+    if word == WORKER:  # what a run over many LoRAs starts for itself
+        quiet_libraries()
+        from .worker import main as worker_main
+
+        return lambda: worker_main(rest)
+    if word in (*LEDGERS, BASE) and Path(word).exists():
+        return None
+    if word in LEDGERS:
+        from .ledgers import main as ledgers_main
+
+        return lambda: ledgers_main(word, rest)
+    if word == BASE:
+        from .base import main as base_main
+
+        return lambda: base_main(rest)
+    return None
+
+
+def _require_sense(options: argparse.Namespace) -> None:
+    """Raise UsageError for options that do not go together."""
+    if options.below and options.beside:
+        raise UsageError("What is left beside a LoRA is of that LoRA alone: leave out --beside, or --with.")
+    if options.ray is not None and not options.workers:
+        raise UsageError("A cluster needs workers: --workers says how many.")
 
 
 def with_map(argv: Sequence[str]) -> Sequence[str]:

@@ -51,11 +51,18 @@ def described(cache: Path) -> list[tuple[Path, About]]:
     found: list[tuple[Path, About]] = []
     for path in stores(cache):
         if path.name.startswith("base-"):
-            with open_cached(path) as store:
-                about = read_about(store.description())
+            about = _about(path)
             if about is not None and about.path(cache) == path:
                 found.append((path, about))
     return found
+
+
+def _about(path: Path) -> About | None:
+    try:
+        with SampleStore(path) as store:  # to look at it is not to use it
+            return read_about(store.description())
+    except UsageError:  # damaged: the next audit that wants it will begin it anew
+        return None
 
 
 def export_results(chosen: Sequence[Path], file: Path) -> int:
@@ -66,8 +73,10 @@ def export_results(chosen: Sequence[Path], file: Path) -> int:
         out.write(MAGIC + len(text).to_bytes(_LENGTH, "little") + text)
         for path, head in zip(chosen, heads, strict=True):
             with SampleStore(path) as store:
-                for sample, (*_, packed) in zip(head["samples"], store.packed(), strict=False):
-                    if sample[3] != hashlib.sha256(packed).hexdigest():
+                there = store.packed()
+                for *_, digest in head["samples"]:
+                    *_, packed = next(there, (b"",))
+                    if digest != hashlib.sha256(packed).hexdigest():
                         raise UsageError(f"{path} was changed while it was read: export again when nothing runs.")
                     out.write(packed)
     return sum(len(head["samples"]) for head in heads)
@@ -110,9 +119,9 @@ def _heads(source: BinaryIO, file: Path) -> list[tuple[About, list[_Sample]]]:
     start = source.read(len(MAGIC) + _LENGTH)
     length = int.from_bytes(start[len(MAGIC) :], "little")
     if start[: len(MAGIC)] != MAGIC or len(start) < len(MAGIC) + _LENGTH or length > _MOST_HEAD:
-        raise UsageError(f"{file} holds no base results: owf-audit base export writes such files.")
+        raise UsageError(f"{file} holds no base results that were exported.")
     text = source.read(length)
-    with foreign(f"{file} is damaged, or was not written by owf-audit base export"):
+    with foreign(f"{file} is damaged, or no export of base results"):
         found = [_store(data) for data in json.loads(text)["stores"]]
         whole = len(start) + length + sum(sample.size for _, samples in found for sample in samples)
         if file.stat().st_size != whole:

@@ -45,7 +45,6 @@ class Asked:
     policy: Policy
     again: bool = False
     """Whether files are tried again that took too long, crashed, or had too little memory."""
-
     stack: str = ""
     """What is applied besides each file; see `Row.stack`."""
 

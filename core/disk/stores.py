@@ -58,7 +58,9 @@ def give_up(cache: Path, limit: int) -> list[Path]:
 def _is_free(path: Path) -> bool:
     """Return whether no process has a store open: SQLite leaves its log only where nobody else reads it."""
     try:
-        with contextlib.closing(sqlite3.connect(path, timeout=0, isolation_level=None)) as db:
+        # Opened to write, but never made: another process may have removed it.
+        address = f"{path.resolve().as_uri()}?mode=rw"
+        with contextlib.closing(sqlite3.connect(address, timeout=0, isolation_level=None, uri=True)) as db:
             return db.execute("PRAGMA journal_mode=DELETE").fetchone() == ("delete",)
     except sqlite3.OperationalError:
         return False

@@ -4,13 +4,16 @@ import dataclasses
 import hashlib
 import io
 import json
+import os
 
 import numpy as np
 import pytest
+from imports import heavy_imports
 from owf.cli.audit import main
 from owf.core.audit.base_files import MAGIC, described, export_results, import_results
 from owf.core.audit.base_results import STAGES, About, open_results, read_about
 from owf.core.disk.store import measured_in
+from owf.core.disk.stores import stores
 from owf.core.errors import UsageError
 from PIL import Image
 from safetensors.numpy import save
@@ -165,3 +168,16 @@ def test_stages_are_those_that_an_audit_counts():
     from owf.core.plan.presets import preset_plan
 
     assert tuple(sample_rows(preset_plan("quick"))) == STAGES
+
+
+def test_looking_at_what_is_kept_is_no_use_of_it_and_takes_no_torch(tmp_path, capsys):
+    path = measured(tmp_path)
+    os.utime(path, (1, 1))
+    assert main(["base", "list", "--cache", str(tmp_path)]) == 0
+    assert stores(tmp_path) == [path] and path.stat().st_mtime == 1
+    assert "torch" not in heavy_imports("owf.cli.base:_parser")
+
+
+def test_a_damaged_store_is_not_listed(tmp_path, capsys):
+    measured(tmp_path).write_bytes(b"hello" * 1000)
+    assert described(tmp_path) == []
