@@ -5,10 +5,8 @@ import dataclasses
 import functools
 import hashlib
 import signal
-import threading
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -35,6 +33,7 @@ from .batch_progress import AtOnce, OneByOne
 from .below import stack_of
 from .beside import LeftBeside
 from .paths import cache_folder
+from .stopping import stoppable
 
 LOCK = ".run.lock"
 """Held by the one run that writes a ledger."""
@@ -124,14 +123,16 @@ def _run(
     show = AtOnce(console, options.progress, len(tasks)) if many else OneByOne(console, options.progress)
     beside = LeftBeside(options.beside, Counter(task.path for task in tasks))
     done: dict[Task, Audited] = {}
+    swept: set[tuple[str, str, str]] = set()
     keep = (lambda report: report) if len(tasks) <= _WHOLE else slim
     pages: tuple[Path, ...] = ()
     try:
-        with _stoppable(workers) as caught:
+        with stoppable(workers) as caught:
             for each in driver.run(list(tasks), workers, show, _ahead(tasks, options, known)):
                 show.end()
                 audited = _audited(each, tasks[each.task], options.out)
                 beside.add(each, audited.folder)
+                swept.add((each.row.name, each.row.ask, each.row.stack))
                 done[each.task] = dataclasses.replace(audited, report=audited.report and keep(audited.report))
     finally:
         show.close()
@@ -142,10 +143,9 @@ def _run(
             pages += publish_run(ledger.rows, options.out, options.write)
     if caught and caught[0] == signal.SIGINT:
         raise KeyboardInterrupt
-    names = {task.name for task in tasks}
     found = sweeps(ledger.rows()) if options.strengths else []
-    swept = [sweep.sentence() for sweep in found if sweep.rows[0].name in names]
-    return Ended(audits, pages, console, swept, caught[0] if caught else None)
+    said = [s.sentence() for s in found if (s.rows[0].name, s.rows[0].ask, s.rows[0].stack) in swept]
+    return Ended(audits, pages, console, said, caught[0] if caught else None)
 
 
 def _ahead(tasks: Iterable[Task], options: argparse.Namespace, known: Collection[str]) -> list[Task]:
@@ -187,28 +187,3 @@ def slim(report: Report) -> Report:
     seen = {name: dataclasses.replace(m, breakdowns={}, facts={}) for name, m in report.measurements.items()}
     adapter = dataclasses.replace(report.adapter, blocks=(), details={}, warnings=())
     return dataclasses.replace(report, plan=plan, measurements=seen, adapter=adapter, pairs=(), environment={})
-
-
-@contextmanager
-def _stoppable(workers: Workers) -> Iterator[list[int]]:
-    """Return a context in which a signal lets workers finish the sample in flight; yields the signals that came.
-
-    A second Ctrl-C waits for nothing. Work that is done in this process is stopped as ever.
-    """
-    caught: list[int] = []
-    if isinstance(workers, Here) or threading.current_thread() is not threading.main_thread():
-        yield caught
-        return
-
-    def catch(number: int, frame: object) -> None:
-        caught.append(number)
-        if len(caught) > 1:
-            raise KeyboardInterrupt
-        workers.stop()
-
-    before = {number: signal.signal(number, catch) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield caught
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
