@@ -64,7 +64,7 @@ def _lora(path: Path, shapes: Shapes, rng: np.random.Generator, spoil: Callable[
         up, down = _noise(rng, out, rank), _noise(rng, rank, inputs)
         up *= size / np.linalg.norm(up @ down)
         tensors |= {f"{stem}.lora_up.weight": up, f"{stem}.lora_down.weight": down}
-        tensors[f"{stem}.alpha"] = np.float32(rank).reshape(())
+        tensors[f"{stem}.alpha"] = np.array(rank, np.float32)
     if spoil is not None:
         spoil(tensors)
     save_file(tensors, path)
@@ -79,7 +79,7 @@ def _loha(path: Path, shapes: Shapes, rng: np.random.Generator) -> None:
         whole = (parts["hada_w1_a"] @ parts["hada_w1_b"]) * (parts["hada_w2_a"] @ parts["hada_w2_b"])
         parts["hada_w1_a"] *= size / np.linalg.norm(whole)
         tensors |= {f"{stem}.{name}": part for name, part in parts.items()}
-        tensors[f"{stem}.alpha"] = np.float32(rank).reshape(())
+        tensors[f"{stem}.alpha"] = np.array(rank, np.float32)
     save_file(tensors, path)
 
 
