@@ -25,8 +25,9 @@ from .base_results import STAGES, About, open_results, read_about
 
 MAGIC = b"OWFBASE1"
 _LENGTH = 8
-_MOST_HEAD, _MOST_SAMPLE, _MOST_ARRAYS = 2**28, 2**28, 8
-"""Bytes of a head and of a sample, and arrays in a sample, that are read: real ones have a hundredth, and two."""
+_MOST_HEAD, _MOST_SAMPLE, _MOST_ARRAYS = 2**24, 2**26, 8
+"""Bytes of a head and of a sample, and arrays in a sample, that are read: a hundred thousand samples, the predictions
+of a network ten times as wide as SDXL's, and four times as many as there are."""
 _MOST_SIDE = 8192
 """Pixels of a picture's side: no base draws larger ones."""
 _SHA256 = re.compile("[0-9a-f]{64}")
