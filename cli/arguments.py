@@ -1,9 +1,11 @@
 """The options of `owf-audit`; importing it is cheap, so that --help answers at once."""
 
 import argparse
+import os
 from pathlib import Path
 
 from ..core.datasets.dataset import all_datasets, layouts
+from ..core.disk.places import CACHE_LIMIT
 from ..core.errors import UsageError
 from ..core.families.prompt_form import ASKED_FORMS, AUTO
 from ..core.metrics.images.network_names import FEATURES
@@ -13,10 +15,11 @@ from ..core.model.memory import OFFLOADS, QUANTIZED, TILE
 from ..core.plan.audit_plan import LOSSES, Stage
 from ..core.plan.presets import METRICS, PRESETS
 from ..core.plan.vocabulary import parse_words, read_words
-from ..core.render.formats.format import all_formats, default_formats
-from ..core.verdict.verdict import EXIT_CODES
-from .numbers import eighths, finite, positive, seed, whole
+from ..core.render.formats.format import all_formats, chosen_formats, default_formats
+from .batch_arguments import add_batch_options
+from .numbers import above_zero, eighths, finite, positive, seed, some_of
 from .paths import user_path
+from .wording import worded
 
 EPILOG = """exit codes: 0 PASS, 1 DRIFT, 2 usage error, 3 INCONCLUSIVE, 4 INVALID; of several LoRAs
 the worst; with --demo 0 if each LoRA gets the verdict that it is there to show; 70 a bug,
@@ -24,7 +27,8 @@ the worst; with --demo 0 if each LoRA gets the verdict that it is there to show;
 other commands: owf-audit inspect FILE...  shows what is in a LoRA file without a base model;
 owf-audit map LORA...  asks thousands of concepts which of them it damaged;
 owf-audit history, rejudge, merge, compare  read what runs over many LoRAs kept in their ledger;
-owf-audit watch FOLDER  audits what appears in a folder, with the options of above"""
+owf-audit watch FOLDER  audits what appears in a folder, with the options of above;
+owf-audit base list, export, import  shows what is kept of bases, and moves it to another machine"""
 
 
 _OF_PRESET = "default: the preset's"
@@ -48,7 +52,7 @@ def parser() -> argparse.ArgumentParser:
     _add_model_options(top.add_argument_group("base model"))
     _add_plan_options(top.add_argument_group("what is measured"))
     _add_run_options(top.add_argument_group("how it runs"))
-    _add_batch_options(top.add_argument_group("many LoRAs"))
+    add_batch_options(top.add_argument_group("many LoRAs"))
     return top
 
 
@@ -62,6 +66,16 @@ def _add_model_options(group: argparse._ArgumentGroup) -> None:
     )
     group.add_argument("--offline", action="store_true", help="never fetch anything")
     group.add_argument("--strength", type=finite, metavar="X", default=1.0, help="strength of the LoRA (default 1.0)")
+
+    group.add_argument(
+        "--with",
+        dest="below",
+        type=_stacked,
+        action="append",
+        metavar="LORA:STRENGTH",
+        default=[],
+        help="audit each LoRA together with this one, and with more if it is given again: all of them against the base",
+    )
 
 
 def _add_plan_options(group: argparse._ArgumentGroup) -> None:
@@ -169,6 +183,14 @@ def _add_run_options(group: argparse._ArgumentGroup) -> None:
         metavar="FOLDER",
         help="where base results are kept (default: the user's cache folder)",
     )
+    group.add_argument(
+        "--cache-size",
+        type=_gigabytes,
+        metavar="GB",
+        dest="cache_limit",
+        default=CACHE_LIMIT,
+        help=f"what base results may take there; those used longest ago are given up (default {CACHE_LIMIT / 1e9:g})",
+    )
     group.add_argument("--device", choices=DEVICES, default="auto")
     group.add_argument(
         "--dtype",
@@ -210,85 +232,20 @@ def _add_run_options(group: argparse._ArgumentGroup) -> None:
     )
 
 
-def _add_batch_options(group: argparse._ArgumentGroup) -> None:
-    group.add_argument(
-        "--workers",
-        type=_workers,
-        metavar="N",
-        default=1,
-        help="processes that audit, each with a base of its own (default 1); 0 audits in this one, which a broken "
-        "library or too little memory may end",
-    )
-    group.add_argument(
-        "--time-limit",
-        type=_seconds,
-        metavar="SECONDS",
-        help="longest that a LoRA may take, not counting the base's own work (default: none)",
-    )
-    group.add_argument("--retry", action="store_true", help="try again what took too long, crashed or lacked memory")
-    group.add_argument(
-        "--shard",
-        type=_shard,
-        metavar="I/N",
-        help="audit the I-th of N parts, into a folder of its own below --out; owf-audit merge puts them together",
-    )
-
-    group.add_argument(
-        "--strengths",
-        type=_strengths,
-        metavar="X,...",
-        help="audit each LoRA at each of these strengths instead, and say up to which it passes",
-    )
-    group.add_argument(
-        "--fail-on",
-        type=_decisions,
-        metavar="VERDICT,...",
-        help="verdicts that the exit code is to tell, such as drift,invalid; it is 0 for the others (default: all)",
-    )
-
-    group.add_argument(
-        "--every",
-        type=_seconds,
-        metavar="SECONDS",
-        default=10.0,
-        help="of owf-audit watch: seconds between two looks into the folder (default 10)",
-    )
+def _gigabytes(text: str) -> int:
+    return int(above_zero(text) * 1e9)
 
 
-def _strengths(text: str) -> tuple[float, ...]:
-    found = tuple(dict.fromkeys(map(finite, text.split(","))))
-    return tuple(sorted(found))
-
-
-def _decisions(text: str) -> tuple[str, ...]:
-    found, known = tuple(text.upper().split(",")), [name for name in EXIT_CODES if EXIT_CODES[name]]
-    if not set(found) <= set(known):
-        raise argparse.ArgumentTypeError(f"must be a list of {', '.join(known).lower()}, separated by commas")
-    return found
-
-
-def _workers(text: str) -> int:
-    value = whole(text)
-    if value < 0:
-        raise argparse.ArgumentTypeError("must be at least 0")
-    return value
-
-
-def _seconds(text: str) -> float:
-    value = finite(text)
-    if value <= 0:
-        raise argparse.ArgumentTypeError("must be more than 0")
-    return value
-
-
-def _shard(text: str) -> tuple[int, int]:
+def _stacked(text: str) -> tuple[Path, float]:
+    """Return file and strength in an argument, such as `other.safetensors:0.6`; 1 without a strength."""
+    whole = user_path(text)
+    path, colon, strength = text.rpartition(":")
+    if not colon or os.path.exists(whole):  # noqa: PTH110 - Path's own raises for a name that is too long
+        return whole, 1.0
     try:
-        part, parts = map(int, text.split("/"))
-    except ValueError:
-        raise argparse.ArgumentTypeError("must look like 3/16") from None
-    if not 1 <= part <= parts:
-        raise argparse.ArgumentTypeError("must be a part from 1 to the number of parts, such as 3/16")
-    return part, parts
+        return user_path(path), finite(strength)
+    except argparse.ArgumentTypeError:  # a colon of the path itself, as of a Windows drive
+        return whole, 1.0
 
 
 def _stages(text: str) -> tuple[Stage, ...]:
@@ -306,10 +263,7 @@ def _features(text: str) -> str:
 
 
 def _metrics(text: str) -> tuple[str, ...]:
-    names, known = tuple(text.split(",")), [metric.name for metric in all_metrics()]
-    if not set(names) <= set(known):
-        raise argparse.ArgumentTypeError(f"must be a list of {', '.join(known)}, separated by commas")
-    return names
+    return some_of([metric.name for metric in all_metrics()], text)
 
 
 def _words(text: str) -> tuple[str, ...]:
@@ -322,7 +276,9 @@ def _words(text: str) -> tuple[str, ...]:
 
 
 def _formats(text: str) -> tuple[str, ...]:
-    names, known = tuple(text.split(",")), [format_.name for format_ in all_formats()]
-    if not set(names) <= set(known):
-        raise argparse.ArgumentTypeError(f"must be a list of {', '.join(known)}, separated by commas")
+    names = some_of([format_.name for format_ in all_formats()], text)
+    try:
+        chosen_formats(names)
+    except UsageError as error:  # now, and not when there is something to write
+        raise argparse.ArgumentTypeError(worded(error)) from error
     return names

@@ -24,6 +24,9 @@ _PLAIN = (
 _WHERE_GIVEN = ("open_clip", "words", "concept")
 """Options that ledgers once lacked: where they are not given, the same is asked as before there were any."""
 
+_SELDOM = ("words", "concept", "decide_early")
+"""Options that count where they are given: what older ledgers asked stays the same question."""
+
 
 def asked(options: argparse.Namespace, digests: Digests) -> dict[str, object]:
     """Return what is asked, by name: options, contents of the base and images that they name, versions of definitions.
@@ -39,6 +42,7 @@ def asked(options: argparse.Namespace, digests: Digests) -> dict[str, object]:
         **({} if options.references is None else {"references": _images(options.references)}),
         "metrics": sorted((m.name, getattr(sys.modules[m.measure.__module__], "VERSION", 0)) for m in metrics),
         "reading": READING,
+        **{name: getattr(options, name) for name in _SELDOM if getattr(options, name)},
     }
 
 

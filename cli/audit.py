@@ -2,7 +2,7 @@
 
 import argparse
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,11 +13,15 @@ from .auditor import WORKER, exit_code, names_of, read_lora
 from .command import guarded, print_failure, quiet_libraries, say_doubts, say_left_out
 from .wording import worded
 
-LEDGERS = ("history", "rejudge", "merge", "compare")
-"""Commands on what runs kept; a file or folder that is called so is a LoRA, or holds some."""
+LEDGERS, BASE = ("history", "rejudge", "merge", "compare"), "base"
+"""Commands on what runs kept, and on base results; a file or folder that is called so is a LoRA, or holds some."""
+
+OF_MANY = ("shard", "strengths", "time_limit", "retry", "ray")
+"""Options that make even one LoRA a run with a ledger."""
 
 if TYPE_CHECKING:
     from ..core.adapter import Adapter
+    from ..core.audit.session import Published
     from ..core.render.audited import Audited
 
 
@@ -27,24 +31,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     The demo ends with 0 when its LoRAs get the verdicts that they are there to show, DRIFT among them.
     """
     argv = list(sys.argv[1:] if argv is None else argv)
-    if argv[:1] == ["inspect"]:
-        from .inspect import main as inspect_main
-
-        return inspect_main(argv[1:])
-    if argv and argv[0] in LEDGERS and not Path(argv[0]).exists():
-        from .ledgers import main as ledgers_main
-
-        return ledgers_main(argv[0], argv[1:])
-    if argv[:1] == [WORKER]:  # what a run over many LoRAs starts for itself
-        quiet_libraries()
-        from .worker import main as worker_main
-
-        return worker_main(argv[1:])
+    other = _other_command(argv)
+    if other is not None:
+        return other()
     watching = argv[:1] == ["watch"] and not Path("watch").exists()
     argv = argv[1:] if watching else argv
     argv = with_map(argv)
     options = parser().parse_args(argv)
     with guarded(lambda message, code: print_failure("owf-audit", options.progress, message, code)) as ending:
+        _require_sense(options)
         if watching:
             ending.code = _watch(options, argv)
             return ending.code
@@ -52,11 +47,44 @@ def main(argv: Sequence[str] | None = None) -> int:
         quiet_libraries()
         if options.dry_run:
             ending.code = _foresee_each(_session(options), files, options)
-        elif len(files) == 1 and not any((options.shard, options.strengths, options.time_limit, options.retry)):
+        elif len(files) == 1 and not any(map(vars(options).get, OF_MANY)):
             ending.code = _audit_one(_session(options), read_lora(files[0], options.allow_pickle), options)
         else:
             ending.code = _audit_many(files, options, argv)
     return ending.code
+
+
+def _other_command(argv: Sequence[str]) -> Callable[[], int] | None:
+    """Return what runs one of the commands that have options of their own; None for an audit."""
+    word, rest = (argv[0], argv[1:]) if argv else ("", [])
+    if word == "inspect":
+        from .inspect import main as inspect_main
+
+        return lambda: inspect_main(rest)
+    if word == WORKER:  # what a run over many LoRAs starts for itself
+        quiet_libraries()
+        from .worker import main as worker_main
+
+        return lambda: worker_main(rest)
+    if word in (*LEDGERS, BASE) and Path(word).exists():
+        return None
+    if word in LEDGERS:
+        from .ledgers import main as ledgers_main
+
+        return lambda: ledgers_main(word, rest)
+    if word == BASE:
+        from .base import main as base_main
+
+        return lambda: base_main(rest)
+    return None
+
+
+def _require_sense(options: argparse.Namespace) -> None:
+    """Raise UsageError for options that do not go together."""
+    if options.below and options.beside:
+        raise UsageError("What is left beside a LoRA is of that LoRA alone: leave out --beside, or --with.")
+    if options.ray is not None and not options.workers:
+        raise UsageError("A cluster needs workers: --workers says how many.")
 
 
 def with_map(argv: Sequence[str]) -> Sequence[str]:
@@ -135,7 +163,20 @@ def _audit_one(session: Any, adapter: "Adapter", options: argparse.Namespace) ->
     audited = Audited(adapter.path.name, published.report, published.folder)
     files = (*published.files, *publish_all([audited], options.out, options.write))
     tell_report(published, files, session.console, options.progress)
+    _leave_beside(adapter.path, published, options)
     return exit_code([published.report.verdict.decision], options.fail_on)
+
+
+def _leave_beside(lora: Path, published: "Published", options: argparse.Namespace) -> None:
+    from ..core.render.beside import Said
+    from .beside import LeftBeside
+
+    verdict = published.report.verdict
+    beside = LeftBeside(options.beside, {})
+    beside.write(
+        lora, "", [Said(options.strength, verdict.decision, verdict.reasons, published.report, published.folder)]
+    )
+    beside.close()
 
 
 def _audit_many(files: Sequence[Path], options: argparse.Namespace, argv: Sequence[str]) -> int:

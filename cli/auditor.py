@@ -3,10 +3,11 @@
 import argparse
 import sys
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
+from ..core.adapter.naming.stated_base import stated_base
 from ..core.errors import InvalidError, OwfError
 from ..core.ledger.row import FAILED, REFUSED
 from ..core.text import inert
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from ..core.adapter import Adapter
     from ..core.batch.task import Outcome, Task
 
+Read = TypeVar("Read")
 PACKAGE = Path(__file__).resolve().parent.parent
 """The folder that is the package, whatever it is called and whether it is installed."""
 
@@ -47,14 +49,31 @@ class FileAuditor:
 
     def audit(self, task: "Task") -> "Outcome":
         """Return how the audit of a task ended; what is wrong with the file, or beside it, is its reason."""
-        from ..core.batch.task import Outcome, measured
+        from ..core.batch.task import measured
 
         try:
             published = self._session.audit(read_lora(task.path, self._allow_pickle), task.strength)
         except OwfError as error:
-            reason = worded(error).removeprefix(f"{inert(task.path.name)}: ")  # the name stands beside it
-            return Outcome(REFUSED if isinstance(error, InvalidError) else FAILED, reason)
+            return _refused(task, error)
         return measured(published.report, published.folder)
+
+    def look(self, task: "Task") -> "Outcome":
+        """Return whether headers let a file be audited, and what it says of its base."""
+        from ..core.adapter.reader import glance
+        from ..core.batch.task import LOOKED, Outcome
+
+        try:
+            seen = _reading(lambda: glance(task.path, allow_pickle=self._allow_pickle), task.path)
+        except OwfError as error:
+            return _refused(task, error)
+        return Outcome(LOOKED, group=f"{seen.family}: {stated_base(seen.stated).words()}")
+
+
+def _refused(task: "Task", error: OwfError) -> "Outcome":
+    from ..core.batch.task import Outcome
+
+    reason = worded(error).removeprefix(f"{inert(task.path.name)}: ")  # the name stands beside it
+    return Outcome(REFUSED if isinstance(error, InvalidError) else FAILED, reason)
 
 
 def names_of(files: Sequence[Path]) -> list[str]:
@@ -73,8 +92,13 @@ def read_lora(file: Path, allow_pickle: bool) -> "Adapter":
     """Return the LoRA in a file; the error names the file."""
     from ..core.adapter import read_adapter
 
+    return _reading(lambda: read_adapter(file, allow_pickle=allow_pickle), file)
+
+
+def _reading(read: Callable[[], Read], file: Path) -> Read:
+    """Return what is read of a file; the error names it."""
     try:
-        return read_adapter(file, allow_pickle=allow_pickle)
+        return read()
     except InvalidError as error:
         raise error.at(inert(file.name)) from error
     except OSError as error:

@@ -15,6 +15,7 @@ from ..core.ledger.compare import compare
 from ..core.ledger.ledger import NAME, Ledger
 from ..core.ledger.merge import merge
 from ..core.ledger.row import Row
+from ..core.ledger.sweep import sweeps
 from ..core.render.formats.format import default_formats, publish, publish_run
 from ..core.render.formats.jsonl import row_data
 from ..core.text import counted, inert
@@ -70,6 +71,8 @@ def _history(options: argparse.Namespace) -> int:
             rows += (_without_picture(row) for row in ledger.rows() if _is_meant(row, options.lora))
     for row in sorted(rows, key=lambda row: row.started):
         print(json.dumps(row_data(row)) if options.json else _line(row))
+    for sweep in [] if options.json else sweeps(rows):
+        print(sweep.sentence())
     return 0
 
 
@@ -79,7 +82,8 @@ def _is_meant(row: Row, text: str) -> bool:
 
 
 def _line(row: Row) -> str:
-    facts = (f"strength {row.strength:g}", row.base and f"on {inert(row.base, _SHOWN)}", row.preset, row.policy)
+    applied = (f"strength {row.strength:g}", row.stack and f"with {row.stack}")
+    facts = (*applied, row.base and f"on {inert(row.base, _SHOWN)}", row.preset, row.policy)
     said = row.reason if row.status != "complete" or row.verdict != "PASS" else ""
     about = ", ".join(inert(fact, _SHOWN) for fact in facts if fact)
     what = f"{inert(row.name, _SHOWN)} ({about}) {inert(said, 300)}".rstrip()
@@ -136,9 +140,8 @@ def _compare(options: argparse.Namespace) -> int:
         ledgers = [stack.enter_context(Ledger(_ledger(run), writes=False)) for run in options.runs]
         found, count = compare([map(_without_picture, ledger.rows()) for ledger in ledgers])
     for each in found:
-        at = "" if each.strength == 1 else f" @ {each.strength:g}"
         verdicts = " | ".join(verdict or "not there" for verdict in each.verdicts)
-        print(inert("; ".join([f"{inert(each.name, _SHOWN)}{at}: {verdicts}", *each.numbers]), 500))
+        print(inert("; ".join([f"{inert(each.name, _SHOWN)}{each.applied}: {verdicts}", *each.numbers]), 500))
     print(f"{counted(count, 'audit')}, {len(found)} with different verdicts.")
     return 0
 

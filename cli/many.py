@@ -2,11 +2,11 @@
 
 import argparse
 import dataclasses
+import functools
 import hashlib
 import signal
-import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections import Counter
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,24 +14,26 @@ from typing import Any
 from ..core.batch.driver import Asked, Done, Driver, ask_digest
 from ..core.batch.here import Here
 from ..core.batch.processes import LocalWorkers
-from ..core.batch.task import Listener, Task, Workers
+from ..core.batch.task import LOOK, Task, Workers
 from ..core.disk.digests import Digests
 from ..core.disk.files import is_folder, remove_unfinished
 from ..core.disk.lock import only_one
 from ..core.disk.writable import require_writable
 from ..core.errors import Setting
 from ..core.ledger.ledger import NAME, Ledger
-from ..core.ledger.sweep import largest_passing
+from ..core.ledger.sweep import sweeps
 from ..core.render.audited import Audited
 from ..core.render.formats.format import publish, publish_all, publish_run
-from ..core.text import inert
 from ..core.verdict.policy import read_policy
 from ..core.verdict.report import Report
 from ..core.verdict.verdict import default_policy
-from .asked import asked
+from .asked import AUTO, asked
 from .auditor import FileAuditor, names_of, of_many, worker_command
+from .batch_progress import AtOnce, OneByOne
+from .below import stack_of
+from .beside import LeftBeside
 from .paths import cache_folder
-from .progress import progress_kind, progress_on
+from .stopping import stoppable
 
 LOCK = ".run.lock"
 """Held by the one run that writes a ledger."""
@@ -70,10 +72,10 @@ def audit_many(files: Sequence[Path], options: argparse.Namespace, argv: Sequenc
         remove_unfinished(out)
         digests = Digests(cache_folder(options.cache))
         policy = default_policy() if options.policy is None else read_policy(options.policy)
-        question = Asked(ask_digest(asked(options, digests)), policy, options.retry)
+        question = Asked(ask_digest(asked(options, digests)), policy, options.retry, stack_of(options.below, digests))
         with Ledger(out / NAME) as ledger:
             driver = Driver(ledger, question, digests, lambda report, place: publish(report, place, options.write))
-            return _run(driver, ledger, tasks, options, argv)
+            return _run(driver, ledger, tasks, ledger.names(question.digest), options, argv)
 
 
 def run_folder(options: argparse.Namespace) -> Path:
@@ -109,35 +111,59 @@ def _part(name: str, parts: int) -> int:
 
 
 def _run(
-    driver: Driver, ledger: Ledger, tasks: dict[Task, str], options: argparse.Namespace, argv: Sequence[str]
+    driver: Driver,
+    ledger: Ledger,
+    tasks: dict[Task, str],
+    known: Collection[str],
+    options: argparse.Namespace,
+    argv: Sequence[str],
 ) -> Ended:
     workers, console = _workers(options, argv)
-    many = options.workers > 1
-    show = _Files(console, options.progress, len(tasks)) if many else _Rows(console, options.progress)
+    many = options.workers > 1 or options.ray is not None
+    show = AtOnce(console, options.progress, len(tasks)) if many else OneByOne(console, options.progress)
+    beside = LeftBeside(options.beside, Counter(task.path for task in tasks))
     done: dict[Task, Audited] = {}
+    swept: set[tuple[str, str, str]] = set()
     keep = (lambda report: report) if len(tasks) <= _WHOLE else slim
     pages: tuple[Path, ...] = ()
     try:
-        with _stoppable(workers) as caught:
-            for each in driver.run(list(tasks), workers, show):
+        with stoppable(workers) as caught:
+            for each in driver.run(list(tasks), workers, show, _ahead(tasks, options, known)):
                 show.end()
-                done[each.task] = _audited(each, tasks[each.task], options.out, keep)
+                audited = _audited(each, tasks[each.task], options.out)
+                beside.add(each, audited.folder)
+                swept.add((each.row.name, each.row.ask, each.row.stack))
+                done[each.task] = dataclasses.replace(audited, report=audited.report and keep(audited.report))
     finally:
         show.close()
+        beside.close()
         audits = [done[task] for task in tasks if task in done]
         if audits:  # hours of work are worth a page, interrupted or not
             pages = publish_all(audits, options.out, options.write)
             pages += publish_run(ledger.rows, options.out, options.write)
     if caught and caught[0] == signal.SIGINT:
         raise KeyboardInterrupt
-    swept = sweeps(done) if options.strengths else []
-    return Ended(audits, pages, console, swept, caught[0] if caught else None)
+    found = sweeps(ledger.rows()) if options.strengths else []
+    said = [s.sentence() for s in found if (s.rows[0].name, s.rows[0].ask, s.rows[0].stack) in swept]
+    return Ended(audits, pages, console, said, caught[0] if caught else None)
+
+
+def _ahead(tasks: Iterable[Task], options: argparse.Namespace, known: Collection[str]) -> list[Task]:
+    """Return the looks at files that pay: at those that are new, where they may have several bases."""
+    files = {task.path: Task(task.path, task.name, step=LOOK) for task in tasks if task.name not in known}
+    return list(files.values()) if options.base in (None, AUTO) and len(files) > 1 else []
 
 
 def _workers(options: argparse.Namespace, argv: Sequence[str]) -> tuple[Workers, Any]:
     """Return who does the work, and where people read."""
     from rich.console import Console
 
+    if options.ray is not None:
+        from ..core.batch.ray_workers import RayWorkers
+
+        command = functools.partial(worker_command, list(argv))
+        ray = RayWorkers(options.ray, command, options.workers, options.time_limit, options.ray_gpus)
+        return ray, Console(stderr=options.progress == "json")
     if options.workers and not options.demo:  # the demo's files are our own
         return (
             LocalWorkers(worker_command(argv), options.workers, options.time_limit),
@@ -149,18 +175,10 @@ def _workers(options: argparse.Namespace, argv: Sequence[str]) -> tuple[Workers,
     return Here(FileAuditor(session, options.allow_pickle)), session.console
 
 
-def _audited(done: Done, name: str, home: Path, keep: Callable[[Report], Report]) -> Audited:
+def _audited(done: Done, name: str, home: Path) -> Audited:
     if done.report is None:
         return Audited(name, refusal=done.row.reason)
-    return Audited(name, keep(done.report), home / done.row.folder)
-
-
-def sweeps(done: Mapping[Task, Audited]) -> list[str]:
-    """Return, for each LoRA, a sentence on the strengths at which it passes and drifts."""
-    by_file: dict[Path, list[tuple[float, str]]] = {}
-    for task, audited in done.items():
-        by_file.setdefault(task.path, []).append((task.strength, audited.decision))
-    return [f"{inert(path.name, 80)}: {largest_passing(found)}" for path, found in by_file.items()]
+    return Audited(name, done.report, home / done.row.folder)
 
 
 def slim(report: Report) -> Report:
@@ -169,74 +187,3 @@ def slim(report: Report) -> Report:
     seen = {name: dataclasses.replace(m, breakdowns={}, facts={}) for name, m in report.measurements.items()}
     adapter = dataclasses.replace(report.adapter, blocks=(), details={}, warnings=())
     return dataclasses.replace(report, plan=plan, measurements=seen, adapter=adapter, pairs=(), environment={})
-
-
-@contextmanager
-def _stoppable(workers: Workers) -> Iterator[list[int]]:
-    """Return a context in which a signal lets workers finish the sample in flight; yields the signals that came.
-
-    A second Ctrl-C waits for nothing. Work that is done in this process is stopped as ever.
-    """
-    caught: list[int] = []
-    if isinstance(workers, Here) or threading.current_thread() is not threading.main_thread():
-        yield caught
-        return
-
-    def catch(number: int, frame: object) -> None:
-        caught.append(number)
-        if len(caught) > 1:
-            raise KeyboardInterrupt
-        workers.stop()
-
-    before = {number: signal.signal(number, catch) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield caught
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-
-
-class _Rows(Listener):
-    """Shows the rows of one worker as the audit of one LoRA shows them."""
-
-    def __init__(self, console: Any, option: str) -> None:
-        self._console, self._option, self._shown = console, option, None
-
-    def say(self, text: str) -> None:
-        """Print a sentence."""
-        self._console.print(text, highlight=False, markup=False)
-
-    def hear(self, call: str, arguments: list[Any]) -> None:
-        """Show a call of the worker's progress."""
-        if self._shown is None:
-            self._shown = progress_on(self._console, self._option)
-            self._shown.__enter__()
-        getattr(self._shown, call)(*arguments)
-
-    def end(self) -> None:
-        """End what is shown of one LoRA."""
-        if self._shown is not None:
-            self._shown.__exit__(None, None, None)
-            self._shown = None
-
-    def close(self) -> None:
-        """End what is shown."""
-        self.end()
-
-
-class _Files(Listener):
-    """Shows how many LoRAs are done, where several are under way at once; for people only."""
-
-    def __init__(self, console: Any, option: str, total: int) -> None:
-        self._shown = progress_on(console, "none" if progress_kind(option) == "json" else option)
-        self._shown.__enter__()
-        self._shown.total(total)
-        self._shown.stage(f"Auditing {total} LoRAs")
-
-    def end(self) -> None:
-        """Count one."""
-        self._shown.advance(1)
-
-    def close(self) -> None:
-        """End what is shown."""
-        self._shown.__exit__(None, None, None)

@@ -1,7 +1,8 @@
-"""Numbers in arguments, for `type=` of argparse, which would call them by the names of functions."""
+"""Numbers and names in arguments, for `type=` of argparse, which would call them by the names of functions."""
 
 import argparse
 import math
+from collections.abc import Sequence
 
 
 def whole(text: str) -> int:
@@ -50,3 +51,19 @@ def eighths(text: str) -> int:
     if value < 64 or value % 8:
         raise argparse.ArgumentTypeError("must be a multiple of 8, 64 at least")
     return value
+
+
+def above_zero(text: str) -> float:
+    """Return the number above 0 in a text."""
+    value = finite(text)
+    if value <= 0:
+        raise argparse.ArgumentTypeError("must be more than 0")
+    return value
+
+
+def some_of(known: Sequence[str], text: str) -> tuple[str, ...]:
+    """Return the names in a list with commas; each is one of those that are known."""
+    names = tuple(text.split(","))
+    if not set(names) <= set(known):
+        raise argparse.ArgumentTypeError(f"must be a list of {', '.join(known)}, separated by commas")
+    return names

@@ -34,6 +34,7 @@ from ..core.progress import Progress
 from ..core.text import inert
 from ..core.verdict.policy import read_policy
 from ..core.verdict.verdict import default_policy
+from .below import read_below
 from .command import say, say_left_out
 from .paths import cache_folder
 from .progress import JsonLines, progress_kind, progress_on
@@ -61,7 +62,9 @@ class Session:
             say_left_out("owf-audit", left_out_of(options.references), options.references)
         cache = cache_folder(options.cache)  # where there is none, that is said before a base is loaded
         self._digests = Digests(cache)
-        self._places = Places(options.out, cache, options.resume, options.write, reuse=options.resume)
+        self._places = Places(
+            options.out, cache, options.resume, options.write, options.cache_limit, reuse=options.resume
+        )
         self._audits = AuditSession(
             _request(options),
             default_policy() if options.policy is None else read_policy(options.policy),
@@ -74,6 +77,7 @@ class Session:
         self.console = Console(stderr=options.progress == "json")
         self._loaded: tuple[BaseChoice, Denoiser] | None = None
         self._keeping = keeping_of(options)
+        self._below = read_below(options.below, options.allow_pickle)
 
     def audit(self, adapter: Adapter, strength: float | None = None) -> Published:
         """Return the report of one LoRA and where it was written to; the strength is the options' unless one is given.
@@ -87,7 +91,7 @@ class Session:
         denoiser = self._denoiser(choice)
         other_base = self._other_base(choice, denoiser.name, stated)
         with self.console.status("Applying the LoRA"):
-            change = AdapterChange(denoiser.components, adapter, at, self._keeping)
+            change = AdapterChange(denoiser.components, adapter, at, self._keeping, self._below)
         batch = Batching(options.batch) if options.batch else default_batching(denoiser)
         if batch.workers > 1:
             torch.set_num_threads(1)
@@ -105,7 +109,7 @@ class Session:
                 progress,
                 names=base_names(choice),
                 other_base=other_base,
-                claimed=adapter.trigger_words,
+                claimed=[word for each in (adapter, *(b.adapter for b in self._below)) for word in each.trigger_words],
                 announce=announce,
             )
 
@@ -193,6 +197,7 @@ def _request(options: argparse.Namespace) -> AuditRequest:
         words=options.words,
         concept=options.concept,
         references=options.references,
+        decide_early=options.decide_early,
     )
 
 

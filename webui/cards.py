@@ -2,10 +2,12 @@
 
 import json
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from ..core.disk.files import write_text
+from ..core.render.beside import Said, headline, write_note
 from ..core.text import inert
 from . import host
 from .job import Job, Verdict
@@ -17,29 +19,34 @@ _LINE = re.compile(r"^OWF: .*\n?", re.MULTILINE)
 
 
 def write_all(job: Job) -> None:
-    """Write what a job found beside its LoRAs; of several strengths the one nearest to 1."""
+    """Write what a job found beside its LoRAs."""
     known = host.loras()
-    nearest = sorted(job.verdicts, key=lambda verdict: -abs(verdict.strength - 1.0))
-    for verdict in nearest:
-        path = known.get(verdict.lora)
-        if path is not None:
+    found: dict[str, list[Verdict]] = {}
+    for verdict in job.verdicts:
+        found.setdefault(verdict.lora, []).append(verdict)
+    for name, verdicts in found.items():
+        if name in known:
             try:
-                write(path, verdict)
+                write(known[name], verdicts)
             except OSError as error:  # a folder that may not be written costs the card, not the audit
-                job.say(f"The verdict could not be written beside {path}: {error.strerror}")
+                job.say(f"The verdict could not be written beside {known[name]}: {error.strerror}")
 
 
-def write(lora: Path, verdict: Verdict) -> None:
-    """Write a verdict beside a LoRA; raises OSError where that cannot be."""
-    report = None if verdict.folder is None else read(Path(verdict.folder) / FILE)
-    data: dict[str, Any] = {"verdict": verdict.decision, "strength": verdict.strength, "report": verdict.folder}
-    if report is not None:
-        data |= {"base": report.base.name, "preset": report.plan.get("preset"), "sha256": report.adapter.sha256}
-        data |= {"reasons": list(report.verdict.reasons)}
-    write_text(lora.with_name(f"{lora.stem}.owf.json"), json.dumps(data, indent=1))
+def write(lora: Path, verdicts: Sequence[Verdict]) -> None:
+    """Write verdicts at several strengths beside a LoRA; raises OSError where that cannot be."""
+    audits = [_said(verdict) for verdict in verdicts]
+    sha256 = next((said.report.adapter.sha256 for said in audits if said.report is not None), "")
+    write_note(lora, sha256, audits)
     if host.settings().cards:
-        base = "" if report is None else f" on {inert(report.base.name, 80)}"
-        _describe(lora.with_suffix(".json"), f"OWF: {verdict.decision}{base}, strength {verdict.strength:g}")
+        first = headline(audits)
+        base = "" if first.report is None else f" on {inert(first.report.base.name, 80)}"
+        _describe(lora.with_suffix(".json"), f"OWF: {first.verdict}{base}, strength {first.strength:g}")
+
+
+def _said(verdict: Verdict) -> Said:
+    folder = None if verdict.folder is None else Path(verdict.folder)
+    report = None if folder is None else read(folder / FILE)
+    return Said(verdict.strength, verdict.decision, () if report is None else report.verdict.reasons, report, folder)
 
 
 def _describe(path: Path, line: str) -> None:

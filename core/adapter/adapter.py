@@ -72,3 +72,16 @@ class Adapter:
     def components(self) -> tuple[str, ...]:
         """Return the parts of the pipeline that it changes, sorted."""
         return tuple(sorted({module.component for module in self.modules}))
+
+
+@dataclass(frozen=True)
+class Below:
+    """A LoRA that is applied besides the one that is audited, as on a stack of several."""
+
+    adapter: Adapter
+    strength: float
+
+    @property
+    def key(self) -> str:
+        """Return what names the change."""
+        return f"below: {self.adapter.key} at {float(self.strength)!r}"

@@ -1,32 +1,33 @@
 """What a report says about the LoRA and about where it was measured."""
 
 import math
-import platform
+from collections.abc import Sequence
 from dataclasses import replace
-from importlib.metadata import PackageNotFoundError, version
 
 import torch
 
-from ... import __version__
 from ..adapter import Adapter, MatchReport
+from ..adapter.adapter import Below
 from ..adapter.blocks import block_norms
 from ..adapter.naming.stated_base import base_digits, stated_base
 from ..model.denoiser import Denoiser, Hosted
 from ..text import inert
 from ..verdict.report import AdapterRecord, BlockChange
 from .base_in_use import other_family
+from .versions import versions
 
-LIBRARIES = ("torch", "diffusers", "transformers", "numpy")
 PREDICTION = "prediction type"
 """Detail of a LoRA: what the base that it was trained on predicts."""
 NAMED_UNMATCHED = 10
 """Modules and tensors without effect that are named one by one."""
 
 
-def adapter_record(adapter: Adapter, match: MatchReport, strength: float, way: str = "") -> AdapterRecord:
+def adapter_record(
+    adapter: Adapter, match: MatchReport, strength: float, way: str = "", below: Sequence[Below] = ()
+) -> AdapterRecord:
     """Return what the report says about the LoRA, every text of strangers made inert.
 
-    `way` says how it was applied where it was not merged.
+    `way` says how it was applied where it was not merged, and `below` what was applied besides.
     """
     left_out = tuple(f"{item.name}: {item.reason}" for item in match.unmatched[:NAMED_UNMATCHED])
     return AdapterRecord(
@@ -39,8 +40,8 @@ def adapter_record(adapter: Adapter, match: MatchReport, strength: float, way: s
         matched=match.matched,
         unmatched=len(match.unmatched),
         delta_norm=match.relative_change,
-        details=_details(adapter, match) | ({"applied": way} if way else {}),
-        warnings=(*_strength_warning(strength), *map(inert, adapter.warnings), *map(inert, left_out)),
+        details=_details(adapter, match) | ({"applied": way} if way else {}) | _stack(below),
+        warnings=(*_together(strength, below), *map(inert, adapter.warnings), *map(inert, left_out)),
         blocks=_blocks(match),
     )
 
@@ -75,7 +76,17 @@ def _blocks(match: MatchReport) -> tuple[BlockChange, ...]:
     )
 
 
-def _strength_warning(strength: float) -> tuple[str, ...]:
+def _stack(below: Sequence[Below]) -> dict[str, str]:
+    """Return which LoRAs were applied besides, by name, hash and strength."""
+    each = (f"{inert(b.adapter.path.name, 80)} ({b.adapter.hashes.autov2}) at {b.strength:g}" for b in below)
+    return {"applied with": ", ".join(each)} if below else {}
+
+
+def _together(strength: float, below: Sequence[Below]) -> tuple[str, ...]:
+    """Return what a reader must know of what was compared with what."""
+    if below:
+        named = _stack(below)["applied with"]
+        return (f"Measured together with {named}: the numbers are of all of them, against the base without any.",)
     return () if strength else ("Strength 0 leaves the base as it is: this report compares the base with itself.",)
 
 
@@ -103,13 +114,7 @@ def environment(denoiser: Denoiser) -> dict[str, str]:
     place = {"device": denoiser.device.type, "dtype": str(denoiser.dtype).removeprefix("torch.")}
     if denoiser.device.type == "cuda":
         place["gpu"] = torch.cuda.get_device_name(denoiser.device)
-    libraries = {name: _version(name) for name in LIBRARIES}
     host = denoiser.host if isinstance(denoiser, Hosted) else {}
-    return {"owf": __version__, **libraries, **host, **place, "python": platform.python_version()}
-
-
-def _version(name: str) -> str:
-    try:
-        return version(name)
-    except PackageNotFoundError:
-        return "not installed"
+    made = versions()
+    python = made.pop("python")  # the order counts: stores of base results are named by it
+    return {**made, **host, **place, "python": python}

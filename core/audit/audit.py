@@ -1,7 +1,6 @@
 """The audit: base and tuned measured side by side, summarised, judged and recorded."""
 
 import dataclasses
-import hashlib
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -9,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ..datasets.labelled import LabelledImages
-from ..disk.store import SampleStore, measured_in
+from ..disk.store import measured_in, whole_store
 from ..errors import InvalidError
 from ..metrics.evidence import Drawings, Evidence
 from ..metrics.images.features import FeatureNetwork
@@ -23,9 +22,10 @@ from ..progress import BASE, LORA, Progress
 from ..verdict.learning import Learning
 from ..verdict.rejudge import NO_KNOWLEDGE
 from ..verdict.report import BaseRecord, ImagePair, Report
-from ..verdict.verdict import Policy, invalid, judge
+from ..verdict.verdict import DRIFT, Policy, invalid, judge
 from .adapter_record import environment, with_base
 from .base_in_use import other_family
+from .base_results import About, joined_digest, open_results
 from .change import Change
 from .cost import Cost, Remaining, audit_cost, remaining
 from .gather import gather_base, gather_tuned
@@ -33,6 +33,9 @@ from .learned.evidence import Drawing
 from .pairs import write_pairs
 from .recorder import ModelPass
 from .references import References, concept_of, likeness_rows, measure_references, without
+
+_EARLY = "It was decided before that, as was asked for: what is left could only break further limits."
+"""Reason beside those of a verdict that not everything was measured for."""
 
 
 @dataclass(frozen=True)
@@ -61,6 +64,8 @@ class AuditSetting:
     """The same by the LoRA's file."""
     references: References | None = None
     """Pictures of the concept that what the LoRA draws is compared with; None where that is not asked."""
+    decide_early: bool = False
+    """Whether what is left is not measured once the verdict is DRIFT."""
 
     @property
     def concept(self) -> Concept | None:
@@ -82,10 +87,14 @@ def audit_change(denoiser: Denoiser, change: Change, plan: AuditPlan, setting: A
     learning: Learning | None = None
     try:
         _require_change(change, denoiser.family)
-        evidence, doubt = _gather(denoiser, change, plan, setting)
-        measurements = _compare(denoiser, evidence, doubt, plan, setting)
+        comparing = _Comparing(denoiser, plan, setting)
+        evidence, doubt = _gather(denoiser, change, plan, setting, comparing)
+        setting.progress.stage("Comparing")
+        measurements = comparing.measure(evidence, doubt)
         pairs = write_pairs(setting.folder, plan, evidence.get(Drawings))
         verdict = judge(measurements, setting.policy)
+        if len(measurements) < len(plan.metrics):
+            verdict = dataclasses.replace(verdict, reasons=(*verdict.reasons, _EARLY))
         if doubt:
             verdict = dataclasses.replace(verdict, reasons=(*verdict.reasons, doubt + NO_KNOWLEDGE))
         learning = _learned(denoiser, change, setting)
@@ -113,7 +122,8 @@ def to_do(
     denoiser: Denoiser, change_key: tuple[str, ...], plan: AuditPlan, setting: AuditSetting
 ) -> tuple[Remaining, Cost]:
     """Return the rows that `audit_change` would still compute for the change of that key, and those of all the plan."""
-    files, cost = _sample_files(denoiser, change_key, plan, setting), _cost(plan, setting)
+    about, cost = _about(denoiser, plan, setting), _cost(plan, setting)
+    files = about.path(setting.cache), _run_file(about, change_key, setting)
     return remaining(plan, cost, *map(measured_in, files)), cost
 
 
@@ -129,11 +139,12 @@ def _require_change(change: Change, family: str) -> None:
 
 
 def _gather(
-    denoiser: Denoiser, change: Change, plan: AuditPlan, setting: AuditSetting
+    denoiser: Denoiser, change: Change, plan: AuditPlan, setting: AuditSetting, comparing: "_Comparing"
 ) -> tuple[Mapping[type[Evidence], Any], str]:
     """Return every kind of evidence that the metrics need, and what speaks against the base, if that does."""
-    base_file, run_file = _sample_files(denoiser, change.key, plan, setting)
-    with SampleStore(base_file) as base_store, SampleStore(run_file) as run_store:
+    about = _about(denoiser, plan, setting)
+    run_file = _run_file(about, change.key, setting)
+    with open_results(about, setting.cache) as base_store, whole_store(run_file) as run_store:
         base = ModelPass(denoiser, plan, base_store, setting.batch, setting.progress)
         tuned = ModelPass(denoiser, plan, run_store, setting.batch, setting.progress)
         cost = _cost(plan, setting)
@@ -144,21 +155,37 @@ def _gather(
         rests, doubt = gather_base(needed(plan.metrics), base, plan, setting.labelled)
         setting.progress.subject(LORA)
         change.on()
-        evidence = gather_tuned(rests, tuned)
+        if setting.decide_early:
+            evidence = gather_tuned(rests, tuned, lambda seen: comparing.is_drift(seen, doubt))
+        else:
+            evidence = gather_tuned(rests, tuned)
         change.off()
     return evidence, doubt
 
 
-def _compare(
-    denoiser: Denoiser, evidence: Mapping[type[Evidence], Any], doubt: str, plan: AuditPlan, setting: AuditSetting
-) -> dict[str, Measurement]:
-    """Return what the plan's metrics make of the evidence; `doubt` speaks against the base knowing anything."""
-    setting.progress.stage("Comparing")
-    tools = Tools(denoiser.device, setting.networks, setting.progress, setting.told, setting.claimed)
-    try:
-        return {m.name: m.measure(plan, tools, *(evidence[kind] for kind in m.needs)) for m in chosen(plan.metrics)}
-    except InvalidError as error:  # a base at chance, most of all: then this is why
-        raise InvalidError(f"{error} {doubt}".strip(), *error.settings) from error
+class _Comparing:
+    """What the plan's metrics make of the evidence, each once it has all that it needs."""
+
+    def __init__(self, denoiser: Denoiser, plan: AuditPlan, setting: AuditSetting) -> None:
+        self._plan, self._policy = plan, setting.policy
+        self._tools = Tools(denoiser.device, setting.networks, setting.progress, setting.told, setting.claimed)
+        self._found: dict[str, Measurement] = {}
+
+    def is_drift(self, evidence: Mapping[type[Evidence], Any], doubt: str) -> bool:
+        """Return whether a limit is broken by what there is so far: nothing that follows could mend it."""
+        found = self.measure(evidence, doubt)
+        return bool(found) and judge(found, self._policy).decision == DRIFT
+
+    def measure(self, evidence: Mapping[type[Evidence], Any], doubt: str) -> dict[str, Measurement]:
+        """Return what the evidence says, in the order of the plan; `doubt` speaks against the base knowing anything."""
+        metrics = [m for m in chosen(self._plan.metrics) if all(kind in evidence for kind in m.needs)]
+        try:
+            for m in metrics:
+                if m.name not in self._found:
+                    self._found[m.name] = m.measure(self._plan, self._tools, *(evidence[kind] for kind in m.needs))
+        except InvalidError as error:  # a base at chance, most of all: then this is why
+            raise InvalidError(f"{error} {doubt}".strip(), *error.settings) from error
+        return {m.name: self._found[m.name] for m in metrics}
 
 
 def _learned(denoiser: Denoiser, change: Change, setting: AuditSetting) -> Learning | None:
@@ -171,16 +198,20 @@ def _learned(denoiser: Denoiser, change: Change, setting: AuditSetting) -> Learn
     return measure_references(setting.references, setting.concept, drawing)
 
 
-def _sample_files(
-    denoiser: Denoiser, change_key: tuple[str, ...], plan: AuditPlan, setting: AuditSetting
-) -> tuple[Path, Path]:
-    """Return where the samples of the base and of the tuned model are kept."""
-    # Everything that may change a base result in the last digit, so that strength 0 stays exactly 0.
-    run = (plan_digest(plan), *environment(denoiser).values(), str(setting.batch.size), str(denoiser.latent_shape))
-    base_key = _key(denoiser.digest(), *run)
-    run_key = _key(base_key, *change_key)
-    return setting.cache / f"base-{base_key}.sqlite", setting.folder / f"samples-{run_key}.sqlite"
+def _about(denoiser: Denoiser, plan: AuditPlan, setting: AuditSetting) -> About:
+    """Return everything that may change a base result in the last digit, so that strength 0 stays exactly 0."""
+    return About(
+        base=denoiser.name,
+        family=denoiser.family,
+        preset=plan.preset,
+        digest=denoiser.digest(),
+        plan_digest=plan_digest(plan),
+        environment=environment(denoiser),
+        batch=setting.batch.size,
+        latent_shape=str(denoiser.latent_shape),
+    )
 
 
-def _key(*parts: str) -> str:
-    return hashlib.sha256("|".join(parts).encode()).hexdigest()[:32]
+def _run_file(about: About, change_key: tuple[str, ...], setting: AuditSetting) -> Path:
+    """Return where the samples of the tuned model are kept."""
+    return setting.folder / f"samples-{joined_digest(about.key, *change_key)}.sqlite"

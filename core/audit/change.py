@@ -1,9 +1,11 @@
 """What is audited: something that turns the base into the tuned model and back."""
 
+from collections.abc import Sequence
 from typing import Protocol
 
 from ..adapter import Adapter, Switch
-from ..adapter.apply.beside import Beside
+from ..adapter.adapter import Below
+from ..adapter.apply.beside import AllBeside
 from ..adapter.apply.match import Components
 from ..model.memory import AS_LOADED, Keeping
 from ..text import file_stem, inert
@@ -43,31 +45,46 @@ class Change(Protocol):
 
 
 class AdapterChange:
-    """A LoRA file at a strength, applied to the live modules of the base: merged, or beside weights that cannot be."""
+    """A LoRA file at a strength, applied to the live modules of the base: merged, or beside weights that cannot be.
+
+    With others `below` it, all of them together are the change: off is the base without any.
+    """
 
     is_repeatable = True
 
-    def __init__(self, components: Components, adapter: Adapter, strength: float, keeping: Keeping = AS_LOADED) -> None:
+    def __init__(
+        self,
+        components: Components,
+        adapter: Adapter,
+        strength: float,
+        keeping: Keeping = AS_LOADED,
+        below: Sequence[Below] = (),
+    ) -> None:
         self._adapter, self._strength = adapter, strength
+        self._below = sorted(below, key=lambda each: each.key)  # sums of floats depend on their order
         self._way = "" if keeping.is_plain else BESIDE
-        self._switch = Beside(components, adapter) if self._way else Switch(components, (adapter,))
+        adapters = (adapter, *(each.adapter for each in self._below))
+        self._switch = AllBeside(components, adapters) if self._way else Switch(components, adapters)
 
     @property
     def key(self) -> tuple[str, ...]:
-        """Return the file, how it is read, the strength, and the way in which it is applied unless it is merged."""
-        return self._adapter.key, repr(float(self._strength)), *filter(None, (self._way,))
+        """Return all files, how they are read, their strengths, and the way of applying them unless they are merged."""
+        below = (each.key for each in self._below)
+        return self._adapter.key, repr(float(self._strength)), *filter(None, (self._way,)), *below
 
     def refusal(self) -> str | None:
-        """Return why the file does not apply to this base as a whole; None when it does."""
-        return mismatch(self._adapter, self._switch.report.problems)
+        """Return why one of the files does not apply to this base as a whole; None when all do."""
+        adapters = (self._adapter, *(each.adapter for each in self._below))
+        found = (mismatch(a, r.problems) for a, r in zip(adapters, self._switch.reports, strict=True))
+        return next(filter(None, found), None)
 
     def record(self) -> AdapterRecord:
         """Return the file's record."""
-        return adapter_record(self._adapter, self._switch.report, self._strength, self._way)
+        return adapter_record(self._adapter, self._switch.reports[0], self._strength, self._way, self._below)
 
     def on(self) -> None:
         """Swap the changed weights in, or let layers add their share."""
-        self._switch.on(self._strength)
+        self._switch.on(self._strength, *(each.strength for each in self._below))
 
     def off(self) -> None:
         """Leave the base as it was, bit for bit."""

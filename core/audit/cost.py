@@ -8,6 +8,7 @@ from ..metrics.metric import chosen, needed
 from ..model.reading import READING_PICTURES, READING_ROWS
 from ..plan.audit_plan import AuditPlan, stage_positions
 from ..plan.screening import plan_concepts
+from .base_results import STAGES
 
 FLOOR_PROMPTS = 8
 """Prompts whose predictions the base repeats row by row, to see what arithmetic alone changes."""
@@ -95,20 +96,11 @@ def image_rows(plan: AuditPlan) -> int:
 
 def sample_rows(plan: AuditPlan) -> dict[str, int]:
     """Return the UNet rows that one stored sample costs, for each stage of `gather`."""
-    image, answer = image_rows(plan), answer_rows(plan)
-    return {
-        "draw": image,
-        "draw-other": image,
-        "color": image,
-        "color-other": image,
-        "probe": image,
-        "predict": plan.drift_timesteps,
-        "predict-again": plan.drift_timesteps,
-        "screen": plan.concept_rows,
-        "reading": READING_ROWS,
-        "classify": answer,
-        "classify-other": answer,
-    }
+    image, answer, predicted = image_rows(plan), answer_rows(plan), plan.drift_timesteps
+    pictures = (image,) * 5
+    return dict(
+        zip(STAGES, (*pictures, predicted, predicted, plan.concept_rows, READING_ROWS, answer, answer), strict=True)
+    )
 
 
 @dataclass(frozen=True)

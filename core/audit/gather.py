@@ -42,10 +42,17 @@ def gather_base(
     return [begin(base, plan, labelled) for kind, begin in _BEGIN.items() if kind in wanted], doubt
 
 
-def gather_tuned(rests: Iterable[Rest], tuned: ModelPass) -> Mapping[type[Evidence], Any]:
-    """Return the evidence of every kind, whole."""
-    seen = [finish(tuned) for finish in rests]
-    return {type(evidence): evidence for evidence in seen}
+def gather_tuned(
+    rests: Iterable[Rest], tuned: ModelPass, enough: Callable[[Mapping[type[Evidence], Any]], bool] = lambda seen: False
+) -> Mapping[type[Evidence], Any]:
+    """Return the evidence of every kind, whole; only that up to where `enough` says so of what there is."""
+    seen: dict[type[Evidence], Any] = {}
+    for finish in rests:
+        evidence = finish(tuned)
+        seen[type(evidence)] = evidence
+        if enough(seen):
+            break
+    return seen
 
 
 def _first_draws(plan: AuditPlan) -> Draws:

@@ -246,5 +246,5 @@ def _to_png(image: np.ndarray) -> np.ndarray:
 def _from_png(png: np.ndarray) -> np.ndarray:
     from PIL import Image
 
-    with Image.open(io.BytesIO(png.tobytes())) as picture:
+    with Image.open(io.BytesIO(png.tobytes()), formats=("PNG",)) as picture:
         return np.asarray(picture).transpose(2, 0, 1)

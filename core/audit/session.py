@@ -12,6 +12,8 @@ from ..datasets.labelled import LabelledImages
 from ..datasets.shipped import read_shipped
 from ..disk.files import remove_unfinished
 from ..disk.lock import only_one
+from ..disk.places import CACHE_LIMIT
+from ..disk.stores import give_up
 from ..disk.writable import require_writable
 from ..errors import Setting, UsageError, with_words
 from ..families.prompt_form import AUTO
@@ -35,6 +37,9 @@ from .finished import Finished
 from .learned.evidence import Images
 from .networks import Hosted, Networks
 from .references import References, read_references
+
+DECIDE_EARLY = "decided early"
+"""Marks audits that may have left something out: none of them stands for a whole one."""
 
 
 @dataclass(frozen=True)
@@ -73,6 +78,8 @@ class AuditRequest:
     """Words for what LoRAs were trained to change: the damage map shows it apart, and references are pictures of it."""
     references: Path | None = None
     """Folder of pictures of it that what LoRAs draw is compared with; None where that is not asked."""
+    decide_early: bool = False
+    """Whether what is left is not measured once the verdict is DRIFT."""
 
     def __post_init__(self) -> None:
         if self.dataset and self.images is None:
@@ -133,6 +140,8 @@ class Places:
     """Whether an interrupted run of the same audit is continued, and not begun anew."""
     formats: tuple[str, ...] = default_formats()
     """Output formats of the report."""
+    cache_limit: int = CACHE_LIMIT
+    """Bytes that base results may take there: those used longest ago are given up for others."""
     reuse: bool = False
     """Whether a finished report of the same audit, wherever the cache knows one, stands for measuring it again."""
 
@@ -222,26 +231,42 @@ class AuditSession:
             self._request.concept,
             tuple(claimed),
             references,
+            self._request.decide_early,
         )
         with only_one(folder):
-            remove_unfinished(folder)
-            known = finished.find(folder) if places.reuse else None
-            if known is not None:
-                return self._publish(
-                    _with(rejudged(known, self._policy), learning, references), folder, finished, change
-                )
-            if not places.resume:
+            published = self._audit_in(folder, denoiser, change, plan, setting, finished, learning, announce)
+        give_up(places.cache, places.cache_limit)
+        return published
+
+    def _audit_in(
+        self,
+        folder: Path,
+        denoiser: Denoiser,
+        change: Change,
+        plan: AuditPlan,
+        setting: AuditSetting,
+        finished: Finished,
+        learning: Learning | None,
+        announce: Callable[[AuditPlan, AuditSetting], None],
+    ) -> Published:
+        """Return the report of a change in a folder that nobody else writes: the one that is there, or a new one."""
+        remove_unfinished(folder)
+        known = finished.find(folder) if self._places.reuse else None
+        if known is not None:
+            report = _with(rejudged(known, self._policy), learning, setting.references)
+            return self._publish(report, folder, finished, change)
+        if not self._places.resume:
+            _remove_samples(folder)
+        if change.refusal() is None:
+            announce(plan, setting)
+        try:
+            report = audit_change(denoiser, change, plan, setting)
+        except BaseException:
+            if not change.is_repeatable:
                 _remove_samples(folder)
-            if fits:
-                announce(plan, setting)
-            try:
-                report = audit_change(denoiser, change, plan, setting)
-            except BaseException:
-                if not change.is_repeatable:
-                    _remove_samples(folder)
-                raise
-            progress.stage("Writing the report")
-            return self._publish(_with(report, learning, references), folder, finished, change)
+            raise
+        setting.progress.stage("Writing the report")
+        return self._publish(_with(report, learning, setting.references), folder, finished, change)
 
     def _publish(self, report: Report, folder: Path, finished: Finished, change: Change) -> Published:
         """Write a report, and forget the samples that are not needed any more."""
@@ -266,7 +291,8 @@ class AuditSession:
         base = (denoiser.digest(), denoiser.device.type, str(denoiser.dtype), str(denoiser.latent_shape))
         # A network's name says little: folders and hub ids get other weights.
         weights = (network.digest for network in networks.values())
-        return "|".join((*base, *weights, *change.key, plan_digest(plan), *self._request.concept))
+        early = (DECIDE_EARLY, repr(self._policy)) if self._request.decide_early else ()
+        return "|".join((*base, *weights, *change.key, plan_digest(plan), *self._request.concept, *early))
 
     def _folder(self, stem: str, plan: AuditPlan, run: str) -> Path:
         """Return the report's own folder, named by all that it depends on: another audit never replaces it."""

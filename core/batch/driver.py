@@ -13,10 +13,11 @@ from ..ledger.ledger import Ledger
 from ..ledger.merge import relative
 from ..ledger.row import AGAIN, COMPLETE, CRASHED, FAILED, STATUSES, Row, numbers, worst
 from ..render.thumbnail import thumbnail
-from ..verdict.rejudge import rejudged
+from ..verdict.rejudge import left_out, rejudged
 from ..verdict.report import Report
-from ..verdict.verdict import Policy
-from .task import DIED, STOPPED, Listener, Outcome, Task, Workers
+from ..verdict.verdict import DRIFT, Policy
+from .looks import Looks
+from .task import DIED, LOOK, LOOKED, STOPPED, Listener, Outcome, Task, Workers
 
 Publish = Callable[[Report, Path], object]
 """Writes a report into its folder."""
@@ -44,6 +45,8 @@ class Asked:
     policy: Policy
     again: bool = False
     """Whether files are tried again that took too long, crashed, or had too little memory."""
+    stack: str = ""
+    """What is applied besides each file; see `Row.stack`."""
 
     @property
     def policy_digest(self) -> str:
@@ -67,23 +70,50 @@ class Driver:
         self._hashes: dict[Task, str] = {}
         self._under_way: dict[tuple[str, float], list[Task]] = {}
         self._tries: dict[Task, int] = {}
+        self._looks = Looks()
         self._stopped = False
 
-    def run(self, tasks: Sequence[Task], workers: Workers, listener: Listener) -> Iterator[Done]:
+    def run(
+        self, tasks: Sequence[Task], workers: Workers, listener: Listener, ahead: Sequence[Task] = ()
+    ) -> Iterator[Done]:
         """Yield every task as it is done; those that were put down because the run stops are not.
 
-        Raises UsageError where the ledger cannot be written, or nothing can be done for any file.
+        The files of the tasks `ahead`, all of step `LOOK`, are looked at first: those that cannot be audited are done
+        with, and the others are audited base by base. Raises UsageError where the ledger cannot be written, or nothing
+        can be done for any file.
         """
         self._todo.extend(tasks)
+        self._looks = Looks(ahead)
         for task, outcome in workers.run(self._take, listener):
             yield from self._drain()
             if outcome.status == STOPPED:
                 self._stopped = True
             elif outcome.status == DIED and self._may_try_again(task):
-                self._todo.appendleft(task)
+                self._put_back(task)
+            elif task.step == LOOK:
+                self._looked(task, outcome)
+                yield from self._drain()
             else:
                 yield self._record(task, outcome)
         yield from self._drain()
+
+    def _put_back(self, task: Task) -> None:
+        if task.step == LOOK:
+            self._looks.put_back(task)
+        else:
+            self._todo.appendleft(task)
+
+    def _looked(self, task: Task, outcome: Outcome) -> None:
+        """Set aside what is decided by a look at a file; once all were looked at, order the rest."""
+        self._looks.done(task, outcome.group)
+        if outcome.status != LOOKED:
+            decided = [each for each in self._todo if each.path == task.path]
+            self._todo = deque(each for each in self._todo if each.path != task.path)
+            for each in decided:
+                self._tries[each] = self._tries[task]
+                self._known.append(self._find(each) or self._record(each, outcome))
+        if self._looks.are_over:
+            self._todo = deque(self._looks.ordered(self._todo))
 
     def _drain(self) -> Iterator[Done]:
         while self._known:
@@ -91,6 +121,11 @@ class Driver:
 
     def _take(self) -> Task | None:
         """Return the next task that needs work; what the ledger knows is set aside on the way."""
+        if not self._looks.are_over:
+            look = None if self._stopped else self._looks.take()
+            if look is not None:
+                self._tries.setdefault(look, 1)
+            return look
         while self._todo and not self._stopped:
             task = self._todo.popleft()
             if task in self._tries:
@@ -119,13 +154,16 @@ class Driver:
     def _find(self, task: Task) -> Done | None:
         """Return what the ledger has on a task, judged by the policy of this run and under the task's own name."""
         sha256 = self._hash(task)
-        row = self._ledger.find(task.name, sha256, self._asked.digest, task.strength) if sha256 else None
-        if row is None or row.status == FAILED or (row.status in AGAIN and self._asked.again):
+        asked = self._asked
+        row = self._ledger.find(task.name, sha256, asked.digest, task.strength, asked.stack) if sha256 else None
+        if row is None or row.status == FAILED or (row.status in AGAIN and asked.again):
             return None
         report = self._ledger.report(row)
         now = replace(row, name=task.name, path=str(task.path))
-        if report is not None and row.policy_digest != self._asked.policy_digest:
-            report, now = judge_again(now, report, self._asked, self._home, self._publish)
+        if report is not None and row.policy_digest != asked.policy_digest:
+            if left_out(report) and rejudged(report, asked.policy).verdict.decision != DRIFT:
+                return None  # decided early, and by this policy not at all
+            report, now = judge_again(now, report, asked, self._home, self._publish)
         if now != row:
             self._ledger.put(now, report)
         return Done(task, now, report, is_known=True)
@@ -153,7 +191,7 @@ class Driver:
             path=str(task.path),
             sha256=self._hash(task),
             strength=task.strength,
-            stack="",
+            stack=self._asked.stack,
             ask=self._asked.digest,
             status=outcome.status,
             reason=outcome.reason,

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator
 
-from .task import Auditor, Listener, Outcome, Task
+from .task import Auditor, Listener, Outcome, Task, outcome_of
 
 
 class Here:
@@ -14,7 +14,7 @@ class Here:
     def run(self, take: Callable[[], Task | None], listener: Listener) -> Iterator[tuple[Task, Outcome]]:
         """Yield tasks with their outcomes, as `Workers.run` says; what an audit raises passes through."""
         while not self._stopping and (task := take()) is not None:
-            yield task, self._auditor.audit(task)
+            yield task, outcome_of(self._auditor, task)
 
     def stop(self) -> None:
         """End after the task at hand."""

@@ -15,6 +15,10 @@ STOPPED = "stopped"
 """Status of a task that was put down because the run stops: no row, for the next run goes on with it."""
 DIED = "died"
 """Status of a task whose worker is gone: the driver decides whether it is tried again."""
+LOOKED = "looked"
+"""Status of a file that was looked at, and may be audited."""
+AUDIT, LOOK = "audit", "look"
+"""Steps: an audit, or the cheap questions before it, which headers answer."""
 
 
 @dataclass(frozen=True)
@@ -25,6 +29,8 @@ class Task:
     name: str
     """Path within the folder that was named, or the file's name."""
     strength: float = 1.0
+    step: str = AUDIT
+    """`AUDIT` or `LOOK`; a look is at a file, whatever the strength."""
 
 
 @dataclass(frozen=True)
@@ -32,7 +38,7 @@ class Outcome:
     """How a task ended."""
 
     status: str
-    """One of `ledger.row.STATUSES`, `STOPPED` or `DIED`."""
+    """One of `ledger.row.STATUSES`, `STOPPED`, `DIED` or `LOOKED`."""
     reason: str = ""
     """Why there is no report, for people; "" where there is one."""
     report: Report | None = None
@@ -40,6 +46,8 @@ class Outcome:
     """Where the report lies; "" without one."""
     fatal: bool = False
     """Whether every other task would end so too, as on a full disk."""
+    group: str = ""
+    """Of a file that was looked at: what files have in common that are audited on one base."""
 
 
 def measured(report: Report, folder: Path) -> Outcome:
@@ -53,6 +61,15 @@ class Auditor(Protocol):
     def audit(self, task: Task) -> Outcome:
         """Return how the audit of a task ended."""
         ...
+
+    def look(self, task: Task) -> Outcome:
+        """Return what headers say of a task's file: that it may be audited, and its group, or why not."""
+        ...
+
+
+def outcome_of(auditor: Auditor, task: Task) -> Outcome:
+    """Return how a task ended that an auditor does."""
+    return auditor.look(task) if task.step == LOOK else auditor.audit(task)
 
 
 class Listener:
@@ -82,12 +99,12 @@ class Workers(Protocol):
 
 def task_line(task: Task) -> dict[str, Any]:
     """Return a task as JSON takes it."""
-    return {"path": str(task.path), "name": task.name, "strength": task.strength}
+    return {"path": str(task.path), "name": task.name, "strength": task.strength, "step": task.step}
 
 
 def read_task(data: dict[str, Any]) -> Task:
     """Return the task in what `task_line` made."""
-    return Task(Path(data["path"]), data["name"], data["strength"])
+    return Task(Path(data["path"]), data["name"], data["strength"], data["step"])
 
 
 def outcome_line(outcome: Outcome) -> dict[str, Any]:

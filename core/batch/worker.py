@@ -16,7 +16,7 @@ from ..errors import OwfError
 from ..foreign import is_out_of_memory, seen
 from ..ledger.row import CRASHED, FAILED, MEMORY
 from ..progress import Progress, Stopped
-from .task import STOPPED, Auditor, Outcome, Task, line, outcome_line, read_task
+from .task import STOPPED, Auditor, Outcome, Task, line, outcome_line, outcome_of, read_task
 
 READY, UNUSABLE, SAID, HEARD, DONE = "ready", "unusable", "said", "heard", "done"
 """What a worker says: it can begin, it never can, a sentence, a call of a Progress, an outcome."""
@@ -106,7 +106,7 @@ def serve(make: Callable[[Voice], Auditor]) -> int:
 def attempt(auditor: Auditor, task: Task) -> Outcome:
     """Return how a task ends, whatever happens in it."""
     try:
-        return auditor.audit(task)
+        return outcome_of(auditor, task)
     except Stopped:
         return Outcome(STOPPED)
     except OSError as error:

@@ -7,6 +7,8 @@ from pathlib import Path
 from ..errors import UsageError
 
 NAME = ".lock"
+_PATIENCE = 600.0
+"""Seconds that a short piece of another process's work is waited for: reading some gigabytes to see they are whole."""
 
 
 @contextlib.contextmanager
@@ -35,4 +37,26 @@ def only_one(folder: Path, name: str = NAME) -> Iterator[None]:
         # deletes no open file: an empty one may stay.
         with contextlib.suppress(OSError):
             path.unlink(missing_ok=True)
+        lock.release()
+
+
+@contextlib.contextmanager
+def waited_for(folder: Path, name: str) -> Iterator[None]:
+    """Hold a file's name against other processes; wait while one holds it, and raise UsageError where it does not end.
+
+    The file stays: others may wait for it.
+    """
+    from filelock import FileLock, Timeout
+
+    path = folder / name
+    lock = FileLock(path, timeout=_PATIENCE, fallback_to_soft=False)
+    try:
+        lock.acquire()
+    except Timeout as error:
+        raise UsageError(f"{path} has been held by another process for {_PATIENCE:g} s.") from error
+    except OSError as error:
+        raise UsageError(f"{path} cannot be locked ({error.strerror}); choose another cache folder.") from error
+    try:
+        yield
+    finally:
         lock.release()

@@ -7,6 +7,9 @@ from pathlib import Path
 from ..errors import Setting, UsageError
 from ..text import inert
 
+CACHE_LIMIT = 20 * 10**9
+"""Bytes that base results may take by default: those of SDXL take some hundred millions a plan."""
+
 
 def cache_home() -> Path:
     """Return the folder that caches lie in; raise UsageError where there is no home for it."""

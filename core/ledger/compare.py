@@ -11,7 +11,8 @@ class Difference:
     """One LoRA at one strength that ledgers judge differently, or that not all of them have."""
 
     name: str
-    strength: float
+    applied: str
+    """How it was applied; see `row.applied`."""
     verdicts: tuple[str, ...]
     """What each ledger says, in their order; "" where it has none."""
     numbers: tuple[str, ...]
@@ -24,19 +25,19 @@ def compare(ledgers: Sequence[Iterable[Row]]) -> tuple[list[Difference], int]:
     LoRAs are the same by content, whatever they are called. Of several rows of one in a ledger, as of two plans, the
     last counts.
     """
-    found: dict[tuple[str, float], list[Row | None]] = {}
+    found: dict[tuple[str, float, str], list[Row | None]] = {}
     count = len(ledgers)
     for place, rows in enumerate(ledgers):
         for row in rows:
-            key = (row.sha256 or row.name, row.strength)
+            key = (row.sha256 or row.name, row.strength, row.stack)
             found.setdefault(key, [None] * count)[place] = row
     differing = [_difference(rows) for rows in found.values() if len({_verdict(row) for row in rows}) > 1]
-    return sorted(differing, key=lambda each: (each.name, each.strength)), len(found)
+    return sorted(differing, key=lambda each: (each.name, each.applied)), len(found)
 
 
 def _difference(rows: Sequence[Row | None]) -> Difference:
     there = [row for row in rows if row is not None]
-    return Difference(there[0].name, there[0].strength, tuple(map(_verdict, rows)), tuple(_numbers(there)))
+    return Difference(there[0].name, there[0].applied, tuple(map(_verdict, rows)), tuple(_numbers(there)))
 
 
 def _verdict(row: Row | None) -> str:

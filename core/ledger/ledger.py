@@ -115,6 +115,11 @@ class Ledger:
         where = "sha256 = ? AND ask = ? AND strength = ? AND stack = ? ORDER BY name != ?, id LIMIT 1"
         return next(self._rows(where, _safe((sha256, ask, strength, stack, name))), None)
 
+    def names(self, ask: str) -> frozenset[str]:
+        """Return the names of all rows under a question."""
+        with foreign(str(self.path), sqlite_advice):
+            return frozenset(name for (name,) in self._db.execute("SELECT name FROM rows WHERE ask = ?", (ask,)))
+
     def report(self, row: Row) -> Report | None:
         """Return the report of a row; None where it has none. Raises UsageError where it is damaged."""
         with foreign(str(self.path), sqlite_advice):

@@ -2,9 +2,10 @@
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 
 from ..metrics.measurement import Measurement
+from ..text import inert
 from ..verdict.report import Report
 from ..verdict.verdict import INVALID
 
@@ -43,6 +44,14 @@ class Number:
     decision: str = ""
     """What that limit said; "" without one."""
 
+    def plain(self) -> dict[str, object]:
+        """Return it as JSON takes it: a number that is none, or endless, is null."""
+        return {field.name: _finite(getattr(self, field.name)) for field in fields(self)}
+
+
+def _finite(value: object) -> object:
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
 
 @dataclass(frozen=True)
 class Row:
@@ -56,7 +65,7 @@ class Row:
     """SHA-256 of the file, or over the files of a folder; "" where it could not be read."""
     strength: float
     stack: str
-    """What else was applied below it, such as "9f2c4d@0.6"; "" for nothing."""
+    """What was applied besides, such as "9f2c4d0b1e@0.6"; "" for nothing."""
     ask: str
     """Digest of what was asked: base, plan and precision as they were named."""
     status: str
@@ -93,6 +102,16 @@ class Row:
         """What no two rows of a ledger share."""
         return self.name, self.sha256, self.ask, self.strength, self.stack
 
+    @property
+    def applied(self) -> str:
+        """Return what stands behind its name where it was not applied alone and at strength 1."""
+        return applied(self.strength, self.stack)
+
+
+def applied(strength: float, stack: str) -> str:
+    """Return how a LoRA was applied, such as " @ 0.5 + 9f2c4d0b1e@0.6"; "" for alone and at strength 1."""
+    return ("" if strength == 1 else f" @ {strength:g}") + (f" + {inert(stack, 80)}" if stack else "")
+
 
 def numbers(report: Report) -> tuple[Number, ...]:
     """Return every estimate of a report, each with what the policy said of it."""
@@ -110,4 +129,4 @@ def worst(measurements: Mapping[str, Measurement]) -> dict[str, float]:
     """Return the classes that lost most, and how much."""
     parts = [part for m in measurements.values() for part in m.breakdowns.get("class", ())]
     lost = [(part.label, part.estimate.value) for part in parts if part.estimate.value > 0]
-    return dict(sorted((x for x in lost if not math.isnan(x[1])), key=lambda item: (-item[1], item[0]))[:_WORST])
+    return dict(sorted((x for x in lost if math.isfinite(x[1])), key=lambda item: (-item[1], item[0]))[:_WORST])

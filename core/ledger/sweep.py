@@ -1,8 +1,155 @@
-"""Which strengths of a LoRA pass: from verdicts at some of them, and no further than these say. No torch."""
+"""One LoRA at several strengths: its numbers as curves, and the largest strength that passes. No torch.
 
-from collections.abc import Iterable
+Between two strengths that were asked, a number and the ends of its interval are taken to lie on straight lines.
+"""
 
-from ..verdict.verdict import DRIFT, PASS
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+
+from ..text import inert
+from ..verdict.verdict import DRIFT, NO_ALARM, PASS, title
+from .row import Number, Row, applied
+
+Key = tuple[str, str]
+"""Metric and estimate."""
+
+
+@dataclass(frozen=True)
+class Curve:
+    """One judged number against the strength."""
+
+    key: Key
+    strengths: tuple[float, ...]
+    """Those at which it was measured, from the weakest on."""
+    numbers: tuple[Number, ...]
+    known: float
+    """Up to here it was measured, as a size; infinity where it was at every strength."""
+
+    @property
+    def is_alarm(self) -> bool:
+        """Whether its limit can only be broken, and never shown to hold."""
+        return any(number.decision == NO_ALARM for number in self.numbers)
+
+    def reaches(self, end: str) -> float:
+        """Return at which strength the value, or an end of its interval, exceeds the limit first.
+
+        0 where it does at the weakest, infinity where it never does.
+        """
+        strengths = [abs(strength) for strength in self.strengths]
+        points = [(s, getattr(n, end), n.limit) for s, n in zip(strengths, self.numbers, strict=True)]
+        for i, (strength, value, limit) in enumerate(points):
+            if value > limit:
+                return _crossing(points[i - 1][:2], (strength, value), limit) if i else 0.0
+        return math.inf
+
+
+def _crossing(below: tuple[float, float], above: tuple[float, float], limit: float) -> float:
+    """Return where the line between two points meets the limit; an open end is on its own strength's side."""
+    (s0, v0), (s1, v1) = below, above
+    if math.isinf(v0):
+        return s1
+    return s0 if math.isinf(v1) else s0 + (s1 - s0) * (limit - v0) / (v1 - v0)
+
+
+@dataclass(frozen=True)
+class Threshold:
+    """The largest strength that stays within the limits, and how sure that is. 0 is below the weakest that was asked.
+
+    An interval's end meets the limit where a test at that strength would just decide. So all strengths between `passes`
+    and `drifts` may be the one at which the true number reaches its limit, at the confidence of the intervals.
+    """
+
+    at: float
+    """Where the first number reaches its limit; infinity if none does up to the strongest."""
+    passes: float
+    """Up to here the verdict is PASS."""
+    drifts: float
+    """From here on it is DRIFT."""
+    by: Key | None
+    """The number that reaches its limit first."""
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """A LoRA at several strengths, all under one question."""
+
+    rows: tuple[Row, ...]
+    """From the weakest on."""
+
+    @property
+    def title(self) -> str:
+        """Its name, and what was applied besides."""
+        return inert(self.rows[0].name, 80) + applied(1.0, self.rows[0].stack)
+
+    @property
+    def curves(self) -> tuple[Curve, ...]:
+        """Every judged number, as far as it was measured without a gap, of the direction that 1 has if it was asked."""
+        forward = any(row.strength > 0 for row in self.rows)
+        rows = [row for row in self.rows if not forward or row.strength >= 0]
+        keys = dict.fromkeys((n.metric, n.name) for row in rows for n in row.numbers if n.limit is not None)
+        return tuple(filter(lambda curve: curve.numbers, (_curve(key, rows) for key in keys)))
+
+    @property
+    def threshold(self) -> Threshold | None:
+        """Where it leaves its limits; None where nothing is judged that could pass."""
+        curves = self.curves
+        tests = [curve for curve in curves if not curve.is_alarm]
+        if not tests:
+            return None
+        # A limit that can only be broken keeps from passing where it is.
+        firing = {curve.key: curve.reaches("low") for curve in curves if curve.is_alarm}
+        values = {curve.key: curve.reaches("value") for curve in tests} | firing
+        at, by = min((strength, key) for key, strength in values.items())
+        passes = min(*(min(curve.reaches("high"), curve.known) for curve in tests), *firing.values(), math.inf)
+        drifts = min(*(curve.reaches("low") for curve in tests), *firing.values(), math.inf)
+        return Threshold(at, passes, drifts, by if at < math.inf else None)
+
+    def sentence(self) -> str:
+        """Return what the verdicts say, and where between them the limit lies."""
+        said = f"{self.title}: {largest_passing((row.strength, row.verdict) for row in self.rows)}"
+        found = self.threshold
+        if found is None or found.by is None or found.at == 0:
+            return said
+        number = inert(title(*found.by), 60)  # of a ledger that may be anybody's
+        return f"{said} By straight lines between them the {number} reaches its limit at {self.shown()}."
+
+    def shown(self) -> str:
+        """Return the largest strength that passes with its uncertainty, such as "0.62 (0.5 to 0.71)"; "" for none."""
+        found, curves = self.threshold, self.curves
+        if found is None:
+            return ""
+        first, last = curves[0].strengths[0], max((curve.strengths[-1] for curve in curves), key=abs)
+        sign = -1 if last < 0 else 1
+        at = f"{sign * found.at:.2g}"
+        if found.at == 0:
+            at = f"below {first:g}"
+        elif math.isinf(found.at):
+            at = f"beyond {last:g}"
+        low = f"{last:g}" if math.isinf(found.passes) else f"{sign * found.passes:.2g}"
+        high = "open" if math.isinf(found.drifts) else f"{sign * (found.drifts or abs(first)):.2g}"
+        return f"{at} ({low} to {high})"
+
+
+def sweeps(rows: Iterable[Row]) -> list[Sweep]:
+    """Return every LoRA that rows have at several strengths, sorted by name; pictures are left out."""
+    found: dict[tuple[str, str, str, str], dict[float, Row]] = {}
+    for row in rows:  # of several ledgers, the last counts
+        found.setdefault((row.name, row.sha256, row.ask, row.stack), {})[row.strength] = replace(row, thumbnail=b"")
+    several = [sorted(group.values(), key=lambda row: abs(row.strength)) for group in found.values() if len(group) > 1]
+    return [Sweep(tuple(group)) for group in sorted(several, key=lambda group: (group[0].name, group[0].stack))]
+
+
+def _curve(key: Key, rows: Sequence[Row]) -> Curve:
+    """Return a number at the strengths up to the first at which it is missing: beyond that nothing is known of it."""
+    measured: list[tuple[float, Number]] = []
+    for row in rows:
+        number = next((n for n in row.numbers if (n.metric, n.name) == key), None)
+        if number is None or number.limit is None or math.isnan(number.value):
+            break
+        measured.append((row.strength, number))
+    known = math.inf if len(measured) == len(rows) else abs(measured[-1][0]) if measured else 0.0
+    return Curve(key, tuple(strength for strength, _ in measured), tuple(number for _, number in measured), known)
 
 
 def largest_passing(verdicts: Iterable[tuple[float, str]]) -> str:

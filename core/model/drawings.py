@@ -9,6 +9,7 @@ from pathlib import Path
 import torch
 
 from ..disk.store import SampleStore
+from ..disk.stores import open_cached
 from ..progress import Progress
 from .batch import Batching
 from .denoiser import Denoiser, overflow
@@ -36,7 +37,7 @@ class LatentCache:
         """Return latents (N, C, h, w) float32 on the CPU; a prompt that is there again is drawn with another seed."""
         draws = _numbered(prompts)
         rows = self._denoiser.latent_shape
-        with SampleStore(self._path) as store:
+        with open_cached(self._path) as store:
             missing = [draw for draw in draws if not store.has("latents", _name(draw))]
             self._progress.stage(title)
             self._progress.skip((len(draws) - len(missing)) * SAMPLING.rows)

@@ -3,7 +3,7 @@
 import dataclasses
 
 from .report import Report
-from .verdict import Policy, judge
+from .verdict import DRIFT, INCONCLUSIVE, Policy, Verdict, judge
 
 NO_KNOWLEDGE = " What was measured says how far its function moved, not what it forgot."
 """How the reason ends that a verdict on a base has which seems to know nothing."""
@@ -12,10 +12,24 @@ NO_KNOWLEDGE = " What was measured says how far its function moved, not what it 
 def rejudged(report: Report, policy: Policy) -> Report:
     """Return the report with the verdict that a policy gives its measurements; one without any stays INVALID.
 
-    What spoke against the base still does. Raises UsageError where the policy judges an estimate that was not measured.
+    What spoke against the base still does. A report that was decided early lacks what it did not need: a policy by
+    which it is no DRIFT decides nothing of it. Raises UsageError where the policy judges an estimate that was not
+    measured.
     """
     if not report.measurements:
         return report
     verdict = judge(report.measurements, policy)
+    missing = left_out(report)
+    if missing and verdict.decision != DRIFT:
+        said = f"It was decided early by another policy, before {', '.join(missing)}: this one needs another audit."
+        verdict = Verdict(INCONCLUSIVE, (said,), (), policy.name)
     doubts = tuple(reason for reason in report.verdict.reasons if reason.endswith(NO_KNOWLEDGE))
     return dataclasses.replace(report, verdict=dataclasses.replace(verdict, reasons=(*verdict.reasons, *doubts)))
+
+
+def left_out(report: Report) -> tuple[str, ...]:
+    """Return the metrics of a report's plan that were not measured, as its verdict was DRIFT before; mostly none."""
+    asked = report.plan.get("metrics")
+    if not report.measurements or not isinstance(asked, list):
+        return ()
+    return tuple(str(metric) for metric in asked if metric not in report.measurements)

@@ -20,8 +20,9 @@ from owf.core.model.batch import Batching
 from owf.core.plan.audit_plan import Prompt, Stage
 from owf.core.plan.presets import METRICS, preset_plan
 from owf.core.progress import SILENT, Progress
+from owf.core.verdict.rejudge import left_out
 from owf.core.verdict.report import read_report, to_json, write_report
-from owf.core.verdict.verdict import default_policy
+from owf.core.verdict.verdict import Limit, Policy, default_policy
 from safetensors.torch import load_file, save_file
 from tiny_sd import tiny_parts, write_tiny_lora
 
@@ -329,3 +330,29 @@ def test_a_base_result_belongs_to_the_version_of_the_program_that_ran_the_base(t
         assert report.environment["program"] == version
         seen.append(len(list((tmp_path / "cache").glob("base-*.sqlite"))))
     assert seen == [1, 1, 2]
+
+
+def test_decided_early_the_verdict_is_the_same_and_the_rest_is_not_measured(denoiser, plan, images, tmp_path):
+    whole = setting(tmp_path / "whole", images)
+    report = audit(denoiser, lora(tmp_path), 1.0, plan, whole)
+    drift = Policy((Limit("denoiser_drift", "drift", -1.0), Limit("color", "cdi", 1e9)), "strict")
+    early = dataclasses.replace(setting(tmp_path / "early", images), decide_early=True, policy=drift)
+    found = audit(denoiser, lora(tmp_path), 1.0, plan, early)
+    assert found.verdict.decision == "DRIFT" and list(found.measurements) == ["denoiser_drift"]
+    assert found.measurements["denoiser_drift"] == report.measurements["denoiser_drift"]
+    assert left_out(found) == tuple(metric for metric in plan.metrics if metric != "denoiser_drift")
+    with_all = dataclasses.replace(setting(tmp_path / "all", images), policy=drift)
+    assert audit(denoiser, lora(tmp_path), 1.0, plan, with_all).verdict.decision == "DRIFT"
+
+
+def test_what_no_limit_breaks_is_measured_whole_though_it_might_be_decided_early(denoiser, plan, images, tmp_path):
+    mild = Policy(tuple(Limit(m, e, 1e9) for m, e in (("denoiser_drift", "drift"), ("color", "cdi"))), "mild")
+    reports = [
+        audit(
+            denoiser, lora(tmp_path), 1.0, plan,
+            dataclasses.replace(setting(tmp_path / str(early), images), decide_early=early, policy=mild),
+        )
+        for early in (False, True)
+    ]  # fmt: skip
+    assert reports[0].measurements == reports[1].measurements
+    assert reports[0].verdict == reports[1].verdict

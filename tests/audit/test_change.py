@@ -4,7 +4,10 @@ import dataclasses
 from pathlib import Path
 
 import pytest
+from owf.core.adapter import read_adapter
+from owf.core.adapter.adapter import Below
 from owf.core.audit.audit import AuditSetting, audit_change
+from owf.core.audit.change import AdapterChange
 from owf.core.model.backends.diffusers import DiffusersDenoiser
 from owf.core.model.batch import Batching
 from owf.core.plan.audit_plan import Prompt
@@ -12,7 +15,7 @@ from owf.core.plan.presets import preset_plan
 from owf.core.progress import SILENT
 from owf.core.verdict.report import AdapterRecord
 from owf.core.verdict.verdict import default_policy
-from tiny_sd import tiny_parts
+from tiny_sd import tiny_parts, write_tiny_lora
 
 
 class Louder:
@@ -81,3 +84,41 @@ def test_the_change_is_off_after_an_exception(denoiser, plan, tmp_path, monkeypa
         run(denoiser, change, plan, tmp_path)
     assert change._handle is None
     assert not denoiser.components["unet"].conv_out._forward_hooks
+
+
+@pytest.mark.parametrize(("strength", "below", "same_as"), [(1.0, -1.0, 0.0), (0.5, 0.5, 1.0), (0.0, 1.0, 1.0)])
+def test_with_itself_below_a_lora_is_itself_at_the_sum_of_strengths(denoiser, plan, tmp_path, strength, below, same_as):
+    adapter = read_adapter(write_tiny_lora(tmp_path / "a.safetensors"))
+    stack = AdapterChange(denoiser.components, adapter, strength, below=(Below(adapter, below),))
+    alone = AdapterChange(denoiser.components, adapter, same_as)
+    found, wanted = (
+        run(denoiser, change, plan, tmp_path / str(i)).measurements["denoiser_drift"].estimates["drift"].value
+        for i, change in enumerate((stack, alone))
+    )
+    # Multiples of one change by powers of two add up without rounding.
+    assert found == wanted
+    assert (found == 0) == (same_as == 0)
+
+
+def test_a_stack_is_named_and_has_a_key_of_its_own_whatever_the_order(denoiser, tmp_path):
+    paths = [write_tiny_lora(tmp_path / f"{name}.safetensors", scale) for name, scale in (("a", 0.1), ("b", 0.2))]
+    a, b = map(read_adapter, paths)
+    made = [
+        AdapterChange(denoiser.components, a, 1.0, below=below)
+        for below in ((), (Below(b, 0.6),), (Below(b, 0.6), Below(a, 0.1)), (Below(a, 0.1), Below(b, 0.6)))
+    ]
+    assert len({change.key for change in made}) == 3
+    assert made[2].key == made[3].key
+    assert made[0].key == (a.key, "1.0")
+    record = made[1].record()
+    assert record.details["applied with"] == f"b.safetensors ({b.hashes.autov2}) at 0.6"
+    assert record.details["applied with"] in record.warnings[0]
+    assert "applied with" not in made[0].record().details
+
+
+def test_a_stack_of_which_one_does_not_fit_is_refused(denoiser, tmp_path):
+    good, bad = (tmp_path / name for name in ("good.safetensors", "bad.safetensors"))
+    write_tiny_lora(good)
+    write_tiny_lora(bad, modules={"lora_unet_nothing_like_it_to_q": (16, 16)})
+    change = AdapterChange(denoiser.components, read_adapter(good), 1.0, below=(Below(read_adapter(bad), 0.5),))
+    assert "bad.safetensors" in change.refusal()

@@ -6,11 +6,11 @@ import pytest
 import report_samples as samples
 from owf.core.batch.driver import Asked, Driver, ask_digest
 from owf.core.batch.here import Here
-from owf.core.batch.task import DIED, STOPPED, Listener, Outcome, Task, measured
+from owf.core.batch.task import DIED, LOOK, LOOKED, STOPPED, Listener, Outcome, Task, measured
 from owf.core.disk.digests import Digests
 from owf.core.errors import UsageError
 from owf.core.ledger.ledger import Ledger
-from owf.core.verdict.verdict import Limit, Policy, default_policy
+from owf.core.verdict.verdict import Limit, Policy, default_policy, judge
 
 
 class Fake:
@@ -27,6 +27,19 @@ class Fake:
         return measured(samples.report(), task.path.parent / "out" / task.path.stem)
 
 
+class Looking(Fake):
+    """Says of each file its base, which is the end of its name, or how a look at it ends."""
+
+    def __init__(self, looks=(), **outcomes):
+        super().__init__(**outcomes)
+        self.looks = {k: list(v) for k, v in dict(looks).items()}
+
+    def look(self, task):
+        self.asked.append((task.path.stem, LOOK))
+        waiting = self.looks.get(task.path.stem)
+        return waiting.pop(0) if waiting else Outcome(LOOKED, group=task.name[-1])
+
+
 class Run:
     """One run folder; every call of it is a process of its own that opens the ledger anew."""
 
@@ -39,11 +52,14 @@ class Run:
             (self.folder / name).write_text(content or name)
         return [Task(self.folder / name, name) for name in names]
 
-    def __call__(self, tasks, fake, asked=None):
+    def looks(self, tasks):
+        return [Task(path, path.name, step=LOOK) for path in dict.fromkeys(task.path for task in tasks)]
+
+    def __call__(self, tasks, fake, asked=None, ahead=()):
         with Ledger(self.folder / "out" / "ledger.sqlite") as ledger:
             publish = lambda report, place: self.published.append((report.verdict.decision, place.name))  # noqa: E731
             driver = Driver(ledger, asked or Asked("ask", default_policy()), Digests(self.folder / "cache"), publish)
-            return list(driver.run(tasks, Here(fake), Listener()))
+            return list(driver.run(tasks, Here(fake), Listener(), ahead))
 
     def rows(self):
         with Ledger(self.folder / "out" / "ledger.sqlite") as ledger:
@@ -160,6 +176,61 @@ def test_another_policy_judges_what_was_measured(run):
     rows = run.rows()
     assert {(r.verdict, r.policy) for r in rows.values()} == {("PASS", "mild")}
     assert [(n.limit, n.decision) for n in rows["a"].numbers if n.name == "cdi"] == [(1000.0, "PASS")]
+
+
+def test_files_are_looked_at_first_and_audited_base_by_base(run):
+    fake = Looking()
+    tasks = run.files("a-x", "b-y", "c-x", "d-y")
+    done = run(tasks, fake, ahead=run.looks(tasks))
+    assert [name for name, step in fake.asked if step == LOOK] == ["a-x", "b-y", "c-x", "d-y"]
+    assert [name for name, step in fake.asked if step != LOOK] == ["a-x", "c-x", "b-y", "d-y"]
+    assert len(done) == 4
+
+
+def test_what_a_look_decides_is_done_first_at_every_strength_and_known_afterwards(run):
+    (a, bad) = run.files("a-x", "bad")
+    tasks = [dataclasses.replace(task, strength=s) for task in (a, bad) for s in (0.5, 1.0)]
+    refusal = {"bad": [Outcome("refused", "broken")]}
+    done = run(tasks, Looking(refusal), ahead=run.looks(tasks))
+    assert [(d.task.name, d.task.strength, d.row.status) for d in done] == [
+        ("bad", 0.5, "refused"), ("bad", 1.0, "refused"), ("a-x", 0.5, "complete"), ("a-x", 1.0, "complete"),
+    ]  # fmt: skip
+    again = Looking(refusal)
+    assert [d.is_known for d in run(tasks, again, ahead=run.looks(tasks))] == [True] * 4
+    assert {step for _, step in again.asked} == {LOOK}
+
+
+def test_a_look_whose_worker_dies_is_tried_twice(run):
+    died = Outcome(DIED, "killed")
+    tasks = run.files("once-x", "twice-x")
+    fake = Looking({"once-x": [died], "twice-x": [died, died]})
+    rows = {d.task.name: d.row for d in run(tasks, fake, ahead=run.looks(tasks))}
+    assert {name: (row.status, row.attempts) for name, row in rows.items()} == {
+        "once-x": ("complete", 1), "twice-x": ("crashed", 2),
+    }  # fmt: skip
+
+
+def test_a_stop_during_the_looks_audits_nothing(run):
+    tasks = run.files("a-x", "b-x")
+    fake = Looking({"b-x": [Outcome(STOPPED)]})
+    assert run(tasks, fake, ahead=run.looks(tasks)) == []
+    assert {step for _, step in fake.asked} == {LOOK}
+
+
+def test_what_was_decided_early_is_judged_anew_only_where_it_stays_decided(run):
+    whole = samples.report()
+    color = {"color": whole.measurements["color"]}
+    part = dataclasses.replace(whole, measurements=color, verdict=judge(color))
+    tasks = run.files("a")
+    folder = run.folder / "out" / "a"
+    cdi = whole.measurements["color"].estimates["cdi"]
+    strict, mild = (Policy((Limit("color", "cdi", limit),), name) for limit, name in ((cdi.low / 2, "s"), (999.0, "m")))
+    run(tasks, Fake(a=[measured(part, folder)]), Asked("ask", default_policy()))
+    idle, again = Fake(), Fake()
+    (known,) = run(tasks, idle, Asked("ask", strict))
+    assert (idle.asked, known.row.verdict) == ([], "DRIFT")
+    run(tasks, again, Asked("ask", mild))
+    assert again.asked == [("a", 1.0)]
 
 
 def test_the_digest_of_a_question_does_not_depend_on_order():

@@ -107,7 +107,9 @@ def test_a_whole_run_writes_report_and_pictures(demo_run):
     assert code == 1, err
     assert lines[-1]["verdict"] == "DRIFT"
     report = Path(lines[-1]["folder"])
-    assert {p.name for p in report.iterdir()} == {"report.json", "report.html", "summary.png", "summary.md", "images"}
+    assert {p.name for p in report.iterdir()} == {
+        "report.json", "report.html", "summary.png", "summary.md", "badge.svg", "images",
+    }  # fmt: skip
     data = json.loads((report / "report.json").read_text())
     assert data["verdict"]["decision"] == "DRIFT"
     assert set(data["measurements"]) == {"denoiser_drift", "color", "color_shift", "kid"}

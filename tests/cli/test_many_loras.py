@@ -2,6 +2,7 @@
 
 import csv
 import dataclasses
+import hashlib
 import itertools
 import json
 from pathlib import Path
@@ -11,6 +12,7 @@ import pytest
 import report_samples as samples
 from owf.cli import many
 from owf.cli import session as session_module
+from owf.cli.arguments import parser
 from owf.cli.audit import main
 from owf.core import demo as demo_files
 from owf.core.adapter import read_adapter
@@ -323,6 +325,75 @@ def test_a_folder_called_like_a_command_is_audited(sessions, monkeypatch, tmp_pa
     copies(tmp_path / "history", "a", "b")
     monkeypatch.chdir(tmp_path)
     assert run("history", "--out", "out", "--progress", "none") == 1
+
+
+def test_a_stack_has_rows_of_its_own(sessions, tmp_path, capsys):
+    a, b = copies(tmp_path / "loras", "a", "b")
+    (other,) = copies(tmp_path / "more", "other")
+    out = tmp_path / "out"
+    for extra in ((), ("--with", f"{other}:0.6"), ("--with", f"{other}:0.6"), ("--with", other)):
+        run(a, b, "--out", out, *extra, "--progress", "none")
+    assert [len(session.audited) for session in sessions] == [2, 2, 0, 2]
+    with Ledger(out / "ledger.sqlite", writes=False) as ledger:
+        stacks = [row.stack for row in ledger.rows()]
+    digits = hashlib.sha256(other.read_bytes()).hexdigest()[:10]
+    assert stacks == ["", "", f"{digits}@0.6", f"{digits}@0.6", f"{digits}@1", f"{digits}@1"]
+    assert f"a.safetensors + {digits}@0.6" in (out / "leaderboard.html").read_text().replace("\\u002b", "+")
+
+
+def test_what_is_below_must_be_there_and_leaves_no_note(sessions, tmp_path, capsys):
+    loras = copies(tmp_path / "loras", "a", "b")
+    assert run(*loras, "--out", tmp_path / "out", "--with", tmp_path / "gone.safetensors:0.6") == 2
+    assert "gone.safetensors" in capsys.readouterr().err
+    assert run(*loras, "--out", tmp_path / "out", "--with", loras[0], "--beside", "note") == 2
+    assert sessions == []
+
+
+@pytest.mark.parametrize(
+    ("text", "file", "strength"),
+    [("a.safetensors:0.6", "a.safetensors", 0.6), ("a", "a", 1.0), ("a:-1", "a", -1.0), (r"C:\a", r"C:\a", 1.0)],
+)
+def test_a_stack_is_read_as_file_and_strength(text, file, strength):
+    assert parser().parse_args(["x", "--with", text]).below == [(Path(file), strength)]
+
+
+def test_a_note_beside_each_lora_says_what_it_came_to(sessions, tmp_path):
+    loras = copies(tmp_path / "loras", "a", "b")
+    loras[1].write_bytes(b"")
+    run(*loras, "--out", tmp_path / "out", "--strengths", "0.5,1", "--beside", "note", "--progress", "none")
+    good, bad = (json.loads((tmp_path / "loras" / f"{name}.owf.json").read_text()) for name in "ab")
+    assert [(audit["strength"], audit["verdict"]) for audit in good["audits"]] == [(0.5, "DRIFT"), (1.0, "DRIFT")]
+    assert "0 bytes" in bad["audits"][0]["reasons"][0]
+    assert not (tmp_path / "loras" / "a.preview.png").exists()
+
+
+def test_one_lora_gets_its_note_too(sessions, tmp_path):
+    (lora,) = copies(tmp_path / "loras", "a")
+    run(lora, "--out", tmp_path / "out", "--beside", "note", "--progress", "none")
+    assert json.loads((tmp_path / "loras" / "a.owf.json").read_text())["verdict"] == "DRIFT"
+
+
+def test_a_folder_that_cannot_be_written_costs_the_notes_only(sessions, monkeypatch, tmp_path, capsys):
+    def refuse(*_):
+        raise PermissionError(13, "Permission denied", "here")
+
+    monkeypatch.setattr("owf.cli.beside.write_note", refuse)
+    loras = copies(tmp_path / "loras", "a", "b")
+    assert run(*loras, "--out", tmp_path / "out", "--beside", "note", "--progress", "none") == 1
+    assert capsys.readouterr().err.count("Permission denied") == 1
+
+
+def test_runs_are_compared(sessions, tmp_path, capsys):
+    loras = copies(tmp_path / "loras", "a", "b")
+    for out, files in (("one", loras), ("two", [*loras[:1], *copies(tmp_path / "more", "c")])):
+        run(*files, "--out", tmp_path / out, "--progress", "none")
+    capsys.readouterr()
+    assert main(["compare", str(tmp_path / "one"), str(tmp_path / "two")]) == 0
+    assert capsys.readouterr().out.splitlines() == [
+        "b.safetensors: DRIFT | not there",
+        "c.safetensors: not there | DRIFT",
+        "3 audits, 2 with different verdicts.",
+    ]
 
 
 @pytest.mark.parametrize(("fail_on", "code"), [("drift", 1), ("invalid,drift", 1), ("invalid", 0), ("inconclusive", 0)])

@@ -43,7 +43,7 @@ def start(monkeypatch, tmp_path):
     monkeypatch.setattr(core, "audit_change", lambda *_: samples.report())
     refusals: dict[str, str] = {}
 
-    def change(components, adapter, strength, keeping):
+    def change(components, adapter, strength, keeping, below):
         key = (adapter.key, str(strength))
         return SimpleNamespace(refusal=lambda: refusals.get("why"), key=key, is_repeatable=True)
 

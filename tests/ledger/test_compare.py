@@ -24,7 +24,7 @@ def test_strengths_are_apart_and_three_ledgers_stand_beside_each_other():
     found, count = compare(
         [[row("x", "PASS"), row("x", "DRIFT", strength=2.0)], [row("x", "PASS")], [row("x", "PASS")]]
     )
-    assert [(d.strength, d.verdicts) for d in found] == [(2.0, ("DRIFT", "", ""))]
+    assert [(d.applied, d.verdicts) for d in found] == [(" @ 2", ("DRIFT", "", ""))]
     assert count == 2
 
 

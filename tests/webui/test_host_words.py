@@ -118,7 +118,7 @@ class TestCards:
     """The verdict beside a LoRA."""
 
     def write(self, folder, verdict="DRIFT"):
-        cards.write(folder / "Lora" / "a.safetensors", Verdict("a", 1.0, verdict, None))
+        cards.write(folder / "Lora" / "a.safetensors", [Verdict("a", 1.0, verdict, None)])
         return folder / "Lora" / "a.json"
 
     def test_the_hosts_notes_stay_as_they_are(self, fake_host):
@@ -140,6 +140,16 @@ class TestCards:
         (fake_host / "Lora" / "a.txt").write_text("mine")
         assert not self.write(fake_host).exists()
         assert json.loads((fake_host / "Lora" / "a.owf.json").read_text())["verdict"] == "DRIFT"
+
+    def test_of_several_strengths_the_card_tells_the_one_nearest_to_1(self, fake_host):
+        job = Job("audit", "a", ())
+        job.verdicts += [Verdict("a", s, v, None) for s, v in ((0.5, "PASS"), (1.0, "DRIFT"), (2.0, "DRIFT"))]
+        cards.write_all(job)
+        assert json.loads((fake_host / "Lora" / "a.json").read_text())["description"] == "OWF: DRIFT, strength 1"
+        audits = json.loads((fake_host / "Lora" / "a.owf.json").read_text())["audits"]
+        assert [(audit["strength"], audit["verdict"]) for audit in audits] == [
+            (0.5, "PASS"), (1.0, "DRIFT"), (2.0, "DRIFT"),
+        ]  # fmt: skip
 
     def test_a_folder_that_cannot_be_written_costs_the_card_only(self, fake_host, monkeypatch):
         def refuse(*_):

@@ -4,7 +4,7 @@ All layers that adapters change are linear in their weight and bias together, so
 output is the layer's own function of the change: F(x; W + dW) = F(x; W) + F(x; dW). See docs/design/memory.md.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from ...errors import AdapterError
@@ -60,6 +60,24 @@ class Beside:
         for handle in self._handles:
             handle.remove()
         self._handles = []
+
+
+class AllBeside:
+    """Several adapters, each beside the weights: what they add to a layer's output adds up."""
+
+    def __init__(self, components: Components, adapters: Sequence[Adapter]) -> None:
+        self._each = [Beside(components, adapter) for adapter in adapters]
+        self.reports = tuple(beside.report for beside in self._each)
+
+    def on(self, *strengths: float) -> None:
+        """Let each layer add its share of every change, times that adapter's strength."""
+        for beside, strength in zip(self._each, strengths, strict=True):
+            beside.on(strength)
+
+    def off(self) -> None:
+        """Leave the base alone; does nothing when it is off already."""
+        for beside in self._each:
+            beside.off()
 
 
 class _Share:

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache
+from importlib.util import find_spec
 from pathlib import Path
 
 from ...errors import Setting, UsageError
@@ -29,8 +30,13 @@ class Format:
     """Report and its folder -> the file written there; None where the format has no file per report."""
     write_all: Callable[[Sequence[Audited], Path], Path] | None = None
     """LoRAs of a call and the output folder -> one file over all of them; None where the format has none."""
-    write_run: Callable[[Rows, Path], Path] | None = None
-    """Rows of a run's ledger and its folder -> one file over all of them; None where the format has none."""
+    write_run: Callable[[Rows, Path], Path | None] | None = None
+    """Rows of a run's ledger and its folder -> one file over all of them, or None where these rows give nothing to say;
+    None where the format has none."""
+    needs: str = ""
+    """Package that it is written with, where that is not always there."""
+    extra: str = ""
+    """Extra of this package that brings it."""
     least: int = 1
     """LoRAs from which on one file over all of them says more than their own."""
 
@@ -47,12 +53,15 @@ def default_formats() -> tuple[str, ...]:
 
 
 def chosen_formats(names: Iterable[str]) -> tuple[Format, ...]:
-    """Return the formats of these names; raise UsageError that lists the known ones."""
+    """Return the formats of these names; raise UsageError that lists the known ones, or says what one needs."""
     known = {format_.name: format_ for format_ in all_formats()}
     wanted = list(names)
     for name in wanted:
         if name not in known:
             raise UsageError(f"Unknown output format {name!r}; there are {', '.join(known)}.", Setting("write"))
+        if known[name].needs and find_spec(known[name].needs) is None:
+            needed = Setting("install", f"'owf[{known[name].extra}]'")
+            raise UsageError(f"The output format {name} is written with {known[name].needs}.", needed)
     return tuple(known[name] for name in wanted)
 
 
@@ -72,4 +81,5 @@ def publish_all(audits: Sequence[Audited], out: Path, names: Iterable[str]) -> t
 
 def publish_run(rows: Rows, out: Path, names: Iterable[str]) -> tuple[Path, ...]:
     """Write what these formats say about all rows of a run's ledger; return the files."""
-    return tuple(format_.write_run(rows, out) for format_ in chosen_formats(names) if format_.write_run is not None)
+    written = (format_.write_run(rows, out) for format_ in chosen_formats(names) if format_.write_run is not None)
+    return tuple(path for path in written if path is not None)

@@ -2,7 +2,6 @@
 
 import dataclasses
 import json
-import math
 from pathlib import Path
 from typing import Any
 
@@ -24,12 +23,8 @@ def write_jsonl(rows: Rows, out: Path) -> Path:
 def row_data(row: Row) -> dict[str, Any]:
     """Return a row as JSON takes it, its picture left out; a number that is none, or endless, is null."""
     data = {key: value for key, value in dataclasses.asdict(row).items() if key != "thumbnail"}
-    data["numbers"] = [{key: _finite(value) for key, value in number.items()} for number in data["numbers"]]
+    data["numbers"] = [number.plain() for number in row.numbers]
     return data
-
-
-def _finite(value: object) -> object:
-    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 FORMAT = Format("jsonl", "a line of JSON for each LoRA and strength of a run", write_run=write_jsonl)

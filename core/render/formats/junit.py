@@ -40,7 +40,7 @@ def render_junit(rows: Iterable[Row]) -> str:
 
 
 def _case(row: Row, kind: str) -> str:
-    name = inert(row.name, 300) + ("" if row.strength == 1 else f" @ {row.strength:g}")
+    name = inert(row.name, 300) + row.applied
     start = f'<testcase classname="{escape(inert(row.base or "no base"))}" name="{escape(name)}"'
     start += f' time="{row.seconds:.2f}"'
     if not kind:

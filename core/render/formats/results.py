@@ -13,11 +13,13 @@ from ...text import cell
 from .format import Format, Rows
 
 NAME = "results.csv"
-_FACTS = (
+Key = tuple[str, str]
+"""Metric and estimate."""
+FACTS = (
     "name", "strength", "stack", "verdict", "status", "reason", "policy", "sha256", "family", "algorithm", "base",
     "preset", "folder", "attempts", "started", "seconds",
 )  # fmt: skip
-_ENDS = ("value", "low", "high", "floor", "limit")
+ENDS = ("value", "low", "high", "floor", "limit")
 
 
 def write_results(rows: Rows, out: Path) -> Path:
@@ -28,22 +30,22 @@ def write_results(rows: Rows, out: Path) -> Path:
 
 def _lines(rows: Rows) -> Iterator[str]:
     """Yield the lines (RFC 4180); no cell is a formula to a spreadsheet, and a number that is none is an empty cell."""
-    keys = _keys(rows)
+    keys = numbers_of(rows)
     text = StringIO()
     table = csv.writer(text, lineterminator="\r\n")
-    table.writerow([*_FACTS, "worst", *(f"{metric}.{name}.{end}" for metric, name in keys for end in _ENDS)])
+    table.writerow([*FACTS, "worst", *(f"{metric}.{name}.{end}" for metric, name in keys for end in ENDS)])
     for row in rows():
         numbers = {(n.metric, n.name): n for n in row.numbers}
-        facts = (_plain(getattr(row, name)) for name in _FACTS)
+        facts = (_plain(getattr(row, name)) for name in FACTS)
         lost = "; ".join(f"{label} {loss:.3g}" for label, loss in row.worst.items())
-        table.writerow([*map(cell, (*facts, lost)), *(_end(numbers.get(key), end) for key in keys for end in _ENDS)])
+        table.writerow([*map(cell, (*facts, lost)), *(_end(numbers.get(key), end) for key in keys for end in ENDS)])
         yield text.getvalue()
         text.seek(0)
         text.truncate()
     yield text.getvalue()
 
 
-def _keys(rows: Rows) -> list[tuple[str, str]]:
+def numbers_of(rows: Rows) -> list[Key]:
     """Return every known estimate that one of the rows has, in reading order."""
     seen = {(n.metric, n.name) for row in rows() for n in row.numbers}
     return [(m.name, name) for m in all_metrics() for name in m.quantities if (m.name, name) in seen]

@@ -2,7 +2,7 @@
 
 const HEIGHT = 60; /* of a line, as in the style sheet */
 const AROUND = 8; /* lines that are drawn beyond what is in sight, so that scrolling shows no gap */
-const [NAME, HREF, VERDICT, FAMILY, BASE, LOST, ALGORITHM, NUMBERS] = [0, 1, 2, 3, 4, 5, 6, 7];
+const [NAME, HREF, VERDICT, FAMILY, BASE, LOST, ALGORITHM, NUMBERS, PASSING] = [0, 1, 2, 3, 4, 5, 6, 7, 8];
 
 const { rows, states, symbols } = JSON.parse(document.getElementById("data").textContent);
 const view = document.querySelector(".rows");
@@ -49,7 +49,12 @@ function line(index, top) {
   if (row[HREF]) name.href = row[HREF];
   who.title = row[NAME];
   who.append(name, element("small", "", [row[FAMILY], row[ALGORITHM], row[BASE]].filter(Boolean).join(" · ")));
-  const verdict = element("b", "verdict", (symbols[row[VERDICT]] || "") + " " + row[VERDICT]);
+  const verdict = element("span", "verdict");
+  verdict.append(element("b", "", (symbols[row[VERDICT]] || "") + " " + row[VERDICT]));
+  if (row[PASSING]) {
+    verdict.append(element("small", "", "strength " + row[PASSING]));
+    verdict.title = "Largest strength that passes, by straight lines between those that were asked";
+  }
   const lost = element("span", "lost", row[LOST]);
   lost.title = row[LOST];
   made.append(seen, who, verdict, ...row[NUMBERS].map(numberCell), lost);

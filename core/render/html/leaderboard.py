@@ -18,6 +18,7 @@ from markupsafe import Markup
 
 from ...disk.files import write_text
 from ...ledger.row import Number, Row
+from ...ledger.sweep import sweeps
 from ...text import inert
 from ...verdict.size import goes_either_way
 from ...verdict.verdict import WORST_FIRST
@@ -81,9 +82,11 @@ def leaderboard(rows: Sequence[Row]) -> Leaderboard:
     """Return the page's content, the worst first."""
     rows = sorted(rows, key=lambda row: (_rank(row), -_severity(row), row.name))
     keys = _keys(rows)
+    passing = {row.key: sweep.shown() for sweep in sweeps(rows) for row in sweep.rows}
     counts = Counter(row.verdict for row in rows)
+    lines = zip(rows, _percentiles(rows, keys), strict=True)
     data = {
-        "rows": [_line(row, keys, places) for row, places in zip(rows, _percentiles(rows, keys), strict=True)],
+        "rows": [_line(row, keys, places, passing.get(row.key, "")) for row, places in lines],
         "states": STATES,
         "symbols": words.SYMBOLS,
     }
@@ -151,13 +154,12 @@ def _number(row: Row, key: Key) -> Number | None:
     return next((n for n in row.numbers if (n.metric, n.name) == key), None)
 
 
-def _line(row: Row, keys: Sequence[Key], places: Sequence[int | None]) -> list[Any]:
-    """Return what the script needs of a row; it is short, for there are thousands."""
-    strength = "" if row.strength == 1 else f" @ {row.strength:g}"
+def _line(row: Row, keys: Sequence[Key], places: Sequence[int | None], passing: str) -> list[Any]:
+    """Return what the script needs of a row; it is short, for there are thousands; `passing` is of its strengths."""
     lost = ", ".join(f"{inert(label, 40)} {words.number(loss, 'share')}" for label, loss in row.worst.items())
     numbers = [_cell(_number(row, key), place) for key, place in zip(keys, places, strict=True)]
     return [
-        inert(row.name, 120) + strength,
+        inert(row.name, 120) + row.applied,
         _href(row),
         row.verdict,
         inert(row.family or "unknown"),
@@ -165,6 +167,7 @@ def _line(row: Row, keys: Sequence[Key], places: Sequence[int | None]) -> list[A
         inert(lost or row.reason, 160),
         inert(row.algorithm, 40),
         numbers,
+        passing,
     ]
 
 

@@ -12,7 +12,7 @@ from ...text import inert
 _HERE = Path(__file__).parent
 
 
-def render_page(template: str, view: Any, styles: tuple[str, ...], scripts: tuple[str, ...]) -> str:
+def render_page(template: str, view: Any, styles: tuple[str, ...], scripts: tuple[str, ...] = ()) -> str:
     """Return the page of a template and its view, with our style sheets and our scripts inside."""
     style, code = (Markup("\n").join(map(_asset, names)) for names in (styles, scripts))
     page = _environment().get_template(template)

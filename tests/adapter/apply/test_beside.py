@@ -4,8 +4,8 @@ import copy
 
 import pytest
 import torch
-from owf.core.adapter import applied, read_adapter
-from owf.core.adapter.apply.beside import Beside, function_of
+from owf.core.adapter import applied, read_adapter, stacked
+from owf.core.adapter.apply.beside import AllBeside, Beside, function_of
 from owf.core.errors import AdapterError
 from safetensors.torch import save_file
 
@@ -50,6 +50,19 @@ def test_every_algorithm_gives_what_merging_gives(
     assert largest_difference(found, wanted) < ROUNDING
     assert largest_difference(found, before) > 1e-3, "the test file must change something"
     assert same(small_base.outputs(), before)
+
+
+def test_several_add_up_as_merged_ones_do(small_base, lycoris_file, largest_difference):
+    adapters = [read_adapter(lycoris_file(algo).path) for algo in ("locon", "loha")]
+    before = small_base.outputs()
+    with stacked(small_base.components, adapters, (1.0, -0.5)):
+        wanted = small_base.outputs()
+    beside = AllBeside(small_base.components, adapters)
+    beside.on(1.0, -0.5)
+    found = small_base.outputs()
+    beside.off()
+    assert largest_difference(found, wanted) < ROUNDING
+    assert same(small_base.outputs(), before) and hooks(small_base) == 0
 
 
 def test_off_and_strength_0_are_the_base_itself(base, kohya_tensors, tmp_path):
