@@ -6,17 +6,20 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..core.errors import UsageError
+from ..core.render.words import duration
 from ..core.text import file_stem
 from .backend import places
-from .request import label_images, policy_from
+from .request import label_images, policy_from, require_one_source
 from .ui.progress import NodeProgress
 from .ui.wording import in_graph
 
 if TYPE_CHECKING:
     import torch
 
+    from ..core.audit.audit import AuditSetting
     from ..core.audit.session import AuditRequest
     from ..core.datasets.labelled import LabelledImages
+    from ..core.plan.audit_plan import AuditPlan
     from ..core.verdict.report import Report
     from .backend.change import GraphChange, LoraChange
     from .backend.model.denoiser import ComfyDenoiser, Pair
@@ -24,6 +27,8 @@ if TYPE_CHECKING:
 
 _LEAST_SHARE = 0.5
 """Share of a family's own resolution below which nothing is audited."""
+_PACES: dict[str, float] = {}
+"""Base -> seconds a row in the last audit on it, for what the next one says of itself: timing the base costs rows."""
 
 
 @dataclass(frozen=True)
@@ -67,6 +72,8 @@ class AuditResult:
     """Where it lies."""
     tuned: "Pair"
     """The MODEL and CLIP that were judged."""
+    remembered: bool = False
+    """Whether an earlier audit measured it, and this one nothing."""
 
 
 def run_audit(
@@ -82,7 +89,7 @@ def run_audit(
     """Return the result of auditing `tuned` against `base`; the graph's models are left as they were.
 
     Raises UsageError, which says what to change, and ComfyUI's exception when the user pressed cancel; an
-    interrupted audit of a LoRA file continues where it stopped when it is queued again.
+    interrupted audit of a LoRA file continues where it stopped when it is queued again, and a finished one stands.
     """
     from ..core.audit.session import AuditSession, Places
     from ..core.metrics.images.features import Fetching
@@ -90,7 +97,7 @@ def run_audit(
     from .backend.features import HostFeatures
     from .backend.model.denoiser import ComfyDenoiser
 
-    where = Places(places.reports_folder(), places.cache_folder())
+    where = Places(places.reports_folder(), places.cache_folder(), reuse=True)
     session = AuditSession(request, policy_from(policy), where, Fetching(progress=progress), HostFeatures)
     note = session.note(in_graph)
     if note:
@@ -102,14 +109,34 @@ def run_audit(
     denoiser.digest()
     progress.stage("Applying the change")
     change = _change(denoiser, tuned)
+    progress.resumes = change.is_repeatable
     stem = file_stem("graph" if tuned.from_graph else Path(tuned.lora).stem, "lora")
     # ComfyUI is not made for several threads in one model, so slices are not run side by side.
     batch = Batching(default_batching(denoiser).size)
+
+    def announce(plan: "AuditPlan", setting: "AuditSetting") -> None:
+        progress.ahead(_ahead(denoiser, change, plan, setting))
+
     try:
-        published = session.audit(denoiser, change, stem, batch, progress, given=given)
+        published = session.audit(denoiser, change, stem, batch, progress, given=given, announce=announce)
     finally:
         denoiser.load_base()
-    return AuditResult(published.report, published.folder, change.tuned)
+    if progress.seconds_per_row is not None:
+        _PACES[denoiser.digest()] = progress.seconds_per_row
+    return AuditResult(published.report, published.folder, change.tuned, published.remembered)
+
+
+def _ahead(
+    denoiser: "ComfyDenoiser", change: "LoraChange | GraphChange", plan: "AuditPlan", setting: "AuditSetting"
+) -> str:
+    """Return the rows that are left of an audit, what of it is cached, and how long it takes where that is known."""
+    from ..core.audit.audit import to_do
+    from ..core.audit.outlook import rows_ahead
+
+    left, whole = to_do(denoiser, change.key, plan, setting)
+    pace = _PACES.get(denoiser.digest())
+    takes = "" if pace is None else f" About {duration(pace * (left.tuned + left.base))}, as fast as the last audit."
+    return f"{rows_ahead(left, whole)}.{takes}"
 
 
 def _require_size(denoiser: "ComfyDenoiser") -> None:
@@ -138,8 +165,7 @@ def _change(denoiser: "ComfyDenoiser", tuned: Tuned) -> "LoraChange | GraphChang
     from .backend.model.denoiser import Pair
 
     by_name = tuned.lora != places.NONE
-    if by_name == tuned.from_graph:
-        raise UsageError("Choose a LoRA by name, or connect tuned_model (and tuned_clip): one of the two.")
+    require_one_source(by_name, tuned.from_graph)
     if by_name:
         return LoraChange(denoiser, read_adapter(places.lora_path(tuned.lora)), tuned.strength)
     return GraphChange(denoiser, Pair(tuned.model or denoiser.base.model, tuned.clip or denoiser.base.clip))

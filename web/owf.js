@@ -162,7 +162,8 @@ function reportPanel(data) {
   top.firstChild.prepend(`${data.symbol} `);
   // The bars say what the other reasons would; all of them are in the full report.
   const reason = make("p", "owf-reason owf-faint", data.reasons[0] ?? data.sentence);
-  const parts = [top, reason, ...some(data.bars).map(bar)];
+  const notes = some(data.notes).map((note) => make("p", "owf-note", note));
+  const parts = [top, reason, ...notes, ...some(data.bars).map(bar)];
   if (data.report) parts.push(make("div", "owf-row", button("Open the full report", () => openReport(data.report))));
   if (data.pairs.length) parts.push(pairs(data.pairs));
   return parts;
@@ -215,7 +216,8 @@ function progress(state) {
   const percent = `${Math.floor((100 * state.done) / Math.max(state.total, 1))} %`;
   const left = state.left === null || state.left === undefined ? "" : `, about ${duration(state.left)} left`;
   const text = make("div", "owf-bar-text", make("b", "", state.stage), make("span", "owf-faint", percent + left));
-  return [text, make("div", "owf-progress", inner)];
+  const ahead = state.ahead ? [make("p", "owf-reason owf-faint", state.ahead)] : [];
+  return [text, make("div", "owf-progress", inner), ...ahead];
 }
 
 /** Return a saved panel's elements; one that another version wrote must not keep the workflow from loading. */
@@ -229,8 +231,15 @@ function panelParts(data) {
   }
 }
 
+/** Return what is said of a run that the user cancelled. */
+function cancelled(state) {
+  const percent = Math.floor(100 * Math.min(1, state.share ?? 0));
+  return `Cancelled at ${percent} %; queue again ${state.resumes ? "to go on" : "to start over"}.`;
+}
+
 function draw(node) {
   const parts = node.owfProgress ? progress(node.owfProgress) : [];
+  if (node.owfStopped && !node.owfProgress) parts.push(make("p", "owf-note", node.owfStopped));
   const panel = panelParts(node.properties?.[KEY]);
   if (panel.length && !node.owfMeasured && !node.owfProgress) parts.push(make("div", "owf-faint owf-saved", SAVED));
   parts.push(...panel);
@@ -243,6 +252,7 @@ function keep(node, data) {
   node.properties ??= {};
   node.properties[KEY] = data;
   node.owfProgress = null;
+  node.owfStopped = "";
   node.owfMeasured = true;
   draw(node);
   const tracker = app.extensionManager?.workflow?.activeWorkflow?.changeTracker;
@@ -284,6 +294,7 @@ function onProgress({ detail }) {
   const node = find(detail.node);
   if (!node) return;
   node.owfProgress = detail;
+  node.owfStopped = "";
   draw(node);
 }
 
@@ -307,13 +318,24 @@ function onTraining({ detail }) {
   draw(node);
 }
 
-function stop(graph) {
+/** End what runs; `said` tells of its state why. */
+function stop(graph, said) {
   for (const node of graph?._nodes ?? []) {
-    if (node.subgraph) stop(node.subgraph);
+    if (node.subgraph) stop(node.subgraph, said);
     if (!node.owfProgress) continue;
+    node.owfStopped = said(node.owfProgress);
     node.owfProgress = null;
     draw(node);
   }
+}
+
+/** Show an error of one of our nodes on it; ComfyUI's own box of it may be closed. */
+function onError({ detail }) {
+  stop(app.graph, () => "");
+  const node = find(detail?.node_id);
+  if (!node) return;
+  node.owfStopped = String(detail.exception_message ?? "").trim();
+  draw(node);
 }
 
 app.registerExtension({
@@ -321,7 +343,8 @@ app.registerExtension({
   setup() {
     api.addEventListener("owf.progress", onProgress);
     api.addEventListener("owf.training", onTraining);
-    for (const name of ["execution_error", "execution_interrupted"]) api.addEventListener(name, () => stop(app.graph));
+    api.addEventListener("execution_error", onError);
+    api.addEventListener("execution_interrupted", () => stop(app.graph, cancelled));
   },
   nodeCreated(node) {
     const height = NODES[node.comfyClass];

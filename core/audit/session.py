@@ -135,6 +135,8 @@ class Published:
     """Its folder, where its pictures are too."""
     files: tuple[Path, ...]
     """What the output formats wrote there."""
+    remembered: bool = False
+    """Whether an earlier run measured it, and this one nothing."""
 
 
 class AuditSession:
@@ -212,7 +214,7 @@ class AuditSession:
             known = finished.find(folder) if places.reuse else None
             if known is not None:
                 report = dataclasses.replace(rejudged(known, self._policy), learning=learning)
-                return self._publish(report, folder, finished, change)
+                return dataclasses.replace(self._publish(report, folder, finished, change), remembered=True)
             if not places.resume:
                 _remove_samples(folder)
             if fits:

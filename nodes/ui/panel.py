@@ -1,5 +1,6 @@
 """What a node's panel in the browser shows of a report: texts made here, positions in percent, addresses of files."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +19,8 @@ PAIRS = 8
 REASONS = 3
 
 
-def report_panel(report: Report, folder: Path) -> dict[str, Any]:
-    """Return the panel of a report that lies in `folder`, as plain data."""
+def report_panel(report: Report, folder: Path, notes: Sequence[str] = ()) -> dict[str, Any]:
+    """Return the panel of a report that lies in `folder`, as plain data; `notes` are what else is to be said."""
     decision = words.shown_decision(report)
     return {
         "kind": "report",
@@ -28,6 +29,7 @@ def report_panel(report: Report, folder: Path) -> dict[str, Any]:
         "symbol": words.SYMBOLS.get(decision, words.MISSING),
         "sentence": words.meaning(report),
         "reasons": reasons(report),
+        "notes": [inert(note, 400) for note in notes],
         "title": f"{inert(report.adapter.name)} on {inert(report.base.name)}",
         "bars": bars(report),
         "pairs": [_pair(pair, folder) for pair in report.pairs[:PAIRS] if _is_inside(pair, folder)],

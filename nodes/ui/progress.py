@@ -21,14 +21,27 @@ class NodeProgress(Progress):
     """The Progress of `core` on a node; every call raises ComfyUI's own exception when the user pressed cancel."""
 
     def __init__(self, node_id: str | None) -> None:
+        self.resumes = False
+        """Whether a run that is cancelled goes on when it is queued again."""
         self._node_id, self._bar = node_id, Bar(1)
         self._total = self._done = 0
-        self._title, self._last = "", 0.0
-        self._began, self._before = time.monotonic(), 0
+        self._title, self._ahead, self._last = "", "", 0.0
+        self._first = self._began = time.monotonic()
+        self._before = 0
 
     def total(self, rows: int) -> None:
         """Learn the length of the bar."""
-        self._total = rows
+        self._total, self._first = rows, time.monotonic()
+
+    def ahead(self, text: str) -> None:
+        """Show what the run is about to do, from now until its end."""
+        self._ahead = text
+        self._show(force=True)
+
+    @property
+    def seconds_per_row(self) -> float | None:
+        """The pace of this run so far; None before it computed anything."""
+        return (time.monotonic() - self._first) / self._done if self._done else None
 
     def stage(self, title: str) -> None:
         """Show what is being done now."""
@@ -67,8 +80,9 @@ class NodeProgress(Progress):
         self._last = time.monotonic()
         done, total = (self._done, self._total) if done is None or total is None else (done, total)
         self._bar.move(done, total)
-        left = {"left": self._left(done, total)}
-        send(EVENT, self._node_id, {"stage": self._title, "done": done, "total": max(total, 1), **left})
+        share = self._done / max(self._total, 1)  # of the whole run, also while a part counts bytes
+        told = {"ahead": self._ahead, "left": self._left(done, total), "share": share, "resumes": self.resumes}
+        send(EVENT, self._node_id, {"stage": self._title, "done": done, "total": max(total, 1), **told})
 
     def _left(self, done: int, total: int) -> float | None:
         """Return the seconds until the end at the speed of this stage; None while that is unknown."""

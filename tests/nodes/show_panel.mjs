@@ -1,5 +1,6 @@
 // Shows saved panels as web/owf.js does in ComfyUI's page, on as much of a page as it needs, and writes their texts.
-// node show_panel.mjs SCRIPT PANEL...: for each panel a JSON list of its texts, its buttons and its pictures.
+// node show_panel.mjs SCRIPT PANEL...: for each panel a JSON list of its texts, its buttons and its pictures. A file with
+// "events", a list of names and details, is no panel, but what ComfyUI's server says of a node that has none yet.
 import { readFileSync } from "node:fs";
 import { pathToFileURL } from "node:url";
 
@@ -32,16 +33,25 @@ globalThis.warnings = [];
 console.warn = (...said) => warnings.push(said.join(" "));
 
 let extension;
-globalThis.owfTest = { app: { registerExtension: (given) => (extension = given) }, api: { apiURL: (path) => path } };
+let current = null;
+const listeners = {};
+const graph = { getNodeById: (id) => (id === 7 ? current : null), get _nodes() { return [current]; } };
+globalThis.owfTest = {
+  app: { registerExtension: (given) => (extension = given), graph },
+  api: { apiURL: (path) => path, addEventListener: (name, act) => (listeners[name] = act) },
+};
 await import(pathToFileURL(process.argv[2]));
+extension.setup();
 
 const all = (element) => (element instanceof Element ? [element, ...element.children.flatMap(all)] : []);
 
 function shown(panel) {
   const node = { comfyClass: "OWF_ShowReport", size: [420, 300], computeSize: () => [420, 300], addDOMWidget: () => ({}) };
   extension.nodeCreated(node); // empty, as when a workflow is being loaded
-  node.properties = { owf_panel: panel };
+  node.properties = panel?.events ? {} : { owf_panel: panel };
   node.onConfigure({});
+  current = node;
+  for (const [name, detail] of panel?.events ?? []) listeners[name]({ detail });
   const elements = all(node.owfElement);
   return {
     texts: elements.flatMap((element) => element.children.filter((child) => typeof child === "string")),

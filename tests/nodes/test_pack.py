@@ -24,10 +24,13 @@ IDS = {
     "OWF_PromptBank",
 }
 
+WIDGETS = {"INT", "FLOAT", "STRING", "COMBO", "BOOLEAN"}
+"""Kinds of input that a node shows as a widget."""
 
-@pytest.fixture
-def loaded(stub):
-    return stub.run("schemas")
+
+@pytest.fixture(scope="module")
+def loaded(shared_stub):
+    return shared_stub.run("schemas")
 
 
 def test_the_node_ids_that_saved_workflows_rely_on(loaded):
@@ -36,8 +39,28 @@ def test_the_node_ids_that_saved_workflows_rely_on(loaded):
 
 def test_every_node_says_where_it_belongs_and_what_it_does(loaded):
     for node in loaded["nodes"].values():
-        assert node["category"] == "OWF"
+        assert node["category"] in {f"OWF/{part}" for part in ("audit", "inspect", "load", "train")}
         assert "(OWF)" in node["name"] and len(node["about"]) > 20
+
+
+def test_every_input_and_output_says_what_it_is(loaded):
+    for name, node in loaded["nodes"].items():
+        for _, socket, settings in (*node["inputs"], *node["outputs"]):
+            assert settings.get("tooltip"), f"{name}.{socket}"
+
+
+def test_nodes_are_found_by_other_words_than_their_names_where_the_host_searches_for_them(loaded):
+    for node in loaded["nodes"].values():
+        assert len(node["aliases"]) >= 3 and not any(word in node["name"] for word in node["aliases"])
+    assert loaded["old"] == {}
+
+
+def test_what_few_people_change_is_folded_away(loaded):
+    # A socket that is folded away could not be connected, and a column of 20 widgets is not read.
+    for name, node in loaded["nodes"].items():
+        shown = [i for kind, i, s in node["inputs"] if kind in WIDGETS and not s.get("advanced")]
+        assert len(shown) <= 7, f"{name} shows {shown}"
+        assert all(kind in WIDGETS for kind, _, settings in node["inputs"] if settings.get("advanced")), name
 
 
 def test_numbers_are_shown_as_they_are_sent(loaded):

@@ -128,3 +128,51 @@ def test_a_training_shows_what_it_learned_before_its_curves_and_a_report_before_
     assert "Concept fidelity" in with_it["texts"]
     assert "owf-DRIFT" in with_it["classes"]
     assert "NOT LEARNED, PASS" in judged["texts"]
+
+
+def progress(**values):
+    """Return what a node that is 11.4 % through tells the browser."""
+    told = {
+        "node": "7",
+        "stage": "LoRA: drawing",
+        "done": 57,
+        "total": 500,
+        "share": 0.114,
+        "left": None,
+        "ahead": "Rows.",
+    }
+    return ["owf.progress", {**told, **values}]
+
+
+@pytest.mark.skipif(not NODE, reason="needs node to parse JavaScript")
+@pytest.mark.parametrize(
+    ("events", "texts", "gone"),
+    [
+        ([progress()], ["LoRA: drawing", "11 %", "Rows."], []),
+        (
+            [progress(resumes=True), ["execution_interrupted", {}]],
+            ["Cancelled at 11 %; queue again to go on."],
+            ["LoRA: drawing"],
+        ),
+        (
+            [progress(resumes=False), ["execution_interrupted", {}]],
+            ["Cancelled at 11 %; queue again to start over."],
+            [],
+        ),
+        (
+            [progress(), ["execution_error", {"node_id": "7", "exception_message": "It broke.\n"}]],
+            ["It broke."],
+            ["11 %"],
+        ),
+        ([progress(), ["execution_error", {"node_id": "9", "exception_message": "Other."}]], [], ["11 %", "Other."]),
+        (
+            [["execution_error", {"node_id": "7", "exception_message": "It broke."}], progress()],
+            ["11 %"],
+            ["It broke."],
+        ),
+    ],
+)
+def test_the_panel_says_how_a_run_ended(tmp_path, events, texts, gone):
+    (tmp_path / "events.json").write_text(json.dumps({"events": events}))
+    (found,) = shown(tmp_path, tmp_path / "events.json")
+    assert set(texts) <= set(found["texts"]) and not set(gone) & set(found["texts"])
