@@ -3,7 +3,6 @@
 import argparse
 import hashlib
 import os
-import sys
 from pathlib import Path
 
 from ..core.adapter.adapter import READING
@@ -33,7 +32,7 @@ def asked(options: argparse.Namespace, digests: Digests) -> dict[str, object]:
         **{name: getattr(options, name) for name in _PLAIN},
         "base": _base(options.base, digests),
         "images": None if options.images is None else _images(options.images),
-        "metrics": sorted((m.name, getattr(sys.modules[m.measure.__module__], "VERSION", 0)) for m in metrics),
+        "metrics": sorted((metric.name, metric.version) for metric in metrics),
         "reading": READING,
     }
 

@@ -1,25 +1,20 @@
 """OWF_DriftAudit: what a LoRA, or anything else the graph did to MODEL, made it forget."""
 
 import logging
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from comfy_api.latest import io
 
 from ..core.text import inert
 from .audit_inputs import base_inputs, detail_inputs, limit_inputs, plan_inputs, probe_folder_input
 from .backend import places
+from .gate import GATES, blocker, closed_note, is_closed
 from .request import AUTO, NOT_LINKED, audit_request, limits_wrong, require_one_source, wrong
-from .run import AuditResult, Probes, Tuned, run_audit
+from .run import AuditResult, Probes, Question, Tuned, run_audit
+from .shown import remembered, report_images
 from .ui.progress import NodeProgress
 from .ui.schema import ADVANCED, found_by
 from .ui.wording import graph_words
-
-if TYPE_CHECKING:
-    from ..core.verdict.report import Report
-
-GATES = ("never", "on DRIFT or INVALID", "unless PASS")
-"""When the outputs `model` and `clip` stop whatever is connected to them."""
-_STOPS = {GATES[0]: (), GATES[1]: ("DRIFT", "INVALID"), GATES[2]: ("DRIFT", "INVALID", "INCONCLUSIVE")}
 
 
 class DriftAudit(io.ComfyNode):
@@ -96,7 +91,8 @@ class DriftAudit(io.ComfyNode):
         probes = Probes(probe_images, probe_labels, probe_folder)
         with graph_words():
             asked = audit_request(preset, audit_seed, metrics, per_class, guidance_scale, features, probe_folder)
-            result = run_audit(Pair(model, clip), vae, tuned, asked, probes, policy, resolution, progress)
+            question = Question(asked, policy, resolution, probes)
+            result = run_audit(Pair(model, clip), vae, tuned, question, progress)
         return answer(result, stop_graph)
 
 
@@ -107,53 +103,13 @@ def answer(result: AuditResult, stop_graph: str) -> io.NodeOutput:
 
     report, decision = result.report, result.report.verdict.decision
     model, clip, notes = result.tuned.model, result.tuned.clip, list(remembered(result))
-    if decision in _STOPS[stop_graph]:
-        # Silent: a message would be an error of whatever is connected, and the reason stands here.
-        model, clip = _blocker(None), _blocker(None)
-        notes.append(f"The gate is closed ({stop_graph}): nothing runs that is connected to model or clip.")
+    if is_closed(stop_graph, decision):
+        model, clip = blocker(), blocker()
+        notes.append(closed_note(stop_graph))
         logging.warning("OWF: %s said %s. %s", inert(report.adapter.name), decision, notes[-1])
     images = report_images(result)
     panel = report_panel(report, result.folder, notes)
     return io.NodeOutput(decision, to_json(report), *images, model, clip, ui={"owf": [panel]})
-
-
-def remembered(result: AuditResult) -> tuple[str, ...]:
-    """Return the sentence that says that nothing was measured this time; none where it was."""
-    if not result.remembered:
-        return ()
-    measured = str(result.report.timing.get("started", ""))[:16].replace("T", " ")
-    return (f"Remembered from {measured}: the file, the base and the plan are the same, so nothing was measured.",)
-
-
-def report_images(result: AuditResult) -> tuple[Any, Any, Any]:
-    """Return the chart sheet, and the base's and the tuned model's images, most changed first."""
-    from .backend.images import from_pictures, read_pictures
-
-    sheet = from_pictures([report_sheet(result.report)])
-    pairs = result.report.pairs
-    if not pairs:
-        return sheet, _blocker(None), _blocker(None)
-    return (
-        sheet,
-        read_pictures(result.folder / pair.base for pair in pairs),
-        read_pictures(result.folder / pair.tuned for pair in pairs),
-    )
-
-
-def report_sheet(report: "Report") -> Any:
-    """Return the charts of a report as a picture."""
-    from ..core.render.bars import bars
-    from ..core.render.pictures.sheet import chart_sheet
-    from .ui.panel import reasons
-
-    title = f"{report.adapter.name} on {report.base.name}"
-    return chart_sheet(title, report.verdict.decision, reasons(report), bars(report))
-
-
-def _blocker(message: str | None) -> Any:
-    from comfy_execution.graph_utils import ExecutionBlocker
-
-    return ExecutionBlocker(message)
 
 
 def _inputs() -> list[io.Input]:

@@ -11,6 +11,9 @@ from .backend.host_version import host_version, too_old
 NODES = {
     "demo": "DemoCheckpoint",
     "audit": "DriftAudit",
+    "sweep": "StrengthSweep",
+    "folder": "FolderAudit",
+    "load": "LoadAuditedLora",
     "inspect": "InspectLora",
     "meter": "CdiKidMeter",
     "report": "LoadReport ShowReport",

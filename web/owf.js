@@ -10,6 +10,9 @@ const NODES = {
   OWF_CDIKIDMeter: 330,
   OWF_InspectLoRA: 260,
   OWF_TrainLoRADC: 480,
+  OWF_StrengthSweep: 480,
+  OWF_FolderAudit: 330,
+  OWF_LoadAuditedLoRA: 130,
 };
 const KEY = "owf_panel";
 const EMPTY = "Queue the graph to see results here.";
@@ -177,21 +180,21 @@ function meterPanel(data) {
 
 function factsPanel(data) {
   const cells = some(data.lines).flatMap(([label, value]) => [make("span", "owf-faint", label), make("span", "", value)]);
-  return [head(data), make("div", "owf-facts", ...cells), ...some(data.notes).map((note) => make("p", "owf-reason", note))];
+  return [head(data, data.badge, data.state), make("div", "owf-facts", ...cells), ...some(data.notes).map((note) => make("p", "owf-reason", note))];
 }
 
 /** Return one curve with its name, last value and, if given, the line it is to stay under. */
-function curve(name, points, steps, target) {
+function curve(name, points, steps, target, last = "") {
   const values = points.map((point) => point[1]);
   const top = values.reduce((most, value) => Math.max(most, value), Math.max(target ?? 0, 1e-12));
   const low = values.reduce((least, value) => Math.min(least, value), 0);
   const y = (value) => (60 * (top - value)) / (top - low) + 2;
-  const line = points.map(([step, value]) => `${((1000 * step) / Math.max(steps, 1)).toFixed(1)},${y(value).toFixed(2)}`);
+  const line = points.map(([step, value]) => `${((1000 * step) / (steps > 0 ? steps : 1)).toFixed(1)},${y(value).toFixed(2)}`);
   const chart = svg("svg", { class: "owf-curve", viewBox: "0 0 1000 64", preserveAspectRatio: "none" });
   if (target) chart.append(svg("line", { x1: 0, x2: 1000, y1: y(target), y2: y(target) }));
   chart.append(svg("polyline", { points: line.join(" ") }));
-  const last = values.length ? values[values.length - 1].toPrecision(3) : "";
-  return make("div", "", make("div", "owf-bar-text", make("b", "", name), make("span", "owf-faint", last)), chart);
+  const value = last || (values.length ? values[values.length - 1].toPrecision(3) : "");
+  return make("div", "", make("div", "owf-bar-text", make("b", "", name), make("span", "owf-faint", value)), chart);
 }
 
 function curvesPanel(data) {
@@ -202,7 +205,22 @@ function curvesPanel(data) {
   return [head({ title }, data.badge, data.state), ...some(data.bars).map(bar), ...charts, ...notes];
 }
 
-const PANELS = { report: reportPanel, meter: meterPanel, facts: factsPanel, curves: curvesPanel };
+/** Return several audits, a line each, and below them their numbers against the strength. */
+function tablePanel(data) {
+  const lines = some(data.rows).map((row) => {
+    const title = make("span", "owf-title", row.name);
+    title.title = [row.name, row.reason].join("\n");
+    const line = make("div", `owf-head ${stateClass(row.verdict)}`, make("span", "owf-badge", `${row.symbol} ${row.verdict}`));
+    line.append(title, make("span", "owf-faint", row.text));
+    if (row.report) line.append(button("Report", () => openReport(row.report)));
+    return line;
+  });
+  const notes = some(data.notes).map((note) => make("p", "owf-reason", note));
+  const charts = some(data.curves).map((each) => curve(each.title, each.points, data.most, each.limit, each.last));
+  return [head(data), ...notes, ...lines, ...charts];
+}
+
+const PANELS = { report: reportPanel, meter: meterPanel, facts: factsPanel, curves: curvesPanel, table: tablePanel };
 
 /** Return seconds as people say them. */
 function duration(seconds) {

@@ -115,6 +115,10 @@ class Ledger:
         where = "sha256 = ? AND ask = ? AND strength = ? AND stack = ? ORDER BY name != ?, id LIMIT 1"
         return next(self._rows(where, _safe((sha256, ask, strength, stack, name))), None)
 
+    def of_content(self, sha256: str) -> Iterator[Row]:
+        """Yield every row of this content, in the order in which they were written."""
+        return self._rows("sha256 = ? ORDER BY id", _safe((sha256,)))
+
     def report(self, row: Row) -> Report | None:
         """Return the report of a row; None where it has none. Raises UsageError where it is damaged."""
         with foreign(str(self.path), sqlite_advice):

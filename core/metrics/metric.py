@@ -3,6 +3,7 @@
 A metric's file imports torch in functions only, if at all: a report is judged and shown from these records.
 """
 
+import sys
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cache
@@ -113,6 +114,11 @@ class Metric:
     """Breakdown -> how it is shown, in reading order."""
     network: "Callable[[AuditPlan, Fetching], ImageFeatures] | None" = None
     """Loads the network that `measure` uses, before anything is measured; None if it uses none."""
+
+    @property
+    def version(self) -> int:
+        """Return the `VERSION` of its file, which another definition of its numbers raises."""
+        return getattr(sys.modules[self.measure.__module__], "VERSION", 0)
 
 
 _HELPERS = ("evidence", "measurement", "statistics")

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from ...core.ledger.known import Known
 from ...core.render import words
 from ...core.render.bars import bar, bars
 from ...core.text import inert
@@ -17,6 +18,8 @@ from .wording import in_graph
 PAIRS = 8
 """Image pairs that the panel offers, the most changed first."""
 REASONS = 3
+UNKNOWN = "UNKNOWN"
+"""State, and by it the colour, of a badge that says no verdict, or one that is only claimed."""
 
 
 def report_panel(report: Report, folder: Path, notes: Sequence[str] = ()) -> dict[str, Any]:
@@ -44,6 +47,22 @@ def reasons(report: Report) -> list[str]:
     """
     found = [summary(report)] if report.learning is not None else []
     return [inert(reason, 400) for reason in (*found, *report.verdict.worded(in_graph))[:REASONS]]
+
+
+def known_panel(name: str, verdict: str, known: Known | None, notes: Sequence[str]) -> dict[str, Any]:
+    """Return the panel of a LoRA that was loaded: the verdict that is known of it, who says so, and of which base."""
+    lines = []
+    if known is not None:
+        lines = [["Audited at", f"strength {known.strength:g}"], ["On", known.base], ["Said by", known.by]]
+        notes = [*notes, known.reason]
+    shown = {"title": inert(name, 120), "lines": [line for line in lines if line[1]]}
+    return {
+        "kind": "facts",
+        **shown,
+        "notes": [inert(note, 400) for note in notes if note],
+        "badge": verdict,
+        "state": verdict,
+    }
 
 
 _STATES = {LEARNED: PASS, NOT_LEARNED: DRIFT, NOT_SHOWN: INCONCLUSIVE}

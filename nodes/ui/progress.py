@@ -28,6 +28,13 @@ class NodeProgress(Progress):
         self._title, self._ahead, self._last = "", "", 0.0
         self._first = self._began = time.monotonic()
         self._before = 0
+        self._task, self._number, self._count = "", 0, 1
+
+    def task(self, name: str, number: int, count: int) -> None:
+        """Begin one of several runs, the first of which is 0: the bar is its own, and titles name it."""
+        self._task, self._number, self._count = name, number, count
+        self._total = self._done = self._before = 0
+        self._ahead = ""
 
     def total(self, rows: int) -> None:
         """Learn the length of the bar."""
@@ -45,7 +52,7 @@ class NodeProgress(Progress):
 
     def stage(self, title: str) -> None:
         """Show what is being done now."""
-        self._title = title
+        self._title = f"{self._task} ({self._number + 1} of {self._count}): {title}" if self._task else title
         self._began, self._before = time.monotonic(), self._done
         self._show(force=True)
 
@@ -80,7 +87,8 @@ class NodeProgress(Progress):
         self._last = time.monotonic()
         done, total = (self._done, self._total) if done is None or total is None else (done, total)
         self._bar.move(done, total)
-        share = self._done / max(self._total, 1)  # of the whole run, also while a part counts bytes
+        # Of all there is to do, also while a part counts bytes.
+        share = (self._number + self._done / max(self._total, 1)) / self._count
         told = {"ahead": self._ahead, "left": self._left(done, total), "share": share, "resumes": self.resumes}
         send(EVENT, self._node_id, {"stage": self._title, "done": done, "total": max(total, 1), **told})
 

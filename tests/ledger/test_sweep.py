@@ -1,7 +1,7 @@
 """The largest strength that passes is what the verdicts say, and no more."""
 
 import pytest
-from owf.core.ledger.sweep import largest_passing
+from owf.core.ledger.sweep import largest_passing, passing
 
 P, D, Q, X = "PASS", "DRIFT", "INCONCLUSIVE", "INVALID"
 BETWEEN = ": the largest strength that passes lies between."
@@ -28,3 +28,9 @@ BETWEEN = ": the largest strength that passes lies between."
 )
 def test_what_passes_and_what_is_left_open(verdicts, said):
     assert largest_passing(verdicts) == said
+
+
+def test_passing_ends_at_the_first_strength_that_does_not():
+    verdicts = [(1.0, "PASS"), (0.25, "PASS"), (0.5, "INCONCLUSIVE"), (-0.1, "PASS")]
+    assert passing(verdicts) == [-0.1, 0.25]
+    assert passing(verdicts[:1]) == [1.0] and passing([(0.5, "DRIFT")]) == passing([]) == []

@@ -17,6 +17,7 @@ from urllib.parse import quote
 from markupsafe import Markup
 
 from ...disk.files import write_text
+from ...ledger.rank import worst_first
 from ...ledger.row import Number, Row
 from ...text import inert
 from ...verdict.verdict import WORST_FIRST
@@ -78,7 +79,7 @@ def render_leaderboard(rows: Sequence[Row]) -> str:
 
 def leaderboard(rows: Sequence[Row]) -> Leaderboard:
     """Return the page's content, the worst first."""
-    rows = sorted(rows, key=lambda row: (_rank(row), -_severity(row), row.name))
+    rows = worst_first(rows)
     keys = _keys(rows)
     counts = Counter(row.verdict for row in rows)
     data = {
@@ -100,16 +101,6 @@ def leaderboard(rows: Sequence[Row]) -> Leaderboard:
         data=_json(data),
         thumbnails=_json(pictures),
     )
-
-
-def _rank(row: Row) -> int:
-    return WORST_FIRST.index(row.verdict) if row.verdict in WORST_FIRST else len(WORST_FIRST)
-
-
-def _severity(row: Row) -> float:
-    """Return the largest of a row's numbers in terms of its limit."""
-    shares = (n.value / n.limit for n in row.numbers if n.limit)
-    return max((share for share in shares if not math.isnan(share)), default=0.0)
 
 
 def _keys(rows: Iterable[Row]) -> list[Key]:
