@@ -4,16 +4,19 @@
 import { app } from "../../scripts/app.js";
 import { api } from "../../scripts/api.js";
 
-const NODES = {
-  OWF_DriftAudit: 640,
-  OWF_ShowReport: 640,
-  OWF_CDIKIDMeter: 330,
-  OWF_InspectLoRA: 260,
-  OWF_TrainLoRADC: 480,
-  OWF_StrengthSweep: 480,
-  OWF_FolderAudit: 330,
-  OWF_LoadAuditedLoRA: 130,
-};
+const NODES = new Set([
+  "OWF_DriftAudit",
+  "OWF_ShowReport",
+  "OWF_CDIKIDMeter",
+  "OWF_InspectLoRA",
+  "OWF_TrainLoRADC",
+  "OWF_StrengthSweep",
+  "OWF_FolderAudit",
+  "OWF_LoadAuditedLoRA",
+]);
+const LEAST = 40; // pixels of a panel: one line, until the browser has laid out more
+const TALLEST = 900; // a longer panel scrolls: a node should not be higher than a screen
+const WIDTH = 420;
 const KEY = "owf_panel";
 const EMPTY = "Queue the graph to see results here.";
 const SAVED = "Saved with the workflow; queue the graph to measure here.";
@@ -70,7 +73,7 @@ function bar(data) {
   if (at.limit !== undefined) track.append(mark("owf-limit", at.limit));
   const parts = [`95 % ${data.interval}`];
   if (data.floor) parts.push(`floor ${data.floor}`);
-  if (data.limit) parts.push(`limit ${data.limit}`);
+  if (data.limit) parts.push(`${data.limit_word ?? "limit"} ${data.limit}`);
   if (data.note) parts.push(data.note);
   const head = make("span", "", make("b", "", data.title), ` ${data.value}`);
   const whole = make("div", `owf-bar ${stateClass(data.state)}`, head, track, make("small", "owf-faint", parts.join(" · ")));
@@ -234,8 +237,14 @@ function progress(state) {
   const percent = `${Math.floor((100 * state.done) / Math.max(state.total, 1))} %`;
   const left = state.left === null || state.left === undefined ? "" : `, about ${duration(state.left)} left`;
   const text = make("div", "owf-bar-text", make("b", "", state.stage), make("span", "owf-faint", percent + left));
-  const ahead = state.ahead ? [make("p", "owf-reason owf-faint", state.ahead)] : [];
-  return [text, make("div", "owf-progress", inner), ...ahead];
+  const parts = [text, make("div", "owf-progress", inner)];
+  if (state.ahead) parts.push(make("p", "owf-reason owf-faint", state.ahead));
+  if (/^data:image\/jpeg;base64,[A-Za-z0-9+/=]+$/.test(state.picture ?? "")) {
+    const drawn = make("img", "owf-drawn");
+    drawn.src = state.picture;
+    parts.push(drawn);
+  }
+  return parts;
 }
 
 /** Return a saved panel's elements; one that another version wrote must not keep the workflow from loading. */
@@ -262,7 +271,17 @@ function draw(node) {
   if (panel.length && !node.owfMeasured && !node.owfProgress) parts.push(make("div", "owf-faint owf-saved", SAVED));
   parts.push(...panel);
   if (!parts.length) parts.push(make("div", "owf-empty", EMPTY));
-  node.owfElement.replaceChildren(...parts);
+  node.owfContent.replaceChildren(...parts);
+  fit(node);
+}
+
+/** Make the node as high as its panel now is: one that is not on the screen has no height yet, and keeps its own. */
+function fit(node) {
+  const height = Math.min(TALLEST, Math.ceil(node.owfContent.offsetHeight ?? 0));
+  if (!height || height === node.owfHeight) return;
+  node.owfHeight = height;
+  node.setSize?.([node.size[0], node.computeSize()[1]]);
+  node.setDirtyCanvas?.(true, true);
 }
 
 /** Keep a panel with the node, so that it is there after a reload of the page. */
@@ -277,13 +296,18 @@ function keep(node, data) {
   (tracker?.captureCanvasState ?? tracker?.checkState)?.call(tracker); // older front ends know only the second
 }
 
-function addPanel(node, height) {
-  const element = make("div", "owf");
+function addPanel(node) {
+  // What is measured is inside of what ComfyUI stretches, or a panel could never shrink.
+  const content = make("div", "owf-content");
+  const element = make("div", "owf", content);
   element.addEventListener("wheel", (event) => element.scrollHeight > element.clientHeight && event.stopPropagation(), { passive: true });
-  node.owfElement = element;
-  const widget = node.addDOMWidget(KEY, "owf", element, { serialize: false, hideOnZoom: false, getMinHeight: () => height });
+  Object.assign(node, { owfElement: element, owfContent: content, owfHeight: LEAST });
+  const options = { serialize: false, hideOnZoom: false, getMinHeight: () => node.owfHeight };
+  const widget = node.addDOMWidget(KEY, "owf", element, options);
   widget.serialize = false;
-  node.setSize?.([Math.max(node.size[0], 420), node.computeSize()[1]]);
+  node.setSize?.([Math.max(node.size[0], WIDTH), node.computeSize()[1]]);
+  // Pictures arrive, fonts load, the user makes the node wider, or it comes onto the screen.
+  if (globalThis.ResizeObserver) new ResizeObserver(() => fit(node)).observe(content);
   const after = (name, act) => {
     const before = node[name];
     node[name] = function (...values) {
@@ -311,7 +335,7 @@ function find(id) {
 function onProgress({ detail }) {
   const node = find(detail.node);
   if (!node) return;
-  node.owfProgress = detail;
+  node.owfProgress = { ...detail, picture: detail.picture ?? node.owfProgress?.picture };
   node.owfStopped = "";
   draw(node);
 }
@@ -365,7 +389,6 @@ app.registerExtension({
     api.addEventListener("execution_interrupted", () => stop(app.graph, cancelled));
   },
   nodeCreated(node) {
-    const height = NODES[node.comfyClass];
-    if (height) addPanel(node, height);
+    if (NODES.has(node.comfyClass)) addPanel(node);
   },
 });

@@ -46,18 +46,32 @@ extension.setup();
 const all = (element) => (element instanceof Element ? [element, ...element.children.flatMap(all)] : []);
 
 function shown(panel) {
-  const node = { comfyClass: "OWF_ShowReport", size: [420, 300], computeSize: () => [420, 300], addDOMWidget: () => ({}) };
+  let options = null;
+  const node = {
+    comfyClass: "OWF_ShowReport",
+    size: [420, 300],
+    computeSize: () => [420, options.getMinHeight() + 60],
+    setSize: (size) => (node.size = size),
+    addDOMWidget: (name, kind, element, given) => ((options = given), {}),
+  };
   extension.nodeCreated(node); // empty, as when a workflow is being loaded
   node.properties = panel?.events ? {} : { owf_panel: panel };
   node.onConfigure({});
   current = node;
   for (const [name, detail] of panel?.events ?? []) listeners[name]({ detail });
   const elements = all(node.owfElement);
+  // As tall as its content when that is laid out, and as it was while it is not on the screen.
+  const heights = [123, 2000, 0, 50].map((height) => {
+    node.owfContent.offsetHeight = height;
+    node.onConfigure({});
+    return node.size[1] - 60;
+  });
   return {
     texts: elements.flatMap((element) => element.children.filter((child) => typeof child === "string")),
     classes: elements.flatMap((element) => element.className.split(" ")),
     pictures: elements.filter((element) => element.tag === "img").map((element) => element.src),
     warnings: warnings.splice(0),
+    heights,
   };
 }
 

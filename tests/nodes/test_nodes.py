@@ -87,6 +87,7 @@ def test_an_audit_that_is_remembered_says_so_and_from_when(stub):
 def test_what_a_run_is_about_to_do_stands_beside_its_progress(stub):
     found = stub.run("told_progress")
     assert set(found["told"]) == {"5 rows, and nothing is cached."} and found["done"] == 4
+    assert found["pictures"] == [True] and found["moves"] == [None]
     assert found["share"] == 0.8 and found["resumes"] == [False, True]
     assert found["before"] is None and found["slow"]
 
@@ -102,6 +103,8 @@ def test_a_silent_alarm_is_no_green_bar(stub):
     found = stub.run("silent_alarm")
     assert found["decision"] == "PASS" and found["states"] == ["PASS", "NO ALARM"] and found["grey"]
     assert found["notes"][0] == "" and "no alarm" in found["notes"][1] and "not beyond chance" in found["notes"][1]
+    assert found["limits"] == ["limit", "alarm"]
+    assert found["floors"] == ["<0.0001 %", "2 %"]  # the digits of what arithmetic alone leaves say nothing
     style, script = ((ROOT / "web" / name).read_text() for name in ("owf.css", "owf.js"))
     assert 'replaceAll(" ", "-")' in script and ".owf-NO-ALARM" in style
 

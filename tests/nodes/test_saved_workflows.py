@@ -176,3 +176,38 @@ def test_the_panel_says_how_a_run_ended(tmp_path, events, texts, gone):
     (tmp_path / "events.json").write_text(json.dumps({"events": events}))
     (found,) = shown(tmp_path, tmp_path / "events.json")
     assert set(texts) <= set(found["texts"]) and not set(gone) & set(found["texts"])
+
+
+PICTURE = "data:image/jpeg;base64,/9j/4AAQ"
+
+
+@pytest.mark.skipif(not NODE, reason="needs node to parse JavaScript")
+@pytest.mark.parametrize(
+    ("events", "pictures"),
+    [
+        ([progress(picture=PICTURE)], [PICTURE]),
+        ([progress(picture=PICTURE), progress()], [PICTURE]),  # it stays until there is another
+        ([progress(picture=PICTURE), ["execution_interrupted", {}]], []),  # and goes away with the run
+        ([progress(picture="https://example.org/a.jpg")], []),
+        ([progress(picture="data:image/svg+xml;base64,PHN2Zz4=")], []),
+    ],
+)
+def test_what_was_drawn_last_is_shown_while_it_runs(tmp_path, events, pictures):
+    (tmp_path / "events.json").write_text(json.dumps({"events": events}))
+    (found,) = shown(tmp_path, tmp_path / "events.json")
+    assert found["pictures"] == pictures
+
+
+@pytest.mark.skipif(not NODE, reason="needs node to parse JavaScript")
+def test_a_panel_is_as_high_as_its_content(tmp_path):
+    (found,) = shown(tmp_path, HERE / "saved" / "report_panel.json")
+    assert found["heights"] == [123, 900, 900, 50]
+
+
+@pytest.mark.skipif(not NODE, reason="needs node to parse JavaScript")
+def test_an_alarm_is_called_alarm(tmp_path):
+    saved = json.loads((HERE / "saved" / "report_panel.json").read_text())
+    bar = {**saved["bars"][0], "limit": "25.0 points", "limit_word": "alarm", "state": "NO ALARM"}
+    (tmp_path / "panel.json").write_text(json.dumps({**saved, "bars": [bar]}))
+    (found,) = shown(tmp_path, tmp_path / "panel.json")
+    assert any("alarm 25.0 points" in text for text in found["texts"]) and "owf-NO-ALARM" in found["classes"]

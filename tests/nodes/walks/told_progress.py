@@ -4,6 +4,8 @@ import sys
 import time
 from types import SimpleNamespace
 
+import torch
+from comfy.utils import moves
 from walk import answer, pack
 
 sent = []
@@ -19,6 +21,8 @@ progress.advance(4)
 while time.monotonic() == start:  # a clock may be coarse
     pass
 pace, elapsed = progress.seconds_per_row, time.monotonic() - start
+progress.preview(torch.zeros(2, 3, 300, 600, dtype=torch.uint8))
+progress.preview(torch.zeros(2, 3, 300, 600, dtype=torch.uint8))  # too soon to be looked at
 progress.resumes = True
 progress.stage("LoRA: drawing")
 answer(
@@ -27,5 +31,7 @@ answer(
     done=sent[-1]["done"],
     share=sent[-1]["share"],
     resumes=[sent[0]["resumes"], sent[-1]["resumes"]],
+    pictures=[data["picture"].startswith("data:image/jpeg;base64,") for data in sent if "picture" in data],
+    moves=sorted({move[2] for move in moves}, key=str),  # ComfyUI's own preview would stay when the node is done
     slow=0 < 4 * pace <= elapsed + 1,
 )
