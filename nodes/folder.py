@@ -60,9 +60,9 @@ class FolderAudit(io.ComfyNode):
         return found_by(schema, "batch", "folder", "compare LoRAs", "leaderboard", "LoRA list")
 
     @classmethod
-    def fingerprint_inputs(cls, loras: str = "", probe_folder: str = "", **others: Any) -> str:
+    def fingerprint_inputs(cls, loras: str | None = "", probe_folder: str = "", **others: Any) -> str:
         """Return what makes the node run again: other files under these names, other images in the folder."""
-        marks = [name + places.file_mark(places.lora_path(name)) for name in places.loras_named(loras)]
+        marks = [name + places.file_mark(places.lora_path(name)) for name in places.loras_named(loras or "")]
         return "|".join(marks) + (places.folder_mark(places.input_folder(probe_folder)) if probe_folder else "")
 
     @classmethod

@@ -7,7 +7,7 @@ from typing import Any
 from comfy_api.latest import io
 
 from ..core.errors import OwfError
-from ..core.ledger.known import LEDGER, Known, by_file, by_ledger, by_note, known_at, note_beside
+from ..core.ledger.known import LEDGER, Known, by_file, by_ledger, by_note, known_at
 from ..core.verdict.verdict import PASS
 from .backend import places
 from .gate import GATES, blocker, closed_note, is_closed
@@ -62,11 +62,10 @@ class LoadAuditedLora(io.ComfyNode):
         return found_by(schema, "LoRA loader", "LoraLoader", "safe LoRA", "verdict")
 
     @classmethod
-    def fingerprint_inputs(cls, lora: str, **others: Any) -> str:
-        """Return what makes the node run again: another file, note or ledger."""
+    def fingerprint_inputs(cls, lora: str, strength: float = 1.0, **others: Any) -> str:
+        """Return what makes the node run again, and with it all that follows: another file, or another verdict."""
         path = places.lora_path(lora)
-        files = (path, note_beside(path), ledger())
-        return "|".join(places.file_mark(file) if file.is_file() else "" for file in files)
+        return f"{places.file_mark(path)} {known_of(path, strength)[0]}"
 
     @classmethod
     def validate_inputs(cls, lora: str | None = None) -> bool | str:

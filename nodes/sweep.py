@@ -119,7 +119,7 @@ def strengths_from(text: str) -> tuple[float, ...]:
             f"strengths has {text[:80]!r}: write numbers with commas between, such as {STRENGTHS}."
         ) from error
     if not all(math.isfinite(strength) and abs(strength) <= _MOST_STRENGTH for strength in found):
-        raise UsageError(f"strengths goes beyond {_MOST_STRENGTH:g}: choose numbers up to that.")
+        raise UsageError(f"strengths has {text[:80]!r}: write numbers from -{_MOST_STRENGTH:g} to {_MOST_STRENGTH:g}.")
     if not 0 < len(found) <= _MOST:
         raise UsageError(f"strengths names {len(found)} strengths: write 1 to {_MOST}, such as {STRENGTHS}.")
     return tuple(sorted(found, key=lambda strength: (abs(strength), strength)))

@@ -57,10 +57,10 @@ class TrainLoraDC(io.ComfyNode):
         cls, images: Any = NOT_LINKED, folder: str | None = "", preset: str | None = None, preserve: str | None = ""
     ) -> bool | str:
         """Return what is wrong before anything is loaded; the value of a linked input is None, for it is not known."""
-        checks = [] if folder is None else [lambda: require_pictures(images is not NOT_LINKED, folder)]
-        if preset is not None:
-            checks.append(lambda: terms_of(preset, preserve or ""))
-        return wrong(*checks)
+        return wrong(
+            lambda: None if folder is None else require_pictures(images is not NOT_LINKED, folder),
+            lambda: None if preset is None else terms_of(preset, preserve or ""),
+        )
 
     @classmethod
     def execute(

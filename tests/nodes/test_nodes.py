@@ -89,7 +89,7 @@ def test_what_a_run_is_about_to_do_stands_beside_its_progress(stub):
     assert set(found["told"]) == {"5 rows, and nothing is cached."} and found["done"] == 4
     assert found["pictures"] == [True] and found["moves"] == [None]
     assert found["share"] == 0.8 and found["resumes"] == [False, True]
-    assert found["before"] is None and found["slow"]
+    assert found["before"] is None and found["pace"]
 
 
 def test_an_invalid_report_names_the_inputs_that_would_help(stub):

@@ -95,4 +95,5 @@ def test_a_lora_is_loaded_with_what_is_known_of_it(stub, file, note, rows, stren
     assert panel["state"] == (badge if badge in ("PASS", "DRIFT") else "UNKNOWN")  # nothing claimed is green
     assert found["verdict"] == badge.removesuffix(", claimed")
     assert any("The gate is closed" in said for said in panel["notes"]) != is_open
-    assert found["changed"] == bool(rows)  # another ledger makes the node run again
+    # Another verdict makes the node run again, and another audit alone does not: all that follows would run too.
+    assert found["changed"] == (bool(rows) and badge != "NOT AUDITED")

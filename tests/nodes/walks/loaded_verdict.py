@@ -14,18 +14,17 @@ ledger, row = pack("core.ledger.ledger"), pack("core.ledger.row")
 file, note, rows, strength, gate = ARGUMENTS
 path = Path(folder_paths.HOME, "loras", "mine.safetensors")
 path.write_bytes(places.lora_path(places.DEMO).read_bytes())
-if file:
-    pack("core.train.metadata").add_metadata(path, {"owf.verdict": file})
+pack("core.train.metadata").add_metadata(path, {"owf.verdict": file})  # in place of what its own training found
 sha256 = pack("core.disk.download").file_sha256(path)
 if note:
     path.with_name("mine.owf.json").write_text(json.dumps({"verdict": note, "strength": 1.0, "sha256": sha256}))
-marks = [load.LoadAuditedLora.fingerprint_inputs("mine.safetensors")]
+marks = [load.LoadAuditedLora.fingerprint_inputs("mine.safetensors", strength)]
 if rows:
     places.reports_folder().mkdir(parents=True)
     with ledger.Ledger(load.ledger()) as kept:
         for drift, at in rows:
             kept.put(dataclasses.replace(done("other name", at, drift).row, sha256=sha256), None)
-marks.append(load.LoadAuditedLora.fingerprint_inputs("mine.safetensors"))
+marks.append(load.LoadAuditedLora.fingerprint_inputs("mine.safetensors", strength))
 known, notes = load.known_of(path, strength)
 out = load.answer(path, known, notes, Some(model="MODEL", clip="CLIP"), gate)
 model, clip, verdict = out.args
