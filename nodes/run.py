@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..core.errors import UsageError
-from ..core.render.words import duration
 from ..core.text import file_stem
 from .backend import places
+from .forecast import audited, pace
 from .request import label_images, policy_from, require_one_source
 from .ui.progress import NodeProgress
 from .ui.wording import in_graph
@@ -27,8 +27,6 @@ if TYPE_CHECKING:
 
 _LEAST_SHARE = 0.5
 """Share of a family's own resolution below which nothing is audited."""
-_PACES: dict[str, float] = {}
-"""Base -> seconds a row in the last audit on it, for what the next one says of itself: timing the base costs rows."""
 
 
 @dataclass(frozen=True)
@@ -157,8 +155,8 @@ class NodeAudits:
             )
         finally:
             base.load_base()
-        if progress.seconds_per_row is not None:
-            _PACES[base.digest()] = progress.seconds_per_row
+        if published.report.status == "complete":
+            audited(base, published.report.plan_digest, progress.seconds_per_row)
         return AuditResult(published.report, published.folder, change.tuned, published.remembered)
 
 
@@ -184,9 +182,7 @@ def _ahead(
     from ..core.audit.outlook import rows_ahead
 
     left, whole = to_do(denoiser, change.key, plan, setting)
-    pace = _PACES.get(denoiser.digest())
-    takes = "" if pace is None else f" About {duration(pace * (left.tuned + left.base))}, as fast as the last audit."
-    return f"{rows_ahead(left, whole)}.{takes}"
+    return f"{rows_ahead(left, whole)}.{pace(denoiser.digest(), left.tuned + left.base)}"
 
 
 def _require_size(denoiser: "ComfyDenoiser") -> None:

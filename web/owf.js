@@ -14,6 +14,9 @@ const NODES = new Set([
   "OWF_FolderAudit",
   "OWF_LoadAuditedLoRA",
 ]);
+const AUDIT = "OWF_DriftAudit";
+const FORECAST = ["lora", "strength", "preset", "audit_seed", "metrics", "per_class", "guidance_scale", "features"];
+const SETTLED = 400; // milliseconds without another change
 const LEAST = 40; // pixels of a panel: one line, until the browser has laid out more
 const TALLEST = 900; // a longer panel scrolls: a node should not be higher than a screen
 const WIDTH = 420;
@@ -267,10 +270,11 @@ function cancelled(state) {
 function draw(node) {
   const parts = node.owfProgress ? progress(node.owfProgress) : [];
   if (node.owfStopped && !node.owfProgress) parts.push(make("p", "owf-note", node.owfStopped));
+  if (node.owfForecast && !node.owfProgress) parts.push(make("p", "owf-reason owf-faint", node.owfForecast));
   const panel = panelParts(node.properties?.[KEY]);
   if (panel.length && !node.owfMeasured && !node.owfProgress) parts.push(make("div", "owf-faint owf-saved", SAVED));
   parts.push(...panel);
-  if (!parts.length) parts.push(make("div", "owf-empty", EMPTY));
+  if (!panel.length && !node.owfProgress && !node.owfStopped) parts.push(make("div", "owf-empty", EMPTY));
   node.owfContent.replaceChildren(...parts);
   fit(node);
 }
@@ -284,12 +288,42 @@ function fit(node) {
   node.setDirtyCanvas?.(true, true);
 }
 
+/** Ask what an audit with a node's present values would cost, once they have settled. */
+function forecast(node) {
+  clearTimeout(node.owfAsking);
+  node.owfAsking = setTimeout(async () => {
+    const values = FORECAST.map((name) => [name, node.widgets?.find((widget) => widget.name === name)?.value]);
+    const asked = new URLSearchParams(values.filter(([, value]) => value !== undefined));
+    try {
+      const answer = await api.fetchApi(`/owf/forecast?${asked}`);
+      node.owfForecast = answer.ok ? String((await answer.json()).text ?? "") : "";
+    } catch {
+      node.owfForecast = ""; // a server that is away says so itself
+    }
+    draw(node);
+  }, SETTLED);
+}
+
+/** Let a node say what it would cost, now and whenever a value that counts is changed. */
+function addForecast(node) {
+  for (const widget of node.widgets ?? []) {
+    if (!FORECAST.includes(widget.name)) continue;
+    const before = widget.callback;
+    widget.callback = function (...values) {
+      const result = before?.apply(this, values);
+      forecast(node);
+      return result;
+    };
+  }
+  forecast(node);
+}
+
 /** Keep a panel with the node, so that it is there after a reload of the page. */
 function keep(node, data) {
   node.properties ??= {};
   node.properties[KEY] = data;
   node.owfProgress = null;
-  node.owfStopped = "";
+  node.owfStopped = node.owfForecast = ""; // of what was asked before
   node.owfMeasured = true;
   draw(node);
   const tracker = app.extensionManager?.workflow?.activeWorkflow?.changeTracker;
@@ -317,7 +351,10 @@ function addPanel(node) {
     };
   };
   after("onExecuted", (output) => output?.owf?.[0] && keep(node, output.owf[0]));
-  after("onConfigure", () => draw(node));
+  after("onConfigure", () => {
+    draw(node);
+    if (node.comfyClass === AUDIT) forecast(node);
+  });
   draw(node);
 }
 
@@ -390,5 +427,6 @@ app.registerExtension({
   },
   nodeCreated(node) {
     if (NODES.has(node.comfyClass)) addPanel(node);
+    if (node.comfyClass === AUDIT) addForecast(node);
   },
 });

@@ -84,6 +84,18 @@ def test_an_audit_that_is_remembered_says_so_and_from_when(stub):
     ]
 
 
+def test_an_audit_says_what_it_would_cost_before_it_is_queued(stub):
+    found = stub.run("forecast")
+    assert found["new"].startswith("On a new base: ") and "for the base (once, then cached)." in found["new"]
+    assert "About" not in found["new"]  # nothing was measured yet
+    assert found["cached"].startswith("On My <base>: ") and "the base's are cached. About" in found["cached"]
+    assert "for the base" in found["other"]  # another plan
+    assert found["known"][0].endswith("The ledger has it: DRIFT at strength 1 on My base.")
+    assert found["known"][1] == found["cached"]  # what drifts at 1 says nothing of a weaker strength
+    assert found["wrong"] == ["", "", ""] and found["pace"] == ""
+    assert found["served"] == [{"text": found["cached"]}, {"text": ""}]
+
+
 def test_what_a_run_is_about_to_do_stands_beside_its_progress(stub):
     found = stub.run("told_progress")
     assert set(found["told"]) == {"5 rows, and nothing is cached."} and found["done"] == 4

@@ -211,3 +211,15 @@ def test_an_alarm_is_called_alarm(tmp_path):
     (tmp_path / "panel.json").write_text(json.dumps({**saved, "bars": [bar]}))
     (found,) = shown(tmp_path, tmp_path / "panel.json")
     assert any("alarm 25.0 points" in text for text in found["texts"]) and "owf-NO-ALARM" in found["classes"]
+
+
+@pytest.mark.skipif(not NODE, reason="needs node to parse JavaScript")
+def test_an_audit_says_what_it_costs_before_it_is_queued_and_asks_once_for_several_changes(tmp_path):
+    widgets = {"lora": "a b.safetensors", "strength": 1, "preset": "quick", "stop_graph": "never"}
+    asked = {"widgets": widgets, "set": {"preset": "standard", "strength": 0.5}}
+    (tmp_path / "asked.json").write_text(json.dumps(asked))
+    (tmp_path / "run.json").write_text(json.dumps({**asked, "events": [progress()]}))
+    before, running = shown(tmp_path, tmp_path / "asked.json", tmp_path / "run.json")
+    assert before["asked"] == ["/owf/forecast?lora=a+b.safetensors&strength=0.5&preset=standard"]
+    assert "Cost 1." in before["texts"] and "Queue the graph to see results here." in before["texts"]
+    assert "Cost 1." not in running["texts"]
