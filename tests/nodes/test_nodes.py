@@ -117,7 +117,7 @@ def test_a_silent_alarm_is_no_green_bar(stub):
     assert found["notes"][0] == "" and "no alarm" in found["notes"][1] and "not beyond chance" in found["notes"][1]
     assert found["limits"] == ["limit", "alarm"]
     assert found["floors"] == ["<0.0001 %", "2 %"]  # the digits of what arithmetic alone leaves say nothing
-    style, script = ((ROOT / "web" / name).read_text() for name in ("owf.css", "owf.js"))
+    style, script = ((ROOT / "web" / name).read_text() for name in ("owf.css", "panels.js"))
     assert 'replaceAll(" ", "-")' in script and ".owf-NO-ALARM" in style
 
 

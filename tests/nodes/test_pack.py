@@ -27,6 +27,7 @@ IDS = {
     "OWF_PromptBank",
 }
 
+SCRIPTS = sorted((ROOT / "web").glob("*.js"))
 WIDGETS = {"INT", "FLOAT", "STRING", "COMBO", "BOOLEAN"}
 """Kinds of input that a node shows as a widget."""
 
@@ -133,15 +134,16 @@ def test_only_the_backend_imports_comfy():
 
 
 def test_the_panels_belong_to_nodes_and_make_no_html_of_texts():
-    script = (ROOT / "web" / "owf.js").read_text()
+    script = "".join(path.read_text() for path in SCRIPTS)
     assert set(re.findall(r"OWF_\w+", script)) <= IDS
     assert not re.search(r"innerHTML|insertAdjacentHTML|outerHTML|document\.write|eval\(", script)
 
 
 @pytest.mark.skipif(not NODE, reason="needs node to parse JavaScript")
-def test_the_script_parses(tmp_path):
+@pytest.mark.parametrize("script", SCRIPTS, ids=lambda path: path.stem)
+def test_the_script_parses(tmp_path, script):
     module = tmp_path / "owf.mjs"
-    module.write_text((ROOT / "web" / "owf.js").read_text())
+    module.write_text(script.read_text())
     result = subprocess.run([NODE, "--check", str(module)], capture_output=True, text=True, check=False)
     assert result.returncode == 0, result.stderr
 
