@@ -155,7 +155,7 @@ class NodeAudits:
             )
         finally:
             base.load_base()
-        if published.report.status == "complete":
+        if published.report.status == "complete" and not base.is_patched:
             audited(base, published.report.plan_digest, progress.seconds_per_row)
         return AuditResult(published.report, published.folder, change.tuned, published.remembered)
 
@@ -170,7 +170,8 @@ def run_audit(base: "Pair", vae: Any, tuned: Tuned, question: Question, progress
     if not by_name:
         return audits.graph(tuned.model, tuned.clip)
     result = audits.lora(tuned.lora, tuned.strength)
-    keep(audits, tuned.lora, tuned.strength, result)
+    if not audits.base.is_patched:  # its verdict would be taken for one on the base as it was
+        keep(audits, tuned.lora, tuned.strength, result)
     return result
 
 
