@@ -62,10 +62,11 @@ class LoadAuditedLora(io.ComfyNode):
         return found_by(schema, "LoRA loader", "LoraLoader", "safe LoRA", "verdict")
 
     @classmethod
-    def fingerprint_inputs(cls, lora: str, strength: float = 1.0, **others: Any) -> str:
+    def fingerprint_inputs(cls, lora: str, strength: float | None = 1.0, **others: Any) -> str:
         """Return what makes the node run again, and with it all that follows: another file, or another verdict."""
         path = places.lora_path(lora)
-        return f"{places.file_mark(path)} {known_of(path, strength)[0]}"
+        known = None if strength is None else known_of(path, strength)[0]  # one that is linked has no value yet
+        return f"{places.file_mark(path)} {known}"
 
     @classmethod
     def validate_inputs(cls, lora: str | None = None) -> bool | str:
