@@ -11,7 +11,7 @@ from ...core.text import inert
 from ...core.verdict.learning import LEARNED, NOT_LEARNED, NOT_SHOWN, Learning
 from ...core.verdict.outcome import outcome, summary
 from ...core.verdict.report import ImagePair, Report
-from ...core.verdict.verdict import DRIFT, INCONCLUSIVE, PASS
+from ...core.verdict.verdict import DRIFT, INCONCLUSIVE, PASS, WORST_FIRST
 from ..backend.places import view_url
 from .wording import in_graph
 
@@ -61,7 +61,7 @@ def known_panel(name: str, verdict: str, known: Known | None, notes: Sequence[st
         **shown,
         "notes": [inert(note, 400) for note in notes if note],
         "badge": verdict,
-        "state": verdict,
+        "state": verdict if verdict in WORST_FIRST else UNKNOWN,
     }
 
 

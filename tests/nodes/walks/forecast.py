@@ -17,7 +17,7 @@ plan, _ = session.plan_for(session.AuditRequest(metrics=("denoiser_drift",)), "s
 base = Some(name="My <base>", family="sd15", resolution=512, digest=lambda: "ab")
 module.audited(base, plans.plan_digest(plan), 0.5)
 cached, other = module.forecast(asked), module.forecast({**asked, "audit_seed": "1"})
-places.reports_folder().mkdir(parents=True)
+places.reports_folder().mkdir(parents=True, exist_ok=True)
 sha256 = identity.file_sha256(places.lora_path(places.DEMO))
 with ledger.Ledger(load.ledger()) as kept:
     kept.put(dataclasses.replace(done("x", 1.0, 0.1).row, sha256=sha256, base="My base"), None)

@@ -20,7 +20,7 @@ if note:
     path.with_name("mine.owf.json").write_text(json.dumps({"verdict": note, "strength": 1.0, "sha256": sha256}))
 marks = [load.LoadAuditedLora.fingerprint_inputs("mine.safetensors", strength)]
 if rows:
-    places.reports_folder().mkdir(parents=True)
+    places.reports_folder().mkdir(parents=True, exist_ok=True)
     with ledger.Ledger(load.ledger()) as kept:
         for drift, at in rows:
             kept.put(dataclasses.replace(done("other name", at, drift).row, sha256=sha256), None)
