@@ -3,7 +3,6 @@
 import argparse
 import hashlib
 import os
-import sys
 from pathlib import Path
 
 from ..core.adapter.adapter import READING
@@ -40,7 +39,7 @@ def asked(options: argparse.Namespace, digests: Digests) -> dict[str, object]:
         "base": _base(options.base, digests),
         "images": None if options.images is None else _images(options.images),
         **({} if options.references is None else {"references": _images(options.references)}),
-        "metrics": sorted((m.name, getattr(sys.modules[m.measure.__module__], "VERSION", 0)) for m in metrics),
+        "metrics": sorted((metric.name, metric.version) for metric in metrics),
         "reading": READING,
         **{name: getattr(options, name) for name in _SELDOM if getattr(options, name)},
     }

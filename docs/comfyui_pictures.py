@@ -22,6 +22,8 @@ import browser  # noqa: E402
 
 SHOWN = {
     "audit_a_lora": "OWF_DriftAudit",
+    "find_the_strength": "OWF_StrengthSweep",
+    "audit_many_loras": "OWF_FolderAudit",
     "train_then_audit": "OWF_TrainLoRADC",
     "meter_two_batches": "OWF_CDIKIDMeter",
     "gate_a_graph": "OWF_DriftAudit",

@@ -2,6 +2,8 @@
 
 from comfy_api.latest import io
 
+from .ui.schema import found_by
+
 
 class DemoCheckpoint(io.ComfyNode):
     """The node."""
@@ -9,14 +11,19 @@ class DemoCheckpoint(io.ComfyNode):
     @classmethod
     def define_schema(cls) -> io.Schema:
         """Return inputs and outputs."""
-        return io.Schema(
+        schema = io.Schema(
             node_id="OWF_DemoCheckpoint",
             display_name="Demo checkpoint (OWF)",
-            category="OWF",
+            category="OWF/load",
             description="The small Stable Diffusion that ships with the project; no download, no GPU.",
             inputs=[],
-            outputs=[io.Model.Output(), io.Clip.Output(), io.Vae.Output()],
+            outputs=[
+                io.Model.Output(tooltip="The base."),
+                io.Clip.Output(tooltip="The base's text encoder."),
+                io.Vae.Output(tooltip="The base's autoencoder."),
+            ],
         )
+        return found_by(schema, "checkpoint loader", "test model", "tiny model")
 
     @classmethod
     def execute(cls) -> io.NodeOutput:

@@ -11,6 +11,9 @@ from .backend.host_version import host_version, too_old
 NODES = {
     "demo": "DemoCheckpoint",
     "audit": "DriftAudit",
+    "sweep": "StrengthSweep",
+    "folder": "FolderAudit",
+    "load": "LoadAuditedLora",
     "inspect": "InspectLora",
     "meter": "CdiKidMeter",
     "report": "LoadReport ShowReport",
@@ -35,7 +38,19 @@ class OwfExtension(ComfyExtension):
         """Return every node whose module can be imported."""
         if old := too_old():
             logging.warning("%s Its nodes are loaded, but were never tried there.", old)
-        return [node for module, names in NODES.items() for node in _nodes(module, names.split())]
+        nodes = [node for module, names in NODES.items() for node in _nodes(module, names.split())]
+        _serve()
+        return nodes
+
+
+def _serve() -> None:
+    """Let the page ask what an audit costs; without it nodes work as ever."""
+    try:
+        from .forecast import serve
+    except ImportError as error:
+        logging.warning("OWF: audits say nothing of their cost before they are queued: %s", error)
+    else:
+        serve()
 
 
 def _nodes(module: str, names: list[str]) -> list[type[io.ComfyNode]]:

@@ -5,6 +5,7 @@ from typing import Any
 from comfy_api.latest import io
 
 from .backend import places
+from .ui.schema import found_by
 from .ui.wording import graph_words
 
 
@@ -14,19 +15,29 @@ class InspectLora(io.ComfyNode):
     @classmethod
     def define_schema(cls) -> io.Schema:
         """Return inputs and outputs."""
-        return io.Schema(
+        schema = io.Schema(
             node_id="OWF_InspectLoRA",
             display_name="Inspect LoRA (OWF)",
-            category="OWF",
+            category="OWF/inspect",
             description="What is in a LoRA file: format, algorithm, base family, rank, trigger words, heat map.",
-            inputs=[io.Combo.Input("lora", options=places.lora_choices()[1:], default=places.DEMO)],
+            inputs=[
+                io.Combo.Input(
+                    "lora",
+                    options=places.lora_choices()[1:],
+                    default=places.DEMO,
+                    tooltip="The file; no base model is needed.",
+                )
+            ],
             outputs=[
-                io.String.Output("text", display_name="text"),
-                io.Image.Output("heat_map", display_name="heat map"),
-                io.String.Output("trigger", display_name="trigger words"),
+                io.String.Output(
+                    "text", display_name="text", tooltip="What is in the file, and what it says of itself."
+                ),
+                io.Image.Output("heat_map", display_name="heat map", tooltip="Where in the network the change sits."),
+                io.String.Output("trigger", display_name="trigger words", tooltip="Words that call what was learned."),
             ],
             is_output_node=True,
         )
+        return found_by(schema, "LoRA info", "LoRA metadata", "trigger words", "rank", "block weights")
 
     @classmethod
     def fingerprint_inputs(cls, lora: str) -> str:

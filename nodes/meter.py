@@ -7,6 +7,7 @@ from comfy_api.latest import io
 from ..core.metrics.images.network_names import NAMES
 from ..core.metrics.measurement import Measurement
 from .ui.progress import NodeProgress
+from .ui.schema import ADVANCED, found_by
 from .ui.wording import graph_words
 
 NO_FEATURES = "none"
@@ -18,27 +19,40 @@ class CdiKidMeter(io.ComfyNode):
     @classmethod
     def define_schema(cls) -> io.Schema:
         """Return inputs and outputs."""
-        return io.Schema(
+        schema = io.Schema(
             node_id="OWF_CDIKIDMeter",
             display_name="CDI / KID meter (OWF)",
-            category="OWF",
+            category="OWF/inspect",
             description="How far two batches of images are apart in colour (CDI) and content (KID), with intervals "
             "and with what two halves of one batch differ by; says how many images would be enough.",
             inputs=[
                 io.Image.Input("images_a", tooltip="What is compared against."),
-                io.Image.Input("images_b"),
-                io.Combo.Input("features", options=[*NAMES, NO_FEATURES], default=NAMES[0]),
-                io.Int.Input("split_seed", default=0, min=0, max=2**31 - 1, tooltip="Seed of the random halves."),
+                io.Image.Input("images_b", tooltip="What is compared with it; the images need not be pairs."),
+                io.Combo.Input(
+                    "features",
+                    options=[*NAMES, NO_FEATURES],
+                    default=NAMES[0],
+                    tooltip="Feature network of KID; none leaves KID out.",
+                ),
+                io.Int.Input(
+                    "split_seed",
+                    default=0,
+                    min=0,
+                    max=2**31 - 1,
+                    tooltip="Seed of the random halves.",
+                    extra_dict=ADVANCED,
+                ),
             ],
             outputs=[
-                io.Float.Output("cdi", display_name="CDI"),
-                io.Float.Output("kid", display_name="KID"),
-                io.String.Output("text", display_name="text"),
-                io.Image.Output("chart", display_name="chart"),
+                io.Float.Output("cdi", display_name="CDI", tooltip="How far colours are apart, in Delta-E."),
+                io.Float.Output("kid", display_name="KID", tooltip="How far content is apart; NaN without features."),
+                io.String.Output("text", display_name="text", tooltip="Every number, with interval and floor."),
+                io.Image.Output("chart", display_name="chart", tooltip="The numbers as a picture."),
             ],
             hidden=[io.Hidden.unique_id],
             is_output_node=True,
         )
+        return found_by(schema, "compare images", "colour difference", "FID", "kernel inception distance", "Delta-E")
 
     @classmethod
     def execute(cls, images_a: Any, images_b: Any, features: str, split_seed: int) -> io.NodeOutput:

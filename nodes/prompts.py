@@ -3,6 +3,7 @@
 from comfy_api.latest import io
 
 from ..core.errors import UsageError
+from .ui.schema import found_by
 
 _FAMILIES = {"open world": "", "demo base": "demo"}
 """Prompt list -> family of bases that it ships for; "" is the one for all others."""
@@ -18,17 +19,23 @@ class PromptBank(io.ComfyNode):
     @classmethod
     def define_schema(cls) -> io.Schema:
         """Return inputs and outputs."""
-        return io.Schema(
+        schema = io.Schema(
             node_id="OWF_PromptBank",
             display_name="Prompt bank (OWF)",
-            category="OWF",
+            category="OWF/train",
             description="The prompts whose meaning training must not change: everyday things, colours, places, styles.",
             inputs=[
-                io.Combo.Input("bank", options=list(BANKS), default=BANKS[0]),
+                io.Combo.Input(
+                    "bank", options=list(BANKS), default=BANKS[0], tooltip="Prompts that ship, or only your own."
+                ),
                 io.String.Input("more", default="", multiline=True, tooltip="Prompts of your own, one a line."),
             ],
-            outputs=[Bank.Output("prompts", display_name="bank"), io.String.Output("text", display_name="text")],
+            outputs=[
+                Bank.Output("prompts", display_name="bank", tooltip="The prompts, for the training node."),
+                io.String.Output("text", display_name="text", tooltip="The same prompts as text, one a line."),
+            ],
         )
+        return found_by(schema, "regularization prompts", "preservation prompts", "prompt list")
 
     @classmethod
     def execute(cls, bank: str, more: str) -> io.NodeOutput:

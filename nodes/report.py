@@ -10,6 +10,7 @@ from ..core.disk.files import read_regular
 from ..core.errors import UsageError
 from ..core.text import file_stem
 from .backend import places
+from .ui.schema import found_by
 
 NO_REPORT = "(no report yet)"
 
@@ -20,18 +21,23 @@ class LoadReport(io.ComfyNode):
     @classmethod
     def define_schema(cls) -> io.Schema:
         """Return inputs and outputs."""
-        return io.Schema(
+        schema = io.Schema(
             node_id="OWF_LoadReport",
             display_name="Load report (OWF)",
-            category="OWF",
+            category="OWF/load",
             description="Opens an earlier audit from output/owf.",
-            inputs=[io.Combo.Input("name", options=places.report_choices() or [NO_REPORT])],
+            inputs=[
+                io.Combo.Input(
+                    "name", options=places.report_choices() or [NO_REPORT], tooltip="The report, the newest first."
+                )
+            ],
             outputs=[
-                io.String.Output("report", display_name="report"),
-                io.String.Output("verdict", display_name="verdict"),
-                io.Image.Output("sheet", display_name="sheet"),
+                io.String.Output("report", display_name="report", tooltip="The whole report as JSON."),
+                io.String.Output("verdict", display_name="verdict", tooltip="PASS, DRIFT, INCONCLUSIVE or INVALID."),
+                io.Image.Output("sheet", display_name="sheet", tooltip="The charts as a picture."),
             ],
         )
+        return found_by(schema, "open audit", "earlier audit", "audit history")
 
     @classmethod
     def fingerprint_inputs(cls, name: str) -> str:
@@ -42,8 +48,8 @@ class LoadReport(io.ComfyNode):
     def execute(cls, name: str) -> io.NodeOutput:
         """Read it."""
         from ..core.verdict.report import read_report
-        from .audit import report_sheet
         from .backend.images import from_pictures
+        from .shown import report_sheet
 
         path = places.report_file(name)
         report = read_report(path)
@@ -57,15 +63,20 @@ class ShowReport(io.ComfyNode):
     @classmethod
     def define_schema(cls) -> io.Schema:
         """Return inputs and outputs."""
-        return io.Schema(
+        schema = io.Schema(
             node_id="OWF_ShowReport",
             display_name="Show report (OWF)",
-            category="OWF",
+            category="OWF/audit",
             description="Shows a report as its audit did: verdict, intervals, image pairs, and the full HTML page.",
             inputs=[io.String.Input("report", force_input=True, tooltip="The report output of an audit or a loader.")],
-            outputs=[io.String.Output("text", display_name="verdict and reasons")],
+            outputs=[
+                io.String.Output(
+                    "text", display_name="verdict and reasons", tooltip="The verdict and its reasons, one a line."
+                )
+            ],
             is_output_node=True,
         )
+        return found_by(schema, "view audit", "audit panel", "audit result")
 
     @classmethod
     def execute(cls, report: str) -> io.NodeOutput:

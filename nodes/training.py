@@ -80,6 +80,7 @@ def run_training(
         watch=watcher,
         networks=networks,
     )
+    watcher.progress.resumes = True
     with denoiser.held(), Curves(folder, "training", board=False) as watcher.curves:
         trained = training.train(setting, watcher.curves)
         watcher.records = watcher.curves.records()
@@ -107,12 +108,19 @@ def pictures_from(inputs: PictureInputs, plan: TrainPlan, resolution: int) -> "P
     """Return the folder or the images to learn from; raise UsageError unless there is exactly one of them."""
     from ..core.train.records import Picture
 
-    if (inputs.images is None) == (not inputs.folder):
-        raise UsageError("Connect images or name a folder, one of the two.")
+    require_pictures(inputs.images is not None, inputs.folder)
     if inputs.images is None:
         return _folder(inputs.folder)
     captions = captions_for(inputs.captions, len(inputs.images), plan)
     return tuple(map(Picture, _batch_pixels(inputs.images, plan.resolution or resolution, plan.bucket), captions))
+
+
+def require_pictures(connected: bool, folder: str) -> None:
+    """Raise UsageError unless there is exactly one source of pictures, and a folder that is named is there."""
+    if connected == bool(folder):
+        raise UsageError("Connect images or name a folder, one of the two.")
+    if folder:
+        _folder(folder)
 
 
 def captions_for(text: str, count: int, plan: TrainPlan) -> list[str]:

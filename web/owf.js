@@ -1,20 +1,28 @@
-// The panels of the OWF nodes: verdict, intervals, image pairs, meters and live training curves.
-// A panel is plain data from Python (nodes/ui/panel.py), kept in the node's properties so that it is saved with the
-// workflow. Texts come from files of strangers and only ever become text nodes, never HTML.
+// The OWF nodes in ComfyUI's page: each has a panel, which is kept in the node's properties so that it is saved with the
+// workflow, and is as high as what it shows (panels.js).
 import { app } from "../../scripts/app.js";
 import { api } from "../../scripts/api.js";
+import { make, panelParts, progress } from "./panels.js";
 
-const NODES = {
-  OWF_DriftAudit: 640,
-  OWF_ShowReport: 640,
-  OWF_CDIKIDMeter: 330,
-  OWF_InspectLoRA: 260,
-  OWF_TrainLoRADC: 480,
-};
+const NODES = new Set([
+  "OWF_DriftAudit",
+  "OWF_ShowReport",
+  "OWF_CDIKIDMeter",
+  "OWF_InspectLoRA",
+  "OWF_TrainLoRADC",
+  "OWF_StrengthSweep",
+  "OWF_FolderAudit",
+  "OWF_LoadAuditedLoRA",
+]);
+const AUDIT = "OWF_DriftAudit";
+const FORECAST = ["lora", "strength", "preset", "audit_seed", "metrics", "per_class", "guidance_scale", "features"];
+const SETTLED = 400; // milliseconds without another change
+const LEAST = 40; // pixels of a panel: one line, until the browser has laid out more
+const TALLEST = 900; // a longer panel scrolls: a node should not be higher than a screen
+const WIDTH = 420;
 const KEY = "owf_panel";
 const EMPTY = "Queue the graph to see results here.";
 const SAVED = "Saved with the workflow; queue the graph to measure here.";
-const MOST = 60; // rows of a panel: a workflow may claim any number
 const POINTS = 800; // points of a curve
 
 const style = document.createElement("link");
@@ -22,220 +30,61 @@ style.rel = "stylesheet";
 style.href = new URL("./owf.css", import.meta.url).href;
 document.head.append(style);
 
-/** Return a new element with a class and children; strings become text. */
-function make(tag, className = "", ...children) {
-  const element = document.createElement(tag);
-  if (className) element.className = className;
-  element.append(...children);
-  return element;
-}
-
-const some = (list) => (list ?? []).slice(0, MOST);
-
-function svg(tag, attributes, ...children) {
-  const element = document.createElementNS("http://www.w3.org/2000/svg", tag);
-  for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, value);
-  element.append(...children);
-  return element;
-}
-
-function button(label, act) {
-  const element = make("button", "", label);
-  element.type = "button";
-  element.addEventListener("click", act);
-  return element;
-}
-
-function mark(className, left, width) {
-  const element = make("i", className);
-  element.style.left = `${left}%`;
-  if (width !== undefined) element.style.width = `${width}%`;
-  return element;
-}
-
-/** Return the class of a decision; "NO ALARM" has two words. */
-const stateClass = (decision) => `owf-${String(decision || "none").replaceAll(" ", "-")}`;
-
-/** Return one estimate: its text above a track with noise floor, interval, value and limit. */
-function bar(data) {
-  const at = data.at;
-  const track = make("div", "owf-track");
-  if (at.floor !== undefined) {
-    track.append(mark("owf-floor", Math.min(at.zero, at.floor), Math.abs(at.floor - at.zero)));
-  }
-  track.append(mark("owf-interval", at.low, at.high - at.low), mark("owf-value", at.value));
-  if (at.limit !== undefined) track.append(mark("owf-limit", at.limit));
-  const parts = [`95 % ${data.interval}`];
-  if (data.floor) parts.push(`floor ${data.floor}`);
-  if (data.limit) parts.push(`limit ${data.limit}`);
-  if (data.note) parts.push(data.note);
-  const head = make("span", "", make("b", "", data.title), ` ${data.value}`);
-  const whole = make("div", `owf-bar ${stateClass(data.state)}`, head, track, make("small", "owf-faint", parts.join(" · ")));
-  whole.title = [`${data.title} ${data.value}`, ...parts].join("\n");
-  return whole;
-}
-
-/**
- * Return the address on this ComfyUI of a file of a report, or null for any other address: workflows come from strangers,
- * and what a page loads by itself must not be able to do anything.
- */
-function ownFile(url, isName) {
-  if (!URL.canParse(url, location.origin)) return null;
-  const asked = new URL(url, location.origin).searchParams;
-  const [name, folder] = [asked.get("filename") ?? "", asked.get("subfolder") ?? ""];
-  if (!isName(name) || !folder.startsWith("owf/") || folder.split("/").includes("..")) return null;
-  return api.apiURL(`/view?${new URLSearchParams({ filename: name, subfolder: folder, type: "output" })}`);
-}
-
-const isPicture = (name) => /^[^/\\]+\.png$/.test(name);
-const isReport = (name) => name === "report.html";
-
-function picture(url) {
-  const image = make("img");
-  const address = ownFile(url, isPicture);
-  image.addEventListener("load", () => image.classList.toggle("owf-tiny", image.naturalWidth <= 160));
-  image.addEventListener("error", () => (image.style.visibility = "hidden"));
-  if (address) image.src = address;
-  image.draggable = false;
-  return image;
-}
-
-/** Return image pairs under a slider: the base on its left, the tuned model on its right. */
-function pairs(list) {
-  const box = make("div");
-  let index = 0;
-  const show = () => {
-    const pair = list[index];
-    const tuned = picture(pair.tuned);
-    const divider = make("i", "owf-divider");
-    const range = make("input");
-    Object.assign(range, { type: "range", min: 0, max: 100, value: 50, ariaLabel: "before and after" });
-    const move = () => {
-      tuned.style.clipPath = `inset(0 0 0 ${range.value}%)`;
-      divider.style.left = `${range.value}%`;
-    };
-    range.addEventListener("input", move);
-    for (const name of ["pointerdown", "pointermove"]) range.addEventListener(name, (event) => event.stopPropagation());
-    move();
-    const turn = (by) => () => ((index = (index + by + list.length) % list.length), show());
-    const count = `${index + 1} / ${list.length}, ${pair.change}`;
-    box.replaceChildren(
-      make("div", "owf-slider", picture(pair.base), tuned, divider, range),
-      make("div", "owf-sides owf-faint", make("span", "", "base"), make("span", "", "tuned")),
-      make("div", "owf-caption", pair.prompt),
-      make("div", "owf-row", button("‹", turn(-1)), make("span", "owf-faint", count), button("›", turn(1))),
-    );
-  };
-  show();
-  return box;
-}
-
-/** Open the HTML report in a tab of its own, in a frame that may run scripts but is nobody's origin. */
-async function openReport(url) {
-  const address = ownFile(url, isReport);
-  if (!address) return alert("This is not the address of a report; queue the audit again.");
-  const tab = window.open("", "_blank");
-  const answer = await fetch(address);
-  if (!answer.ok) {
-    tab?.close();
-    return alert("The report is no longer in ComfyUI's output folder; queue the audit again.");
-  }
-  if (!tab) return;
-  tab.opener = null;
-  tab.document.title = "OWF report";
-  const frame = tab.document.createElement("iframe");
-  frame.setAttribute("sandbox", "allow-scripts");
-  frame.setAttribute("style", "position: fixed; inset: 0; width: 100%; height: 100%; border: 0");
-  frame.srcdoc = await answer.text();
-  tab.document.body.append(frame);
-}
-
-/** Return a title behind a badge; `state` is the decision whose colour it gets. */
-function head(data, badge, state = badge) {
-  const title = make("span", "owf-title", data.title);
-  title.title = data.title;
-  return make("div", `owf-head ${stateClass(state)}`, ...(badge ? [make("span", "owf-badge", badge)] : []), title);
-}
-
-function reportPanel(data) {
-  const top = head(data, data.outcome || data.verdict, data.verdict);
-  top.firstChild.prepend(`${data.symbol} `);
-  // The bars say what the other reasons would; all of them are in the full report.
-  const reason = make("p", "owf-reason owf-faint", data.reasons[0] ?? data.sentence);
-  const parts = [top, reason, ...some(data.bars).map(bar)];
-  if (data.report) parts.push(make("div", "owf-row", button("Open the full report", () => openReport(data.report))));
-  if (data.pairs.length) parts.push(pairs(data.pairs));
-  return parts;
-}
-
-function meterPanel(data) {
-  const notes = some(data.notes).map((note) => make("p", "owf-reason owf-faint", note));
-  const terms = [make("div", "owf-faint", "Colour names that changed most"), ...some(data.terms).map(bar)];
-  return [head(data), ...some(data.bars).map(bar), ...terms, ...notes];
-}
-
-function factsPanel(data) {
-  const cells = some(data.lines).flatMap(([label, value]) => [make("span", "owf-faint", label), make("span", "", value)]);
-  return [head(data), make("div", "owf-facts", ...cells), ...some(data.notes).map((note) => make("p", "owf-reason", note))];
-}
-
-/** Return one curve with its name, last value and, if given, the line it is to stay under. */
-function curve(name, points, steps, target) {
-  const values = points.map((point) => point[1]);
-  const top = values.reduce((most, value) => Math.max(most, value), Math.max(target ?? 0, 1e-12));
-  const low = values.reduce((least, value) => Math.min(least, value), 0);
-  const y = (value) => (60 * (top - value)) / (top - low) + 2;
-  const line = points.map(([step, value]) => `${((1000 * step) / Math.max(steps, 1)).toFixed(1)},${y(value).toFixed(2)}`);
-  const chart = svg("svg", { class: "owf-curve", viewBox: "0 0 1000 64", preserveAspectRatio: "none" });
-  if (target) chart.append(svg("line", { x1: 0, x2: 1000, y1: y(target), y2: y(target) }));
-  chart.append(svg("polyline", { points: line.join(" ") }));
-  const last = values.length ? values[values.length - 1].toPrecision(3) : "";
-  return make("div", "", make("div", "owf-bar-text", make("b", "", name), make("span", "owf-faint", last)), chart);
-}
-
-function curvesPanel(data) {
-  const shown = Object.entries(data.curves).filter(([, points]) => points.length);
-  const charts = shown.map(([name, points]) => curve(name, points, data.steps, (data.targets ?? {})[name]));
-  const notes = (data.notes ?? []).map((note) => make("p", "owf-reason owf-faint", note));
-  const title = data.step ? `${data.title}, step ${data.step} of ${data.steps}` : data.title;
-  return [head({ title }, data.badge, data.state), ...some(data.bars).map(bar), ...charts, ...notes];
-}
-
-const PANELS = { report: reportPanel, meter: meterPanel, facts: factsPanel, curves: curvesPanel };
-
-/** Return seconds as people say them. */
-function duration(seconds) {
-  if (seconds < 90) return `${Math.ceil(seconds)} s`;
-  return seconds < 5400 ? `${Math.round(seconds / 60)} min` : `${(seconds / 3600).toFixed(1)} h`;
-}
-
-function progress(state) {
-  const inner = make("i");
-  inner.style.width = `${Math.min(100, (100 * state.done) / Math.max(state.total, 1))}%`;
-  const percent = `${Math.floor((100 * state.done) / Math.max(state.total, 1))} %`;
-  const left = state.left === null || state.left === undefined ? "" : `, about ${duration(state.left)} left`;
-  const text = make("div", "owf-bar-text", make("b", "", state.stage), make("span", "owf-faint", percent + left));
-  return [text, make("div", "owf-progress", inner)];
-}
-
-/** Return a saved panel's elements; one that another version wrote must not keep the workflow from loading. */
-function panelParts(data) {
-  if (!data || !Object.hasOwn(PANELS, data.kind)) return [];
-  try {
-    return PANELS[data.kind](data);
-  } catch (error) {
-    console.warn("OWF: a saved panel cannot be shown", error);
-    return [];
-  }
+/** Return what is said of a run that the user cancelled. */
+function cancelled(state) {
+  const percent = Math.floor(100 * Math.min(1, state.share ?? 0));
+  return `Cancelled at ${percent} %; queue again ${state.resumes ? "to go on" : "to start over"}.`;
 }
 
 function draw(node) {
   const parts = node.owfProgress ? progress(node.owfProgress) : [];
+  if (node.owfStopped && !node.owfProgress) parts.push(make("p", "owf-note", node.owfStopped));
+  if (node.owfForecast && !node.owfProgress) parts.push(make("p", "owf-reason owf-faint", node.owfForecast));
   const panel = panelParts(node.properties?.[KEY]);
   if (panel.length && !node.owfMeasured && !node.owfProgress) parts.push(make("div", "owf-faint owf-saved", SAVED));
   parts.push(...panel);
-  if (!parts.length) parts.push(make("div", "owf-empty", EMPTY));
-  node.owfElement.replaceChildren(...parts);
+  if (!panel.length && !node.owfProgress && !node.owfStopped) parts.push(make("div", "owf-empty", EMPTY));
+  node.owfContent.replaceChildren(...parts);
+  fit(node);
+}
+
+/** Make the node as high as its panel now is: one that is not on the screen has no height yet, and keeps its own. */
+function fit(node) {
+  const height = Math.min(TALLEST, Math.ceil(node.owfContent.offsetHeight ?? 0));
+  if (!height || height === node.owfHeight) return;
+  node.owfHeight = height;
+  node.setSize?.([node.size[0], node.computeSize()[1]]);
+  node.setDirtyCanvas?.(true, true);
+}
+
+/** Ask what an audit with a node's present values would cost, once they have settled. */
+function forecast(node) {
+  clearTimeout(node.owfAsking);
+  node.owfAsking = setTimeout(async () => {
+    const values = FORECAST.map((name) => [name, node.widgets?.find((widget) => widget.name === name)?.value]);
+    const asked = new URLSearchParams(values.filter(([, value]) => value !== undefined));
+    try {
+      const answer = await api.fetchApi(`/owf/forecast?${asked}`);
+      node.owfForecast = answer.ok ? String((await answer.json()).text ?? "") : "";
+    } catch {
+      node.owfForecast = ""; // a server that is away says so itself
+    }
+    draw(node);
+  }, SETTLED);
+}
+
+/** Let a node say what it would cost, now and whenever a value that counts is changed. */
+function addForecast(node) {
+  for (const widget of node.widgets ?? []) {
+    if (!FORECAST.includes(widget.name)) continue;
+    const before = widget.callback;
+    widget.callback = function (...values) {
+      const result = before?.apply(this, values);
+      forecast(node);
+      return result;
+    };
+  }
+  forecast(node);
 }
 
 /** Keep a panel with the node, so that it is there after a reload of the page. */
@@ -243,19 +92,25 @@ function keep(node, data) {
   node.properties ??= {};
   node.properties[KEY] = data;
   node.owfProgress = null;
+  node.owfStopped = node.owfForecast = ""; // of what was asked before
   node.owfMeasured = true;
   draw(node);
   const tracker = app.extensionManager?.workflow?.activeWorkflow?.changeTracker;
   (tracker?.captureCanvasState ?? tracker?.checkState)?.call(tracker); // older front ends know only the second
 }
 
-function addPanel(node, height) {
-  const element = make("div", "owf");
+function addPanel(node) {
+  // What is measured is inside of what ComfyUI stretches, or a panel could never shrink.
+  const content = make("div", "owf-content");
+  const element = make("div", "owf", content);
   element.addEventListener("wheel", (event) => element.scrollHeight > element.clientHeight && event.stopPropagation(), { passive: true });
-  node.owfElement = element;
-  const widget = node.addDOMWidget(KEY, "owf", element, { serialize: false, hideOnZoom: false, getMinHeight: () => height });
+  Object.assign(node, { owfElement: element, owfContent: content, owfHeight: LEAST });
+  const options = { serialize: false, hideOnZoom: false, getMinHeight: () => node.owfHeight };
+  const widget = node.addDOMWidget(KEY, "owf", element, options);
   widget.serialize = false;
-  node.setSize?.([Math.max(node.size[0], 420), node.computeSize()[1]]);
+  node.setSize?.([Math.max(node.size[0], WIDTH), node.computeSize()[1]]);
+  // Pictures arrive, fonts load, the user makes the node wider, or it comes onto the screen.
+  if (globalThis.ResizeObserver) new ResizeObserver(() => fit(node)).observe(content);
   const after = (name, act) => {
     const before = node[name];
     node[name] = function (...values) {
@@ -265,7 +120,10 @@ function addPanel(node, height) {
     };
   };
   after("onExecuted", (output) => output?.owf?.[0] && keep(node, output.owf[0]));
-  after("onConfigure", () => draw(node));
+  after("onConfigure", () => {
+    draw(node);
+    if (node.comfyClass === AUDIT) forecast(node);
+  });
   draw(node);
 }
 
@@ -283,7 +141,8 @@ function find(id) {
 function onProgress({ detail }) {
   const node = find(detail.node);
   if (!node) return;
-  node.owfProgress = detail;
+  node.owfProgress = { ...detail, picture: detail.picture ?? node.owfProgress?.picture };
+  node.owfStopped = "";
   draw(node);
 }
 
@@ -307,13 +166,24 @@ function onTraining({ detail }) {
   draw(node);
 }
 
-function stop(graph) {
+/** End what runs; `said` tells of its state why. */
+function stop(graph, said) {
   for (const node of graph?._nodes ?? []) {
-    if (node.subgraph) stop(node.subgraph);
+    if (node.subgraph) stop(node.subgraph, said);
     if (!node.owfProgress) continue;
+    node.owfStopped = said(node.owfProgress);
     node.owfProgress = null;
     draw(node);
   }
+}
+
+/** Show an error of one of our nodes on it; ComfyUI's own box of it may be closed. */
+function onError({ detail }) {
+  stop(app.graph, () => "");
+  const node = find(detail?.node_id);
+  if (!node) return;
+  node.owfStopped = String(detail.exception_message ?? "").trim();
+  draw(node);
 }
 
 app.registerExtension({
@@ -321,10 +191,11 @@ app.registerExtension({
   setup() {
     api.addEventListener("owf.progress", onProgress);
     api.addEventListener("owf.training", onTraining);
-    for (const name of ["execution_error", "execution_interrupted"]) api.addEventListener(name, () => stop(app.graph));
+    api.addEventListener("execution_error", onError);
+    api.addEventListener("execution_interrupted", () => stop(app.graph, cancelled));
   },
   nodeCreated(node) {
-    const height = NODES[node.comfyClass];
-    if (height) addPanel(node, height);
+    if (NODES.has(node.comfyClass)) addPanel(node);
+    if (node.comfyClass === AUDIT) addForecast(node);
   },
 });

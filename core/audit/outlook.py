@@ -6,6 +6,7 @@ from ..plan.audit_plan import AuditPlan
 from ..text import inert
 from .audit import AuditSetting, to_do
 from .change import Change
+from .cost import Cost, Remaining
 from .references import likeness_rows
 
 
@@ -14,19 +15,26 @@ def outlook(denoiser: Denoiser, change: Change, plan: AuditPlan, setting: AuditS
     left, whole = to_do(denoiser, change.key, plan, setting)
     cost = estimate(denoiser, setting.batch)
     likeness = 0 if setting.references is None else likeness_rows(setting.concept, denoiser.family)
-    base, minutes = "the base's are cached", f"{cost.minutes(left.tuned + likeness):.1f}"
+    minutes = f"{cost.minutes(left.tuned + likeness):.1f}"
     if left.base:
-        base = f"{_of(left.base, whole.base)} for the base (once, then cached)"
         minutes += f" + {cost.minutes(left.base):.1f}"
     return (
         f"Base {inert(denoiser.name)} on {denoiser.device} ({denoiser.dtype}), preset {plan.preset}: "
-        f"{_of(left.tuned, whole.tuned)} UNet rows for the LoRA, {base}{_besides(likeness)}. "
+        f"{rows_ahead(left, whole)}{_besides(likeness)}. "
         f"About {minutes} minutes, {cost.peak_bytes / 2**30:.1f} GB peak memory."
     )
 
 
 def _besides(likeness: int) -> str:
     return f", at most {likeness:,} for its likeness to the references" if likeness else ""
+
+
+def rows_ahead(left: Remaining, whole: Cost) -> str:
+    """Return in words how many rows are left of an audit, for the LoRA and for the base."""
+    base = "the base's are cached"
+    if left.base:
+        base = f"{_of(left.base, whole.base)} for the base (once, then cached)"
+    return f"{_of(left.tuned, whole.tuned)} UNet rows for the LoRA, {base}"
 
 
 def _of(left: int, whole: int) -> str:

@@ -156,6 +156,8 @@ class Published:
     """Its folder, where its pictures are too."""
     files: tuple[Path, ...]
     """What the output formats wrote there."""
+    remembered: bool = False
+    """Whether an earlier run measured it, and this one nothing."""
 
 
 class AuditSession:
@@ -254,7 +256,7 @@ class AuditSession:
         known = finished.find(folder) if self._places.reuse else None
         if known is not None:
             report = _with(rejudged(known, self._policy), learning, setting.references)
-            return self._publish(report, folder, finished, change)
+            return dataclasses.replace(self._publish(report, folder, finished, change), remembered=True)
         if not self._places.resume:
             _remove_samples(folder)
         if change.refusal() is None:

@@ -120,6 +120,10 @@ class Ledger:
         with foreign(str(self.path), sqlite_advice):
             return frozenset(name for (name,) in self._db.execute("SELECT name FROM rows WHERE ask = ?", (ask,)))
 
+    def of_content(self, sha256: str) -> Iterator[Row]:
+        """Yield every row of this content, in the order in which they were written."""
+        return self._rows("sha256 = ? ORDER BY id", _safe((sha256,)))
+
     def report(self, row: Row) -> Report | None:
         """Return the report of a row; None where it has none. Raises UsageError where it is damaged."""
         with foreign(str(self.path), sqlite_advice):

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from ..text import inert
+from ..verdict.size import size
 from ..verdict.verdict import DRIFT, NO_ALARM, PASS, title
 from .row import Number, Row, applied
 
@@ -23,6 +24,7 @@ class Curve:
     strengths: tuple[float, ...]
     """Those at which it was measured, from the weakest on."""
     numbers: tuple[Number, ...]
+    """As its limit sees them: a change that may go either way by how far it went."""
     known: float
     """Up to here it was measured, as a size; infinity where it was at every strength."""
 
@@ -147,9 +149,19 @@ def _curve(key: Key, rows: Sequence[Row]) -> Curve:
         number = next((n for n in row.numbers if (n.metric, n.name) == key), None)
         if number is None or number.limit is None or math.isnan(number.value):
             break
-        measured.append((row.strength, number))
+        measured.append((row.strength, size(number, number.name)))
     known = math.inf if len(measured) == len(rows) else abs(measured[-1][0]) if measured else 0.0
     return Curve(key, tuple(strength for strength, _ in measured), tuple(number for _, number in measured), known)
+
+
+def passing(verdicts: Iterable[tuple[float, str]]) -> list[float]:
+    """Return the strengths at which a LoRA passes, the weakest first, up to the first at which it does not."""
+    found = []
+    for strength, decision in sorted(verdicts, key=lambda verdict: abs(verdict[0])):
+        if decision != PASS:
+            break
+        found.append(strength)
+    return found
 
 
 def largest_passing(verdicts: Iterable[tuple[float, str]]) -> str:
@@ -159,16 +171,15 @@ def largest_passing(verdicts: Iterable[tuple[float, str]]) -> str:
     lies between the largest of the first and the smallest of the second is what these strengths leave open.
     """
     ordered = sorted(verdicts, key=lambda verdict: abs(verdict[0]))
-    passing = 0
-    while passing < len(ordered) and ordered[passing][1] == PASS:
-        passing += 1
-    drifting = next((strength for strength, decision in ordered[passing:] if decision == DRIFT), None)
-    if passing == len(ordered):
+    passes = passing(ordered)
+    after = ordered[len(passes) :]
+    drifting = next((strength for strength, decision in after if decision == DRIFT), None)
+    if not after:
         return f"passes at every strength that was asked, up to {ordered[-1][0]:g}."
-    last = ordered[passing - 1][0] if passing else None
+    last = passes[-1] if passes else None
     said = "passes at none of these strengths" if last is None else f"passes up to {last:g}"
     if drifting is None:
-        return f"{said}, and whether it drifts at {ordered[passing][0]:g} is not decided."
+        return f"{said}, and whether it drifts at {after[0][0]:g} is not decided."
     if last is None:
         return f"{said}, and drifts at {drifting:g}."
     return f"{said}, and drifts at {drifting:g}: the largest strength that passes lies between."

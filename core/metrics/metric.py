@@ -3,6 +3,7 @@
 A metric's file imports torch in functions only, if at all: a report is judged and shown from these records.
 """
 
+import sys
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cache
@@ -115,6 +116,11 @@ class Metric:
     """Loads the network that `measure` uses, before anything is measured; None if it uses none."""
     takes_open_clip: bool = False
     """Whether that is the network of open_clip which a plan may name."""
+
+    @property
+    def version(self) -> int:
+        """Return the `VERSION` of its file, which another definition of its numbers raises."""
+        return getattr(sys.modules[self.measure.__module__], "VERSION", 0)
 
 
 _HELPERS = ("evidence", "measurement", "statistics")

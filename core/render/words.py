@@ -166,6 +166,23 @@ def limit(judged: Judged, unit: str) -> str:
     return either_way(judged) + quantity(judged.limit, unit, judged.estimate)
 
 
+_LEAST_FLOOR = 1e-4
+"""Shown units below which a noise floor is arithmetic alone: no limit is near it, and its digits differ by machine."""
+
+
+def floor_number(value: float | None, unit: str = "") -> str:
+    """Return a noise floor without its unit; the digits of one that is all but zero say nothing."""
+    if unit and value is not None and 0 < value * scale_of(unit) < _LEAST_FLOOR:
+        return f"<{_LEAST_FLOOR:.4f}"
+    return number(value, unit)
+
+
+def floor(value: float | None, unit: str = "", estimate: str = "") -> str:
+    """Return a noise floor with its unit; see `floor_number`."""
+    word, text = unit_word(unit, estimate), floor_number(value, unit)
+    return f"{text} {word}" if word and text != MISSING else text
+
+
 def interval(low: float, high: float, unit: str = "", signed: bool = False, decimals: int | None = None) -> str:
     """Return an interval in words; an open end says so."""
     if math.isinf(low) and math.isinf(high):

@@ -1,9 +1,8 @@
 """What a limit is compared with: a number as it is, or the size of a change that may go either way. No torch."""
 
 from dataclasses import replace
-from typing import Protocol
+from typing import Any, ClassVar, Protocol, TypeVar
 
-from ..metrics.measurement import Estimate
 from ..metrics.metric import quantity
 
 
@@ -21,6 +20,30 @@ class Judged(Protocol):
         ...
 
 
+class WithInterval(Protocol):
+    """A frozen number with the ends of its interval."""
+
+    __dataclass_fields__: ClassVar[dict[str, Any]]
+
+    @property
+    def value(self) -> float:
+        """Return the number itself."""
+        ...
+
+    @property
+    def low(self) -> float:
+        """Return the interval's lower end."""
+        ...
+
+    @property
+    def high(self) -> float:
+        """Return the interval's upper end."""
+        ...
+
+
+Number = TypeVar("Number", bound=WithInterval)
+
+
 def goes_either_way(estimate: str) -> bool:
     """Return whether an estimate of this name is a change whose both directions mean something."""
     known = quantity(estimate)
@@ -32,7 +55,7 @@ def limits(judged: Judged) -> tuple[float, ...]:
     return (-judged.limit, judged.limit) if goes_either_way(judged.estimate) else (judged.limit,)
 
 
-def size(estimate: Estimate, name: str) -> Estimate:
+def size(estimate: Number, name: str) -> Number:
     """Return an estimate as its limit sees it: of a change that goes either way, how far it went."""
     if not goes_either_way(name):
         return estimate

@@ -2,15 +2,10 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    from PIL.Image import Image
+from typing import Any
 
 _ALL = 1e20
 """Bytes that no device has: asking for them offloads every other model."""
-PREVIEW_SIDE = 512
-"""Longest side in pixels of the preview that ComfyUI shows on a running node."""
 
 
 def check_interrupt() -> None:
@@ -89,7 +84,6 @@ class Bar:
 
         self._bar = comfy.utils.ProgressBar(max(1, total))
 
-    def move(self, done: int, total: int, preview: "Image | None" = None) -> None:
-        """Show `done` of `total` and, if given, a picture."""
-        shown = None if preview is None else ("JPEG", preview, PREVIEW_SIDE)
-        self._bar.update_absolute(done, max(1, total), shown)
+    def move(self, done: int, total: int) -> None:
+        """Show `done` of `total`."""
+        self._bar.update_absolute(done, max(1, total))

@@ -1,6 +1,8 @@
 """Where files are read from and written to: ComfyUI's own folders, and what the user's links in them lead to."""
 
 import os
+import re
+from collections.abc import Sequence
 from pathlib import Path
 from urllib.parse import urlencode
 
@@ -58,6 +60,30 @@ def lora_path(choice: str) -> Path:
     if choice not in folder_paths.get_filename_list("loras"):
         raise UsageError(f"lora {choice!r} is not among ComfyUI's LoRA files; refresh the page and choose another.")
     return Path(folder_paths.get_full_path_or_raise("loras", choice))
+
+
+def loras_named(text: str) -> list[str]:
+    """Return the choices that a text names, a line each: a file, a folder of ComfyUI's list, or a name with *.
+
+    An empty text names all of ComfyUI's files. Raises UsageError for a line that names none.
+    """
+    shipped, own = list(_shipped()), lora_choices()[1 + len(_shipped()) :]
+    lines = [line.strip().replace("\\", "/").rstrip("/") for line in text.splitlines() if line.strip()]
+    found = {name: None for line in lines for name in _matching(line, [*shipped, *own])}
+    if not lines:
+        found = dict.fromkeys(own)
+    if not found:
+        raise UsageError("ComfyUI lists no LoRA: put some into its folder models/loras, or name others.")
+    return list(found)
+
+
+def _matching(line: str, names: Sequence[str]) -> list[str]:
+    pattern = re.compile(".*".join(map(re.escape, line.split("*"))))
+    plain = {name: name.replace("\\", "/") for name in names}
+    found = [name for name in names if pattern.fullmatch(plain[name]) or plain[name].startswith(f"{line}/")]
+    if not found:
+        raise UsageError(f"loras names {line[:120]!r}, and ComfyUI lists no LoRA or folder of LoRAs that is called so.")
+    return found
 
 
 def file_mark(path: Path) -> str:

@@ -1,4 +1,4 @@
-"""A training on its node: the curves of the panel, and a picture of them for the preview."""
+"""A training on its node: the curves of the panel as it goes, and a picture of them at its end."""
 
 import time
 from collections.abc import Sequence
@@ -19,13 +19,13 @@ if TYPE_CHECKING:
 
 EVENT = "owf.training"
 """Name of the message that web/owf.js listens to."""
-_EVERY, _PREVIEW_EVERY = 0.3, 3.0
-"""Seconds between messages, and between pictures, which cost more."""
+_EVERY = 0.3
+"""Seconds between messages."""
 
 
 @dataclass
 class Watcher:
-    """Follows a training: curves for the panel and a picture of them for the preview."""
+    """Follows a training: curves for the panel, and a picture of them."""
 
     plan: TrainPlan
     """What is trained."""
@@ -42,7 +42,6 @@ class Watcher:
     left_out: list[str] = field(default_factory=list)
     """What of the pictures is not used, a sentence each."""
     _sent: float = 0.0
-    _drawn: float = 0.0
 
     def __call__(self, record: "StepRecord") -> None:
         """Take one step; raises ComfyUI's exception if the user pressed cancel."""
@@ -55,9 +54,6 @@ class Watcher:
             self._sent = now
             data = {"title": self.title, "step": record.step, "steps": self.plan.steps, "run": plan_digest(self.plan)}
             send(EVENT, self.node_id, {**data, "values": values(record), "targets": targets(self.plan.drift_budget)})
-        if now - self._drawn > _PREVIEW_EVERY and len(self.records) > 1:
-            self._drawn = now
-            self.progress.picture(self.picture())
 
     def _keep(self, record: "StepRecord") -> None:
         if self.curves is not None and not self.records:

@@ -1,25 +1,29 @@
 """What a node's panel in the browser shows of a report: texts made here, positions in percent, addresses of files."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from ...core.ledger.known import Known
 from ...core.render import words
 from ...core.render.bars import bar, bars
 from ...core.text import inert
 from ...core.verdict.learning import LEARNED, NOT_LEARNED, NOT_SHOWN, Learning
 from ...core.verdict.outcome import outcome, summary
 from ...core.verdict.report import ImagePair, Report
-from ...core.verdict.verdict import DRIFT, INCONCLUSIVE, PASS
+from ...core.verdict.verdict import DRIFT, INCONCLUSIVE, PASS, WORST_FIRST
 from ..backend.places import view_url
 from .wording import in_graph
 
 PAIRS = 8
 """Image pairs that the panel offers, the most changed first."""
 REASONS = 3
+UNKNOWN = "UNKNOWN"
+"""State, and by it the colour, of a badge that says no verdict, or one that is only claimed."""
 
 
-def report_panel(report: Report, folder: Path) -> dict[str, Any]:
-    """Return the panel of a report that lies in `folder`, as plain data."""
+def report_panel(report: Report, folder: Path, notes: Sequence[str] = ()) -> dict[str, Any]:
+    """Return the panel of a report that lies in `folder`, as plain data; `notes` are what else is to be said."""
     decision = words.shown_decision(report)
     return {
         "kind": "report",
@@ -28,6 +32,7 @@ def report_panel(report: Report, folder: Path) -> dict[str, Any]:
         "symbol": words.SYMBOLS.get(decision, words.MISSING),
         "sentence": words.meaning(report),
         "reasons": reasons(report),
+        "notes": [inert(note, 400) for note in notes],
         "title": f"{inert(report.adapter.name)} on {inert(report.base.name)}",
         "bars": bars(report),
         "pairs": [_pair(pair, folder) for pair in report.pairs[:PAIRS] if _is_inside(pair, folder)],
@@ -42,6 +47,22 @@ def reasons(report: Report) -> list[str]:
     """
     found = [summary(report)] if report.learning is not None else []
     return [inert(reason, 400) for reason in (*found, *report.verdict.worded(in_graph))[:REASONS]]
+
+
+def known_panel(name: str, verdict: str, known: Known | None, notes: Sequence[str]) -> dict[str, Any]:
+    """Return the panel of a LoRA that was loaded: the verdict that is known of it, who says so, and of which base."""
+    lines = []
+    if known is not None:
+        lines = [["Audited at", f"strength {known.strength:g}"], ["On", known.base], ["Said by", known.by]]
+        notes = [*notes, known.reason]
+    shown = {"title": inert(name, 120), "lines": [line for line in lines if line[1]]}
+    return {
+        "kind": "facts",
+        **shown,
+        "notes": [inert(note, 400) for note in notes if note],
+        "badge": verdict,
+        "state": verdict if verdict in WORST_FIRST else UNKNOWN,
+    }
 
 
 _STATES = {LEARNED: PASS, NOT_LEARNED: DRIFT, NOT_SHOWN: INCONCLUSIVE}

@@ -21,6 +21,8 @@ def test_a_second_lora_asks_nothing_of_the_base_and_a_cancelled_audit_goes_on(ho
     # What was cancelled is kept but for the batch that ran, and the base is not asked again.
     assert found["resumed"][0] == 0 and whole - made <= found["resumed"][1] < whole
     assert found["second"][0] == 0
+    # What is finished is remembered, whatever ran in between.
+    assert found["again"] == [0, 0]
     assert (found["caches"], found["reports"]) == (1, 2)
     # A ComfyUI that was started anew loads the base anew: it is still the same one.
     assert host.run("counted_rows", prompt=prompt, stage="none")["cancelled"][0] == 0

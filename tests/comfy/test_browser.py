@@ -60,7 +60,8 @@ def test_the_panel_follows_the_run_survives_a_reload_and_fits_both_themes(page, 
     load(page, saved, "audit")
     until(lambda: "DRIFT" in panel(page, AUDIT), 300)
     # What a workflow brings along is not taken for a measurement of this ComfyUI.
-    assert panel(page, AUDIT) == "Saved with the workflow; queue the graph to measure here." + text
+    # What another run would cost may stand before it.
+    assert panel(page, AUDIT).endswith("Saved with the workflow; queue the graph to measure here." + text)
 
     page.evaluate("async () => { await app.extensionManager.setting.set('Comfy.ColorPalette', 'light') }")
     centre(page, AUDIT)

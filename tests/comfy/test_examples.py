@@ -16,15 +16,15 @@ def test_an_example_runs(host, path):
     prompt = from_interface(workflow, types)
     # As the example says, only fewer labelled pictures: the quick preset takes minutes on one core.
     for node in prompt.values():
-        if node["class_type"] == "OWF_DriftAudit":
+        if "per_class" in node["inputs"]:
             node["inputs"]["per_class"] = 3
     result = host.run("run_prompt", 1700, prompt=prompt, extras=["nodes_preview_any.py"])
-    gated = path.stem == "gate_a_graph"
-    # A blocked branch is told as an error, once, while the prompt counts as done.
-    assert result["success"], result["errors"]
-    assert [error[:50] for error in result["errors"]] == ["Execution Blocked: The drift audit said DRIFT: The"] * gated
+    # A branch behind a closed gate does not run, which is no error.
+    assert result["success"] and not result["errors"], result["errors"]
     panels = {id: output["owf"][0] for id, output in result["outputs"].items() if "owf" in output}
     assert panels
     for panel in panels.values():
-        assert panel["kind"] in ("report", "meter", "curves")
+        assert panel["kind"] in ("report", "meter", "curves", "table", "facts")
         assert panel["kind"] != "report" or panel["verdict"] in ("PASS", "DRIFT", "INCONCLUSIVE")
+        gated = path.stem == "gate_a_graph"
+        assert panel["kind"] != "report" or any("gate is closed" in note for note in panel["notes"]) == gated

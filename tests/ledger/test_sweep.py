@@ -4,7 +4,7 @@ import math
 
 import pytest
 from owf.core.ledger.row import Number, Row
-from owf.core.ledger.sweep import largest_passing, sweeps
+from owf.core.ledger.sweep import largest_passing, passing, sweeps
 
 P, D, Q, X = "PASS", "DRIFT", "INCONCLUSIVE", "INVALID"
 BETWEEN = ": the largest strength that passes lies between."
@@ -31,6 +31,12 @@ BETWEEN = ": the largest strength that passes lies between."
 )
 def test_what_passes_and_what_is_left_open(verdicts, said):
     assert largest_passing(verdicts) == said
+
+
+def test_passing_ends_at_the_first_strength_that_does_not():
+    verdicts = [(1.0, "PASS"), (0.25, "PASS"), (0.5, "INCONCLUSIVE"), (-0.1, "PASS")]
+    assert passing(verdicts) == [-0.1, 0.25]
+    assert passing(verdicts[:1]) == [1.0] and passing([(0.5, "DRIFT")]) == passing([]) == []
 
 
 def number(value, half, limit=1.0, name="cdi", alarm=False):
@@ -112,3 +118,12 @@ def test_only_rows_of_one_lora_question_and_stack_belong_together():
     assert [(s.title, [r.strength for r in s.rows]) for s in sweeps(rows)] == [("x", [0.5, 1.0]), ("y", [0.25, 1.0])]
     said = sweeps(rows)[1].sentence()
     assert said.startswith("y: passes up to 0.25, and drifts at 1") and said.endswith("at 0.5 (0.3 to 0.7).")
+
+
+def test_a_change_that_goes_either_way_reaches_its_limit_on_either_side():
+    shifts = [
+        Number("color_shift", "saturation", -2 * s, -2 * s - 0.4, -2 * s + 0.4, 9, "percent", None, 1.0, P)
+        for s in (0.25, 1.0)
+    ]
+    threshold, shown = only(*(row(s, n) for s, n in zip((0.25, 1.0), shifts, strict=True)))
+    assert (threshold.by, shown) == (("color_shift", "saturation"), "0.5 (0.3 to 0.7)")

@@ -1,5 +1,7 @@
 // Shows saved panels as web/owf.js does in ComfyUI's page, on as much of a page as it needs, and writes their texts.
-// node show_panel.mjs SCRIPT PANEL...: for each panel a JSON list of its texts, its buttons and its pictures.
+// node show_panel.mjs SCRIPT PANEL...: for each panel a JSON list of its texts, its buttons and its pictures. A file with
+// "events", a list of names and details, is no panel, but what ComfyUI's server says of a node that has none yet; one with
+// "widgets", values by name, is an audit's node that asks the server what it would cost, and "set" changes one of them.
 import { readFileSync } from "node:fs";
 import { pathToFileURL } from "node:url";
 
@@ -32,23 +34,66 @@ globalThis.warnings = [];
 console.warn = (...said) => warnings.push(said.join(" "));
 
 let extension;
-globalThis.owfTest = { app: { registerExtension: (given) => (extension = given) }, api: { apiURL: (path) => path } };
+let current = null;
+const pending = new Map();
+let timers = 0;
+globalThis.setTimeout = (act) => (pending.set(++timers, act), timers); // no clock in a test
+globalThis.clearTimeout = (timer) => pending.delete(timer);
+const asked = [];
+const fetchApi = async (path) => (asked.push(path), { ok: true, json: async () => ({ text: `Cost ${asked.length}.` }) });
+const listeners = {};
+const graph = { getNodeById: (id) => (id === 7 ? current : null), get _nodes() { return [current]; } };
+globalThis.owfTest = {
+  app: { registerExtension: (given) => (extension = given), graph },
+  api: { apiURL: (path) => path, fetchApi, addEventListener: (name, act) => (listeners[name] = act) },
+};
 await import(pathToFileURL(process.argv[2]));
+extension.setup();
 
 const all = (element) => (element instanceof Element ? [element, ...element.children.flatMap(all)] : []);
 
-function shown(panel) {
-  const node = { comfyClass: "OWF_ShowReport", size: [420, 300], computeSize: () => [420, 300], addDOMWidget: () => ({}) };
+async function shown(panel) {
+  pending.clear(); // of the node before
+  let options = null;
+  const node = {
+    comfyClass: panel?.widgets ? "OWF_DriftAudit" : "OWF_ShowReport",
+    widgets: Object.entries(panel?.widgets ?? {}).map(([name, value]) => ({ name, value })),
+    size: [420, 300],
+    computeSize: () => [420, options.getMinHeight() + 60],
+    setSize: (size) => (node.size = size),
+    addDOMWidget: (name, kind, element, given) => ((options = given), {}),
+  };
   extension.nodeCreated(node); // empty, as when a workflow is being loaded
-  node.properties = { owf_panel: panel };
+  node.properties = panel?.events || panel?.widgets ? {} : { owf_panel: panel };
   node.onConfigure({});
+  current = node;
+  for (const [name, value] of Object.entries(panel?.set ?? {})) {
+    const widget = node.widgets.find((each) => each.name === name);
+    widget.value = value;
+    widget.callback(value);
+  }
+  for (const [timer, act] of [...pending]) {
+    pending.delete(timer);
+    await act();
+  }
+  for (const [name, detail] of panel?.events ?? []) listeners[name]({ detail });
   const elements = all(node.owfElement);
+  // As tall as its content when that is laid out, and as it was while it is not on the screen.
+  const heights = [123, 2000, 0, 50].map((height) => {
+    node.owfContent.offsetHeight = height;
+    node.onConfigure({});
+    return node.size[1] - 60;
+  });
   return {
     texts: elements.flatMap((element) => element.children.filter((child) => typeof child === "string")),
     classes: elements.flatMap((element) => element.className.split(" ")),
     pictures: elements.filter((element) => element.tag === "img").map((element) => element.src),
     warnings: warnings.splice(0),
+    heights,
+    asked: asked.splice(0),
   };
 }
 
-console.log(JSON.stringify(process.argv.slice(3).map((path) => shown(JSON.parse(readFileSync(path, "utf8"))))));
+const found = [];
+for (const path of process.argv.slice(3)) found.push(await shown(JSON.parse(readFileSync(path, "utf8"))));
+console.log(JSON.stringify(found));

@@ -76,10 +76,38 @@ def test_a_report_is_shown_and_found_again(stub):
     assert "<b>evil</b>" not in page
 
 
+def test_an_audit_that_is_remembered_says_so_and_from_when(stub):
+    new, old = stub.run("remembered_report")["notes"]
+    assert new == []
+    assert old == [
+        "Remembered from 2026-11-26 09:30: the file, the base and the plan are the same, so nothing was measured."
+    ]
+
+
+def test_an_audit_says_what_it_would_cost_before_it_is_queued(stub):
+    found = stub.run("forecast")
+    assert found["new"].startswith("On a new base: ") and "for the base (once, then cached)." in found["new"]
+    assert "About" not in found["new"]  # nothing was measured yet
+    assert found["cached"].startswith("On My <base>: ") and "the base's are cached. About" in found["cached"]
+    assert "for the base" in found["other"]  # another plan
+    assert found["known"][0].endswith("The ledger has it: DRIFT at strength 1 on My base.")
+    assert found["known"][1] == found["cached"]  # what drifts at 1 says nothing of a weaker strength
+    assert found["wrong"] == ["", "", ""] and found["pace"] == ""
+    assert found["served"] == [{"text": found["cached"]}, {"text": ""}]
+
+
+def test_what_a_run_is_about_to_do_stands_beside_its_progress(stub):
+    found = stub.run("told_progress")
+    assert set(found["told"]) == {"5 rows, and nothing is cached."} and found["done"] == 4
+    assert found["pictures"] == [True] and found["moves"] == [None]
+    assert found["share"] == 0.8 and found["resumes"] == [False, True]
+    assert found["before"] is None and found["pace"]
+
+
 def test_an_invalid_report_names_the_inputs_that_would_help(stub):
     found = stub.run("invalid_report")
     assert found["panel"] == ["Use more (per_class, probe_folder, model)."]
-    assert found["panel"][0] in found["gate"]
+    assert found["gate"] is None and "unless PASS" in found["notes"][0]
     assert '"Use more."' in found["report"]
 
 
@@ -87,7 +115,9 @@ def test_a_silent_alarm_is_no_green_bar(stub):
     found = stub.run("silent_alarm")
     assert found["decision"] == "PASS" and found["states"] == ["PASS", "NO ALARM"] and found["grey"]
     assert found["notes"][0] == "" and "no alarm" in found["notes"][1] and "not beyond chance" in found["notes"][1]
-    style, script = ((ROOT / "web" / name).read_text() for name in ("owf.css", "owf.js"))
+    assert found["limits"] == ["limit", "alarm"]
+    assert found["floors"] == ["<0.0001 %", "2 %"]  # the digits of what arithmetic alone leaves say nothing
+    style, script = ((ROOT / "web" / name).read_text() for name in ("owf.css", "panels.js"))
     assert 'replaceAll(" ", "-")' in script and ".owf-NO-ALARM" in style
 
 
@@ -99,8 +129,55 @@ def test_pictures_outside_the_report_are_not_offered(stub):
 def test_the_gate(stub, stop, blocked):
     found = stub.run("gate", stop)
     assert (found["model"] != "MODEL") == blocked
-    assert not blocked or "DRIFT" in found["message"]
-    assert found["silent"] is None
+    assert found["message"] is None and found["silent"] is None  # an error of what is connected would say nothing more
+    assert found["notes"] == (
+        [f"The gate is closed ({stop}): nothing runs that is connected to model or clip."] * blocked
+    )
+    assert ("said DRIFT. The gate is closed" in found["log"]) == blocked
+
+
+NO_SOURCE = "Choose a LoRA by name, or connect tuned_model (and tuned_clip): one of the two."
+LORA = "[demo] owf_demo_plain.safetensors"
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"lora": LORA}, True),
+        ({"lora": "none", "tuned_model": None}, True),
+        ({"lora": None, "metrics": None, "policy": None}, True),  # linked: their values are not known yet
+        ({}, NO_SOURCE),
+        ({"lora": "none"}, NO_SOURCE),
+        ({"lora": LORA, "tuned_clip": None}, NO_SOURCE),
+        ({"lora": "gone.safetensors"}, "not among ComfyUI's LoRA files"),
+        ({"lora": LORA, "metrics": "kid, colour"}, "'colour'"),
+        ({"lora": LORA, "policy": "[[limit]"}, "policy of the node"),
+        ({"lora": LORA, "policy": '[[limit]]\nmetric = "kid"'}, "policy of the node"),
+    ],
+)
+def test_a_wrong_audit_is_said_before_anything_is_loaded(stub, given, said):
+    found = stub.run("validated", "OWF_DriftAudit", given)
+    assert found["said"] == said or (isinstance(said, str) and said in found["said"])
+    assert found["heavy"] == []
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"folder": "[demo] concept", "preset": "plain", "preserve": "junk"}, True),  # not asked for
+        ({"images": None, "folder": "", "preset": "as in preserve", "preserve": "dc, prior"}, True),
+        ({"images": None, "folder": None}, True),
+        ({"folder": ""}, "Connect images or name a folder, one of the two."),
+        ({"images": None, "folder": "bag"}, "Connect images or name a folder, one of the two."),
+        ({"folder": "missing"}, "no folder 'missing'"),
+        ({"images": None, "preset": "as in preserve", "preserve": "dc, junk"}, "Unknown term 'junk'"),
+        ({"images": None, "preset": "everything"}, "Unknown preset 'everything'"),
+    ],
+)
+def test_a_wrong_training_is_said_before_anything_is_loaded(stub, given, said):
+    found = stub.run("validated", "OWF_TrainLoRADC", given)
+    assert found["said"] == said or (isinstance(said, str) and said in found["said"])
+    assert found["heavy"] == []
 
 
 @pytest.mark.parametrize(

@@ -16,6 +16,9 @@ ROOT = Path(__file__).resolve().parents[2]
 IDS = {
     "OWF_DemoCheckpoint",
     "OWF_DriftAudit",
+    "OWF_StrengthSweep",
+    "OWF_FolderAudit",
+    "OWF_LoadAuditedLoRA",
     "OWF_CDIKIDMeter",
     "OWF_TrainLoRADC",
     "OWF_InspectLoRA",
@@ -24,20 +27,44 @@ IDS = {
     "OWF_PromptBank",
 }
 
+SCRIPTS = sorted((ROOT / "web").glob("*.js"))
+WIDGETS = {"INT", "FLOAT", "STRING", "COMBO", "BOOLEAN"}
+"""Kinds of input that a node shows as a widget."""
 
-@pytest.fixture
-def loaded(stub):
-    return stub.run("schemas")
+
+@pytest.fixture(scope="module")
+def loaded(shared_stub):
+    return shared_stub.run("schemas")
 
 
 def test_the_node_ids_that_saved_workflows_rely_on(loaded):
-    assert set(loaded["nodes"]) == IDS
+    assert set(loaded["nodes"]) == IDS and len(IDS) <= 20
 
 
 def test_every_node_says_where_it_belongs_and_what_it_does(loaded):
     for node in loaded["nodes"].values():
-        assert node["category"] == "OWF"
+        assert node["category"] in {f"OWF/{part}" for part in ("audit", "inspect", "load", "train")}
         assert "(OWF)" in node["name"] and len(node["about"]) > 20
+
+
+def test_every_input_and_output_says_what_it_is(loaded):
+    for name, node in loaded["nodes"].items():
+        for _, socket, settings in (*node["inputs"], *node["outputs"]):
+            assert settings.get("tooltip"), f"{name}.{socket}"
+
+
+def test_nodes_are_found_by_other_words_than_their_names_where_the_host_searches_for_them(loaded):
+    for node in loaded["nodes"].values():
+        assert len(node["aliases"]) >= 3 and not any(word in node["name"] for word in node["aliases"])
+    assert loaded["old"] == {}
+
+
+def test_what_few_people_change_is_folded_away(loaded):
+    # A socket that is folded away could not be connected, and a column of 20 widgets is not read.
+    for name, node in loaded["nodes"].items():
+        shown = [i for kind, i, s in node["inputs"] if kind in WIDGETS and not s.get("advanced")]
+        assert len(shown) <= 7, f"{name} shows {shown}"
+        assert all(kind in WIDGETS for kind, _, settings in node["inputs"] if settings.get("advanced")), name
 
 
 def test_numbers_are_shown_as_they_are_sent(loaded):
@@ -107,15 +134,16 @@ def test_only_the_backend_imports_comfy():
 
 
 def test_the_panels_belong_to_nodes_and_make_no_html_of_texts():
-    script = (ROOT / "web" / "owf.js").read_text()
+    script = "".join(path.read_text() for path in SCRIPTS)
     assert set(re.findall(r"OWF_\w+", script)) <= IDS
     assert not re.search(r"innerHTML|insertAdjacentHTML|outerHTML|document\.write|eval\(", script)
 
 
 @pytest.mark.skipif(not NODE, reason="needs node to parse JavaScript")
-def test_the_script_parses(tmp_path):
+@pytest.mark.parametrize("script", SCRIPTS, ids=lambda path: path.stem)
+def test_the_script_parses(tmp_path, script):
     module = tmp_path / "owf.mjs"
-    module.write_text((ROOT / "web" / "owf.js").read_text())
+    module.write_text(script.read_text())
     result = subprocess.run([NODE, "--check", str(module)], capture_output=True, text=True, check=False)
     assert result.returncode == 0, result.stderr
 

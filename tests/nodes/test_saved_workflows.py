@@ -1,6 +1,7 @@
 """Workflows that are saved still load: values belong to inputs by position, links to outputs, panels are plain data."""
 
 import json
+import re
 import subprocess
 from pathlib import Path
 
@@ -77,12 +78,11 @@ def test_the_values_of_a_saved_workflow_fit_the_inputs_that_take_them(nodes, pat
 
 def shown(tmp_path, *panels):
     """Return what the browser shows of saved panels: texts, classes, addresses of pictures, warnings."""
+    for name in ("owf", "panels"):  # ComfyUI's page, of which they take these, is not there
+        text = re.sub(r'import { \w+ } from "../../scripts/\w+.js";\n', "", (ROOT / "web" / f"{name}.js").read_text())
+        text = text.replace("./panels.js", "./panels.mjs").replace("import.meta.url", '"http://x/owf.js"')
+        (tmp_path / f"{name}.mjs").write_text(f"const {{ app, api }} = owfTest;\n{text}")
     script = tmp_path / "owf.mjs"
-    head, marker, body = (ROOT / "web" / "owf.js").read_text().partition("const NODES")
-    assert head.count("import {") == 2  # of ComfyUI's page, which is not there
-    script.write_text(
-        f"const {{ app, api }} = owfTest;\n{marker}{body}".replace("import.meta.url", '"http://x/owf.js"')
-    )
     command = [NODE, str(HERE / "show_panel.mjs"), str(script), *map(str, panels)]
     result = subprocess.run(command, capture_output=True, text=True, check=False)
     assert result.returncode == 0, result.stderr
@@ -128,3 +128,98 @@ def test_a_training_shows_what_it_learned_before_its_curves_and_a_report_before_
     assert "Concept fidelity" in with_it["texts"]
     assert "owf-DRIFT" in with_it["classes"]
     assert "NOT LEARNED, PASS" in judged["texts"]
+
+
+def progress(**values):
+    """Return what a node that is 11.4 % through tells the browser."""
+    told = {
+        "node": "7",
+        "stage": "LoRA: drawing",
+        "done": 57,
+        "total": 500,
+        "share": 0.114,
+        "left": None,
+        "ahead": "Rows.",
+    }
+    return ["owf.progress", {**told, **values}]
+
+
+@pytest.mark.skipif(not NODE, reason="needs node to parse JavaScript")
+@pytest.mark.parametrize(
+    ("events", "texts", "gone"),
+    [
+        ([progress()], ["LoRA: drawing", "11 %", "Rows."], []),
+        (
+            [progress(resumes=True), ["execution_interrupted", {}]],
+            ["Cancelled at 11 %; queue again to go on."],
+            ["LoRA: drawing"],
+        ),
+        (
+            [progress(resumes=False), ["execution_interrupted", {}]],
+            ["Cancelled at 11 %; queue again to start over."],
+            [],
+        ),
+        (
+            [progress(), ["execution_error", {"node_id": "7", "exception_message": "It broke.\n"}]],
+            ["It broke."],
+            ["11 %"],
+        ),
+        ([progress(), ["execution_error", {"node_id": "9", "exception_message": "Other."}]], [], ["11 %", "Other."]),
+        (
+            [["execution_error", {"node_id": "7", "exception_message": "It broke."}], progress()],
+            ["11 %"],
+            ["It broke."],
+        ),
+    ],
+)
+def test_the_panel_says_how_a_run_ended(tmp_path, events, texts, gone):
+    (tmp_path / "events.json").write_text(json.dumps({"events": events}))
+    (found,) = shown(tmp_path, tmp_path / "events.json")
+    assert set(texts) <= set(found["texts"]) and not set(gone) & set(found["texts"])
+
+
+PICTURE = "data:image/jpeg;base64,/9j/4AAQ"
+
+
+@pytest.mark.skipif(not NODE, reason="needs node to parse JavaScript")
+@pytest.mark.parametrize(
+    ("events", "pictures"),
+    [
+        ([progress(picture=PICTURE)], [PICTURE]),
+        ([progress(picture=PICTURE), progress()], [PICTURE]),  # it stays until there is another
+        ([progress(picture=PICTURE), ["execution_interrupted", {}]], []),  # and goes away with the run
+        ([progress(picture="https://example.org/a.jpg")], []),
+        ([progress(picture="data:image/svg+xml;base64,PHN2Zz4=")], []),
+    ],
+)
+def test_what_was_drawn_last_is_shown_while_it_runs(tmp_path, events, pictures):
+    (tmp_path / "events.json").write_text(json.dumps({"events": events}))
+    (found,) = shown(tmp_path, tmp_path / "events.json")
+    assert found["pictures"] == pictures
+
+
+@pytest.mark.skipif(not NODE, reason="needs node to parse JavaScript")
+def test_a_panel_is_as_high_as_its_content(tmp_path):
+    (found,) = shown(tmp_path, HERE / "saved" / "report_panel.json")
+    assert found["heights"] == [123, 900, 900, 50]
+
+
+@pytest.mark.skipif(not NODE, reason="needs node to parse JavaScript")
+def test_an_alarm_is_called_alarm(tmp_path):
+    saved = json.loads((HERE / "saved" / "report_panel.json").read_text())
+    bar = {**saved["bars"][0], "limit": "25.0 points", "limit_word": "alarm", "state": "NO ALARM"}
+    (tmp_path / "panel.json").write_text(json.dumps({**saved, "bars": [bar]}))
+    (found,) = shown(tmp_path, tmp_path / "panel.json")
+    assert any("alarm 25.0 points" in text for text in found["texts"]) and "owf-NO-ALARM" in found["classes"]
+
+
+@pytest.mark.skipif(not NODE, reason="needs node to parse JavaScript")
+def test_an_audit_says_what_it_costs_before_it_is_queued_and_asks_once_for_several_changes(tmp_path):
+    widgets = {"lora": "a b.safetensors", "strength": 1, "preset": "quick", "stop_graph": "never"}
+    asked = {"widgets": widgets, "set": {"preset": "standard", "strength": 0.5}}
+    (tmp_path / "asked.json").write_text(json.dumps(asked))
+    (tmp_path / "run.json").write_text(json.dumps({**asked, "events": [progress()]}))
+    before, running = shown(tmp_path, tmp_path / "asked.json", tmp_path / "run.json")
+    assert before["asked"] == ["/owf/forecast?lora=a+b.safetensors&strength=0.5&preset=standard"]
+    assert "Cost 1." in before["texts"] and "Queue the graph to see results here." in before["texts"]
+    assert "Cost 1." not in running["texts"]

@@ -11,6 +11,9 @@ from owf import nodes
 from owf.core.errors import OFF, InvalidError, Setting, UsageError
 from owf.nodes.ui.wording import graph_words, in_graph
 
+SHORT = ("_number", "_count", "_choice")
+"""Functions of nodes/train_inputs.py that make an input of the name that they are given."""
+
 
 def inputs():
     """Return the names of all inputs that the nodes' schemas have."""
@@ -19,7 +22,7 @@ def inputs():
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if not isinstance(node, ast.Call) or not node.args or not isinstance(node.args[0], ast.Constant):
                 continue
-            if getattr(node.func, "attr", "") == "Input" or getattr(node.func, "id", "") == "number":
+            if getattr(node.func, "attr", "") == "Input" or getattr(node.func, "id", "") in SHORT:
                 found.add(node.args[0].value)
     return found
 

@@ -17,10 +17,10 @@ from urllib.parse import quote
 from markupsafe import Markup
 
 from ...disk.files import write_text
+from ...ledger.rank import worst_first
 from ...ledger.row import Number, Row
 from ...ledger.sweep import sweeps
 from ...text import inert
-from ...verdict.size import goes_either_way
 from ...verdict.verdict import WORST_FIRST
 from .. import words
 from .html import NAME as REPORT
@@ -80,7 +80,7 @@ def render_leaderboard(rows: Sequence[Row]) -> str:
 
 def leaderboard(rows: Sequence[Row]) -> Leaderboard:
     """Return the page's content, the worst first."""
-    rows = sorted(rows, key=lambda row: (_rank(row), -_severity(row), row.name))
+    rows = worst_first(rows)
     keys = _keys(rows)
     passing = {row.key: sweep.shown() for sweep in sweeps(rows) for row in sweep.rows}
     counts = Counter(row.verdict for row in rows)
@@ -104,16 +104,6 @@ def leaderboard(rows: Sequence[Row]) -> Leaderboard:
         data=_json(data),
         thumbnails=_json(pictures),
     )
-
-
-def _rank(row: Row) -> int:
-    return WORST_FIRST.index(row.verdict) if row.verdict in WORST_FIRST else len(WORST_FIRST)
-
-
-def _severity(row: Row) -> float:
-    """Return the largest of a row's numbers in terms of its limit."""
-    shares = ((abs(n.value) if goes_either_way(n.name) else n.value) / n.limit for n in row.numbers if n.limit)
-    return max((share for share in shares if not math.isnan(share)), default=0.0)
 
 
 def _keys(rows: Iterable[Row]) -> list[Key]:

@@ -213,7 +213,7 @@ def number(
         title=words.estimate_title(key),
         value=words.quantity(estimate.value, unit, key),
         interval=words.interval(estimate.low, estimate.high, unit),
-        floor="" if estimate.floor is None else words.quantity(estimate.floor, unit, key),
+        floor="" if estimate.floor is None else words.floor(estimate.floor, unit, key),
         limit=words.limit(judgement, unit) if judgement else "",
         limit_word=word,
         n=estimate.n,
@@ -241,7 +241,7 @@ def _spoken(key: str, estimate: Estimate, judgement: Judgement | None) -> str:
     text = f"{words.estimate_title(key)}: {words.quantity(estimate.value, unit, key)}, "
     text += f"95 % interval {words.interval(estimate.low, estimate.high, unit)}"
     if estimate.floor is not None:
-        text += f", noise floor {words.number(estimate.floor, unit)}"
+        text += f", noise floor {words.floor_number(estimate.floor, unit)}"
     if judgement is not None:
         text += f", limit {words.either_way(judgement)}{words.number(judgement.limit, unit)}"
     return text + "."

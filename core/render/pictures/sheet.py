@@ -68,7 +68,7 @@ def _draw_bar(draw: "ImageDraw", bar: dict[str, Any], top: int) -> None:
 
 def _caption(bar: dict[str, Any]) -> str:
     parts = [f"95 % interval {bar['interval']}"]
-    parts += [f"{name} {bar[name]}" for name in ("floor", "limit") if bar[name]]
+    parts += [f"{word} {bar[name]}" for name, word in (("floor", "floor"), ("limit", bar["limit_word"])) if bar[name]]
     return ", ".join(parts)
 
 

@@ -112,7 +112,7 @@ def _number_row(console: Console, key: str, estimate: Estimate, judgement: Judge
     yield console_text(console, title, style, 40)
     yield console_text(console, words.number(estimate.value, unit), style or "bold")
     yield console_text(console, words.interval(estimate.low, estimate.high, unit), style)
-    yield console_text(console, "" if estimate.floor is None else words.number(estimate.floor, unit), style)
+    yield console_text(console, "" if estimate.floor is None else words.floor_number(estimate.floor, unit), style)
     yield console_text(console, _limit(judgement, unit) if judgement else "", style)
     yield _decision(console, judgement.decision) if judgement else Text()
 
@@ -146,7 +146,7 @@ def _print_worst(breakdown: Breakdown, parts: Iterable[Part], console: Console) 
     table = _table(console, breakdown.in_terminal, breakdown.column, "95 % interval", "Floor")
     for part in lost[:WORST_LINES]:
         e = part.estimate
-        floor = "" if e.floor is None else words.number(e.floor, e.unit)
+        floor = "" if e.floor is None else words.floor_number(e.floor, e.unit)
         cells = (words.number(e.value, e.unit), words.interval(e.low, e.high, e.unit), floor)
         table.add_row(console_text(console, part.label, limit=40), *(console_text(console, cell) for cell in cells))
     console.print()

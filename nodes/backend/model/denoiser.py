@@ -15,7 +15,7 @@ from ....core.progress import SILENT, Progress
 from .. import host
 from . import components
 from .conditions import HostConditioning, encode, entries_of
-from .digest import digest_of
+from .digest import any_patched, digest_of
 from .families import family_of
 from .schedule import prediction, schedule_of, to_host
 
@@ -77,6 +77,11 @@ class ComfyDenoiser:
     def host(self) -> Mapping[str, str]:
         """ComfyUI's version and settings that count."""
         return host.versions()
+
+    @property
+    def is_patched(self) -> bool:
+        """Return whether the base itself carries patches: then no two audits are on the same one."""
+        return any_patched(self.base.model, self.base.clip, self._vae)
 
     def use(self, pair: Pair) -> None:
         """Answer as `pair` from now on; the graph's own models stay as they are."""

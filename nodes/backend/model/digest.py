@@ -30,7 +30,7 @@ def digest_of(model: Any, clip: Any, vae: Any, progress: Progress = SILENT) -> s
     A MODEL or CLIP with patches of any kind gets a digest that is never met again, since a patch is code.
     `progress` hears of the bytes that were read.
     """
-    if any(is_patched(patcher) for patcher in (model, clip.patcher, vae.patcher)):
+    if any_patched(model, clip, vae):
         return hashlib.sha256(f"patched {uuid.uuid4()}".encode()).hexdigest()
     sha, modules = hashlib.sha256(b"comfy"), (model.model.diffusion_model, clip.cond_stage_model, vae.first_stage_model)
     total = sum(tensor.nbytes for module in modules if module not in _DIGESTS for _, tensor in _tensors(module))
@@ -46,6 +46,11 @@ def digest_of(model: Any, clip: Any, vae: Any, progress: Progress = SILENT) -> s
     sha.update(str((_settings(model), clip.layer_idx, sorted(clip.tokenizer_options.items()))).encode())
     sha.update(_noise_levels(model))
     return sha.hexdigest()
+
+
+def any_patched(model: Any, clip: Any, vae: Any) -> bool:
+    """Return whether a base is changed by somebody's patches: then it is another one at every audit."""
+    return any(is_patched(patcher) for patcher in (model, clip.patcher, vae.patcher))
 
 
 def is_patched(patcher: Any) -> bool:

@@ -35,6 +35,7 @@ answer(
     cancelled=rows("[demo] owf_demo_plain.safetensors", Canceller()),
     resumed=rows("[demo] owf_demo_plain.safetensors"),
     second=rows("[demo] owf_demo_dc.safetensors"),
+    again=rows("[demo] owf_demo_plain.safetensors"),
     stopped="at" in keep,
     caches=len(list((HOME / "output" / "owf" / "cache").glob("base-*.sqlite"))),
     reports=len(list((HOME / "output" / "owf").glob("*/report.json"))),

@@ -5,4 +5,5 @@ from walk import ARGUMENTS, answer, pack
 
 out = pack("nodes.audit").answer(result(made()), *ARGUMENTS)
 model, base_images = out.args[5], out.args[3]
-answer(message=getattr(model, "message", None), model=str(model), silent=base_images.message)
+notes = out.ui["owf"][0]["notes"]
+answer(message=getattr(model, "message", None), model=str(model), silent=base_images.message, notes=notes)

@@ -1,8 +1,9 @@
 """Returns what every node says of itself, and what loading the pack imported."""
 
 import sys
+from types import SimpleNamespace
 
-from walk import IMPORTED, NODES, answer
+from walk import IMPORTED, NODES, answer, pack
 
 HEAVY = ("torch", "diffusers", "transformers", "peft", "scipy", "jinja2", "comfy.utils")
 heavy = [name for name in HEAVY if name in sys.modules]
@@ -19,7 +20,9 @@ for name, node in NODES.items():
         "category": schema.category,
         "name": schema.display_name,
         "about": schema.description,
+        "aliases": schema.search_aliases,
         "inputs": plain(schema.inputs),
         "outputs": plain(schema.outputs),
     }
-answer(nodes=found, imported=IMPORTED, heavy=heavy)
+old = vars(pack("nodes.ui.schema").found_by(SimpleNamespace(), "a word"))  # a schema of 0.3.64 has no such field
+answer(nodes=found, imported=IMPORTED, heavy=heavy, old=old)

@@ -14,5 +14,9 @@ answer(
     decision=judged.decision,
     states=[b["state"] for b in bars],
     notes=[b["note"] for b in bars],
+    limits=[b["limit_word"] for b in bars],
+    floors=[
+        render.bar("drift", measurement.Estimate(0.01, 0.0, 0.02, 8, "relative", f))["floor"] for f in (1e-13, 0.02)
+    ],
     grey=(0x6A, 0x71, 0x7C) in colors,
 )

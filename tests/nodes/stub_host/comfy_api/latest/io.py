@@ -11,8 +11,8 @@ class Hidden(str, Enum):
 
 
 class Socket:
-    def __init__(self, kind, id, **settings):
-        self.kind, self.id, self.settings = kind, id, settings
+    def __init__(self, kind, id, extra_dict=None, **settings):
+        self.kind, self.id, self.settings = kind, id, {**settings, **(extra_dict or {})}
 
 
 Input = Output = Socket
@@ -20,7 +20,7 @@ Input = Output = Socket
 
 def kind(name, allowed=()):
     """Return a type whose Input and Output refuse settings that ComfyUI does not know."""
-    common = {"display_name", "optional", "tooltip", "lazy", "default", "socketless", "force_input"}
+    common = {"display_name", "optional", "tooltip", "lazy", "default", "socketless", "force_input", "extra_dict"}
 
     class Type:
         class Input(Socket):
@@ -53,6 +53,7 @@ class Schema:
     inputs: list
     outputs: list
     description: str = ""
+    search_aliases: list = field(default_factory=list)
     hidden: list = field(default_factory=list)
     is_output_node: bool = False
 
@@ -65,6 +66,7 @@ class NodeOutput:
 class ComfyNode:
     define_schema: Any  # class methods of each node
     execute: Any
+    validate_inputs: Any = None
 
     class hidden:
         unique_id = "7"
@@ -77,4 +79,7 @@ class ComfyNode:
         parameters = inspect.signature(cls.execute).parameters.values()
         takes_all = any(p.kind is p.VAR_KEYWORD for p in parameters)
         assert takes_all or {p.name for p in parameters} == set(given), (schema.node_id, given)
+        validated = inspect.signature(cls.validate_inputs).parameters.values() if cls.validate_inputs else ()
+        # What it names ComfyUI does not check itself; **others would switch off every check, and any may be missing.
+        assert all(p.name in given and p.default is not p.empty for p in validated), (schema.node_id, validated)
         return schema

@@ -1,0 +1,127 @@
+"""OWF_LoadAuditedLoRA: a LoRA loaded with the verdict that is known of it, and a gate."""
+
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from comfy_api.latest import io
+
+from ..core.errors import OwfError
+from ..core.ledger.known import LEDGER, Known, by_file, by_ledger, by_note, known_at
+from ..core.verdict.verdict import PASS
+from .backend import places
+from .gate import GATES, blocker, closed_note, is_closed
+from .request import wrong
+from .ui.schema import found_by
+from .ui.wording import graph_words, in_graph
+
+UNKNOWN = "NOT AUDITED"
+"""Stands for a verdict where none is known at this strength."""
+
+
+class LoadAuditedLora(io.ComfyNode):
+    """The node."""
+
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        """Return inputs and outputs."""
+        schema = io.Schema(
+            node_id="OWF_LoadAuditedLoRA",
+            display_name="Load LoRA, audited (OWF)",
+            category="OWF/load",
+            description="Loads a LoRA as ComfyUI's own loader does and shows the verdict that is known of it: of an "
+            "audit on this computer, of the note beside the file, or of its metadata. Nothing is measured.",
+            inputs=[
+                io.Model.Input("model", tooltip="The model that gets the LoRA."),
+                io.Clip.Input("clip", optional=True, tooltip="The text encoder that gets it too."),
+                io.Combo.Input(
+                    "lora", options=places.lora_choices()[1:], default=places.DEMO, tooltip="The LoRA to load."
+                ),
+                io.Float.Input(
+                    "strength",
+                    default=1.0,
+                    min=-10.0,
+                    max=10.0,
+                    step=0.01,
+                    round=0.001,
+                    tooltip="Strength for model and clip.",
+                ),
+                io.Combo.Input(
+                    "stop_graph",
+                    options=list(GATES),
+                    default=GATES[0],
+                    tooltip="When the outputs model and clip stop whatever is connected to them.",
+                ),
+            ],
+            outputs=[
+                io.Model.Output("tuned", display_name="model", tooltip="MODEL with the LoRA, unless it is stopped."),
+                io.Clip.Output("tuned_text", display_name="clip", tooltip="CLIP with the LoRA, unless it is stopped."),
+                io.String.Output("verdict", display_name="verdict", tooltip="What is known of it, or NOT AUDITED."),
+            ],
+        )
+        return found_by(schema, "LoRA loader", "LoraLoader", "safe LoRA", "verdict")
+
+    @classmethod
+    def fingerprint_inputs(cls, lora: str, strength: float | None = 1.0, **others: Any) -> str:
+        """Return what makes the node run again, and with it all that follows: another file, or another verdict."""
+        path = places.lora_path(lora)
+        known = None if strength is None else known_of(path, strength)[0]  # one that is linked has no value yet
+        return f"{places.file_mark(path)} {known}"
+
+    @classmethod
+    def validate_inputs(cls, lora: str | None = None) -> bool | str:
+        """Return what is wrong before anything is loaded; the value of a linked input is None, for it is not known."""
+        return wrong(lambda: None if lora is None else places.lora_path(lora))
+
+    @classmethod
+    def execute(cls, model: Any, lora: str, strength: float, stop_graph: str, clip: Any = None) -> io.NodeOutput:
+        """Load the file, and say what is known of it."""
+        from .backend.change import lora_weights, patched
+        from .backend.model.denoiser import Pair
+
+        with graph_words():
+            path = places.lora_path(lora)
+            known, notes = known_of(path, strength)
+        tuned = patched(Pair(model, clip), lora_weights(path), strength)
+        return answer(path, known, notes, tuned, stop_graph)
+
+
+def answer(path: Path, known: Known | None, notes: list[str], tuned: Any, stop_graph: str) -> io.NodeOutput:
+    """Return the node's outputs for a loaded file and what is known of it."""
+    from .ui.panel import known_panel
+
+    verdict = UNKNOWN if known is None else known.verdict
+    # A stranger can write PASS into a file or beside it: what was not measured here opens no gate.
+    trusted = verdict if known is None or known.by == LEDGER or verdict != PASS else f"{PASS}, claimed"
+    model, clip = tuned.model, tuned.clip
+    if is_closed(stop_graph, trusted):
+        model, clip = blocker(), blocker()
+        notes = [closed_note(stop_graph), *notes]
+    return io.NodeOutput(model, clip, verdict, ui={"owf": [known_panel(path.name, trusted, known, notes)]})
+
+
+def known_of(path: Path, strength: float) -> tuple[Known | None, list[str]]:
+    """Return what is known of a file at a strength, and what could not be asked."""
+    from ..core.adapter.identity import content_digest
+    from ..core.disk.digests import Digests
+    from ..core.ledger.ledger import Ledger
+    from ..core.train.metadata import read_metadata
+
+    sha256, notes = content_digest(path, Digests(places.cache_folder())), []
+    found = by_note(path, sha256)
+    if ledger().is_file():
+        try:
+            with Ledger(ledger(), writes=False) as rows:
+                found += by_ledger(rows.of_content(sha256))
+        except OwfError as error:
+            notes.append(error.worded(in_graph))
+    with suppress(OwfError):  # not safetensors, or not sound: then it says nothing of itself
+        found += by_file(read_metadata(path))
+    return known_at(found, strength), notes
+
+
+def ledger() -> Path:
+    """Return where the ledger of this computer's audits lies, if there is one."""
+    from ..core.ledger.ledger import NAME
+
+    return places.reports_folder() / NAME

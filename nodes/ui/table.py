@@ -1,0 +1,95 @@
+"""Panels over several audits: a line for each, and curves against the strength."""
+
+import math
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ...core.ledger.rank import nearest
+from ...core.ledger.row import Number, Row
+from ...core.render import words
+from ...core.render.audited import estimate_of, headlines, judgement_of
+from ...core.render.bars import bar
+from ...core.text import inert
+from ...core.verdict.report import Report
+from ..backend import places
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+LINES = 60
+"""Lines that a panel shows; the pages in output/owf have all."""
+
+
+def row_line(row: Row, name: str) -> dict[str, str]:
+    """Return one audit as plain data: its verdict, the number nearest to its limit, and where its report lies."""
+    number = nearest(row)
+    return {
+        "name": inert(name, 120),
+        "verdict": row.verdict,
+        "symbol": words.SYMBOLS.get(row.verdict, words.MISSING),
+        "text": "" if number is None else f"{words.estimate_title(number.name)} {_shown(number)}",
+        "reason": inert(row.reason, 300),
+        "report": _page(row),
+    }
+
+
+def _shown(number: Number) -> str:
+    return words.quantity(number.value, number.unit, number.name)
+
+
+def _page(row: Row) -> str:
+    """Return the address of a row's full report; "" for one that lies elsewhere."""
+    path = Path(row.folder)
+    if not row.folder or path.is_absolute() or ".." in path.parts:
+        return ""
+    return places.view_url(places.reports_folder() / path / "report.html")
+
+
+def ranking_panel(base: str, lines: Sequence[dict[str, str]], known: int) -> dict[str, Any]:
+    """Return the panel of many LoRAs on one base, `known` of which were measured before."""
+    notes = [f"{known} of {len(lines)} were measured before."] if known else []
+    if len(lines) > LINES:
+        notes.append(f"The {LINES} worst of {len(lines)}; leaderboard.html in output/owf has all.")
+    return {"kind": "table", "title": f"{len(lines)} on {inert(base)}", "notes": notes, "rows": list(lines[:LINES])}
+
+
+def sweep_panel(lora: str, sentence: str, lines: Sequence[dict[str, str]], rows: Sequence[Row]) -> dict[str, Any]:
+    """Return the panel of one LoRA at several strengths."""
+    most = max((abs(row.strength) for row in rows), default=1.0)
+    head = {"kind": "table", "title": inert(lora, 120), "notes": [sentence], "rows": list(lines)}
+    return {**head, "most": most, "curves": _curves(rows)}
+
+
+def _curves(rows: Sequence[Row]) -> list[dict[str, Any]]:
+    """Return each number that has a limit against the strength, in the units in which it is shown.
+
+    Of strengths of both signs those above 0 are drawn: what a LoRA does the other way is another curve.
+    """
+    forward = [row for row in rows if row.strength > 0]
+    rows = forward or rows
+    keys = dict.fromkeys((n.metric, n.name) for row in rows for n in row.numbers if n.limit is not None)
+    found = []
+    for key in sorted(keys, key=lambda key: (words.metric_order(key[0]), key[1])):
+        numbers = [(abs(row.strength), n) for row in rows for n in row.numbers if (n.metric, n.name) == key]
+        last = numbers[-1][1]
+        scale = words.scale_of(last.unit)
+        limit = None if last.limit is None else scale * last.limit
+        points = [[strength, scale * n.value] for strength, n in numbers if math.isfinite(n.value)]
+        found.append({"title": words.estimate_title(key[1]), "points": points, "limit": limit, "last": _shown(last)})
+    return found
+
+
+def sweep_chart(lora: str, sentence: str, reports: Sequence[tuple[float, Report | None]]) -> "Image":
+    """Return the first number of all reports at each strength as a picture."""
+    from ...core.render.pictures.sheet import chart_sheet
+
+    keys = headlines(report for _, report in reports if report is not None)[:1]
+    bars = []
+    for strength, report in reports:
+        for key in keys:
+            estimate = None if report is None else estimate_of(report, key)
+            if report is not None and estimate is not None:
+                made = bar(key[1], estimate, judgement_of(report, key))
+                bars.append({**made, "title": f"{made['title']} at {strength:g}"})
+    return chart_sheet(lora, "strengths", [sentence], bars)

@@ -1,0 +1,99 @@
+"""Nodes over several audits: sweeps, folders, and the loader that shows what they found."""
+
+import pytest
+
+HARMLESS, HARMFUL = 0.0001, 0.1
+"""Drifts far below and far above the default limit."""
+
+
+def test_a_sweep_names_the_largest_strength_that_passes(stub):
+    drifts = [[0.25, HARMLESS], [0.5, HARMLESS], [1.0, HARMFUL]]
+    found = stub.run(
+        "swept", drifts, ["1, .5\n0.5", "", "1, two", "nan", "11", "1," * 3, ", ".join(map(str, range(99)))]
+    )
+    assert found["largest"] == 0.5
+    assert found["text"].startswith("Passes up to 0.5, and drifts at 1")
+    assert [line.split(".")[0] for line in found["text"].splitlines()[1:3]] == ["strength 0", "strength 0"]
+    panel = found["panel"]
+    assert [row["verdict"] for row in panel["rows"]] == ["PASS", "PASS", "DRIFT"] and panel["most"] == 1.0
+    (curve,) = panel["curves"]
+    assert [point[0] for point in curve["points"]] == [0.25, 0.5, 1.0]
+    assert curve["points"][2][1] == pytest.approx(100 * HARMFUL) and curve["limit"] > 0  # in percent, as it is shown
+    assert found["shape"][0] == 1
+    kept, *refused = found["said"]
+    assert kept == [0.5, 1.0] and all("strengths" in said for said in (*refused[:4], refused[5]))
+    assert refused[4] == [1.0]
+
+
+def test_a_sweep_in_both_directions_draws_the_usual_one_and_none_may_pass(stub):
+    found = stub.run("swept", [[-0.5, HARMFUL], [0.5, HARMFUL], [1.0, None]], [])
+    assert found["largest"] == 0.0
+    assert [point[0] for point in found["panel"]["curves"][0]["points"]] == [0.5]
+
+
+def test_many_loras_are_ranked_and_what_was_known_is_said(stub):
+    given = [["good.safetensors", 1.0, HARMLESS, True], ["bad.safetensors", 1.0, HARMFUL], ["broken", 1.0, None]]
+    found = stub.run("ranked", given)
+    assert [line.split(":")[0] for line in found["ranking"].splitlines()] == ["DRIFT", "INVALID", "PASS"]
+    assert found["passed"] == "good.safetensors"
+    assert found["panel"]["notes"] == ["1 of 3 were measured before."]
+    bad, broken, _ = found["panel"]["rows"]
+    assert bad["report"].startswith("/view?filename=report.html&subfolder=owf%2Fx") and bad["text"]
+    assert broken["report"] == broken["text"] == "" and "broken" in broken["reason"]
+
+
+def test_names_folders_and_stars_name_loras(stub):
+    for name in ("style_a", "style_b", "other"):
+        (stub.home / "loras" / f"{name}.safetensors").touch()
+    asked = ["", "style_*", "other.safetensors\n*_a*\nother*", "[demo] *", "missing*", "style_a"]
+    every, styles, several, shipped, *refused = stub.run("named_loras", asked)["found"]
+    assert every == ["other.safetensors", "style_a.safetensors", "style_b.safetensors"]
+    assert styles == every[1:] and several == ["other.safetensors", "style_a.safetensors"]
+    assert shipped and all(name.startswith("[demo] ") for name in shipped)
+    assert all("is called so" in said for said in refused)  # a name is the whole name
+
+
+def test_without_any_lora_that_is_said(stub):
+    assert "lists no LoRA" in stub.run("named_loras", [""])["found"][0]
+
+
+def test_many_audits_go_on_after_a_cancel_and_nothing_is_measured_twice(stub):
+    found = stub.run("many_audits")
+    a, b, c = ([[f"{name}.safetensors", strength] for strength in (0.5, 1.0)] for name in "abc")
+    assert found["stopped"] and found["first"] == [*a, *b, c[0]]
+    assert found["second"] == c  # the cancelled one and what came after it
+    assert [row[2] for row in found["rows"]] == ["PASS", "PASS", "INVALID", "INVALID", "DRIFT", "DRIFT"]
+    assert [row[4] for row in found["rows"]] == [True] * 4 + [False] * 2
+    assert found["rows"][2][3] == "It is broken (features clip)."
+    assert found["tasks"] == [["c.safetensors at 0.5", 0, 6], ["c.safetensors at 1", 1, 6]]
+    assert "leaderboard.html" in found["pages"] and "ledger.sqlite" in found["pages"]
+    # A single audit is in the ledger too.
+    assert found["third"] == [["d.safetensors", 0.5]]
+    assert [row[4] for row in found["kept"]] == [False, True]
+
+
+@pytest.mark.parametrize(
+    ("file", "note", "rows", "strength", "gate", "badge", "is_open"),
+    [
+        ("", "", [], 1.0, "never", "NOT AUDITED", True),
+        ("", "", [], 1.0, "on DRIFT or INVALID", "NOT AUDITED", True),
+        ("", "", [], 1.0, "unless PASS", "NOT AUDITED", False),
+        ("", "", [[HARMLESS, 1.0]], 0.7, "unless PASS", "PASS", True),
+        ("", "", [[HARMLESS, 1.0]], 1.3, "unless PASS", "NOT AUDITED", False),
+        ("PASS", "PASS", [[HARMFUL, 1.0]], 1.0, "on DRIFT or INVALID", "DRIFT", False),
+        # What anybody can write opens nothing, but may close.
+        ("", "PASS", [], 1.0, "unless PASS", "PASS, claimed", False),
+        ("PASS", "", [], 1.0, "unless PASS", "PASS, claimed", False),
+        ("PASS", "", [], 1.0, "on DRIFT or INVALID", "PASS, claimed", True),
+        ("PASS", "DRIFT", [], 1.0, "on DRIFT or INVALID", "DRIFT", False),
+    ],
+)
+def test_a_lora_is_loaded_with_what_is_known_of_it(stub, file, note, rows, strength, gate, badge, is_open):
+    found = stub.run("loaded_verdict", file, note, rows, strength, gate)
+    panel = found["panel"]
+    assert panel["badge"] == badge and found["open"] == is_open
+    assert panel["state"] == (badge if badge in ("PASS", "DRIFT") else "UNKNOWN")  # nothing claimed is green
+    assert found["verdict"] == badge.removesuffix(", claimed")
+    assert any("The gate is closed" in said for said in panel["notes"]) != is_open
+    # Another verdict makes the node run again, and another audit alone does not: all that follows would run too.
+    assert found["changed"] == (bool(rows) and badge != "NOT AUDITED")
