@@ -54,8 +54,10 @@ class Session:
 
         self._options = options
         if options.images is not None:
-            left_out = find_dataset(options.images, options.dataset).left_out(options.images)
-            say_left_out("owf-audit", left_out, options.images)
+            dataset = find_dataset(options.images, options.dataset)
+            say_left_out("owf-audit", dataset.left_out(options.images), options.images)
+            if dataset.published is not None:
+                say("owf-audit", f"{dataset.published.title}: {dataset.published.licence}")
         cache = cache_folder(options.cache)  # where there is none, that is said before a base is loaded
         self._digests = Digests(cache)
         self._places = Places(options.out, cache, options.resume, options.write, reuse=options.resume)
