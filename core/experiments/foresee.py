@@ -1,0 +1,99 @@
+"""What an experiment would train and measure, and what that costs, before anything is loaded."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from ..audit.cost import Cost, audit_cost
+from ..audit.session import plan_for
+from ..datasets.accounts import MODELS, account, evaluations
+from ..model.blueprint import Blueprint
+from ..plan.presets import PAPER
+from ..text import counted
+from ..train.cost import all_rows, rows_until, teacher_rows
+from ..train.data.bank import Bank, make_bank, read_bank, shipped_bank
+from ..train.data.captions import Concept
+from ..train.learned.evidence import drawn_rows
+from .job import Job, Lesson, distinct
+from .study import Study
+from .workshop import audit_request
+
+BACKWARD = 3
+"""A row with gradients costs about three without."""
+
+
+@dataclass(frozen=True)
+class Foreseen:
+    """Rows of the denoiser, each distinct training and question counted once."""
+
+    trainings: int
+    """LoRAs that are trained."""
+    gradients: int
+    """Rows with gradients."""
+    drawn: int
+    """Rows of trainings without gradients: teachers, drawings, and what was learned."""
+    audits: int
+    """Audits of LoRAs."""
+    tuned: int
+    """Rows of tuned models in them."""
+    base: int
+    """Rows of the base, once."""
+
+    @property
+    def rows(self) -> int:
+        """All rows in terms of rows without gradients."""
+        return BACKWARD * self.gradients + self.drawn + self.tuned + self.base
+
+
+def foresee(study: Study, jobs: Sequence[Job], base: Blueprint, names: Sequence[str]) -> Foreseen:
+    """Return what jobs cost on a base that is only looked at; what earlier runs have done is not taken off."""
+    lessons = list(distinct(jobs))
+    banks = [_bank(study, base, lesson, names) for lesson in lessons]
+    gradients = sum(rows_until(lesson.plan, lesson.plan.steps) for lesson in lessons)
+    drawn = sum(map(_without_gradients, lessons, banks, [base.family.name] * len(lessons)))
+    costs = {metrics: _cost(study, metrics, base, names) for metrics in dict.fromkeys(job.metrics for job in jobs)}
+    return Foreseen(
+        trainings=len(lessons),
+        gradients=gradients,
+        drawn=drawn,
+        audits=len(jobs),
+        tuned=sum(costs[job.metrics].tuned for job in jobs),
+        base=sum(cost.base for cost in costs.values()),
+    )
+
+
+def _bank(study: Study, base: Blueprint, lesson: Lesson, names: Sequence[str]) -> Bank:
+    form = base.family.prompt_form(lesson.plan.prompt_form, (base.name, *names))
+    concept = Concept(lesson.plan.trigger, lesson.plan.class_word)
+    return make_bank(read_bank(shipped_bank(base.family.name, form.name)), concept, lesson.plan.bank_prompts).put(form)
+
+
+def _without_gradients(lesson: Lesson, bank: Bank, family: str) -> int:
+    plan = lesson.plan
+    taught = sum(teacher_rows(plan, step) for step in range(plan.steps))
+    return taught + all_rows(plan, bank) - rows_until(plan, plan.steps) + drawn_rows(plan, family)
+
+
+def _cost(study: Study, metrics: tuple[str, ...], base: Blueprint, names: Sequence[str]) -> Cost:
+    plan, labelled = plan_for(
+        audit_request(study, metrics), base.family.name, base.resolution, names=(base.name, *names)
+    )
+    count = len(plan.classes) * plan.per_class if labelled is None else len(labelled.labels)
+    return audit_cost(plan, count)
+
+
+def described(found: Foreseen, study: Study) -> list[str]:
+    """Return what is foreseen, a line each."""
+    lines = [
+        f"Trains {counted(found.trainings, 'LoRA')} of {counted(len(study.concepts), 'concept')}: "
+        f"{found.gradients:,} rows with gradients, {found.drawn:,} without.",
+        f"Audits {counted(found.audits, 'change')}: {found.tuned:,} rows of tuned models, {found.base:,} of the base, "
+        "once.",
+    ]
+    if study.asked.preset == PAPER:
+        asked, _ = evaluations()
+        lines += filter(None, [account(study.asked.dataset)])
+        lines.append(
+            f"As published, the table takes {MODELS} models on all sets, each by itself: {MODELS * asked / 1e9:.2f} "
+            "thousand million UNet evaluations. Here the base's are made once, and every LoRA's are paired with them."
+        )
+    return lines
