@@ -10,12 +10,13 @@ from ..core.errors import Setting, UsageError
 from ..core.experiments.experiment import Experiment, all_experiments, find_experiment
 from ..core.model.device import DEVICES, DTYPES
 from ..core.plan.presets import PRESETS
-from .command import guarded, print_failure, quiet_libraries
+from .command import INTERRUPTED, guarded, print_failure, quiet_libraries
 from .numbers import positive
 from .paths import user_path
 from .training.arguments import names
 
 PROGRAM = "owf-experiment"
+STOPPED = "Interrupted. The same command goes on from here."
 EPILOG = """exit codes: 0 done, 2 usage error, 4 INVALID, 70 a bug, 130 interrupted
 
 examples:
@@ -29,7 +30,11 @@ examples:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command and return its exit code."""
     options = parser().parse_args(argv)
-    with guarded(lambda message, code: print_failure(PROGRAM, "", message, code)) as ending:
+
+    def fail(message: str, code: int) -> int:
+        return print_failure(PROGRAM, "", STOPPED if code == INTERRUPTED else message, code)
+
+    with guarded(fail) as ending:
         experiment = find_experiment(options.name)
         _require_base(options, experiment)
         quiet_libraries()
