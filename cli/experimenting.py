@@ -9,13 +9,14 @@ import torch
 from ..core import families
 from ..core.disk.writable import require_writable
 from ..core.errors import Setting, UsageError
+from ..core.experiments.bench import Bench
 from ..core.experiments.experiment import Experiment
 from ..core.experiments.foresee import Foreseen, described, foresee
 from ..core.experiments.job import Job, Result
 from ..core.experiments.page import write_block
 from ..core.experiments.runner import run_jobs
 from ..core.experiments.study import Asked, Study, read_concepts, shipped_concepts
-from ..core.experiments.workshop import Bench, Workshop
+from ..core.experiments.workshop import Workshop
 from ..core.metrics.images.features import Fetching
 from ..core.model.base import BaseChoice, choose_base
 from ..core.model.batch import batching_for, default_batching
@@ -150,16 +151,15 @@ def _measured(experiment: Experiment, options: argparse.Namespace, console: Any)
         shown = ", ".join(f"{name} {result.numbers[name].value:.3g}" for name in _TOLD if name in result.numbers)
         console.print(f"{done}/{total} {result.row}, {result.concept}, seed {result.seed}: {shown}")
 
-    with progress_on(console, options.progress) as progress:
-        bench = Bench(
-            denoiser,
-            tuple(base_names(choice)),
-            batch,
-            cache_folder(options.cache),
-            Fetching(denoiser.device, options.offline),
-            progress,
-        )
-        results = run_jobs(jobs, Workshop(bench, study), study.folder, tell)
+    bench = Bench(
+        denoiser,
+        tuple(base_names(choice)),
+        batch,
+        cache_folder(options.cache),
+        Fetching(denoiser.device, options.offline),
+        lambda: progress_on(console, options.progress),
+    )
+    results = run_jobs(jobs, Workshop(bench, study), study.folder, tell)
     plan = study.plan
     made_on = (
         f"Made on {inert(denoiser.name, 200)} ({family.title}), preset {options.preset}: LoRAs of rank {plan.rank}, "

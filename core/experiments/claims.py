@@ -1,4 +1,4 @@
-"""Numbers that are known of the paper (Laria et al., arXiv 2410.14159v1, table 1), to stand beside measured ones.
+"""Numbers that are known of the paper (Laria et al., arXiv 2410.14159v1, tables 1 and 2), to stand beside ours.
 
 They belong to Stable Diffusion 1.5 and ten concepts that are not ours. Pure data.
 """
@@ -34,3 +34,18 @@ def published_accuracy(row: str, dataset: str) -> str:
     column = SETS.index(dataset)
     worst = f" ({_WORST[row][column]:.2f})" if row in _WORST else ""
     return f"{_ACCURACY[row][column]:.2f}{worst}"
+
+
+_LIKENESS = {
+    "DB": (0.42, 0.68, 0.79),
+    "DB-DC": (0.43, 0.68, 0.78),
+    "DB-DC\\pr": (0.43, 0.68, 0.78),
+    "CD": (0.44, 0.69, 0.79),
+    "CD-DC": (0.44, 0.69, 0.79),
+    "CD-DC\\pr": (0.44, 0.69, 0.79),
+}
+
+
+def published_likeness(row: str) -> str:
+    """Return the paper's DINO, CLIP-I and CLIP-T; empty for a row that it has not."""
+    return " / ".join(f"{value:.2f}" for value in _LIKENESS.get(row, ()))

@@ -45,14 +45,17 @@ class Experiment:
 def all_experiments() -> tuple[Experiment, ...]:
     """Return every experiment by name."""
     helpers = (
+        "bench",
         "claims",
         "compare",
         "correlation",
+        "examiner",
         "figure",
         "foresee",
         "foretell",
         "job",
         "learning_methods",
+        "likeness",
         "page",
         "ratings",
         "runner",

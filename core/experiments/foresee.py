@@ -13,9 +13,9 @@ from ..train.cost import all_rows, rows_until, teacher_rows
 from ..train.data.bank import Bank, make_bank, read_bank, shipped_bank
 from ..train.data.captions import Concept
 from ..train.learned.evidence import drawn_rows
+from .examiner import audit_request
 from .job import Job, Lesson, distinct
 from .study import Study
-from .workshop import audit_request
 
 BACKWARD = 3
 """A row with gradients costs about three without."""

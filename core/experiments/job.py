@@ -48,6 +48,8 @@ class Job:
     """Settings that the experiment varies, as it calls them."""
     probes: int = 0
     """Prompts of a measurement of drift by few rows, besides the audit; 0 makes none."""
+    draws: int = 0
+    """Pictures of the last concept that are drawn and compared with it; 0 draws none."""
 
     @property
     def concept(self) -> str:

@@ -144,6 +144,15 @@ def test_predict_finds_what_was_put_in_and_nothing_else():
     assert "too few" in findings(study(), loras(5, 1.0)).lines[0]
 
 
+def test_table2_shows_what_was_seen_and_the_papers_row_beside_it():
+    results = [result("DB", concept_dino=0.5, concept_clip_i=0.7, drift=0.01), result("DB", "cup", concept_dino=0.7)]
+    findings = find_experiment("table2").findings
+    assert cells(findings(study(), results).lines, "DB") == ["DB", "0.600", "0.700", "2 of 2"]
+    theirs = findings(study(family="sd15"), results).lines
+    assert cells(theirs, "DB")[-1] == "0.42 / 0.68 / 0.79" and cells(theirs, "CD-DC")[-1] == "0.44 / 0.69 / 0.79"
+    assert findings(study(), [result("DB", drift=0.01)]).figure is None
+
+
 def test_the_protocol_is_told_with_its_sums():
     lines = find_experiment("protocol").findings(study(), []).lines
     text = "\n".join(lines)

@@ -59,6 +59,12 @@ def test_table1_has_the_papers_rows_on_every_concept_and_seed():
     assert rates == {"dreambooth_lora": 1e-3, "custom_diffusion": CUSTOM_RATE * 1e-3}
 
 
+def test_table2_draws_the_concepts_of_the_same_trainings():
+    drawn, judged = jobs_of("table2"), jobs_of("table1")
+    assert [job.lessons for job in drawn] == [job.lessons for job in judged]
+    assert all(job.draws > 0 for job in drawn) and not any(job.draws for job in judged)
+
+
 def test_first3_learns_from_five_pictures_plainly_and_with_drift_correction():
     jobs = jobs_of("first3", seeds=1)
     assert [job.lessons[0].plan.preserve for job in jobs] == [(), ("dc",), (), ("dc",)]

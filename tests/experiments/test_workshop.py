@@ -1,5 +1,6 @@
 """LoRAs are trained once each, alone or on top of earlier ones, and the base is as it was afterwards."""
 
+import contextlib
 import dataclasses
 
 import pytest
@@ -7,11 +8,13 @@ import torch
 from owf.core.adapter import read_adapter, stacked
 from owf.core.audit.change import AdapterChange
 from owf.core.experiments import workshop as workshop_module
+from owf.core.experiments.bench import Bench
+from owf.core.experiments.examiner import changes_by_kind
 from owf.core.experiments.job import CONTINUED, STACKED, Job, Lesson
 from owf.core.experiments.runner import run_jobs
 from owf.core.experiments.stack import StackChange
 from owf.core.experiments.study import Asked, ConceptPictures, Study
-from owf.core.experiments.workshop import LORAS, Bench, Workshop, changes_by_kind
+from owf.core.experiments.workshop import LORAS, Workshop
 from owf.core.metrics.images.features import Fetching
 from owf.core.model.batch import Batching
 from owf.core.progress import SILENT
@@ -51,10 +54,14 @@ def study(tmp_path):
     return Study("demo", tuple(concepts), 1, plan("bag"), Asked(), tmp_path / "out")
 
 
+def unwatched():
+    return contextlib.nullcontext(SILENT)
+
+
 def make(study, denoiser):
     cache = study.folder.parent / "cache"
     cache.mkdir(exist_ok=True)
-    bench = Bench(denoiser, (), Batching(32), cache, Fetching(torch.device("cpu"), True), SILENT)
+    bench = Bench(denoiser, (), Batching(32), cache, Fetching(torch.device("cpu"), True), unwatched)
     return Workshop(bench, study)
 
 
