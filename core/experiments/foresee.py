@@ -14,7 +14,7 @@ from ..train.data.bank import Bank, make_bank, read_bank, shipped_bank
 from ..train.data.captions import Concept
 from ..train.learned.evidence import drawn_rows
 from .examiner import audit_request
-from .job import Job, Lesson, distinct
+from .job import REFERENCE, Job, Lesson, distinct
 from .study import Study
 
 BACKWARD = 3
@@ -26,7 +26,7 @@ class Foreseen:
     """Rows of the denoiser, each distinct training and question counted once."""
 
     trainings: int
-    """LoRAs that are trained."""
+    """LoRAs and embeddings that are trained."""
     gradients: int
     """Rows with gradients."""
     drawn: int
@@ -47,18 +47,24 @@ class Foreseen:
 def foresee(study: Study, jobs: Sequence[Job], base: Blueprint, names: Sequence[str]) -> Foreseen:
     """Return what jobs cost on a base that is only looked at; what earlier runs have done is not taken off."""
     lessons = list(distinct(jobs))
-    banks = [_bank(study, base, lesson, names) for lesson in lessons]
-    gradients = sum(rows_until(lesson.plan, lesson.plan.steps) for lesson in lessons)
-    drawn = sum(map(_without_gradients, lessons, banks, [base.family.name] * len(lessons)))
+    trained = [lesson for lesson in lessons if lesson.how != REFERENCE]
+    gradients = sum(rows_until(lesson.plan, lesson.plan.steps) for lesson in trained)
+    drawn = sum(_without_gradients(lesson, _bank(study, base, lesson, names), base.family.name) for lesson in trained)
+    drawn += sum(drawn_rows(lesson.plan, base.family.name) for lesson in lessons if lesson.how == REFERENCE)
     costs = {metrics: _cost(study, metrics, base, names) for metrics in dict.fromkeys(job.metrics for job in jobs)}
     return Foreseen(
-        trainings=len(lessons),
+        trainings=len(trained),
         gradients=gradients,
         drawn=drawn,
         audits=len(jobs),
-        tuned=sum(costs[job.metrics].tuned for job in jobs),
+        tuned=sum(_rows(job) * costs[job.metrics].tuned for job in jobs),
         base=sum(cost.base for cost in costs.values()),
     )
+
+
+def _rows(job: Job) -> int:
+    """Return the rows that one row of a job's tuned model costs: a reference goes through the network as well."""
+    return 2 if job.lessons[-1].how == REFERENCE else 1
 
 
 def _bank(study: Study, base: Blueprint, lesson: Lesson, names: Sequence[str]) -> Bank:

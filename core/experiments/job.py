@@ -18,9 +18,13 @@ _MOST = 1 << 24
 """Bytes of a result that are believed: one has some thousands."""
 
 
+LORA, INVERSION, REFERENCE = "LoRA", "textual inversion", "reference attention"
+"""How a concept is taught: see `inversion` and `reference` for those that change no weights."""
+
+
 @dataclass(frozen=True)
 class Lesson:
-    """One LoRA that is trained."""
+    """One LoRA that is trained, or what is done instead."""
 
     concept: str
     """Name of the concept."""
@@ -28,6 +32,8 @@ class Lesson:
     """How."""
     pictures: int = 0
     """How many of its pictures are learned from; 0 takes all."""
+    how: str = LORA
+    """LORA, INVERSION or REFERENCE; the latter two are alone in their job."""
 
 
 @dataclass(frozen=True)

@@ -8,11 +8,12 @@ from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
-from ..adapter import Adapter, read_adapter, stacked
+from ..adapter import read_adapter, stacked
 from ..audit.change import AdapterChange, Change
 from ..disk.files import write_text
 from ..metrics.images.features import FeatureNetwork
 from ..metrics.measurement import Estimate
+from ..train.data.captions import Concept
 from ..train.learned.networks import load_networks
 from ..train.records import TrainSetting
 from ..train.session import Training, TrainRequest, TrainSession
@@ -20,7 +21,9 @@ from ..train.train import train
 from ..verdict.learning import Learning
 from .bench import Bench, short_hash
 from .examiner import Examiner, changes_by_kind
-from .job import CONTINUED, Job, Learned, Lesson, Result, read_learned
+from .inversion import EmbeddingChange, invert
+from .job import CONTINUED, INVERSION, REFERENCE, Job, Learned, Lesson, Result, read_learned
+from .reference import ReferenceChange, look_up
 from .stack import StackChange
 from .study import Study
 
@@ -59,7 +62,7 @@ class Workshop:
         for lesson in job.lessons:
             taught.append(self._teach(lesson, taught if job.way == CONTINUED else ()))
         last = taught[-1]
-        change = self._change([read_adapter(one.path) for one in taught])
+        change = self._change(job, [one.path for one in taught])
         published = self._examiner.audit(change, job.metrics, last.key[:12])
         report = published.report
         numbers = {name: e for m in report.measurements.values() for name, e in m.estimates.items()}
@@ -83,9 +86,17 @@ class Workshop:
             found |= self._examiner.likeness(change, job.draws, self._training(job.lessons[-1]), last.path)
         return found
 
-    def _change(self, adapters: Sequence[Adapter]) -> Change:
-        components = self._bench.denoiser.components
-        return AdapterChange(components, adapters[0], 1.0) if len(adapters) == 1 else StackChange(components, adapters)
+    def _change(self, job: Job, paths: Sequence[Path]) -> Change:
+        """Return everything that was taught as one change of the base."""
+        denoiser, last = self._bench.denoiser, job.lessons[-1]
+        if last.how == REFERENCE:
+            return ReferenceChange(denoiser, self._training(last).pictures[0].pixels)
+        if last.how == INVERSION:
+            return EmbeddingChange(denoiser, paths[-1], Concept(last.plan.trigger, last.plan.class_word).pure_trigger)
+        adapters = [read_adapter(path) for path in paths]
+        if len(adapters) == 1:
+            return AdapterChange(denoiser.components, adapters[0], 1.0)
+        return StackChange(denoiser.components, adapters)
 
     def _keys(self, job: Job) -> list[str]:
         keys: list[str] = []
@@ -95,7 +106,7 @@ class Workshop:
 
     def _key(self, lesson: Lesson, before: Sequence[str]) -> str:
         training = self._training(lesson)
-        told = [str(VERSION), training.fingerprint(), *before]
+        told = [str(VERSION), lesson.how, training.fingerprint(), *before]
         told += [hashlib.sha256(picture.pixels.numpy().tobytes()).hexdigest() for picture in training.held_out]
         return short_hash("|".join(told))
 
@@ -139,6 +150,10 @@ class Workshop:
                 resume=True,
                 networks=lambda: self._networks,
             )
+            if lesson.how == REFERENCE:
+                return look_up(training, setting)
+            if lesson.how == INVERSION:
+                return invert(training, setting.folder / f"{key}.safetensors", setting)
             trained = train(bench.denoiser, training.pictures, training.bank, training.plan, setting, training.held_out)
         assert trained.learning is not None, "networks were named, and nothing asked it to stop"
         return trained.learning

@@ -153,6 +153,16 @@ def test_table2_shows_what_was_seen_and_the_papers_row_beside_it():
     assert findings(study(), [result("DB", drift=0.01)]).figure is None
 
 
+def test_weightless_says_what_moved_nothing_at_all():
+    still = [result("textual inversion", fidelity=0.4, drift=0.0, accuracy_drop=0.0, cdi=0.0)]
+    moved = [result("reference attention", fidelity=0.6, drift=0.0, accuracy_drop=0.01)]
+    findings = find_experiment("weightless").findings(study(), [*still, *moved])
+    assert "to the last bit: textual inversion." in findings.lines[-1]
+    assert cells(findings.lines, "textual inversion")[1:4] == ["1 of 1", "40", "0.00"]
+    assert findings.figure.series[1].points == ((pytest.approx(60.0), 0.0),)
+    assert "moved something" in find_experiment("weightless").findings(study(), moved).lines[-1]
+
+
 def test_the_protocol_is_told_with_its_sums():
     lines = find_experiment("protocol").findings(study(), []).lines
     text = "\n".join(lines)

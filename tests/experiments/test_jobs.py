@@ -7,7 +7,7 @@ from owf.core.errors import UsageError
 from owf.core.experiments.experiment import all_experiments, find_experiment
 from owf.core.experiments.first3 import PICTURES
 from owf.core.experiments.frontier import FACTORS, WEIGHTS
-from owf.core.experiments.job import CONTINUED, STACKED
+from owf.core.experiments.job import CONTINUED, INVERSION, LORA, REFERENCE, STACKED
 from owf.core.experiments.learning_methods import CUSTOM_RATE
 from owf.core.metrics.metric import all_metrics
 from studies import NOWHERE, study
@@ -113,6 +113,20 @@ def test_predict_trains_sixty_loras_over_settings_and_methods():
         told = dict(job.at)
         assert 10 ** told["log steps x rate"] == pytest.approx(plan.steps * plan.rate)
         assert told["custom diffusion"] == (plan.method == "custom_diffusion") == (job.row == "cd")
+
+
+def test_weightless_teaches_each_concept_by_a_lora_by_its_word_and_by_a_picture():
+    jobs = jobs_of("weightless", seeds=1, words=("dog",))
+    assert [(job.row, job.lessons[0].how) for job in jobs] == [
+        ("LoRA", LORA),
+        ("LoRA with drift correction", LORA),
+        ("textual inversion", INVERSION),
+        ("reference attention", REFERENCE),
+    ]
+    plans = [job.lessons[0].plan for job in jobs]
+    assert [plan.preserve for plan in plans] == [(), ("dc",), (), ()]
+    assert plans[2].rate == 5e-3 and plans[2].weight_decay == 0 and plans[0].rate == plans[3].rate == 1e-3
+    assert len({job.lessons for job in jobs}) == 4
 
 
 def test_the_protocol_needs_nothing():

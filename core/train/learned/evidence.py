@@ -9,7 +9,7 @@ from ...model.denoiser import TrainableDenoiser
 from ...model.sample import generate_latents
 from ..data.captions import Concept
 from ..data.drawings import SAMPLING, SEED, LatentCache
-from ..methods.method import Method
+from ..methods.method import Switched
 from ..plan import TrainPlan
 from ..records import Picture, TrainSetting
 from .looks import looks
@@ -59,7 +59,7 @@ def drawn_rows(plan: TrainPlan, family: str) -> int:
 
 def gather(
     denoiser: TrainableDenoiser,
-    method: Method,
+    method: Switched,
     pictures: Sequence[Picture],
     held_out: Sequence[Picture],
     plan: TrainPlan,

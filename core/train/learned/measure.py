@@ -12,7 +12,7 @@ from ...metrics.measurement import Estimate
 from ...metrics.statistics import accuracy_estimate
 from ...model.denoiser import TrainableDenoiser
 from ...verdict.learning import Learning, judge_learning, not_measured
-from ..methods.method import Method
+from ..methods.method import Switched
 from ..plan import TrainPlan
 from ..records import Picture, TrainSetting
 from .copying import near
@@ -27,7 +27,7 @@ _SMALL = 32
 
 def measure_learning(
     denoiser: TrainableDenoiser,
-    method: Method,
+    method: Switched,
     pictures: Sequence[Picture],
     held_out: Sequence[Picture],
     plan: TrainPlan,

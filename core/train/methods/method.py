@@ -13,17 +13,21 @@ from ...model.denoiser import TrainableDenoiser
 from ..plan import TrainPlan
 
 
-class Method(Protocol):
+class Switched(Protocol):
+    """Something on a base that can be put aside for a while."""
+
+    def off(self) -> AbstractContextManager[None]:
+        """Return a context in which the model is the base, bit for bit: the teacher."""
+        ...
+
+
+class Method(Switched, Protocol):
     """Trainable weights on a base whose own weights stay frozen and untouched."""
 
     parameters: Mapping[str, nn.Parameter]
     """Everything that is trained, by name; float32."""
     trains_text: bool
     """Whether captions have to be encoded anew in every step."""
-
-    def off(self) -> AbstractContextManager[None]:
-        """Return a context in which the model is the base, bit for bit: the teacher."""
-        ...
 
     def changes(self) -> Iterator[torch.Tensor]:
         """Return each layer's change of its weight, with gradients."""
