@@ -19,8 +19,7 @@ def rank_correlation(x: Sequence[float], y: Sequence[float], groups: Sequence[ob
     The interval is a jackknife's over groups on Fisher's scale, so that many pictures of one LoRA count as one. With
     fewer than `LEAST_GROUPS` it is everything. None where a column does not vary.
     """
-    ranks = _ranks(x), _ranks(y)
-    value = _pearson(*ranks)
+    value = _correlation(np.asarray(x), np.asarray(y))
     if value is None:
         return None
     names = list(dict.fromkeys(groups))
@@ -35,10 +34,11 @@ def rank_correlation(x: Sequence[float], y: Sequence[float], groups: Sequence[ob
 
 
 def _correlation(x: np.ndarray, y: np.ndarray) -> float | None:
-    return _pearson(_ranks(x), _ranks(y)) if len(x) else None
+    return _pearson(ranks(x), ranks(y)) if len(x) else None
 
 
-def _ranks(values: Sequence[float] | np.ndarray) -> np.ndarray:
+def ranks(values: np.ndarray) -> np.ndarray:
+    """Return the ranks (n,) of values (n,) from 1; those that are equal share theirs."""
     from scipy.stats import rankdata
 
     return rankdata(np.asarray(values, np.float64))

@@ -10,7 +10,7 @@ import numpy as np
 from ..metrics.measurement import Estimate
 from ..train.plan import TrainPlan
 from .compare import counted_runs, table
-from .correlation import rank_correlation
+from .correlation import rank_correlation, ranks
 from .experiment import Experiment, Findings
 from .figure import Figure, Series
 from .foretell import COVERED, folds_of, foretell
@@ -137,14 +137,8 @@ def judged(
     found = rank_correlation(foretold.predicted.tolist(), target.tolist(), range(len(target)))
     if found is None:
         return None
-    ranks = zip(_ranks(foretold.predicted), _ranks(target), strict=True)
-    return found, foretold.held(target), tuple(ranks)
-
-
-def _ranks(values: np.ndarray) -> list[float]:
-    from scipy.stats import rankdata
-
-    return [float(rank) for rank in rankdata(values)]
+    both = zip(ranks(foretold.predicted).tolist(), ranks(target).tolist(), strict=True)
+    return found, foretold.held(target), tuple(both)
 
 
 def _shown(found: Estimate) -> str:

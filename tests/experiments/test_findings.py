@@ -137,7 +137,8 @@ def test_predict_finds_what_was_put_in_and_nothing_else():
     findings = find_experiment("predict").findings
     shown = findings(study(), loras(90, 1.0)).lines
     assert float(cells(shown, "size of the change alone")[1].split()[0]) == pytest.approx(1, abs=0.01)
-    assert abs(float(cells(shown, "steps x rate alone")[1].split()[0])) < 0.4  # 95 % of 90 without a link: 0.21
+    # Without a link 95 % of 90 rows are within 0.21; leaving out whole groups pulls a little below 0.
+    assert abs(float(cells(shown, "steps x rate alone")[1].split()[0])) < 0.5
     assert cells(shown, "weights")[2] == "-"  # accuracy was not measured
     assert "Above 0.8 is shown for: denoiser drift." in shown[-1]
     assert "replaces an audit" in findings(study(), loras(90, 0.0)).lines[-1]

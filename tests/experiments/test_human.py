@@ -11,7 +11,8 @@ from owf.core.experiments.human import KEY, PAGE, agreement
 from owf.core.experiments.ratings import Answer, Answers, looks, make_key, read_answers, read_key, read_reports
 from owf.core.metrics.metric import quantity
 from owf.core.verdict.report import write_report
-from report_samples import draw_pairs, estimate, report
+from owf.core.verdict.verdict import judge
+from report_samples import draw_pairs, report
 from studies import study
 
 LORAS = 8
@@ -26,10 +27,10 @@ def reports(tmp_path):
         pairs = draw_pairs(place, 6, side=8)
         made = report(tuple(dataclasses.replace(p, change=p.change + 10 * i) for p in pairs))
         color = made.measurements["color"]
-        measured = dataclasses.replace(color, estimates={**color.estimates, "cdi": estimate(float(i), 0.1)})
-        write_report(
-            dataclasses.replace(made, measurements={**made.measurements, "color": measured}), place / "report.json"
-        )
+        cdi = dataclasses.replace(color.estimates["cdi"], value=float(i), low=i - 0.1, high=i + 0.1)
+        measured = dataclasses.replace(color, estimates={**color.estimates, "cdi": cdi})
+        seen = {**made.measurements, "color": measured}
+        write_report(dataclasses.replace(made, measurements=seen, verdict=judge(seen)), place / "report.json")
     return tmp_path / "reports"
 
 
