@@ -45,25 +45,17 @@ class Experiment:
 def all_experiments() -> tuple[Experiment, ...]:
     """Return every experiment by name."""
     helpers = (
-        "bench",
         "claims",
         "compare",
         "correlation",
-        "examiner",
         "figure",
-        "foresee",
         "foretell",
-        "inversion",
         "job",
         "learning_methods",
-        "likeness",
         "page",
         "ratings",
-        "reference",
         "runner",
-        "stack",
         "study",
-        "workshop",
     )
     return records(__name__, "EXPERIMENT", Experiment, helpers)
 

@@ -19,7 +19,7 @@ _MOST = 1 << 24
 
 
 LORA, INVERSION, REFERENCE = "LoRA", "textual inversion", "reference attention"
-"""How a concept is taught: see `inversion` and `reference` for those that change no weights."""
+"""How a concept is taught: see `inversion` and `reference` in `work` for those that change no weights."""
 
 
 @dataclass(frozen=True)

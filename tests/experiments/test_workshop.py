@@ -7,14 +7,14 @@ import pytest
 import torch
 from owf.core.adapter import read_adapter, stacked
 from owf.core.audit.change import AdapterChange
-from owf.core.experiments import workshop as workshop_module
-from owf.core.experiments.bench import Bench
-from owf.core.experiments.examiner import changes_by_kind
 from owf.core.experiments.job import CONTINUED, STACKED, Job, Lesson
 from owf.core.experiments.runner import run_jobs
-from owf.core.experiments.stack import StackChange
 from owf.core.experiments.study import Asked, ConceptPictures, Study
-from owf.core.experiments.workshop import LORAS, Workshop
+from owf.core.experiments.work import workshop as workshop_module
+from owf.core.experiments.work.bench import Bench
+from owf.core.experiments.work.examiner import changes_by_kind
+from owf.core.experiments.work.stack import StackChange
+from owf.core.experiments.work.workshop import LORAS, Workshop
 from owf.core.metrics.images.features import Fetching
 from owf.core.model.batch import Batching
 from owf.core.progress import SILENT

@@ -15,14 +15,14 @@ from typing import Any
 import torch
 from torch import nn
 
-from ..errors import UsageError
-from ..model.denoiser import TrainableDenoiser
-from ..model.noise import gaussian
-from ..train.learned.measure import measure_learning
-from ..train.records import TrainSetting
-from ..train.session import Training
-from ..verdict.learning import Learning
-from ..verdict.report import AdapterRecord
+from ...errors import UsageError
+from ...model.denoiser import TrainableDenoiser
+from ...model.noise import gaussian
+from ...train.learned.measure import measure_learning
+from ...train.records import TrainSetting
+from ...train.session import Training
+from ...verdict.learning import Learning
+from ...verdict.report import AdapterRecord
 
 _SELF_ATTENTION = "attn1"
 """How diffusers calls the self-attention of a transformer block."""

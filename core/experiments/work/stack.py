@@ -3,12 +3,12 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
-from ..adapter import Adapter, Switch
-from ..adapter.apply.match import Components
-from ..audit.adapter_record import adapter_record
-from ..audit.change import mismatch
-from ..text import inert
-from ..verdict.report import AdapterRecord
+from ...adapter import Adapter, Switch
+from ...adapter.apply.match import Components
+from ...audit.adapter_record import adapter_record
+from ...audit.change import mismatch
+from ...text import inert
+from ...verdict.report import AdapterRecord
 
 
 class StackChange:

@@ -5,18 +5,18 @@ from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 
-from ..audit.audit import AuditSetting, audit_change
-from ..audit.change import Change
-from ..audit.session import AuditRequest, AuditSession, Places, Published, plan_for
-from ..metrics.measurement import Estimate
-from ..plan.audit_plan import AuditPlan, plan_digest
-from ..train.data.captions import Concept
-from ..train.session import Training
-from ..verdict.report import Report
-from ..verdict.verdict import default_policy
+from ...audit.audit import AuditSetting, audit_change
+from ...audit.change import Change
+from ...audit.session import AuditRequest, AuditSession, Places, Published, plan_for
+from ...metrics.measurement import Estimate
+from ...plan.audit_plan import AuditPlan, plan_digest
+from ...train.data.captions import Concept
+from ...train.session import Training
+from ...verdict.report import Report
+from ...verdict.verdict import default_policy
+from ..study import Study
 from .bench import Bench
 from .likeness import Seers, concept_likeness, load_seers, word_in_place
-from .study import Study
 
 REPORTS, PROBES = "reports", "probes"
 """Folders of the audits, and of measurements by few rows."""

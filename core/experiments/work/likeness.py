@@ -12,20 +12,20 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from ..families import shipped
-from ..metrics.images.clip_text import TextFeatures, load_text_features
-from ..metrics.images.features import FeatureNetwork, Fetching, load_features
-from ..metrics.images.likeness import unit
-from ..metrics.measurement import Estimate
-from ..metrics.statistics import COSINE, mean_estimate
-from ..model.batch import Batching
-from ..model.denoiser import TrainableDenoiser
-from ..model.sample import generate
-from ..progress import Progress
-from ..train.data.captions import Concept
-from ..train.data.drawings import SAMPLING
-from ..train.methods.custom_diffusion import embedding_path
-from ..train.session import Training
+from ...families import shipped
+from ...metrics.images.clip_text import TextFeatures, load_text_features
+from ...metrics.images.features import FeatureNetwork, Fetching, load_features
+from ...metrics.images.likeness import unit
+from ...metrics.measurement import Estimate
+from ...metrics.statistics import COSINE, mean_estimate
+from ...model.batch import Batching
+from ...model.denoiser import TrainableDenoiser
+from ...model.sample import generate
+from ...progress import Progress
+from ...train.data.captions import Concept
+from ...train.data.drawings import SAMPLING
+from ...train.methods.custom_diffusion import embedding_path
+from ...train.session import Training
 
 SEED = 880_000_000
 """Seeds of these drawings start here, far from those of audits and trainings."""

@@ -3,19 +3,19 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ..audit.cost import Cost, audit_cost
-from ..audit.session import plan_for
-from ..datasets.accounts import MODELS, account, evaluations
-from ..model.blueprint import Blueprint
-from ..plan.presets import PAPER
-from ..text import counted
-from ..train.cost import all_rows, rows_until, teacher_rows
-from ..train.data.bank import Bank, make_bank, read_bank, shipped_bank
-from ..train.data.captions import Concept
-from ..train.learned.evidence import drawn_rows
+from ...audit.cost import Cost, audit_cost
+from ...audit.session import plan_for
+from ...datasets.accounts import MODELS, account, evaluations
+from ...model.blueprint import Blueprint
+from ...plan.presets import PAPER
+from ...text import counted
+from ...train.cost import all_rows, rows_until, teacher_rows
+from ...train.data.bank import Bank, make_bank, read_bank, shipped_bank
+from ...train.data.captions import Concept
+from ...train.learned.evidence import drawn_rows
+from ..job import REFERENCE, Job, Lesson, distinct
+from ..study import Study
 from .examiner import audit_request
-from .job import REFERENCE, Job, Lesson, distinct
-from .study import Study
 
 BACKWARD = 3
 """A row with gradients costs about three without."""

@@ -6,10 +6,10 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..metrics.images.features import Fetching
-from ..model.batch import Batching
-from ..model.denoiser import TrainableDenoiser
-from ..progress import Progress
+from ...metrics.images.features import Fetching
+from ...model.batch import Batching
+from ...model.denoiser import TrainableDenoiser
+from ...progress import Progress
 
 
 @dataclass(frozen=True)

@@ -8,24 +8,24 @@ from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
-from ..adapter import read_adapter, stacked
-from ..audit.change import AdapterChange, Change
-from ..disk.files import write_text
-from ..metrics.images.features import FeatureNetwork
-from ..metrics.measurement import Estimate
-from ..train.data.captions import Concept
-from ..train.learned.networks import load_networks
-from ..train.records import TrainSetting
-from ..train.session import Training, TrainRequest, TrainSession
-from ..train.train import train
-from ..verdict.learning import Learning
+from ...adapter import read_adapter, stacked
+from ...audit.change import AdapterChange, Change
+from ...disk.files import write_text
+from ...metrics.images.features import FeatureNetwork
+from ...metrics.measurement import Estimate
+from ...train.data.captions import Concept
+from ...train.learned.networks import load_networks
+from ...train.records import TrainSetting
+from ...train.session import Training, TrainRequest, TrainSession
+from ...train.train import train
+from ...verdict.learning import Learning
+from ..job import CONTINUED, INVERSION, REFERENCE, Job, Learned, Lesson, Result, read_learned
+from ..study import Study
 from .bench import Bench, short_hash
 from .examiner import Examiner, changes_by_kind
 from .inversion import EmbeddingChange, invert
-from .job import CONTINUED, INVERSION, REFERENCE, Job, Learned, Lesson, Result, read_learned
 from .reference import ReferenceChange, look_up
 from .stack import StackChange
-from .study import Study
 
 VERSION = 1
 """Part of every name: another one makes everything anew."""

@@ -11,20 +11,20 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from ..adapter import LoraCard
-from ..disk.files import write_bytes
-from ..model.denoiser import TrainableDenoiser
-from ..train.data.captions import Concept
-from ..train.data.concept import ConceptData
-from ..train.learned.measure import measure_learning
-from ..train.loop.loss import LossMaker
-from ..train.loop.state import TrainState
-from ..train.loop.step import Step
-from ..train.plan import TrainPlan
-from ..train.records import TrainSetting
-from ..train.session import Training
-from ..verdict.learning import Learning
-from ..verdict.report import AdapterRecord
+from ...adapter import LoraCard
+from ...disk.files import write_bytes
+from ...model.denoiser import TrainableDenoiser
+from ...train.data.captions import Concept
+from ...train.data.concept import ConceptData
+from ...train.learned.measure import measure_learning
+from ...train.loop.loss import LossMaker
+from ...train.loop.state import TrainState
+from ...train.loop.step import Step
+from ...train.plan import TrainPlan
+from ...train.records import TrainSetting
+from ...train.session import Training
+from ...verdict.learning import Learning
+from ...verdict.report import AdapterRecord
 
 KEY = "emb_params"
 """Name of the tensor in an embedding's file, as hosts read it."""
