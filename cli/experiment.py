@@ -47,10 +47,11 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _require_base(options: argparse.Namespace, experiment: Experiment) -> None:
     if options.demo_base and options.base:
         raise UsageError("Both the demo base and another one are named: leave one out.", Setting("base"))
-    if experiment.needs_base and not (options.demo_base or options.base or options.reports):
+    of_people = [Setting(name) for name in ("reports", "ratings") if getattr(options, name)]
+    if of_people and not experiment.asks_people:
+        raise UsageError(f"The experiment {experiment.name} asks nobody.", *of_people)
+    if experiment.needs_base and not (options.demo_base or options.base or of_people):
         raise UsageError("Name the base model.", Setting("base"), Setting("demo_base"))
-    if options.ratings and not experiment.asks_people:
-        raise UsageError(f"The experiment {experiment.name} asks nobody.", Setting("ratings"))
 
 
 def parser() -> argparse.ArgumentParser:

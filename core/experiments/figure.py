@@ -48,13 +48,18 @@ class Figure:
     series: tuple[Series, ...]
     """What is drawn, the first first."""
 
+    @property
+    def has_points(self) -> bool:
+        """Whether there is anything to draw."""
+        return any(series.points for series in self.series)
+
     def draw(self) -> "Image":
         """Return the picture; raise ValueError where there is no point."""
         from PIL import Image, ImageDraw
 
-        points = [point for series in self.series for point in series.points]
-        if not points:
+        if not self.has_points:
             raise ValueError("there is nothing to draw")
+        points = [point for series in self.series for point in series.points]
         picture = Image.new("RGB", (WIDTH, HEIGHT), "white")
         pen = ImageDraw.Draw(picture)
         ends = [y for series in self.series for span in series.spans for y in span]

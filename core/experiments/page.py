@@ -22,7 +22,7 @@ def write_block(page: Path, command: str, block: str, experiment: Experiment, fi
     UsageError for a page whose marks are not a pair.
     """
     lines = list(findings.lines)
-    if findings.figure is not None:
+    if findings.figure is not None and findings.figure.has_points:
         picture = page.with_name(f"experiment-{block}.png")
         findings.figure.draw().save(picture, optimize=True)
         lines += ["", f"![{findings.figure.title}]({picture.name})"]

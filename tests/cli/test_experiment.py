@@ -29,6 +29,8 @@ def said(monkeypatch, tmp_path, capsys):
         (["table1"], "Name the base model (--base, --demo-base)"),
         (["table1", "--demo-base", "--base", "x"], "leave one out"),
         (["table1", "--demo-base", "--ratings", "a.json"], "asks nobody (--ratings)"),
+        (["table1", "--reports", "a"], "asks nobody (--reports)"),
+        (["human", "--reports", "/no/such/folder"], "no report with pictures"),
         (["table1", "--demo-base", "--dry-run", "--only", "ZZ"], "no row 'ZZ'"),
         (["sequence", "--demo-base", "--dry-run"], "at least 2 concepts"),
         (["table1", "--demo-base", "--dry-run", "--concepts", "/no/such/folder"], "no such folder (--concepts)"),

@@ -40,6 +40,8 @@ def test_a_figure_lies_beside_the_page(tmp_path):
     write(tmp_path / "e.md", "text", figure=figure)
     assert (tmp_path / "experiment-table1.png").stat().st_size > 0
     assert "![What is seen](experiment-table1.png)" in (tmp_path / "e.md").read_text()
+    write(tmp_path / "e.md", "text", figure=Figure("Nothing", "x", "y", (Series("a", ()),)))
+    assert "![" not in (tmp_path / "e.md").read_text()
 
 
 @pytest.mark.parametrize("broken", ["start only", "end only", "twice", "reversed"])
