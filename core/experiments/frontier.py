@@ -57,7 +57,7 @@ def _job(study: Study, concept: ConceptPictures, seed: int, setting: tuple[str, 
 
 
 def _weighed(plan: TrainPlan, weight: float) -> TrainPlan:
-    return replace(plan, dc_weight=weight, dc_control="fixed") if weight else plan
+    return replace(plan, dc_weight=weight, dc_control="fixed", drift_every=0) if weight else plan
 
 
 def frontier_findings(study: Study, results: Sequence[Result]) -> Findings:

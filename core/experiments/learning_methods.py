@@ -26,7 +26,9 @@ CUSTOM_RATE = 0.5
 
 def taught(study: Study, concept: ConceptPictures, seed: int, preserve: tuple[str, ...]) -> TrainPlan:
     """Return the study's training of a concept with preservation terms."""
-    return replace(study.plan, class_word=concept.word, seed=seed, preserve=preserve)
+    # Drift is watched where the weight of drift correction goes by it; elsewhere that would be rows that nobody reads.
+    watched = study.plan.drift_every if "dc" in preserve else 0
+    return replace(study.plan, class_word=concept.word, seed=seed, preserve=preserve, drift_every=watched)
 
 
 def method_plan(study: Study, concept: ConceptPictures, seed: int, row: str) -> TrainPlan:

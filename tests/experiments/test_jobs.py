@@ -68,6 +68,7 @@ def test_table2_draws_the_concepts_of_the_same_trainings():
 def test_first3_learns_from_five_pictures_plainly_and_with_drift_correction():
     jobs = jobs_of("first3", seeds=1)
     assert [job.lessons[0].plan.preserve for job in jobs] == [(), ("dc",), (), ("dc",)]
+    assert [job.lessons[0].plan.drift_every > 0 for job in jobs] == [False, True, False, True]
     assert {job.lessons[0].pictures for job in jobs} == {PICTURES} == {5}
 
 
@@ -83,7 +84,7 @@ def test_frontier_changes_one_thing_at_a_time_at_every_weight():
         plans = [lesson.plan for lesson in lessons]
         assert [plan.preserve for plan in plans] == [("dc",)] * (len(WEIGHTS) - 1) + [()]
         assert [plan.dc_weight for plan in plans[:-1]] == list(WEIGHTS[:-1])
-        assert {plan.dc_control for plan in plans[:-1]} == {"fixed"}
+        assert {plan.dc_control for plan in plans[:-1]} == {"fixed"} and not any(plan.drift_every for plan in plans)
         factor, _, value = row.partition(" ")
         assert {plan.rank for plan in plans} == ({int(value)} if factor == "rank" else {8})
         assert {plan.bank_prompts for plan in plans[:-1]} == ({int(value)} if factor == "bank" else {0})
