@@ -27,8 +27,8 @@ class Published:
     """What its authors allow, in a sentence."""
     protocol: Protocol
     """How the preset `paper` asks it."""
-    test_only: bool = False
-    """Whether the licence forbids to train on it."""
+    untrainable: Callable[[Path], Path | None] = lambda folder: None
+    """Finds the set's own folder at or in a folder, where its licence forbids to train on it."""
 
 
 @dataclass(frozen=True)
@@ -95,10 +95,11 @@ def find_dataset(folder: Path, name: str = "") -> Dataset:
 
 def require_trainable(folder: Path) -> None:
     """Raise UsageError for a folder of pictures that belong to a set whose licence forbids to train on it."""
-    within = (folder, *list(folder.absolute().parents)[:_ABOVE])
-    for dataset in all_datasets():
-        published = dataset.published
-        if published is not None and published.test_only and any(map(dataset.is_in, within)):
+    place = folder.absolute()
+    for published in filter(None, (dataset.published for dataset in all_datasets())):
+        found = (published.untrainable(above) for above in (place, *list(place.parents)[:_ABOVE]))
+        # What lies beside the set, in a folder that holds both, is none of it.
+        if any(own is not None and place.is_relative_to(own) for own in found):
             raise UsageError(f"{folder} is part of {published.title}: {published.licence}")
 
 

@@ -83,6 +83,6 @@ DATASET = Dataset(
         licence="Its licence forbids to tune the parameters of any model with it, and to post its pictures to the web "
         "without their red border; otherwise it is Creative Commons Attribution 4.0.",
         protocol=Protocol(113, "a photo of a {name}.", rounds((50, 100, 500, 1000), (25, 10, 5, 1)), "l2"),
-        test_only=True,
+        untrainable=_place,
     ),
 )

@@ -21,21 +21,26 @@ def write_block(page: Path, command: str, block: str, experiment: Experiment, fi
     `block` is the experiment's name, with what tells several of its blocks apart; `command` is what writes it. Raises
     UsageError for a page whose marks are not a pair.
     """
-    lines = list(findings.lines)
-    if findings.figure is not None and findings.figure.has_points:
-        picture = page.with_name(f"experiment-{block}.png")
-        findings.figure.draw().save(picture, optimize=True)
-        lines += ["", f"![{findings.figure.title}]({picture.name})"]
     text = _read(page)
     start, end = (mark.format(block, command) for mark in _MARKS)
-    inside = "\n".join([start, "", *lines, "", end])
     if (start in text) != (end in text) or text.count(start) > 1 or text.find(end) < text.find(start):
         raise UsageError(f"{page} has not one block between {start!r} and {end!r}: mend it, or name another page.")
+    inside = "\n".join([start, "", *findings.lines, *_drawn(findings, page, block), "", end])
     if start in text:
         before, after = text.split(start)[0], text.split(end)[1]
         write_text(page, before + inside + after)
     else:
         write_text(page, f"{text.rstrip()}\n\n## {experiment.title}\n\n{experiment.question}\n\n{inside}\n")
+
+
+def _drawn(findings: Findings, page: Path, block: str) -> list[str]:
+    """Return the lines that show the figure, which lies beside the page then; none where there is nothing to draw."""
+    figure = findings.figure
+    if figure is None or not figure.has_points:
+        return []
+    picture = page.with_name(f"experiment-{block}.png")
+    figure.draw().save(picture, optimize=True)
+    return ["", f"![{figure.title}]({picture.name})"]
 
 
 def _read(page: Path) -> str:

@@ -36,7 +36,7 @@ def protocol_findings(study: Study, results: Sequence[Result]) -> Findings:
             f"- **Caching**: the table's {MODELS} models cost {MODELS * asked / 1e9:.2f} thousand million evaluations. "
             "The base's are made once for all LoRAs, a second time with other noise for the noise floor.",
             f"- **Fewer rounds**: the last column has the rounds of the preset standard ({cheaper}). They decide less "
-            "surely which class an image is of, and compare both models no worse: the intervals say how well.",
+            "surely which class an image is of; what that costs the comparison, its interval says.",
         )
     )
 

@@ -86,8 +86,9 @@ def test_pairing_saves_what_a_simulation_says():
 def test_a_set_that_may_not_be_trained_on_is_refused(tmp_path):
     write("objectnet", tmp_path / "a")
     write("food101", tmp_path / "b")
-    place = tmp_path / "a" / "objectnet-1.0" / "images" / "bath_towel"
-    for folder in (tmp_path / "a", place):
+    own = tmp_path / "a" / "objectnet-1.0"
+    for folder in (own, own / "images", own / "images" / "bath_towel"):
         with pytest.raises(UsageError, match="forbids to tune"):
             require_trainable(folder)
-    require_trainable(tmp_path / "b" / "food-101" / "images" / "apple_pie")
+    for beside in ("a/mine", "a", "b/food-101/images/apple_pie", "none"):
+        require_trainable(tmp_path / beside)
