@@ -1,17 +1,19 @@
 """What an experiment would train and measure, and what that costs, before anything is loaded."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from ...audit.cost import Cost, audit_cost
 from ...audit.session import plan_for
 from ...datasets.accounts import MODELS, account, evaluations
 from ...model.blueprint import Blueprint
+from ...plan.audit_plan import AuditPlan
 from ...plan.presets import PAPER
 from ...text import counted
 from ...train.cost import all_rows, rows_until, teacher_rows
 from ...train.data.bank import Bank, make_bank, read_bank, shipped_bank
 from ...train.data.captions import Concept
+from ...train.data.drawings import SAMPLING
 from ...train.learned.evidence import drawn_rows
 from ..job import REFERENCE, Job, Lesson, distinct
 from ..study import Study
@@ -48,29 +50,40 @@ def foresee(study: Study, jobs: Sequence[Job], base: Blueprint, names: Sequence[
     """Return what jobs cost on a base that is only looked at; what earlier runs have done is not taken off."""
     lessons = list(distinct(jobs))
     trained = [lesson for lesson in lessons if lesson.how != REFERENCE]
-    gradients = sum(rows_until(lesson.plan, lesson.plan.steps) for lesson in trained)
-    drawn = sum(_without_gradients(lesson, _bank(study, base, lesson, names), base.family.name) for lesson in trained)
+    bank = _banks(base, names)
+    drawn = sum(_without_gradients(lesson, bank(lesson), base.family.name) for lesson in trained)
     drawn += sum(drawn_rows(lesson.plan, base.family.name) for lesson in lessons if lesson.how == REFERENCE)
-    costs = {metrics: _cost(study, metrics, base, names) for metrics in dict.fromkeys(job.metrics for job in jobs)}
+    asked = {metrics: _asked(study, metrics, base, names) for metrics in dict.fromkeys(job.metrics for job in jobs)}
     return Foreseen(
         trainings=len(trained),
-        gradients=gradients,
+        gradients=sum(rows_until(lesson.plan, lesson.plan.steps) for lesson in trained),
         drawn=drawn,
         audits=len(jobs),
-        tuned=sum(_rows(job) * costs[job.metrics].tuned for job in jobs),
-        base=sum(cost.base for cost in costs.values()),
+        tuned=sum(_tuned(job, *asked[job.metrics]) for job in jobs),
+        base=sum(cost.base for _, cost in asked.values()),
     )
 
 
-def _rows(job: Job) -> int:
-    """Return the rows that one row of a job's tuned model costs: a reference goes through the network as well."""
-    return 2 if job.lessons[-1].how == REFERENCE else 1
+def _tuned(job: Job, plan: AuditPlan, cost: Cost) -> int:
+    """Return the rows of a job's tuned model; where it looks at a reference, that goes through the network as well."""
+    rows = cost.tuned + job.probes * plan.drift_timesteps + job.draws * SAMPLING.rows
+    return 2 * rows if job.lessons[-1].how == REFERENCE else rows
 
 
-def _bank(study: Study, base: Blueprint, lesson: Lesson, names: Sequence[str]) -> Bank:
-    form = base.family.prompt_form(lesson.plan.prompt_form, (base.name, *names))
-    concept = Concept(lesson.plan.trigger, lesson.plan.class_word)
-    return make_bank(read_bank(shipped_bank(base.family.name, form.name)), concept, lesson.plan.bank_prompts).put(form)
+def _banks(base: Blueprint, names: Sequence[str]) -> Callable[[Lesson], Bank]:
+    """Return a function that knows the bank of each lesson; of those of one concept it is made once."""
+    known: dict[tuple[str, str, int], Bank] = {}
+
+    def bank(lesson: Lesson) -> Bank:
+        plan = lesson.plan
+        key = (plan.trigger, plan.class_word, plan.bank_prompts)
+        if key not in known:
+            form = base.family.prompt_form(plan.prompt_form, (base.name, *names))
+            prompts = read_bank(shipped_bank(base.family.name, form.name))
+            known[key] = make_bank(prompts, Concept(plan.trigger, plan.class_word), plan.bank_prompts).put(form)
+        return known[key]
+
+    return bank
 
 
 def _without_gradients(lesson: Lesson, bank: Bank, family: str) -> int:
@@ -79,12 +92,13 @@ def _without_gradients(lesson: Lesson, bank: Bank, family: str) -> int:
     return taught + all_rows(plan, bank) - rows_until(plan, plan.steps) + drawn_rows(plan, family)
 
 
-def _cost(study: Study, metrics: tuple[str, ...], base: Blueprint, names: Sequence[str]) -> Cost:
+def _asked(study: Study, metrics: tuple[str, ...], base: Blueprint, names: Sequence[str]) -> tuple[AuditPlan, Cost]:
+    """Return the plan of an audit and what it costs."""
     plan, labelled = plan_for(
         audit_request(study, metrics), base.family.name, base.resolution, names=(base.name, *names)
     )
     count = len(plan.classes) * plan.per_class if labelled is None else len(labelled.labels)
-    return audit_cost(plan, count)
+    return plan, audit_cost(plan, count)
 
 
 def described(found: Foreseen, study: Study) -> list[str]:
