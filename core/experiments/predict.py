@@ -30,6 +30,8 @@ PROBES = 4
 """Prompts of the probe: with the eight timesteps of quick audits three dozen rows, less than drawing one picture."""
 HOLDS = 0.8
 """Rank correlation above which a prediction would be of use as a first screen."""
+TINY = 1e-9
+"""Less than arithmetic alone leaves of any number here: what is below is taken for it, so that it has a logarithm."""
 LEAST = 12
 """LoRAs below which nothing is foretold: fewer than there are columns."""
 
@@ -67,13 +69,19 @@ def _told(plan: TrainPlan) -> Row:
     }
 
 
+def _log(value: float) -> float:
+    return math.log10(max(value, TINY))
+
+
 def _weights(result: Result) -> Row:
-    return {f"log {name}": math.log10(max(value, 1e-9)) for name, value in result.facts.items()}
+    """Return the size of the whole change, and of each kind of layer's: 0, no logarithm, for one that is not changed."""
+    kinds = {name: value for name, value in result.facts.items() if name != "delta_norm"}
+    return {"log delta_norm": _log(result.facts["delta_norm"]), **kinds}
 
 
 def _probe(result: Result) -> Row:
     value = result.value("probe_drift")
-    return {} if value is None else {"log probe": math.log10(max(value, 1e-9))}
+    return {} if value is None else {"log probe": _log(value)}
 
 
 KNOWN: dict[str, Callable[[Result], Row]] = {
@@ -87,9 +95,9 @@ KNOWN: dict[str, Callable[[Result], Row]] = {
 """What is foretold from -> the columns; the first three are the simple ways that the last has to beat."""
 BEST = "weights, settings and probe"
 TARGETS: dict[str, tuple[str, Callable[[float], float]]] = {
-    "drift": ("denoiser drift", lambda value: math.log10(max(value, 1e-9))),
+    "drift": ("denoiser drift", _log),
     "accuracy_drop": ("accuracy lost", lambda value: value),
-    "cdi": ("CDI", lambda value: math.log10(max(value, 1e-9))),
+    "cdi": ("CDI", _log),
 }
 """Number that is foretold -> its words, and the scale on which columns add up."""
 
