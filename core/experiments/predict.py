@@ -74,7 +74,7 @@ def _log(value: float) -> float:
 
 
 def _weights(result: Result) -> Row:
-    """Return the size of the whole change, and of each kind of layer's: 0, no logarithm, for one that is not changed."""
+    """Return the size of the whole change, and of each kind of layer: a plain 0 for one that is left alone."""
     kinds = {name: value for name, value in result.facts.items() if name != "delta_norm"}
     return {"log delta_norm": _log(result.facts["delta_norm"]), **kinds}
 
