@@ -91,13 +91,15 @@ def _add_plan_options(group: argparse._ArgumentGroup) -> None:
         "--dataset",
         choices=tuple(d.name for d in all_datasets()),
         default="",
-        help="layout of --images (default: found)",
+        help="layout of --images (default: found); with --preset paper, published sets are asked as the Diffusion "
+        "Classifier's authors do",
     )
     group.add_argument("--per-class", type=positive, metavar="N", help=f"labelled images per class ({_OF_PRESET})")
     group.add_argument(
         "--class-prompt",
         metavar="TEXT",
-        help=f'prompt of a class, {{}} its name ("a blurry photo of {{}}"; {_OF_PRESET})',
+        help='prompt of a class, {} its name with article, {name} without ("a blurry photo of {}"; default: the '
+        "data set's or preset's)",
     )
     group.add_argument(
         "--stages",

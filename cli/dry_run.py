@@ -10,6 +10,7 @@ from ..core.audit.cost import audit_cost
 from ..core.audit.forecast import Forecast, forecast
 from ..core.audit.references import concept_of, likeness_rows
 from ..core.audit.session import AuditRequest, plan_for
+from ..core.datasets.accounts import account
 from ..core.model.base import BaseChoice
 from ..core.model.batch import batching_for
 from ..core.model.blueprint import blueprint
@@ -18,6 +19,7 @@ from ..core.model.footprint import BESIDES, footprint
 from ..core.model.memory import TILE, Keeping
 from ..core.model.names import base_names
 from ..core.model.speed import attained, memory_of
+from ..core.plan.presets import PAPER
 from ..core.text import inert
 
 WAYS = (Keeping(), Keeping("model"), Keeping("model", tile=TILE), Keeping("group", tile=TILE))
@@ -67,6 +69,7 @@ def lines(adapter: Adapter, seen: Forecast, here: Here) -> list[str]:
         + ", ".join(f"{name} {_millions(module)}" for name, module in _weighted(seen)),
         f"Plan: preset {plan.preset}: {', '.join(plan.metrics)}; {len(plan.prompts)} prompts as {plan.prompt_form}, "
         f"{plan.images} images of {plan.sampling_steps} steps at guidance {plan.guidance_scale:g}",
+        *filter(None, [account(plan.dataset) if plan.preset == PAPER else ""]),
         f"Rows of the denoiser: {cost.tuned:,} for the LoRA, {cost.base:,} for the base (once, then cached), "
         f"{operations / 1e12:.3g} TFLOP each" + _likeness(seen),
         "",

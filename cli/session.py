@@ -56,8 +56,10 @@ class Session:
 
         self._options = options
         if options.images is not None:
-            left_out = find_dataset(options.images, options.dataset).left_out(options.images)
-            say_left_out("owf-audit", left_out, options.images)
+            dataset = find_dataset(options.images, options.dataset)
+            say_left_out("owf-audit", dataset.left_out(options.images), options.images)
+            if dataset.published is not None:
+                say("owf-audit", f"{dataset.published.title}: {dataset.published.licence}")
         if options.references is not None:
             say_left_out("owf-audit", left_out_of(options.references), options.references)
         cache = cache_folder(options.cache)  # where there is none, that is said before a base is loaded

@@ -59,6 +59,7 @@ def test_what_is_no_registry_is_an_error(files, said, things):
 REGISTRIES = (
     "metrics.metric:all_metrics",
     "datasets.dataset:all_datasets",
+    "experiments.experiment:all_experiments",
     "render.formats.format:all_formats",
     "families.family:all_families",
     "adapter.algorithms.algorithm:all_algorithms",

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from ..metrics.evidence import Answers, ColorDrawings, Drawings, Predictions, Screened
 from ..metrics.metric import chosen, needed
 from ..model.reading import READING_PICTURES, READING_ROWS
-from ..plan.audit_plan import AuditPlan, stage_positions
+from ..plan.audit_plan import AuditPlan, elimination_rows
 from ..plan.screening import plan_concepts
 from .base_results import STAGES
 
@@ -82,11 +82,7 @@ def audit_cost(plan: AuditPlan, labelled: int) -> Cost:
 
 def answer_rows(plan: AuditPlan) -> int:
     """Return the UNet rows that classifying one image costs."""
-    alive, rows = len(plan.classes), 0
-    for stage, added in zip(plan.stages, stage_positions(plan.stages), strict=True):
-        rows += alive * len(added)
-        alive = min(alive, stage.keep)
-    return rows
+    return elimination_rows(len(plan.classes), plan.stages)
 
 
 def image_rows(plan: AuditPlan) -> int:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from .. import families
-from ..datasets.dataset import find_dataset
+from ..datasets.dataset import GENERAL, find_dataset
 from ..datasets.labelled import LabelledImages
 from ..datasets.shipped import read_shipped
 from ..disk.files import remove_unfinished
@@ -105,6 +105,10 @@ def plan_for(
     chosen(request.metrics)
     known = families.get(family)
     plan = in_form(preset_plan(request.preset, family), known.prompt_form(request.prompt_form, names))
+    dataset = None
+    if given is None and request.images is not None:
+        dataset = find_dataset(request.images, request.dataset)
+        plan = plan if dataset.published is None else dataset.published.protocol.asked_by(plan)
     plan = dataclasses.replace(
         plan,
         seed=request.seed,
@@ -119,10 +123,9 @@ def plan_for(
     )
     if Screened in needed(plan.metrics):
         plan = with_vocabulary(plan, family, request.words)
-    name = "folder"
-    if given is None and request.images is not None:
-        dataset = find_dataset(request.images, request.dataset)
-        name, given = dataset.name, dataset.read(request.images, side, plan.per_class)
+    name = GENERAL
+    if dataset is not None and request.images is not None:
+        name, given = dataset.name, dataset.images(request.images, side, plan.per_class, plan.seed)
     if given is not None:
         return dataclasses.replace(plan, dataset=name, dataset_digest=given.digest(), classes=given.classes), given
     return plan, read_shipped(plan.dataset, side, plan.per_class)

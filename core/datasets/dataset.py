@@ -9,6 +9,26 @@ from ..disk.files import LeftOut
 from ..errors import Setting, UsageError
 from ..registry import records
 from .labelled import LabelledImages
+from .protocol import Protocol
+from .subset import Choose, drawn, first
+
+
+@dataclass(frozen=True)
+class Published:
+    """What is to be known of a set that others published."""
+
+    title: str
+    """What its authors call it."""
+    home: str
+    """Their page."""
+    archives: tuple[tuple[str, str], ...]
+    """File to fetch and its MD5, empty where none is published. Nothing is fetched: the folder is the user's."""
+    licence: str
+    """What its authors allow, in a sentence."""
+    protocol: Protocol
+    """How the preset `paper` asks it."""
+    untrainable: Callable[[Path], Path | None] = lambda folder: None
+    """Finds the set's own folder at or in a folder, where its licence forbids to train on it."""
 
 
 @dataclass(frozen=True)
@@ -21,19 +41,29 @@ class Dataset:
     """What its folder looks like, in plain words."""
     is_in: Callable[[Path], bool]
     """Whether a folder has this layout."""
-    read: Callable[[Path, int, int], LabelledImages]
-    """Folder, side and images per class (0: all) -> the first images of each class at side x side pixels.
+    read: Callable[[Path, int, Choose], LabelledImages]
+    """Folder, side and which pictures of each class -> these at side x side pixels.
 
     Raises UsageError that names what is wrong.
     """
     left_out: Callable[[Path], tuple[LeftOut, ...]] = lambda folder: ()
     """What a folder holds besides."""
+    published: Published | None = None
+    """Where it comes from; None for a layout that anybody's pictures may have."""
+
+    def images(self, folder: Path, side: int, per_class: int, seed: int) -> LabelledImages:
+        """Return `per_class` images (0: all) of each class: of a published set those that the seed draws.
+
+        Of a user's own pictures the first are taken, which are known by name.
+        """
+        return self.read(folder, side, first(per_class) if self.published is None else drawn(per_class, seed))
 
 
 @cache
 def all_datasets() -> tuple[Dataset, ...]:
     """Return every data set; the layout that any folder may have comes last."""
-    found = records(__name__, "DATASET", Dataset, helpers=("labelled", "shipped"))
+    helpers = ("accounts", "labelled", "layout", "protocol", "python_batch", "shipped", "subset")
+    found = records(__name__, "DATASET", Dataset, helpers)
     return tuple(sorted(found, key=lambda dataset: (dataset.name == GENERAL, dataset.name)))
 
 
@@ -44,6 +74,8 @@ def layouts() -> str:
 
 GENERAL = "folder"
 """The layout that a folder has if it has no other."""
+_ABOVE = 3
+"""Folders above a picture's in which a set is looked for: none lies deeper in its own."""
 
 
 def find_dataset(folder: Path, name: str = "") -> Dataset:
@@ -59,6 +91,16 @@ def find_dataset(folder: Path, name: str = "") -> Dataset:
     if found is None:
         raise UsageError(f"{folder} does not hold {named[0].layout}.", Setting("images"), _DATASET)
     return found
+
+
+def require_trainable(folder: Path) -> None:
+    """Raise UsageError for a folder of pictures that belong to a set whose licence forbids to train on it."""
+    place = folder.absolute()
+    for published in filter(None, (dataset.published for dataset in all_datasets())):
+        found = (published.untrainable(above) for above in (place, *list(place.parents)[:_ABOVE]))
+        # What lies beside the set, in a folder that holds both, is none of it.
+        if any(own is not None and place.is_relative_to(own) for own in found):
+            raise UsageError(f"{folder} is part of {published.title}: {published.licence}")
 
 
 _DATASET = Setting("dataset")

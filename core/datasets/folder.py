@@ -11,6 +11,7 @@ from ..pictures import SUFFIXES, cover, open_picture
 from ..pictures.folder import pictures_in
 from .dataset import Dataset
 from .labelled import LabelledImages
+from .subset import Choose
 
 _IMAGES = Setting("images")
 
@@ -25,16 +26,16 @@ class ClassFolders:
     """All else in the folder and in those of its classes."""
 
 
-def read_folder(folder: Path, side: int, per_class: int) -> LabelledImages:
-    """Return the first `per_class` images (0: all) of each subfolder by name, resized and cropped to side x side.
+def read_folder(folder: Path, side: int, choose: Choose) -> LabelledImages:
+    """Return the chosen images of each subfolder, in the order of their names, resized and cropped to side x side.
 
     Raises UsageError for what `survey` refuses and for an unreadable picture.
     """
     images, labels = [], []
     classes = survey(folder).classes
     for label, (_, pictures) in enumerate(classes):
-        for path in pictures[: per_class or None]:
-            images.append(cover(open_picture(path), side, side))
+        for position in choose([path.name for path in pictures]):
+            images.append(cover(open_picture(pictures[position]), side, side))
             labels.append(label)
     return LabelledImages(np.stack(images), np.array(labels), tuple(name for name, _ in classes))
 

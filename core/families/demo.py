@@ -5,7 +5,7 @@ stands in `plan/demo.py`, its prompt bank in `train/data/banks/demo.txt`, other 
 `audit/learned/looks/demo.txt`.
 """
 
-from ..demo import DEMO_BASE, DEMO_FEATURES, DEMO_PROBES
+from ..demo import DEMO_BASE, DEMO_CONCEPT, DEMO_FEATURES, DEMO_PROBES
 from .family import Family, Recipe, Shipped
 from .sd15 import PIPELINE
 
@@ -17,7 +17,7 @@ FAMILY = Family(
     resolution=64,
     architectures=("owf-demo",),
     base_versions=("owf_demo",),
-    ships=Shipped(DEMO_BASE, DEMO_FEATURES, DEMO_PROBES),
+    ships=Shipped(DEMO_BASE, DEMO_FEATURES, DEMO_PROBES, ("bag", DEMO_CONCEPT)),
     pipeline=PIPELINE,
     trains=True,
     recipes=(("quick", Recipe(steps=200, batch=4, rate=1e-3)), ("standard", Recipe(steps=400, batch=4, rate=1e-3))),

@@ -69,6 +69,8 @@ class Shipped:
     """Folder of a feature network for what it draws."""
     probes: Path
     """Labelled pictures that it was not trained on; see `datasets/shipped.py`."""
+    concept: tuple[str, Path] | None = None
+    """Class word and folder of pictures of something that it does not know, to be taught; None where none ship."""
 
 
 RECIPES = ("quick", "standard")

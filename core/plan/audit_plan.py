@@ -66,7 +66,7 @@ class AuditPlan:
     classes: tuple[str, ...]
     """Class names of the labelled images, in label order."""
     class_prompt: str
-    """Prompt of a class; {} stands for its name with article."""
+    """Prompt of a class; {} stands for its name with article, {name} for its name alone."""
     per_class: int
     """Labelled images per class; 0 takes all there are."""
     stages: tuple[Stage, ...]
@@ -114,7 +114,8 @@ class AuditPlan:
         few = f"Between 0 and {MAX_PER_CLASS} images of a class can be measured"
         _check(0 <= self.per_class <= MAX_PER_CLASS, few, Setting("per_class"))
         _check(self.prompt_form in FORMS, f"Prompts are in {' or '.join(FORMS)}", Setting("prompt_form"))
-        _check("{}" in self.class_prompt, "The class prompt needs {} where the name goes", Setting("class_prompt"))
+        named = "{}" in self.class_prompt or "{name}" in self.class_prompt
+        _check(named, "The class prompt needs {} where the name goes", Setting("class_prompt"))
         _check_stages(self.stages)
         # These come from presets alone.
         _check(self.images_per_prompt >= 1 and len(self.prompts) >= 1, "At least one image of one prompt is needed")
@@ -124,7 +125,8 @@ class AuditPlan:
     def class_prompts(self) -> tuple[str, ...]:
         """Prompt of each class, in label order."""
         named = with_article if self.prompt_form == SENTENCES else str
-        return tuple(self.class_prompt.replace("{}", named(name)) for name in self.classes)
+        bare = [self.class_prompt.replace("{name}", name) for name in self.classes]
+        return tuple(text.replace("{}", named(name)) for text, name in zip(bare, self.classes, strict=True))
 
     @property
     def timesteps(self) -> int:
@@ -203,3 +205,12 @@ def stage_positions(stages: tuple[Stage, ...]) -> list[list[int]]:
         seen.update(added)
         rounds.append(added)
     return rounds
+
+
+def elimination_rows(classes: int, stages: tuple[Stage, ...]) -> int:
+    """Return the UNet rows that classifying one image among so many classes costs."""
+    alive, rows = classes, 0
+    for stage, added in zip(stages, stage_positions(stages), strict=True):
+        rows += alive * len(added)
+        alive = min(alive, stage.keep)
+    return rows

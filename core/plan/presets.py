@@ -37,6 +37,9 @@ COMMON_CLASSES = (
 
 CLASS_PROMPT = "a photo of {}"
 
+PAPER = "paper"
+"""The preset that asks published sets as the Diffusion Classifier's authors do."""
+
 
 def _preset(
     name: str,
@@ -100,7 +103,7 @@ def standard_plan() -> AuditPlan:
 def paper_plan() -> AuditPlan:
     """Return the protocol of the Diffusion Classifier's authors on ten classes, with 1,000 generated images."""
     return _preset(
-        "paper",
+        PAPER,
         per_class=50,
         stages=(Stage(50, 5), Stage(500, 1)),
         loss="l1",
@@ -111,7 +114,7 @@ def paper_plan() -> AuditPlan:
     )
 
 
-PRESETS = {"quick": quick_plan, "standard": standard_plan, "paper": paper_plan}
+PRESETS = {"quick": quick_plan, "standard": standard_plan, PAPER: paper_plan}
 """Preset name -> function that returns its plan."""
 
 

@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from .. import families
+from ..datasets.dataset import require_trainable
 from ..errors import Setting, UsageError, naming
 from ..families.prompt_form import PromptForm
 from ..model.denoiser import TrainableDenoiser
@@ -51,6 +52,8 @@ class TrainSession:
         if any(term.needs_class for term in request.plan.terms):
             self.concept.require_class()
         self._folders = [folder for folder in (request.pictures, request.validation) if isinstance(folder, Path)]
+        for folder in self._folders:
+            require_trainable(folder)
         self.images = self._images(request.pictures) if isinstance(request.pictures, Path) else ()
         with naming(Setting("validation")):
             self._held_out = self._images(request.validation) if request.validation is not None else ()

@@ -10,8 +10,7 @@ import torch
 
 from .. import families
 from ..adapter import LoraCard
-from ..audit.learned.evidence import HELD_OUT, TRAINED_ON, ConceptAsked, Drawing, drawn_rows
-from ..audit.learned.measure import measure_learning
+from ..audit.learned.evidence import drawn_rows
 from ..errors import Setting, UsageError
 from ..model.denoiser import TrainableDenoiser
 from ..model.drawings import LatentCache
@@ -21,6 +20,7 @@ from .base_check import check_base
 from .cost import all_rows
 from .data.bank import Bank
 from .data.concept import ConceptData
+from .learned import learned
 from .loop.balance import ConceptGain
 from .loop.checkpoint import Checkpoint
 from .loop.drift import DriftWatch
@@ -79,7 +79,7 @@ def train(
         if not finished or setting.networks is None:
             return trained
         with state.averaged():  # the file is there already: what comes now may take minutes and be interrupted
-            learning = _learned(denoiser, method, pictures, held_out, plan, setting)
+            learning = learned(denoiser, method.off, pictures, held_out, plan, setting)
         return _knowing(trained, learning)
     finally:
         method.detach()
@@ -151,23 +151,6 @@ def _finish(
     with state.averaged():
         embedding = method.write(path, card)
     return Trained(path, embedding, state.step, finished, state.drift, facts)
-
-
-def _learned(
-    denoiser: TrainableDenoiser,
-    method: Method,
-    pictures: Sequence[Picture],
-    held_out: Sequence[Picture],
-    plan: TrainPlan,
-    setting: TrainSetting,
-) -> Learning:
-    """Return what the weights in place have learned. Views of the concept are the held-out pictures, if there are."""
-    assert setting.networks is not None
-    training, views = (tuple(picture.pixels for picture in some) for some in (pictures, held_out))
-    concept, source = Concept(plan.trigger, plan.class_word), HELD_OUT if views else TRAINED_ON
-    asked = ConceptAsked(concept, plan.caption, views or training, training, source)
-    drawing = Drawing(denoiser, method.off, setting.cache, setting.batch, setting.progress)
-    return measure_learning(asked, drawing, setting.networks)
 
 
 def _knowing(trained: Trained, learning: Learning) -> Trained:

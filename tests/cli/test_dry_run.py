@@ -11,6 +11,7 @@ from owf.core.demo import DEMO_BASE, DEMO_CONCEPT, DEMO_LORAS
 from owf.core.model import base
 from owf.core.plan.concept import Concept
 from owf.core.plan.presets import preset_plan
+from published import write
 from safetensors.torch import load_file, save_file
 
 
@@ -84,3 +85,14 @@ def test_a_base_of_which_nothing_is_known_is_a_usage_error(said):
 @pytest.mark.parametrize(("seconds", "words"), [(1, "1 min"), (600, "10 min"), (7200, "2.0 h"), (3 * 86400, "3 days")])
 def test_times_are_said_as_people_do(seconds, words):
     assert _time(seconds) == words
+
+
+def test_a_published_set_is_told_with_what_its_authors_evaluate(said, tmp_path):
+    write("cifar10", tmp_path / "data", each=2)
+    asked = ["--images", tmp_path / "data", "--dataset", "cifar10"]
+    code, text = said(DEMO_LORAS[0], "--preset", "paper", *asked)
+    assert code == 0
+    assert "CIFAR-10 as its classifier's authors ask it: 500 images, 1,375,000 UNet evaluations for a model" in text
+    assert "all 7 sets 20.5 million (19.3 million" in text
+    assert "CIFAR-10: Its author states no licence" in text
+    assert "UNet evaluations for a model" not in said(DEMO_LORAS[0], *asked)[1]

@@ -4,12 +4,14 @@ import pytest
 from core_sources import named_settings
 from owf.cli.arguments import parser as audit_parser
 from owf.cli.command import say_left_out
+from owf.cli.experiment import parser as experiment_parser
 from owf.cli.training.arguments import parser as train_parser
 from owf.cli.wording import flag, option, worded
 from owf.core.adapter.find import find_loras
 from owf.core.errors import OFF, Setting, UsageError
 
-OPTIONS = {o for parser in (audit_parser(), train_parser()) for a in parser._actions for o in a.option_strings}
+PARSERS = (audit_parser(), train_parser(), experiment_parser())
+OPTIONS = {o for parser in PARSERS for a in parser._actions for o in a.option_strings}
 
 
 @pytest.mark.parametrize("name", sorted({setting.name for setting in named_settings()} - {"install"}))

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from owf.core.datasets.folder import read_folder, survey
 from owf.core.datasets.labelled import LabelledImages
+from owf.core.datasets.subset import first
 from owf.core.errors import UsageError
 from owf.core.pictures import cover, open_picture
 from PIL import Image
@@ -21,7 +22,7 @@ def test_reads_one_subfolder_per_class(tmp_path):
     picture(tmp_path / "hot_dog" / "a.jpg", size=(30, 8))
     picture(tmp_path / "cat" / "c.png", mode="L")
     (tmp_path / "cat" / "notes.txt").write_text("x")
-    found = read_folder(tmp_path, 16, 0)
+    found = read_folder(tmp_path, 16, first(0))
     assert found.images.shape == (3, 3, 16, 16)
     assert found.images.dtype == np.uint8
     assert found.classes == ("cat", "hot dog")
@@ -32,7 +33,7 @@ def test_takes_the_first_few_of_each_class(tmp_path):
     for name in "abc":
         picture(tmp_path / "x" / f"{name}.png")
         picture(tmp_path / "y" / f"{name}.png")
-    assert read_folder(tmp_path, 8, 2).labels.tolist() == [0, 0, 1, 1]
+    assert read_folder(tmp_path, 8, first(2)).labels.tolist() == [0, 0, 1, 1]
 
 
 @pytest.mark.parametrize("broken", ["missing", "one class", "empty class", "no picture"])
@@ -45,7 +46,7 @@ def test_refuses_with_the_place(tmp_path, broken):
         (tmp_path / "b" / "b.png").write_bytes(b"GIF89a junk")
     folder = tmp_path / "none" if broken == "missing" else tmp_path
     with pytest.raises(UsageError, match=str(folder)):
-        read_folder(folder, 16, 0)
+        read_folder(folder, 16, first(0))
 
 
 def test_class_folders_by_links_and_in_either_form_of_unicode(tmp_path):
@@ -53,7 +54,7 @@ def test_class_folders_by_links_and_in_either_form_of_unicode(tmp_path):
     folder = tmp_path / "classes"
     picture(folder / unicodedata.normalize("NFD", "café") / "a.png")
     (folder / "dog").symlink_to(tmp_path / "drive")
-    assert read_folder(folder, 8, 0).classes == (unicodedata.normalize("NFC", "café"), "dog")
+    assert read_folder(folder, 8, first(0)).classes == (unicodedata.normalize("NFC", "café"), "dog")
 
 
 @pytest.mark.parametrize(

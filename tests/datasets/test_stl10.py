@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from owf.core.datasets.dataset import find_dataset
 from owf.core.datasets.stl10 import SIDE, read_stl10
+from owf.core.datasets.subset import first
 from owf.core.errors import Setting, UsageError
 
 NAMES = ["airplane", "bird", "car"]
@@ -29,7 +30,7 @@ def folder(tmp_path):
 def test_the_layout_is_found_and_pixels_are_where_they_belong(folder):
     dataset = find_dataset(folder)
     assert dataset.name == "stl10"
-    images = dataset.read(folder, SIDE, 0)
+    images = dataset.read(folder, SIDE, first(0))
     assert images.classes == tuple(NAMES)
     assert images.labels.tolist() == [0, 2, 1, 0, 1, 2]
     for i, channel, x, y in [(0, 0, 0, 0), (3, 1, 90, 4), (5, 2, 7, 88)]:
@@ -37,7 +38,7 @@ def test_the_layout_is_found_and_pixels_are_where_they_belong(folder):
 
 
 def test_the_first_pictures_of_each_class_are_taken_and_resized(folder):
-    images = find_dataset(folder / "stl10_binary", "stl10").read(folder / "stl10_binary", 32, 1)
+    images = find_dataset(folder / "stl10_binary", "stl10").read(folder / "stl10_binary", 32, first(1))
     assert images.images.shape == (3, 3, 32, 32) and images.images.dtype == np.uint8
     assert images.labels.tolist() == [0, 2, 1]
 
@@ -57,13 +58,13 @@ def test_the_first_pictures_of_each_class_are_taken_and_resized(folder):
 def test_files_that_cannot_be_what_they_are_called_are_named(folder, name, content, said):
     (folder / "stl10_binary" / name).write_bytes(content)
     with pytest.raises(UsageError, match=said):
-        read_stl10(folder, 32, 1)
+        read_stl10(folder, 32, first(1))
 
 
 def test_other_folders_keep_the_general_layout(tmp_path):
     assert find_dataset(tmp_path).name == "folder"
     with pytest.raises(UsageError, match=r"test_X\.bin"):
-        read_stl10(tmp_path, 32, 1)
+        read_stl10(tmp_path, 32, first(1))
     with pytest.raises(UsageError, match=r"'cifar'.*stl10") as unknown:
         find_dataset(tmp_path, "cifar")
     with pytest.raises(UsageError, match=r"does not hold STL-10's") as another:

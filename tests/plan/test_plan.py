@@ -129,3 +129,14 @@ def test_a_plan_costs_what_its_metrics_ask_and_nothing_else():
     cost = audit_cost(plan, 40)
     assert (cost.answers, cost.probes) == (40 * answer_rows(plan), 40 * image_rows(plan))
     assert (cost.predictions, cost.repeats, cost.images, cost.compared) == (0, 0, 0, 0)
+
+
+def test_a_class_prompt_may_name_a_class_without_an_article():
+    plan = dataclasses.replace(preset_plan("quick"), classes=("apple pie", "dog"), class_prompt="a photo of {name}.")
+    assert plan.class_prompts == ("a photo of apple pie.", "a photo of dog.")
+    assert dataclasses.replace(plan, class_prompt="{}, {name}").class_prompts == (
+        "an apple pie, apple pie",
+        "a dog, dog",
+    )
+    with pytest.raises(UsageError, match="class prompt needs"):
+        dataclasses.replace(plan, class_prompt="a photo")

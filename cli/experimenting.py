@@ -1,0 +1,172 @@
+"""What `owf-experiment` does with its options: the study, the dry run, and the run itself."""
+
+import argparse
+from dataclasses import asdict, replace
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from ..core import families
+from ..core.disk.writable import require_writable
+from ..core.errors import Setting, UsageError
+from ..core.experiments.experiment import Experiment
+from ..core.experiments.job import Job, Result
+from ..core.experiments.page import write_block
+from ..core.experiments.runner import run_jobs
+from ..core.experiments.study import Asked, Study, read_concepts, shipped_concepts
+from ..core.experiments.work.bench import Bench
+from ..core.experiments.work.foresee import Foreseen, described, foresee
+from ..core.experiments.work.workshop import Workshop
+from ..core.metrics.images.features import Fetching
+from ..core.model.base import BaseChoice, choose_base
+from ..core.model.batch import batching_for, default_batching
+from ..core.model.blueprint import Blueprint, blueprint
+from ..core.model.cards import SHARE
+from ..core.model.device import choose_device
+from ..core.model.footprint import BESIDES, footprint
+from ..core.model.memory import AS_LOADED
+from ..core.model.names import base_names
+from ..core.model.speed import attained
+from ..core.model.stored import dtype_of_base
+from ..core.text import inert
+from ..core.train.plan import TrainPlan
+from .paths import cache_folder
+from .progress import progress_on
+from .session import load_chosen
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+RECIPE = "standard"
+"""Recipe that an experiment's trainings follow where the user says nothing."""
+GIB = 2**30
+
+
+def _console() -> "Console":
+    from rich.console import Console
+
+    return Console(highlight=False, markup=False, soft_wrap=True)
+
+
+def _choice(options: argparse.Namespace) -> BaseChoice:
+    return choose_base(options.base, "demo" if options.demo_base else None)
+
+
+def study_of(options: argparse.Namespace, family: families.Family | None) -> Study:
+    """Return what an experiment is made on; without a family only what was made before is looked at."""
+    if family is None:
+        name, concepts, plan = "", (), TrainPlan()
+    else:
+        name, plan = family.name, _plan(options, family)
+        concepts = shipped_concepts(name) if options.concepts is None else read_concepts(options.concepts)
+    asked = Asked(options.preset, options.images, options.dataset, options.per_class)
+    people = tuple(options.reports), tuple(options.ratings)
+    return Study(name, concepts, options.seeds, plan, asked, options.out, *people)
+
+
+def _plan(options: argparse.Namespace, family: families.Family) -> TrainPlan:
+    """Return plain training by the family's recipe, with what the user said."""
+    recipe = dict(family.recipes).get(RECIPE)
+    if recipe is None and options.steps is None:
+        raise UsageError(f"There is no recipe for {family.title}: say the steps yourself.", Setting("steps"))
+    plan = TrainPlan(class_word="thing", preserve=())
+    plan = plan if recipe is None else replace(plan, **asdict(recipe))
+    given = {name: getattr(options, name) for name in ("steps", "rank", "prior_images")}
+    return replace(plan, **{name: value for name, value in given.items() if value is not None})
+
+
+def _jobs(experiment: Experiment, study: Study, options: argparse.Namespace) -> list[Job]:
+    jobs = experiment.jobs(study)
+    rows = list(dict.fromkeys(job.row for job in jobs))
+    unknown = [row for row in options.only if row not in rows]
+    if unknown:
+        raise UsageError(f"There is no row {inert(unknown[0], 80)!r}; there are {', '.join(rows)}.", Setting("only"))
+    return [job for job in jobs if not options.only or job.row in options.only]
+
+
+def dry_run(experiment: Experiment, options: argparse.Namespace) -> int:
+    """Print rows, time and memory; nothing is loaded."""
+    console = _console()
+    if not (options.base or options.demo_base):
+        console.print("Nothing is trained or measured: reports are read.")
+        return 0
+    choice = _choice(options)
+    base = blueprint(choice)
+    study = study_of(options, base.family)
+    found = foresee(study, _jobs(experiment, study, options), base, base_names(choice))
+    console.print(f"{experiment.title}. {experiment.question}")
+    for line in (*described(found, study), *_costs(found, base, choice, options)):
+        console.print(line)
+    return 0
+
+
+def _costs(found: Foreseen, base: Blueprint, choice: BaseChoice, options: argparse.Namespace) -> list[str]:
+    device = choose_device(options.device)
+    dtype = dtype_of_base(options.dtype, device, choice)
+    batch = batching_for(base.latent_shape, device.type)
+    needed = footprint(base, dtype, batch.size * batch.workers, AS_LOADED).peak + BESIDES
+    seconds = found.rows * base.row_operations / (attained(device, dtype) * SHARE)
+    return [
+        f"All in all {found.rows:,} rows without gradients or their like (one with gradients is three), "
+        f"{base.row_operations / 1e12:.3g} TFLOP each: about {seconds / 3600:.1f} hours here ({device}), within a "
+        "factor of two or three, and less where an earlier run left something.",
+        f"Memory: {needed / GIB:.1f} GB while it measures; a training keeps its activations for the backward pass on "
+        "top of the weights, which is not foreseen. Nothing was loaded.",
+    ]
+
+
+def run(experiment: Experiment, options: argparse.Namespace) -> int:
+    """Train and measure what is missing, and write the experiment's block into the page."""
+    console = _console()
+    require_writable(options.out, Setting("out"))
+    if not (options.base or options.demo_base):
+        study = study_of(options, None)
+        results, made_on = [], "From reports that were made before." if experiment.needs_base else ""
+    else:
+        study, results, made_on = _measured(experiment, options, console)
+    study.folder.mkdir(parents=True, exist_ok=True)
+    findings = experiment.findings(study, results)
+    page = options.page or options.out / "experiments.md"
+    block = "-".join(filter(None, (experiment.name, options.dataset)))
+    told = replace(findings, lines=(*filter(None, [made_on]), *findings.lines))
+    write_block(page, f"owf-experiment {experiment.name}", block, experiment, told)
+    for line in (*findings.lines, "", f"Written into {inert(str(page), 400)}."):
+        console.print(line)
+    return 0
+
+
+def _measured(experiment: Experiment, options: argparse.Namespace, console: Any) -> tuple[Study, list[Result], str]:
+    choice = _choice(options)
+    denoiser = load_chosen(choice, console, options.device, options.dtype, options.offline)
+    family = families.get(denoiser.family)
+    if not family.trains:
+        raise UsageError(f"{choice.path} is a base of {family.title}, on which training does not run yet.")
+    study = study_of(options, family)
+    jobs = _jobs(experiment, study, options)
+    batch = default_batching(denoiser)
+    if batch.workers > 1:
+        torch.set_num_threads(1)
+
+    def tell(done: int, total: int, result: Result) -> None:
+        shown = ", ".join(f"{name} {result.numbers[name].value:.3g}" for name in _TOLD if name in result.numbers)
+        console.print(f"{done}/{total} {result.row}, {result.concept}, seed {result.seed}: {shown}")
+
+    bench = Bench(
+        denoiser,
+        tuple(base_names(choice)),
+        batch,
+        cache_folder(options.cache),
+        Fetching(denoiser.device, options.offline),
+        lambda: progress_on(console, options.progress),
+    )
+    results = run_jobs(jobs, Workshop(bench, study), study.folder, tell)
+    plan = study.plan
+    made_on = (
+        f"Made on {inert(denoiser.name, 200)} ({family.title}), preset {options.preset}: LoRAs of rank {plan.rank}, "
+        f"{plan.steps} steps of {plan.batch} pictures at a rate of {plan.rate:g}."
+    )
+    return study, results, made_on
+
+
+_TOLD = ("fidelity", "accuracy_drop", "drift", "cdi")
+"""Numbers that are said after each job."""

@@ -1,0 +1,119 @@
+"""What an experiment would train and measure, and what that costs, before anything is loaded."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from ...audit.cost import Cost, audit_cost
+from ...audit.session import plan_for
+from ...datasets.accounts import MODELS, account, evaluations
+from ...model.blueprint import Blueprint
+from ...plan.audit_plan import AuditPlan
+from ...plan.presets import PAPER
+from ...text import counted
+from ...train.cost import all_rows, rows_until, teacher_rows
+from ...train.data.bank import Bank, make_bank, read_bank, shipped_bank
+from ...train.data.captions import Concept
+from ...train.data.drawings import SAMPLING
+from ...train.learned.evidence import drawn_rows
+from ..job import REFERENCE, Job, Lesson, distinct
+from ..study import Study
+from .examiner import audit_request
+
+BACKWARD = 3
+"""A row with gradients costs about three without."""
+
+
+@dataclass(frozen=True)
+class Foreseen:
+    """Rows of the denoiser, each distinct training and question counted once."""
+
+    trainings: int
+    """LoRAs and embeddings that are trained."""
+    gradients: int
+    """Rows with gradients."""
+    drawn: int
+    """Rows of trainings without gradients: teachers, drawings, and what was learned."""
+    audits: int
+    """Audits of LoRAs."""
+    tuned: int
+    """Rows of tuned models in them."""
+    base: int
+    """Rows of the base, once."""
+
+    @property
+    def rows(self) -> int:
+        """All rows in terms of rows without gradients."""
+        return BACKWARD * self.gradients + self.drawn + self.tuned + self.base
+
+
+def foresee(study: Study, jobs: Sequence[Job], base: Blueprint, names: Sequence[str]) -> Foreseen:
+    """Return what jobs cost on a base that is only looked at; what earlier runs have done is not taken off."""
+    lessons = list(distinct(jobs))
+    trained = [lesson for lesson in lessons if lesson.how != REFERENCE]
+    bank = _banks(base, names)
+    drawn = sum(_without_gradients(lesson, bank(lesson), base.family.name) for lesson in trained)
+    drawn += sum(drawn_rows(lesson.plan, base.family.name) for lesson in lessons if lesson.how == REFERENCE)
+    asked = {metrics: _asked(study, metrics, base, names) for metrics in dict.fromkeys(job.metrics for job in jobs)}
+    return Foreseen(
+        trainings=len(trained),
+        gradients=sum(rows_until(lesson.plan, lesson.plan.steps) for lesson in trained),
+        drawn=drawn,
+        audits=len(jobs),
+        tuned=sum(_tuned(job, *asked[job.metrics]) for job in jobs),
+        base=sum(cost.base for _, cost in asked.values()),
+    )
+
+
+def _tuned(job: Job, plan: AuditPlan, cost: Cost) -> int:
+    """Return the rows of a job's tuned model; where it looks at a reference, that goes through the network as well."""
+    rows = cost.tuned + job.probes * plan.drift_timesteps + job.draws * SAMPLING.rows
+    return 2 * rows if job.lessons[-1].how == REFERENCE else rows
+
+
+def _banks(base: Blueprint, names: Sequence[str]) -> Callable[[Lesson], Bank]:
+    """Return a function that knows the bank of each lesson; of those of one concept it is made once."""
+    known: dict[tuple[str, str, int], Bank] = {}
+
+    def bank(lesson: Lesson) -> Bank:
+        plan = lesson.plan
+        key = (plan.trigger, plan.class_word, plan.bank_prompts)
+        if key not in known:
+            form = base.family.prompt_form(plan.prompt_form, (base.name, *names))
+            prompts = read_bank(shipped_bank(base.family.name, form.name))
+            known[key] = make_bank(prompts, Concept(plan.trigger, plan.class_word), plan.bank_prompts).put(form)
+        return known[key]
+
+    return bank
+
+
+def _without_gradients(lesson: Lesson, bank: Bank, family: str) -> int:
+    plan = lesson.plan
+    taught = sum(teacher_rows(plan, step) for step in range(plan.steps))
+    return taught + all_rows(plan, bank) - rows_until(plan, plan.steps) + drawn_rows(plan, family)
+
+
+def _asked(study: Study, metrics: tuple[str, ...], base: Blueprint, names: Sequence[str]) -> tuple[AuditPlan, Cost]:
+    """Return the plan of an audit and what it costs."""
+    plan, labelled = plan_for(
+        audit_request(study, metrics), base.family.name, base.resolution, names=(base.name, *names)
+    )
+    count = len(plan.classes) * plan.per_class if labelled is None else len(labelled.labels)
+    return plan, audit_cost(plan, count)
+
+
+def described(found: Foreseen, study: Study) -> list[str]:
+    """Return what is foreseen, a line each."""
+    lines = [
+        f"Trains {counted(found.trainings, 'LoRA')} of {counted(len(study.concepts), 'concept')}: "
+        f"{found.gradients:,} rows with gradients, {found.drawn:,} without.",
+        f"Audits {counted(found.audits, 'change')}: {found.tuned:,} rows of tuned models, {found.base:,} of the base, "
+        "once.",
+    ]
+    if study.asked.preset == PAPER:
+        asked, _ = evaluations()
+        lines += filter(None, [account(study.asked.dataset)])
+        lines.append(
+            f"As published, the table takes {MODELS} models on all sets, each by itself: {MODELS * asked / 1e9:.2f} "
+            "thousand million UNet evaluations. Here the base's are made once, and every LoRA's are paired with them."
+        )
+    return lines

@@ -1,0 +1,44 @@
+"""Several LoRAs in the base at once, audited as one change of it."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from ...adapter import Adapter, Switch
+from ...adapter.apply.match import Components
+from ...audit.adapter_record import adapter_record
+from ...audit.change import mismatch
+from ...text import inert
+from ...verdict.report import AdapterRecord
+
+
+class StackChange:
+    """LoRA files at strength 1, merged together into the live modules of the base."""
+
+    is_repeatable = True
+
+    def __init__(self, components: Components, adapters: Sequence[Adapter]) -> None:
+        self._adapters = tuple(adapters)
+        self._switch = Switch(components, self._adapters)
+
+    @property
+    def key(self) -> tuple[str, ...]:
+        """Return the files and how each is read; they add up, but sums of floats know an order."""
+        return tuple(adapter.key for adapter in self._adapters)
+
+    def refusal(self) -> str | None:
+        """Return why one of the files does not apply to this base as a whole; None when all do."""
+        pairs = zip(self._adapters, self._switch.reports, strict=True)
+        return next(filter(None, (mismatch(adapter, report.problems) for adapter, report in pairs)), None)
+
+    def record(self) -> AdapterRecord:
+        """Return the last file's record under the names of all."""
+        record = adapter_record(self._adapters[-1], self._switch.reports[-1], 1.0)
+        return replace(record, name=inert(" + ".join(adapter.path.name for adapter in self._adapters), 500))
+
+    def on(self) -> None:
+        """Swap the changed weights in."""
+        self._switch.on()
+
+    def off(self) -> None:
+        """Leave the base as it was, bit for bit."""
+        self._switch.off()
