@@ -104,10 +104,12 @@ class Family:
     context_width: int | None = None
     """Width of the text features entering the cross-attention of a U-Net; None for transformers."""
     markers: tuple[tuple[str, ...], ...] = ()
-    """Alternatives of parts of `path:inputs` (dots as underscores) that together only this family has.
+    """Alternatives of parts of `^path:inputs>outputs` (dots as underscores) that together only this family has.
 
-    A part after `!` must be absent.
+    A part after `!` must be absent. Inputs and outputs are "None" where the factors do not show them.
     """
+    shared: tuple[tuple[str, ...], ...] = ()
+    """The same of parts that others have too: they count where the metadata names this family."""
     base_versions: tuple[str, ...] = ()
     """Beginnings of `ss_base_model_version` in its LoRA files."""
     architectures: tuple[str, ...] = ()

@@ -47,6 +47,9 @@ _PREFIXES: tuple[tuple[str, str, str], ...] = (
     ("t5.", "text_encoder_3", "omi"),
     ("model.diffusion_model.", "unet", "comfy"),
     ("diffusion_model.", "unet", "comfy"),
+    ("net.", "transformer", "omi"),
+    ("conditional_transformer.", "transformer", "diffusers"),
+    ("text_conditioner.", "text_conditioner", "diffusers"),
     ("text_encoder_3.", "text_encoder_3", "diffusers"),
     ("text_encoder_2.", "text_encoder_2", "diffusers"),
     ("text_encoder.", "text_encoder", "diffusers"),
@@ -86,6 +89,31 @@ _UNET = (
 )
 _TEXT = ("text_model_", "encoder_layers_", "embeddings_token_", "embeddings_position_", "final_layer_norm")
 _TRANSFORMER = (
+    "adaLN_modulation_",
+    "all_final_layer_",
+    "all_x_embedder_",
+    "cap_embedder_",
+    "content_mode_blocks_",
+    "context_refiner_",
+    "double_stream_modulation_",
+    "final_layer_",
+    "guidance_in_",
+    "img_in",
+    "language_model_",
+    "llm_adapter_",
+    "mode_blocks_",
+    "modulation_1",
+    "noise_refiner_",
+    "single_stream_modulation_",
+    "t_embedder_",
+    "text_fusion_",
+    "time_guidance_embed_",
+    "time_in_",
+    "time_text_embed_",
+    "txt_in",
+    "txt_mode_blocks_",
+    "txtfusion_",
+    "vector_in_",
     "double_blocks_",
     "single_blocks_",
     "joint_blocks_",
@@ -100,8 +128,13 @@ _TRANSFORMER = (
     "blocks_",
 )
 _PLAIN = re.compile(r"[A-Za-z0-9_.\-]+")
-_BEGINNING = re.compile("|".join(re.escape(prefix) for prefix, _, _ in _PREFIXES))  # longer ones stand first
+_OTHER_ENCODER = r"text_encoders\.[a-z0-9_]+\.transformer\."
+"""How ComfyUI begins the names of a text encoder that is neither CLIP nor T5: of such there is one, such as a Qwen3."""
+# Longer ones stand first.
+_BEGINNING = re.compile("|".join([*(re.escape(prefix) for prefix, _, _ in _PREFIXES), _OTHER_ENCODER]))
 _BY_PREFIX = {prefix: (home, dialect) for prefix, home, dialect in _PREFIXES}
+_IN_TRANSFORMER = "llm_adapter_"
+"""How names begin of what reads prompts but ComfyUI and trainers count to the transformer: Anima's conditioner."""
 _OLD_TEXT = {"to_q": "q_proj", "to_k": "k_proj", "to_v": "v_proj", "to_out": "out_proj"}
 
 
@@ -110,7 +143,7 @@ class Place:
     """Where one tensor of a LoRA file belongs."""
 
     component: str
-    """`unet`, `transformer`, `text_encoder`, `text_encoder_2` or `text_encoder_3`."""
+    """`unet`, `transformer`, `text_encoder`, `text_encoder_2`, `text_encoder_3` or `text_conditioner`."""
     path: str
     """Flattened path of the module inside the component."""
     slot: str
@@ -162,7 +195,12 @@ def is_typical(component: str, path: str) -> bool:
 def flatten(component: str, dotted: str) -> str:
     """Return the flattened path of a live module called `dotted` inside `component`."""
     flat = dotted.replace(".", "_")
-    return flat.removeprefix("text_model_") if component.startswith("text_encoder") else flat
+    return _encoder_path(flat) if component.startswith("text_encoder") else flat
+
+
+def _encoder_path(flat: str) -> str:
+    """Return a path in a text encoder without the level around its layers: CLIP's, or that of a language model."""
+    return flat.removeprefix("text_model_").removeprefix("model_")
 
 
 def _without_adapter_name(name: str) -> str:
@@ -185,7 +223,13 @@ def _locate(stem: str, component: str | None) -> tuple[str, str, str] | None:
     if where is None or not flat:
         return None
     if where.startswith("text_encoder"):
-        return where, flat.removeprefix("text_model_"), dialect
+        return where, _encoder_path(flat), dialect
+    if where == "text_conditioner":
+        return where, flat, dialect
+    if flat.startswith(_IN_TRANSFORMER):
+        return "text_conditioner", flat.removeprefix(_IN_TRANSFORMER), dialect
+    if home == "transformer":
+        return home, flat, dialect
     if ldm_names.is_ldm(flat):
         return "unet", _whole(ldm_names.to_diffusers(flat)), {"kohya": "sgm", "diffusers": "omi"}.get(dialect, dialect)
     if flat.startswith(_UNET):
@@ -202,7 +246,7 @@ def _prefix(stem: str) -> tuple[str, str, str]:
     found = _BEGINNING.match(stem, outer)
     if found is None:
         return stem[:outer], "", "peft folder" if outer else ""
-    home, dialect = _BY_PREFIX[found[0]]
+    home, dialect = _BY_PREFIX.get(found[0], ("text_encoder", "comfy"))
     return stem[: _wrappers_end(stem, found.end())], home, dialect
 
 
