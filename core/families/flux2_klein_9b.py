@@ -1,6 +1,7 @@
 """FLUX.2 klein, of 9 billion weights."""
 
 from .family import Family
+from .flux2_klein import DRAWINGS, PIPELINE
 
 FAMILY = Family(
     name="flux2_klein_9b",
@@ -25,4 +26,7 @@ FAMILY = Family(
     ),  # which is Qwen-Image 2.1's too
     base_versions=("flux2_klein_9b", "flux_2_klein_9b"),
     architectures=("flux-2", "flux.2"),
+    pipeline=PIPELINE,
+    settings=(("joint_attention_dim", 12288),),
+    drawings=DRAWINGS,
 )
