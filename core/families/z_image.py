@@ -22,7 +22,13 @@ PIPELINE = Pipeline(
     parts=(
         Part("transformer", "diffusers", ("ZImageTransformer2DModel",), "transformer", "model.diffusion_model."),
         Part("vae", "diffusers", ("AutoencoderKL",), "VAE", "vae.", overflows=True),
-        Part("text_encoder", "transformers", ("Qwen3Model",), "text encoder", "text_encoders.qwen3_4b.transformer."),
+        Part(
+            "text_encoder",
+            "transformers",
+            ("Qwen3Model", "Qwen3ForCausalLM"),  # the latter has a layer more, which is not asked
+            "text encoder",
+            "text_encoders.qwen3_4b.transformer.",
+        ),
         Part("tokenizer", "transformers", ("Qwen2TokenizerFast", "Qwen2Tokenizer")),
     ),
     layers=_LAYERS,

@@ -172,8 +172,9 @@ def class_of(part: Part) -> Any:
     return found
 
 
-_BESIDE = ("position_ids", "vision_model.", "visual_projection.", "text_projection.", "logit_scale")
-"""Parts of names of weights that a text encoder's file may hold besides its own: those of the whole CLIP."""
+_BESIDE = ("position_ids", "vision_model.", "visual_projection.", "text_projection.", "logit_scale", "lm_head.")
+"""Parts of names of weights that a text encoder's file may hold besides its own: those of the whole CLIP, and the layer
+with which a language model writes."""
 
 
 def _require_same_weights(folder: Path, part: Part, missing: list[str], unexpected: list[str]) -> None:
