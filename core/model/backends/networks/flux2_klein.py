@@ -48,8 +48,7 @@ class Flux2Klein:
         side = self.resolution // (pixels_per_latent(self._vae.config) * _PATCH)
         self.latent_shape = (_PATCH**2 * self._vae.config.latent_channels, side, side)
         self._schedule = flow_of(parts.scheduler.config, _TIMES, empirical(side**2))
-        self._layers = _LAYERS
-        self.options = json.dumps([_LONGEST, self._layers, parts.tokenizer.chat_template])
+        self.options = json.dumps([_LONGEST, _LAYERS, parts.tokenizer.chat_template, self._schedule.shift_growth])
 
     @classmethod
     def require_fit(cls, parts: Any, path: str) -> None:
@@ -113,7 +112,7 @@ class Flux2Klein:
             output_hidden_states=True,
             use_cache=False,
         )
-        return Conditioning(torch.cat([found.hidden_states[layer] for layer in self._layers], dim=-1))
+        return Conditioning(torch.cat([found.hidden_states[layer] for layer in _LAYERS], dim=-1))
 
     def embed_guided(self, prompts: Sequence[str], negatives: Sequence[str]) -> Conditioning:
         """Return the rows of all; no prompt is the empty one, in its template."""
