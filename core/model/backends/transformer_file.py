@@ -22,7 +22,7 @@ _PREFIXES = ("model.diffusion_model.", "diffusion_model.")
 """What programs put before the names of a transformer's weights."""
 _LEAVES = {"weight": "weight", "bias": "bias", "scale": "weight"}
 """What the original code calls the parameters of its layers -> what diffusers does."""
-_MOST = 0.9
+_MOST = 0.8
 """Least share of a file's tensors in blocks with such names, before it is taken for a transformer: trainers and
 quantisers leave some of their own."""
 _BESIDE = frozenset({"norm_final.weight"})
