@@ -1,5 +1,7 @@
 """Claim: Flux LoRAs in the names of several programs change the fused or split layers that they mean."""
 
+import warnings
+
 import pytest
 import torch
 from owf.core.adapter import applied, match, read_adapter
@@ -79,7 +81,8 @@ def chroma():
     """One of those whose files diffusers converts."""
     from diffusers import ChromaTransformer2DModel
 
-    with torch.random.fork_rng():
+    with torch.random.fork_rng(), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
         torch.manual_seed(0)
         return ChromaTransformer2DModel(
             in_channels=4,
