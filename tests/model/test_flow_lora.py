@@ -49,6 +49,8 @@ def _original(transformer):
             name = layer.original.replace("{n}", str(number))
             parts = [live.get(part.path) for part in Layers([layer]).parts(name.replace(".", "_"))]
             is_plain = name.endswith(("qkv", "linear2", "proj", "attention.out")) and "to_" not in name
+            # Where it is four layers here, diffusers converts the true width only.
+            is_plain |= name.endswith("linear1") and len(parts) == 1
             if is_plain and None not in parts:
                 found[name] = (sum(part.weight.shape[0] for part in parts), parts[0].weight.shape[1])
     return found
@@ -104,7 +106,7 @@ def test_the_network_is_the_one_that_diffusers_makes(family, denoiser, dialect, 
         assert report.problems == ()
         torch.testing.assert_close(_answers(denoiser), expected, atol=1e-4, rtol=1e-4)
     assert torch.equal(_answers(denoiser), before)
-    assert (expected - before).abs().max() > 1e-2
+    assert (expected - before).abs().max() > 1e-3  # ten times what may differ
 
 
 def test_dotted_names_are_the_same_change(family, denoiser, tmp_path):
