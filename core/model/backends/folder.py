@@ -39,6 +39,10 @@ _OTHERS = {
     "StableDiffusionXLInpaintPipeline": "an inpainting model",
     "StableDiffusionXLImg2ImgPipeline": "made to change pictures, as the refiner of Stable Diffusion XL",
     "StableDiffusionXLInstructPix2PixPipeline": "a model that edits pictures",
+    "FluxControlPipeline": "a model that follows a depth map or edges",
+    "FluxFillPipeline": "an inpainting model",
+    "FluxKontextPipeline": "a model that edits pictures",
+    "Flux2Pipeline": "FLUX.2-dev, whose text encoder is another than klein's",
 }
 """Pipelines that people take for text-to-image ones -> what they are."""
 

@@ -17,7 +17,7 @@ from ...schedule import Schedule
 from ..activations import transformer_values
 from ..flow import empirical, flow_of
 from ..parts import require_channels_of, require_size, require_width_of, require_words
-from .network import chat_tokens, in_turn, noise_share, pixels_per_latent
+from .network import ASKED, chat_tokens, in_turn, noise_share, pixels_per_latent, require_chat
 
 _TIMES = 10_000
 """Timesteps of its process, as many as ComfyUI lists sigmas of."""
@@ -27,6 +27,8 @@ _LONGEST = 512
 """Tokens of a prompt and what its template puts around it; the rest is cut, as in diffusers' pipeline."""
 _LAYERS = (9, 18, 27)
 """Hidden states of the text encoder that are read side by side: a quarter, half and three quarters of its layers."""
+_THEN = "<think>\n\n</think>\n\n"
+"""How the answer begins of a Qwen3 that is told not to think."""
 _RATIO = 6
 """How many times as wide as its tokens the first layer of a feed-forward is: three times, and as much for its gate."""
 
@@ -48,7 +50,7 @@ class Flux2Klein:
         side = self.resolution // (pixels_per_latent(self._vae.config) * _PATCH)
         self.latent_shape = (_PATCH**2 * self._vae.config.latent_channels, side, side)
         self._schedule = flow_of(parts.scheduler.config, _TIMES, empirical(side**2))
-        self.options = json.dumps([_LONGEST, _LAYERS, parts.tokenizer.chat_template, self._schedule.shift_growth])
+        self.options = json.dumps([_LONGEST, _LAYERS, ASKED, _THEN, self._schedule.shift_growth])
 
     @classmethod
     def require_fit(cls, parts: Any, path: str) -> None:
@@ -67,7 +69,7 @@ class Flux2Klein:
             )
         if config.guidance_embeds:
             raise UsageError(f"{path}: the transformer is told guidance, as FLUX.2-dev is, and klein's is not.")
-        chat_tokens(parts.tokenizer, [""], _LONGEST, thinking=False)  # raises where there is no template
+        require_chat(parts.tokenizer, path)
 
     @classmethod
     def settings(cls, parts: Any) -> Mapping[str, object]:
@@ -105,7 +107,7 @@ class Flux2Klein:
         return in_turn(self._embed, prompts)
 
     def _embed(self, prompts: Sequence[str]) -> Conditioning:
-        numbers, mask = chat_tokens(self.tokenizers[0], prompts, _LONGEST, thinking=False)
+        numbers, mask = chat_tokens(self.tokenizers[0], prompts, _LONGEST, _THEN)
         found = self._encoder.model(  # without the layer after it, whose words nobody asks for
             input_ids=numbers.to(self.device),
             attention_mask=mask.to(self.device),

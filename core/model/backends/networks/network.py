@@ -6,7 +6,7 @@ from typing import Any, Protocol
 import torch
 from torch import nn
 
-from ....foreign import foreign
+from ....errors import UsageError
 from ...denoiser import Conditioning, Token, joined
 from ...schedule import Schedule
 
@@ -86,26 +86,30 @@ def token_numbers(tokenizer: Any, prompts: Sequence[str], length: int = 0) -> to
     return _tokens(tokenizer, prompts, length or tokenizer.model_max_length).input_ids
 
 
-def chat_tokens(
-    tokenizer: Any, prompts: Sequence[str], length: int, thinking: bool
-) -> tuple[torch.Tensor, torch.Tensor]:
-    """Return the tokens (N, L) of prompts as a user would say them to a language model, and which are not filling.
+_MARKS = ("<|im_start|>", "<|im_end|>")
+"""What a Qwen puts around what is said, one token each."""
+ASKED = ("<|im_start|>user\n", "<|im_end|>\n<|im_start|>assistant\n")
+"""What stands before and after a prompt that a user says to a Qwen3, by its own template. The one in a base's folder is
+not run: it is a stranger's code. ComfyUI writes the same."""
 
-    `thinking` is what its template is told, as the model's pipeline does. Raises UsageError for a tokenizer whose
-    template cannot be used.
+
+def chat_tokens(
+    tokenizer: Any, prompts: Sequence[str], length: int, then: str = ""
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return the tokens (N, L) of prompts as a user says them to a Qwen3, and which are not filling.
+
+    `then` is how the answer begins.
     """
-    with foreign("The base's tokenizer cannot put prompts into its chat template"):
-        said = [
-            tokenizer.apply_chat_template(
-                [{"role": "user", "content": prompt}],
-                tokenize=False,
-                add_generation_prompt=True,
-                enable_thinking=thinking,
-            )
-            for prompt in prompts
-        ]
-    tokens = _tokens(tokenizer, said, length)
+    before, after = ASKED
+    tokens = _tokens(tokenizer, [f"{before}{prompt}{after}{then}" for prompt in prompts], length)
     return tokens.input_ids, tokens.attention_mask
+
+
+def require_chat(tokenizer: Any, path: str) -> None:
+    """Raise UsageError for a tokenizer that does not know what a Qwen puts around what is said."""
+    missing = [mark for mark in _MARKS if mark not in tokenizer.get_vocab()]
+    if missing:
+        raise UsageError(f"{path}: the tokenizer does not know {missing[0]}, so that it is none of a Qwen3.")
 
 
 _AT_ONCE = 8

@@ -26,7 +26,7 @@ from ..parts import (
     scaled,
     unscaled,
 )
-from .network import chat_tokens, in_turn, noise_share, pixels_per_latent
+from .network import ASKED, chat_tokens, in_turn, noise_share, pixels_per_latent, require_chat
 
 _TIMES = 1_000
 """Timesteps of its process, as many as ComfyUI lists sigmas of."""
@@ -58,7 +58,7 @@ class ZImage:
         self.latent_shape = (self._vae.latent_channels, side, side)
         config = parts.scheduler.config
         self._schedule = flow_of(config, _TIMES, by_size(config, (side // _PATCH) ** 2))
-        self.options = json.dumps([_LONGEST, _LAYER, parts.tokenizer.chat_template])
+        self.options = json.dumps([_LONGEST, _LAYER, ASKED])
 
     @classmethod
     def require_fit(cls, parts: Any, path: str) -> None:
@@ -71,7 +71,7 @@ class ZImage:
         require_words(parts.tokenizer, parts.text_encoder, path)
         if _PATCH not in config.all_patch_size or config.siglip_feat_dim is not None:
             raise UsageError(f"{path}: the transformer is not one that draws from text alone, in patches of {_PATCH}.")
-        chat_tokens(parts.tokenizer, [""], _LONGEST, thinking=True)  # raises where there is no template
+        require_chat(parts.tokenizer, path)
 
     @classmethod
     def settings(cls, parts: Any) -> Mapping[str, object]:
@@ -100,7 +100,7 @@ class ZImage:
         return in_turn(self._embed, prompts)
 
     def _embed(self, prompts: Sequence[str]) -> Conditioning:
-        numbers, mask = chat_tokens(self.tokenizers[0], prompts, _LONGEST, thinking=True)
+        numbers, mask = chat_tokens(self.tokenizers[0], prompts, _LONGEST)
         mask = mask.to(self.device).bool()
         found = self._encoder(input_ids=numbers.to(self.device), attention_mask=mask, output_hidden_states=True)
         return Conditioning(found.hidden_states[_LAYER], mask=mask)

@@ -227,3 +227,20 @@ def test_parts_that_do_not_fit_are_refused(change, words):
     change(parts)
     with pytest.raises(UsageError, match=words):
         Flux.require_fit(parts, "base")
+
+
+@pytest.mark.parametrize("family", ["z_image", "flux2_klein"])
+def test_a_template_of_the_folder_is_not_run(family):
+    """It is code of whoever made the folder; what it should give is known."""
+    parts = PARTS[family]()
+    expected = DiffusersDenoiser(parts, "tiny", family).encode_text(PROMPTS[:1]).context
+    parts.tokenizer.chat_template = "{{ 1 / 0 }}"
+    assert torch.equal(DiffusersDenoiser(parts, "tiny", family).encode_text(PROMPTS[:1]).context, expected)
+
+
+def test_a_tokenizer_of_another_model_is_refused():
+    from owf.core.model.backends.networks.network import require_chat
+
+    parts = flux_parts()
+    with pytest.raises(UsageError, match="im_start"):
+        require_chat(parts.tokenizer, "base")
