@@ -14,7 +14,12 @@ KINDS = ("self-attention", "cross-attention", "feed-forward", "resnet", "other")
 
 _UNET = re.compile(r"(down|up)_blocks_(\d+)_", re.ASCII)
 _NUMBERED = re.compile(r"([a-z_]*?)(?:blocks|layers|layer|block)_(\d+)_", re.ASCII)
-_TITLES = {"text_encoder": "text", "text_encoder_2": "text 2", "text_encoder_3": "text 3"}
+_TITLES = {
+    "text_encoder": "text",
+    "text_encoder_2": "text 2",
+    "text_encoder_3": "text 3",
+    "text_conditioner": "conditioner",
+}
 _PARTS = (  # the first match counts
     ("cross-attention", ("_attn2_", "cross_attn", "_add_k_proj", "_add_q_proj", "_add_v_proj")),
     ("self-attention", ("_attn1_", "self_attn", "_attn_", "_attention_", "linear1", "SelfAttention")),

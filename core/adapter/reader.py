@@ -14,6 +14,7 @@ from .containers.opening import Part, open_parts
 from .contents import Contents, collect
 from .naming import metadata as meta
 from .naming.accelerators import accelerator_notes
+from .naming.halves import half_notes
 from .naming.identify import Identity, format_of, identify
 from .naming.metadata import Training
 
@@ -74,7 +75,10 @@ def _describe(path: Path, parts: Sequence[Part], contents: Contents) -> Adapter:
     hashes = hash_all([file for part in parts for file in part.files], source.data_start)
     by_config = tuple(note for part in parts for note in part.warnings)
     doubts = (*about_training(stated), *hash_mismatch(source, hashes.weights))
-    purpose = tuple(accelerator_notes(path, source.metadata, modules))
+    purpose = (
+        *accelerator_notes(path, source.metadata, modules),
+        *half_notes(path, source.metadata, identity.family, stated.base_version),
+    )
     return Adapter(
         path=path,
         hashes=hashes,

@@ -49,5 +49,5 @@ def _bytes(matching: Matching) -> LoraBytes:
     for owner in {pair.owner for pair in matching.matched}:
         for name, parameter in owner.named_parameters(recurse=False):
             merged += parameter.numel() if name == "weight" or owner in biased else 0
-    factors = sum(entry.numel for pair in matching.matched for entry in pair.module.factors.values())
+    factors = sum(entry.numel for module in matching.modules for entry in module.factors.values())
     return LoraBytes(merged, factors)

@@ -105,6 +105,7 @@ def plan_for(
     chosen(request.metrics)
     known = families.get(family)
     plan = in_form(preset_plan(request.preset, family), known.prompt_form(request.prompt_form, names))
+    usual = known.drawing(names)
     dataset = None
     if given is None and request.images is not None:
         dataset = find_dataset(request.images, request.dataset)
@@ -117,7 +118,8 @@ def plan_for(
         class_prompt=request.class_prompt or plan.class_prompt,
         stages=request.stages or plan.stages,
         loss=request.loss or plan.loss,
-        guidance_scale=request.guidance_scale or known.guidance_scale or plan.guidance_scale,
+        guidance_scale=request.guidance_scale or usual.guidance_scale or plan.guidance_scale,
+        sampling_steps=usual.steps or plan.sampling_steps,
         features=request.features or plan.features,
         open_clip=request.open_clip,
     )

@@ -1,8 +1,11 @@
 """Base-model families: one small data file each; this folder is the registry."""
 
 from .family import (
+    DISTILLED,
+    NOT_DISTILLED,
     OTHER_INPUTS,
     RECIPES,
+    Drawing,
     Family,
     Part,
     Pipeline,
@@ -11,23 +14,33 @@ from .family import (
     all_families,
     audited,
     get,
+    layers_of,
     of_base,
     pipelines,
     shipped,
     tag_forms,
 )
+from .layers import Layer, Layers, LivePart, flat
 
 __all__ = [
+    "DISTILLED",
+    "NOT_DISTILLED",
     "OTHER_INPUTS",
     "RECIPES",
+    "Drawing",
     "Family",
+    "Layer",
+    "Layers",
+    "LivePart",
     "Part",
     "Pipeline",
     "Recipe",
     "Shipped",
     "all_families",
     "audited",
+    "flat",
     "get",
+    "layers_of",
     "of_base",
     "pipelines",
     "shipped",

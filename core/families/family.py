@@ -7,7 +7,8 @@ from pathlib import Path
 
 from ..errors import Setting, UsageError
 from ..registry import records
-from .prompt_form import IN_SENTENCES, IN_TAGS, SENTENCES, TAGS, Child, PromptForm, form_by_name
+from .layers import Layer
+from .prompt_form import IN_SENTENCES, IN_TAGS, SENTENCES, TAGS, Child, PromptForm, by_name
 
 OTHER_INPUTS: Mapping[int, str] = {
     5: "a depth-to-image model",
@@ -47,11 +48,15 @@ class Pipeline:
     title: str
     """Name for people of the models that have it."""
     checkpoint: str
-    """Name for people of those that come as a single file and are read."""
+    """Name for people of those that come as a single file and are read; empty where none is."""
     network: str
     """File of `core/model/backends/networks` that runs it."""
     parts: tuple[Part, ...]
     """What it is made of, besides its scheduler."""
+    layers: tuple[Layer, ...] = ()
+    """How the original code calls the layers of its transformer; empty where diffusers converts names."""
+    half: str = "float16"
+    """Type of 16 bits that its networks run in: those of transformers are beyond float16 here and there."""
 
     @property
     def weighted(self) -> tuple[Part, ...]:
@@ -89,6 +94,22 @@ class Recipe:
     """Learning rate of AdamW."""
 
 
+DISTILLED, NOT_DISTILLED = "distilled", "not distilled"
+"""What a base is called, besides its names, whose settings say whether it was distilled to few steps."""
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """How people draw with bases of certain names: distilled ones in a few steps and without guidance."""
+
+    named: str
+    """Regular expression of something in a base's names, which are searched in small words; an empty one fits all."""
+    guidance_scale: float = 0.0
+    """Classifier-free guidance, 1 for none; 0 where the preset's own is meant."""
+    steps: int = 0
+    """Steps of a picture; 0 where the preset's own are meant."""
+
+
 @dataclass(frozen=True)
 class Family:
     """One family of base models that share an architecture."""
@@ -106,10 +127,12 @@ class Family:
     context_width: int | None = None
     """Width of the text features entering the cross-attention of a U-Net; None for transformers."""
     markers: tuple[tuple[str, ...], ...] = ()
-    """Alternatives of parts of `path:inputs` (dots as underscores) that together only this family has.
+    """Alternatives of parts of `^path:inputs>outputs` (dots as underscores) that together only this family has.
 
-    A part after `!` must be absent.
+    A part after `!` must be absent. Inputs and outputs are "None" where the factors do not show them.
     """
+    shared: tuple[tuple[str, ...], ...] = ()
+    """The same of parts that others have too: they count where the metadata names this family."""
     base_versions: tuple[str, ...] = ()
     """Beginnings of `ss_base_model_version` in its LoRA files."""
     architectures: tuple[str, ...] = ()
@@ -126,8 +149,8 @@ class Family:
     """Whether the training that loads its bases itself was shown to run on them."""
     recipes: tuple[tuple[str, Recipe], ...] = ()
     """Pairs of a name in `RECIPES` and the training that it stands for; none where nobody knows one."""
-    guidance_scale: float = 0.0
-    """Classifier-free guidance that people draw with; 0 where the preset's own is meant."""
+    drawings: tuple[Drawing, ...] = ()
+    """How people draw with its bases; of several that fit, the first, and the one for all names after the others."""
     children: tuple[Child, ...] = ()
     """What is trained from its bases and asked in a language of its own; of several that fit, the first."""
     knows_tags: bool = True
@@ -144,13 +167,21 @@ class Family:
         if asked == TAGS and not self.knows_tags:
             said = f"{self.title} knows no tags: it learned from sentences alone."
             raise UsageError(said, Setting("prompt_form", SENTENCES))
-        return form_by_name(self.children, names) or (IN_TAGS if asked == TAGS else IN_SENTENCES)
+        child = by_name(self.children, names)
+        if child is not None:
+            return child.form
+        return IN_TAGS if asked == TAGS else IN_SENTENCES
+
+    def drawing(self, names: Iterable[str]) -> Drawing:
+        """Return how people draw with a base of this family, known by its names, the surest first."""
+        known = tuple(names)
+        return by_name((d for d in self.drawings if d.named), known) or by_name(self.drawings, ("",)) or Drawing("")
 
 
 @cache
 def all_families() -> tuple[Family, ...]:
     """Return every family, sorted by name."""
-    return records(__name__, "FAMILY", Family, helpers=("prompt_form",))
+    return records(__name__, "FAMILY", Family, helpers=("layers", "prompt_form"))
 
 
 def shipped() -> dict[str, Shipped]:
@@ -182,6 +213,12 @@ def pipelines() -> tuple[Pipeline, ...]:
     """Return the pipelines that audits run on, sorted by name."""
     found = {family.pipeline.name: family.pipeline for family in all_families() if family.pipeline is not None}
     return tuple(found[name] for name in sorted(found))
+
+
+def layers_of(transformer: str) -> tuple[Layer, ...]:
+    """Return the layers of a class of diffusers' transformers in the names of its original code; () where not known."""
+    known = (pipeline.layers for pipeline in pipelines() if transformer in pipeline.parts[0].classes)
+    return next(known, ())
 
 
 def of_base(pipeline: str, settings: Mapping[str, object]) -> Family | None:

@@ -1,6 +1,68 @@
 """FLUX.1 and its relatives with the same blocks."""
 
-from .family import Family
+from .family import Drawing, Family, Part, Pipeline
+from .layers import Layer
+
+_IMAGE = tuple(f"transformer_blocks.{{n}}.attn.to_{part}" for part in "qkv")
+_TEXT = tuple(f"transformer_blocks.{{n}}.attn.add_{part}_proj" for part in "qkv")
+_SINGLE = tuple(f"single_transformer_blocks.{{n}}.attn.to_{part}" for part in "qkv")
+_NORMS = (("query_norm", "q"), ("key_norm", "k"))
+_LAYERS = (
+    Layer("double_blocks.{n}.img_attn.qkv", _IMAGE),
+    Layer("double_blocks.{n}.txt_attn.qkv", _TEXT),
+    Layer("double_blocks.{n}.img_attn.proj", ("transformer_blocks.{n}.attn.to_out.0",)),
+    Layer("double_blocks.{n}.txt_attn.proj", ("transformer_blocks.{n}.attn.to_add_out",)),
+    Layer("double_blocks.{n}.img_mlp.0", ("transformer_blocks.{n}.ff.net.0.proj",)),
+    Layer("double_blocks.{n}.img_mlp.2", ("transformer_blocks.{n}.ff.net.2",)),
+    Layer("double_blocks.{n}.txt_mlp.0", ("transformer_blocks.{n}.ff_context.net.0.proj",)),
+    Layer("double_blocks.{n}.txt_mlp.2", ("transformer_blocks.{n}.ff_context.net.2",)),
+    Layer("double_blocks.{n}.img_mod.lin", ("transformer_blocks.{n}.norm1.linear",)),
+    Layer("double_blocks.{n}.txt_mod.lin", ("transformer_blocks.{n}.norm1_context.linear",)),
+    Layer("single_blocks.{n}.linear1", (*_SINGLE, "single_transformer_blocks.{n}.proj_mlp")),
+    Layer("single_blocks.{n}.linear2", ("single_transformer_blocks.{n}.proj_out",)),
+    Layer("single_blocks.{n}.modulation.lin", ("single_transformer_blocks.{n}.norm.linear",)),
+    *(Layer(f"double_blocks.{{n}}.img_attn.norm.{a}", (f"transformer_blocks.{{n}}.attn.norm_{b}",)) for a, b in _NORMS),
+    *(
+        Layer(f"double_blocks.{{n}}.txt_attn.norm.{a}", (f"transformer_blocks.{{n}}.attn.norm_added_{b}",))
+        for a, b in _NORMS
+    ),
+    *(Layer(f"single_blocks.{{n}}.norm.{a}", (f"single_transformer_blocks.{{n}}.attn.norm_{b}",)) for a, b in _NORMS),
+    Layer("img_in", ("x_embedder",)),
+    Layer("txt_in", ("context_embedder",)),
+    Layer("time_in.in_layer", ("time_text_embed.timestep_embedder.linear_1",)),
+    Layer("time_in.out_layer", ("time_text_embed.timestep_embedder.linear_2",)),
+    Layer("vector_in.in_layer", ("time_text_embed.text_embedder.linear_1",)),
+    Layer("vector_in.out_layer", ("time_text_embed.text_embedder.linear_2",)),
+    Layer("guidance_in.in_layer", ("time_text_embed.guidance_embedder.linear_1",)),
+    Layer("guidance_in.out_layer", ("time_text_embed.guidance_embedder.linear_2",)),
+    Layer("final_layer.linear", ("proj_out",)),
+    Layer("final_layer.adaLN_modulation.1", ("norm_out.linear/1", "norm_out.linear/0")),  # shift before scale
+    # XLabs, of whose names "processor" is no level
+    Layer("double_blocks.{n}.qkv_lora1", _IMAGE),
+    Layer("double_blocks.{n}.qkv_lora2", _TEXT),
+    Layer("double_blocks.{n}.proj_lora1", ("transformer_blocks.{n}.attn.to_out.0",)),
+    Layer("double_blocks.{n}.proj_lora2", ("transformer_blocks.{n}.attn.to_add_out",)),
+    Layer("single_blocks.{n}.qkv_lora", _SINGLE),
+    Layer("single_blocks.{n}.proj_lora", ("single_transformer_blocks.{n}.proj_out",)),
+)
+"""Names of black-forest-labs' code, which kohya's scripts, ai-toolkit and ComfyUI use."""
+
+PIPELINE = Pipeline(
+    name="FluxPipeline",
+    title="FLUX.1",
+    checkpoint="",
+    network="flux",
+    parts=(
+        Part("transformer", "diffusers", ("FluxTransformer2DModel",), "transformer", "model.diffusion_model."),
+        Part("vae", "diffusers", ("AutoencoderKL",), "VAE", "vae.", overflows=True),
+        Part("text_encoder", "transformers", ("CLIPTextModel",), "CLIP", "text_encoders.clip_l.transformer."),
+        Part("text_encoder_2", "transformers", ("T5EncoderModel",), "T5", "text_encoders.t5xxl.transformer."),
+        Part("tokenizer", "transformers", ("CLIPTokenizer", "CLIPTokenizerFast")),
+        Part("tokenizer_2", "transformers", ("T5TokenizerFast", "T5Tokenizer")),
+    ),
+    layers=_LAYERS,
+    half="bfloat16",
+)
 
 FAMILY = Family(
     name="flux",
@@ -11,11 +73,21 @@ FAMILY = Family(
     markers=(
         ("double_blocks_", "single_blocks_"),
         ("double_blocks_", "img_attn"),
+        ("double_blocks_", "txt_attn"),
+        ("double_blocks_", "img_mlp_0:3072>12288"),
+        ("double_blocks_", "img_mlp_2:12288>3072"),
+        ("double_blocks_", "txt_mlp_0:3072>12288"),
+        ("double_blocks_", "txt_mlp_2:12288>3072"),
         ("double_blocks_", "processor"),
         ("single_blocks_", "linear1"),
         ("single_transformer_blocks_", "!joint_transformer_blocks_", "!token_refiner"),
-        ("transformer_blocks_", "_attn_to_q:3072"),
+        ("^transformer_blocks_", "_attn_to_q:3072"),
     ),
     base_versions=("flux1", "flux"),
     architectures=("flux-1", "flux.1"),
+    pipeline=PIPELINE,
+    drawings=(
+        Drawing(r"\bschnell\b", guidance_scale=1.0, steps=4),
+        Drawing("", guidance_scale=1.0),  # its guidance is told to the network
+    ),
 )

@@ -7,6 +7,7 @@ not the model that people use.
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Protocol, TypeVar
 
 SENTENCES, TAGS, AUTO = "sentences", "tags", "auto"
 FORMS = (SENTENCES, TAGS)
@@ -51,10 +52,22 @@ class Child:
     """How it is asked."""
 
 
-def form_by_name(children: Iterable[Child], names: Iterable[str]) -> PromptForm | None:
-    """Return the form of the first child that fits the surest name that fits any; None where none does."""
-    known, spaced = tuple(children), (_spaced(name[:_LONGEST]) for name in names)
-    return next((child.form for name in spaced for child in known if re.search(child.named, name)), None)
+class Named(Protocol):
+    """What is known by a regular expression of something in its names, which are searched in small words."""
+
+    @property
+    def named(self) -> str:
+        """Return the expression; an empty one fits all."""
+        ...
+
+
+Kind = TypeVar("Kind", bound=Named)
+
+
+def by_name(kinds: Iterable[Kind], names: Iterable[str]) -> Kind | None:
+    """Return the first kind that fits the surest name that fits any; None where none does."""
+    known, spaced = tuple(kinds), (_spaced(name[:_LONGEST]) for name in names)
+    return next((kind for name in spaced for kind in known if re.search(kind.named, name)), None)
 
 
 def _spaced(name: str) -> str:

@@ -1,6 +1,39 @@
 """Z-Image."""
 
-from .family import Family
+from .family import Drawing, Family, Part, Pipeline
+from .layers import Layer
+
+_BLOCKS = ("layers.{n}", "noise_refiner.{n}", "context_refiner.{n}")
+_LAYERS = (
+    *(Layer(f"{b}.attention.qkv", tuple(f"{b}.attention.to_{part}" for part in "qkv")) for b in _BLOCKS),
+    *(Layer(f"{b}.attention.out", (f"{b}.attention.to_out.0",)) for b in _BLOCKS),
+    *(Layer(f"{b}.attention.{part}_norm", (f"{b}.attention.norm_{part}",)) for b in _BLOCKS for part in "qk"),
+    Layer("x_embedder", ("all_x_embedder.2-1",)),
+    Layer("final_layer.linear", ("all_final_layer.2-1.linear",)),
+    Layer("final_layer.adaLN_modulation.1", ("all_final_layer.2-1.adaLN_modulation.1",)),
+)
+"""Names as ComfyUI has them, where they are not diffusers' own."""
+
+PIPELINE = Pipeline(
+    name="ZImagePipeline",
+    title="Z-Image",
+    checkpoint="",
+    network="z_image",
+    parts=(
+        Part("transformer", "diffusers", ("ZImageTransformer2DModel",), "transformer", "model.diffusion_model."),
+        Part("vae", "diffusers", ("AutoencoderKL",), "VAE", "vae.", overflows=True),
+        Part(
+            "text_encoder",
+            "transformers",
+            ("Qwen3Model", "Qwen3ForCausalLM"),  # the latter has a layer more, which is not asked
+            "text encoder",
+            "text_encoders.qwen3_4b.transformer.",
+        ),
+        Part("tokenizer", "transformers", ("Qwen2TokenizerFast", "Qwen2Tokenizer")),
+    ),
+    layers=_LAYERS,
+    half="bfloat16",
+)
 
 FAMILY = Family(
     name="z_image",
@@ -8,7 +41,23 @@ FAMILY = Family(
     hub_id="Tongyi-MAI/Z-Image-Turbo",
     prediction_type="flow",
     resolution=1024,
-    markers=(("layers_", "attention_to_q", "feed_forward_w"), ("layers_", "attention_qkv:3840")),
-    base_versions=("zimage",),
+    markers=(
+        ("layers_", "attention_to_q", "feed_forward_w", "!_adaln_modulation:"),
+        ("layers_", "attention_to_q:3840"),
+        ("layers_", "attention_to_k:3840"),
+        ("layers_", "attention_to_out_0:3840"),
+        ("layers_", "attention_qkv:3840"),
+        ("layers_", "attention_out:3840"),
+        ("layers_", "feed_forward_w1:3840"),
+        ("layers_", "feed_forward_w2:10240"),
+        ("refiner_", "attention_to_q:3840"),
+    ),
+    base_versions=("zimage", "z_image"),
     architectures=("z-image",),
+    pipeline=PIPELINE,
+    drawings=(
+        # diffusers adds 5 times the difference to the prediction with the prompt, which is a scale of 6 elsewhere.
+        Drawing(r"z ?image(?!.*turbo)", guidance_scale=6.0),
+        Drawing("", guidance_scale=1.0, steps=8),  # Turbo, which was distilled
+    ),
 )

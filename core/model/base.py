@@ -164,9 +164,44 @@ def _load_hub(path: str, dtype: "torch.dtype", offline: bool) -> "Parts":
 
 def _load_file(path: str, dtype: "torch.dtype", offline: bool) -> "Parts":
     from .backends.checkpoint import load_checkpoint
+    from .backends.folder import load_folder
+    from .backends.transformer_file import load_transformer
 
+    alone = transformer_alone(Path(path))
+    if alone is not None:
+        header, pipeline, root = alone
+        model = load_transformer(Path(path), header, pipeline, root, dtype)
+        return load_folder(root, dtype, {pipeline.parts[0].name: model})
     header, pipeline, config = checkpoint_family(Path(path))
     return load_checkpoint(Path(path), header, pipeline, config, dtype)
+
+
+def transformer_alone(path: Path) -> "tuple[Header, Pipeline, Path] | None":
+    """Return header, pipeline and folder of the rest of its base, for a file that is a transformer alone; else None.
+
+    Raises UsageError, with what to do, where that folder is not on this machine.
+    """
+    from .backends.hub import cached_folder
+    from .backends.networks import network_named
+    from .backends.transformer_file import transformer_pipeline
+    from .backends.weight_files import read_header
+
+    _require_safetensors(path)
+    header = read_header(path)
+    pipeline = transformer_pipeline(header)
+    if pipeline is None:
+        return None
+    family = families.of_base(pipeline.name, network_named(pipeline.network).settings_of_file(header.shapes))
+    assert family is not None, "each pipeline has a family that asks for no settings"
+    rest = choose_base(None, family.name)
+    root = cached_folder(rest.path) if rest.kind == "hub" else Path(rest.path)
+    if rest.kind == "file" or root is None or not (root / "model_index.json").is_file():
+        raise UsageError(
+            f"{path} is the transformer of a {family.title} alone. Its text encoders and VAE are taken from a "
+            f"diffusers folder, and {rest.path} is none on this machine: name one under [bases] in "
+            f'{config_file() or "a file that OWF_CONFIG names"}, as {family.name} = "folder".'
+        )
+    return header, pipeline, root
 
 
 def checkpoint_family(path: Path) -> "tuple[Header, Pipeline, Path]":

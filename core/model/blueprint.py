@@ -13,7 +13,7 @@ from .. import families
 from ..errors import Setting, UsageError
 from ..families import Family, Part, Pipeline
 from ..foreign import foreign
-from .base import CONFIGS, BaseChoice, base_name, checkpoint_family
+from .base import CONFIGS, BaseChoice, base_name, checkpoint_family, transformer_alone
 
 if TYPE_CHECKING:
     from .backends.networks import Network
@@ -99,7 +99,8 @@ def _configuration(choice: BaseChoice) -> tuple[Pipeline, Path]:
 
     root = Path(choice.path)
     if choice.kind == "file":
-        _, pipeline, root = checkpoint_family(root)
+        alone = transformer_alone(root)
+        _, pipeline, root = checkpoint_family(root) if alone is None else alone
         return pipeline, root
     if choice.kind == "hub":
         root = cached_folder(choice.path) or _shipped(choice.path)
@@ -126,7 +127,7 @@ def _part(part: Part, root: Path) -> Any:
 
     folder = root / part.name
     if not part.prefix:
-        return (shipped_tokenizer if root.parent == CONFIGS else load_tokenizer)(folder)
+        return shipped_tokenizer(folder) if root.parent == CONFIGS else load_tokenizer(folder, part)
     config = read_object(folder / "config.json")
     require_sane(config, folder / "config.json")
     kind = class_of(part)

@@ -7,8 +7,10 @@ from ..errors import Setting, UsageError
 if TYPE_CHECKING:
     import torch
 
-DEVICES = ("auto", "cpu", "cuda", "mps")
-DTYPES = ("auto", "float32", "float16", "bfloat16")
+AUTO = "auto"
+"""The device or type that suits."""
+DEVICES = (AUTO, "cpu", "cuda", "mps")
+DTYPES = (AUTO, "float32", "float16", "bfloat16")
 DISK = "disk"
 """The type in which a base's weights lie on disk."""
 
@@ -18,7 +20,7 @@ def choose_device(name: str) -> "torch.device":
     import torch
 
     available = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
-    if name == "auto":
+    if name == AUTO:
         return torch.device(next(kind for kind in ("cuda", "mps", "cpu") if available[kind]))
     if not available[name]:
         raise UsageError(f"This PyTorch finds no device {name}; use cpu or auto.", Setting("device"))
@@ -29,6 +31,6 @@ def choose_dtype(name: str, device: "torch.device") -> "torch.dtype":
     """Return the floating-point type called `name`; "auto" is float16 on GPUs and float32 on the CPU."""
     import torch
 
-    if name == "auto":
+    if name == AUTO:
         return torch.float32 if device.type == "cpu" else torch.float16
     return getattr(torch, name)

@@ -63,7 +63,7 @@ def generate_latents(
     x = torch.stack([gaussian(denoiser.latent_shape, s, f"sample|{p}") for p, s in zip(prompts, seeds, strict=True)])
     x = x.to(denoiser.device)
     cond = _guided(denoiser, prompts, sampling)
-    times = trailing_timesteps(sampling.steps, denoiser.schedule.steps)
+    times = denoiser.schedule.drawn_timesteps(sampling.steps)
     for t, t_next in zip(times, [*times[1:], None], strict=True):
         rows = x.repeat(len(cond) // len(x), 1, 1, 1).to(denoiser.dtype)
         steps = torch.full((len(cond),), t, device=x.device)
@@ -94,8 +94,3 @@ def _ddim_step(
     if t_next is None:
         return x0
     return schedule.noise(x0, eps, torch.full((len(x),), t_next, device=x.device))
-
-
-def trailing_timesteps(count: int, steps: int) -> list[int]:
-    """Return `count` descending timesteps that start at the noisiest one (Lin et al. 2024, "trailing")."""
-    return [round(steps - i * steps / count) - 1 for i in range(count)]

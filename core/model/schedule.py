@@ -1,5 +1,6 @@
 """The forward process: the one definition of noised latents and of the target of a prediction."""
 
+import math
 from dataclasses import dataclass
 
 import torch
@@ -26,6 +27,9 @@ class Schedule:
     """(T,) float64 factor of the noise at each timestep."""
     prediction_type: str
     """What the network predicts: "epsilon", "v_prediction" or "flow" (noise minus clean latents)."""
+    shift_growth: float = 0.0
+    """By how much the logarithm of a flow's shift grows with each step of a sampler; the sigmas here are those of
+    `SHIFT_STEPS`."""
 
     def __post_init__(self) -> None:
         if self.prediction_type not in PREDICTION_TYPES:
@@ -73,6 +77,40 @@ class Schedule:
         # Rounded before it is moved: not every device has float64.
         signal, sigma = (factor[t].to(like.dtype).to(like.device) for factor in (self.signal, self.sigma))
         return signal.view(shape), sigma.view(shape)
+
+    def drawn_timesteps(self, count: int) -> list[int]:
+        """Return the `count` descending timesteps of a picture: evenly spaced, from the noisiest one.
+
+        Where the shift depends on `count`, they are those that are nearest to its sigmas: shifts are composed by
+        adding their logarithms.
+        """
+        if not self.shift_growth:
+            return trailing_timesteps(count, self.steps)
+        by = self.shift_growth * (count - SHIFT_STEPS)
+        return [max(round(self.steps * shifted(1 - i / count, by)), 1) - 1 for i in range(count)]
+
+
+def trailing_timesteps(count: int, steps: int) -> list[int]:
+    """Return `count` descending timesteps that start at the noisiest one (Lin et al. 2024, "trailing")."""
+    return [round(steps - i * steps / count) - 1 for i in range(count)]
+
+
+SHIFT_STEPS = 50
+"""Steps of a sampler for which the sigmas of a flow are written down whose shift depends on them: as many as FLUX.2
+was made for, and those of ComfyUI's one shift for it."""
+
+
+def shifted(share: float, log_shift: float) -> float:
+    """Return the share of the noise in (0, 1] after a shift to the noisy end (Esser et al. 2024, section 5.3.2)."""
+    factor = math.exp(log_shift)
+    return factor * share / (1 + (factor - 1) * share)
+
+
+def rectified_flow(steps: int, log_shift: float, shift_growth: float = 0.0) -> Schedule:
+    """Return the straight path from latents to noise, in `steps` timesteps that are even before the shift."""
+    sigmas = [shifted((t + 1) / steps, log_shift) for t in range(steps)]
+    sigma = torch.tensor(sigmas, dtype=torch.float64)
+    return Schedule(1 - sigma, sigma, "flow", shift_growth)
 
 
 def variance_preserving(alphas_cumprod: torch.Tensor, prediction_type: str) -> Schedule:

@@ -6,9 +6,10 @@ from pathlib import Path
 
 import torch
 
+from .. import families
 from ..errors import Setting, UsageError
-from .base import BaseChoice
-from .device import DISK, choose_dtype
+from .base import BaseChoice, transformer_alone
+from .device import AUTO, DISK, choose_dtype
 
 _TYPES = {"F64": torch.float32, "F32": torch.float32, "F16": torch.float16, "BF16": torch.bfloat16}
 """Types on disk -> those that a model runs in: double precision is of no use to one."""
@@ -17,8 +18,11 @@ _TYPES = {"F64": torch.float32, "F32": torch.float32, "F16": torch.float16, "BF1
 def dtype_of_base(name: str, device: torch.device, choice: BaseChoice) -> torch.dtype:
     """Return the floating-point type called `name` for a base; "disk" is that of most of its denoiser's weights.
 
-    Raises UsageError where they are not on this machine, or of 8 bits, in which no layer computes.
+    "auto" is that of 16 bits in which networks of its kind run, but float32 on the CPU. Raises UsageError where the
+    weights are not on this machine, or of 8 bits, in which no layer computes.
     """
+    if name == AUTO and device.type != "cpu":
+        return choose_dtype(_half(choice), device)
     if name != DISK:
         return choose_dtype(name, device)
     count = Counter[str]()
@@ -31,6 +35,23 @@ def dtype_of_base(name: str, device: torch.device, choice: BaseChoice) -> torch.
             Setting("dtype", "float16"),
         )
     return _TYPES[kind]
+
+
+def _half(choice: BaseChoice) -> str:
+    """Return the type of 16 bits for a base, as far as it is on this machine or its family's usual one."""
+    from .backends.folder import pipeline_of
+    from .backends.hub import cached_folder
+    from .backends.weight_files import read_object
+
+    if choice.kind == "file":
+        alone = transformer_alone(Path(choice.path))
+        return "float16" if alone is None else alone[1].half
+    root = cached_folder(choice.path) if choice.kind == "hub" else Path(choice.path)
+    if root is not None and (root / "model_index.json").is_file():
+        return pipeline_of(read_object(root / "model_index.json"), str(root)).half
+    usual = (family.pipeline for family in families.audited() if family.hub_id == choice.path)
+    known = next(filter(None, usual), None)
+    return known.half if known is not None else "float16"
 
 
 def _files(choice: BaseChoice) -> list[Path]:

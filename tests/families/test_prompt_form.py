@@ -3,7 +3,7 @@
 import pytest
 from owf.core import families
 from owf.core.errors import Setting, UsageError
-from owf.core.families.prompt_form import AUTO, IN_SENTENCES, IN_TAGS, SENTENCES, TAGS, Child, form_by_name
+from owf.core.families.prompt_form import AUTO, IN_SENTENCES, IN_TAGS, SENTENCES, TAGS, Child, by_name
 
 SDXL = families.get("sdxl")
 PONY, NOOB, ILLUSTRIOUS, ANIMAGINE = (
@@ -57,9 +57,9 @@ def test_the_demo_base_has_no_tags():
 
 def test_of_children_the_first_counts_and_one_without_a_pattern_fits_all():
     children = (Child("some name", IN_TAGS), Child("", PONY))
-    assert form_by_name(children, ["SomeName_v2"]) == IN_TAGS
-    assert form_by_name(children, ["another"]) == PONY
-    assert form_by_name((), ["SomeName"]) is None
+    assert by_name(children, ["SomeName_v2"]).form == IN_TAGS
+    assert by_name(children, ["another"]).form == PONY
+    assert by_name((), ["SomeName"]) is None
 
 
 def test_forms_in_tags_are_those_of_all_families_and_of_bases_of_which_no_more_is_known():

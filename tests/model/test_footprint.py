@@ -4,7 +4,7 @@ import pytest
 import torch
 from counted import PeakMemory, fused_attention
 from fake_cuda import require_fake_cuda
-from owf.core.model.backends.activations import unet_values, vae_values
+from owf.core.model.backends.activations import transformer_values, unet_values, vae_values
 from owf.core.model.base import CONFIGS, BaseChoice
 from owf.core.model.blueprint import blueprint
 from owf.core.model.footprint import NO_LORA, LoraBytes, footprint
@@ -115,3 +115,52 @@ def test_the_closed_forms_are_what_is_allocated(family, monkeypatch):
             vae.decode(torch.zeros(1, 4, side, side, **half))
         # Only weights of the decoder's last layers, a few MB, come on top of the three tensors.
         assert memory.peak == pytest.approx(vae_values(vae.config, side * 8) * 2, rel=0.01)
+
+
+TRANSFORMERS = {
+    "FluxTransformer2DModel": ({}, 4, {"pooled_projections": 768}, 4096, 3),
+    "Flux2Transformer2DModel": (
+        {"num_attention_heads": 24, "joint_attention_dim": 7680, "num_layers": 5, "num_single_layers": 20}
+        | {"guidance_embeds": False},
+        6,
+        {},
+        7680,
+        4,
+    ),
+}
+"""Class -> settings, ratio of its feed-forward, what else it is told, width of its text, axes of places."""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", TRANSFORMERS)
+@torch.no_grad()
+def test_the_closed_form_of_a_transformer_is_never_too_little(name, monkeypatch):
+    import diffusers
+
+    require_fake_cuda()
+    monkeypatch.setattr(torch.nn.functional, "scaled_dot_product_attention", fused_attention)
+    half = {"device": "cuda", "dtype": torch.float16}
+    settings, ratio, told, width, axes = TRANSFORMERS[name]
+    with FakeTensorMode(allow_non_fake_inputs=True):
+        kind = getattr(diffusers, name)
+        torch.set_default_dtype(torch.float16)
+        try:
+            with torch.device("cuda"):
+                model = kind(**settings).eval()
+        finally:
+            torch.set_default_dtype(torch.float32)
+        tokens, text, peaks = 4096, 512, []
+        for rows in (1, 2):
+            with PeakMemory() as memory:
+                model(
+                    hidden_states=torch.zeros(rows, tokens, model.config.in_channels, **half),
+                    encoder_hidden_states=torch.zeros(rows, text, width, **half),
+                    timestep=torch.zeros(rows, **half),
+                    img_ids=torch.zeros(tokens, axes, device="cuda"),
+                    txt_ids=torch.zeros(text, axes, device="cuda"),
+                    **{key: torch.zeros(rows, size, **half) for key, size in told.items()},
+                )
+            peaks.append(memory.peak)
+        each = peaks[1] - peaks[0]
+        inner = model.config.num_attention_heads * model.config.attention_head_dim
+        assert 1 <= transformer_values(tokens + text, inner, ratio) * 2 / each < 1.5

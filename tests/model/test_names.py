@@ -1,5 +1,7 @@
 """Claim: a base is known by its place first, then by what its own metadata say."""
 
+import json
+
 import pytest
 import torch
 from owf.core import families
@@ -33,3 +35,12 @@ def test_what_is_no_checkpoint_is_said(tmp_path):
     (tmp_path / "x.safetensors").write_bytes(b"junk")
     with pytest.raises(UsageError, match=r"x\.safetensors cannot be read"):
         base_names(BaseChoice(str(tmp_path / "x.safetensors"), "file"))
+
+
+def test_settings_that_say_whether_a_base_was_distilled(tmp_path):
+    for said, name in ((True, "distilled"), (False, "not distilled")):
+        (tmp_path / "model_index.json").write_text(json.dumps({"is_distilled": said}))
+        assert base_names(BaseChoice(str(tmp_path), "folder"))[2:] == (name,)
+    for said in ({"is_distilled": "yes"}, [], {}):
+        (tmp_path / "model_index.json").write_text(json.dumps(said))
+        assert base_names(BaseChoice(str(tmp_path), "folder"))[2:] == ()

@@ -11,7 +11,7 @@ from ...errors import AdapterError
 from ...text import inert
 from ..adapter import Adapter
 from ..module import AdapterModule
-from .delta import bias_change, delta, of_kind
+from .delta import bias_change, of_kind
 from .match import Components, MatchedModule, match_modules, report_of
 from .weights import weight_shape
 
@@ -104,7 +104,7 @@ class _Share:
 
         load = self._tensors.__getitem__
         with torch.no_grad():  # formed anew each time: all of them together would be a second set of weights
-            change = delta(self._pair.module, self._pair.owner, load, output.device)
+            change = self._pair.change(load, output.device)
             weight = change.weight.mul_(self._strength).to(output.dtype)
             bias = None if change.bias is None else change.bias.mul_(self._strength).to(output.dtype)
         return self._function(x, weight, bias)
@@ -127,11 +127,13 @@ class _Share:
         }
         assert module.algorithm.product is not None
         left, right = (factors[slot].flatten(1) for slot in module.algorithm.product)
+        bias, whole = bias_change(module, self._pair.whole or owner, factors), self._pair.whole
+        if whole is not None:
+            left, bias = whole.share(owner, left), None if bias is None else whole.share(owner, bias)
         shape = weight_shape(owner)
         assert shape is not None, "misfit refuses layers without a weight"
         kernel = shape[1:]
         up = (left * (module.scale * self._strength)).reshape(*left.shape, *(1 for _ in kernel[1:]))
-        bias = bias_change(module, owner, factors)
         bias = None if bias is None else (bias * self._strength).to(output.dtype)
         return right.reshape(len(right), *kernel).to(output.dtype), up.to(output.dtype), bias
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from ..containers.source import Loader
 from ..module import AdapterModule
-from .weights import read_weight, weight_shape
+from .weights import Owner, can_have_bias, read_bias, read_weight, weight_shape
 
 if TYPE_CHECKING:
     import torch
@@ -25,7 +25,7 @@ class Delta:
     """Change of the bias in the same type; None when the bias stays."""
 
 
-def delta(module: AdapterModule, owner: "Module", load: Loader, device: "torch.device | None" = None) -> Delta:
+def delta(module: AdapterModule, owner: Owner, load: Loader, device: "torch.device | None" = None) -> Delta:
     """Return what `module` adds to `owner`, on the weight's device unless told; `misfit` has checked the shapes."""
     import torch
 
@@ -49,7 +49,7 @@ def of_kind(weight: "Tensor", factor: "Tensor") -> "Tensor":
     return weight.fake_mode.from_tensor(factor) if isinstance(weight, FakeTensor) else factor
 
 
-def misfit(module: AdapterModule, owner: "Module") -> str | None:
+def misfit(module: AdapterModule, owner: Owner) -> str | None:
     """Return why `module` cannot change `owner`, from shapes alone; None when it can."""
     shape = weight_shape(owner)
     if shape is None:
@@ -57,9 +57,9 @@ def misfit(module: AdapterModule, owner: "Module") -> str | None:
     reason = module.outline.misfit(shape)
     if len(shape) < 2 and not module.algorithm.fits_vectors:
         reason = "the base has no matrix there"
-    if module.bias_missing and owner._parameters.get("bias") is not None:
+    if module.bias_missing and read_bias(owner) is not None:
         reason = "its configuration says that the layer's bias was trained, but the file does not hold it"
-    return reason or _extras_misfit(module, list(shape), "bias" in owner._parameters)
+    return reason or _extras_misfit(module, list(shape), can_have_bias(owner))
 
 
 def _extras_misfit(module: AdapterModule, shape: list[int], has_bias: bool) -> str | None:
@@ -99,12 +99,12 @@ def _is_by_input(magnitudes: tuple[int, ...], weight: tuple[int, ...]) -> bool:
     return prod(magnitudes) != weight[0] or (len(magnitudes) > 1 and magnitudes[0] == 1)
 
 
-def bias_change(module: AdapterModule, owner: "Module", factors: "dict[str, Tensor]") -> "Tensor | None":
+def bias_change(module: AdapterModule, owner: Owner, factors: "dict[str, Tensor]") -> "Tensor | None":
     """Return what the file adds to the layer's bias; None where the bias stays."""
     if module.algorithm.own_bias in factors:
-        bias = owner._parameters["bias"]
+        bias = read_bias(owner)
         own = factors[module.algorithm.own_bias].flatten()
-        return module.algorithm.bias_change(None if bias is None else bias.detach().to(own.device), own)
+        return module.algorithm.bias_change(None if bias is None else bias.to(own.device), own)
     if "up_bias" in factors:
         return factors["up_bias"].flatten() * module.scale
     return factors["diff_b"].flatten().clone() if "diff_b" in factors else None

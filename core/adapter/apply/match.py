@@ -7,6 +7,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from ... import families
 from ...errors import AdapterError
 from ...text import counted, inert
 from ..adapter import Adapter
@@ -17,13 +18,11 @@ from ..naming.names import flatten, is_typical
 from ..naming.unexpected import LivePaths, near_misses, unexpected_in_modules
 from .coverage import Coverage, Unapplied, left_out_of_file
 from .delta import Delta, delta, misfit
-from .weights import read_weight
+from .places import Components, Places
+from .weights import Fused, read_weight
 
 if TYPE_CHECKING:
     import torch
-
-Components = Mapping[str, "torch.nn.Module"]
-"""The parts of a pipeline by name, such as `unet` and `text_encoder`."""
 
 
 @dataclass(frozen=True)
@@ -34,6 +33,16 @@ class MatchedModule:
     """The change."""
     owner: "torch.nn.Module"
     """What is changed."""
+    whole: Fused | None = None
+    """What the file's module is one layer of, where the live one is a part of it only; None where it is all."""
+
+    def change(self, load: Loader, device: "torch.device | None" = None) -> Delta:
+        """Return what is added to the live module, on its weight's device unless told."""
+        if self.whole is None:
+            return delta(self.module, self.owner, load, device)
+        change = delta(self.module, self.whole, load, device)
+        bias = None if change.bias is None else self.whole.share(self.owner, change.bias)
+        return Delta(self.whole.share(self.owner, change.weight), bias)
 
 
 @dataclass(frozen=True)
@@ -50,11 +59,16 @@ class Matching:
     """The problem of tensors that are not understood but name a module of file or base; None without any."""
 
     @property
+    def modules(self) -> tuple[AdapterModule, ...]:
+        """Return the file's modules that fit, each once: one may change several layers of the base."""
+        return tuple({pair.module.name: pair.module for pair in self.matched}.values())
+
+    @property
     def takes_effect(self) -> Coverage:
         """Return what of the file takes effect in the base, by names and shapes, and what does not."""
-        modules = [pair.module for pair in self.matched]
+        modules = self.modules
         tensors, size = sum(len(module.slots) for module in modules), sum(module.size for module in modules)
-        return Coverage(len(modules), tensors, size, (*left_out_of_file(self.adapter), *self.unmatched))
+        return Coverage(len(self.matched), tensors, size, (*left_out_of_file(self.adapter), *self.unmatched))
 
     def reading(self) -> "AbstractContextManager[Mapping[Source, Loader]]":
         """Return a context in which the containers of all that fits are open, with their loaders."""
@@ -124,20 +138,23 @@ class MatchReport:
 def match_modules(adapter: Adapter, components: Components) -> Matching:
     """Return which modules of `adapter` fit which of `components`, by name and shape alone.
 
-    Transformer files in names that no live module has are first converted by diffusers.
+    Layers in the names of a transformer's original code are found by what its family says of them; where it says
+    nothing, files in names that no live module has are first converted by diffusers.
     """
     adapter, refusal = _in_live_names(adapter, components)
-    table = _live_modules(components)
+    places = Places(components)
     matched: list[MatchedModule] = []
     unmatched: list[tuple[AdapterModule, str, bool]] = []
     for module in adapter.modules:
-        owner = table.get((module.component, module.path)) or _other_encoder(module, table)
+        owner = places.owner_of(module)
         reason = refusal or _missing(module, components) if owner is None else misfit(module, owner)
         if owner is None or reason is not None:
             unmatched.append((module, reason or "unknown", owner is not None))
         else:
-            matched.append(MatchedModule(module, owner))
-    live = _live_paths(table)
+            matched += _matches(module, owner)
+    matched, again = _once(matched)
+    unmatched += [(module, "another module of the file changes the same layer", True) for module in again]
+    live = places.live_paths()
     left_out = (Unapplied(inert(m.stem), reason, len(m.slots), m.size) for m, reason, _ in unmatched)
     unexpected = unexpected_in_modules(adapter, live) or _misfits(unmatched, live)
     return Matching(adapter, tuple(matched), tuple(left_out), unexpected)
@@ -156,44 +173,29 @@ def _misfits(unmatched: Sequence[tuple[AdapterModule, str, bool]], live: LivePat
     )
 
 
-def _live_modules(components: Components) -> "dict[tuple[str, str], torch.nn.Module]":
-    return {
-        (component, flatten(component, dotted)): owner
-        for component, root in components.items()
-        for dotted, owner in root.named_modules()
-    }
+def _matches(module: AdapterModule, owner: "torch.nn.Module | Fused") -> list[MatchedModule]:
+    if not isinstance(owner, Fused):
+        return [MatchedModule(module, owner)]
+    return [MatchedModule(module, part, owner) for part in dict.fromkeys(owner.owners)]
 
 
-def _live_paths(table: "Mapping[tuple[str, str], torch.nn.Module]") -> LivePaths:
-    from torch.nn import ModuleDict, ModuleList, Sequential
+def _once(matched: Sequence[MatchedModule]) -> tuple[list[MatchedModule], list[AdapterModule]]:
+    """Return the matches of modules that alone change their layers, and the modules that come second at one.
 
-    layers: set[str] = set()
-    parents: set[str] = set()
-    lists: set[str] = set()
-    for (_, path), owner in table.items():
-        has_layers = any("weight" in child._parameters for child in owner.children())
-        if "weight" in owner._parameters:
-            layers.add(path)
-        elif isinstance(owner, (ModuleDict, ModuleList, Sequential)) and not has_layers:
-            lists.add(path)
-        elif "_" in path and (has_layers or any(map(str.isdigit, path))):  # not a root, nor all blocks of one kind
-            parents.add(path)
-    return LivePaths(frozenset(layers), frozenset(parents), frozenset(lists))
-
-
-def _other_encoder(
-    module: AdapterModule, table: "Mapping[tuple[str, str], torch.nn.Module]"
-) -> "torch.nn.Module | None":
-    """Return the module of a T5, which files count as the third text encoder and Flux pipelines as the second."""
-    if module.component != "text_encoder_3" or not module.path.startswith("encoder_block_"):
-        return None
-    return table.get(("text_encoder_2", module.path))
+    Files of some programs hold a fused layer and its parts besides: adding both would apply the change twice.
+    """
+    first: dict[torch.nn.Module, str] = {}
+    again: dict[str, AdapterModule] = {}
+    for pair in matched:
+        if first.setdefault(pair.owner, pair.module.name) != pair.module.name:
+            again[pair.module.name] = pair.module
+    return [pair for pair in matched if pair.module.name not in again], list(again.values())
 
 
 def _in_live_names(adapter: Adapter, components: Components) -> tuple[Adapter, str | None]:
     """Return the adapter as the live transformer names it, and why that is impossible where it is."""
     transformer = components.get("transformer")
-    if transformer is None:
+    if transformer is None or families.layers_of(type(transformer).__name__):
         return adapter, None
     live = {flatten("transformer", dotted) for dotted, _ in transformer.named_modules()}
     if all(module.path in live for module in adapter.modules if module.component == "transformer"):
@@ -229,7 +231,7 @@ def deltas(matching: Matching) -> Iterator[tuple[MatchedModule, Delta]]:
 
     with torch.no_grad(), matching.reading() as loads:
         for pair in matching.matched:
-            yield pair, delta(pair.module, pair.owner, loads[pair.module.source])
+            yield pair, pair.change(loads[pair.module.source])
 
 
 class ReportBuilder:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from ...errors import AdapterError, UsageError
 from ...text import inert
 from ..adapter import Adapter
-from .delta import Delta, changed_parameters, delta
+from .delta import Delta, changed_parameters
 from .match import Components, MatchedModule, Matching, MatchReport, ReportBuilder, match_modules
 
 if TYPE_CHECKING:
@@ -93,7 +93,7 @@ class Switch:
             for shares in _by_owner(self._matchings):
                 changes: list[tuple[Delta, float]] = []
                 for index, pair in shares:
-                    change = delta(pair.module, pair.owner, loads[index][pair.module.source])
+                    change = pair.change(loads[index][pair.module.source])
                     builders[index].add(pair, change)
                     changes.append((change, strengths[index]))
                 swaps += _swaps(shares[0][1].owner, changes)

@@ -1,23 +1,99 @@
-"""The weight of a live layer, whatever holds it: a plain Parameter, or one that a library rounded to few bits."""
+"""The weight of a live layer, whatever holds it: a plain Parameter, one rounded to few bits, or several layers."""
 
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from itertools import accumulate, pairwise
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 if TYPE_CHECKING:
     from torch import Tensor
     from torch.nn import Module
 
 
-def weight_shape(owner: "Module") -> tuple[int, ...] | None:
+@dataclass(frozen=True, eq=False)
+class Fused:
+    """Layers that stand above one another, as the one layer that they are in the original code.
+
+    FLUX and its relatives compute queries, keys and values with one matrix there, of which diffusers makes three. What
+    a file says of the one is computed on it as a whole, whatever the algorithm, and each layer takes its rows.
+    """
+
+    owners: "tuple[Module, ...]"
+    """The layers, that of the first rows first; one may stand here twice, with each of its halves."""
+    halves: tuple[int | None, ...]
+    """Which half of a layer's rows it is, where the original code has them the other way round; None for all."""
+
+    def parameter(self, name: str) -> "Tensor | None":
+        """Return the whole weight or bias, detached; None where a layer has none."""
+        import torch
+
+        parts = [_read(owner, name) for owner in self.owners]
+        if any(part is None for part in parts):
+            return None
+        known = (part for part in parts if part is not None)
+        return torch.cat([_half(part, half) for part, half in zip(known, self.halves, strict=True)])
+
+    def shape(self) -> tuple[int, ...] | None:
+        """Return the shape of the whole weight; None where the layers' are no matrices of the same inputs."""
+        shapes = [weight_shape(owner) for owner in self.owners]
+        known = [shape for shape in shapes if shape is not None and len(shape) == 2]
+        if len(known) < len(shapes) or len({shape[1] for shape in known}) != 1:
+            return None
+        return sum(self._rows()), known[0][1]
+
+    def share(self, owner: "Module", whole: "Tensor") -> "Tensor":
+        """Return what of a whole weight or bias, or of another tensor with its rows, is that of one of the layers."""
+        import torch
+
+        ends = pairwise(accumulate(self._rows(), initial=0))
+        parts = zip(self.owners, self.halves, ends, strict=True)
+        mine = sorted((half or 0, slice(*rows)) for part, half, rows in parts if part is owner)
+        return torch.cat([whole[rows] for _, rows in mine])
+
+    def _rows(self) -> list[int]:
+        shapes = (weight_shape(owner) or (0,) for owner in self.owners)
+        return [shape[0] if half is None else shape[0] // 2 for shape, half in zip(shapes, self.halves, strict=True)]
+
+
+Owner: TypeAlias = "Module | Fused"
+"""What a module of a file changes."""
+
+
+def weight_shape(owner: Owner) -> tuple[int, ...] | None:
     """Return the shape of a layer's weight; None where it has no floating-point weight that can be read."""
+    if isinstance(owner, Fused):
+        return owner.shape()
     weight: Any = owner._parameters.get("weight")
     if weight is None:
         return None
     return tuple(weight.shape) if weight.is_floating_point() else None
 
 
-def read_weight(owner: "Module") -> "Tensor":
+def read_weight(owner: Owner) -> "Tensor":
     """Return a layer's weight as the layer computes with it, detached: a plain tensor, where the weight lies."""
-    weight: Any = owner._parameters["weight"]
-    if type(weight).__module__.startswith("torchao."):  # in few bits: what is added to it would be rounded too
-        return weight.detach().dequantize()
-    return weight.detach()
+    weight = owner.parameter("weight") if isinstance(owner, Fused) else _read(owner, "weight")
+    assert weight is not None, "misfit refuses layers without a weight"
+    return weight
+
+
+def read_bias(owner: Owner) -> "Tensor | None":
+    """Return a layer's bias, detached; None where it has none."""
+    return owner.parameter("bias") if isinstance(owner, Fused) else _read(owner, "bias")
+
+
+def can_have_bias(owner: Owner) -> bool:
+    """Return whether layers of this kind may have a bias."""
+    layers = owner.owners if isinstance(owner, Fused) else (owner,)
+    return all("bias" in layer._parameters for layer in layers)
+
+
+def _read(owner: "Module", name: str) -> "Tensor | None":
+    parameter: Any = owner._parameters.get(name)
+    if parameter is None:
+        return None
+    if type(parameter).__module__.startswith("torchao."):  # in few bits: what is added to it would be rounded too
+        return parameter.detach().dequantize()
+    return parameter.detach()
+
+
+def _half(parameter: "Tensor", half: int | None) -> "Tensor":
+    return parameter if half is None else parameter.chunk(2)[half]

@@ -21,19 +21,17 @@ if TYPE_CHECKING:
     from torch.nn import Module
 
 _MIXINS = {
-    "FluxTransformer2DModel": "FluxLoraLoaderMixin",
     "ChromaTransformer2DModel": "FluxLoraLoaderMixin",
-    "Flux2Transformer2DModel": "Flux2LoraLoaderMixin",
     "SD3Transformer2DModel": "SD3LoraLoaderMixin",
     "QwenImageTransformer2DModel": "QwenImageLoraLoaderMixin",
-    "ZImageTransformer2DModel": "ZImageLoraLoaderMixin",
     "Lumina2Transformer2DModel": "Lumina2LoraLoaderMixin",
     "HiDreamImageTransformer2DModel": "HiDreamImageLoraLoaderMixin",
     "HunyuanVideoTransformer3DModel": "HunyuanVideoLoraLoaderMixin",
     "WanTransformer3DModel": "WanLoraLoaderMixin",
     "LTXVideoTransformer3DModel": "LTXVideoLoraLoaderMixin",
 }
-"""Class of the transformer -> class in diffusers that converts LoRA files for it."""
+"""Class of the transformer -> class in diffusers that converts LoRA files for it. Of those that are not here, a family
+says itself what the original code calls their layers."""
 
 
 def converted(adapter: Adapter, transformer: "Module") -> Adapter:

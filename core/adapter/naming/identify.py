@@ -72,13 +72,15 @@ def _about_inputs(modules: Iterable[AdapterModule]) -> Iterator[str]:
 
 
 def _identify(modules: Sequence[AdapterModule], stated: Training, metadata: Mapping[str, str]) -> Identity:
-    claimed = claimed_family(stated, metadata)
     width = context_width(modules)
     shown = _family_by_shape(modules, width)
+    claimed = _meant(claimed_families(stated, metadata), shown, modules)
     if shown is None and width is not None and claimed is not None and claimed.context_width not in (None, width):
         note = f"metadata says {claimed.name}, but cross-attention has width {width}"
         return Identity(None, (note,))
     if shown is not None and claimed is not None and shown.name != claimed.name:
+        if _fitting(claimed.shared, _paths(modules)):
+            return Identity(claimed.name, ())
         return Identity(shown.name, (f"the metadata says {claimed.name}, the weights are for {shown.name}",))
     denoiser = _denoiser(modules)
     if shown is None and claimed is not None and _denoiser_of(claimed) not in (None, denoiser) and denoiser:
@@ -89,6 +91,15 @@ def _identify(modules: Sequence[AdapterModule], stated: Training, metadata: Mapp
     return Identity(best.name if best else None, ())
 
 
+def _meant(claimed: Sequence[Family], shown: Family | None, modules: Sequence[AdapterModule]) -> Family | None:
+    """Return which of the families that metadata name alike is meant: by the weights, if it is one of several."""
+    if len(claimed) < 2:
+        return claimed[0] if claimed else None
+    paths = _paths(modules)
+    fits = [family for family in claimed if family is shown or _fitting(family.shared, paths)]
+    return fits[0] if len(fits) == 1 else None
+
+
 def _denoiser(modules: Iterable[AdapterModule]) -> str | None:
     """Return the kind of denoiser that most modules with typical names are of; None where there are none."""
     kinds = Counter(module.component for module in modules if is_typical(module.component, module.path))
@@ -97,7 +108,7 @@ def _denoiser(modules: Iterable[AdapterModule]) -> str | None:
 
 def _denoiser_of(family: Family) -> str | None:
     """Return the kind of denoiser that a family has; None where neither width nor markers say it."""
-    parts = [part for marker in family.markers for part in marker]
+    parts = [part.lstrip("!^") for marker in family.markers for part in marker]
     if family.context_width is not None:
         return "unet"
     return next((kind for kind in _DENOISERS if any(is_typical(kind, part) for part in parts)), None)
@@ -119,21 +130,38 @@ def _inputs(module: AdapterModule) -> int | None:
 def _family_by_shape(modules: Sequence[AdapterModule], width: int | None) -> Family | None:
     if width is not None:
         return next((family for family in families.all_families() if family.context_width == width), None)
-    if any(module.component == "transformer" for module in modules):
-        return _family_by_markers(modules)
+    if any(module.component in _MARKED for module in modules):
+        return _family_by_markers(_paths(modules))
     return _family_by_text_encoder(modules)
 
 
-def _family_by_markers(modules: Sequence[AdapterModule]) -> Family | None:
+_MARKED = {"transformer": "", "text_conditioner": "text_conditioner_"}
+"""Components by whose names families are told apart -> what their paths begin with in markers."""
+
+
+def _paths(modules: Iterable[AdapterModule]) -> str:
+    """Return the modules' names and sizes as markers have them, one a line."""
+    named = ((_MARKED[m.component] + m.path, m) for m in modules if m.component in _MARKED)
+    return "\n".join(f"^{path}:{_inputs(module)}>{module.outline.out}" for path, module in named)
+
+
+def _family_by_markers(paths: str) -> Family | None:
     """Return the transformer family with the most specific marker found among the module names."""
-    paths = "\n".join(f"{module.path}:{_inputs(module)}" for module in modules if module.component == "transformer")
     hits = [
-        (_weight(marker), family)
+        (max(map(_weight, found)), family)
         for family in families.all_families()
-        for marker in family.markers
-        if all((part[1:] not in paths) if part.startswith("!") else (part in paths) for part in marker)
+        if (found := _fitting(family.markers, paths))
     ]
     return max(hits, key=lambda hit: hit[0])[1] if hits else None
+
+
+def _fitting(markers: Iterable[tuple[str, ...]], paths: str) -> list[tuple[str, ...]]:
+    """Return the markers of which every part is among the paths, or absent where that is what it says."""
+    return [
+        marker
+        for marker in markers
+        if all((part[1:] not in paths) if part.startswith("!") else (part in paths) for part in marker)
+    ]
 
 
 def _weight(marker: tuple[str, ...]) -> tuple[int, int]:
@@ -159,15 +187,19 @@ def _family_by_text_encoder(modules: Sequence[AdapterModule]) -> Family | None:
     return None
 
 
-def claimed_family(stated: Training, metadata: Mapping[str, str]) -> Family | None:
-    """Return the family that the metadata names: architecture, base version, then the `ss_v2` flag."""
+def claimed_families(stated: Training, metadata: Mapping[str, str]) -> tuple[Family, ...]:
+    """Return the families that the metadata name: by architecture, by base version, then by the `ss_v2` flag.
+
+    They are several where one name is that of several.
+    """
     named = _longest(
         (stated.architecture.lower(), family.architectures, family) for family in families.all_families()
     ) or _longest((stated.base_version, family.base_versions, family) for family in families.all_families())
-    return named or (families.get("sd2") if metadata.get("ss_v2") == "True" else None)
+    return named or ((families.get("sd2"),) if metadata.get("ss_v2") == "True" else ())
 
 
-def _longest(stated: Iterable[tuple[str, tuple[str, ...], Family]]) -> Family | None:
-    """Return the family of which the longest beginning fits what is stated: XL's refiner begins as XL does."""
+def _longest(stated: Iterable[tuple[str, tuple[str, ...], Family]]) -> tuple[Family, ...]:
+    """Return the families of which the longest beginning fits what is stated: XL's refiner begins as XL does."""
     fits = [(len(start), family) for said, starts, family in stated for start in starts if said.startswith(start)]
-    return max(fits, key=lambda fit: fit[0])[1] if fits else None
+    longest = max((length for length, _ in fits), default=0)
+    return tuple(dict.fromkeys(family for length, family in fits if length == longest))

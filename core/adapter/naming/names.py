@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from ..algorithms import all_algorithms
 from ..algorithms.algorithm import Ending
 from . import ldm_names
+from .prefixes import IN_TRANSFORMER, OTHER_ENCODER, PREFIXES, TEXT, TRANSFORMER, UNET
 
 # Endings of tensors that may accompany any algorithm, or belong to none that is read.
 _OTHER_ENDINGS: tuple[Ending, ...] = (
@@ -33,39 +34,6 @@ _ENDINGS = sorted(  # of several that fit the longest counts
     (*_OTHER_ENDINGS, *(ending for algorithm in all_algorithms() for ending in algorithm.endings)),
     key=lambda ending: -len(ending[0]),
 )
-# Beginning of a tensor name -> (component, dialect). "unet" may turn into "transformer" by what follows.
-_PREFIXES: tuple[tuple[str, str, str], ...] = (
-    ("text_encoders.clip_l.transformer.", "text_encoder", "comfy"),
-    ("text_encoders.clip_g.transformer.", "text_encoder_2", "comfy"),
-    ("text_encoders.clip_h.transformer.", "text_encoder", "comfy"),
-    ("text_encoders.t5xxl.transformer.", "text_encoder_3", "comfy"),
-    ("clip_l.transformer.", "text_encoder", "comfy"),
-    ("clip_g.transformer.", "text_encoder_2", "comfy"),
-    ("t5xxl.transformer.", "text_encoder_3", "comfy"),
-    ("clip_l.", "text_encoder", "omi"),
-    ("clip_g.", "text_encoder_2", "omi"),
-    ("t5.", "text_encoder_3", "omi"),
-    ("model.diffusion_model.", "unet", "comfy"),
-    ("diffusion_model.", "unet", "comfy"),
-    ("text_encoder_3.", "text_encoder_3", "diffusers"),
-    ("text_encoder_2.", "text_encoder_2", "diffusers"),
-    ("text_encoder.", "text_encoder", "diffusers"),
-    ("transformer.", "transformer", "diffusers"),
-    ("unet.", "unet", "diffusers"),
-    ("lora_unet_", "unet", "kohya"),
-    ("oft_unet_", "unet", "kohya"),
-    ("lora_transformer_", "transformer", "kohya"),
-    ("lora_te1_", "text_encoder", "kohya"),
-    ("lora_te2_", "text_encoder_2", "kohya"),
-    ("lora_te3_", "text_encoder_3", "kohya"),
-    ("lora_te_", "text_encoder", "kohya"),
-    ("lycoris_unet_", "unet", "lycoris"),
-    ("lycoris_te_", "text_encoder", "lycoris"),
-    ("lycoris_te1_", "text_encoder", "lycoris"),
-    ("lycoris_te2_", "text_encoder_2", "lycoris"),
-    ("lycoris_", "", "lycoris"),
-    ("lycoris.", "", "lycoris"),
-)
 # Levels that wrappers put around a model without changing what is inside: PEFT's, compiled and distributed modules.
 _WRAPPERS = re.compile(r"(?:(?:base_model[._]model|_orig_mod|_fsdp_wrapped_module|module)[._])+")
 # PEFT's containers of parameters by adapter: a raw state dict has the adapter's name after them.
@@ -73,35 +41,10 @@ _CONTAINERS = ("lora_magnitude_vector", *(name for known in all_algorithms() for
 _BY_ADAPTER = re.compile(rf"(.+\.({'|'.join(_CONTAINERS)}))(?:\.(?!(?:weight|bias)$)([^.]+))?(\.weight|\.bias)?")
 _NAMED_ALONE = re.compile("lora_magnitude_vector|lora_embedding_[AB]")
 """Containers that may have the name where the factors lost it: writers that strip names by pattern leave these."""
-_UNET = (
-    "down_blocks_",
-    "up_blocks_",
-    "mid_block_",
-    "conv_in",
-    "conv_out",
-    "conv_norm_out",
-    "time_embedding_",
-    "add_embedding_",
-    "class_embedding_",
-)
-_TEXT = ("text_model_", "encoder_layers_", "embeddings_token_", "embeddings_position_", "final_layer_norm")
-_TRANSFORMER = (
-    "double_blocks_",
-    "single_blocks_",
-    "joint_blocks_",
-    "transformer_blocks_",
-    "single_transformer_blocks_",
-    "context_embedder",
-    "x_embedder",
-    "distilled_guidance_layer_",
-    "double_stream_blocks_",
-    "single_stream_blocks_",
-    "layers_",
-    "blocks_",
-)
 _PLAIN = re.compile(r"[A-Za-z0-9_.\-]+")
-_BEGINNING = re.compile("|".join(re.escape(prefix) for prefix, _, _ in _PREFIXES))  # longer ones stand first
-_BY_PREFIX = {prefix: (home, dialect) for prefix, home, dialect in _PREFIXES}
+# Longer ones stand first.
+_BEGINNING = re.compile("|".join([*(re.escape(prefix) for prefix, _, _ in PREFIXES), OTHER_ENCODER]))
+_BY_PREFIX = {prefix: (home, dialect) for prefix, home, dialect in PREFIXES}
 _OLD_TEXT = {"to_q": "q_proj", "to_k": "k_proj", "to_v": "v_proj", "to_out": "out_proj"}
 
 
@@ -110,7 +53,7 @@ class Place:
     """Where one tensor of a LoRA file belongs."""
 
     component: str
-    """`unet`, `transformer`, `text_encoder`, `text_encoder_2` or `text_encoder_3`."""
+    """`unet`, `transformer`, `text_encoder`, `text_encoder_2`, `text_encoder_3` or `text_conditioner`."""
     path: str
     """Flattened path of the module inside the component."""
     slot: str
@@ -156,13 +99,18 @@ def dotted(stem: str) -> str:
 
 def is_typical(component: str, path: str) -> bool:
     """Return whether only denoisers of this kind, `unet` or `transformer`, have modules with such paths."""
-    return path.startswith(_UNET if component == "unet" else _TRANSFORMER)
+    return path.startswith(UNET if component == "unet" else TRANSFORMER)
 
 
 def flatten(component: str, dotted: str) -> str:
     """Return the flattened path of a live module called `dotted` inside `component`."""
     flat = dotted.replace(".", "_")
-    return flat.removeprefix("text_model_") if component.startswith("text_encoder") else flat
+    return _encoder_path(flat) if component.startswith("text_encoder") else flat
+
+
+def _encoder_path(flat: str) -> str:
+    """Return a path in a text encoder without the level around its layers: CLIP's, or that of a language model."""
+    return flat.removeprefix("text_model_").removeprefix("model_")
 
 
 def _without_adapter_name(name: str) -> str:
@@ -185,10 +133,16 @@ def _locate(stem: str, component: str | None) -> tuple[str, str, str] | None:
     if where is None or not flat:
         return None
     if where.startswith("text_encoder"):
-        return where, flat.removeprefix("text_model_"), dialect
+        return where, _encoder_path(flat), dialect
+    if where == "text_conditioner":
+        return where, flat, dialect
+    if flat.startswith(IN_TRANSFORMER):
+        return "text_conditioner", flat.removeprefix(IN_TRANSFORMER), dialect
+    if home == "transformer":
+        return home, flat, dialect
     if ldm_names.is_ldm(flat):
         return "unet", _whole(ldm_names.to_diffusers(flat)), {"kohya": "sgm", "diffusers": "omi"}.get(dialect, dialect)
-    if flat.startswith(_UNET):
+    if flat.startswith(UNET):
         return "unet", _whole(flat), dialect
     return "transformer", flat, dialect
 
@@ -202,7 +156,7 @@ def _prefix(stem: str) -> tuple[str, str, str]:
     found = _BEGINNING.match(stem, outer)
     if found is None:
         return stem[:outer], "", "peft folder" if outer else ""
-    home, dialect = _BY_PREFIX[found[0]]
+    home, dialect = _BY_PREFIX.get(found[0], ("text_encoder", "comfy"))
     return stem[: _wrappers_end(stem, found.end())], home, dialect
 
 
@@ -212,11 +166,11 @@ def _wrappers_end(stem: str, start: int) -> int:
 
 
 def _home(flat: str) -> str | None:
-    if flat.startswith(_TEXT):
+    if flat.startswith(TEXT):
         return "text_encoder"
-    if flat.startswith(_UNET) or ldm_names.is_ldm(flat):
+    if flat.startswith(UNET) or ldm_names.is_ldm(flat):
         return "unet"
-    return "transformer" if flat.startswith(_TRANSFORMER) else None
+    return "transformer" if flat.startswith(TRANSFORMER) else None
 
 
 def _whole(path: str) -> str:

@@ -31,6 +31,20 @@ def unet_values(config: Any, side: int) -> int:
     return skips + max(work)
 
 
+_STREAM = 8
+"""Tensors as wide as a transformer's tokens at its fullest moment, besides what its feed-forward makes: the tokens,
+their norm, queries, keys and values before and after they are rotated, and what attention gives."""
+
+
+def transformer_values(tokens: int, width: int, ratio: float) -> int:
+    """Return the numbers of one row through a transformer, at most, for a feed-forward `ratio` times as wide.
+
+    In blocks that do attention and feed-forward at once, both are alive, the feed-forward's layer before and after its
+    activation, and what they are joined to.
+    """
+    return int(tokens * width * (_STREAM + 3 * ratio + 1))
+
+
 def vae_values(config: Any, side: int) -> int:
     """Return the numbers of one image of `side` pixels through a VAE's encoder or decoder, at most.
 

@@ -51,7 +51,7 @@ def require_checkpoint(path: Path, header: Header) -> Pipeline:
     kind = _kind(names, _OTHERS)
     if kind is not None:
         raise UsageError(f"{path} is no checkpoint of {_known()} but {kind}.", Setting("base"))
-    pipeline = max(families.pipelines(), key=lambda pipeline: _held(names, pipeline))
+    pipeline = max(_read(), key=lambda pipeline: _held(names, pipeline))
     there = {part.title: any(name.startswith(part.prefix) for name in names) for part in pipeline.weighted}
     lacking = [title for title, found in there.items() if not found]
     denoiser = pipeline.parts[0]
@@ -72,8 +72,12 @@ def require_checkpoint(path: Path, header: Header) -> Pipeline:
     return pipeline
 
 
+def _read() -> list[Pipeline]:
+    return [pipeline for pipeline in families.pipelines() if pipeline.checkpoint]
+
+
 def _known() -> str:
-    return " or ".join(pipeline.checkpoint for pipeline in families.pipelines())
+    return " or ".join(pipeline.checkpoint for pipeline in _read())
 
 
 def _held(names: Collection[str], pipeline: Pipeline) -> int:

@@ -17,7 +17,6 @@ from ..schedule import Schedule
 from .networks import Network, network_named
 from .offload import Turns, offload_layers, tile_vae
 from .quantize import quantize_to_int8
-from .scheduler import schedule_of
 
 
 class DiffusersDenoiser:
@@ -33,9 +32,9 @@ class DiffusersDenoiser:
         for module in (self._vae, *self.components.values()):
             module.eval().requires_grad_(False)
         self.latent_shape, self.resolution = self._network.latent_shape, self._network.resolution
-        self.schedule: Schedule = schedule_of(parts.scheduler.config)
+        self.schedule: Schedule = self._network.schedule()
         self._digest: str | None = None
-        self.host: dict[str, str] = {}
+        self.host: dict[str, str] = dict(self._network.told)
 
     @property
     def device(self) -> torch.device:
@@ -65,7 +64,7 @@ class DiffusersDenoiser:
                 part.to(device)
         self._network.device = device
         # Rows of a report's environment, by which results of one way are kept apart from those of another.
-        self.host = {} if keeping == AS_LOADED else {"base kept": keeping.words()}
+        self.host |= {} if keeping == AS_LOADED else {"base kept": keeping.words()}
 
     @torch.no_grad()
     def encode_text(self, prompts: Sequence[str]) -> Conditioning:
@@ -86,12 +85,12 @@ class DiffusersDenoiser:
         """Return the posterior's mean, scaled, of uint8 images (N, 3, H, W)."""
         pixels = (images.to(self.device).float() / 127.5 - 1).to(self._vae.dtype)
         parts = self._vae_batch().run(len(pixels), lambda rows: self._vae.encode(pixels[rows]).latent_dist.mean)
-        return torch.cat(parts) * self._vae.config.scaling_factor
+        return self._network.scaled(torch.cat(parts))
 
     @torch.no_grad()
     def decode(self, latents: torch.Tensor) -> torch.Tensor:
         """Return uint8 images (N, 3, H, W) on the CPU; raise InvalidError where the decoder gives NaN."""
-        latents = latents.to(self.device, self._vae.dtype) / self._vae.config.scaling_factor
+        latents = self._network.unscaled(latents.to(self.device, self._vae.dtype))
         parts = self._vae_batch().run(len(latents), lambda rows: self._pixels(latents[rows]))
         return torch.cat(parts)
 

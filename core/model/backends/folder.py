@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from types import MappingProxyType
 from typing import Any
 
 import torch
@@ -22,8 +23,8 @@ from .weight_files import STEMS, choose_variant, read_object, require_floats, we
 
 LARGEST = 2**14
 """Largest width in a part's configuration: 5,120 in Stable Diffusion 2 is the largest that there is."""
-LARGEST_ID = 2**17
-"""Largest number of a token, and size of a vocabulary: Stable Diffusion's has 49,408."""
+LARGEST_ID = 2**18
+"""Largest number of a token, and size of a vocabulary: Stable Diffusion's has 49,408, a Qwen3's 151,936."""
 MOST_LAYERS = 64
 """Most layers of a kind: the deepest text encoder has 32. Building each takes time, whatever its width."""
 MOST_ITEMS = 64
@@ -38,12 +39,16 @@ _OTHERS = {
     "StableDiffusionXLInpaintPipeline": "an inpainting model",
     "StableDiffusionXLImg2ImgPipeline": "made to change pictures, as the refiner of Stable Diffusion XL",
     "StableDiffusionXLInstructPix2PixPipeline": "a model that edits pictures",
+    "FluxControlPipeline": "a model that follows a depth map or edges",
+    "FluxFillPipeline": "an inpainting model",
+    "FluxKontextPipeline": "a model that edits pictures",
+    "Flux2Pipeline": "FLUX.2-dev, whose text encoder is another than klein's",
 }
 """Pipelines that people take for text-to-image ones -> what they are."""
 
 
-def load_folder(path: Path, dtype: torch.dtype) -> Parts:
-    """Return the parts in a diffusers folder, in `dtype`; safetensors only.
+def load_folder(path: Path, dtype: torch.dtype, ready: Mapping[str, nn.Module] = MappingProxyType({})) -> Parts:
+    """Return the parts in a diffusers folder, in `dtype`; safetensors only. Those that are `ready` are not read.
 
     Raises UsageError that names the file for anything but a whole text-to-image model of a pipeline that is known.
     """
@@ -58,10 +63,11 @@ def load_folder(path: Path, dtype: torch.dtype) -> Parts:
     scheduler = read_object(path / "scheduler" / "scheduler_config.json")
     for part in pipeline.weighted:
         require_sane(read_object(path / part.name / "config.json"), path / part.name / "config.json")
-    models = {
-        part.name: _load(path, part, dtype) if part.prefix else load_tokenizer(path / part.name)
-        for part in pipeline.parts
-    }
+    models: dict[str, Any] = dict(ready)
+    for part in pipeline.parts:
+        if part.name not in ready:
+            load = _load if part.prefix else _load_words
+            models[part.name] = load(path, part, dtype)
     parts = Parts(pipeline, models, SchedulerConfig(scheduler), index)
     network_named(pipeline.network).require_fit(parts, str(path))
     return parts
@@ -100,12 +106,24 @@ def require_sane(config: Mapping[str, Any], path: Path) -> None:
                 raise UsageError(f"{path}: {inert(key)} is {number}, and no model of this kind has more than {most}.")
 
 
+_NO_SIZES = ("max_position_embeddings", "rope_theta")
+"""Settings of language models that say how places are turned into angles, and make nothing larger."""
+_LARGEST_PLACE = 2**24
+"""Largest of those: a Qwen3's rope_theta is 1,000,000."""
+
+
 def _most(key: str) -> int:
     if key == "sample_size":
         return MOST_SIDE
+    if key in _NO_SIZES:
+        return _LARGEST_PLACE
     if "layers" in key:
         return MOST_LAYERS
     return LARGEST_ID if key == "vocab_size" or key.endswith("_id") else LARGEST
+
+
+def _load_words(path: Path, part: Part, dtype: torch.dtype) -> Any:
+    return load_tokenizer(path / part.name, part)
 
 
 def _load(path: Path, part: Part, dtype: torch.dtype) -> nn.Module:
@@ -150,12 +168,17 @@ def _small_endings(folder: Path, files: Sequence[Path]) -> Iterator[Path]:
 
 
 def class_of(part: Part) -> Any:
-    """Return the library's class of a part."""
-    return getattr(importlib.import_module(part.library), part.classes[0])
+    """Return the library's class of a part: the first that this release of it has; raise UsageError without any."""
+    library = importlib.import_module(part.library)
+    found = next(filter(None, (getattr(library, name, None) for name in part.classes)), None)
+    if found is None:
+        raise UsageError(f"This release of {part.library} has no {part.classes[0]}; a newer one is needed.")
+    return found
 
 
-_BESIDE = ("position_ids", "vision_model.", "visual_projection.", "text_projection.", "logit_scale")
-"""Parts of names of weights that a text encoder's file may hold besides its own: those of the whole CLIP."""
+_BESIDE = ("position_ids", "vision_model.", "visual_projection.", "text_projection.", "logit_scale", "lm_head.")
+"""Parts of names of weights that a text encoder's file may hold besides its own: those of the whole CLIP, and the layer
+with which a language model writes."""
 
 
 def _require_same_weights(folder: Path, part: Part, missing: list[str], unexpected: list[str]) -> None:
@@ -175,18 +198,16 @@ def _require_same_weights(folder: Path, part: Part, missing: list[str], unexpect
         )
 
 
-def load_tokenizer(folder: Path, settings: Mapping[str, Any] | None = None) -> Any:
+def load_tokenizer(folder: Path, part: Part, settings: Mapping[str, Any] | None = None) -> Any:
     """Return the tokenizer in a folder, with settings in place of its own where they are given.
 
     Raises UsageError where a file of it is not there or cannot be read.
     """
-    from transformers import CLIPTokenizer
-
     for name in ("vocab.json", "merges.txt"):
         if not (folder / name).is_file() and not (folder / "tokenizer.json").is_file():
             raise UsageError(f"{folder / name} is not there, and no tokenizer.json either: nothing can read prompts.")
     with foreign(f"{folder} cannot be loaded as a tokenizer"):
-        return CLIPTokenizer.from_pretrained(str(folder), local_files_only=True, **(settings or {}))
+        return class_of(part).from_pretrained(str(folder), local_files_only=True, **(settings or {}))
 
 
 def dtype_option(dtype: torch.dtype) -> dict[str, torch.dtype]:

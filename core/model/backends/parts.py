@@ -1,5 +1,6 @@
 """The parts of a diffusion model, and whether they fit together."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -90,6 +91,18 @@ def resolution(parts: Any) -> int:
     return latent_shape(parts)[-1] * 2 ** (len(parts.vae.config.block_out_channels) - 1)
 
 
+def scaled(config: Any, mean: torch.Tensor) -> torch.Tensor:
+    """Return latents as denoisers have them, from the mean of an AutoencoderKL of such a configuration."""
+    shift = getattr(config, "shift_factor", None)
+    return (mean - shift if shift else mean) * config.scaling_factor
+
+
+def unscaled(config: Any, latents: torch.Tensor) -> torch.Tensor:
+    """Return what an AutoencoderKL of such a configuration decodes; the inverse of `scaled`."""
+    shift, plain = getattr(config, "shift_factor", None), latents / config.scaling_factor
+    return plain + shift if shift else plain
+
+
 _MORE = ("class_embed_type", "addition_embed_type", "encoder_hid_dim_type", "time_cond_proj_dim", "num_class_embeds")
 """Settings of UNets that are asked with more than noised latents, a timestep and text."""
 
@@ -111,14 +124,51 @@ def require_plain_unet(parts: Any, path: str, known: tuple[tuple[str, str], ...]
 
 def require_plain_vae(config: Any, path: str) -> None:
     """Raise UsageError for a VAE that needs more than its scaling_factor between pixels and latents."""
+    require_scaled_vae(config, path)
+    if getattr(config, "shift_factor", None):
+        raise UsageError(f"{path}: the VAE shifts its latents, as no Stable Diffusion 1, 2 or XL does.")
+
+
+def require_scaled_vae(config: Any, path: str) -> None:
+    """Raise UsageError for a VAE that needs more than numbers for scale and shift between pixels and latents."""
     if (config.in_channels, config.out_channels) != (3, 3):
         raise UsageError(
             f"{path}: the VAE takes {config.in_channels} and gives {config.out_channels} colour channels instead of 3."
         )
     if not isinstance(config.scaling_factor, (int, float)) or not config.scaling_factor > 0:
         raise UsageError(f"{path}: the VAE's scaling_factor is {config.scaling_factor!r}.")
-    if any(getattr(config, name, None) for name in ("shift_factor", "latents_mean", "latents_std")):
-        raise UsageError(f"{path}: the VAE shifts its latents, as no Stable Diffusion 1, 2 or XL does.")
+    shift = getattr(config, "shift_factor", None)
+    if shift is not None and not (isinstance(shift, (int, float)) and math.isfinite(shift)):
+        raise UsageError(f"{path}: the VAE's shift_factor is {shift!r}.")
+    if any(getattr(config, name, None) for name in ("latents_mean", "latents_std")):
+        raise UsageError(
+            f"{path}: the VAE shifts each channel of its latents (latents_mean), as none that is read does."
+        )
+
+
+def require_channels_of(inputs: int, outputs: int, wanted: int, path: str) -> None:
+    """Raise UsageError unless a transformer takes and gives as many channels as a token of latents has."""
+    if (inputs, outputs) != (wanted, wanted):
+        raise UsageError(
+            f"{path}: the transformer takes {inputs} channels and gives {outputs}, and a token of the VAE's latents "
+            f"has {wanted}. What else it would be given is not known here; audits run on text-to-image models."
+        )
+
+
+def require_width_of(width: int, taken: int, title: str, path: str) -> None:
+    """Raise UsageError where what a text encoder gives is not as wide as what the transformer takes of it."""
+    if width != taken:
+        raise UsageError(
+            f"{path}: {title} gives {width} numbers and the transformer takes {taken} of it: they are of different "
+            "models."
+        )
+
+
+def require_size(vae: Any, patch: int, path: str) -> None:
+    """Raise UsageError where a VAE's configuration says no size of pictures that patches of latents cover."""
+    size, each = vae.sample_size, patch * 2 ** (len(vae.block_out_channels) - 1)
+    if type(size) is not int or size <= 0 or size % each:
+        raise UsageError(f"{path}: the VAE's sample_size is {size!r}, and pictures have a multiple of {each} pixels.")
 
 
 def require_words(tokenizer: Any, text_encoder: Any, path: str) -> None:
@@ -130,9 +180,10 @@ def require_words(tokenizer: Any, text_encoder: Any, path: str) -> None:
             f"{path}: the tokenizer knows {len(numbers):,} tokens (numbers up to {max(numbers, default=0):,}) and the "
             f"text encoder has {rows:,}: they are of different models, or the tokenizer's files are not whole."
         )
-    places = text_encoder.config.max_position_embeddings
-    # A tokenizer without settings knows no length at all, and would pad every prompt to 10^30 tokens.
-    tokenizer.model_max_length = min(tokenizer.model_max_length, places)
+    places = getattr(text_encoder.config, "max_position_embeddings", None)
+    if places is not None:  # T5 knows distances alone
+        # A tokenizer without settings knows no length at all, and would pad every prompt to 10^30 tokens.
+        tokenizer.model_max_length = min(tokenizer.model_max_length, places)
 
 
 def require_finite_weights(part: nn.Module, dtype: torch.dtype, where: str) -> None:

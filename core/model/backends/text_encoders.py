@@ -96,10 +96,13 @@ _VOCABULARY = Path(__file__).resolve().parents[2] / "families" / "configs" / "sd
 """Where CLIP's vocabulary ships: it is the same in all of its sizes, and is here once."""
 
 
+_CLIP = Part("tokenizer", "transformers", ("CLIPTokenizer",))
+
+
 def shipped_tokenizer(folder: Path) -> Any:
     """Return the tokenizer of a family's configuration: its own settings, with the one vocabulary if it has none."""
     if (folder / "vocab.json").is_file():
-        return load_tokenizer(folder)
+        return load_tokenizer(folder, _CLIP)
     settings = read_object(folder / "tokenizer_config.json")
     settings.pop("tokenizer_class", None)
-    return load_tokenizer(_VOCABULARY, settings)
+    return load_tokenizer(_VOCABULARY, _CLIP, settings)

@@ -19,9 +19,18 @@ _NAMES = {
     "Lumina2": "lumina2",
     "HiDream": "hidream",
     "QwenImage": "qwen_image",
+    "Flux2": "flux2",
+    "ZImage": "z_image",
+    "Krea2": "krea2",
+    "Anima": "anima",
+    "Ideogram4": "ideogram4",
+    "ErnieImage": "ernie_image",
+    "HiDreamO1": "hidream_o1",
 }
 """ComfyUI's name of a model's configuration -> family."""
 
+_FLUX2 = {3072: "flux2_klein", 4096: "flux2_klein_9b"}
+"""Widths of the smaller transformers of what ComfyUI calls Flux2 -> family."""
 _UNKNOWN_SIDE = 1024
 
 
@@ -43,6 +52,8 @@ def family_of(model: Any) -> Kind:
     # Variants of a family, such as smaller XL models, are subclasses of it.
     known = (_NAMES[base.__name__] for base in config.__mro__ if base.__name__ in _NAMES)
     name = getattr(config, "owf_family", None) or next(known, None)
+    if name == "flux2":
+        name = _FLUX2.get(model.model_config.unet_config.get("hidden_size", 0), name)
     if name is None:
         return Kind(CUSTOM.name, config.__name__, _UNKNOWN_SIDE)
     family = families.get(name)

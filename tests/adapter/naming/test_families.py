@@ -6,6 +6,7 @@ import pytest
 import torch
 from owf.core.adapter import applied, read_adapter
 from safetensors.torch import save_file
+from transformer_layers import SETTINGS, built, recorded
 
 HEADS = {"attention_head_dim": 8, "num_attention_heads": 2}
 JOINT = {**HEADS, "joint_attention_dim": 16}
@@ -118,3 +119,12 @@ def test_every_layer_is_changed(dialect, model, tmp_path):
         for name, layer in layers.items():
             # one product of rank 2 and one sum in float32
             assert torch.allclose(layer.weight, factors[name], atol=1e-5)
+
+
+@pytest.mark.parametrize("family", SETTINGS)
+def test_recorded_layers_are_those_of_diffusers_classes(family):
+    import diffusers
+
+    if not hasattr(diffusers, SETTINGS[family][0]):
+        pytest.skip("this diffusers does not know it")
+    assert recorded(family) == built(family)

@@ -1,5 +1,7 @@
 """Claim: Flux LoRAs in the names of several programs change the fused or split layers that they mean."""
 
+import warnings
+
 import pytest
 import torch
 from owf.core.adapter import applied, match, read_adapter
@@ -66,17 +68,47 @@ def test_xlabs_processors(flux, tmp_path):
     assert torch.allclose(found, (up @ down).chunk(3)[0], atol=1e-5)
 
 
-def test_names_that_nobody_converts_are_refused(flux, tmp_path):
+def test_names_of_another_architecture_are_refused(flux, tmp_path):
     down, up = _pair(48, 16)
     stem = "diffusion_model.joint_blocks.0.x_block.attn.qkv"
     save_file({f"{stem}.lora_A.weight": down, f"{stem}.lora_B.weight": up}, tmp_path / "x.safetensors")
     report = match(read_adapter(tmp_path / "x.safetensors"), {"transformer": flux})
+    assert "the base's transformer has no such module" in report.problems[0]
+
+
+@pytest.fixture(scope="module")
+def chroma():
+    """One of those whose files diffusers converts."""
+    from diffusers import ChromaTransformer2DModel
+
+    with torch.random.fork_rng(), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        torch.manual_seed(0)
+        return ChromaTransformer2DModel(
+            in_channels=4,
+            num_layers=1,
+            num_single_layers=1,
+            attention_head_dim=8,
+            num_attention_heads=2,
+            joint_attention_dim=16,
+            axes_dims_rope=(2, 2, 4),
+            approximator_num_channels=8,
+            approximator_hidden_dim=16,
+            approximator_layers=1,
+        ).requires_grad_(False)
+
+
+def test_names_that_nobody_converts_are_refused(chroma, tmp_path):
+    down, up = _pair(48, 16)
+    stem = "diffusion_model.joint_blocks.0.x_block.attn.qkv"
+    save_file({f"{stem}.lora_A.weight": down, f"{stem}.lora_B.weight": up}, tmp_path / "x.safetensors")
+    report = match(read_adapter(tmp_path / "x.safetensors"), {"transformer": chroma})
     assert "not supported yet" in report.problems[0]
 
 
-def test_what_the_converter_would_drop_is_refused(flux, tmp_path):
+def test_what_the_converter_would_drop_is_refused(chroma, tmp_path):
     stem = "lora_unet_double_blocks_0_img_attn_qkv"
     tensors = {f"{stem}.hada_w{side}_{half}": torch.ones(2, 2) for side in "12" for half in "ab"}
     save_file(tensors, tmp_path / "x.safetensors")
-    report = match(read_adapter(tmp_path / "x.safetensors"), {"transformer": flux})
+    report = match(read_adapter(tmp_path / "x.safetensors"), {"transformer": chroma})
     assert "not supported yet" in report.problems[0]

@@ -14,8 +14,8 @@ from owf.core.model.base import BaseChoice, choose_base, load_base
 from owf.core.model.batch import Batching
 from owf.core.model.classifier import image_errors
 from owf.core.model.noise import gaussian
-from owf.core.model.sample import Sampling, generate, trailing_timesteps
-from owf.core.model.schedule import spaced_timesteps
+from owf.core.model.sample import Sampling, generate
+from owf.core.model.schedule import spaced_timesteps, trailing_timesteps
 from owf.core.plan.audit_plan import Stage
 from tiny_sd import tiny_parts, write_tiny_lora
 
@@ -168,7 +168,7 @@ def test_without_base_the_family_is_looked_up(tmp_path, monkeypatch):
         choose_base(None, None)
     assert caught.value.settings == (Setting("base"),)
     with pytest.raises(UsageError, match="inspect"):
-        choose_base(None, "flux")
+        choose_base(None, "wan")
 
 
 @pytest.mark.parametrize(

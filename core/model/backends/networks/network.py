@@ -1,12 +1,14 @@
 """What is asked of an architecture: how its prompts are encoded, and its denoiser called."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
 import torch
 from torch import nn
 
-from ...denoiser import Conditioning, Token
+from ....errors import UsageError
+from ...denoiser import Conditioning, Token, joined
+from ...schedule import Schedule
 
 
 class Network(Protocol):
@@ -26,8 +28,22 @@ class Network(Protocol):
     """Side of the square images that the model was made for, in pixels."""
     options: str
     """What else its answers depend on, as text; a base's digest has it."""
+    told: Mapping[str, str]
+    """What it is told besides prompts and that people set as they draw, such as guidance; rows of a report."""
 
     def __init__(self, parts: Any) -> None: ...
+
+    def schedule(self) -> Schedule:
+        """Return its forward process; raise UsageError for a scheduler that is none of its kind."""
+        ...
+
+    def scaled(self, mean: torch.Tensor) -> torch.Tensor:
+        """Return latents as the denoiser has them from the mean that the VAE's encoder gives."""
+        ...
+
+    def unscaled(self, latents: torch.Tensor) -> torch.Tensor:
+        """Return what the VAE's decoder takes; the inverse of `scaled`."""
+        ...
 
     @classmethod
     def require_fit(cls, parts: Any, path: str) -> None:
@@ -65,13 +81,58 @@ class Network(Protocol):
         ...
 
 
-def token_numbers(tokenizer: Any, prompts: Sequence[str]) -> torch.Tensor:
-    """Return the tokens (N, 77) of prompts for CLIP; longer prompts are cut as in every host."""
-    tokens = tokenizer(
-        list(prompts),
-        padding="max_length",
-        max_length=tokenizer.model_max_length,
-        truncation=True,
-        return_tensors="pt",
-    )
-    return tokens.input_ids
+def token_numbers(tokenizer: Any, prompts: Sequence[str], length: int = 0) -> torch.Tensor:
+    """Return the tokens (N, L) of prompts, cut and filled up to `length`; 0 is the tokenizer's own, CLIP's 77."""
+    return _tokens(tokenizer, prompts, length or tokenizer.model_max_length).input_ids
+
+
+_MARKS = ("<|im_start|>", "<|im_end|>")
+"""What a Qwen puts around what is said, one token each."""
+ASKED = ("<|im_start|>user\n", "<|im_end|>\n<|im_start|>assistant\n")
+"""What stands before and after a prompt that a user says to a Qwen3, by its own template. The one in a base's folder is
+not run: it is a stranger's code. ComfyUI writes the same."""
+
+
+def chat_tokens(
+    tokenizer: Any, prompts: Sequence[str], length: int, then: str = ""
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return the tokens (N, L) of prompts as a user says them to a Qwen3, and which are not filling.
+
+    `then` is how the answer begins.
+    """
+    before, after = ASKED
+    tokens = _tokens(tokenizer, [f"{before}{prompt}{after}{then}" for prompt in prompts], length)
+    return tokens.input_ids, tokens.attention_mask
+
+
+def require_chat(tokenizer: Any, path: str) -> None:
+    """Raise UsageError for a tokenizer that does not know what a Qwen puts around what is said."""
+    missing = [mark for mark in _MARKS if mark not in tokenizer.get_vocab()]
+    if missing:
+        raise UsageError(f"{path}: the tokenizer does not know {missing[0]}, so that it is none of a Qwen3.")
+
+
+_AT_ONCE = 8
+"""Prompts that go through a large text encoder together: 512 tokens of each take about a gigabyte in one of 4 billion
+weights, and a plan may ask a thousand."""
+
+
+def in_turn(embed: Callable[[Sequence[str]], Conditioning], prompts: Sequence[str]) -> Conditioning:
+    """Return the conditioning of prompts, a few at a time."""
+    return joined([embed(prompts[i : i + _AT_ONCE]) for i in range(0, len(prompts), _AT_ONCE)])
+
+
+def _tokens(tokenizer: Any, texts: Sequence[str], length: int) -> Any:
+    return tokenizer(list(texts), padding="max_length", max_length=length, truncation=True, return_tensors="pt")
+
+
+def noise_share(schedule: Schedule, t: torch.Tensor) -> torch.Tensor:
+    """Return the share of the noise (N,) float32 at timesteps t (N,) of a flow; of shapes alone, a shape."""
+    if t.is_meta:
+        return t.float()
+    return schedule.sigma[t.to(schedule.sigma.device)].float().to(t.device)
+
+
+def pixels_per_latent(vae: Any) -> int:
+    """Return the side in pixels of one latent by a VAE's configuration: each level but one halves."""
+    return 2 ** (len(vae.block_out_channels) - 1)

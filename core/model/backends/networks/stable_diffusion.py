@@ -1,6 +1,7 @@
 """Stable Diffusion 1 and 2: one CLIP text encoder, whose last hidden states a U-Net reads."""
 
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 import torch
@@ -8,6 +9,7 @@ from torch import nn
 
 from ....errors import Setting, UsageError
 from ...denoiser import Conditioning, Token
+from ...schedule import Schedule
 from ..activations import unet_values
 from ..parts import (
     latent_shape,
@@ -18,7 +20,10 @@ from ..parts import (
     require_width,
     require_words,
     resolution,
+    scaled,
+    unscaled,
 )
+from ..scheduler import schedule_of
 from .network import token_numbers
 
 _CROSS_ATTENTION = "model.diffusion_model.input_blocks.1.1.transformer_blocks.0.attn2.to_k.weight"
@@ -29,11 +34,13 @@ class StableDiffusion:
     """See `network.Network`."""
 
     options = ""
+    told: Mapping[str, str] = MappingProxyType({})
 
     def __init__(self, parts: Any) -> None:
         self.denoiser, self._text_encoder, self._tokenizer = parts.unet, parts.text_encoder, parts.tokenizer
         self.components: Mapping[str, nn.Module] = {"unet": parts.unet, "text_encoder": parts.text_encoder}
         self.device: torch.device = parts.unet.device
+        self._vae, self._scheduler = parts.vae.config, parts.scheduler.config
         self.tokenizers = (parts.tokenizer,)
         self.latent_shape, self.resolution = latent_shape(parts), resolution(parts)
 
@@ -58,6 +65,18 @@ class StableDiffusion:
     def settings_of_file(cls, shapes: Mapping[str, tuple[int, ...]]) -> Mapping[str, object]:
         """Return the width of the cross-attention in a single file; 0 where there is none."""
         return {"cross_attention_dim": shapes.get(_CROSS_ATTENTION, (0,))[-1]}
+
+    def schedule(self) -> Schedule:
+        """Return the process of its scheduler."""
+        return schedule_of(self._scheduler)
+
+    def scaled(self, mean: torch.Tensor) -> torch.Tensor:
+        """Return latents times the VAE's factor."""
+        return scaled(self._vae, mean)
+
+    def unscaled(self, latents: torch.Tensor) -> torch.Tensor:
+        """Return latents over the VAE's factor."""
+        return unscaled(self._vae, latents)
 
     def embed_text(self, prompts: Sequence[str]) -> Conditioning:
         """Return the text encoder's last hidden states (N, 77, D)."""

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from types import MappingProxyType
 from typing import Any
 
 import torch
@@ -10,6 +11,7 @@ from torch import nn
 
 from ....errors import UsageError
 from ...denoiser import Conditioning, Token
+from ...schedule import Schedule
 from ..activations import unet_values
 from ..parts import (
     latent_shape,
@@ -19,7 +21,10 @@ from ..parts import (
     require_width,
     require_words,
     resolution,
+    scaled,
+    unscaled,
 )
+from ..scheduler import schedule_of
 from .network import token_numbers
 
 _SIZES = 6
@@ -34,8 +39,11 @@ _WITH_SIZES = "text_time"
 class StableDiffusionXL:
     """See `network.Network`."""
 
+    told: Mapping[str, str] = MappingProxyType({})
+
     def __init__(self, parts: Any) -> None:
         self.denoiser = parts.unet
+        self._vae, self._scheduler = parts.vae.config, parts.scheduler.config
         self._encoders = (parts.text_encoder, parts.text_encoder_2)
         self.components: Mapping[str, nn.Module] = {
             "unet": parts.unet,
@@ -72,6 +80,18 @@ class StableDiffusionXL:
     def settings_of_file(cls, shapes: Mapping[str, tuple[int, ...]]) -> Mapping[str, object]:
         """Return nothing: all of this architecture are one family."""
         return {}
+
+    def schedule(self) -> Schedule:
+        """Return the process of its scheduler."""
+        return schedule_of(self._scheduler)
+
+    def scaled(self, mean: torch.Tensor) -> torch.Tensor:
+        """Return latents times the VAE's factor."""
+        return scaled(self._vae, mean)
+
+    def unscaled(self, latents: torch.Tensor) -> torch.Tensor:
+        """Return latents over the VAE's factor."""
+        return unscaled(self._vae, latents)
 
     def embed_text(self, prompts: Sequence[str]) -> Conditioning:
         """Return the penultimate hidden states of both encoders (N, 77, D), and what the second pools (N, P)."""

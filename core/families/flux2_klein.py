@@ -1,0 +1,95 @@
+"""FLUX.2 klein, of 4 billion weights."""
+
+from .family import NOT_DISTILLED, Drawing, Family, Part, Pipeline
+from .layers import Layer
+
+_OF_FLUX_1 = (
+    *(f"!^{blocks}_{number}_" for blocks in ("double_blocks", "transformer_blocks") for number in range(5, 19)),
+    *("!:3072>12288", "!:3072>21504", "!:15360>3072", "!_mod_lin", "!modulation_lin", "!norm1_linear"),
+)
+"""What only FLUX.1, which is as wide, has: double blocks after the fifth, feed-forwards without a gate, modulation."""
+
+_IMAGE = tuple(f"transformer_blocks.{{n}}.attn.to_{part}" for part in "qkv")
+_TEXT = tuple(f"transformer_blocks.{{n}}.attn.add_{part}_proj" for part in "qkv")
+_NORMS = (("query_norm", "q"), ("key_norm", "k"))
+_LAYERS = (
+    Layer("double_blocks.{n}.img_attn.qkv", _IMAGE),
+    Layer("double_blocks.{n}.txt_attn.qkv", _TEXT),
+    Layer("double_blocks.{n}.img_attn.proj", ("transformer_blocks.{n}.attn.to_out.0",)),
+    Layer("double_blocks.{n}.txt_attn.proj", ("transformer_blocks.{n}.attn.to_add_out",)),
+    Layer("double_blocks.{n}.img_mlp.0", ("transformer_blocks.{n}.ff.linear_in",)),
+    Layer("double_blocks.{n}.img_mlp.2", ("transformer_blocks.{n}.ff.linear_out",)),
+    Layer("double_blocks.{n}.txt_mlp.0", ("transformer_blocks.{n}.ff_context.linear_in",)),
+    Layer("double_blocks.{n}.txt_mlp.2", ("transformer_blocks.{n}.ff_context.linear_out",)),
+    Layer("single_blocks.{n}.linear1", ("single_transformer_blocks.{n}.attn.to_qkv_mlp_proj",)),
+    Layer("single_blocks.{n}.linear2", ("single_transformer_blocks.{n}.attn.to_out",)),
+    *(Layer(f"double_blocks.{{n}}.img_attn.norm.{a}", (f"transformer_blocks.{{n}}.attn.norm_{b}",)) for a, b in _NORMS),
+    *(
+        Layer(f"double_blocks.{{n}}.txt_attn.norm.{a}", (f"transformer_blocks.{{n}}.attn.norm_added_{b}",))
+        for a, b in _NORMS
+    ),
+    *(Layer(f"single_blocks.{{n}}.norm.{a}", (f"single_transformer_blocks.{{n}}.attn.norm_{b}",)) for a, b in _NORMS),
+    Layer("img_in", ("x_embedder",)),
+    Layer("txt_in", ("context_embedder",)),
+    Layer("time_in.in_layer", ("time_guidance_embed.timestep_embedder.linear_1",)),
+    Layer("time_in.out_layer", ("time_guidance_embed.timestep_embedder.linear_2",)),
+    Layer("double_stream_modulation_img.lin", ("double_stream_modulation_img.linear",)),
+    Layer("double_stream_modulation_txt.lin", ("double_stream_modulation_txt.linear",)),
+    Layer("single_stream_modulation.lin", ("single_stream_modulation.linear",)),
+    Layer("final_layer.linear", ("proj_out",)),
+    Layer("final_layer.adaLN_modulation.1", ("norm_out.linear/1", "norm_out.linear/0")),  # shift before scale
+    # diffusers with fused projections, on which it trains LoKr
+    Layer("transformer_blocks.{n}.attn.to_qkv", _IMAGE),
+    Layer("transformer_blocks.{n}.attn.to_added_qkv", _TEXT),
+)
+"""Names of black-forest-labs' code, which musubi-tuner, ai-toolkit and ComfyUI use."""
+
+PIPELINE = Pipeline(
+    name="Flux2KleinPipeline",
+    title="FLUX.2 klein",
+    checkpoint="",
+    network="flux2_klein",
+    parts=(
+        Part("transformer", "diffusers", ("Flux2Transformer2DModel",), "transformer", "model.diffusion_model."),
+        Part("vae", "diffusers", ("AutoencoderKLFlux2",), "VAE", "vae.", overflows=True),
+        Part(
+            "text_encoder", "transformers", ("Qwen3ForCausalLM",), "text encoder", "text_encoders.qwen3_4b.transformer."
+        ),
+        Part("tokenizer", "transformers", ("Qwen2TokenizerFast", "Qwen2Tokenizer")),
+    ),
+    layers=_LAYERS,
+    half="bfloat16",
+)
+DRAWINGS = (
+    Drawing(rf"klein (?:\d+ ?b )?base|^{NOT_DISTILLED}$", guidance_scale=4.0),
+    Drawing("", guidance_scale=1.0, steps=4),  # distilled
+)
+
+FAMILY = Family(
+    name="flux2_klein",
+    title="FLUX.2 klein 4B",
+    hub_id="black-forest-labs/FLUX.2-klein-4B",
+    prediction_type="flow",
+    resolution=1024,
+    markers=(
+        ("double_blocks_", "img_mlp_0:3072>18432"),
+        ("double_blocks_", "img_mlp_2:9216>3072"),
+        ("double_blocks_", "txt_mlp_0:3072>18432"),
+        ("double_blocks_", "txt_mlp_2:9216>3072"),
+        ("single_blocks_", "linear1:3072>27648"),
+        ("single_blocks_", "linear2:12288>3072"),
+        ("single_transformer_blocks_", "attn_to_qkv_mlp_proj:3072"),
+        ("single_transformer_blocks_", "_attn_to_out:12288>3072"),
+        ("^transformer_blocks_", "_ff_linear_in:3072>18432"),
+        ("^transformer_blocks_", "_ff_linear_out:9216>3072"),
+    ),
+    shared=(  # attention of double blocks, which looks like that of FLUX.1
+        ("^double_blocks_", "_attn_qkv:3072", *_OF_FLUX_1),
+        ("^double_blocks_", "_attn_proj:3072", *_OF_FLUX_1),
+        ("^transformer_blocks_", "_attn_to_q:3072", *_OF_FLUX_1),
+    ),
+    base_versions=("flux2_klein_4b", "flux_2_klein_4b"),
+    architectures=("flux-2", "flux.2"),
+    pipeline=PIPELINE,
+    drawings=DRAWINGS,
+)

@@ -1,0 +1,158 @@
+"""FLUX.1: a transformer over patches of latents and the tokens of a T5, told a pooled CLIP vector and guidance.
+
+Guidance is no mixture of two predictions here: the network was trained to predict what guidance would, and is told
+its strength as a number (distillation after Meng et al. 2023, arXiv 2210.03142). Schnell is told nothing.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import torch
+from torch import nn
+
+from ....errors import UsageError
+from ...denoiser import Conditioning, Token
+from ...schedule import Schedule
+from ..activations import transformer_values
+from ..flow import by_size, flow_of
+from ..parts import (
+    require_channels_of,
+    require_scaled_vae,
+    require_size,
+    require_width_of,
+    require_words,
+    scaled,
+    unscaled,
+)
+from .network import in_turn, noise_share, pixels_per_latent, token_numbers
+
+GUIDANCE = 3.5
+"""Strength of guidance that the network is told: what people draw with, diffusers' and ComfyUI's default. Trainers tell
+it 1 or 3.5."""
+_TIMES = 10_000
+"""Timesteps of its process, as many as ComfyUI lists sigmas of."""
+_PATCH = 2
+"""Side of the patches of latents that are one token."""
+_LONGEST = 512
+"""Tokens of a prompt for T5; the rest is cut, as in every host."""
+
+
+class Flux:
+    """See `network.Network`."""
+
+    def __init__(self, parts: Any) -> None:
+        self.denoiser, self._vae = parts.transformer, parts.vae.config
+        self._clip, self._t5 = parts.text_encoder, parts.text_encoder_2
+        self.components: Mapping[str, nn.Module] = {
+            "transformer": parts.transformer,
+            "text_encoder": parts.text_encoder,
+            "text_encoder_2": parts.text_encoder_2,
+        }
+        self.device: torch.device = parts.transformer.device
+        self.tokenizers = (parts.tokenizer, parts.tokenizer_2)
+        self.resolution: int = self._vae.sample_size
+        side = self.resolution // pixels_per_latent(self._vae)
+        self.latent_shape = (self._vae.latent_channels, side, side)
+        config = parts.scheduler.config
+        self._schedule = flow_of(config, _TIMES, by_size(config, (side // _PATCH) ** 2))
+        self._is_told = bool(parts.transformer.config.guidance_embeds)
+        self.told: Mapping[str, str] = {"guidance told to the network": f"{GUIDANCE:g}"} if self._is_told else {}
+        self.options = json.dumps([dict(self.told), _LONGEST])
+
+    @classmethod
+    def require_fit(cls, parts: Any, path: str) -> None:
+        """Raise UsageError where the parts do not make a text-to-image model that can be asked for its predictions."""
+        config = parts.transformer.config
+        require_scaled_vae(parts.vae.config, path)
+        require_size(parts.vae.config, _PATCH, path)
+        patch = _PATCH**2 * parts.vae.config.latent_channels
+        require_channels_of(config.in_channels, parts.transformer.out_channels, patch, path)
+        require_width_of(parts.text_encoder_2.config.d_model, config.joint_attention_dim, "T5", path)
+        require_width_of(parts.text_encoder.config.hidden_size, config.pooled_projection_dim, "CLIP", path)
+        require_words(parts.tokenizer, parts.text_encoder, path)
+        require_words(parts.tokenizer_2, parts.text_encoder_2, path)
+
+    @classmethod
+    def settings(cls, parts: Any) -> Mapping[str, object]:
+        """Return nothing: all of this architecture are one family."""
+        return {}
+
+    @classmethod
+    def settings_of_file(cls, shapes: Mapping[str, tuple[int, ...]]) -> Mapping[str, object]:
+        """Return nothing: all of this architecture are one family."""
+        return {}
+
+    def schedule(self) -> Schedule:
+        """Return the process of its scheduler, shifted for pictures of its size."""
+        return self._schedule
+
+    def scaled(self, mean: torch.Tensor) -> torch.Tensor:
+        """Return latents less the VAE's shift, times its factor."""
+        return scaled(self._vae, mean)
+
+    def unscaled(self, latents: torch.Tensor) -> torch.Tensor:
+        """Return latents over the VAE's factor, plus its shift."""
+        return unscaled(self._vae, latents)
+
+    def embed_text(self, prompts: Sequence[str]) -> Conditioning:
+        """Return T5's hidden states (N, 512, D), and what CLIP pools (N, P)."""
+        return in_turn(self._embed, prompts)
+
+    def _embed(self, prompts: Sequence[str]) -> Conditioning:
+        clip, t5 = self.tokenizers
+        pooled = self._clip(token_numbers(clip, prompts).to(self.device)).pooler_output
+        context = self._t5(token_numbers(t5, prompts, _LONGEST).to(self.device))[0]
+        return Conditioning(context, pooled)
+
+    def embed_guided(self, prompts: Sequence[str], negatives: Sequence[str]) -> Conditioning:
+        """Return the rows of all, for guidance by two predictions, which is rare here; no prompt is the empty one."""
+        return self.embed_text([*prompts, *negatives])
+
+    def forward(self, x_t: torch.Tensor, t: torch.Tensor, cond: Conditioning) -> torch.Tensor:
+        """Return the transformer's output, in the shape of the latents."""
+        height, width = x_t.shape[-2] // _PATCH, x_t.shape[-1] // _PATCH
+        # Rounded to the type of the latents as a number of 1,000, which is how the pipeline passes it.
+        time = (noise_share(self._schedule, t) * 1000).to(x_t.dtype) / 1000
+        found = self.denoiser(
+            hidden_states=_packed(x_t),
+            timestep=time,
+            guidance=x_t.new_full((len(x_t),), GUIDANCE, dtype=torch.float32) if self._is_told else None,
+            pooled_projections=cond.pooled,
+            encoder_hidden_states=cond.context,
+            txt_ids=torch.zeros(cond.context.shape[1], 3, device=x_t.device),
+            img_ids=_places(height, width, x_t.device),
+        ).sample
+        return _unpacked(found, height, width)
+
+    def row_values(self) -> int:
+        """Return those of the transformer over the tokens of picture and prompt."""
+        config = self.denoiser.config
+        tokens = (self.latent_shape[-1] // _PATCH) ** 2 + _LONGEST
+        return transformer_values(tokens, config.num_attention_heads * config.attention_head_dim, 4)
+
+    def token(self, word: str) -> Token:
+        """Raise UsageError: a word is read by two encoders that cut it in ways of their own."""
+        raise UsageError(f"{word!r} cannot be trained as a word: FLUX.1 reads words with two encoders.")
+
+
+def _packed(latents: torch.Tensor) -> torch.Tensor:
+    """Return latents (N, C, h, w) as tokens (N, h/2 w/2, 4 C), one for each patch, row by row."""
+    count, channels, height, width = latents.shape
+    patches = latents.reshape(count, channels, height // _PATCH, _PATCH, width // _PATCH, _PATCH)
+    return patches.permute(0, 2, 4, 1, 3, 5).flatten(3).flatten(1, 2)
+
+
+def _unpacked(tokens: torch.Tensor, height: int, width: int) -> torch.Tensor:
+    """Return latents of tokens; the inverse of `_packed` for `height` by `width` patches."""
+    patches = tokens.reshape(len(tokens), height, width, -1, _PATCH, _PATCH)
+    return patches.permute(0, 3, 1, 4, 2, 5).flatten(4).flatten(2, 3)
+
+
+def _places(height: int, width: int, device: torch.device) -> torch.Tensor:
+    """Return where each patch is: (height * width, 3) of 0, row and column."""
+    rows, columns = torch.arange(height, device=device), torch.arange(width, device=device)
+    return torch.cartesian_prod(torch.zeros(1, device=device), rows.float(), columns.float())
+
+
+NETWORK = Flux

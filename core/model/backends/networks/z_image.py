@@ -1,0 +1,130 @@
+"""Z-Image: a single-stream transformer over patches of latents and the tokens of a Qwen3 (arXiv 2511.22699).
+
+It is fed the share of the picture where others are fed that of the noise, and its output is the other way round:
+latents minus noise.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
+from typing import Any
+
+import torch
+from torch import nn
+
+from ....errors import UsageError
+from ...denoiser import Conditioning, Token
+from ...schedule import Schedule
+from ..activations import transformer_values
+from ..flow import by_size, flow_of
+from ..parts import (
+    require_channels_of,
+    require_scaled_vae,
+    require_size,
+    require_width_of,
+    require_words,
+    scaled,
+    unscaled,
+)
+from .network import ASKED, chat_tokens, in_turn, noise_share, pixels_per_latent, require_chat
+
+_TIMES = 1_000
+"""Timesteps of its process, as many as ComfyUI lists sigmas of."""
+_PATCH = 2
+"""Side of the patches of latents that are one token."""
+_LONGEST = 512
+"""Tokens of a prompt and what its template puts around it; the rest is cut, as in diffusers' pipeline."""
+_LAYER = -2
+"""Hidden states of the text encoder that are read: the last but one."""
+_RATIO = 8 / 3
+"""How many times as wide as its tokens a feed-forward is."""
+
+
+class ZImage:
+    """See `network.Network`."""
+
+    told: Mapping[str, str] = MappingProxyType({})
+
+    def __init__(self, parts: Any) -> None:
+        self.denoiser, self._encoder, self._vae = parts.transformer, parts.text_encoder, parts.vae.config
+        self.components: Mapping[str, nn.Module] = {
+            "transformer": parts.transformer,
+            "text_encoder": parts.text_encoder,
+        }
+        self.device: torch.device = parts.transformer.device
+        self.tokenizers = (parts.tokenizer,)
+        self.resolution: int = self._vae.sample_size
+        side = self.resolution // pixels_per_latent(self._vae)
+        self.latent_shape = (self._vae.latent_channels, side, side)
+        config = parts.scheduler.config
+        self._schedule = flow_of(config, _TIMES, by_size(config, (side // _PATCH) ** 2))
+        self.options = json.dumps([_LONGEST, _LAYER, ASKED])
+
+    @classmethod
+    def require_fit(cls, parts: Any, path: str) -> None:
+        """Raise UsageError where the parts do not make a text-to-image model that can be asked for its predictions."""
+        config, channels = parts.transformer.config, parts.vae.config.latent_channels
+        require_scaled_vae(parts.vae.config, path)
+        require_size(parts.vae.config, _PATCH, path)
+        require_channels_of(config.in_channels, parts.transformer.out_channels, channels, path)
+        require_width_of(parts.text_encoder.config.hidden_size, config.cap_feat_dim, "its text encoder", path)
+        require_words(parts.tokenizer, parts.text_encoder, path)
+        if _PATCH not in config.all_patch_size or config.siglip_feat_dim is not None:
+            raise UsageError(f"{path}: the transformer is not one that draws from text alone, in patches of {_PATCH}.")
+        require_chat(parts.tokenizer, path)
+
+    @classmethod
+    def settings(cls, parts: Any) -> Mapping[str, object]:
+        """Return nothing: all of this architecture are one family."""
+        return {}
+
+    @classmethod
+    def settings_of_file(cls, shapes: Mapping[str, tuple[int, ...]]) -> Mapping[str, object]:
+        """Return nothing: all of this architecture are one family."""
+        return {}
+
+    def schedule(self) -> Schedule:
+        """Return the process of its scheduler."""
+        return self._schedule
+
+    def scaled(self, mean: torch.Tensor) -> torch.Tensor:
+        """Return latents less the VAE's shift, times its factor."""
+        return scaled(self._vae, mean)
+
+    def unscaled(self, latents: torch.Tensor) -> torch.Tensor:
+        """Return latents over the VAE's factor, plus its shift."""
+        return unscaled(self._vae, latents)
+
+    def embed_text(self, prompts: Sequence[str]) -> Conditioning:
+        """Return the text encoder's hidden states (N, 512, D) before its last layer, and which are of the prompts."""
+        return in_turn(self._embed, prompts)
+
+    def _embed(self, prompts: Sequence[str]) -> Conditioning:
+        numbers, mask = chat_tokens(self.tokenizers[0], prompts, _LONGEST)
+        mask = mask.to(self.device).bool()
+        found = self._encoder(input_ids=numbers.to(self.device), attention_mask=mask, output_hidden_states=True)
+        return Conditioning(found.hidden_states[_LAYER], mask=mask)
+
+    def embed_guided(self, prompts: Sequence[str], negatives: Sequence[str]) -> Conditioning:
+        """Return the rows of all; no prompt is the empty one, in its template."""
+        return self.embed_text([*prompts, *negatives])
+
+    def forward(self, x_t: torch.Tensor, t: torch.Tensor, cond: Conditioning) -> torch.Tensor:
+        """Return the transformer's output, negated, in the shape of the latents."""
+        assert cond.mask is not None
+        time = (1000 - noise_share(self._schedule, t) * 1000) / 1000
+        texts = [row if mask.is_meta else row[mask] for row, mask in zip(cond.context, cond.mask, strict=True)]
+        found = self.denoiser(list(x_t.unsqueeze(2).unbind()), time, texts).sample
+        return -torch.stack(found).squeeze(2)
+
+    def row_values(self) -> int:
+        """Return those of the transformer over the tokens of picture and prompt."""
+        tokens = (self.latent_shape[-1] // _PATCH) ** 2 + _LONGEST
+        return transformer_values(tokens, self.denoiser.config.dim, _RATIO)
+
+    def token(self, word: str) -> Token:
+        """Raise UsageError: the word's embedding is one of a language model, which none here was trained as."""
+        raise UsageError(f"{word!r} cannot be trained as a word: Z-Image reads prompts with a language model.")
+
+
+NETWORK = ZImage

@@ -1,0 +1,111 @@
+"""Transformers alone in a file, under the names of their original code, with the rest of the base in a folder."""
+
+import pytest
+import torch
+from owf.core.errors import UsageError
+from owf.core.families import Layers, layers_of
+from owf.core.model.base import BaseChoice, choose_base, load_base
+from owf.core.model.blueprint import blueprint
+from owf.core.model.stored import dtype_of_base
+from safetensors.torch import load_file, save_file
+from tiny_flows import PARTS, save_folder
+
+CPU = torch.device("cpu")
+
+
+def original_names(transformer):
+    """Return a transformer's weights as its original code has them: fused, turned, and under its names."""
+    state = dict(transformer.state_dict())
+    layers = layers_of(type(transformer).__name__)
+    made, used = {}, set()
+    for layer in layers:
+        for number in range(4):
+            original = layer.original.replace("{n}", str(number))
+            parts = Layers([layer]).parts(original.replace(".", "_"))
+            if any(word in original for word in ("lora", "to_qkv", "to_added_qkv")):
+                continue  # dialects of files, and no names of the code
+            for leaf in ("weight", "bias"):
+                keys = [next((k for k in state if k.replace(".", "_") == f"{p.path}_{leaf}"), None) for p in parts]
+                if None in keys:
+                    continue
+                rows = [
+                    state[k] if p.half is None else state[k].chunk(2)[p.half] for k, p in zip(keys, parts, strict=True)
+                ]
+                is_norm = original.endswith(("query_norm", "key_norm"))
+                made[f"{original}.{'scale' if is_norm else leaf}"] = torch.cat(rows).contiguous()
+                used |= set(keys)
+    return {**made, **{name: value for name, value in state.items() if name not in used}}
+
+
+@pytest.fixture(scope="module", params=PARTS)
+def family(request):
+    return request.param
+
+
+@pytest.fixture(scope="module")
+def parts(family):
+    return PARTS[family]()
+
+
+@pytest.fixture
+def folder(family, parts, tmp_path, monkeypatch):
+    """A diffusers folder of the base that the settings name, whose transformer is another."""
+    folder = save_folder(family, parts, tmp_path / "base")
+    path = next((folder / "transformer").glob("*.safetensors"))
+    save_file({name: value * 0.5 for name, value in load_file(path).items()}, path)
+    (tmp_path / "config.toml").write_text(f'[bases]\n{family} = "{folder}"\n')
+    monkeypatch.setenv("OWF_CONFIG", str(tmp_path / "config.toml"))
+    return folder
+
+
+@pytest.mark.parametrize("prefix", ["", "model.diffusion_model."])
+def test_a_file_is_loaded_with_the_rest_of_its_base(family, parts, folder, prefix, tmp_path):
+    tensors = {f"{prefix}{name}": value for name, value in original_names(parts.transformer).items()}
+    save_file(tensors, tmp_path / "mine.safetensors")
+    choice = choose_base(str(tmp_path / "mine.safetensors"), None)
+    loaded = load_base(choice, CPU, torch.float32, offline=True)
+    assert (loaded.name, loaded.family) == ("mine.safetensors", family)
+    found, expected = loaded.components["transformer"].state_dict(), parts.transformer.state_dict()
+    assert found.keys() == expected.keys()
+    assert all(torch.equal(found[name], value) for name, value in expected.items())
+    assert blueprint(choice).family.name == family
+    assert dtype_of_base("auto", torch.device("meta"), choice) == torch.bfloat16
+
+
+def test_a_file_without_a_folder_for_the_rest_says_what_to_do(family, parts, tmp_path, monkeypatch):
+    monkeypatch.setenv("OWF_CONFIG", str(tmp_path / "config.toml"))
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    (tmp_path / "config.toml").write_text(f'[bases]\n{family} = "nobody/nothing-of-this-name"\n')
+    save_file(original_names(parts.transformer), tmp_path / "mine.safetensors")
+    with pytest.raises(UsageError, match=rf"alone.*\[bases\].*{family} = "):
+        load_base(BaseChoice(str(tmp_path / "mine.safetensors"), "file"), CPU, torch.float32, offline=True)
+
+
+@pytest.mark.parametrize("change", ["missing", "unknown", "twice", "shape", "rows"])
+def test_files_that_are_not_whole_are_refused(family, parts, folder, change, tmp_path):
+    tensors = original_names(parts.transformer)
+    fused = next(name for name in tensors if name.endswith("qkv.weight"))
+    plain = next(name for name in tensors if name.endswith(("linear2.weight", "attention.out.weight")))
+    if change == "missing":
+        del tensors[plain]
+    elif change == "unknown":
+        tensors[f"{fused}.scale_weight"] = torch.ones(1)
+    elif change == "twice":
+        tensors[f"diffusion_model.{plain}"] = tensors[plain].clone()
+    elif change == "shape":
+        tensors[plain] = tensors[plain][:, :-1].contiguous()
+    else:
+        tensors[fused] = tensors[fused][:-3].contiguous()
+    save_file(tensors, tmp_path / "mine.safetensors")
+    words = {"missing": "not in the file", "unknown": "no place", "twice": "twice", "shape": "shape", "rows": "rows"}
+    with pytest.raises(UsageError, match=words[change]):
+        load_base(choose_base(str(tmp_path / "mine.safetensors"), None), CPU, torch.float32, offline=True)
+
+
+def test_weights_of_8_bits_that_hold_values_are_read(family, parts, folder, tmp_path):
+    tensors = {name: value.to(torch.float8_e4m3fn) for name, value in original_names(parts.transformer).items()}
+    save_file(tensors, tmp_path / "mine.safetensors")
+    loaded = load_base(choose_base(str(tmp_path / "mine.safetensors"), None), CPU, torch.float32, offline=True)
+    found = loaded.components["transformer"].state_dict()
+    for name, value in parts.transformer.state_dict().items():
+        assert torch.equal(found[name], value.to(torch.float8_e4m3fn).float())
