@@ -5,8 +5,8 @@ import pytest
 import torch
 from owf.core.experiments.work.likeness import Seers, concept_likeness, mean_cosine, word_in_place
 from owf.core.model.batch import Batching
+from owf.core.plan.concept import Concept
 from owf.core.progress import SILENT
-from owf.core.train.data.captions import Concept
 from owf.core.train.methods.custom_diffusion import embedding_path
 from owf.core.train.session import Training
 from safetensors.torch import save_file

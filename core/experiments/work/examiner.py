@@ -10,7 +10,7 @@ from ...audit.change import Change
 from ...audit.session import AuditRequest, AuditSession, Places, Published, plan_for
 from ...metrics.measurement import Estimate
 from ...plan.audit_plan import AuditPlan, plan_digest
-from ...train.data.captions import Concept
+from ...plan.concept import Concept
 from ...train.session import Training
 from ...verdict.report import Report
 from ...verdict.verdict import default_policy

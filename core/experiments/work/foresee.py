@@ -4,17 +4,18 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from ...audit.cost import Cost, audit_cost
+from ...audit.learned.evidence import drawn_rows
 from ...audit.session import plan_for
 from ...datasets.accounts import MODELS, account, evaluations
 from ...model.blueprint import Blueprint
+from ...model.drawings import SAMPLING
 from ...plan.audit_plan import AuditPlan
+from ...plan.concept import Concept
 from ...plan.presets import PAPER
 from ...text import counted
 from ...train.cost import all_rows, rows_until, teacher_rows
 from ...train.data.bank import Bank, make_bank, read_bank, shipped_bank
-from ...train.data.captions import Concept
-from ...train.data.drawings import SAMPLING
-from ...train.learned.evidence import drawn_rows
+from ...train.plan import TrainPlan
 from ..job import REFERENCE, Job, Lesson, distinct
 from ..study import Study
 from .examiner import audit_request
@@ -52,7 +53,7 @@ def foresee(study: Study, jobs: Sequence[Job], base: Blueprint, names: Sequence[
     trained = [lesson for lesson in lessons if lesson.how != REFERENCE]
     bank = _banks(base, names)
     drawn = sum(_without_gradients(lesson, bank(lesson), base.family.name) for lesson in trained)
-    drawn += sum(drawn_rows(lesson.plan, base.family.name) for lesson in lessons if lesson.how == REFERENCE)
+    drawn += sum(drawn_rows(_concept(lesson.plan), base.family.name) for lesson in lessons if lesson.how == REFERENCE)
     asked = {metrics: _asked(study, metrics, base, names) for metrics in dict.fromkeys(job.metrics for job in jobs)}
     return Foreseen(
         trainings=len(trained),
@@ -80,16 +81,20 @@ def _banks(base: Blueprint, names: Sequence[str]) -> Callable[[Lesson], Bank]:
         if key not in known:
             form = base.family.prompt_form(plan.prompt_form, (base.name, *names))
             prompts = read_bank(shipped_bank(base.family.name, form.name))
-            known[key] = make_bank(prompts, Concept(plan.trigger, plan.class_word), plan.bank_prompts).put(form)
+            known[key] = make_bank(prompts, _concept(plan), plan.bank_prompts).put(form)
         return known[key]
 
     return bank
 
 
+def _concept(plan: TrainPlan) -> Concept:
+    return Concept(plan.trigger, plan.class_word)
+
+
 def _without_gradients(lesson: Lesson, bank: Bank, family: str) -> int:
     plan = lesson.plan
     taught = sum(teacher_rows(plan, step) for step in range(plan.steps))
-    return taught + all_rows(plan, bank) - rows_until(plan, plan.steps) + drawn_rows(plan, family)
+    return taught + all_rows(plan, bank) - rows_until(plan, plan.steps) + drawn_rows(_concept(plan), family)
 
 
 def _asked(study: Study, metrics: tuple[str, ...], base: Blueprint, names: Sequence[str]) -> tuple[AuditPlan, Cost]:

@@ -14,7 +14,7 @@ from torch import nn
 from ...adapter import LoraCard
 from ...disk.files import write_bytes
 from ...model.denoiser import TrainableDenoiser
-from ...train.data.captions import Concept
+from ...plan.concept import Concept
 from ...train.data.concept import ConceptData
 from ...train.learned import learned
 from ...train.loop.loss import LossMaker

@@ -13,17 +13,17 @@ import numpy as np
 import torch
 
 from ...families import shipped
-from ...metrics.images.clip_text import TextFeatures, load_text_features
 from ...metrics.images.features import FeatureNetwork, Fetching, load_features
 from ...metrics.images.likeness import unit
+from ...metrics.images.towers import embed_texts, load_clip
 from ...metrics.measurement import Estimate
 from ...metrics.statistics import COSINE, mean_estimate
 from ...model.batch import Batching
 from ...model.denoiser import TrainableDenoiser
+from ...model.drawings import SAMPLING
 from ...model.sample import generate
+from ...plan.concept import Concept
 from ...progress import Progress
-from ...train.data.captions import Concept
-from ...train.data.drawings import SAMPLING
 from ...train.methods.custom_diffusion import embedding_path
 from ...train.session import Training
 
@@ -37,8 +37,8 @@ class Seers:
 
     networks: dict[str, FeatureNetwork]
     """Number's name -> network."""
-    text: TextFeatures | None
-    """CLIP's text tower; None where the base's world is seen by a network of its own, which knows no words."""
+    text: Callable[[Sequence[str]], np.ndarray] | None
+    """CLIP's text tower, texts -> features (N, D); None where the base's world is seen by a network of its own, which knows no words."""
 
 
 def load_seers(family: str, fetching: Fetching) -> Seers:
@@ -47,7 +47,8 @@ def load_seers(family: str, fetching: Fetching) -> Seers:
         return Seers({"concept_own": load_features(family, fetching)}, None)
     names = {"concept_dino": "dino", "concept_clip_i": "clip"}
     networks = {number: load_features(name, fetching) for number, name in names.items()}
-    return Seers(networks, load_text_features(fetching))
+    model, tokenizer = load_clip(fetching)
+    return Seers(networks, lambda texts: embed_texts(model, tokenizer, texts).numpy())
 
 
 @contextmanager

@@ -10,11 +10,11 @@ from pathlib import Path
 
 from ...adapter import read_adapter, stacked
 from ...audit.change import AdapterChange, Change
+from ...audit.learned.networks import load_networks
 from ...disk.files import write_text
 from ...metrics.images.features import FeatureNetwork
 from ...metrics.measurement import Estimate
-from ...train.data.captions import Concept
-from ...train.learned.networks import load_networks
+from ...plan.concept import Concept
 from ...train.records import TrainSetting
 from ...train.session import Training, TrainRequest, TrainSession
 from ...train.train import train

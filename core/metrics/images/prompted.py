@@ -19,7 +19,7 @@ from ...plan.vocabulary import shipped_vocabulary
 from .demo_network import FeatureNetwork as DemoNetwork
 from .features import Fetching, ImageFeatures, assemble, resize_crop
 from .openclip import KIND, load_open_clip
-from .towers import CLIP, clip_preparation, load_clip
+from .towers import CLIP, clip_preparation, embed_texts, load_clip
 
 if TYPE_CHECKING:
     from ...plan.audit_plan import AuditPlan
@@ -67,10 +67,7 @@ def load_prompted(plan: "AuditPlan", fetching: Fetching) -> ImageFeatures:
 def _clip(texts: Sequence[str], fetching: Fetching) -> "tuple[Prepare, nn.Module, torch.Tensor]":
     """Return CLIP's preparation and image tower, and the texts' projected features."""
     model, tokenizer = load_clip(fetching)
-    tokens = tokenizer(list(texts), padding=True, truncation=True, return_tensors="pt")
-    with torch.inference_mode():
-        pooled = model.text_model(tokens["input_ids"], attention_mask=tokens["attention_mask"]).pooler_output
-        features = model.text_projection(pooled)
+    features = embed_texts(model, tokenizer, texts)
     return clip_preparation(model.config.vision_config.image_size), _ClipImages(model), features
 
 

@@ -1,8 +1,10 @@
 """CLIP and DINO by transformers: weights of a pinned revision, or of a hub id or folder of the user's own."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import torch
 from torch import nn
 
 from ...errors import OFF, Setting
@@ -49,6 +51,14 @@ def load_clip(fetching: Fetching) -> tuple[Any, Any]:
     model = pretrained(CLIPModel, str(folder), fetching.offline).requires_grad_(False).eval()
     with foreign(f"The tokenizer in {folder} cannot be loaded"):
         return model, CLIPTokenizer.from_pretrained(folder, local_files_only=True)
+
+
+def embed_texts(model: Any, tokenizer: Any, texts: Sequence[str]) -> torch.Tensor:
+    """Return CLIP's features (N, D) of texts, in the space in which its image tower has pictures."""
+    tokens = tokenizer(list(texts), padding=True, truncation=True, return_tensors="pt")
+    with torch.inference_mode():
+        pooled = model.text_model(tokens["input_ids"], attention_mask=tokens["attention_mask"]).pooler_output
+        return model.text_projection(pooled)
 
 
 def clip_preparation(size: int) -> Prepare:
