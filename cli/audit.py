@@ -62,7 +62,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def with_map(argv: Sequence[str]) -> Sequence[str]:
     """Return the command line that `owf-audit map` stands for: what the user gives comes after, and counts."""
     mapped = argv[:1] == ["map"] and not Path("map").exists()
-    return ["--metrics", "map", *argv[1:]] if mapped else argv
+    return ["--metrics", "map,confirmed", *argv[1:]] if mapped else argv
 
 
 def _watch(options: argparse.Namespace, argv: Sequence[str]) -> int:

@@ -11,13 +11,15 @@ from typing import Any
 from ..datasets.labelled import LabelledImages
 from ..disk.store import SampleStore, measured_in
 from ..errors import InvalidError
-from ..metrics.evidence import Drawings, Evidence
+from ..metrics.evidence import Confirmed, Drawings, Evidence, Screened
 from ..metrics.images.features import FeatureNetwork
 from ..metrics.measurement import Measurement
 from ..metrics.metric import Tools, chosen, needed
+from ..metrics.screening.suspects import suspects
 from ..model.batch import Batching
 from ..model.denoiser import Denoiser
 from ..plan.audit_plan import AuditPlan, plan_data, plan_digest
+from ..plan.screening import asked_instead
 from ..progress import BASE, LORA, Progress
 from ..verdict.rejudge import NO_KNOWLEDGE
 from ..verdict.report import BaseRecord, ImagePair, Report
@@ -25,6 +27,7 @@ from ..verdict.verdict import Policy, invalid, judge
 from .adapter_record import environment, with_base
 from .base_in_use import other_family
 from .change import Change
+from .confirm import confirm
 from .cost import Cost, Remaining, audit_cost, remaining
 from .gather import gather_base, gather_tuned
 from .pairs import write_pairs
@@ -72,7 +75,7 @@ def audit_change(denoiser: Denoiser, change: Change, plan: AuditPlan, setting: A
         _require_change(change, denoiser.family)
         evidence, doubt = _gather(denoiser, change, plan, setting)
         measurements = _compare(denoiser, evidence, doubt, plan, setting)
-        pairs = write_pairs(setting.folder, plan, evidence.get(Drawings))
+        pairs = write_pairs(setting.folder, plan, evidence.get(Drawings), evidence.get(Confirmed))
         verdict = judge(measurements, setting.policy)
         if doubt:
             verdict = dataclasses.replace(verdict, reasons=(*verdict.reasons, doubt + NO_KNOWLEDGE))
@@ -129,9 +132,19 @@ def _gather(
         rests, doubt = gather_base(needed(plan.metrics), base, plan, setting.labelled)
         setting.progress.subject(LORA)
         change.on()
-        evidence = gather_tuned(rests, tuned)
+        evidence = dict(gather_tuned(rests, tuned))
         change.off()
+        if Confirmed in needed(plan.metrics):
+            evidence[Confirmed] = _confirmed(tuned, change, evidence[Screened], setting)
     return evidence, doubt
+
+
+def _confirmed(tuned: ModelPass, change: Change, seen: Screened, setting: AuditSetting) -> Confirmed:
+    """Return what a screening's suspects come to; it switches the change itself, which is off before and after."""
+    plan = tuned.plan
+    further = asked_instead(plan, seen.concepts) if plan.words else ()
+    groups = suspects(seen, further, setting.told, setting.claimed, plan.seed)
+    return confirm(tuned, groups, change.on, change.off)
 
 
 def _compare(
