@@ -17,6 +17,7 @@ from .. import words
 from ..heat_map import Part, by_component, relative_heat_map
 from . import charts, images
 from .breakdowns import Breakdown, breakdowns
+from .concept_map import ConceptMap, concept_maps
 
 FIRST_PAIRS = 12
 """Pairs shown before the reader asks for more."""
@@ -135,6 +136,8 @@ class View:
     """One per metric."""
     breakdowns: list[Breakdown]
     """One per non-empty breakdown."""
+    maps: list[ConceptMap]
+    """Maps of concepts."""
     pairs: list[Pair]
     """Image pairs, the most changed first."""
     first_pairs: int
@@ -164,6 +167,7 @@ def view(report: Report, folder: Path) -> View:
         learned=_learned(report.learning),
         cards=[_card(name, report.measurements[name], report.verdict.judgements) for name in names],
         breakdowns=breakdowns(report.measurements),
+        maps=concept_maps(report.measurements),
         pairs=[_pair(pair, folder, rank) for rank, pair in enumerate(report.pairs)],
         first_pairs=FIRST_PAIRS,
         audited=_audited(report),
