@@ -13,12 +13,12 @@ ROWS = 10
 
 STEPS = (
     (0.1, "under 10 %"),
-    (0.25, "10 to 25 %"),
-    (0.5, "25 to 50 %"),
-    (1.0, "50 to 100 %"),
-    (math.inf, "100 % or more"),
+    (0.2, "10 to 20 %"),
+    (1 / 3, "20 to 33 %"),
+    (2 / 3, "33 to 67 %"),
+    (math.inf, "67 % or more"),
 )
-"""End of each shade and what it is called; from half on, which is the default limit, they are of another hue."""
+"""End of each shade and what it is called; from a third on, which is the default limit, they are of another hue."""
 
 
 @dataclass(frozen=True)
