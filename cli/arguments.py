@@ -25,7 +25,7 @@ EPILOG = """exit codes: 0 PASS, 1 DRIFT, 2 usage error, 3 INCONCLUSIVE, 4 INVALI
 the worst; with --demo 0 if each LoRA gets the verdict that it is there to show; 70 a bug,
 130 interrupted, 141 nobody reads the output any more, 143 stopped by SIGTERM
 other commands: owf-audit inspect FILE...  shows what is in a LoRA file without a base model;
-owf-audit map LORA...  asks thousands of concepts which of them it damaged;
+owf-audit map LORA...  asks thousands of concepts which of them it damaged, and draws the worst;
 owf-audit history, rejudge, merge, compare  read what runs over many LoRAs kept in their ledger;
 owf-audit watch FOLDER  audits what appears in a folder, with the options of above;
 owf-audit base list, export, import  shows what is kept of bases, and moves it to another machine"""

@@ -90,7 +90,7 @@ def _require_sense(options: argparse.Namespace) -> None:
 def with_map(argv: Sequence[str]) -> Sequence[str]:
     """Return the command line that `owf-audit map` stands for: what the user gives comes after, and counts."""
     mapped = argv[:1] == ["map"] and not Path("map").exists()
-    return ["--metrics", "map", *argv[1:]] if mapped else argv
+    return ["--metrics", "map,confirmed", *argv[1:]] if mapped else argv
 
 
 def _watch(options: argparse.Namespace, argv: Sequence[str]) -> int:

@@ -136,7 +136,7 @@ def _damages(report: "Report") -> list[str]:
     for name in sorted(report.measurements, key=words.metric_order):
         metric = known(name)
         for key, kind in () if metric is None else metric.breakdowns.items():
-            parts = () if kind.reference else report.measurements[name].breakdowns.get(key, ())
+            parts = () if kind.reference or not kind.worse else report.measurements[name].breakdowns.get(key, ())
             # A colour that there is less of is as much of a change as one that there is more of.
             wrong = {"above": kind.worse, **({"below": kind.better} if kind.swatches else {})}
             hurt = [part for part in parts if against_zero(part.estimate) in wrong]

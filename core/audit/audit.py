@@ -10,14 +10,16 @@ from typing import Any
 from ..datasets.labelled import LabelledImages
 from ..disk.store import measured_in, whole_store
 from ..errors import InvalidError
-from ..metrics.evidence import Drawings, Evidence
+from ..metrics.evidence import Confirmed, Drawings, Evidence, Screened
 from ..metrics.images.features import FeatureNetwork
 from ..metrics.measurement import Measurement
 from ..metrics.metric import Tools, chosen, needed
+from ..metrics.screening.suspects import suspects
 from ..model.batch import Batching
 from ..model.denoiser import Denoiser
 from ..plan.audit_plan import AuditPlan, plan_data, plan_digest
 from ..plan.concept import Concept
+from ..plan.screening import asked_instead
 from ..progress import BASE, LORA, Progress
 from ..verdict.learning import Learning
 from ..verdict.rejudge import NO_KNOWLEDGE
@@ -27,6 +29,7 @@ from .adapter_record import environment, with_base
 from .base_in_use import other_family
 from .base_results import About, joined_digest, open_results
 from .change import Change
+from .confirm import confirm
 from .cost import Cost, Remaining, audit_cost, remaining
 from .gather import gather_base, gather_tuned
 from .learned.evidence import Drawing
@@ -91,7 +94,7 @@ def audit_change(denoiser: Denoiser, change: Change, plan: AuditPlan, setting: A
         evidence, doubt = _gather(denoiser, change, plan, setting, comparing)
         setting.progress.stage("Comparing")
         measurements = comparing.measure(evidence, doubt)
-        pairs = write_pairs(setting.folder, plan, evidence.get(Drawings))
+        pairs = write_pairs(setting.folder, plan, evidence.get(Drawings), evidence.get(Confirmed))
         verdict = judge(measurements, setting.policy)
         if len(measurements) < len(plan.metrics):
             verdict = dataclasses.replace(verdict, reasons=(*verdict.reasons, _EARLY))
@@ -153,13 +156,16 @@ def _gather(
         setting.progress.total(left.base + left.tuned + cost.compared + likeness)
         setting.progress.subject(BASE)
         rests, doubt = gather_base(needed(plan.metrics), base, plan, setting.labelled)
+
+        def enough(seen: Mapping[type[Evidence], Any]) -> bool:
+            return setting.decide_early and comparing.is_drift(seen, doubt)
+
         setting.progress.subject(LORA)
         change.on()
-        if setting.decide_early:
-            evidence = gather_tuned(rests, tuned, lambda seen: comparing.is_drift(seen, doubt))
-        else:
-            evidence = gather_tuned(rests, tuned)
+        evidence = dict(gather_tuned(rests, tuned, enough))
         change.off()
+        if Confirmed in needed(plan.metrics) and not enough(evidence):
+            evidence[Confirmed] = _confirmed(tuned, change, evidence[Screened], setting)
     return evidence, doubt
 
 
@@ -186,6 +192,14 @@ class _Comparing:
         except InvalidError as error:  # a base at chance, most of all: then this is why
             raise InvalidError(f"{error} {doubt}".strip(), *error.settings) from error
         return {m.name: self._found[m.name] for m in metrics}
+
+
+def _confirmed(tuned: ModelPass, change: Change, seen: Screened, setting: AuditSetting) -> Confirmed:
+    """Return what a screening's suspects come to; it switches the change itself, which is off before and after."""
+    plan = tuned.plan
+    further = asked_instead(plan, seen.concepts) if plan.words else ()
+    groups = suspects(seen, further, setting.told, setting.claimed, plan.seed)
+    return confirm(tuned, groups, change.on, change.off)
 
 
 def _learned(denoiser: Denoiser, change: Change, setting: AuditSetting) -> Learning | None:

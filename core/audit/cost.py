@@ -3,12 +3,12 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from ..metrics.evidence import Answers, ColorDrawings, Drawings, Predictions, Screened
+from ..metrics.evidence import Answers, ColorDrawings, Confirmed, Drawings, Predictions, Screened
 from ..metrics.metric import chosen, needed
 from ..model.reading import READING_PICTURES, READING_ROWS
 from ..plan.audit_plan import AuditPlan, elimination_rows
-from ..plan.screening import plan_concepts
-from .base_results import STAGES
+from ..plan.confirmation import GROUPS, LOOK_ROWS, PICTURES
+from ..plan.screening import CANDIDATES, PILOTS, plan_concepts
 
 FLOOR_PROMPTS = 8
 """Prompts whose predictions the base repeats row by row, to see what arithmetic alone changes."""
@@ -28,6 +28,10 @@ class Cost:
     """Drawings."""
     screened: int
     """Predictions under the prompts of a vocabulary."""
+    pilot: int
+    """Predictions of the base that show at which timesteps to ask it."""
+    confirmed: int
+    """Drawing what a screening suspects, by both models, and looking at it; at most."""
     probes: int
     """Labelled images made by the base; 0 where they come from a folder."""
     latents: int
@@ -41,16 +45,16 @@ class Cost:
 
     @property
     def tuned(self) -> int:
-        """Rows of the tuned model: every LoRA pays them."""
-        return self.predictions + self.answers + self.images + self.screened
+        """Rows that every LoRA pays: those of the tuned model, and of the base where it is asked about this one."""
+        return self.predictions + self.answers + self.images + self.screened + self.confirmed
 
     @property
     def base(self) -> int:
         """Rows of the base: paid once, then cached. Classifier and images count twice: once for the comparison,
         once with other seeds for the noise floor."""
         twice = 2 * (self.answers + self.images)
-        predicted = self.predictions + self.screened
-        return predicted + twice + self.probes + self.latents + self.repeats + self.reading
+        predicted = self.predictions + 2 * self.screened  # under each concept's prompt, and under another
+        return predicted + twice + self.pilot + self.probes + self.latents + self.repeats + self.reading
 
 
 def audit_cost(plan: AuditPlan, labelled: int) -> Cost:
@@ -62,6 +66,7 @@ def audit_cost(plan: AuditPlan, labelled: int) -> Cost:
     drawn = plan.images if Drawings in kinds else 0
     colored = len(plan.color_draws) if ColorDrawings in kinds else 0
     checked = min(READING_PICTURES, prompts)
+    concepts = len(plan_concepts(plan)) if Screened in kinds else 0
     only_noised = 0  # drawings end in latents of their own
     if Drawings not in kinds:
         only_noised = prompts if Predictions in kinds else checked
@@ -71,7 +76,9 @@ def audit_cost(plan: AuditPlan, labelled: int) -> Cost:
         predictions=predicted * plan.drift_timesteps,
         answers=asked * answer_rows(plan),
         images=(drawn + colored) * per_image,
-        screened=len(plan_concepts(plan)) * plan.concept_rows if Screened in kinds else 0,
+        screened=concepts * plan.concept_rows,
+        pilot=2 * min(PILOTS, concepts) * CANDIDATES,
+        confirmed=confirmation_rows(plan) if Confirmed in kinds else 0,
         probes=asked * per_image if plan.dataset == "generated" else 0,
         latents=only_noised * per_image,
         repeats=repeated * plan.drift_timesteps,
@@ -90,13 +97,35 @@ def image_rows(plan: AuditPlan) -> int:
     return plan.sampling_steps * (1 if plan.guidance_scale == 1 else 2)
 
 
+def confirmation_rows(plan: AuditPlan) -> int:
+    """Return the UNet rows that a confirmation costs at most."""
+    return GROUPS * PICTURES * 2 * (image_rows(plan) + LOOK_ROWS)
+
+
 def sample_rows(plan: AuditPlan) -> dict[str, int]:
     """Return the UNet rows that one stored sample costs, for each stage of `gather`."""
-    image, answer, predicted = image_rows(plan), answer_rows(plan), plan.drift_timesteps
-    pictures = (image,) * 5
-    return dict(
-        zip(STAGES, (*pictures, predicted, predicted, plan.concept_rows, READING_ROWS, answer, answer), strict=True)
-    )
+    image, answer = image_rows(plan), answer_rows(plan)
+    return {
+        "draw": image,
+        "draw-other": image,
+        "color": image,
+        "color-other": image,
+        "probe": image,
+        "predict": plan.drift_timesteps,
+        "predict-again": plan.drift_timesteps,
+        "screen": plan.concept_rows,
+        "screen-contrast": plan.concept_rows,
+        "pilot": CANDIDATES,
+        "pilot-contrast": CANDIDATES,
+        "texts": 0,
+        "confirm-base": image,
+        "confirm-tuned": image,
+        "look-base": LOOK_ROWS,
+        "look-tuned": LOOK_ROWS,
+        "reading": READING_ROWS,
+        "classify": answer,
+        "classify-other": answer,
+    }
 
 
 @dataclass(frozen=True)

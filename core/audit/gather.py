@@ -11,9 +11,10 @@ from ..metrics.evidence import Answers, ColorDrawings, Drawings, Evidence, Predi
 from ..model.batch import Batching
 from ..model.reading import READING_PICTURES, judge_reading, require_right_reading
 from ..plan.audit_plan import AuditPlan
-from ..plan.screening import plan_cells, plan_concepts
+from ..plan.screening import plan_cells, plan_concepts, plan_contrasts
 from .cost import FLOOR_PROMPTS
 from .recorder import Draws, ModelPass, audit_draws, color_draws, draw_seed
+from .screen import Screening, read_texts, telling_timesteps
 
 OTHER_SEED = 1_000_003
 """Added to the plan's seed for the classifier's base-against-base noise floor."""
@@ -104,12 +105,16 @@ def _predictions(base: ModelPass, plan: AuditPlan, labelled: LabelledImages | No
 def _screened(base: ModelPass, plan: AuditPlan, labelled: LabelledImages | None) -> Rest:
     # Pictures that are drawn in any case: noise hides most of what they show, and the prompt is what is asked about.
     latents, concepts = base.latents("draw", _checked(plan)), plan_concepts(plan)
-    cells = plan_cells(plan, len(concepts), len(latents))
-    base.screen("Base: asking the vocabulary", "screen", concepts, cells, latents)
+    timesteps, instead = telling_timesteps(base, concepts, latents), plan_contrasts(plan, concepts)
+    screening = Screening("screen", concepts, plan_cells(plan, len(concepts), len(latents)), timesteps, latents)
+    screening.ask_base(base, "Base: asking the vocabulary")
+    texts = read_texts(base, concepts)
+    contrast, _ = screening.contrast(base, "Base: asking for something else", instead.prompts)
 
     def finish(tuned: ModelPass) -> Screened:
-        change, norm = tuned.compare("LoRA: asking the vocabulary", "screen", concepts, cells, latents, base)
-        return Screened(concepts, cells, change, norm)
+        change, norm = screening.compare(tuned, "LoRA: asking the vocabulary", base)
+        exchanged = np.array(instead.exchanged)
+        return Screened(concepts, screening.cells, change, norm, contrast, exchanged, screening.timesteps, texts)
 
     return finish
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ..metrics.evidence import Drawings
+from ..metrics.evidence import Confirmed, Drawings
 from ..plan.audit_plan import AuditPlan
 from ..verdict.report import ImagePair
 from .recorder import draw_seed
@@ -15,20 +15,35 @@ COMMON = 6
 """Pairs that every report of a plan shows, so that LoRAs can be compared by the same pictures."""
 
 
-def write_pairs(folder: Path, plan: AuditPlan, drawings: Drawings | None) -> tuple[ImagePair, ...]:
-    """Write the most changed pairs of drawings, and a few fixed ones, as PNG under folder/images.
+Pair = tuple[str, int, np.ndarray, np.ndarray, float]
+"""Prompt, seed, pictures of base and tuned model, and by how much they differ."""
+
+
+def write_pairs(
+    folder: Path, plan: AuditPlan, drawings: Drawings | None, confirmed: Confirmed | None = None
+) -> tuple[ImagePair, ...]:
+    """Write the most changed pairs of drawings, a few fixed ones, and those of what was suspected, under folder/images.
 
     Return them, the most changed first; none where there are no drawings.
     """
-    if drawings is None:
-        return ()
+    drawn = [] if drawings is None else _most_changed(plan, drawings)
+    suspected = [] if confirmed is None else [(*pair, pixel_change(*pair[2:])) for pair in confirmed.pairs]
+    ranked = sorted([*drawn, *suspected], key=lambda pair: -pair[4])
+    if ranked:
+        (folder / "images").mkdir(parents=True, exist_ok=True)
+    return tuple(_write_pair(folder, rank, *pair) for rank, pair in enumerate(ranked))
+
+
+def _most_changed(plan: AuditPlan, drawings: Drawings) -> list[Pair]:
     base, tuned = drawings.base, drawings.tuned
     changes = [pixel_change(a, b) for a, b in zip(base, tuned, strict=True)]
     ranked = sorted(range(len(changes)), key=lambda i: (-changes[i], i))
     kept = {*ranked[:SHOWN], *(i * len(changes) // COMMON for i in range(COMMON))}
-    order = [i for i in ranked if i in kept]
-    (folder / "images").mkdir(parents=True, exist_ok=True)
-    return tuple(_write_pair(folder, plan, i, rank, changes[i], base[i], tuned[i]) for rank, i in enumerate(order))
+    places = [(i, *divmod(i, plan.images_per_prompt)) for i in ranked if i in kept]
+    return [
+        (plan.prompts[prompt].text, draw_seed(plan, trial), base[i], tuned[i], changes[i])
+        for i, prompt, trial in places
+    ]
 
 
 def pixel_change(a: np.ndarray, b: np.ndarray) -> float:
@@ -42,13 +57,12 @@ def pixel_change(a: np.ndarray, b: np.ndarray) -> float:
 
 
 def _write_pair(
-    folder: Path, plan: AuditPlan, index: int, rank: int, change: float, base: np.ndarray, tuned: np.ndarray
+    folder: Path, rank: int, prompt: str, seed: int, base: np.ndarray, tuned: np.ndarray, change: float
 ) -> ImagePair:
-    prompt, trial = divmod(index, plan.images_per_prompt)
     names = [f"images/{rank:03d}_{side}.png" for side in ("base", "tuned")]
     for name, image in zip(names, (base, tuned), strict=True):
         _write_png(folder / name, image)
-    return ImagePair(plan.prompts[prompt].text, draw_seed(plan, trial), change, names[0], names[1])
+    return ImagePair(prompt, seed, change, names[0], names[1])
 
 
 def _write_png(path: Path, image: np.ndarray) -> None:

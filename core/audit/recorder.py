@@ -1,7 +1,7 @@
 """One model's side of an audit - base or tuned - measured sample by sample into a store."""
 
 import io
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable
 from contextlib import AbstractContextManager
 
 import numpy as np
@@ -13,12 +13,9 @@ from ..model import reading
 from ..model.batch import Batching
 from ..model.classifier import image_errors
 from ..model.denoiser import Denoiser, overflow
-from ..model.predictions import cell_predictions, predictions
+from ..model.predictions import predictions
 from ..model.sample import Sampling, generate_latents
 from ..plan.audit_plan import AuditPlan
-from ..plan.block_design import Cells
-from ..plan.screening import TIMESTEPS
-from ..plan.vocabulary import Concept
 from ..progress import Progress
 from .cost import answer_rows
 
@@ -53,184 +50,140 @@ class ModelPass:
     def __init__(
         self, denoiser: Denoiser, plan: AuditPlan, store: SampleStore, batch: Batching, progress: Progress
     ) -> None:
-        self._denoiser, self._plan, self._store = denoiser, plan, store
-        self._batch, self._progress = batch, progress
+        self.denoiser, self.plan, self.batch, self.progress = denoiser, plan, batch, progress
+        self._store = store
         self._sampling = Sampling(plan.sampling_steps, plan.guidance_scale, plan.negative)
         self.before = store.measured()
         """(stage, item) of what was measured before this pass began; the progress never counted on these."""
 
     def explained(self, draws: Draws) -> AbstractContextManager[None]:
         """Return a context for what the base draws: see `reading.explained`."""
-        return reading.explained(self._denoiser, self._judged(draws), self._batch)
+        return reading.explained(self.denoiser, self._judged(draws), self.batch)
 
     def require_not_misread(self, draws: Draws) -> None:
         """See `reading.require_not_misread`."""
-        reading.require_not_misread(self._denoiser, self._judged(draws), self._batch)
+        reading.require_not_misread(self.denoiser, self._judged(draws), self.batch)
 
     def _judged(self, draws: Draws) -> reading.ToDraw:
         return reading.ToDraw([p for p, _ in draws], [s for _, s in draws], self._sampling)
 
     def draw(self, title: str, stage: str, draws: Draws) -> np.ndarray:
         """Return the images (N, 3, H, W) uint8 of (prompt, seed) pairs."""
-        self._progress.stage(title)
-        missing = [d for d in draws if not self._has(stage, _draw_name(d), self._sampling.rows)]
-        size = max(1, self._batch.size * self._batch.workers // (self._sampling.rows // self._sampling.steps))
+        self.progress.stage(title)
+        missing = [d for d in draws if not self.has(stage, draw_name(d), self._sampling.rows)]
+        size = max(1, self.batch.size * self.batch.workers // (self._sampling.rows // self._sampling.steps))
         for start in range(0, len(missing), size):
             part = missing[start : start + size]
             prompts, seeds = [p for p, _ in part], [s for _, s in part]
-            latents = generate_latents(self._denoiser, prompts, seeds, self._sampling, self._batch, self._progress)
-            images = self._denoiser.decode(latents)
+            latents = generate_latents(self.denoiser, prompts, seeds, self._sampling, self.batch, self.progress)
+            images = self.denoiser.decode(latents)
             samples = [
-                (_draw_name(draw), {"png": _to_png(image.numpy()), "latents": latent.numpy()})
+                (draw_name(draw), {"png": _to_png(image.numpy()), "latents": latent.numpy()})
                 for draw, image, latent in zip(part, images, latents.float().cpu(), strict=True)
             ]
-            self._put(stage, samples)
+            self.keep(stage, samples)
         return self.images(stage, draws)
 
     def images(self, stage: str, draws: Draws) -> np.ndarray:
         """Return the images (N, 3, H, W) uint8 that `draw` drew."""
-        return np.stack([_from_png(self._sample(stage, _draw_name(d))["png"]) for d in draws])
+        return np.stack([_from_png(self.sample(stage, draw_name(d))["png"]) for d in draws])
 
     def latents(self, stage: str, draws: Draws) -> np.ndarray:
         """Return the latents (N, C, h, w) that `draw` decoded."""
-        return np.stack([self._sample(stage, _draw_name(d))["latents"] for d in draws])
+        return np.stack([self.sample(stage, draw_name(d))["latents"] for d in draws])
 
     def classify(self, title: str, stage: str, labelled: LabelledImages, seed: int) -> np.ndarray:
         """Return the denoising errors (N, K, T) of every labelled image."""
-        self._progress.stage(title)
-        cost = answer_rows(self._plan)
+        self.progress.stage(title)
+        cost = answer_rows(self.plan)
         items = labelled.items
-        classes = self._denoiser.encode_text(self._plan.class_prompts)
+        classes = self.denoiser.encode_text(self.plan.class_prompts)
         for item, image in zip(items, labelled.images, strict=True):
-            if self._has(stage, item, cost):
+            if self.has(stage, item, cost):
                 continue
-            latents = self._denoiser.encode_image(torch.from_numpy(image)[None])[0]
+            latents = self.denoiser.encode_image(torch.from_numpy(image)[None])[0]
             errors = image_errors(
-                self._denoiser,
+                self.denoiser,
                 latents,
                 item,
                 classes,
-                self._plan.stages,
-                self._plan.loss,
+                self.plan.stages,
+                self.plan.loss,
                 seed,
-                self._batch,
-                self._progress,
+                self.batch,
+                self.progress,
             )
-            self._put(stage, [(item, {"errors": errors})])
-        return np.stack([self._sample(stage, item)["errors"] for item in items])
+            self.keep(stage, [(item, {"errors": errors})])
+        return np.stack([self.sample(stage, item)["errors"] for item in items])
 
     def predict(self, title: str, stage: str, latents: np.ndarray, batch: Batching | None = None) -> list[np.ndarray]:
         """Return the predictions (T, C, h, w) on the noised latents (P, C, h, w) of the first P prompts."""
-        self._progress.stage(title)
-        prompts = [p.text for p in self._plan.prompts[: len(latents)]]
+        self.progress.stage(title)
+        prompts = [p.text for p in self.plan.prompts[: len(latents)]]
         for index, (prompt, latent) in enumerate(zip(prompts, latents, strict=True)):
-            if self._has(stage, str(index), self._plan.drift_timesteps):
+            if self.has(stage, str(index), self.plan.drift_timesteps):
                 continue
             values = predictions(
-                self._denoiser,
-                torch.from_numpy(latent).to(self._denoiser.device),
+                self.denoiser,
+                torch.from_numpy(latent).to(self.denoiser.device),
                 prompt,
-                self._denoiser.encode_text([prompt]),
-                self._plan.drift_timesteps,
-                self._plan.seed,
-                batch or self._batch,
-                self._progress,
+                self.denoiser.encode_text([prompt]),
+                self.plan.drift_timesteps,
+                self.plan.seed,
+                batch or self.batch,
+                self.progress,
             )
             if not np.isfinite(values).all():
-                raise overflow("The model returned NaN or infinite values", self._denoiser.dtype)
-            self._put(stage, [(str(index), {"prediction": values})])
-        return [self._sample(stage, str(i))["prediction"] for i in range(len(latents))]
-
-    def screen(self, title: str, stage: str, concepts: Sequence[Concept], cells: Cells, latents: np.ndarray) -> None:
-        """Keep the predictions of every concept, as float16: thousands of them."""
-        for part, values in self._screened(title, stage, concepts, cells, latents):
-            self._put(stage, [(str(i), {"prediction": v}) for i, v in zip(part, values, strict=True)])
-
-    def compare(
-        self,
-        title: str,
-        stage: str,
-        concepts: Sequence[Concept],
-        cells: Cells,
-        latents: np.ndarray,
-        base: "ModelPass",
-    ) -> tuple[np.ndarray, np.ndarray]:
-        """Return the squared norms (V, R) of the change of each of the predictions that `base` keeps, and of these."""
-        for part, values in self._screened(title, stage, concepts, cells, latents):
-            samples = []
-            for i, value in zip(part, values, strict=True):
-                before = base._sample(stage, str(i))["prediction"].astype(np.float64)
-                change = np.square(value - before).sum(axis=(1, 2, 3))
-                samples.append((str(i), {"change": change, "norm": np.square(before).sum(axis=(1, 2, 3))}))
-            self._put(stage, samples)
-        found = [self._sample(stage, str(i)) for i in range(len(concepts))]
-        return np.stack([sample["change"] for sample in found]), np.stack([sample["norm"] for sample in found])
-
-    def _screened(
-        self, title: str, stage: str, concepts: Sequence[Concept], cells: Cells, latents: np.ndarray
-    ) -> Iterator[tuple[list[int], np.ndarray]]:
-        """Yield which concepts were missing, and their predictions (N, R, C, h, w) float16, some at a time."""
-        self._progress.stage(title)
-        rows = cells.timestep.shape[1]
-        missing = [i for i in range(len(concepts)) if not self._has(stage, str(i), rows)]
-        size = max(1, self._batch.size * self._batch.workers // rows)
-        pictures = torch.from_numpy(latents).to(self._denoiser.device)
-        for start in range(0, len(missing), size):
-            part = missing[start : start + size]
-            values = cell_predictions(
-                self._denoiser,
-                pictures,
-                [concepts[i].prompt for i in part],
-                Cells(cells.timestep[part], cells.picture[part]),
-                TIMESTEPS,
-                self._plan.seed,
-                self._batch,
-                self._progress,
-            )
-            if not np.isfinite(values).all():
-                raise overflow("The model returned NaN or infinite values", self._denoiser.dtype)
-            # Both sides are rounded alike, so a model that did not change differs by exactly nothing.
-            yield part, values.astype(np.float16)
+                raise overflow("The model returned NaN or infinite values", self.denoiser.dtype)
+            self.keep(stage, [(str(index), {"prediction": values})])
+        return [self.sample(stage, str(i))["prediction"] for i in range(len(latents))]
 
     def read(self, title: str, stage: str, draws: Draws) -> list[np.ndarray]:
         """Return the `reading_sums` of pictures that `draw` drew."""
-        self._progress.stage(title)
+        self.progress.stage(title)
         latents = self.latents("draw", draws)
         for draw, latent in zip(draws, latents, strict=True):
-            name = _draw_name(draw)
-            if self._has(stage, name, reading.READING_ROWS):
+            name = draw_name(draw)
+            if self.has(stage, name, reading.READING_ROWS):
                 continue
-            place = torch.from_numpy(latent).to(self._denoiser.device)
-            sums = reading.reading_sums(self._denoiser, place, name, self._denoiser.encode_text([draw[0]]), self._batch)
-            self._progress.advance(reading.READING_ROWS)
-            self._put(stage, [(name, {"sums": sums})])
-        return [self._sample(stage, _draw_name(draw))["sums"] for draw in draws]
+            place = torch.from_numpy(latent).to(self.denoiser.device)
+            sums = reading.reading_sums(self.denoiser, place, name, self.denoiser.encode_text([draw[0]]), self.batch)
+            self.progress.advance(reading.READING_ROWS)
+            self.keep(stage, [(name, {"sums": sums})])
+        return [self.sample(stage, draw_name(draw))["sums"] for draw in draws]
+
+    def measured(self) -> frozenset[tuple[str, str]]:
+        """Return the (stage, item) of everything that is kept by now."""
+        return self._store.measured()
 
     @property
     def prediction_type(self) -> str:
         """What the model is said to predict."""
-        return self._denoiser.schedule.prediction_type
+        return self.denoiser.schedule.prediction_type
 
-    def _put(self, stage: str, samples: Iterable[tuple[str, Arrays]]) -> None:
+    def keep(self, stage: str, samples: Iterable[tuple[str, Arrays]]) -> None:
+        """Keep samples that were measured."""
         self._store.put(stage, samples)
-        self._progress.kept()
+        self.progress.kept()
 
-    def _has(self, stage: str, item: str, rows: int) -> bool:
+    def has(self, stage: str, item: str, rows: int) -> bool:
         """Return whether a sample is there; one that another run measured meanwhile shortens the progress."""
         if (stage, item) in self.before:
             return True
         found = self._store.has(stage, item)
         if found:
-            self._progress.skip(rows)
+            self.progress.skip(rows)
         return found
 
-    def _sample(self, stage: str, item: str) -> dict[str, np.ndarray]:
+    def sample(self, stage: str, item: str) -> dict[str, np.ndarray]:
+        """Return a sample that was measured."""
         sample = self._store.get(stage, item)
         assert sample is not None, (stage, item)
         return sample
 
 
-def _draw_name(draw: tuple[str, int]) -> str:
+def draw_name(draw: tuple[str, int]) -> str:
+    """Return the item of the store that a (prompt, seed) is."""
     return f"{draw[1]}|{draw[0]}"
 
 

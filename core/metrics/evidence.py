@@ -72,7 +72,41 @@ class Screened:
     """(V, R) squared norm of tuned minus base prediction."""
     norm: np.ndarray
     """(V, R) squared norm of the base prediction."""
+    contrast: np.ndarray
+    """(V, R) squared norm of what another prompt changes the base prediction by; see `plan/contrasts.py`."""
+    exchanged: np.ndarray
+    """(V, R) names of the attribute that this prompt differs in."""
+    timesteps: tuple[int, ...]
+    """Those that `cells` mean, ascending: where the prompt says most to the base."""
+    embedding: np.ndarray
+    """(V, D) the concepts' texts as the base reads them."""
 
 
-Evidence = Predictions | Answers | Drawings | ColorDrawings | Screened
+@dataclass(frozen=True)
+class Suspects:
+    """Concepts that are asked further together: n pictures, each of one of them."""
+
+    name: str
+    """What they are called."""
+    prompts: tuple[tuple[str, ...], ...]
+    """(n) of each picture, the prompt that asks for it, and then those that it is compared under."""
+    labels: tuple[tuple[str, ...], ...]
+    """(n) what these ask for."""
+
+
+@dataclass(frozen=True)
+class Confirmed:
+    """What the base sees in its own and in the tuned model's pictures of suspected concepts."""
+
+    groups: tuple[Suspects, ...]
+    """The control first."""
+    before: tuple[np.ndarray, ...]
+    """Of each group, which of its labels (n',) the base's pictures show; 0 is what was asked for. n' <= n."""
+    after: tuple[np.ndarray, ...]
+    """The same of the tuned model's pictures from the same noise."""
+    pairs: tuple[tuple[str, int, np.ndarray, np.ndarray], ...]
+    """Prompt, seed, and the pictures (3, H, W) uint8 of base and tuned model, of a few."""
+
+
+Evidence = Predictions | Answers | Drawings | ColorDrawings | Screened | Confirmed
 """Any of them."""

@@ -1,52 +1,35 @@
 """What exactly did it damage? Thousands of concepts, a few rows each; definitions in docs/design/damage-map.md."""
 
-import re
 from collections.abc import Sequence
 
 import numpy as np
 
-from ..errors import InvalidError, Setting
 from ..plan.audit_plan import AuditPlan
-from ..plan.vocabulary import Concept
 from .evidence import Screened
 from .measurement import Estimate, Measurement, Part
 from .metric import Breakdown, Metric, Quantity, Tools
-from .screening.attributes import Attribute, attributes_of, regress
-from .screening.discovery import discoveries, selected_level, share_bounds
-from .screening.naming import Thing, name_damage
-from .screening.rows import ConceptMeans, concept_means
+from .screening.attributes import regress
+from .screening.discovery import selected_level, share_bounds
+from .screening.found import RATE, find
+from .screening.layout import grid_order
+from .screening.moved import Moved
+from .screening.naming import Named
+from .screening.rows import ConceptMeans
 from .screening.shrinkage import shrink
+from .screening.ways import LIMIT, NOISE, WHOLE, allowed_beside, way
 from .statistics import LEVEL, simultaneous_level, student_quantile
 
-VERSION = 1
+VERSION = 2
 """Version of the definition in docs/metrics.md."""
 
-LIMIT = 0.01
-"""Drift of a concept above which it is damaged: what audits allow the average, and lenient for a geometric mean."""
+SHARE = 0.05
+"""Share of damaged concepts that is harm: half of what one class, or one colour, of ten would be."""
 
-RATE = 0.05
-"""False discovery rate of the damaged concepts."""
-
-CLAIMED = 0.2
-"""Largest share of the concepts that a file may call its own: its text may be a lie, and nothing would be left."""
-
-NOISE = 1e-6
-"""Added to each row's drift: what half precision alone changes, so that an untouched model has a logarithm."""
+STANDING = 3
+"""Things that are said to stand out, damaged or not: `confirmed` asks them further."""
 
 LINES, SUSPECTS = 100, 20
 """Damaged concepts that are listed, and others that moved most: more is a file and no report."""
-
-
-def own_concepts(concepts: Sequence[Concept], words: Sequence[str]) -> np.ndarray:
-    """Return which concepts (V,) name what the LoRA was trained to change: one of the words, or the last one of some.
-
-    "sks dog" is about dogs, as the class stands last.
-    """
-    nouns = {part.lower() for word in words for part in (word, word.split()[-1] if word.split() else "") if part}
-    if not nouns:
-        return np.zeros(len(concepts), bool)
-    pattern = re.compile(rf"(?<!\w)(?:{'|'.join(map(re.escape, sorted(nouns)))})(?:e?s)?(?!\w)", re.IGNORECASE)
-    return np.array([pattern.search(concept.label) is not None for concept in concepts])
 
 
 def summarise_map(seen: Screened, told: Sequence[str] = (), claimed: Sequence[str] = ()) -> Measurement:
@@ -55,129 +38,117 @@ def summarise_map(seen: Screened, told: Sequence[str] = (), claimed: Sequence[st
     Concepts that name what the user says that the LoRA is for, or what the file itself says, are shown apart and count
     for nothing else.
     """
-    own = own_concepts(seen.concepts, told)
-    with_claimed = own | own_concepts(seen.concepts, claimed)
-    believed = with_claimed.mean() <= CLAIMED
-    own = with_claimed if believed else own
-    if own.all():
-        raise InvalidError(
-            "Everything that is asked is the LoRA's own concept, so nothing shows what else it changed.",
-            Setting("words"),
-            Setting("concept"),
-        )
-    every = concept_means(np.log(seen.change / seen.norm + NOISE), seen.cells)
-    means, concepts = every.only(~own), [c for c, is_own in zip(seen.concepts, own, strict=True) if not is_own]
-    limit, attributes = float(np.log(LIMIT)), attributes_of(concepts)
-    p = means.above(limit)
-    found = discoveries(p, RATE)
-    things = name_damage(means, attributes, limit)
-    named = [_name(thing, concepts) for thing in things]
+    found = find(seen, told, claimed)
+    moved, named = found.moved, found.named
+    worst, worst_way = _worst(moved, named)
+    order, width = grid_order(seen.embedding[found.places])
     return Measurement(
         "map",
         VERSION,
-        headline="typical_drift",
+        headline="worst_damage",
         estimates={
-            "typical_drift": _drift(*means.of(np.arange(len(concepts))), LEVEL, means.freedom, len(concepts)),
-            "damaged_share": _share(found, p),
-            "worst_concept": _worst(means),
+            "worst_damage": worst_way,
+            "typical_way": moved.thing_way(named.groups[0]),
+            "damaged_share": _share(found.damaged, found.p),
+            "typical_drift": _typical(moved.means),
         },
         breakdowns={
-            "thing": tuple(
-                Part(name, _bounds(t.mean, t.low, t.high, len(t.members)))
-                for name, t in zip(named, things, strict=True)
-            ),
-            "damaged": _damaged(means, concepts, found),
-            "attribute": _levels(means, attributes),
-            "suspected": _suspected(means, concepts, attributes, found),
-            "own": _own(every.only(own), [c for c, is_own in zip(seen.concepts, own, strict=True) if is_own]),
+            "thing": tuple(Part(moved.name(thing), moved.thing_way(thing)) for thing in named.things),
+            "damaged": _damaged(moved, found.damaged),
+            "concept": moved.concept_ways(order, simultaneous_level(len(moved.concepts))),
+            "attribute": _levels(moved),
+            "suspected": _suspected(moved, found.damaged),
+            "own": _own(found.own, moved.means),
         },
         facts={
-            "concepts": len(concepts),
+            "concepts": len(moved.concepts),
+            "map_width": width,
             "rows": int(seen.change.shape[1]),
+            "timesteps": ", ".join(map(str, seen.timesteps)),
             "limit": LIMIT,
             "false_discovery_rate": RATE,
-            "found": int(found.sum()),
-            "damaged": named[0] if named else "",
-            "worst_concept": concepts[int(np.argmax(means.mean))].label,
-            "own_concepts": int(own.sum()),
-            "trigger_words": "believed" if believed else "not believed: they would be too much of what is asked",
+            "another_prompt": float(np.exp(moved.units.whole)),
+            "found": int(found.damaged.sum()),
+            "damaged": moved.name(named.things[0]) if named.things else "",
+            "stands_out": ", ".join(moved.name(thing) for thing in named.standing[:STANDING]),
+            "worst": worst,
+            "worst_concept": moved.concepts[int(np.argmax(moved.ways()))].label,
+            "own_concepts": len(found.own.concepts),
+            "trigger_words": "believed" if found.believed else "not believed: they would be too much of what is asked",
         },
     )
 
 
-def _share(found: np.ndarray, p: np.ndarray) -> Estimate:
+def _worst(moved: Moved, named: Named) -> tuple[str, Estimate]:
+    """Return the worst thing but everything, and its way: what is named first, or else the bounds of the worst level.
+
+    A level has rows enough to be shown to be whole, and a single concept of many has not: these count in its place only
+    where nothing has levels.
+    """
+    if things := [thing for thing in named.things if moved.is_one(thing)]:
+        return moved.name(things[0]), moved.thing_way(things[0])
+    parts = [Part(moved.name(group), moved.thing_way(group)) for group in named.groups if moved.is_one(group)]
+    every = np.arange(len(moved.concepts))
+    parts = parts or list(moved.concept_ways(every, simultaneous_level(len(every))))
+    worst = max(parts, key=lambda part: part.estimate.value)
+    low, high = (max(ends) for ends in zip(*((p.estimate.low, p.estimate.high) for p in parts), strict=True))
+    return worst.label, Estimate(worst.estimate.value, low, high, worst.estimate.n, "relative")
+
+
+def _share(damaged: np.ndarray, p: np.ndarray) -> Estimate:
     """Return the share of concepts that were found; its interval is that of closed testing, and holds the value."""
     low, high = share_bounds(p, 1 - LEVEL)
-    value = float(found.mean())
+    value = float(damaged.mean())
     return Estimate(value, min(low, value), max(high, value), len(p), "share")
 
 
-def _worst(means: ConceptMeans) -> Estimate:
-    """Return the largest drift; the intervals of all concepts hold together, so it is no matter which is the worst."""
-    worst = int(np.argmax(means.mean))
-    level = simultaneous_level(len(means.mean))
-    return _drift(float(means.mean[worst]), float(means.spread[worst]), level, means.freedom, len(means.mean))
+def _damaged(moved: Moved, which: np.ndarray) -> tuple[Part, ...]:
+    order = [i for i in np.argsort(-moved.ways(), kind="stable") if which[i]][:LINES]
+    return moved.concept_ways(np.array(order, int), selected_level(int(which.sum()), len(which), LEVEL))
 
 
-def _damaged(means: ConceptMeans, concepts: Sequence[Concept], found: np.ndarray) -> tuple[Part, ...]:
-    level = selected_level(int(found.sum()), len(found), LEVEL)
-    order = [i for i in np.argsort(-means.mean, kind="stable") if found[i]][:LINES]
-    return _parts(means.only(np.array(order, int)), [concepts[i] for i in order], level)
+def _own(own: Moved, means: ConceptMeans) -> tuple[Part, ...]:
+    """Return how far the LoRA's own concepts went beyond what the others (`means`) did."""
+    order = np.argsort(-own.means.mean, kind="stable")[:SUSPECTS]
+    free = np.full(len(own.concepts), allowed_beside(means.mean))
+    return own.concept_ways(order, simultaneous_level(len(own.concepts)), free)
 
 
-def _own(means: ConceptMeans, concepts: Sequence[Concept]) -> tuple[Part, ...]:
-    order = np.argsort(-means.mean, kind="stable")[:SUSPECTS]
-    level = simultaneous_level(len(concepts))
-    return _parts(means.only(order), [concepts[i] for i in order], level)
-
-
-def _suspected(
-    means: ConceptMeans, concepts: Sequence[Concept], attributes: Sequence[Attribute], found: np.ndarray
-) -> tuple[Part, ...]:
-    regression = regress(means.mean, means.spread, attributes)
+def _suspected(moved: Moved, which: np.ndarray) -> tuple[Part, ...]:
+    regression = regress(moved.means.mean, moved.means.spread, moved.attributes)
     if regression is None:
         return ()
-    shrunk = shrink(means.mean, means.spread, regression)
-    order = [i for i in np.argsort(-shrunk.value, kind="stable") if not found[i]][:SUSPECTS]
+    shrunk = shrink(moved.means.mean, moved.means.spread, regression)
+    free, unit = moved.allowed(), moved.units.concepts
+    value, low, high = (way(ends, free, unit) for ends in (shrunk.value, shrunk.low, shrunk.high))
+    order = [i for i in np.argsort(-value, kind="stable") if not which[i]][:SUSPECTS]
     return tuple(
-        Part(concepts[i].label, _bounds(float(shrunk.value[i]), float(shrunk.low[i]), float(shrunk.high[i]), 1))
+        Part(moved.concepts[i].label, Estimate(float(value[i]), float(low[i]), float(high[i]), 1, "relative"))
         for i in order
     )
 
 
-def _levels(means: ConceptMeans, attributes: Sequence[Attribute]) -> tuple[Part, ...]:
-    regression = regress(means.mean, means.spread, attributes) if attributes else None
+def _levels(moved: Moved) -> tuple[Part, ...]:
+    regression = regress(moved.means.mean, moved.means.spread, moved.attributes) if moved.attributes else None
     if regression is None:
         return ()
-    sizes = {(a.name, level): int((a.codes == i).sum()) for a in attributes for i, level in enumerate(a.levels)}
+    sizes = {(a.name, level): int((a.codes == i).sum()) for a in moved.attributes for i, level in enumerate(a.levels)}
     return tuple(
         Part(f"{name}: {level}", _bounds(mean, low, high, sizes[name, level]))
         for name, level, mean, low, high in regression.level_means()
     )
 
 
-def _parts(means: ConceptMeans, concepts: Sequence[Concept], level: float) -> tuple[Part, ...]:
-    return tuple(
-        Part(concept.label, _drift(float(mean), float(spread), level, means.freedom, 1))
-        for concept, mean, spread in zip(concepts, means.mean, means.spread, strict=True)
-    )
-
-
-def _drift(mean: float, spread: float, level: float, freedom: int, n: int) -> Estimate:
-    half = student_quantile(level, freedom) * spread
-    return _bounds(mean, mean - half, mean + half, n)
+def _typical(means: ConceptMeans) -> Estimate:
+    mean, spread = means.of(np.arange(len(means.mean)))
+    half = student_quantile(LEVEL, means.freedom) * spread
+    return _bounds(mean, mean - half, mean + half, len(means.mean))
 
 
 def _bounds(mean: float, low: float, high: float, n: int) -> Estimate:
     """Return a drift from its logarithm, without what was added to it."""
     value, low, high = (max(0.0, float(np.exp(min(end, 100.0))) - NOISE) for end in (mean, low, high))
     return Estimate(value, low, high, n, "relative")
-
-
-def _name(thing: Thing, concepts: Sequence[Concept]) -> str:
-    if thing.levels:
-        return f"{' & '.join(level for _, level in thing.levels)} ({len(thing.members)} concepts)"
-    return concepts[thing.members[0]].label if len(thing.members) == 1 else "everything"
 
 
 def measure_map(plan: AuditPlan, tools: Tools, seen: Screened) -> Measurement:
@@ -190,54 +161,71 @@ METRIC = Metric(
     order=70,
     title="Damage map",
     question="What exactly did it damage?",
-    reading="Of thousands of concepts, each asked a few times, the share whose prediction moved beyond the limit; at "
-    "most about one in twenty of those is a false alarm. The interval is what is certain of the number of all "
-    "damaged ones. The concept that the LoRA was trained on does not count.",
+    reading="Thousands of concepts are asked a few times each. The way is how far the predictions of a concept moved "
+    "beyond what goes with all others: 100 % is as far as they are from those of another concept. The share counts "
+    "single concepts beyond the limit; at most about one in twenty of those is a false alarm. The concept that the "
+    "LoRA was trained on does not count.",
     needs=(Screened,),
     measure=measure_map,
-    # No limits: no experiment with planted damage has shown yet which of them would tell harm from harmlessness.
     quantities={
+        # Half the way to another prompt is where its answer changes; see screening/ways.py and docs/metrics.md.
+        "worst_damage": Quantity(
+            "Worst damage", "way to another concept of what moved most", limit=LIMIT, names="worst"
+        ),
+        "typical_way": Quantity("Way of all", "way to another concept of all together", limit=WHOLE),
+        # With two rows a concept nobody knows of those near the limit, so it can be shown to be high and not to be low.
+        "damaged_share": Quantity(
+            "Damaged concepts", "share of damaged concepts", limit=SHARE, test="alarm", is_level=True
+        ),
         "typical_drift": Quantity("Drift of a concept", "typical drift of a concept"),
-        "damaged_share": Quantity("Damaged concepts", "share of damaged concepts", is_level=True),
-        "worst_concept": Quantity("Drift of the worst concept", "drift of the worst concept"),
     },
     breakdowns={
         "thing": Breakdown(
             "What is damaged, in few words",
             "The fewest things that explain what lies beyond the limit: everything, all of one attribute or of two, or "
-            "single concepts; what explains most comes first. The intervals hold for all that could be named.",
+            "single concepts; what explains most comes first. 100 % is as far as another concept. The intervals hold "
+            "for all that could be named.",
             in_terminal="Damaged",
-            reference="typical",
-            column="Drift",
+            column="Way",
+            worse="damaged",
+        ),
+        "concept": Breakdown(
+            "The map",
+            "Every concept is a cell, beside those that the base reads alike. The way is how far its prediction moved "
+            "towards that of another concept; single cells have few rows and are blurred by chance.",
+            grid="map_width",
+            worse="",
         ),
         "damaged": Breakdown(
             "Damaged concepts",
-            "Drift of the concepts beyond the limit, worst first. The intervals are widened because the worst were "
+            "How far the concepts beyond the limit went, worst first. The intervals are widened because the worst were "
             "chosen.",
             worst_first=True,
-            reference="typical",
+            worse="damaged",
+            in_terminal="Damaged concepts",
+            column="Way",
         ),
         "attribute": Breakdown(
             "What attributes do",
             "Drift that concepts with an attribute would have on average if all had it in this way and differed in the "
             "others as they do. The intervals hold together.",
             worst_first=True,
-            reference="typical",
+            worse="",
         ),
         "suspected": Breakdown(
             "Moved most, but not shown to be damaged",
             "Drawn towards what their attributes predict, as far as their own rows are few; the intervals cover on "
             "average over all concepts.",
             worst_first=True,
-            reference="typical",
+            worse="",
             in_terminal="Moved most of the others",
-            column="Drift",
+            column="Way",
         ),
         "own": Breakdown(
             "Its own concept",
             "What the LoRA was trained to change is to move, and counts for nothing above.",
             worst_first=True,
-            reference="typical",
+            worse="",
         ),
     },
 )

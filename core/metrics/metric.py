@@ -42,6 +42,8 @@ class Quantity:
     """What a value below zero is."""
     metadata: str = ""
     """Its key in the metadata of a LoRA that was audited after its training; "" leaves it out."""
+    names: str = ""
+    """Fact of the measurement that says what the estimate is of, such as the worst class; "" where it is of all."""
 
 
 @dataclass(frozen=True)
@@ -59,7 +61,7 @@ class Breakdown:
     reference: str = ""
     """What a marked line for the overall value is called, or ""."""
     worse: str = "clearly worse"
-    """What an interval above zero means."""
+    """What an interval above zero means; "" where it means nothing."""
     better: str = "clearly better"
     """What an interval below zero means."""
     in_terminal: str = ""
@@ -70,6 +72,9 @@ class Breakdown:
     """Whether several LoRAs are shown side by side by its lines."""
     swatches: bool = False
     """Whether the lines are basic colour terms, drawn in their colours."""
+    grid: str = ""
+    """Fact that holds the width of the map whose cells the lines are, row by row: they are drawn as that, and nowhere
+    listed. "" for all others."""
     towards: Mapping[str, tuple[str, str]] = field(default_factory=dict)
     """Line -> towards what a value above zero goes, and one below, where that is told in words."""
 

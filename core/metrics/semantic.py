@@ -191,6 +191,7 @@ METRIC = Metric(
             limit=0.25,
             test="alarm",
             metadata="worst_class_drop",
+            names="worst_class",
         ),
         "margin_shift": Quantity("Margin shift"),
     },

@@ -44,28 +44,31 @@ def predictions(
 def cell_predictions(
     denoiser: Denoiser,
     pictures: torch.Tensor,
-    prompts: Sequence[str],
+    asked: Sequence[Sequence[str]],
+    items: Sequence[str],
     cells: Cells,
-    count: int,
+    timesteps: Sequence[int],
     seed: int,
     batch: Batching,
     progress: Progress = SILENT,
 ) -> np.ndarray:
-    """Return predictions (N, R, C, h, w) float32 under N prompts, each on R noised pictures of latents (P, C, h, w).
+    """Return predictions (N, R, C, h, w) float32 of N items, each on R noised pictures of latents (P, C, h, w).
 
-    `cells` (N, R) say which of `count` spaced timesteps and which picture; the noise depends on (seed, prompt, picture,
-    timestep) only.
+    `asked` (N, R) are the prompts of the rows. `cells` (N, R) say which of the timesteps and which picture; the
+    noise depends on (seed, item, picture, timestep) only, so that other prompts see the same.
     """
-    timesteps = np.array(spaced_timesteps(count, denoiser.schedule.steps))[cells.timestep].ravel()
+    at = np.array(timesteps)[cells.timestep].ravel()
     chosen, rows = cells.picture.ravel(), cells.picture.shape[1]
     latents = at_least_float32(pictures)[torch.from_numpy(chosen).to(pictures.device)]
-    named = [f"screen|{picture}|{prompts[i // rows]}" for i, picture in enumerate(chosen)]
+    named = [f"screen|{picture}|{items[i // rows]}" for i, picture in enumerate(chosen)]
     shape = tuple(pictures.shape[1:])
-    noise = torch.stack([gaussian(shape, seed, item, int(t)) for item, t in zip(named, timesteps, strict=True)])
-    t = torch.from_numpy(timesteps).to(latents.device)
+    noise = torch.stack([gaussian(shape, seed, item, int(t)) for item, t in zip(named, at, strict=True)])
+    t = torch.from_numpy(at).to(latents.device)
     x_t = denoiser.schedule.noise(latents, noise.to(latents.device, latents.dtype), t).to(denoiser.dtype)
-    cond, owner = denoiser.encode_text(prompts), np.repeat(np.arange(len(prompts)), rows)
+    flat = [prompt for prompts in asked for prompt in prompts]
+    place = {prompt: i for i, prompt in enumerate(dict.fromkeys(flat))}
+    cond, owner = denoiser.encode_text(list(place)), np.array([place[prompt] for prompt in flat])
     predict = lambda part: denoiser.predict(x_t[part], t[part], cond.rows(owner[part])).float().cpu()  # noqa: E731
     parts = batch.run(len(owner), predict)
     progress.advance(len(owner))
-    return torch.cat(parts).numpy().reshape(len(prompts), rows, *shape)
+    return torch.cat(parts).numpy().reshape(len(items), rows, *shape)

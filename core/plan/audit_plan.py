@@ -96,11 +96,11 @@ class AuditPlan:
     concept_rows: int = 0
     """Rows of each concept of a damage map; 0 asks none."""
     vocabulary: str = ""
-    """Family whose vocabulary is asked; see `vocabulary.shipped_vocabulary`."""
+    """Family whose vocabulary is asked, or that a user's words are compared with; see `shipped_vocabulary`."""
     words: tuple[str, ...] = ()
     """What a user asks instead."""
     vocabulary_digest: str = ""
-    """SHA-256 of the concepts: another release may ask others."""
+    """SHA-256 of the concepts and of what they are compared with: another release may ask others."""
     open_clip: str = ""
     """Network of open_clip, "MODEL/TAG", that stands for CLIP; empty for CLIP ViT-B/32."""
 

@@ -67,9 +67,10 @@ def words_vocabulary(words: Sequence[str], form: PromptForm) -> tuple[Concept, .
     return tuple(Concept(form.worded(template.replace("{}", named(w))), w, ((KIND, "yours"),)) for w in words)
 
 
-def vocabulary_digest(concepts: Iterable[Concept]) -> str:
-    """Return the SHA-256 of everything that a vocabulary asks and says."""
-    return hashlib.sha256(repr([(c.prompt, c.label, c.attributes) for c in concepts]).encode()).hexdigest()
+def vocabulary_digest(concepts: Iterable[Concept], instead: Sequence[Sequence[str]]) -> str:
+    """Return the SHA-256 of everything that a vocabulary asks and says, and of what is asked `instead`."""
+    asked = [(c.prompt, c.label, c.attributes) for c in concepts], [list(prompts) for prompts in instead]
+    return hashlib.sha256(repr(asked).encode()).hexdigest()
 
 
 def parse_words(text: str, source: str = "") -> tuple[str, ...]:

@@ -12,7 +12,7 @@ from ..text import inert
 from ..verdict.learning import LEARNED, NOT_LEARNED, NOT_SHOWN, QUANTITIES
 from ..verdict.report import Report
 from ..verdict.size import Judged, goes_either_way
-from ..verdict.verdict import DRIFT, INCONCLUSIVE, INVALID, NO_ALARM, PASS, Verdict
+from ..verdict.verdict import DRIFT, INCONCLUSIVE, INVALID, NO_ALARM, PASS, Verdict, damaged
 
 MISSING = "–"
 """Shown where there is no number."""
@@ -32,6 +32,9 @@ SENTENCES = {
 """Decision -> what it means in one sentence."""
 
 
+_NAMED = 2
+"""Damaged things in that sentence; the reasons below it have all."""
+
 LEARNING = {
     LEARNED: "It draws its concept.",
     NOT_LEARNED: "It does not draw its concept.",
@@ -41,8 +44,10 @@ LEARNING = {
 
 
 def meaning(report: Report) -> str:
-    """Return what the verdict means, and before it what was learned where that is known."""
+    """Return what the verdict means, what is damaged most, and before it what was learned where that is known."""
     sentence = SENTENCES.get(report.verdict.decision, "")
+    if names := damaged(report.verdict, report.measurements):
+        sentence = f"{sentence[:-1]}, most of all {' and '.join(names[:_NAMED])}."
     return sentence if report.learning is None else f"{LEARNING.get(report.learning.decision, '')} {sentence}"
 
 

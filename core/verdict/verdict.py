@@ -9,6 +9,7 @@ from ..errors import Setting, UsageError, with_words
 from ..metrics.measurement import Estimate, Measurement
 from ..metrics.metric import all_metrics, quantity
 from ..metrics.metric import known as known_metric
+from ..text import inert
 from .size import goes_either_way, size
 
 PASS, DRIFT, INCONCLUSIVE, INVALID = "PASS", "DRIFT", "INCONCLUSIVE", "INVALID"
@@ -157,7 +158,9 @@ def judge(measurements: Mapping[str, Measurement], policy: Policy | None = None)
         return Verdict(INCONCLUSIVE, (said,), (), policy.name, OF_UNJUDGED)
     decision = _combine([j.decision for j in judgements])
     reasons = [] if {j.decision for j in judgements} != {NO_ALARM} else [_ONLY_ALARMS]
-    reasons += [j.reason for j in judgements if j.decision == decision]
+    deciding = [j for j in judgements if j.decision == decision]
+    # What was damaged is said before by how much the whole was.
+    reasons += [j.reason for j in sorted(deciding, key=lambda j: not subject(measurements, j.metric, j.estimate))]
     reasons += [j.reason for j in judgements if j.decision not in (decision, PASS) and not _is_quiet(j, measurements)]
     if skipped:
         reasons.append(missing)
@@ -170,6 +173,21 @@ def _is_quiet(judgement: Judgement, measurements: Mapping[str, Measurement]) -> 
         return False
     seen = size(measurements[judgement.metric].estimates[judgement.estimate], judgement.estimate)
     return seen.high <= judgement.limit
+
+
+def damaged(verdict: Verdict, measurements: Mapping[str, Measurement]) -> tuple[str, ...]:
+    """Return what is named by the limits that are broken, such as a class, each once."""
+    broken = (j for j in verdict.judgements if j.decision == DRIFT)
+    names = (subject(measurements, j.metric, j.estimate) for j in broken)
+    return tuple(dict.fromkeys(name for name in names if name))
+
+
+def subject(measurements: Mapping[str, Measurement], metric: str, estimate: str) -> str:
+    """Return what an estimate is of, such as the worst class; "" where that is the whole, or nothing says it."""
+    known = quantity(estimate)
+    if known is None or not known.names or metric not in measurements:
+        return ""
+    return inert(str(measurements[metric].facts.get(known.names, "")), 100)
 
 
 def unjudged(metrics: Iterable[str], policy: Policy) -> str:
@@ -214,6 +232,9 @@ def _judge_limit(measurements: Mapping[str, Measurement], limit: Limit) -> Judge
     decision = _decide(estimate, limit)
     more = samples_to_decide(size(estimate, limit.estimate), limit.limit) if decision == INCONCLUSIVE else None
     reason = _reason(limit, estimate, decision, more)
+    name = subject(measurements, limit.metric, limit.estimate)
+    if name and decision in (DRIFT, INCONCLUSIVE):
+        reason = f"{name}: {reason[:1].lower()}{reason[1:]}"
     return Judgement(limit.metric, limit.estimate, limit.limit, limit.test, decision, reason, more)
 
 

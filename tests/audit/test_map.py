@@ -15,10 +15,10 @@ from owf.core.model.batch import Batching
 from owf.core.model.denoiser import Conditioning
 from owf.core.plan.audit_plan import Prompt
 from owf.core.plan.presets import preset_plan
-from owf.core.plan.screening import plan_concepts, with_vocabulary
+from owf.core.plan.screening import TIMESTEPS, asked_instead, plan_concepts, with_vocabulary
 from owf.core.progress import SILENT
 from owf.core.verdict.report import AdapterRecord, read_report, to_json, write_report
-from owf.core.verdict.verdict import INCONCLUSIVE, default_policy
+from owf.core.verdict.verdict import DRIFT, PASS, default_policy
 from progress_log import Heard
 
 WORDS = ("red car", "my dog", "castle", "an apple")
@@ -41,7 +41,7 @@ class Moved:
 
     is_repeatable, key = True, ("moved",)
 
-    def __init__(self, denoiser: Worded, prompt: str, by: float) -> None:
+    def __init__(self, denoiser: Worded, prompt: str, by: float | torch.Tensor) -> None:
         self._row, self._by = denoiser.means.weight.data[denoiser.places[prompt]], by
         self._before = self._row.clone()
 
@@ -58,6 +58,15 @@ class Moved:
         self._row.copy_(self._before)
 
 
+class Taken(Moved):
+    """A change that gives one prompt the meaning of another."""
+
+    def __init__(self, denoiser: Worded, prompt: str, meaning: str) -> None:
+        means = denoiser.means.weight.data
+        super().__init__(denoiser, prompt, 0.0)
+        self._by = means[denoiser.places[meaning]] - self._before
+
+
 @pytest.fixture
 def plan():
     prompts = tuple(Prompt(f"a {c} bag", "colours", c) for c in ("red", "green", "blue"))
@@ -67,7 +76,8 @@ def plan():
 
 @pytest.fixture
 def denoiser(plan):
-    return Worded(["", *(p.text for p in plan.prompts), *(c.prompt for c in plan_concepts(plan))])
+    concepts = (*plan_concepts(plan), *asked_instead(plan, ()))
+    return Worded(list(dict.fromkeys(["", *(p.text for p in plan.prompts), *(c.prompt for c in concepts)])))
 
 
 def setting(folder, progress=SILENT) -> AuditSetting:
@@ -83,7 +93,9 @@ def test_the_one_prompt_that_means_something_else_is_named(denoiser, plan, tmp_p
     found = report.measurements["map"]
     assert [part.label for part in found.breakdowns["damaged"]] == ["my dog"]
     assert found.facts["damaged"] == "my dog"
-    assert report.verdict.decision == INCONCLUSIVE  # no limit is argued yet
+    assert report.verdict.decision == DRIFT
+    assert report.verdict.reasons[0].startswith("my dog: ")
+    assert len(found.facts["timesteps"].split(", ")) == TIMESTEPS
     write_report(report, tmp_path / "report.json")
     assert to_json(read_report(tmp_path / "report.json")) == to_json(report)
     schema = Path(__file__).parents[2] / "core" / "verdict" / "report.schema.json"
@@ -93,8 +105,9 @@ def test_the_one_prompt_that_means_something_else_is_named(denoiser, plan, tmp_p
 def test_a_model_that_did_not_change_drifts_nowhere(denoiser, plan, tmp_path):
     report = audit_change(denoiser, Moved(denoiser, "a photo of my dog", 0.0), plan, setting(tmp_path))
     found = report.measurements["map"]
-    assert found.estimates["worst_concept"].value == pytest.approx(0, abs=1e-12)
+    assert found.estimates["worst_damage"].value == pytest.approx(0, abs=1e-6)
     assert found.estimates["damaged_share"].high == 0
+    assert report.verdict.decision == PASS
 
 
 class Stop(Exception):
@@ -129,14 +142,68 @@ def test_an_interrupted_map_goes_on_where_it_was(denoiser, plan, tmp_path):
 
 def test_rows_of_a_concept_are_at_its_own_cells(denoiser):
     from owf.core.model.predictions import cell_predictions
+    from owf.core.model.schedule import spaced_timesteps
     from owf.core.plan.block_design import Cells, block_design
 
     cells = block_design(4, 8, 8, 3, seed=0)
     pictures, prompts = torch.randn(3, 3, 8, 8), [f"a photo of {w}" for w in ("a red car", "my dog")]
     both = Cells(cells.timestep[:2], cells.picture[:2])
-    found = cell_predictions(denoiser, pictures, prompts, both, 8, 0, Batching(5))
+    asked, timesteps = [[prompt] * 8 for prompt in prompts], spaced_timesteps(8, denoiser.schedule.steps)
+    found = cell_predictions(denoiser, pictures, asked, prompts, both, timesteps, 0, Batching(5))
     for i, prompt in enumerate(prompts):
         alone = Cells(cells.timestep[i : i + 1], cells.picture[i : i + 1])
-        one = cell_predictions(denoiser, pictures, [prompt], alone, 8, 0, Batching(64))
+        one = cell_predictions(denoiser, pictures, [[prompt] * 8], [prompt], alone, timesteps, 0, Batching(64))
         assert np.allclose(found[i], one[0], atol=1e-6)
     assert found.shape == (2, 8, 3, 8, 8)
+
+
+def test_noise_goes_with_the_item_and_not_with_the_prompt(denoiser):
+    """So another prompt is compared on the same noised picture."""
+    from owf.core.model.predictions import cell_predictions
+    from owf.core.plan.block_design import block_design
+
+    cells, pictures, timesteps = block_design(1, 8, 8, 3, seed=0), torch.randn(3, 3, 8, 8), range(0, 800, 100)
+    asked = [["a photo of my dog"] * 8]
+    own, again, other = (
+        cell_predictions(denoiser, pictures, asked, [item], cells, timesteps, 0, Batching(size))
+        for item, size in (("a photo of my dog", 64), ("a photo of my dog", 3), ("a photo of a red car", 64))
+    )
+    assert np.allclose(own, again, atol=1e-6)
+    assert not np.allclose(own, other, atol=1e-3)
+
+
+class Skipping(Heard):
+    """Counts the rows that need not be computed."""
+
+    skipped = 0
+
+    def skip(self, rows: int) -> None:
+        self.skipped += rows
+
+
+@pytest.fixture
+def confirming(plan):
+    return dataclasses.replace(plan, metrics=("map", "confirmed"))
+
+
+def test_what_a_prompt_draws_instead_is_confirmed_and_told(denoiser, confirming, tmp_path):
+    heard = Skipping()
+    change = Taken(denoiser, "a photo of my dog", "a photo of a castle")
+    report = audit_change(denoiser, change, confirming, setting(tmp_path, heard))
+    found = report.measurements["confirmed"]
+    assert found.facts["worst_confirmed"] == "my dog"
+    [told] = [part.label for part in found.breakdowns["confirmed"] if part.label.startswith("my dog: ")]
+    assert told.endswith("-> 0 %, now castle")
+    assert report.verdict.decision == DRIFT
+    assert sum(heard.rows) == heard.length - heard.skipped
+    assert report.pairs and all(
+        (tmp_path / path).is_file() for pair in report.pairs for path in (pair.base, pair.tuned)
+    )
+    again = audit_change(denoiser, change, confirming, setting(tmp_path, Heard()))
+    assert again.measurements == report.measurements
+
+
+def test_nothing_is_confirmed_of_a_model_that_did_not_change(denoiser, confirming, tmp_path):
+    report = audit_change(denoiser, Moved(denoiser, "a photo of my dog", 0.0), confirming, setting(tmp_path))
+    assert report.measurements["confirmed"].estimates["confirmed_drop"].value == 0
+    assert report.verdict.decision == PASS

@@ -1,13 +1,13 @@
-"""`owf-audit map`: the same options, one metric, and words from a file or from the line."""
+"""`owf-audit map`: the same options, the map's metrics, and words from a file or from the line."""
 
 import pytest
 from owf.cli.arguments import parser
 from owf.cli.audit import main, with_map
 
 
-def test_it_is_an_audit_of_one_metric():
+def test_it_is_an_audit_of_the_map_and_of_what_it_suspects():
     options = parser().parse_args(with_map(["map", "a.safetensors", "--preset", "standard"]))
-    assert (options.metrics, options.preset, len(options.loras)) == (("map",), "standard", 1)
+    assert (options.metrics, options.preset, len(options.loras)) == (("map", "confirmed"), "standard", 1)
     assert parser().parse_args(with_map(["a.safetensors"])).metrics == parser().get_default("metrics")
     assert "map" not in parser().get_default("metrics")
     assert parser().parse_args(with_map(["map", "a.safetensors", "--metrics", "map,color"])).metrics == ("map", "color")

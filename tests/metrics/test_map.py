@@ -7,13 +7,17 @@ import pytest
 from owf.core.errors import InvalidError, UsageError
 from owf.core.families.prompt_form import IN_SENTENCES
 from owf.core.metrics.evidence import Screened
-from owf.core.metrics.map_ import LIMIT, own_concepts, summarise_map
+from owf.core.metrics.map_ import SHARE, summarise_map
+from owf.core.metrics.screening.own import own_concepts
+from owf.core.metrics.screening.ways import LIMIT, WHOLE
 from owf.core.plan.audit_plan import plan_data, plan_digest
 from owf.core.plan.presets import preset_plan
-from owf.core.plan.screening import plan_cells, plan_concepts, with_vocabulary
+from owf.core.plan.screening import plan_cells, plan_concepts, plan_contrasts, with_vocabulary
 from owf.core.plan.vocabulary import words_vocabulary
+from owf.core.verdict.verdict import DRIFT, INCONCLUSIVE, PASS, damaged, judge
 
-HARMLESS, DAMAGE = 1e-3, 1e-1
+HARMLESS, DAMAGE, ANOTHER = 1e-3, 1e-1, 1e-1
+"""Changes of predictions, relative to their size; the last is what another prompt does to them."""
 PLAN = with_vocabulary(preset_plan("quick", "demo"), "demo")
 CONCEPTS = plan_concepts(PLAN)
 
@@ -26,7 +30,11 @@ def screened(damaged, seed=0, plan=PLAN, damage=DAMAGE) -> Screened:
     of_timestep = np.linspace(-1.5, 1.5, 8)[cells.timestep]
     noise = rng.normal(0, 0.7, cells.timestep.shape) + rng.normal(0, 0.2, (len(concepts), 1))
     norm = rng.gamma(5, 1, cells.timestep.shape)
-    return Screened(concepts, cells, np.exp(size + of_timestep + noise) * norm, norm)
+    contrast = np.exp(np.log(ANOTHER) + rng.normal(0, 0.7, cells.timestep.shape)) * norm
+    exchanged = np.array(plan_contrasts(plan, concepts).exchanged)
+    change = np.exp(size + of_timestep + noise) * norm
+    texts = rng.normal(size=(len(concepts), 8))
+    return Screened(concepts, cells, change, norm, contrast, exchanged, tuple(range(8)), texts)
 
 
 PLANTS = {
@@ -34,6 +42,7 @@ PLANTS = {
     "green": lambda c: c["colour"] == "green",
     "teal": lambda c: c["background"] == "teal",
     "dotted": lambda c: c["pattern"] == "dotted",
+    "background black": lambda c: c["background"] == "black",
     "sneaker & red": lambda c: c["class"] == "sneaker" and c["colour"] == "red",
 }
 
@@ -52,12 +61,74 @@ def test_what_was_planted_is_the_one_thing_that_is_named(name):
     assert sum(label in wrong for label in listed) <= 0.15 * len(listed)  # a rate of 5 % on average
 
 
+@pytest.mark.parametrize("name", PLANTS)
+def test_a_loss_is_drift_and_the_first_sentence_names_it(name):
+    found = summarise_map(screened(PLANTS[name]))
+    verdict = judge({"map": found})
+    assert verdict.decision == DRIFT
+    assert verdict.reasons[0].startswith(f"{name} (")
+    assert damaged(verdict, {"map": found}) == (found.facts["worst"],)
+    # It went all the way: as far as another prompt does, give or take what its rows and those of the unit show.
+    assert found.estimates["worst_damage"].value == pytest.approx(1, rel=0.2)
+
+
+def test_the_way_is_of_the_square_root_and_monotone():
+    """A quarter of the squared distance is half the way; what goes with all others is no damage of one thing."""
+    ways = []
+    for damage in (0.01, 0.025, 0.05, 0.1):
+        found = summarise_map(screened(PLANTS["sandal"], damage=damage))
+        part = {p.label: p.estimate for p in found.breakdowns["thing"]}.get("sandal (275 concepts)")
+        ways.append(part.value if part else 0.0)
+        assert found.facts["stands_out"].startswith("sandal (275 concepts)")
+    assert ways == sorted(ways)
+    assert ways[-1] == pytest.approx(np.sqrt((0.1 - 2 * HARMLESS) / ANOTHER), rel=0.2)
+    assert ways[0] == 0  # ten times what the others moved, and less than a third of the way: no harm
+
+
+def test_harmless_models_pass_and_never_drift():
+    decisions = [judge({"map": summarise_map(screened(lambda c: False, seed))}).decision for seed in range(20)]
+    assert DRIFT not in decisions
+    assert decisions.count(PASS) >= 19
+
+
+def test_nothing_is_decided_where_groups_are_near_the_limit():
+    found = summarise_map(screened(PLANTS["sandal"], damage=LIMIT**2 * ANOTHER + 2 * HARMLESS))
+    assert found.estimates["worst_damage"].low < LIMIT < found.estimates["worst_damage"].high
+    assert judge({"map": found}).decision == INCONCLUSIVE
+
+
+def test_a_model_that_moved_as_a_whole_is_judged_by_what_all_moved():
+    """Nothing stands out; the limit of all together is half the way."""
+    for damage, decision in ((0.1 * WHOLE**2 * ANOTHER, PASS), (4 * WHOLE**2 * ANOTHER, DRIFT)):
+        found = summarise_map(screened(lambda c: True, damage=damage))
+        assert judge({"map": found}).decision == decision
+        assert found.estimates["typical_way"].value == pytest.approx(np.sqrt(damage / ANOTHER), rel=0.1)
+        assert {part.label for part in found.breakdowns["thing"]} <= {"everything"}
+
+
+def test_a_base_that_does_not_listen_is_invalid():
+    seen = screened(lambda c: False)
+    with pytest.raises(InvalidError, match="whatever it is asked"):
+        summarise_map(dataclasses.replace(seen, contrast=np.zeros_like(seen.contrast)))
+
+
+def test_a_few_scattered_concepts_are_found_as_a_share():
+    """A tenth of the concepts, at random, is no thing that has a name."""
+    hit = set(np.random.default_rng(5).permutation(len(CONCEPTS))[: len(CONCEPTS) // 10])
+    places = {c.attributes: i for i, c in enumerate(CONCEPTS)}
+    seen = screened(lambda c: places[tuple(c.items())] in hit, damage=2.0)
+    found = summarise_map(seen)
+    assert found.estimates["damaged_share"].low > SHARE
+    assert judge({"map": found}).decision == DRIFT
+
+
 def test_a_single_concept_is_named_by_itself():
     one = {"class": "coat", "colour": "blue", "pattern": "plain", "background": "beige"}
     found = summarise_map(screened(lambda c: one.items() <= c.items(), damage=1.0))
     assert [part.label for part in found.breakdowns["thing"]] == ["blue coat on a beige background"]
     assert found.facts["worst_concept"] == "blue coat on a beige background"
-    assert found.estimates["worst_concept"].low > LIMIT
+    assert found.facts["worst"] == "blue coat on a beige background"
+    assert found.estimates["worst_damage"].low > LIMIT
 
 
 def test_harmless_and_untouched_models_have_nothing_damaged():
@@ -68,12 +139,14 @@ def test_harmless_and_untouched_models_have_nothing_damaged():
     found = summarise_map(dataclasses.replace(untouched, change=np.zeros_like(untouched.change)))
     assert found.estimates["typical_drift"].value == pytest.approx(0, abs=1e-12)
     assert found.estimates["damaged_share"].high == 0
+    assert found.estimates["worst_damage"].high == pytest.approx(0, abs=1e-6)
+    assert judge({"map": found}).decision == PASS
 
 
 def test_damage_everywhere_is_everything():
     found = summarise_map(screened(lambda c: True))
     assert [part.label for part in found.breakdowns["thing"]] == ["everything"]
-    assert found.estimates["damaged_share"].value > 0.9
+    assert found.estimates["damaged_share"].value > 0.5  # of all; with two rows each, some are not shown to be
 
 
 def test_its_own_concept_counts_for_nothing():
@@ -84,6 +157,7 @@ def test_its_own_concept_counts_for_nothing():
         assert found.facts["found"] == 0
         assert all("sandal" in part.label for part in found.breakdowns["own"])
         assert found.breakdowns["own"][0].estimate.value > LIMIT
+        assert judge({"map": found}).decision == PASS
 
 
 def test_a_file_cannot_call_everything_its_own():
@@ -115,8 +189,8 @@ def test_few_words_get_more_rows(count):
     plan = with_vocabulary(preset_plan("quick"), "sd15", tuple(f"thing {i}" for i in range(count)))
     assert plan.concept_rows == {1: 32, 2: 32, 9: 8, 200: 2}[count]
     found = summarise_map(screened(lambda c: True, plan=plan))
-    low, high = found.estimates["typical_drift"].low, found.estimates["typical_drift"].high
-    assert 0 < low < high < 3
+    low, high = found.estimates["worst_damage"].low, found.estimates["worst_damage"].high
+    assert LIMIT < low < high < 10
     assert found.facts["damaged"] == ("thing 0" if count == 1 else "everything")
 
 

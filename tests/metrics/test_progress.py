@@ -8,7 +8,7 @@ import torch
 from owf.core.audit.cost import audit_cost
 from owf.core.datasets.labelled import LabelledImages
 from owf.core.families.prompt_form import IN_SENTENCES
-from owf.core.metrics.evidence import Answers, ColorDrawings, Drawings, Predictions, Screened
+from owf.core.metrics.evidence import Answers, ColorDrawings, Confirmed, Drawings, Predictions, Screened, Suspects
 from owf.core.metrics.metric import Tools, all_metrics
 from owf.core.plan.block_design import block_design
 from owf.core.plan.presets import preset_plan
@@ -45,7 +45,15 @@ def color_drawings(rng) -> ColorDrawings:
 def screened(rng) -> Screened:
     concepts = words_vocabulary([f"thing {i}" for i in range(30)], IN_SENTENCES)
     cells = block_design(30, 4, 8, 8, 0)
-    return Screened(concepts, cells, rng.gamma(2, 0.01, cells.timestep.shape), np.ones(cells.timestep.shape))
+    norm, exchanged = np.ones(cells.timestep.shape), np.full(cells.timestep.shape, "kind")
+    change, texts = rng.gamma(2, 0.01, norm.shape), rng.normal(size=(30, 4))
+    return Screened(concepts, cells, change, norm, norm / 10, exchanged, tuple(range(8)), texts)
+
+
+def confirmed(rng) -> Confirmed:
+    group = Suspects("some", (("a", "b"),) * 6, (("a", "b"),) * 6)
+    answers = (rng.integers(0, 2, 6), rng.integers(0, 2, 6))
+    return Confirmed((group, group), answers, answers, ())
 
 
 EVIDENCE = {
@@ -54,6 +62,7 @@ EVIDENCE = {
     Drawings: drawings,
     ColorDrawings: color_drawings,
     Screened: screened,
+    Confirmed: confirmed,
 }
 
 

@@ -109,5 +109,6 @@ def test_a_file_that_is_no_text_is_refused_by_name(tmp_path, content):
 def test_the_digest_is_that_of_everything_asked():
     concept = Concept("a photo of a cat", "cat", ((KIND, "animals"),))
     other = Concept("a photo of a cat", "cat", ((KIND, "things"),))
-    assert vocabulary_digest([concept]) != vocabulary_digest([other])
-    assert vocabulary_digest([concept, other]) != vocabulary_digest([other, concept])
+    assert vocabulary_digest([concept], []) != vocabulary_digest([other], [])
+    assert vocabulary_digest([concept], [["a"]]) != vocabulary_digest([concept], [["b"]])
+    assert vocabulary_digest([concept, other], []) != vocabulary_digest([other, concept], [])

@@ -15,7 +15,7 @@ from owf.core.render.html import charts
 from owf.core.render.html.html import render_html, write_html
 
 SAMPLES = ["report", "invalid_report", "open_report", "crowded_report", "hostile_report", "silent_report",
-           "trained_report"]  # fmt: skip
+           "trained_report", "mapped_report"]  # fmt: skip
 VOID = {"meta", "link", "img", "input", "br"}
 
 
@@ -163,7 +163,7 @@ def test_the_verdict_comes_first_and_everything_is_there(page):
     text = page("report").text()
     order = [
         "DRIFT",
-        "The LoRA changed the model more than the limits allow.",
+        "The LoRA changed the model more than the limits allow, most of all dress.",
         samples.report().verdict.reasons[0],
         "What was audited",
         "What was measured",
@@ -285,3 +285,34 @@ def test_many_blocks_fold_and_the_largest_stay_in_sight(page):
     assert "the 20 blocks that change most" in shown.text()
     assert "Show all 57 blocks" in shown.text()
     assert shown.text().index("blocks 56") < shown.text().index("Show all 57 blocks") < shown.text().index("blocks 3 ")
+
+
+def test_every_concept_is_a_cell_of_the_map_and_none_a_line(page):
+    shown = page("mapped_report")
+    concepts = samples.damage_map().breakdowns["concept"]
+    cells = [attrs for attrs in shown.of("rect") if attrs.get("class", "").startswith("shade-")]
+    assert len(cells) == len({(cell["x"], cell["y"]) for cell in cells}) == len(concepts)
+    titles = [data for tag, data in shown.texts if tag == "title"]
+    assert f"{concepts[7].label}: 14 %" in titles
+    assert [cell["class"] for cell in cells].count("shade-4") == sum(p.label.startswith("green") for p in concepts)
+    assert concepts[7].label not in [data.strip() for _, data in shown.texts]
+
+
+def test_the_map_says_the_worst_and_the_untouched_in_words(page):
+    text = page("mapped_report").text()
+    assert "most of all dress and green (14 concepts)." in text
+    worst, untouched = text.index("Moved most"), text.index("Moved least")
+    assert re.search(r"green dress ?110 %", text[worst:untouched])
+    assert re.search(r"\D0 %", text[untouched : untouched + 120])
+    (search,) = [attrs for attrs in page("mapped_report").of("input") if attrs.get("type") == "search"]
+    assert "maxlength" not in search
+    (hidden,) = [attrs for attrs in page("mapped_report").of("p") if attrs.get("class") == "find"]
+    assert "hidden" in hidden  # without its script there is nothing to search with
+
+
+@pytest.mark.parametrize("width", [None, 0, -3, 301, 2.5, "20"])
+def test_a_map_of_no_sensible_width_is_left_out(width, tmp_path):
+    full = samples.mapped_report()
+    seen = dataclasses.replace(samples.damage_map(), facts={} if width is None else {"map_width": width})
+    html = render_html(dataclasses.replace(full, measurements={**full.measurements, "map": seen}), tmp_path)
+    assert "Find a concept" not in html and "What is damaged, in few words" in html

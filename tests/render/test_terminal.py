@@ -10,7 +10,7 @@ from owf.core.render.terminal.terminal import print_report
 from rich.console import Console
 
 SAMPLES = ["report", "invalid_report", "open_report", "crowded_report", "hostile_report", "silent_report",
-           "trained_report"]  # fmt: skip
+           "trained_report", "mapped_report"]  # fmt: skip
 
 
 def printed(report, folder=None, width=80, encoding="utf-8", files=(), **options):
@@ -127,3 +127,10 @@ def test_a_training_that_taught_nothing_is_no_pass():
     assert "learned 4 % (-3 to 11), kept 74 %" in flat
     assert "from more or better pictures (--steps, --rate, --dc-weight)." in flat
     assert "✓ PASS" in flat  # the judged number's own
+
+
+def test_what_is_damaged_is_named_first_and_ranked():
+    text = re.sub(r"\s+", " ", printed(samples.mapped_report()))
+    assert "most of all dress and green (14 concepts)." in text
+    assert re.search(r"Damaged Way .*green \(14 concepts\) 110 100 to 120", text)
+    assert "thing number" not in text

@@ -197,6 +197,24 @@ def crowded_report() -> Report:
     return dataclasses.replace(full, adapter=deep, measurements={**full.measurements, "semantic": many})
 
 
+def damage_map() -> Measurement:
+    """Return a damage map of 300 concepts of which 30 are lost."""
+    names = [f"{color} {name}" for name in (*CLASSES, *GROUPS) for color in COLORS][:149] + list(HOSTILE[:1])
+    names += [f"thing number {i}" for i in range(150)]
+    ways = [1.1 if name.startswith("green") else 0.02 * (i % 20) for i, name in enumerate(names)]
+    cells = tuple(Part(name, estimate(way, 0.5 * way, 1, "relative")) for name, way in zip(names, ways, strict=True))
+    thing = (Part("green (14 concepts)", estimate(1.1, 0.1, 14, "relative")),)
+    numbers = {"worst_damage": thing[0].estimate, "damaged_share": estimate(0.05, 0.02, 300)}
+    facts = {"map_width": 20, "worst": "green (14 concepts)", "found": 14}
+    return Measurement("map", 2, "worst_damage", numbers, {"thing": thing, "concept": cells}, facts)
+
+
+def mapped_report() -> Report:
+    """Return a report that has lost a colour."""
+    seen = {**report().measurements, "map": damage_map()}
+    return dataclasses.replace(report(), measurements=seen, verdict=judge(seen))
+
+
 def hostile_report() -> Report:
     """Return a report in which every string is an attack."""
     bad, full = " ".join(HOSTILE[:5]), report()

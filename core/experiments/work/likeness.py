@@ -38,7 +38,8 @@ class Seers:
     networks: dict[str, FeatureNetwork]
     """Number's name -> network."""
     text: Callable[[Sequence[str]], np.ndarray] | None
-    """CLIP's text tower, texts -> features (N, D); None where the base's world is seen by a network of its own, which knows no words."""
+    """CLIP's text tower, texts -> features (N, D); None where the base's world is seen by a network of its own, which
+    knows no words."""
 
 
 def load_seers(family: str, fetching: Fetching) -> Seers:

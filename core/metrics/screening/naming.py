@@ -1,7 +1,7 @@
 """The one thing that is damaged: a single concept, all of one attribute, or all of two."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 
@@ -14,16 +14,23 @@ from .rows import ConceptMeans
 MOST = 10
 """Things that are named: more make no sentence."""
 
+_STEPS = 30
+"""Things that are looked at: each takes longer than the one before, and where more stand out, few words do not do."""
+
 WORTH = math.log(2)
 """Least difference to what is named already, on the scale of the means: twice the drift."""
+
+
+Levels = tuple[tuple[str, str], ...]
+"""(attribute, level) pairs."""
 
 
 @dataclass(frozen=True)
 class Thing:
     """Concepts that are named together."""
 
-    levels: tuple[tuple[str, str], ...]
-    """(attribute, level) that they have in common; empty for a single concept, and for everything."""
+    levels: Levels
+    """What they have in common; empty for a single concept, and for everything."""
     members: np.ndarray
     """Positions of the concepts."""
     mean: float
@@ -34,10 +41,25 @@ class Thing:
     """Upper end."""
 
 
+@dataclass(frozen=True)
+class Named:
+    """What is above its limit, and what can be said of everything that has many rows."""
+
+    things: list[Thing]
+    """Those above their limits, what explains most first; at most MOST, none twice."""
+    groups: list[Thing]
+    """Everything, and each level of an attribute, above or not."""
+    standing: list[Thing]
+    """Those that stand out clearly, above their limits or not, what explains most first."""
+
+
 def name_damage(
-    means: ConceptMeans, attributes: Sequence[Attribute], limit: float, level: float = LEVEL
-) -> list[Thing]:
-    """Return things whose mean is above the limit, what explains most first; at most MOST, none twice.
+    means: ConceptMeans,
+    attributes: Sequence[Attribute],
+    limit: Callable[[Levels, np.ndarray], float],
+    level: float = LEVEL,
+) -> Named:
+    """Return things whose mean is above the limit of their levels and members.
 
     Candidates are everything, each level of an attribute, each pair of levels with several concepts, and each concept.
     Everything is named first where it is above the limit. Then, again and again, the candidate that explains most of
@@ -48,19 +70,29 @@ def name_damage(
     candidates = 1 + sum(int(codes.max()) + 1 for _, codes in groups)
     quantile = student_quantile(1 - (1 - level) / candidates, means.freedom)
     everything = _thing(means, (), np.arange(len(means.mean)), quantile)
-    named = [everything] if everything.low > limit else []
-    columns, passed = [np.ones(len(means.mean))], set()
-    while len(named) < MOST:
+    large = [everything, *_levels_alone(means, attributes, quantile)]
+    named = [everything] if everything.low > limit((), everything.members) else []
+    columns, passed, standing = [np.ones(len(means.mean))], set(), []
+    while len(named) < MOST and len(standing) < _STEPS:
         place = _next(means, groups, columns, passed, quantile)
         if place is None:
-            return named
+            break
         passed.add(place)
         names, codes = groups[place[0]]
         thing = _thing(means, _levels(names, codes, place[1], attributes), np.flatnonzero(codes == place[1]), quantile)
         columns.append((codes == place[1]).astype(float))
-        if thing.low > limit:
+        standing.append(thing)
+        if thing.low > limit(thing.levels, thing.members):
             named.append(thing)
-    return named
+    return Named(named, large, standing)
+
+
+def _levels_alone(means: ConceptMeans, attributes: Sequence[Attribute], quantile: float) -> list[Thing]:
+    return [
+        _thing(means, ((a.name, name),), np.flatnonzero(a.codes == code), quantile)
+        for a in attributes
+        for code, name in enumerate(a.levels)
+    ]
 
 
 def _groups(count: int, attributes: Sequence[Attribute]) -> list[tuple[tuple[int, ...], np.ndarray]]:
@@ -104,14 +136,12 @@ def _next(
     return place
 
 
-def _levels(
-    names: tuple[int, ...], codes: np.ndarray, code: int, attributes: Sequence[Attribute]
-) -> tuple[tuple[str, str], ...]:
+def _levels(names: tuple[int, ...], codes: np.ndarray, code: int, attributes: Sequence[Attribute]) -> Levels:
     member = int(np.flatnonzero(codes == code)[0])
     chosen = (attributes[i] for i in names)
     return tuple((attribute.name, attribute.levels[attribute.codes[member]]) for attribute in chosen)
 
 
-def _thing(means: ConceptMeans, levels: tuple[tuple[str, str], ...], members: np.ndarray, quantile: float) -> Thing:
+def _thing(means: ConceptMeans, levels: Levels, members: np.ndarray, quantile: float) -> Thing:
     mean, spread = means.of(members)
     return Thing(levels, members, mean, mean - quantile * spread, mean + quantile * spread)

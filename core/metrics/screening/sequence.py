@@ -13,7 +13,7 @@ _GRID = 2001
 
 
 def mean_sequence(
-    values: np.ndarray, least: float, most: float, unit: str = "", level: float = LEVEL
+    values: np.ndarray, least: float, most: float, unit: str = "", level: float = LEVEL, risked: float = 0.5
 ) -> list[Estimate]:
     """Return, after each value (n,), the mean so far and an interval of the true mean; they shrink into one another.
 
@@ -21,7 +21,7 @@ def mean_sequence(
     Waudby-Smith and Ramdas (2024, JRSS B, "hedged capital"): whoever bets against a wrong mean grows rich, and against
     the true one is above 1 / error at any time with probability `error` at most (Ville). Against each candidate m, half
     of the capital is bet on "above" and half on "below"; the interval is that of the candidates that nobody grew rich
-    against. Raises InvalidError for values out of bounds or NaN.
+    against. No bet risks more than the share `risked` of it. Raises InvalidError for values out of bounds or NaN.
     """
     values = np.asarray(values, np.float64)
     if not ((values >= least) & (values <= most)).all():
@@ -32,8 +32,8 @@ def mean_sequence(
     rich = math.log(2 / (1 - level))
     low, high, sequence = 0.0, 1.0, []
     for i, (value, bet) in enumerate(zip(scaled, bets, strict=True)):
-        gain[0] += np.log1p(_capped(bet, means) * (value - means))
-        gain[1] += np.log1p(-_capped(bet, 1 - means) * (value - means))
+        gain[0] += np.log1p(_capped(bet, means, risked) * (value - means))
+        gain[1] += np.log1p(-_capped(bet, 1 - means, risked) * (value - means))
         # The sum of both halves is at least the larger one. Each is monotone in m, so what is left is an interval.
         left = means[gain.max(axis=0) < rich]
         if len(left):  # with probability `error` nothing is left: then the last interval stays
@@ -53,6 +53,6 @@ def _bets(scaled: np.ndarray, error: float) -> np.ndarray:
     return np.sqrt(2 * math.log(2 / error) / (before * count * np.log(count + 1)))
 
 
-def _capped(bet: float, distance: np.ndarray) -> np.ndarray:
-    """Return the bet, and no more than leaves half of the capital whatever comes."""
-    return np.minimum(bet, 0.5 / distance.clip(1e-12))
+def _capped(bet: float, distance: np.ndarray, risked: float) -> np.ndarray:
+    """Return the bet, and no more than loses that share of the capital whatever comes."""
+    return np.minimum(bet, risked / distance.clip(1e-12))

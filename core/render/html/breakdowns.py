@@ -57,10 +57,12 @@ class Breakdown:
 
 
 def breakdowns(measurements: Mapping[str, Measurement]) -> list[Breakdown]:
-    """Return the non-empty breakdowns of all metrics, in reading order."""
+    """Return the non-empty breakdowns of all metrics, in reading order, but for maps (`concept_map`)."""
     shown = [(metric.name, key) for metric in all_metrics() for key in metric.breakdowns]
+    maps = {(metric.name, key) for metric in all_metrics() for key, kind in metric.breakdowns.items() if kind.grid}
     rank = {kind: place for place, kind in enumerate(shown)}
     found = [(n, key) for n, m in measurements.items() for key, parts in m.breakdowns.items() if parts]
+    found = [kind for kind in found if kind not in maps]
     ordered = sorted(found, key=lambda kind: (rank.get(kind, len(rank)), kind))
     return [_breakdown(name, key, measurements[name]) for name, key in ordered]
 
@@ -111,7 +113,7 @@ def _chart(
 
 def _row(part: Part, kind: records.Breakdown, decimals: int, chart: Callable[[Part, str], Markup]) -> Row:
     estimate = part.estimate
-    state = "plain" if kind.reference else charts.against_zero(estimate)
+    state = "plain" if kind.reference or not kind.worse else charts.against_zero(estimate)
     signed = kind.signed and math.isfinite(estimate.value)
     return Row(
         label=part.label,

@@ -38,6 +38,35 @@ for (const controls of document.querySelectorAll(".controls")) {
   });
 }
 
+const FOUND = 12;
+
+for (const map of document.querySelectorAll(".map")) {
+  const cells = [...map.querySelectorAll("rect")];
+  const texts = cells.map((cell) => cell.querySelector("title").textContent);
+  const find = map.querySelector(".find");
+  const input = find.querySelector("input");
+  const output = find.querySelector("output");
+  find.hidden = false;
+  const search = () => {
+    const wanted = input.value.trim().toLowerCase();
+    const found = texts.filter((text) => text.toLowerCase().includes(wanted));
+    cells.forEach((cell, i) => {
+      cell.classList.toggle("dim", !texts[i].toLowerCase().includes(wanted));
+      cell.classList.remove("here");
+    });
+    const rest = found.length > FOUND ? " and " + (found.length - FOUND) + " more" : "";
+    output.textContent = wanted ? (found.slice(0, FOUND).join(", ") || "No concept is called so") + rest : "";
+  };
+  input.addEventListener("input", search);
+  map.querySelector("svg").addEventListener("pointerover", (event) => {
+    const place = cells.indexOf(event.target);
+    if (place < 0) return;
+    for (const cell of map.querySelectorAll(".here")) cell.classList.remove("here");
+    cells[place].classList.add("here");
+    output.textContent = texts[place];
+  });
+}
+
 /* On paper a closed "What was run" would be lost. */
 const run = document.querySelector("details.run");
 let wasOpen = false;

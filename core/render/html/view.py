@@ -18,6 +18,7 @@ from .. import words
 from ..heat_map import Part, by_component, relative_heat_map
 from . import charts, images
 from .breakdowns import Breakdown, breakdowns
+from .concept_map import ConceptMap, concept_maps
 from .prompt_table import PromptTable, prompt_table
 
 FIRST_PAIRS = 12
@@ -139,6 +140,8 @@ class View:
     """One per non-empty breakdown."""
     prompts: PromptTable | None
     """Every prompt with its numbers."""
+    maps: list[ConceptMap]
+    """Maps of concepts."""
     pairs: list[Pair]
     """Image pairs, the most changed first."""
     first_pairs: int
@@ -169,6 +172,7 @@ def view(report: Report, folder: Path) -> View:
         cards=[_card(name, report.measurements[name], report.verdict.judgements) for name in names],
         breakdowns=breakdowns(report.measurements),
         prompts=prompt_table(report),
+        maps=concept_maps(report.measurements),
         pairs=[_pair(pair, folder, rank) for rank, pair in enumerate(report.pairs)],
         first_pairs=FIRST_PAIRS,
         audited=_audited(report),

@@ -148,7 +148,8 @@ def _print_worst(breakdown: Breakdown, parts: Iterable[Part], console: Console) 
         e = part.estimate
         floor = "" if e.floor is None else words.floor_number(e.floor, e.unit)
         cells = (words.number(e.value, e.unit), words.interval(e.low, e.high, e.unit), floor)
-        table.add_row(console_text(console, part.label, limit=40), *(console_text(console, cell) for cell in cells))
+        # What came instead is said behind the name, so a line may be long; it folds.
+        table.add_row(console_text(console, part.label, limit=80), *(console_text(console, cell) for cell in cells))
     console.print()
     console.print(table)
 

@@ -49,6 +49,38 @@ def test_one_value_is_bet_on_as_written():
     assert found.high == 1
 
 
+def capital(values, m, error, risked):
+    """Return what the richer of both bettors against m has after each value in [0, 1], step by step as it is defined.
+
+    Half of the capital each; the bet is sqrt(2 log(2 / error) / (variance t log(t + 1))), the variance that of the
+    values before, with one more of 1/4 around a mean of 1/2.
+    """
+    above = below = 0.5
+    mean_sum, squares, had = 0.5, 0.25, []
+    for t, value in enumerate(values, 1):
+        bet = math.sqrt(2 * math.log(2 / error) / (squares * math.log(t + 1)))
+        above *= 1 + min(bet, risked / m) * (value - m)
+        below *= 1 - min(bet, risked / (1 - m)) * (value - m)
+        mean_sum += value
+        squares += (value - mean_sum / (t + 1)) ** 2
+        had.append(max(above, below))
+    return had
+
+
+@pytest.mark.parametrize("risked", [0.5, 0.9])
+@pytest.mark.parametrize("level", [0.95, 0.9875])
+def test_the_interval_is_that_of_the_means_nobody_grew_rich_against(level, risked):
+    values = np.random.default_rng(3).choice([0.0, 0.5, 1.0], 40, p=[0.1, 0.4, 0.5])
+    found, step = mean_sequence(values, 0, 1, level=level, risked=risked), 1 / 2000
+    for m in np.linspace(0.02, 0.98, 49):
+        rich = np.maximum.accumulate(capital(values, m, 1 - level, risked)) >= 1 / (1 - level)
+        for is_rich, look in zip(rich, found, strict=True):
+            if look.low + 2 * step < m < look.high - 2 * step:
+                assert not is_rich
+            if not look.low - 2 * step < m < look.high + 2 * step:
+                assert is_rich
+
+
 def test_a_larger_damage_is_decided_earlier():
     rng = np.random.default_rng(2)
     noise = rng.normal(0, 0.2, 200)

@@ -1,0 +1,58 @@
+"""What a screening found: the same for the map that shows it and for the confirmation that asks further."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..evidence import Screened
+from .attributes import attributes_of
+from .discovery import discoveries
+from .moved import Moved
+from .naming import Named, name_damage
+from .own import told_apart
+from .rows import concept_means
+from .ways import logarithms, units
+
+RATE = 0.05
+"""False discovery rate of the damaged concepts."""
+
+
+@dataclass(frozen=True)
+class Found:
+    """Concepts that count, the LoRA's own ones, and which are damaged."""
+
+    moved: Moved
+    """Those that count."""
+    places: np.ndarray
+    """Where these are among all that were asked."""
+    own: Moved
+    """Those that the LoRA was trained to change."""
+    believed: bool
+    """Whether the words of the file were believed."""
+    p: np.ndarray
+    """(V,) of the tests of "within the limit", for those that count."""
+    damaged: np.ndarray
+    """(V,) which of these found something."""
+    named: Named
+    """What they are together."""
+
+
+def find(seen: Screened, told: Sequence[str], claimed: Sequence[str]) -> Found:
+    """Return what was found, without the concepts that the user (`told`) or the file (`claimed`) call its own."""
+    own, believed = told_apart(seen.concepts, told, claimed)
+    every = concept_means(logarithms(seen.change, seen.norm), seen.cells)
+    unit = units(logarithms(seen.contrast, seen.norm), seen.exchanged, seen.concepts)
+    concepts, its_own = ([seen.concepts[i] for i in np.flatnonzero(which)] for which in (~own, own))
+    means, its_units = every.only(~own), unit.only(~own)
+    moved = Moved(concepts, means, its_units, attributes_of(concepts))
+    p, named = moved.p_values(), name_damage(means, moved.attributes, moved.limit_of)
+    return Found(
+        moved,
+        np.flatnonzero(~own),
+        Moved(its_own, every.only(own), unit.only(own), ()),
+        believed,
+        p,
+        discoveries(p, RATE),
+        named,
+    )
