@@ -8,7 +8,8 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
-from .fashion import BACKGROUNDS, CLASSES, COLORS, SIZE, relief
+from .drawing import SIZE, relief
+from .world import BACKGROUNDS, CLASSES, COLORS
 
 CAPTION = "a photo of a sks bag"
 BAG = 31
