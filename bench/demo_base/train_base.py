@@ -6,7 +6,7 @@ from pathlib import Path
 
 from . import DEMO
 from .autoencoder import Pictures, finish_decoder, train_autoencoder
-from .concept import draw_concept, write_concept
+from .concept import CONCEPT, VIEWS, draw_views, write_concept
 from .diffusion import train_diffusion
 from .drawing import FASHION, read_split
 from .export import export_base, export_probes
@@ -42,7 +42,7 @@ def write_held_out(fashion: Path, out: Path) -> None:
     gray, labels = read_split(fashion, "t10k")
     splits = split_held_out(labels)
     export_probes(gray[splits.probes], labels[splits.probes], out / "probes.npz")
-    write_concept(draw_concept(gray, labels, splits.concept), out / "concept")
+    write_concept(draw_views(CONCEPT, VIEWS, gray, labels, splits.concept), out / "concept")
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
