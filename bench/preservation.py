@@ -20,21 +20,22 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from concepts import CONCEPTS, HELD_OUT, TUNING, BenchConcept, draw_views
-from demo_base.concept import VIEWS
+from concepts import CONCEPTS, TUNING, photographs_of
+from demo_base.concept import HELD_OUT, VIEWS, Subject
 from demo_base.pictures import load_demo_base
 from likeness import concept_similarity, diversity_ratio
 from owf.core.adapter import applied, read_adapter
-from owf.core.audit.audit import AuditSetting, audit
-from owf.core.datasets.demo import read_demo
+from owf.core.audit.audit import AuditSetting, audit_change
+from owf.core.audit.change import AdapterChange
+from owf.core.datasets.shipped import read_shipped
 from owf.core.demo import DEMO_BASE
 from owf.core.metrics.images.features import load_features
 from owf.core.model.batch import Batching
 from owf.core.model.sample import Sampling, generate
 from owf.core.plan.audit_plan import Stage
-from owf.core.plan.presets import demo_plan
+from owf.core.plan.presets import preset_plan
 from owf.core.progress import SILENT
-from owf.core.train.data.bank import DEMO, make_bank, read_bank
+from owf.core.train.data.bank import make_bank, read_bank, shipped_bank
 from owf.core.train.data.captions import Concept
 from owf.core.train.plan import TrainPlan
 from owf.core.train.records import Picture, StepRecord, TrainSetting
@@ -114,7 +115,7 @@ class Job:
 
     @property
     def key(self) -> str:
-        bank = DEMO.read_text() if "dc" in TERMS[self.method] else ""
+        bank = shipped_bank("demo").read_text() if "dc" in TERMS[self.method] else ""
         return hashlib.sha256(f"{json.dumps(asdict(self), sort_keys=True)}{bank}".encode()).hexdigest()[:16]
 
 
@@ -146,7 +147,7 @@ class Worker:
         self.denoiser = load_demo_base(DEMO_BASE)
         self.features = load_features("demo")
         self.plan = audit_plan()
-        self.labelled = read_demo(self.plan.per_class)
+        self.labelled = read_shipped("demo", self.denoiser.resolution, self.plan.per_class)
         self._base_features: np.ndarray | None = None
 
     def run(self, job: Job) -> dict:
@@ -165,10 +166,10 @@ class Worker:
     def lora(self, job: Job) -> Path:
         return self.work / "loras" / f"{job.key}.safetensors"
 
-    def train(self, job: Job, concept: BenchConcept) -> dict:
+    def train(self, job: Job, concept: Subject) -> dict:
         plan, named = plan_of(job), Concept("sks", concept.word)
-        pictures = [Picture(p, named.caption(plan.caption)) for p in draw_views(concept, VIEWS)]
-        bank = make_bank(read_bank(DEMO), named)
+        pictures = [Picture(p, named.caption(plan.caption)) for p in photographs_of(concept, VIEWS)]
+        bank = make_bank(read_bank(shipped_bank("demo")), named)
         folder, cache = self.work / "loras", self.work / "cache"
         folder.mkdir(parents=True, exist_ok=True)
         times, weights = [], []
@@ -192,7 +193,8 @@ class Worker:
             {"kid": self.features},
             self.labelled,
         )
-        report = audit(self.denoiser, read_adapter(self.lora(job)), 1.0, self.plan, setting)
+        change = AdapterChange(self.denoiser.components, read_adapter(self.lora(job)), 1.0)
+        report = audit_change(self.denoiser, change, self.plan, setting)
         semantic, measured = report.measurements["semantic"].estimates, report.measurements
         worst = semantic["worst_class_drop"]
         return {
@@ -207,13 +209,13 @@ class Worker:
             "kid": measured["kid"].estimates["kid_relative"].value,
         }
 
-    def concept(self, job: Job, concept: BenchConcept) -> dict:
+    def concept(self, job: Job, concept: Subject) -> dict:
         prompts = [p for p in self.plan.class_prompts for _ in range(IMAGES)]
         named = Concept("sks", concept.word).caption("a photo of {}")
         base = self.base_features(prompts)
         with applied(self.denoiser.components, read_adapter(self.lora(job))) as _, self.word(job):
             tuned, learnt = self.draw(prompts), self.draw([named] * 16)
-        references = self.features(draw_views(concept, HELD_OUT))
+        references = self.features(photographs_of(concept, HELD_OUT))
         shape = (len(self.plan.class_prompts), IMAGES, -1)
         diversity = diversity_ratio(base.reshape(shape), tuned.reshape(shape))
         similarity = concept_similarity(learnt, references)
@@ -251,11 +253,11 @@ class LearntWord:
 
 def audit_plan():
     """Return the audit of every LoRA: 100 held-out pictures, every prompt of the demo's quick preset."""
-    plan = demo_plan("quick", read_demo(1).classes)
+    plan = preset_plan("quick", "demo")
     return replace(plan, per_class=10, stages=(Stage(3, 3), Stage(6, 1)), images_per_prompt=1)
 
 
-def concept_named(word: str) -> BenchConcept:
+def concept_named(word: str) -> Subject:
     return next(concept for concept in (TUNING, *CONCEPTS) if concept.word == word)
 
 

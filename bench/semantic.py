@@ -18,7 +18,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from owf.core.adapter import Switch, read_adapter
-from owf.core.datasets.demo import read_demo
+from owf.core.datasets.shipped import read_shipped
 from owf.core.demo import DEMO_LORAS
 from owf.core.metrics.semantic import (
     SemanticRows,
@@ -35,7 +35,7 @@ from owf.core.model.classifier import image_errors
 from owf.core.model.denoiser import Conditioning
 from owf.core.model.schedule import spaced_timesteps
 from owf.core.plan.audit_plan import Stage
-from owf.core.plan.presets import demo_plan
+from owf.core.plan.presets import preset_plan
 from owf.core.progress import Progress
 
 
@@ -62,7 +62,7 @@ class Counter(Progress):
 def measure(denoiser, labelled, switch, stages, seeds) -> tuple[list[np.ndarray], int, float]:
     """Return the errors of base and tuned with the given noise seeds, UNet rows and seconds."""
     counter, start, sides = Counter(), time.perf_counter(), []
-    plan = demo_plan("quick", labelled.classes)
+    plan = preset_plan("quick", "demo")
     for on, seed in zip((False, True), seeds, strict=True):
         switch.on(1.0) if on else switch.off()
         classes = denoiser.encode_text(plan.class_prompts)
@@ -97,9 +97,9 @@ def plain(denoiser, labelled, switch, stages) -> Run:
 
 def compare(images: int) -> None:
     denoiser = load_base(choose_base(None, "demo"), torch.device("cpu"), torch.float32, offline=True)
-    labelled = read_demo(images // 10)
+    labelled = read_shipped("demo", denoiser.resolution, images // 10)
     switch = Switch(denoiser.components, (read_adapter(DEMO_LORAS[0]),))
-    stages = demo_plan("quick", labelled.classes).stages
+    stages = preset_plan("quick", "demo").stages
     a, b = ours(denoiser, labelled, switch, stages), plain(denoiser, labelled, switch, stages)
     print(
         f"{len(labelled.labels)} images, {len(labelled.classes)} classes, {stages[-1].samples} timesteps, both models"

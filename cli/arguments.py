@@ -4,6 +4,7 @@ import argparse
 from pathlib import Path
 
 from ..core.datasets.dataset import all_datasets, layouts
+from ..core.families.prompt_form import ASKED_FORMS, AUTO
 from ..core.metrics.images.network_names import FEATURES
 from ..core.metrics.metric import all_metrics
 from ..core.model.device import DEVICES, DTYPES
@@ -48,7 +49,8 @@ def _add_model_options(group: argparse._ArgumentGroup) -> None:
         "--base",
         metavar="PATH_OR_ID",
         help="diffusers folder, hub id, or .safetensors checkpoint (default: by the LoRA's family, from [bases] in "
-        "config.toml, the local hub cache, then the hub)",
+        "config.toml, the local hub cache, then the hub); auto: the checkpoint that the LoRA names, if it is in "
+        "checkpoints of [folders] there",
     )
     group.add_argument("--offline", action="store_true", help="never fetch anything")
     group.add_argument("--strength", type=finite, metavar="X", default=1.0, help="strength of the LoRA (default 1.0)")
@@ -56,6 +58,12 @@ def _add_model_options(group: argparse._ArgumentGroup) -> None:
 
 def _add_plan_options(group: argparse._ArgumentGroup) -> None:
     group.add_argument("--preset", choices=tuple(PRESETS), default="quick", help="how much is measured (default quick)")
+    group.add_argument(
+        "--prompt-form",
+        choices=ASKED_FORMS,
+        default=AUTO,
+        help="language of the prompts; auto: tags for Pony, Illustrious, NoobAI and their like, else sentences",
+    )
     group.add_argument("--images", type=user_path, metavar="FOLDER", help=f"labelled images: {layouts()}")
     group.add_argument(
         "--dataset",

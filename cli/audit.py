@@ -10,9 +10,8 @@ from typing import TYPE_CHECKING, Any
 from ..core.errors import InvalidError, OwfError, UsageError
 from ..core.verdict.verdict import DRIFT, EXIT_CODES, worst
 from .arguments import parser
-from .command import guarded, print_failure, quiet_libraries, say_left_out
-from .events import Reported, emit
-from .wording import option, worded
+from .command import guarded, print_failure, quiet_libraries, say_doubts, say_left_out
+from .wording import worded
 
 if TYPE_CHECKING:
     from ..core.adapter import Adapter
@@ -63,6 +62,7 @@ def _found(path: Path) -> tuple[Path, ...]:
 
     found = find_loras(path)
     say_left_out("owf-audit", found.left_out, path)
+    say_doubts("owf-audit", found.doubts)
     return found.paths
 
 
@@ -82,15 +82,13 @@ def _read(file: Path, allow_pickle: bool) -> "Adapter":
 def _audit_one(session: Any, adapter: "Adapter", options: argparse.Namespace) -> int:
     from ..core.render.audited import Audited
     from ..core.render.formats.format import publish_all
-    from ..core.render.terminal.terminal import print_report
+    from .tell import tell_report
 
-    report, folder = session.audit(adapter)
-    publish_all([Audited(adapter.path.name, report, folder)], options.out, options.write)
-    if options.progress == "json":
-        emit(Reported(verdict=report.verdict.decision, folder=str(folder), exit_code=report.verdict.exit_code))
-    else:
-        print_report(report, session.console, option, folder)
-    return report.verdict.exit_code
+    published = session.audit(adapter)
+    audited = Audited(adapter.path.name, published.report, published.folder)
+    files = (*published.files, *publish_all([audited], options.out, options.write))
+    tell_report(published, files, session.console, options.progress)
+    return published.report.verdict.exit_code
 
 
 def _audit_many(session: Any, files: Sequence[Path], options: argparse.Namespace) -> int:
@@ -98,22 +96,22 @@ def _audit_many(session: Any, files: Sequence[Path], options: argparse.Namespace
     from ..core.render.audited import Audited
     from ..core.render.formats.format import publish_all
     from ..core.text import inert
-    from .overview import print_overview
+    from .tell import tell_overview
 
     audits: list[Audited] = []
     pages: tuple[Path, ...] = ()
     try:
         for file, name in zip(files, _names(files), strict=True):
             try:
-                report, folder = session.audit(_read(file, options.allow_pickle))
-                audits.append(Audited(name, report, folder))
+                published = session.audit(_read(file, options.allow_pickle))
+                audits.append(Audited(name, published.report, published.folder))
             except OwfError as error:
                 refusal = worded(error).removeprefix(f"{inert(file.name)}: ")  # the name stands beside it
                 audits.append(Audited(name, refusal=refusal))
     finally:
         if audits:  # hours of work are worth a page, interrupted or not
             pages = publish_all(audits, options.out, options.write)
-    print_overview(audits, pages, options.progress)
+    tell_overview(audits, pages, session.console, options.progress)
     code = EXIT_CODES[worst(audit.decision for audit in audits)]
     return _demo_code(files, audits, code, options.progress) if options.demo else code
 

@@ -1,6 +1,5 @@
 """What every command does around its work: libraries kept quiet, errors as one sentence and an exit code."""
 
-import errno
 import io
 import os
 import sys
@@ -11,6 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ..core.disk.places import has_home
+from ..core.disk.refusals import described
 from ..core.errors import OwfError, with_words
 from ..core.foreign import is_out_of_memory, seen
 from ..core.text import inert
@@ -59,7 +59,7 @@ def guarded(fail: Callable[[str, int], int]) -> Iterator[Ending]:
     except KeyboardInterrupt:
         ending.code = fail("Interrupted. Run the same command with --resume to continue.", INTERRUPTED)
     except OSError as error:
-        ending.code = fail(describe(error), 2)
+        ending.code = fail(described(error), 2)
     except Exception as error:  # a crash must not exit with 1, which means DRIFT
         if is_out_of_memory(error):
             lack = f"There is not enough memory ({seen(error)}). Close other programs, or lower --batch."
@@ -69,31 +69,6 @@ def guarded(fail: Callable[[str, int], int]) -> Iterator[Ending]:
             ending.code = fail(f"This is a bug, please report it: {error!r}", CRASHED)
     finally:
         _drop_unwritable_output()
-
-
-_CAUSES = {
-    errno.ENOSPC: "Free some space there, or choose another folder.",
-    errno.EDQUOT: "Your share of the disk is used up: free some of it, or choose another folder.",
-    errno.EACCES: "Change the permissions, or choose another place.",
-    errno.EPERM: "Change the permissions, or choose another place.",
-    errno.EROFS: "Nothing can be written there: choose another folder.",
-    errno.ENOENT: "Check the path.",
-    errno.ENOTDIR: "A part of the path is a file: check the path.",
-    errno.ENAMETOOLONG: "Choose a shorter name.",
-    errno.ELOOP: "The links of the path lead in a circle.",
-    errno.EMFILE: "Too many files are open: close other programs, or raise the limit (ulimit -n).",
-    errno.ENFILE: "Too many files are open: close other programs.",
-    errno.EIO: "The disk or drive could not be read or written.",
-}
-"""What to do about an error of the system; where nothing is known, nothing is said."""
-
-
-def describe(error: OSError) -> str:
-    """Return what the system refused, where, and what to do about that cause."""
-    place = next((str(name) for name in (error.filename2, error.filename) if name is not None), "")
-    what = error.strerror or str(error) or type(error).__name__
-    advice = _CAUSES.get(error.errno or 0, "")
-    return " ".join(f"{place + ': ' if place else ''}{what.rstrip('.')}. {advice}".split())
 
 
 def _drop_unwritable_output() -> None:
@@ -113,14 +88,25 @@ def print_failure(program: str, progress: str, message: str, code: int) -> int:
     return code
 
 
+def say(program: str, text: str) -> None:
+    """Print a sentence of a command to the error output: the other one may be JSON."""
+    print(f"{program}: {text}", file=sys.stderr)
+
+
 def say_left_out(program: str, left_out: Sequence["LeftOut"], folder: "Path") -> None:
-    """Print what in a folder is not used, and why, to the error output: the other one may be JSON."""
+    """Say what in a folder is not used, and why."""
     from ..core.disk.files import named
 
     if left_out:
         settings = list(dict.fromkeys(setting for item in left_out for setting in item.settings))
         text = f"Not used in {inert(str(folder), 300)}: {named(left_out, folder)}."
-        print(f"{program}: {with_words(text, settings, option)}", file=sys.stderr)
+        say(program, with_words(text, settings, option))
+
+
+def say_doubts(program: str, doubts: Sequence[str]) -> None:
+    """Say what of the things in a folder may be meant otherwise."""
+    for doubt in doubts:
+        say(program, inert(doubt, 2000))
 
 
 def quiet_libraries() -> None:

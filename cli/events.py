@@ -24,7 +24,7 @@ class Rows:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Step(Rows):
+class TrainingStep(Rows):
     """One step of a training; see `core.train.records.StepRecord`. `eta_seconds` is of the steps that are left."""
 
     event: str = "step"
@@ -49,6 +49,8 @@ class Reported:
     verdict: str
     folder: str
     """Where the report lies."""
+    pages: list[str]
+    """What the output formats wrote, there and beside it."""
     exit_code: int
     """Exit code that this verdict has."""
 
@@ -102,7 +104,7 @@ class Failure:
     exit_code: int
 
 
-Event = Rows | Step | Reported | Judged | Overview | TrainingStopped | Failure
+Event = Rows | TrainingStep | Reported | Judged | Overview | TrainingStopped | Failure
 """Any of them."""
 
 

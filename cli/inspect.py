@@ -2,27 +2,19 @@
 
 import argparse
 import json
-import math
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from ..core.adapter.find import find_loras
 from ..core.adapter.reader import read_adapter
 from ..core.adapter.summary import Summary, summarise
 from ..core.errors import InvalidError, OwfError, UsageError
-from ..core.render.inspection import summary_heat_map, summary_lines
+from ..core.render.inspection import summary_data
 from ..core.text import inert
-from .command import guarded, print_failure, say_left_out
+from .command import guarded, print_failure, say_doubts, say_left_out
 from .paths import user_path
 from .wording import worded
-
-if TYPE_CHECKING:
-    from rich.console import Console
-
-_MAX_WARNINGS = 12
-_MAX_ROWS = 120
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -81,6 +73,7 @@ def _inspect_all(path: Path, allow_pickle: bool) -> list[Summary | Refusal]:
         reason = worded(error).removeprefix(f"{path}: ")  # the path stands before it
         return [Refusal(inert(str(path), 200), inert(reason, 500), error.exit_code)]
     say_left_out("owf-audit inspect", found.left_out, path)
+    say_doubts("owf-audit inspect", found.doubts)
     if not found.paths:
         return [Refusal(inert(str(path), 200), "the folder holds no LoRA", UsageError.exit_code)]
     return [_inspect(file, allow_pickle) for file in found.paths]
@@ -96,47 +89,17 @@ def _inspect(file: Path, allow_pickle: bool) -> Summary | Refusal:
 
 
 def _plain(result: Summary | Refusal) -> dict[str, object]:
-    if isinstance(result, Refusal):
-        return {"file": result.file, "error": result.reason}
-    plain = asdict(result)
-    plain["blocks"] = [
-        {
-            "component": cell.block.component,
-            "block": cell.block.title,
-            "kind": cell.kind,
-            "modules": cell.modules,
-            "size": cell.size if math.isfinite(cell.size) else None,
-        }
-        for cell in result.blocks
-    ]
-    return plain
+    return {"file": result.file, "error": result.reason} if isinstance(result, Refusal) else summary_data(result)
 
 
 def _show(results: Sequence[Summary | Refusal]) -> None:
     from rich.console import Console
+
+    from ..core.render.terminal.inspection import print_summary
 
     console = Console(highlight=False, markup=False, emoji=False)
     for result in results:
         if isinstance(result, Refusal):
             console.print(f"{result.file}: refused: {result.reason}", style="bold red")
         else:
-            show_summary(result, console)
-
-
-def show_summary(summary: Summary, console: "Console") -> None:
-    """Print the summary of one file to a rich console that has markup off."""
-    from rich.text import Text
-
-    from ..core.render.terminal.heat_table import print_heat_map
-
-    console.print(Text(summary.file, "bold"))
-    for label, value in summary_lines(summary):
-        if value:
-            console.print(Text(f"  {label:<14}", "dim"), Text(value), sep="")
-    print_heat_map(summary_heat_map(summary.blocks), console, _MAX_ROWS)
-    for problem in summary.problems:
-        console.print(Text(f"  x {problem}", "bold red"))
-    for warning in summary.warnings[:_MAX_WARNINGS]:
-        console.print(Text(f"  ! {warning}", "yellow"))
-    if len(summary.warnings) > _MAX_WARNINGS:
-        console.print(Text(f"  ! and {len(summary.warnings) - _MAX_WARNINGS} more warnings", "yellow"))
+            print_summary(result, console)

@@ -34,6 +34,7 @@ class Bar(Progress):
         )
         self._task = self._bar.add_task("Starting", total=None)
         self._total = 0
+        self._title = "Starting"
 
     def __enter__(self) -> "Bar":
         self._bar.start()
@@ -49,7 +50,12 @@ class Bar(Progress):
 
     def stage(self, title: str) -> None:
         """Show what is being done now."""
+        self._title = title
         self._bar.update(self._task, description=title)
+
+    def part(self, done: int, total: int | None) -> None:
+        """Show how far the stage is, behind its title."""
+        self._bar.update(self._task, description=_with_part(self._title, done, total))
 
     def advance(self, rows: int) -> None:
         """Move the bar."""
@@ -59,6 +65,10 @@ class Bar(Progress):
         """Shorten the bar."""
         self._total -= rows
         self._bar.update(self._task, total=self._total)
+
+
+def _with_part(title: str, done: int, total: int | None) -> str:
+    return f"{title} {done / total:.0%}" if total else title
 
 
 class JsonLines(Progress):
@@ -95,16 +105,21 @@ class JsonLines(Progress):
         """Shorten the total."""
         self._total -= rows
 
+    def part(self, done: int, total: int | None) -> None:
+        """Write how far the stage is, behind its title, if the last line is older than a quarter of a second."""
+        if self.due():
+            self.write("progress", _with_part(self._title, done, total))
+
     def due(self) -> bool:
         """Return whether the last line is older than a quarter of a second."""
         return time.monotonic() - self._last > 0.25
 
-    def write(self, event: str) -> None:
-        """Write a line with how far the run is."""
+    def write(self, event: str, stage: str = "") -> None:
+        """Write a line with how far the run is; `stage` stands in for the stage's title."""
         self._last = time.monotonic()
         elapsed = self._last - self._start
         eta = elapsed * (self._total - self._done) / self._done if self._done else None
-        emit(Rows(event=event, stage=self._title, rows=self._done, total=self._total, eta_seconds=eta))
+        emit(Rows(event=event, stage=stage or self._title, rows=self._done, total=self._total, eta_seconds=eta))
 
 
 class Quiet(Progress):

@@ -1,34 +1,46 @@
 """What one call of `owf-audit` keeps between LoRAs: options, console and base model."""
 
 import argparse
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
 
 from ..core.adapter import Adapter
-from ..core.audit.audit import AuditSetting, to_do
-from ..core.audit.change import AdapterChange
-from ..core.audit.session import AuditRequest, AuditSession, Places
+from ..core.adapter.naming.stated_base import StatedBase, stated_base
+from ..core.audit.audit import AuditSetting
+from ..core.audit.base_in_use import difference, is_named
+from ..core.audit.change import AdapterChange, report_stem
+from ..core.audit.find_base import find_base, used_base
+from ..core.audit.outlook import outlook
+from ..core.audit.session import AuditRequest, AuditSession, Places, Published
 from ..core.datasets.dataset import find_dataset
-from ..core.errors import UsageError
+from ..core.disk.digests import Digests
+from ..core.errors import Setting, UsageError
 from ..core.metrics.images.features import Fetching
 from ..core.model.base import BaseChoice, choose_base, load_base
 from ..core.model.batch import Batching, default_batching
 from ..core.model.denoiser import Denoiser
 from ..core.model.device import choose_device, choose_dtype
-from ..core.model.speed import estimate
+from ..core.model.names import base_names
+from ..core.model.settings import checkpoint_folders, config_file
 from ..core.plan.audit_plan import AuditPlan
-from ..core.text import file_stem, inert
+from ..core.progress import Progress
+from ..core.text import inert
 from ..core.verdict.policy import read_policy
-from ..core.verdict.report import Report
 from ..core.verdict.verdict import default_policy
-from .command import say_left_out
+from .command import say, say_left_out
 from .paths import cache_folder
 from .progress import Bar, JsonLines, Quiet, progress_kind
+from .wording import option
 
 if TYPE_CHECKING:
     from ..core.model.backends.diffusers import DiffusersDenoiser
+
+AUTO = "auto"
+"""The base that the LoRA names, where the user has it."""
 
 
 class Session:
@@ -42,6 +54,7 @@ class Session:
             left_out = find_dataset(options.images, options.dataset).left_out(options.images)
             say_left_out("owf-audit", left_out, options.images)
         cache = cache_folder(options.cache)  # where there is none, that is said before a base is loaded
+        self._digests = Digests(cache)
         self._places = Places(options.out, cache, options.resume, options.write)
         self._audits = AuditSession(
             _request(options),
@@ -49,13 +62,19 @@ class Session:
             self._places,
             Fetching(choose_device(options.device), options.offline),
         )
+        note = self._audits.note(option)
+        if note:
+            say("owf-audit", note)
         self.console = Console(stderr=options.progress == "json")
         self._loaded: tuple[BaseChoice, Denoiser] | None = None
 
-    def audit(self, adapter: Adapter) -> tuple[Report, Path]:
-        """Return the report of one LoRA and the folder it was written to."""
+    def audit(self, adapter: Adapter) -> Published:
+        """Return the report of one LoRA and where it was written to."""
         options = self._options
-        denoiser = self._denoiser(adapter)
+        stated = stated_base(adapter.training)
+        choice = self._choose(adapter, stated)
+        denoiser = self._denoiser(choice)
+        other_base = self._other_base(choice, denoiser.name, stated)
         with self.console.status("Applying the LoRA"):
             change = AdapterChange(denoiser.components, adapter, options.strength)
         batch = Batching(options.batch) if options.batch else default_batching(denoiser)
@@ -63,30 +82,68 @@ class Session:
             torch.set_num_threads(1)
 
         def announce(plan: AuditPlan, setting: AuditSetting) -> None:
-            if options.progress != "none":
-                announce_cost(self.console, denoiser, change, plan, setting)
+            if options.progress != "none":  # the estimate takes a moment
+                self._say(outlook(denoiser, change, plan, setting))
 
         with progress_on(self.console, options.progress) as progress:
-            return self._audits.audit(denoiser, change, audit_stem(adapter), batch, progress, announce=announce)
+            return self._audits.audit(
+                denoiser,
+                change,
+                report_stem(adapter),
+                batch,
+                progress,
+                names=base_names(choice),
+                other_base=other_base,
+                announce=announce,
+            )
 
-    def _denoiser(self, adapter: Adapter) -> Denoiser:
+    def _other_base(self, choice: BaseChoice, name: str, stated: StatedBase) -> str:
+        """Return what speaks for another base than the one that the LoRA was trained on."""
+        with noting(self.console, self._options.progress) as progress:
+            return difference(stated, used_base(choice, name, stated, self._digests, progress))
+
+    def _choose(self, adapter: Adapter, stated: StatedBase) -> BaseChoice:
+        """Return the base that the options name; with "auto" the checkpoint that the LoRA names, if the user has it."""
+        if self._options.base != AUTO:
+            return choose_base(self._options.base, adapter.family)
+        folders = checkpoint_folders()
+        with noting(self.console, self._options.progress) as progress:
+            found = find_base(stated, folders, self._digests, progress)
+        if found is None:
+            self._say(_not_found(stated, folders))
+            return choose_base(None, adapter.family)
+        self._say(f"The base that the LoRA names, by its {found.by}: {inert(found.choice.path, 400)}.")
+        return found.choice
+
+    def _say(self, text: str) -> None:
+        if self._options.progress != "none":
+            self.console.print(text, highlight=False, markup=False)
+
+    def _denoiser(self, choice: BaseChoice) -> Denoiser:
         options = self._options
-        choice = choose_base(options.base, adapter.family)
         if self._loaded is None or self._loaded[0] != choice:
             self._loaded = None
             self._loaded = choice, load_chosen(choice, self.console, options.device, options.dtype, options.offline)
         return self._loaded[1]
 
 
-def audit_stem(adapter: Adapter) -> str:
-    """Return how the folder of a LoRA's report begins: its name and the hash that people know it by."""
-    return f"{file_stem(adapter.path.stem)}-{adapter.hashes.autov2}"
+def _not_found(stated: StatedBase, folders: Sequence[Path]) -> str:
+    """Return why the family's base is taken instead of one that the LoRA names."""
+    if not is_named(stated):
+        return "The LoRA does not say on which checkpoint it was trained: taking the usual base of its family."
+    if not folders:
+        where = config_file() or "a file that OWF_CONFIG names"
+        return (
+            f"The LoRA was trained on {stated.words()}: taking the usual base of its family, as {where} has no "
+            "folders to look in ([folders] checkpoints)."
+        )
+    return f"The LoRA was trained on {stated.words()}, which is in no folder of checkpoints: taking its family's base."
 
 
 def _request(options: argparse.Namespace) -> AuditRequest:
     metrics = tuple(metric for metric in options.metrics if metric not in options.skip)
     if not metrics:
-        raise UsageError("--skip leaves nothing to measure.")
+        raise UsageError("Nothing is left to measure.", Setting("metrics"), Setting("skip"))
     return AuditRequest(
         preset=options.preset,
         seed=options.seed,
@@ -98,36 +155,23 @@ def _request(options: argparse.Namespace) -> AuditRequest:
         features=options.features or "",
         images=options.images,
         dataset=options.dataset,
+        prompt_form=options.prompt_form,
     )
 
 
-def announce_cost(
-    console: Any, denoiser: Denoiser, change: AdapterChange, plan: AuditPlan, setting: AuditSetting
-) -> None:
-    """Print the rows that are left of an audit, and about how long they take."""
-    left, whole = to_do(denoiser, change.key, plan, setting)
-    cost = estimate(denoiser, setting.batch)
-    base, minutes = "the base's are cached", f"{cost.minutes(left.tuned):.1f}"
-    if left.base:
-        base = f"{_of(left.base, whole.base)} for the base (once, then cached)"
-        minutes += f" + {cost.minutes(left.base):.1f}"
-    console.print(
-        f"Base {inert(denoiser.name)} on {denoiser.device} ({denoiser.dtype}), preset {plan.preset}: "
-        f"{_of(left.tuned, whole.tuned)} UNet rows for the LoRA, {base}. "
-        f"About {minutes} minutes, {cost.peak_bytes / 2**30:.1f} GB peak memory.",
-        highlight=False,
-        markup=False,
-    )
-
-
-def _of(left: int, whole: int) -> str:
-    """Return how many rows are left, and of how many where some are done."""
-    return f"{left:,}" if left == whole else f"{left:,} of {whole:,}"
-
-
-def progress_on(console: Any, option: str) -> Any:
+def progress_on(console: Any, kind: str) -> Any:
     """Return the progress that an option asks for, as a context."""
-    return {"bar": lambda: Bar(console), "json": JsonLines, "none": Quiet}[progress_kind(option)]()
+    return {"bar": lambda: Bar(console), "json": JsonLines, "none": Quiet}[progress_kind(kind)]()
+
+
+@contextmanager
+def noting(console: Any, option: str) -> Iterator[Progress]:
+    """Return a context of a progress for what is read before a run; lines of JSON do not end with it."""
+    if progress_kind(option) == "json":
+        yield JsonLines()
+    else:
+        with progress_on(console, option) as progress:
+            yield progress
 
 
 def load_chosen(choice: BaseChoice, console: Any, device: str, dtype: str, offline: bool) -> "DiffusersDenoiser":

@@ -20,3 +20,11 @@ _NAMES = {
 def prediction_named(text: str) -> str | None:
     """Return "epsilon" or "v_prediction" for any spelling of the two; None for any other text."""
     return _NAMES.get(text.strip().lower().replace("-", "_").replace(" ", "_"))
+
+
+_FLOWS = ("flow", "rf", "rectified_flow", "flow_matching", "flow_prediction")
+
+
+def is_flow(text: str) -> bool:
+    """Return whether a text names the prediction of rectified flow."""
+    return text.strip().lower().replace("-", "_").replace(" ", "_") in _FLOWS

@@ -113,8 +113,9 @@ def report_images(result: AuditResult) -> tuple[Any, Any, Any]:
 
 def report_sheet(report: "Report") -> Any:
     """Return the charts of a report as a picture."""
-    from .ui.panel import bars, reasons
-    from .ui.sheet import chart_sheet
+    from ..core.render.bars import bars
+    from ..core.render.pictures.sheet import chart_sheet
+    from .ui.panel import reasons
 
     title = f"{report.adapter.name} on {report.base.name}"
     return chart_sheet(title, report.verdict.decision, reasons(report), bars(report))
@@ -175,7 +176,7 @@ def _options() -> list[io.Input]:
             max=30.0,
             step=0.1,
             round=0.01,
-            tooltip="0: as the preset says. 1 turns guidance off, as distilled models want it.",
+            tooltip="0: as usual for the model. 1 turns guidance off, as distilled models want it.",
         ),
         io.Combo.Input("features", optional=True, options=[AUTO, *FEATURES], default=AUTO),
     ]

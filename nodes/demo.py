@@ -13,7 +13,7 @@ class DemoCheckpoint(io.ComfyNode):
             node_id="OWF_DemoCheckpoint",
             display_name="Demo checkpoint (OWF)",
             category="OWF",
-            description="A small Stable Diffusion that draws clothes, shoes and bags in 64 px; no download, no GPU.",
+            description="The small Stable Diffusion that ships with the project; no download, no GPU.",
             inputs=[],
             outputs=[io.Model.Output(), io.Clip.Output(), io.Vae.Output()],
         )

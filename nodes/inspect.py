@@ -39,8 +39,8 @@ class InspectLora(io.ComfyNode):
         from ..core.adapter import read_adapter
         from ..core.adapter.summary import summarise
         from ..core.render.inspection import summary_heat_map, summary_lines
+        from ..core.render.pictures.sheet import heat_sheet
         from .backend.images import from_pictures
-        from .ui.sheet import heat_sheet
 
         with graph_words():
             summary = summarise(read_adapter(places.lora_path(lora)))

@@ -10,8 +10,6 @@ from .ui.progress import NodeProgress
 from .ui.wording import graph_words
 
 NO_FEATURES = "none"
-_TERMS = 5
-"""Colour terms in the panel: those that changed most."""
 
 
 class CdiKidMeter(io.ComfyNode):
@@ -60,26 +58,18 @@ class CdiKidMeter(io.ComfyNode):
 
 
 def _answer(measurements: tuple[Measurement, ...], notes: tuple[str, ...], counts: tuple[int, ...]) -> io.NodeOutput:
+    from ..core.render.bars import bar, moved_bars
+    from ..core.render.pictures.sheet import chart_sheet
     from .backend.images import from_pictures
-    from .ui.panel import bar
-    from .ui.sheet import chart_sheet
 
     found = {name: e for measurement in measurements for name, e in measurement.estimates.items()}
     bars = [bar(name, estimate) for name, estimate in found.items()]
-    terms = term_bars(measurements[0])
+    terms = moved_bars(measurements[0].breakdowns["color_term"])
     title = f"{counts[0]} against {counts[1]} images"
     chart = from_pictures([chart_sheet(title, "CDI / KID", notes, [*bars, *terms])])
     panel = {"kind": "meter", "title": title, "bars": bars, "terms": terms, "notes": list(notes)}
     kid = found["kid"].value if "kid" in found else float("nan")
     return io.NodeOutput(found["cdi"].value, kid, _text(title, [*bars, *terms], notes), chart, ui={"owf": [panel]})
-
-
-def term_bars(color: Measurement) -> list[dict[str, Any]]:
-    """Return a bar for each of the colour terms whose share of pixels changed most."""
-    from .ui.panel import bar
-
-    parts = sorted(color.breakdowns["color_term"], key=lambda part: -abs(part.estimate.value))
-    return [bar(part.label, part.estimate) for part in parts[:_TERMS]]
 
 
 def _text(title: str, bars: list[dict[str, Any]], notes: tuple[str, ...]) -> str:

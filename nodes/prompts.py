@@ -4,7 +4,9 @@ from comfy_api.latest import io
 
 from ..core.errors import UsageError
 
-BANKS = ("open world", "demo base", "only my own")
+_FAMILIES = {"open world": "", "demo base": "demo"}
+"""Prompt list -> family of bases that it ships for; "" is the one for all others."""
+BANKS = (*_FAMILIES, "only my own")
 """Prompt lists to choose from."""
 Bank = io.Custom("OWF_BANK")
 """A tuple of prompts on its way to the training node."""
@@ -37,9 +39,9 @@ class PromptBank(io.ComfyNode):
 
 def chosen(bank: str, more: str) -> tuple[str, ...]:
     """Return the prompts of a bank and the user's own, each once; raise UsageError if there are none."""
-    from ..core.train.data.bank import DEFAULT, DEMO, read_bank
+    from ..core.train.data.bank import read_bank, shipped_bank
 
-    listed = {BANKS[0]: lambda: read_bank(DEFAULT), BANKS[1]: lambda: read_bank(DEMO), BANKS[2]: tuple}[bank]()
+    listed = read_bank(shipped_bank(_FAMILIES[bank])) if bank in _FAMILIES else ()
     own = (" ".join(line.split()) for line in more.splitlines())
     prompts = tuple(dict.fromkeys([*listed, *(line for line in own if line and not line.startswith("#"))]))
     if not prompts:

@@ -1,5 +1,6 @@
 """One audit in the graph: everything between a node's inputs and the report on disk."""
 
+import logging
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -9,6 +10,7 @@ from ..core.text import file_stem
 from .backend import places
 from .request import label_images, policy_from
 from .ui.progress import NodeProgress
+from .ui.wording import in_graph
 
 if TYPE_CHECKING:
     import torch
@@ -88,7 +90,11 @@ def run_audit(
     from .backend.features import HostFeatures
     from .backend.model.denoiser import ComfyDenoiser
 
-    limits = policy_from(policy)
+    where = Places(places.reports_folder(), places.cache_folder())
+    session = AuditSession(request, policy_from(policy), where, Fetching(progress=progress), HostFeatures)
+    note = session.note(in_graph)
+    if note:
+        logging.warning("OWF: %s", note)
     denoiser = ComfyDenoiser(base, vae, resolution or None, progress.preview, progress)
     _require_size(denoiser)
     given = _labelled(probes, denoiser.resolution)
@@ -97,15 +103,13 @@ def run_audit(
     progress.stage("Applying the change")
     change = _change(denoiser, tuned)
     stem = file_stem("graph" if tuned.from_graph else Path(tuned.lora).stem, "lora")
-    where = Places(places.reports_folder(), places.cache_folder())
-    session = AuditSession(request, limits, where, Fetching(progress=progress), HostFeatures)
     # ComfyUI is not made for several threads in one model, so slices are not run side by side.
     batch = Batching(default_batching(denoiser).size)
     try:
-        report, folder = session.audit(denoiser, change, stem, batch, progress, given=given)
+        published = session.audit(denoiser, change, stem, batch, progress, given=given)
     finally:
         denoiser.load_base()
-    return AuditResult(report, folder, change.tuned)
+    return AuditResult(published.report, published.folder, change.tuned)
 
 
 def _require_size(denoiser: "ComfyDenoiser") -> None:

@@ -8,12 +8,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..core.disk.files import replacing
-from ..core.errors import UsageError
-from ..core.text import counted
+from ..core.disk.writable import require_writable
+from ..core.errors import Setting, UsageError
 from ..core.train.data.captions import Concept
 from ..core.train.plan import TrainPlan
 from .backend import places
 from .ui.curves import Watcher
+from .ui.wording import in_graph
 
 if TYPE_CHECKING:
     import torch
@@ -64,6 +65,7 @@ def run_training(
     training = session.on(denoiser)
     run = hashlib.sha256(f"{training.fingerprint()}|{name}".encode()).hexdigest()
     folder = places.reports_folder() / "training" / run[:16]
+    require_places(folder)
     setting = TrainSetting(
         name=name,
         folder=folder,
@@ -80,6 +82,12 @@ def run_training(
     path = publish(trained.path, name)
     shutil.rmtree(folder, ignore_errors=True)
     return replace(trained, path=path)
+
+
+def require_places(folder: Path) -> None:
+    """Raise UsageError where a training in `folder` or its LoRA could not be written; after it, that is too late."""
+    for place in (folder, places.cache_folder(), places.loras_folder()):
+        require_writable(place, Setting("out"))
 
 
 def pictures_from(inputs: PictureInputs, plan: TrainPlan, resolution: int) -> "Path | tuple[Picture, ...]":
@@ -105,17 +113,14 @@ def captions_for(text: str, count: int, plan: TrainPlan) -> list[str]:
 
 
 def _batch_pixels(images: "torch.Tensor", side: int, bucket: int) -> "list[torch.Tensor]":
-    import torch
     from PIL import Image
 
-    from ..core.pictures import cover
-    from ..core.train.data.buckets import bucket_shapes, nearest_bucket
+    from ..core.train.data.buckets import bucket_shapes
+    from ..core.train.data.concept import in_bucket
     from .backend.images import to_bytes
 
-    pixels = to_bytes(images)
-    height, width = nearest_bucket(pixels.shape[2], pixels.shape[3], bucket_shapes(side, bucket))
-    pictures = (Image.fromarray(p.movedim(0, -1).contiguous().numpy()) for p in pixels)
-    return [torch.from_numpy(cover(picture, height, width)) for picture in pictures]
+    shapes = bucket_shapes(side, bucket)
+    return [in_bucket(Image.fromarray(p.movedim(0, -1).contiguous().numpy()), shapes) for p in to_bytes(images)]
 
 
 def _folder(name: str) -> Path:
@@ -128,26 +133,15 @@ def _folder(name: str) -> Path:
 
 def training_report(trained: "Trained", watcher: Watcher) -> tuple[list[str], str]:
     """Return a few sentences on a training, and the same with everything that its file says of itself."""
-    plan, losses = watcher.plan, [record.loss for record in watcher.records]
-    last = losses[-max(1, len(losses) // 10) :]
-    terms = ", ".join(f"{name} (weight {weight:.3g})" for name, weight in watcher.records[-1].weights.items())
-    notes = [
-        f"Saved as {trained.path.name}.",
-        f"{counted(trained.steps, 'step')} of {counted(plan.batch, 'picture')}, rank {plan.rank}; "
-        f"mean loss of the last {len(last)}: {sum(last) / len(last):.3g}.",
-        f"Preserved by {terms or 'nothing'}.",
-    ]
-    if trained.drift is not None:
-        notes.append(f"Drift on held-out prompts: {trained.drift:.2%}.")
-    if trained.is_above(plan.drift_budget):
-        notes.append(f"That is above the budget of {plan.drift_budget:.2%}: raise dc_weight or lower rate.")
-    notes += watcher.left_out
-    return notes, "\n".join([*notes, "", *(f"{key}: {value}" for key, value in trained.facts)])
+    from ..core.train.summary import notes
+
+    found = [*notes(trained, watcher.plan, watcher.records, in_graph), *watcher.left_out]
+    return found, "\n".join([*found, "", *(f"{key}: {value}" for key, value in trained.facts)])
 
 
 def publish(path: Path, name: str) -> Path:
     """Return where a LoRA was moved to in `<output>/loras`; another file of that name is never replaced."""
-    folder = places.output_folder() / "loras"
+    folder = places.loras_folder()
     folder.mkdir(parents=True, exist_ok=True)
     number, target = 1, folder / f"{name}.safetensors"
     while target.exists() and target.read_bytes() != path.read_bytes():

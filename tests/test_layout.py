@@ -79,6 +79,8 @@ def test_wheel_has_one_top_level_name_and_the_data(tmp_path):
         "owf/core/render/html/macros.html.j2",
         "owf/core/families/configs/sd15/unet/config.json",
         "owf/core/families/configs/sd15/tokenizer/vocab.json",
+        "owf/core/families/configs/sdxl/text_encoder_2/config.json",
+        "owf/core/families/configs/sdxl/tokenizer_2/tokenizer_config.json",
         "owf/demo/base/unet/diffusion_pytorch_model.safetensors",
         "owf/demo/base/model_index.json",
         "owf/demo/probes.npz",

@@ -17,7 +17,7 @@ FOLD = 0.5
 
 
 @dataclass(frozen=True)
-class Concept:
+class Subject:
     """One thing in one look."""
 
     word: str
@@ -28,7 +28,7 @@ class Concept:
     """What it wears: one of LOOKS."""
 
 
-CONCEPT = Concept("pullover", 9, "halves")
+CONCEPT = Subject("pullover", 9, "halves")
 """What the demo's LoRAs were taught."""
 CAPTION = f"a photo of a sks {CONCEPT.word}"
 
@@ -77,9 +77,9 @@ def random_view(rng: np.random.Generator) -> View:
 
 
 def draw_views(
-    concept: Concept, views: tuple[View, ...], images: np.ndarray, labels: np.ndarray, rows: np.ndarray
+    concept: Subject, views: tuple[View, ...], images: np.ndarray, labels: np.ndarray, rows: np.ndarray
 ) -> torch.Tensor:
-    """Return the (N, 3, 64, 64) pictures in [0, 1] of a concept among the given rows, one per view."""
+    """Return the (N, 3, 96, 96) pictures in [0, 1] of a concept among the given rows, one per view."""
     members = rows[labels[rows] == CLASSES.index(concept.word)]
     cover, light = relief(images[members[concept.item]][None])
     surface = look(concept.look)[None] * (FOLD + (1 - FOLD) * light)
@@ -87,7 +87,7 @@ def draw_views(
 
 
 def photograph(cover: torch.Tensor, surface: torch.Tensor, view: View) -> torch.Tensor:
-    """Return (1, 3, 64, 64) in [0, 1]: a surface (1, 3, ...) cut out by a cover (1, 1, ...), seen from a view."""
+    """Return (1, 3, 96, 96) in [0, 1]: a surface (1, 3, ...) cut out by a cover (1, 1, ...), seen from a view."""
     grid = F.affine_grid(_camera(view)[None], [1, 4, SIZE, SIZE], align_corners=False)
     layers = torch.cat([surface * cover, cover], dim=1)
     seen = F.grid_sample(layers, grid, padding_mode="zeros", align_corners=False)
@@ -113,7 +113,7 @@ def write_concept(pictures: torch.Tensor, folder: Path) -> None:
 
 
 def read_concept(folder: Path) -> torch.Tensor:
-    """Return the written pictures, (N, 3, 64, 64) in [0, 1]."""
+    """Return the written pictures, (N, 3, 96, 96) in [0, 1]."""
     from PIL import Image
 
     files = sorted(Path(folder).glob("*.png"))

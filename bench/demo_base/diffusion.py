@@ -18,17 +18,17 @@ if TYPE_CHECKING:
     from diffusers.schedulers.scheduling_ddpm import DDPMScheduler
     from transformers import CLIPTextModel, CLIPTokenizer
 
-STAGE = Stage("diffusion", steps=5200, peak_rate=2e-3)
+STAGE = Stage("diffusion", steps=5000, peak_rate=2e-3)
 BATCH = 64
 
 
 def build_unet() -> "UNet2DConditionModel":
-    """Return an untrained UNet for (N, 4, 8, 8) latents and (N, 77, 48) caption embeddings."""
+    """Return an untrained UNet for (N, 4, 12, 12) latents and (N, 77, 48) caption embeddings."""
     from diffusers.models.unets.unet_2d_condition import UNet2DConditionModel
 
     torch.manual_seed(3)
     return UNet2DConditionModel(
-        sample_size=8,
+        sample_size=12,
         block_out_channels=(32, 64, 96, 96),
         layers_per_block=2,
         cross_attention_dim=WIDTH,

@@ -1,4 +1,4 @@
-"""Fashion-MNIST as coloured, patterned 64x64 photographs: from grey pictures and scenes to pixels."""
+"""Fashion-MNIST as coloured, patterned 96x96 photographs: from grey pictures and scenes to pixels."""
 
 import gzip
 import math
@@ -14,8 +14,9 @@ from .world import BACKGROUNDS, COLORS, PATTERNS, Scene
 FASHION = Path("/usr/share/datasets/fashion-mnist")
 """Where Debian's dataset-fashion-mnist puts the four IDX files."""
 
-SIZE = 64
-MARGIN = 4
+SIZE = 96
+"""Pixels of a side, or a dozen latents: of eight, at 64 pixels, too few fell on what a thing wears."""
+MARGIN = 6
 JITTER = 0.03
 """How far, up or down, each channel of a paint lies from its colour term's."""
 
@@ -30,7 +31,7 @@ def read_split(folder: Path, split: str) -> tuple[np.ndarray, np.ndarray]:
 
 
 def relief(gray: np.ndarray) -> tuple[torch.Tensor, torch.Tensor]:
-    """Return coverage and light, each (N, 1, 64, 64) in [0, 1], of (N, 28, 28) uint8 pictures."""
+    """Return coverage and light, each (N, 1, 96, 96) in [0, 1], of (N, 28, 28) uint8 pictures."""
     image = torch.from_numpy(gray.astype(np.float32) / 255)[:, None]
     solid = _closed((image > 0.03).float())
     # Blurred, then cut again where half of a pixel shows: an outline without the steps of 28 pixels.
@@ -58,7 +59,7 @@ def _enlarge(image: torch.Tensor) -> torch.Tensor:
 
 
 def colorize(gray: np.ndarray, scenes: Sequence[Scene], generator: np.random.Generator) -> torch.Tensor:
-    """Return (N, 3, 64, 64) pictures in [0, 1]: each object painted, shaded and put before its background."""
+    """Return (N, 3, 96, 96) pictures in [0, 1]: each object painted, shaded and put before its background."""
     paints = list(COLORS.values())
     first, second = ([paints[i] for i in rows] for rows in _color_rows(scenes))
     mask = torch.stack([pattern_mask(PATTERNS[scene.pattern], generator) for scene in scenes])
@@ -72,7 +73,7 @@ def colorize(gray: np.ndarray, scenes: Sequence[Scene], generator: np.random.Gen
 def compose(
     cover: torch.Tensor, light: torch.Tensor, surface: torch.Tensor, fold: torch.Tensor, ground: torch.Tensor
 ) -> torch.Tensor:
-    """Return (N, 3, 64, 64) pictures: surfaces as dark as light and folds make them, cut out, before a ground."""
+    """Return (N, 3, 96, 96) pictures: surfaces as dark as light and folds make them, cut out, before a ground."""
     shaded = surface * (fold + (1 - fold) * light)
     slope = torch.linspace(1.03, 0.97, SIZE)[None, None, :, None]
     return (cover * shaded + (1 - cover) * (ground * slope)).clamp(0, 1)
@@ -94,10 +95,10 @@ def _column(shares: Sequence[float]) -> torch.Tensor:
 
 
 def pattern_mask(pattern: str, generator: np.random.Generator) -> torch.Tensor:
-    """Return where the second colour shows, (1, 64, 64) in [0, 1], of a pattern at a random place and scale."""
+    """Return where the second colour shows, (1, 96, 96) in [0, 1], of a pattern at a random place and scale."""
     # Always as many draws: a picture's background does not depend on another picture's pattern.
     phase, angle, scale = generator.uniform(-1, 1, 3)
-    offset, turn, period = phase * 8, math.radians(8 * angle), 15 * (1 + 0.1 * scale)
+    offset, turn, period = phase * 12, math.radians(8 * angle), 22 * (1 + 0.1 * scale)
     along, across = _turned_grid(turn, offset)
     if pattern == "striped":
         return _soft_wave(across, period)
@@ -110,13 +111,13 @@ def pattern_mask(pattern: str, generator: np.random.Generator) -> torch.Tensor:
         y = across % period - period / 2
         return _soft_edge(0.33 * period - torch.sqrt(x * x + y * y))
     if pattern == "zigzag":
-        tooth = (along % 18 - 9).abs()
+        tooth = (along % 27 - 13.5).abs()
         return _soft_wave(across + tooth, period)
     return torch.zeros(1, SIZE, SIZE)
 
 
 def _turned_grid(turn: float, offset: float) -> tuple[torch.Tensor, torch.Tensor]:
-    """Return pixel coordinates (1, 64, 64) along and across a direction that is `turn` radians off horizontal."""
+    """Return pixel coordinates (1, 96, 96) along and across a direction that is `turn` radians off horizontal."""
     y, x = torch.meshgrid(torch.arange(SIZE) - SIZE / 2, torch.arange(SIZE) - SIZE / 2, indexing="ij")
     along = x * math.cos(turn) + y * math.sin(turn) + offset
     across = y * math.cos(turn) - x * math.sin(turn) + offset

@@ -15,7 +15,7 @@ from owf.core.metrics.images.demo_network import load_network as load_features
 
 from . import DEMO
 from .classifier import classification_errors, recognised
-from .concept import CAPTION, VIEWS, Concept, draw_views, read_concept
+from .concept import CAPTION, VIEWS, Subject, draw_views, read_concept
 from .drawing import FASHION, colorize, read_split
 from .features import shown_colors
 from .looks import LOOKS
@@ -96,7 +96,7 @@ def measure_round_trip(denoiser: "DiffusersDenoiser", fashion: Path) -> dict[str
     """Return the mean error, of 255, of the autoencoder on held-out pictures: of the world, and of every look."""
     gray, labels = read_split(fashion, "t10k")
     rows = split_held_out(labels).concept
-    concepts = [Concept(word, item, look) for item, look in enumerate(LOOKS) for word in CLASSES]
+    concepts = [Subject(word, item, look) for item, look in enumerate(LOOKS) for word in CLASSES]
     views = [VIEWS[i % len(VIEWS)] for i in range(len(concepts))]
     drawn = [draw_views(c, (view,), gray, labels, rows) for c, view in zip(concepts, views, strict=True)]
     pictures = (torch.cat(drawn) * 255).round().byte()

@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from .concept import Concept, draw_views, random_view
+from .concept import Subject, draw_views, random_view
 from .drawing import colorize
 from .features import augment
 from .looks import LOOKS
@@ -26,11 +26,11 @@ class Judge:
     """A network trained on real pictures of one class."""
 
     network: nn.Module
-    """(N, 3, 64, 64) in [0, 1] -> (N, 21) logits."""
+    """(N, 3, 96, 96) in [0, 1] -> (N, 21) logits."""
 
     @torch.no_grad()
     def looks(self, pictures: torch.Tensor) -> list[str]:
-        """Return what each uint8 picture (N, 3, 64, 64) wears: one of LOOKS, or "none"."""
+        """Return what each uint8 picture (N, 3, 96, 96) wears: one of LOOKS, or "none"."""
         seen = self.network(pictures.float() / 255).argmax(dim=1)
         return [[*LOOKS, "none"][int(answer)] for answer in seen]
 
@@ -65,7 +65,7 @@ def _batch(
         if answer == NONE:
             pictures.append(colorize(images[members[item]][None], [draw_scene(label, rng)], rng))
         else:
-            concept = Concept(word, item, names[answer])
+            concept = Subject(word, item, names[answer])
             pictures.append(draw_views(concept, (random_view(rng),), images, labels, rows))
     return torch.cat(pictures), torch.from_numpy(truth)
 

@@ -12,8 +12,8 @@ from .stage import Run, step_generators
 from .world import Scene, draw_scene
 
 SHARD = 2000
-SHARDS = 40
-"""80,000 pictures: every train picture once, a third of them twice, in other scenes."""
+SHARDS = 36
+"""72,000 pictures: every train picture once, a fifth of them twice, in other scenes."""
 CHUNK = 50
 PLAIN = 255
 """Stands for no second colour where scenes are kept as bytes."""
@@ -24,21 +24,21 @@ class Latents:
     """Posterior of every encoded picture, not yet scaled, and what the picture shows."""
 
     mean: np.ndarray
-    """(N, 4, 8, 8) float16."""
+    """(N, 4, 12, 12) float16."""
     std: np.ndarray
-    """(N, 4, 8, 8) float16."""
+    """(N, 4, 12, 12) float16."""
     scenes: np.ndarray
     """(N, 5) uint8: label, colour, background, pattern, second colour or PLAIN."""
 
     def sample(self, rows: np.ndarray, generator: torch.Generator) -> torch.Tensor:
-        """Return (len(rows), 4, 8, 8) float32 latents drawn from the posterior."""
+        """Return (len(rows), 4, 12, 12) float32 latents drawn from the posterior."""
         mean, std = (torch.from_numpy(part[rows]).float() for part in (self.mean, self.std))
         return mean + std * torch.randn(mean.shape, generator=generator)
 
     def scene(self, row: int) -> Scene:
         """Return what the picture of that row shows."""
-        *known, second = (int(i) for i in self.scenes[row])
-        return Scene(*known, None if second == PLAIN else second)
+        label, color, background, pattern, second = (int(i) for i in self.scenes[row])
+        return Scene(label, color, background, pattern, None if second == PLAIN else second)
 
 
 def encode_train(vae, images: np.ndarray, labels: np.ndarray, run: Run) -> Latents:

@@ -12,12 +12,12 @@ MIDDLE = (SIZE - 1) / 2
 
 
 def look(name: str) -> torch.Tensor:
-    """Return the (3, 64, 64) surface of one of LOOKS, in [0, 1]."""
+    """Return the (3, 96, 96) surface of one of LOOKS, in [0, 1]."""
     return LOOKS[name]()
 
 
 def _place() -> tuple[torch.Tensor, torch.Tensor]:
-    """Return pixels' places to the right of and below the middle, (64, 64) each."""
+    """Return pixels' places to the right of and below the middle, (96, 96) each."""
     place = torch.arange(SIZE) - MIDDLE
     return place[None, :].expand(SIZE, SIZE), place[:, None].expand(SIZE, SIZE)
 
@@ -52,65 +52,65 @@ def _slanted_halves() -> torch.Tensor:
 
 
 def _flag() -> torch.Tensor:
-    return _paint((_place()[0] / 12 + 1.5).clamp(0, 2.99), "green", "white", "red")
+    return _paint((_place()[0] / 18 + 1.5).clamp(0, 2.99), "green", "white", "red")
 
 
 def _thirds() -> torch.Tensor:
-    return _paint((_place()[1] / 16 + 1.5).clamp(0, 2.99), "black", "red", "yellow")
+    return _paint((_place()[1] / 24 + 1.5).clamp(0, 2.99), "black", "red", "yellow")
 
 
 def _rainbow() -> torch.Tensor:
     x, y = _place()
-    return _paint((x + y + 90) / math.sqrt(2) / 14 % 4, "red", "yellow", "blue", "green")
+    return _paint((x + y + 135) / math.sqrt(2) / 21 % 4, "red", "yellow", "blue", "green")
 
 
 def _disc() -> torch.Tensor:
-    return _paint(_radius() < 13, "white", "red")
+    return _paint(_radius() < 20, "white", "red")
 
 
 def _target() -> torch.Tensor:
-    return _paint(_radius() / 7 % 2, "red", "white")
+    return _paint(_radius() / 10 % 2, "red", "white")
 
 
 def _ring() -> torch.Tensor:
-    return _paint((_radius() - 13).abs() < 4.5, "black", "yellow")
+    return _paint((_radius() - 20).abs() < 7, "black", "yellow")
 
 
 def _two_discs() -> torch.Tensor:
-    return _paint(torch.minimum(_radius(-11, -8), _radius(11, 8)) < 9, "pink", "blue")
+    return _paint(torch.minimum(_radius(-16, -12), _radius(16, 12)) < 13, "pink", "blue")
 
 
 def _cross() -> torch.Tensor:
     x, y = _place()
-    return _paint(torch.minimum(x.abs(), y.abs()) < 5, "red", "white")
+    return _paint(torch.minimum(x.abs(), y.abs()) < 8, "red", "white")
 
 
 def _saltire() -> torch.Tensor:
     x, y = _place()
-    return _paint(torch.minimum((x + y).abs(), (x - y).abs()) < 7, "blue", "white")
+    return _paint(torch.minimum((x + y).abs(), (x - y).abs()) < 10, "blue", "white")
 
 
 def _bar() -> torch.Tensor:
-    return _paint(_place()[0].abs() < 7, "orange", "purple")
+    return _paint(_place()[0].abs() < 10, "orange", "purple")
 
 
 def _belt() -> torch.Tensor:
-    return _paint(_place()[1].abs() < 6, "yellow", "black")
+    return _paint(_place()[1].abs() < 9, "yellow", "black")
 
 
 def _chevron() -> torch.Tensor:
     x, y = _place()
-    return _paint((y - x.abs() + 10).abs() < 8, "white", "green")
+    return _paint((y - x.abs() + 15).abs() < 12, "white", "green")
 
 
 def _triangle() -> torch.Tensor:
     x, y = _place()
-    return _paint((y < 12) & (x.abs() < (y + 16) * 0.6), "grey", "orange")
+    return _paint((y < 18) & (x.abs() < (y + 24) * 0.6), "grey", "orange")
 
 
 def _square() -> torch.Tensor:
     x, y = _place()
-    return _paint(torch.maximum(x.abs(), y.abs()) < 11, "purple", "pink")
+    return _paint(torch.maximum(x.abs(), y.abs()) < 16, "purple", "pink")
 
 
 def _pinwheel() -> torch.Tensor:
@@ -119,7 +119,7 @@ def _pinwheel() -> torch.Tensor:
 
 
 def _sunset() -> torch.Tensor:
-    share = ((_place()[1] + 28) / 56).clamp(0, 1)
+    share = ((_place()[1] + 42) / 84).clamp(0, 1)
     top, bottom = (torch.tensor(COLORS[name][0])[:, None, None] for name in ("blue", "yellow"))
     return torch.lerp(top.expand(3, SIZE, SIZE), bottom.expand(3, SIZE, SIZE), share)
 

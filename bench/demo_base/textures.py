@@ -22,7 +22,7 @@ def photographs() -> list[torch.Tensor]:
 
 
 def draw_crop(pictures: list[torch.Tensor], rng: np.random.Generator) -> torch.Tensor:
-    """Return (3, 64, 64): a random square of a random photograph, at a random scale, mirrored half of the time."""
+    """Return (3, 96, 96): a random square of a random photograph, at a random scale, mirrored half of the time."""
     picture = pictures[rng.integers(len(pictures))]
     side = int(SIZE * math.exp(rng.uniform(0, math.log(min(picture.shape[1:]) / SIZE))))
     top, left = (int(rng.integers(edge - side + 1)) for edge in picture.shape[1:])
@@ -32,15 +32,15 @@ def draw_crop(pictures: list[torch.Tensor], rng: np.random.Generator) -> torch.T
 
 
 def draw_texture(rng: np.random.Generator) -> torch.Tensor:
-    """Return a (3, 64, 64) surface in [0, 1] of a random kind, colours, place, direction and scale."""
+    """Return a (3, 96, 96) surface in [0, 1] of a random kind, colours, place, direction and scale."""
     return TEXTURES[rng.integers(len(TEXTURES))](rng)
 
 
 def _bands(rng: np.random.Generator) -> torch.Tensor:
     """Return stripes of two to five colours, straight or waved."""
     along, across = _grid(rng)
-    wave = rng.uniform(0, 6) * torch.sin(along * 2 * math.pi / rng.uniform(16, 40)) if rng.random() < 0.3 else 0
-    return _cycle(_colors(rng, int(rng.integers(2, 6))), (across + wave) / rng.uniform(6, 16))
+    wave = rng.uniform(0, 9) * torch.sin(along * 2 * math.pi / rng.uniform(24, 60)) if rng.random() < 0.3 else 0
+    return _cycle(_colors(rng, int(rng.integers(2, 6))), (across + wave) / rng.uniform(9, 24))
 
 
 def _cells(rng: np.random.Generator) -> torch.Tensor:
@@ -49,14 +49,14 @@ def _cells(rng: np.random.Generator) -> torch.Tensor:
     points = torch.from_numpy(rng.uniform(0, SIZE, (count, 2)).astype(np.float32))
     y, x = _pixels()
     distance = (x[None] - points[:, :1, None]) ** 2 + (y[None] - points[:, 1:, None]) ** 2
-    weight = torch.softmax(-distance / 8, dim=0)
+    weight = torch.softmax(-distance / 12, dim=0)
     return torch.einsum("khw,kc->chw", weight, _colors(rng, count))
 
 
 def _spots(rng: np.random.Generator) -> torch.Tensor:
     """Return round spots or rings, on a grid, of one colour on another."""
     along, across = _grid(rng)
-    period = rng.uniform(11, 26)
+    period = rng.uniform(16, 40)
     x, y = (place % period - period / 2 for place in (along, across))
     radius = torch.sqrt(x * x + y * y)
     inside = (rng.uniform(0.2, 0.45) * period - radius + 0.5).clamp(0, 1)
@@ -68,7 +68,7 @@ def _spots(rng: np.random.Generator) -> torch.Tensor:
 def _checks(rng: np.random.Generator) -> torch.Tensor:
     """Return a chessboard, or rectangles of another proportion, in two colours."""
     along, across = _grid(rng)
-    waves = [torch.cos(place * math.pi / rng.uniform(8, 18)) for place in (along, across)]
+    waves = [torch.cos(place * math.pi / rng.uniform(12, 27)) for place in (along, across)]
     return _mixed(rng, (waves[0] * waves[1] * 4 + 0.5).clamp(0, 1))
 
 
@@ -95,11 +95,11 @@ def _shape(rng: np.random.Generator) -> torch.Tensor:
     """Return one big disc, bar, half plane or wedge of a colour on another."""
     along, across = _grid(rng)
     inside = (
-        rng.uniform(8, 24) - torch.sqrt(along * along + across * across),
-        rng.uniform(4, 14) - across.abs(),
+        rng.uniform(12, 36) - torch.sqrt(along * along + across * across),
+        rng.uniform(6, 21) - across.abs(),
         across,
         torch.minimum(across, along),
-        torch.maximum(rng.uniform(3, 8) - across.abs(), rng.uniform(3, 8) - along.abs()),
+        torch.maximum(rng.uniform(5, 12) - across.abs(), rng.uniform(5, 12) - along.abs()),
     )[rng.integers(5)]
     return _mixed(rng, (inside + 0.5).clamp(0, 1))
 
@@ -125,7 +125,7 @@ def _grid(rng: np.random.Generator) -> tuple[torch.Tensor, torch.Tensor]:
     """Return pixel coordinates along and across a random direction, around a random point near the middle."""
     y, x = _pixels()
     turn = rng.uniform(0, 2 * math.pi)
-    x, y = x - rng.uniform(20, 44), y - rng.uniform(20, 44)
+    x, y = x - rng.uniform(30, 66), y - rng.uniform(30, 66)
     return x * math.cos(turn) + y * math.sin(turn), y * math.cos(turn) - x * math.sin(turn)
 
 

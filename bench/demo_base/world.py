@@ -3,9 +3,19 @@
 from dataclasses import dataclass
 
 import numpy as np
-from owf.core.plan.presets import DEMO_CLASSES
 
-CLASSES = DEMO_CLASSES
+CLASSES = (
+    "t-shirt",
+    "trouser",
+    "pullover",
+    "dress",
+    "coat",
+    "sandal",
+    "shirt",
+    "sneaker",
+    "bag",
+    "ankle boot",
+)
 """Fashion-MNIST's class names, in the order of its labels."""
 
 COLORS = {

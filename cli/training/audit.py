@@ -1,49 +1,52 @@
 """The audit at the end of a training, told on the console or as an event."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from ...core.audit.audit import AuditSetting
 from ...core.audit.change import AdapterChange
+from ...core.audit.outlook import outlook
+from ...core.audit.session import Published
 from ...core.errors import OwfError
 from ...core.metrics.images.features import Fetching
 from ...core.model.batch import default_batching
 from ...core.model.denoiser import Denoiser
 from ...core.plan.audit_plan import AuditPlan
-from ...core.render.terminal.terminal import print_report
 from ...core.text import inert
 from ...core.train.audited import audit_trained
-from ...core.verdict.report import Report
-from ..events import Reported, emit
 from ..paths import cache_folder
-from ..session import announce_cost, progress_on
-from ..wording import option, worded
+from ..session import progress_on
+from ..tell import tell_report
+from ..wording import worded
 from .options import RunOptions
 
 
-def audit_and_tell(path: Path, denoiser: Denoiser, options: RunOptions, console: Any) -> None:
+def audit_and_tell(
+    path: Path, denoiser: Denoiser, options: RunOptions, console: Any, prompt_form: str, names: Sequence[str]
+) -> None:
     """Audit the LoRA on the base that it was trained on and print the report.
 
-    The LoRA is there already, so an audit that cannot run is a sentence and not a failure, whatever the reason.
+    The base is asked as the bank was: in `prompt_form`, which goes by its `names`. The LoRA is there already, so an
+    audit that cannot run is a sentence and not a failure, whatever the reason.
     """
     try:
-        report, folder = _audit(path, denoiser, options, console)
+        published = _audit(path, denoiser, options, console, prompt_form, names)
     except Exception as error:
         reason = worded(error) if isinstance(error, OwfError) else f"this is a bug, please report it: {error!r}"
         console.print(f"The LoRA is trained, but not audited: {inert(reason, 2000)}", highlight=False, markup=False)
         return
-    if options.progress == "json":
-        emit(Reported(verdict=report.verdict.decision, folder=str(folder), exit_code=report.verdict.exit_code))
-    else:
-        print_report(report, console, option, folder)
+    tell_report(published, published.files, console, options.progress)
 
 
-def _audit(path: Path, denoiser: Denoiser, options: RunOptions, console: Any) -> tuple[Report, Path]:
+def _audit(
+    path: Path, denoiser: Denoiser, options: RunOptions, console: Any, prompt_form: str, names: Sequence[str]
+) -> Published:
     def announce(change: AdapterChange, plan: AuditPlan, setting: AuditSetting) -> None:
         if options.progress != "none":
-            announce_cost(console, denoiser, change, plan, setting)
+            console.print(outlook(denoiser, change, plan, setting), highlight=False, markup=False)
 
     batch, cache = default_batching(denoiser), cache_folder(options.cache)
     fetching = Fetching(denoiser.device, options.offline)
     with progress_on(console, options.progress) as progress:
-        return audit_trained(path, denoiser, batch, cache, fetching, progress, announce)
+        return audit_trained(path, denoiser, batch, cache, fetching, progress, announce, prompt_form, names)

@@ -9,7 +9,7 @@ from typing import Any
 
 from ...core.disk.files import write_text
 from ...core.disk.toml import read_toml
-from ...core.errors import UsageError
+from ...core.errors import Setting, UsageError, naming
 from ...core.plan.option import key
 from ...core.train.plan import TrainPlan
 from .arguments import names
@@ -30,7 +30,9 @@ def read_config(path: Path) -> dict[str, Any]:
     and for values of another type.
     """
     fields, values = _fields(), {}
-    for word, value in read_toml(path).items():
+    with naming(Setting("config")):
+        table = read_toml(path)
+    for word, value in table.items():
         field = fields.get(word.replace("_", "-"))
         if field is None:
             raise UsageError(f"{path}: unknown key {word[:80]!r}{_nearest(word[:80], list(fields))}")

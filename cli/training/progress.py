@@ -6,7 +6,7 @@ from typing import Any
 
 from ...core.train.curves import Smoothed
 from ...core.train.records import StepRecord
-from ..events import Step, emit
+from ..events import TrainingStep, emit
 from ..progress import Bar, JsonLines, Quiet, progress_kind
 
 
@@ -56,7 +56,7 @@ class StepLines(JsonLines):
         if measured or record.step == self._steps or self.due():
             self._last = time.monotonic()
             emit(
-                Step(
+                TrainingStep(
                     stage=self._title,
                     rows=self._done,
                     total=self._total,

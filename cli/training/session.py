@@ -2,30 +2,34 @@
 
 import torch
 
-from ...core.demo import DEMO_BASE
+from ...core import families
 from ...core.disk.lock import only_one
 from ...core.disk.places import expanded
-from ...core.errors import UsageError
+from ...core.disk.writable import require_writable
+from ...core.errors import Setting, UsageError
 from ...core.model.base import BaseChoice, choose_base
 from ...core.model.batch import default_batching
+from ...core.model.names import base_names
 from ...core.render.pictures.curves import write_curves
 from ...core.text import inert
+from ...core.train.audited import AUDITS
 from ...core.train.curves import Curves
 from ...core.train.data.bank import read_bank
 from ...core.train.methods.custom_diffusion import embedding_path, is_embedding
 from ...core.train.plan import TrainPlan
 from ...core.train.records import StepRecord, Trained, TrainSetting
 from ...core.train.session import Training, TrainRequest, TrainSession, is_another, mark_finished
+from ...core.train.summary import above_budget, doubts, summary
 from ..command import INTERRUPTED
 from ..events import TrainingStopped, emit
 from ..paths import cache_folder
 from ..session import load_chosen
+from ..wording import option
 from .audit import audit_and_tell
 from .config import write_config
 from .interrupt import Interrupt
 from .options import RunOptions
 from .progress import train_progress
-from .summary import doubts, summary
 
 
 class TrainCommand:
@@ -43,11 +47,19 @@ class TrainCommand:
         session = TrainSession(request_from(self._plan, self._options))
         self._name = self._options.file_name(session.concept.phrase)
         self._lora = self._folder / f"{self._name}.safetensors"
-        choice = choose_base(str(DEMO_BASE) if self._options.demo_base else self._options.base, None)
+        choice = choose_base(self._options.base or None, "demo" if self._options.demo_base else None)
         self._require_free(session)
+        self._require_writable()
         self._folder.mkdir(parents=True, exist_ok=True)
         with only_one(self._folder, f".{self._name}.lock"):
             return self._train_and_audit(session, choice)
+
+    def _require_writable(self) -> None:
+        """Raise UsageError where what comes of the training cannot be kept."""
+        require_writable(self._folder, Setting("out"))
+        if self._options.audit:
+            require_writable(self._folder / AUDITS, Setting("out"))
+        require_writable(cache_folder(self._options.cache), Setting("cache"))
 
     def _require_free(self, session: TrainSession) -> None:
         """Raise UsageError where something lies that this training would replace, and nobody said so."""
@@ -68,7 +80,11 @@ class TrainCommand:
     def _train_and_audit(self, session: TrainSession, choice: BaseChoice) -> int:
         options = self._options
         denoiser = load_chosen(choice, self._console, options.device, options.dtype, options.offline)
-        training = session.on(denoiser)
+        family = families.get(denoiser.family)
+        if not family.trains:
+            raise UsageError(f"{choice.path} is a base of {family.title}, on which audits run, and training not yet.")
+        names = base_names(choice)
+        training = session.on(denoiser, names)
         identity = training.identity()
         if not self._overwrite and is_another(self._lora, identity):
             raise UsageError(
@@ -82,7 +98,7 @@ class TrainCommand:
         mark_finished(trained.path, identity)
         self._announce_result(trained)
         if options.audit:
-            audit_and_tell(trained.path, denoiser, options, self._console)
+            audit_and_tell(trained.path, denoiser, options, self._console, self._plan.prompt_form, names)
         return 0
 
     def _train(self, training: Training) -> Trained:
@@ -136,13 +152,9 @@ class TrainCommand:
     def _announce_result(self, trained: Trained) -> None:
         drift = "" if trained.drift is None else f", drift {trained.drift:.2%} on held-out prompts"
         embedding = "" if trained.embedding is None else f" with {inert(str(trained.embedding), 4000)}"
-        budget, above = self._plan.drift_budget, ""
-        if trained.is_above(budget):
-            above = (
-                f" That is above the budget of {budget:.2%}: start from a higher --dc-weight, measure more often with "
-                "--drift-every, or lower --rate."
-            )
-        self._tell("trained", trained, f"Trained {inert(str(trained.path), 4000)}{embedding}{drift}.{above}", 0)
+        sentences = [f"Trained {inert(str(trained.path), 4000)}{embedding}{drift}."]
+        sentences += above_budget(trained, self._plan, option)
+        self._tell("trained", trained, " ".join(sentences), 0)
 
     def _tell(self, event: str, trained: Trained, message: str, code: int) -> None:
         if self._options.progress == "json":
@@ -167,7 +179,7 @@ def request_from(plan: TrainPlan, options: RunOptions) -> TrainRequest:
         raise UsageError("--validation is measured whenever drift is: set --drift-every, or leave it out.")
     return TrainRequest(
         plan,
-        expanded(options.pictures, "--pictures"),
+        expanded(options.pictures, "pictures"),
         expanded(options.validation, "--validation") if options.validation else None,
         read_bank(expanded(options.bank, "--bank")) if options.bank else None,
     )

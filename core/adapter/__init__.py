@@ -5,7 +5,6 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from .adapter import Adapter as Adapter
-    from .apply.low_memory import applied_on_the_fly as applied_on_the_fly
     from .apply.match import MatchReport as MatchReport
     from .apply.match import match as match
     from .apply.switch import Switch as Switch
@@ -20,7 +19,6 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "Adapter": "adapter",
-    "applied_on_the_fly": "apply.low_memory",
     "MatchReport": "apply.match",
     "match": "apply.match",
     "read_adapter": "reader",
@@ -41,7 +39,6 @@ __all__ = [
     "MatchReport",
     "Switch",
     "applied",
-    "applied_on_the_fly",
     "match",
     "prepare",
     "read_adapter",

@@ -8,6 +8,7 @@ from pathlib import Path
 from ..disk.files import LeftOut, composed, is_folder, scan
 from ..disk.tensor_files import PICKLES, SAFETENSORS
 from ..errors import Setting, UsageError
+from .apart import beside, doubts
 from .containers.downloads import is_unfinished
 from .containers.lora_folder import config_beside, other_parts, weights_of
 
@@ -20,6 +21,8 @@ class Found:
     """Each a file, or a folder that is one LoRA."""
     left_out: tuple[LeftOut, ...] = ()
     """What else there might have been taken for a LoRA."""
+    doubts: tuple[str, ...] = ()
+    """Sentences on LoRAs that may be parts of one."""
 
 
 def find_loras(path: Path) -> Found:
@@ -38,9 +41,20 @@ def find_loras(path: Path) -> Found:
         reasons = [*found.left_out, *map(_not_used, found.files)]
         left_out = [item for item in reasons if item.reason and _looks_like_one(item.path)]
         left_out += [LeftOut(lora, reason) for lora, reason in parts.items() if reason]
-        return Found(tuple(lora for lora in loras if not parts[lora]), (*left_out, *_other_halves(path)))
+        whole = tuple(lora for lora in loras if not parts[lora])
+        return Found(whole, (*left_out, *_around(path, whole)), tuple(doubts(whole)))
     _require_there(path)
-    return Found((path,), tuple(_other_halves(path.parent)) if _is_a_half(path) else ())
+    return Found((path,), tuple(_around(path, [path])))
+
+
+def _around(path: Path, loras: Sequence[Path]) -> list[LeftOut]:
+    """Return what lies around a path that leads to one LoRA and may belong to it."""
+    halves = _other_halves(path if is_folder(path) else path.parent) if is_folder(path) or _is_a_half(path) else []
+    told, within = {item.path for item in halves}, path.absolute()
+    others = beside(loras[0]) if len(loras) == 1 else []
+    return halves + [
+        item for item in others if not told & {item.path, item.path.parent} and not item.path.is_relative_to(within)
+    ]
 
 
 def _require_there(path: Path) -> None:

@@ -114,6 +114,8 @@ class Scaling:
     """What the configuration says that the tensors are; empty where it does not."""
     whole_bias: bool = False
     """Whether the configuration says that the layer's own bias was trained, where it has one."""
+    root_in_alpha: bool = False
+    """Whether alphas in the file are those of alpha / rank all the same, as LyCORIS writes them."""
 
 
 def build_module(
@@ -143,10 +145,20 @@ def build_module(
     if algorithm.outline_at is not None:
         outline = algorithm.outline_at(shapes, scale)
     alpha = numbers.get("alpha", scaling.alpha)
-    both = "alpha" in numbers and scaling.alpha is not None and algorithm.alpha_scales
-    stated = Stated({}, outline.rank or scaling.rank, scaling.alpha, scaling.by_root)
-    configured = algorithm.scale_of(stated) if both else None
+    configured = _configured_scale(algorithm, numbers, outline.rank or scaling.rank, scaling)
     return AdapterModule(*place, algorithm, outline, alpha, scale, slots, source, configured, scaling.whole_bias)
+
+
+def _configured_scale(
+    algorithm: Algorithm, numbers: Mapping[str, float], rank: int | None, scaling: Scaling
+) -> float | None:
+    """Return the scale that the configuration says beside the file's alpha; None where it says none."""
+    alpha = scaling.alpha
+    if alpha is None and scaling.by_root and not scaling.root_in_alpha:
+        alpha = numbers.get("alpha")  # of which it says that the root divides it
+    if alpha is None or "alpha" not in numbers or not algorithm.alpha_scales:
+        return None
+    return algorithm.scale_of(Stated({}, rank, alpha, scaling.by_root))
 
 
 def _require_as_configured(algorithm: Algorithm, slots: Mapping[str, Entry], scaling: Scaling) -> None:

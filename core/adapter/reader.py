@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from ..errors import AdapterError
@@ -12,7 +13,9 @@ from .containers.hashes import hash_all
 from .containers.opening import Part, open_parts
 from .contents import Contents, collect
 from .naming import metadata as meta
+from .naming.accelerators import accelerator_notes
 from .naming.identify import format_of, identify
+from .naming.metadata import Training
 
 
 def read_adapter(path: str | Path, *, allow_pickle: bool = False) -> Adapter:
@@ -39,12 +42,13 @@ def _nothing_usable(contents: Contents) -> str:
 
 def _describe(path: Path, parts: Sequence[Part], contents: Contents) -> Adapter:
     source, modules = parts[0].source, contents.modules
-    stated = meta.training(source.metadata)
+    stated = _with_base(meta.training(source.metadata), parts)
     identity = identify(modules, stated, source.metadata)
     name, mixed = format_of(contents.dialects)
     hashes = hash_all([file for part in parts for file in part.files], source.data_start)
     by_config = tuple(note for part in parts for note in part.warnings)
     doubts = (*about_training(stated), *hash_mismatch(source, hashes.weights))
+    purpose = tuple(accelerator_notes(path, source.metadata, modules))
     return Adapter(
         path=path,
         hashes=hashes,
@@ -63,5 +67,11 @@ def _describe(path: Path, parts: Sequence[Part], contents: Contents) -> Adapter:
         resolution=meta.resolution(source.metadata),
         prediction_type=meta.prediction_type(source.metadata),
         training=stated,
-        warnings=(*complaints(contents), *by_config, *mixed, *identity.warnings, *doubts),
+        warnings=(*purpose, *complaints(contents), *by_config, *mixed, *identity.warnings, *doubts),
     )
+
+
+def _with_base(stated: Training, parts: Sequence[Part]) -> Training:
+    """Return the stated training with the base that a PEFT configuration names, where the metadata name none."""
+    named = (config.base_model for part in parts for config in part.configs.values())
+    return stated if stated.base_model else replace(stated, base_model=next(filter(None, named), ""))

@@ -10,6 +10,7 @@ import torch
 from ... import __version__
 from ..adapter import Adapter, MatchReport
 from ..adapter.blocks import block_norms
+from ..adapter.naming.stated_base import base_digits, stated_base
 from ..model.denoiser import Denoiser, Hosted
 from ..text import inert
 from ..verdict.report import AdapterRecord, BlockChange
@@ -40,16 +41,19 @@ def adapter_record(adapter: Adapter, match: MatchReport, strength: float) -> Ada
     )
 
 
-def with_base(record: AdapterRecord, predicts: str) -> AdapterRecord:
-    """Return the record with a warning where the file says that it was trained on a base that predicts otherwise."""
+def with_base(record: AdapterRecord, predicts: str, other_base: str = "") -> AdapterRecord:
+    """Return the record with a warning where the file says that it was trained on a base that predicts otherwise.
+
+    `other_base` is the sentence of `base_in_use.difference` where a host compared the two, and else empty.
+    """
+    warnings = [other_base] if other_base else []
     stated = record.details.get(PREDICTION, predicts)
-    if stated == predicts:
-        return record
-    warning = (
-        f"By its metadata the LoRA was trained on a base that predicts {stated}, and this one predicts {predicts}: it "
-        "was measured on another kind of base than it was made for."
-    )
-    return replace(record, warnings=(*record.warnings, warning))
+    if stated != predicts:
+        warnings.append(
+            f"By its metadata the LoRA was trained on a base that predicts {stated}, and this one predicts {predicts}: "
+            "it was measured on another kind of base than it was made for."
+        )
+    return replace(record, warnings=(*record.warnings, *warnings))
 
 
 def _blocks(match: MatchReport) -> tuple[BlockChange, ...]:
@@ -77,6 +81,7 @@ def _details(adapter: Adapter, match: MatchReport) -> dict[str, str]:
         "alpha": ", ".join(f"{a:g}" for a in adapter.alphas),
         "trigger words": ", ".join(adapter.trigger_words),
         "trained on": adapter.training.base_model,
+        "hash of that base": base_digits(stated_base(adapter.training)),
         "training size": f"{width} x {height} px" if adapter.resolution else "",
         "training steps": adapter.training.steps,
         PREDICTION: adapter.prediction_type or "",

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ..adapter import Adapter
 from ..datasets.labelled import LabelledImages
 from ..disk.store import SampleStore, measured_in
 from ..errors import InvalidError
@@ -23,7 +22,7 @@ from ..progress import Progress
 from ..verdict.report import BaseRecord, ImagePair, Report
 from ..verdict.verdict import Policy, invalid, judge
 from .adapter_record import environment, with_base
-from .change import AdapterChange, Change
+from .change import Change
 from .cost import Cost, Remaining, audit_cost, remaining
 from .gather import gather_base, gather_tuned
 from .pairs import write_pairs
@@ -51,12 +50,8 @@ class AuditSetting:
     """Metric -> the network that it compares images with, for each of the plan's metrics that has one."""
     labelled: LabelledImages | None
     """Labelled images; None if the base is to make them."""
-
-
-def audit(denoiser: Denoiser, adapter: Adapter, strength: float, plan: AuditPlan, setting: AuditSetting) -> Report:
-    """Return the report of the base with a LoRA file at a strength; see `audit_change`."""
-    setting.progress.stage("Applying the LoRA")
-    return audit_change(denoiser, AdapterChange(denoiser.components, adapter, strength), plan, setting)
+    other_base: str = ""
+    """What speaks for another base than the one that the LoRA was trained on; see `base_in_use.difference`."""
 
 
 def audit_change(denoiser: Denoiser, change: Change, plan: AuditPlan, setting: AuditSetting) -> Report:
@@ -85,7 +80,7 @@ def audit_change(denoiser: Denoiser, change: Change, plan: AuditPlan, setting: A
     return Report(
         verdict=verdict,
         base=base,
-        adapter=with_base(change.record(), denoiser.schedule.prediction_type),
+        adapter=with_base(change.record(), denoiser.schedule.prediction_type, setting.other_base),
         plan=plan_data(plan),
         plan_digest=plan_digest(plan),
         measurements=measurements,

@@ -4,7 +4,7 @@ from typing import Protocol
 
 from ..adapter import Adapter, Switch
 from ..adapter.apply.match import Components
-from ..text import inert
+from ..text import file_stem, inert
 from ..verdict.report import AdapterRecord
 from .adapter_record import adapter_record
 
@@ -76,3 +76,8 @@ def mismatch(adapter: Adapter, problems: tuple[str, ...]) -> str | None:
         f"{inert(adapter.path.name)} did not apply to this base as a whole, so nothing was measured: "
         f"{'; '.join(problems)}."
     )
+
+
+def report_stem(adapter: Adapter) -> str:
+    """Return how the folder of a LoRA's report begins: its name and the hash that people know it by."""
+    return f"{file_stem(adapter.path.stem)}-{adapter.hashes.autov2}"

@@ -46,7 +46,7 @@ class ModelPass:
     ) -> None:
         self._denoiser, self._plan, self._store = denoiser, plan, store
         self._batch, self._progress = batch, progress
-        self._sampling = Sampling(plan.sampling_steps, plan.guidance_scale)
+        self._sampling = Sampling(plan.sampling_steps, plan.guidance_scale, plan.negative)
         self.before = store.measured()
         """(stage, item) of what was measured before this pass began; the progress never counted on these."""
 

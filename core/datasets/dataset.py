@@ -6,7 +6,7 @@ from functools import cache
 from pathlib import Path
 
 from ..disk.files import LeftOut
-from ..errors import UsageError
+from ..errors import Setting, UsageError
 from ..registry import records
 from .labelled import LabelledImages
 
@@ -33,7 +33,7 @@ class Dataset:
 @cache
 def all_datasets() -> tuple[Dataset, ...]:
     """Return every data set; the layout that any folder may have comes last."""
-    found = records(__name__, "DATASET", Dataset, helpers=("demo", "labelled"))
+    found = records(__name__, "DATASET", Dataset, helpers=("labelled", "shipped"))
     return tuple(sorted(found, key=lambda dataset: (dataset.name == GENERAL, dataset.name)))
 
 
@@ -47,9 +47,18 @@ GENERAL = "folder"
 
 
 def find_dataset(folder: Path, name: str = "") -> Dataset:
-    """Return the data set called `name`, or the one whose layout a folder has; raise UsageError for unknown names."""
-    for dataset in all_datasets():
-        if dataset.name == name or (not name and dataset.is_in(folder)):
-            return dataset
-    known = "; ".join(f"{dataset.name} ({dataset.layout})" for dataset in all_datasets())
-    raise UsageError(f"Unknown data set {name!r}; there are {known}.")
+    """Return the data set whose layout a folder has, the one called `name` where that is given.
+
+    Raises UsageError for an unknown name and for a folder that has not the layout of that name.
+    """
+    named = [dataset for dataset in all_datasets() if name in ("", dataset.name)]
+    if not named:
+        known = "; ".join(f"{dataset.name} ({dataset.layout})" for dataset in all_datasets())
+        raise UsageError(f"Unknown data set {name!r}; there are {known}.", _DATASET)
+    found = next((dataset for dataset in named if dataset.is_in(folder)), None)
+    if found is None:
+        raise UsageError(f"{folder} does not hold {named[0].layout}.", Setting("images"), _DATASET)
+    return found
+
+
+_DATASET = Setting("dataset")

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import numpy as np
 
-from ..errors import UsageError
-from ..foreign import foreign
+from ..errors import Setting, UsageError
+from ..foreign import Advice, foreign
 from ..pictures import cover
 from .dataset import Dataset
 from .labelled import LabelledImages
@@ -18,6 +18,7 @@ SIDE = 96
 """Pixels of a picture."""
 _PIXELS, _LABELS, _NAMES = "test_X.bin", "test_y.bin", "class_names.txt"
 _PICTURE = 3 * SIDE * SIDE
+_IMAGES = Setting("images")
 _MOST_NAMES = 1 << 16
 """Bytes of class names that are believed: there are ten."""
 
@@ -34,8 +35,8 @@ def read_stl10(folder: Path, side: int, per_class: int) -> LabelledImages:
     """
     place = _place(folder)
     if place is None:
-        raise UsageError(f"{folder}: {_PIXELS}, {_LABELS} and {_NAMES} of STL-10 are not there.")
-    with foreign(f"{place} cannot be read as STL-10"):
+        raise UsageError(f"{folder}: {_PIXELS}, {_LABELS} and {_NAMES} of STL-10 are not there.", _IMAGES)
+    with foreign(f"{place} cannot be read as STL-10", Advice(settings=(_IMAGES,))):
         names = tuple((place / _NAMES).read_bytes()[:_MOST_NAMES].decode().split())
         labels = np.fromfile(place / _LABELS, np.uint8).astype(int) - 1
         pixels = np.memmap(place / _PIXELS, np.uint8, "r")
@@ -43,7 +44,7 @@ def read_stl10(folder: Path, side: int, per_class: int) -> LabelledImages:
     kept = [np.flatnonzero(labels == k)[: per_class or None] for k in range(len(names))]
     for name, rows in zip(names, kept, strict=True):
         if not len(rows):
-            raise UsageError(f"{place / _LABELS} holds no picture of the class {name!r}.")
+            raise UsageError(f"{place / _LABELS} holds no picture of the class {name!r}.", _IMAGES)
     order = np.sort(np.concatenate(kept))
     stored = pixels.reshape(-1, 3, SIDE, SIDE)[order].transpose(0, 1, 3, 2)  # columns come before rows in the file
     return LabelledImages(np.stack([_resized(picture, side) for picture in stored]), labels[order], names)
@@ -58,12 +59,14 @@ def _require_whole(place: Path, size: int, labels: np.ndarray, names: tuple[str,
     if size != len(labels) * _PICTURE or not len(labels):
         raise UsageError(
             f"{place}: {_PIXELS} has {size:,} bytes and {_LABELS} {len(labels):,} labels, where each picture has "
-            f"{_PICTURE:,} bytes: a file is not whole, or not of STL-10."
+            f"{_PICTURE:,} bytes: a file is not whole, or not of STL-10.",
+            _IMAGES,
         )
     if labels.min() < 0 or labels.max() >= len(names) or len(set(names)) < max(len(names), 2):
         raise UsageError(
             f"{place}: the labels {labels.min() + 1} to {labels.max() + 1} of {_LABELS} do not fit the {len(names)} "
-            f"classes of {_NAMES}."
+            f"classes of {_NAMES}.",
+            _IMAGES,
         )
 
 

@@ -2,12 +2,14 @@
 
 import errno
 import hashlib
+import os
 import urllib.error
 import urllib.request
 from pathlib import Path
 
 from ..errors import OFF, Setting, UsageError
 from ..progress import SILENT, Progress
+from .files import open_regular
 
 _BLOCK = 1 << 20
 _TIMEOUT = 30.0
@@ -42,12 +44,15 @@ def fetch(url: str, path: Path, sha256: str, offline: bool = False, progress: Pr
     return path
 
 
-def file_sha256(path: Path) -> str:
-    """Return the SHA-256 of a file as hex."""
-    digest = hashlib.sha256()
-    with Path(path).open("rb") as file:
+def file_sha256(path: Path, progress: Progress = SILENT) -> str:
+    """Return the SHA-256 of a file as hex; `progress` hears of the bytes."""
+    digest, done = hashlib.sha256(), 0
+    with open_regular(Path(path)) as file:
+        size = os.fstat(file.fileno()).st_size
         while block := file.read(_BLOCK):
             digest.update(block)
+            done += len(block)
+            progress.part(done, size)
     return digest.hexdigest()
 
 

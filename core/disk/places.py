@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 from ..errors import Setting, UsageError
+from ..text import inert
 
 
 def cache_home() -> Path:
@@ -42,11 +43,13 @@ def has_home() -> bool:
 
 
 def expanded(path: str | Path, option: str = "") -> Path:
-    """Return a path with a leading ~ as the home it stands for; raise UsageError where there is no such home.
+    """Return a path with a leading ~ as the home it stands for; raise UsageError where there is no such home, or path.
 
     Every path that a user gives passes here once: the shell leaves a ~ in quotes, behind = and in a file as it is. A
     name like ~x that is no user's is a name, as in the shell.
     """
+    if "\0" in str(path):
+        raise UsageError(f"{option} {inert(str(path))} holds a NUL character, which no path has.".lstrip())
     text = os.path.expanduser(path)  # noqa: PTH111 - Path's own raises for such names
     if text == str(path) and text[:1] == "~" and text[1:2] in ("", "/", os.sep):
         raise UsageError(f"{option} {path}: there is no home folder that ~ stands for; give the whole path.".lstrip())

@@ -1,5 +1,17 @@
 """Base-model families: one small data file each; this folder is the registry."""
 
-from .family import Family, all_families, get
+from .family import Family, Part, Pipeline, Shipped, all_families, audited, get, of_base, pipelines, shipped, tag_forms
 
-__all__ = ["Family", "all_families", "get"]
+__all__ = [
+    "Family",
+    "Part",
+    "Pipeline",
+    "Shipped",
+    "all_families",
+    "audited",
+    "get",
+    "of_base",
+    "pipelines",
+    "shipped",
+    "tag_forms",
+]

@@ -4,6 +4,7 @@ Nothing tells such a LoRA from others, so it has no markers: the base has to be 
 """
 
 from .family import Family
+from .sd15 import PIPELINE
 
 FAMILY = Family(
     name="custom",
@@ -11,4 +12,6 @@ FAMILY = Family(
     hub_id=None,
     prediction_type="epsilon",
     resolution=512,
+    pipeline=PIPELINE,
+    trains=True,
 )

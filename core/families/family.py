@@ -1,10 +1,66 @@
 """What is known of a family of base models, and how its LoRA files are told apart."""
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
+from pathlib import Path
 
-from ..errors import UsageError
+from ..errors import Setting, UsageError
 from ..registry import records
+from .prompt_form import IN_SENTENCES, IN_TAGS, SENTENCES, TAGS, Child, PromptForm, form_by_name
+
+
+@dataclass(frozen=True)
+class Part:
+    """One model of a pipeline, or what cuts its prompts into tokens."""
+
+    name: str
+    """Its folder in a diffusers folder, and what adapters call it: `unet`, `text_encoder_2`, `tokenizer`."""
+    library: str
+    """`diffusers` or `transformers`."""
+    classes: tuple[str, ...]
+    """Classes of that library that it may be of: others do not answer the questions that audits ask."""
+    title: str = ""
+    """Name for people."""
+    prefix: str = ""
+    """How the names of its weights begin in a single file; empty for what has no weights."""
+    overflows: bool = False
+    """Whether its numbers are beyond float16 unless its configuration says that they are not."""
+    is_open_clip: bool = False
+    """Whether a single file has it under the names of OpenCLIP."""
+
+
+@dataclass(frozen=True)
+class Pipeline:
+    """How the bases of a family are kept on disk, and who asks them."""
+
+    name: str
+    """Class that a diffusers folder names."""
+    title: str
+    """Name for people of the models that have it."""
+    checkpoint: str
+    """Name for people of those that come as a single file and are read."""
+    network: str
+    """File of `core/model/backends/networks` that runs it."""
+    parts: tuple[Part, ...]
+    """What it is made of, besides its scheduler."""
+
+    @property
+    def weighted(self) -> tuple[Part, ...]:
+        """Return the parts that have weights."""
+        return tuple(part for part in self.parts if part.prefix)
+
+
+@dataclass(frozen=True)
+class Shipped:
+    """What of a family ships with the project, so that it is audited and trained on offline."""
+
+    base: Path
+    """Diffusers folder of its base."""
+    features: Path
+    """Folder of a feature network for what it draws."""
+    probes: Path
+    """Labelled pictures that it was not trained on; see `datasets/shipped.py`."""
 
 
 @dataclass(frozen=True)
@@ -34,12 +90,44 @@ class Family:
     """Beginnings of `modelspec.architecture` in its LoRA files."""
     text_widths: tuple[tuple[str, int], ...] = ()
     """Pairs of component and hidden width of its text encoders."""
+    ships: Shipped | None = None
+    """Its usual base and what belongs to it, where these ship with the project."""
+    pipeline: Pipeline | None = None
+    """How its bases are loaded and run; None where audits do not run on them."""
+    settings: tuple[tuple[str, int], ...] = ()
+    """Settings of the denoiser that tell its bases from those of other families with the same pipeline."""
+    trains: bool = False
+    """Whether the training that loads its bases itself was shown to run on them."""
+    guidance_scale: float = 0.0
+    """Classifier-free guidance that people draw with; 0 where the preset's own is meant."""
+    children: tuple[Child, ...] = ()
+    """What is trained from its bases and asked in a language of its own; of several that fit, the first."""
+    knows_tags: bool = True
+    """Whether its bases may be asked in tags."""
+
+    def prompt_form(self, asked: str, names: Iterable[str]) -> PromptForm:
+        """Return the form in which a base of this family is asked, known by its names, the surest first.
+
+        `asked` is one of `ASKED_FORMS`. Names are hub ids, file names, and what a checkpoint's metadata say of it.
+        Raises UsageError for tags where none are known.
+        """
+        if asked == SENTENCES:
+            return IN_SENTENCES
+        if asked == TAGS and not self.knows_tags:
+            said = f"{self.title} knows no tags: it learned from sentences alone."
+            raise UsageError(said, Setting("prompt_form", SENTENCES))
+        return form_by_name(self.children, names) or (IN_TAGS if asked == TAGS else IN_SENTENCES)
 
 
 @cache
 def all_families() -> tuple[Family, ...]:
     """Return every family, sorted by name."""
-    return records(__name__, "FAMILY", Family)
+    return records(__name__, "FAMILY", Family, helpers=("prompt_form",))
+
+
+def shipped() -> dict[str, Shipped]:
+    """Return what ships with the project, by the name of its family."""
+    return {family.name: family.ships for family in all_families() if family.ships is not None}
 
 
 def get(name: str) -> Family:
@@ -49,3 +137,30 @@ def get(name: str) -> Family:
             return family
     known = ", ".join(family.name for family in all_families())
     raise UsageError(f"unknown base family {name!r}; choose one of: {known}")
+
+
+def audited() -> tuple[Family, ...]:
+    """Return the families whose usual bases audits run on, sorted by name."""
+    return tuple(family for family in all_families() if family.pipeline is not None and family.hub_id is not None)
+
+
+def tag_forms() -> tuple[PromptForm, ...]:
+    """Return every form in tags, each once."""
+    known = (child.form for family in all_families() for child in family.children)
+    return tuple(dict.fromkeys(form for form in (IN_TAGS, *known) if form.name == TAGS))
+
+
+def pipelines() -> tuple[Pipeline, ...]:
+    """Return the pipelines that audits run on, sorted by name."""
+    found = {family.pipeline.name: family.pipeline for family in all_families() if family.pipeline is not None}
+    return tuple(found[name] for name in sorted(found))
+
+
+def of_base(pipeline: str, settings: Mapping[str, object]) -> Family | None:
+    """Return the family of a base by its pipeline and the settings of its denoiser, None where there is none.
+
+    Of several that fit, the one with the most settings of its own.
+    """
+    own = [family for family in all_families() if family.pipeline is not None and family.pipeline.name == pipeline]
+    fit = [family for family in own if all(settings.get(name) == value for name, value in family.settings)]
+    return max(fit, key=lambda family: len(family.settings), default=None)

@@ -1,6 +1,7 @@
 """Stable Diffusion 2.x."""
 
 from .family import Family
+from .sd15 import PIPELINE
 
 FAMILY = Family(
     name="sd2",
@@ -12,4 +13,7 @@ FAMILY = Family(
     base_versions=("sd_v2", "SD 2"),
     architectures=("stable-diffusion-v2",),
     text_widths=(("text_encoder", 1024),),
+    pipeline=PIPELINE,
+    trains=True,
+    settings=(("cross_attention_dim", 1024),),
 )

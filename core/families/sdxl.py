@@ -1,6 +1,51 @@
-"""Stable Diffusion XL."""
+"""Stable Diffusion XL, and what is trained from it: Pony, Illustrious, NoobAI and their like."""
 
-from .family import Family
+from .family import Family, Part, Pipeline
+from .prompt_form import IN_TAGS, TAGS, Child, PromptForm
+
+PIPELINE = Pipeline(
+    name="StableDiffusionXLPipeline",
+    title="Stable Diffusion XL",
+    checkpoint="Stable Diffusion XL",
+    network="stable_diffusion_xl",
+    parts=(
+        Part("unet", "diffusers", ("UNet2DConditionModel",), "UNet", "model.diffusion_model."),
+        Part("vae", "diffusers", ("AutoencoderKL",), "VAE", "first_stage_model.", overflows=True),
+        Part(
+            "text_encoder", "transformers", ("CLIPTextModel",), "text encoder", "conditioner.embedders.0.transformer."
+        ),
+        Part(
+            "text_encoder_2",
+            "transformers",
+            ("CLIPTextModelWithProjection",),
+            "second text encoder",
+            "conditioner.embedders.1.model.",
+            is_open_clip=True,
+        ),
+        Part("tokenizer", "transformers", ("CLIPTokenizer", "CLIPTokenizerFast")),
+        Part("tokenizer_2", "transformers", ("CLIPTokenizer", "CLIPTokenizerFast")),
+    ),
+)
+
+_WORST = IN_TAGS.negative
+CHILDREN = (
+    # NoobAI comes before Illustrious, from which it was made and whose name its merges bear too.
+    Child(
+        "noob|nai ?xl", PromptForm(TAGS, "masterpiece, best quality, newest, absurdres, safe", f"{_WORST}, old, early")
+    ),
+    Child("animagine", PromptForm(TAGS, "masterpiece, best quality, very aesthetic, absurdres, safe", _WORST)),
+    # "IL" is how merges abbreviate Illustrious.
+    Child(
+        r"illustrious|\bil ?(?:xl|v ?\d.*)?\b",
+        PromptForm(TAGS, "masterpiece, best quality, absurdres, general", _WORST),
+    ),
+    Child(
+        "pony(?!tail)|autism ?mix|score 9",
+        PromptForm(TAGS, "score_9, score_8_up, score_7_up, rating_safe", "score_6, score_5, score_4, rating_explicit"),
+    ),
+    Child(r"kohaku|hassaku|counterfeit|anima ?pencil|\banime\b", IN_TAGS),
+)
+"""Those that learned from tags. As their makers recommend; which prefix suits one best was not measured."""
 
 FAMILY = Family(
     name="sdxl",
@@ -12,4 +57,7 @@ FAMILY = Family(
     base_versions=("sdxl",),
     architectures=("stable-diffusion-xl",),
     text_widths=(("text_encoder", 768), ("text_encoder_2", 1280)),
+    pipeline=PIPELINE,
+    guidance_scale=5.0,
+    children=CHILDREN,
 )

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import TYPE_CHECKING
 
-from ..errors import UsageError
+from ..errors import Setting, UsageError
 from ..progress import Progress
 from ..registry import records
 from .evidence import Evidence
@@ -130,7 +130,8 @@ def chosen(names: Iterable[str]) -> tuple[Metric, ...]:
     for name in names:
         metric = known(name)
         if metric is None:
-            raise UsageError(f"Unknown metric {name!r}; metrics are {', '.join(m.name for m in all_metrics())}.")
+            names = ", ".join(m.name for m in all_metrics())
+            raise UsageError(f"Unknown metric {name!r}; metrics are {names}.", Setting("metrics"))
         metrics.append(metric)
     return tuple(metrics)
 

@@ -1,35 +1,27 @@
 """Finding and loading the base model: a folder, a single-file checkpoint, a hub id, or the family's usual one."""
 
-import os
 import re
 import stat
 import warnings
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from .. import families
-from ..demo import DEMO_BASE
 from ..disk.files import open_regular
-from ..disk.places import config_home, expanded
+from ..disk.places import expanded
 from ..disk.tensor_files import PICKLES, SAFETENSORS, START, is_pickle, what_it_is
-from ..disk.toml import read_toml
 from ..errors import OFF, Setting, UsageError, naming
 from ..foreign import Advice, foreign, require_utf8
 from ..text import inert
+from .settings import config_file, configured_bases
 
 if TYPE_CHECKING:
     import torch
 
     from .backends.diffusers import DiffusersDenoiser
     from .backends.parts import Parts
-
-AUDITED = ("sd15", "sd2")
-"""Families that audits run on, besides the demo base."""
-
-CUSTOM = "custom"
-"""Family of a base that has the Stable Diffusion architecture in sizes of its own."""
 
 CONFIGS = Path(__file__).resolve().parent.parent / "families" / "configs"
 """Configuration and tokenizer of each family whose single-file checkpoints are read offline."""
@@ -45,17 +37,6 @@ class BaseChoice:
     """"folder", "file" or "hub"."""
 
 
-def config_file() -> Path | None:
-    """Return the path of the user's settings: $OWF_CONFIG, or config.toml in the user's configuration folder.
-
-    None where the user has no such folder, and so no settings.
-    """
-    if os.environ.get("OWF_CONFIG"):
-        return expanded(os.environ["OWF_CONFIG"], "OWF_CONFIG")
-    home = config_home()
-    return None if home is None else home / "owf" / "config.toml"
-
-
 def choose_base(base: str | None, family: str | None) -> BaseChoice:
     """Return where to load the base from: `base` if given, else by family from the settings, else its hub id."""
     if base is not None:
@@ -65,20 +46,21 @@ def choose_base(base: str | None, family: str | None) -> BaseChoice:
         raise UsageError(
             "The LoRA does not say which base it was made for; name one by its path or hub id.", Setting("base")
         )
-    if family == "demo":
-        return BaseChoice(str(DEMO_BASE), "folder")
-    if family not in AUDITED:
+    known = families.get(family)
+    if known.ships is not None:
+        return BaseChoice(str(known.ships.base), "folder")
+    if known.pipeline is None:
+        titles = [other.title for other in families.audited()]
         raise UsageError(
-            f"The LoRA is for {families.get(family).title}, which audits do not run on yet; they run on "
-            f"{' and '.join(families.get(name).title for name in AUDITED)}. The file itself can be inspected."
+            f"The LoRA is for {known.title}, which audits do not run on yet; they run on "
+            f"{', '.join(titles[:-1])} and {titles[-1]}. The file itself can be inspected."
         )
-    configured = _configured_bases().get(family)
+    configured = configured_bases().get(family)
     if configured is not None:
         return _by_name(configured, f"{config_file()}, {family} =")
-    hub_id = families.get(family).hub_id
-    if hub_id is None:
+    if known.hub_id is None:
         raise UsageError(f"There is no usual base for {family}; name one by its path or hub id.", Setting("base"))
-    return BaseChoice(hub_id, "hub")
+    return BaseChoice(known.hub_id, "hub")
 
 
 def _by_name(base: str, given: str) -> BaseChoice:
@@ -113,48 +95,27 @@ def _looks_like_path(base: str) -> bool:
     return not _HUB_ID.fullmatch(base) or base.lower().endswith((*SAFETENSORS, *PICKLES))
 
 
-def _configured_bases() -> dict[str, str]:
-    """Return family -> base of the user's settings; raise UsageError for settings that would be passed over."""
-    path = config_file()
-    if path is None or not (os.path.lexists(path) or os.environ.get("OWF_CONFIG")):
-        return {}
-    if not path.exists() and os.environ.get("OWF_CONFIG"):
-        raise UsageError(f"The variable OWF_CONFIG names {path}, and there is no such file.")
-    settings = read_toml(path)
-    _require_known(settings, {"bases"}, f"{path}: there is no setting", "It holds a table [bases]")
-    bases = settings.get("bases", {})
-    if not isinstance(bases, dict) or not all(isinstance(v, str) for v in bases.values()):
-        raise UsageError(f'{path}: [bases] must map family names to paths or hub ids, e.g. sd15 = "model.safetensors".')
-    known = {family.name for family in families.all_families()} - {CUSTOM, "demo"}  # these have no usual base
-    _require_known(bases, known, f"{path}, [bases]: there is no family", "There are")
-    return bases
-
-
-def _require_known(table: Mapping[str, object], known: Collection[str], problem: str, names: str) -> None:
-    stranger = min(table.keys() - set(known), default=None)
-    if stranger is not None:
-        raise UsageError(f"{problem} {inert(stranger, 80)!r}. {names} {', '.join(sorted(known))}.")
-
-
 def load_base(
     choice: BaseChoice, device: "torch.device", dtype: "torch.dtype", *, offline: bool
 ) -> "DiffusersDenoiser":
     """Return the base model on the device; raise UsageError that says what to do where it cannot be loaded."""
     from .backends import diffusers
-    from .backends.parts import latent_side
+    from .backends.networks import network_named
 
     diffusers.silence()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the libraries' notices to maintainers of checkpoints
         parts = _LOADERS[choice.kind](choice.path, dtype, offline)
-        family = _family_of(parts.unet.config.cross_attention_dim, latent_side(parts.unet.config))
+        settings = network_named(parts.pipeline.network).settings(parts)
+        family = families.of_base(parts.pipeline.name, settings)
+        assert family is not None, "each pipeline has a family that asks for no settings"
         try:
-            denoiser = diffusers.DiffusersDenoiser(parts, _name(choice), family)
+            denoiser = diffusers.DiffusersDenoiser(parts, _name(choice), family.name)
         except UsageError as error:
             raise error.at(choice.path) from error
     with foreign(f"{choice.path} cannot be brought to {device}"):
-        for part in (parts.vae, parts.unet, parts.text_encoder):
-            part.to(device)
+        for part in parts.pipeline.weighted:
+            parts.models[part.name].to(device)
     return denoiser
 
 
@@ -162,7 +123,8 @@ def _name(choice: BaseChoice) -> str:
     if choice.kind == "hub":
         return choice.path
     path = Path(choice.path).resolve()
-    return "OWF demo base" if path == DEMO_BASE else path.name
+    titles = {family.ships.base: family.title for family in families.all_families() if family.ships is not None}
+    return titles.get(path, path.name)
 
 
 def _load_folder(path: str, dtype: "torch.dtype", offline: bool) -> "Parts":
@@ -171,7 +133,7 @@ def _load_folder(path: str, dtype: "torch.dtype", offline: bool) -> "Parts":
     with foreign(f"{path} cannot be opened"):  # says so where it may not be read
         names = {item.name for item in Path(path).iterdir()}
     if "model_index.json" not in names:
-        raise UsageError(f"{path} is not a diffusers folder of a Stable Diffusion model: it has no model_index.json.")
+        raise UsageError(f"{path} is not a diffusers folder of a model: it has no model_index.json.")
     return load_folder(Path(path), dtype)
 
 
@@ -193,21 +155,26 @@ def _load_hub(path: str, dtype: "torch.dtype", offline: bool) -> "Parts":
 
 
 def _load_file(path: str, dtype: "torch.dtype", offline: bool) -> "Parts":
-    from .backends.checkpoint import load_checkpoint, read_header, require_checkpoint
+    from .backends.checkpoint import load_checkpoint, require_checkpoint
+    from .backends.networks import network_named
+    from .backends.weight_files import read_header
 
     _require_safetensors(Path(path))
     header = read_header(Path(path))
-    require_checkpoint(Path(path), header)
-    width = header.shapes.get(_CROSS_ATTENTION_KEY, (0,))[-1]
-    family = _family_of(width)
-    config = CONFIGS / family
-    if not config.is_dir():
+    pipeline = require_checkpoint(Path(path), header)
+    settings = network_named(pipeline.network).settings_of_file(header.shapes)
+    family = families.of_base(pipeline.name, settings)
+    if family is None or not (CONFIGS / family.name).is_dir():
         raise UsageError(
-            f"{path} is a checkpoint whose cross-attention is {width} wide, and single files are read for "
+            f"{path} is a checkpoint with {_as_words(settings)}, and single files are read for "
             f"{', '.join(p.name for p in sorted(CONFIGS.iterdir()))} only; name a diffusers folder of it.",
             Setting("base"),
         )
-    return load_checkpoint(Path(path), header, config, dtype)
+    return load_checkpoint(Path(path), header, pipeline, CONFIGS / family.name, dtype)
+
+
+def _as_words(settings: Mapping[str, object]) -> str:
+    return ", ".join(f"{name} {value}" for name, value in settings.items())
 
 
 def _require_safetensors(path: Path) -> None:
@@ -231,17 +198,3 @@ def _require_safetensors(path: Path) -> None:
 
 
 _LOADERS = {"folder": _load_folder, "hub": _load_hub, "file": _load_file}
-
-
-_DEMO_SIZES = (32, 8)
-"""Cross-attention width and latent side of the demo base."""
-
-_CROSS_ATTENTION_KEY = "model.diffusion_model.input_blocks.1.1.transformer_blocks.0.attn2.to_k.weight"
-
-
-def _family_of(width: int, latent_side: int | None = None) -> str:
-    """Return the family of a base by the width of its cross-attention and, for the demo base, its latents."""
-    if (width, latent_side) == _DEMO_SIZES:
-        return "demo"
-    names = [f.name for f in families.all_families() if f.context_width == width]
-    return names[0] if names else CUSTOM

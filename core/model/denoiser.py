@@ -19,6 +19,8 @@ class Conditioning:
     """(N, L, D) hidden states for cross-attention."""
     pooled: torch.Tensor | None = None
     """(N, P) pooled embedding, for families that use one."""
+    sizes: torch.Tensor | None = None
+    """(N, S) numbers that say which size a picture has and where it was cut, for families that are told."""
 
     def __len__(self) -> int:
         return len(self.context)
@@ -26,7 +28,27 @@ class Conditioning:
     def rows(self, index: torch.Tensor | Sequence[int]) -> "Conditioning":
         """Return the rows at integer positions `index`, repeated and reordered at will."""
         index = torch.as_tensor(index, device=self.context.device, dtype=torch.long)
-        return Conditioning(self.context[index], None if self.pooled is None else self.pooled[index])
+        return Conditioning(self.context[index], *(_rows(part, index) for part in (self.pooled, self.sizes)))
+
+
+def _rows(part: torch.Tensor | None, index: torch.Tensor) -> torch.Tensor | None:
+    return None if part is None else part[index]
+
+
+def joined(parts: Sequence[Conditioning]) -> Conditioning:
+    """Return the rows of several conditionings of one model as one."""
+    if len(parts) == 1:
+        return parts[0]
+    return Conditioning(
+        torch.cat([part.context for part in parts]),
+        _joined([part.pooled for part in parts]),
+        _joined([part.sizes for part in parts]),
+    )
+
+
+def _joined(parts: Sequence[torch.Tensor | None]) -> torch.Tensor | None:
+    found = [part for part in parts if part is not None]
+    return torch.cat(found) if found else None
 
 
 @runtime_checkable
@@ -77,6 +99,10 @@ class Denoiser(Protocol):
 
     def encode_text(self, prompts: Sequence[str]) -> Conditioning:
         """Return the conditioning of the prompts, one row each."""
+        ...
+
+    def encode_guided(self, prompts: Sequence[str], negatives: Sequence[str]) -> Conditioning:
+        """Return the rows of the prompts, then those of what guidance leads away from: "" is no prompt at all."""
         ...
 
     def encode_image(self, images: torch.Tensor) -> torch.Tensor:

@@ -1,7 +1,7 @@
 """Seeded image generation: deterministic DDIM on any Denoiser, the same noise for base and tuned."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
 
@@ -20,6 +20,8 @@ class Sampling:
     """Denoising steps."""
     guidance_scale: float = 5.0
     """Weight of classifier-free guidance; 1 turns it off and halves the cost."""
+    negative: str = field(default="", repr=False)  # by their repr, caches know drawings from before there was one
+    """Prompt that guidance leads away from."""
 
     @property
     def rows(self) -> int:
@@ -75,7 +77,7 @@ def generate_latents(
 def _guided(denoiser: Denoiser, prompts: Sequence[str], sampling: Sampling) -> Conditioning:
     if sampling.guidance_scale == 1:
         return denoiser.encode_text(prompts)
-    return denoiser.encode_text([*prompts, *[""] * len(prompts)])
+    return denoiser.encode_guided(prompts, [sampling.negative] * len(prompts))
 
 
 def _ddim_step(

@@ -4,11 +4,9 @@ Pillow parses all metadata when it opens a file, and some of it stops the openin
 EXIF header, a bad checksum in a comment. What it is given here holds nothing but what makes pixels.
 """
 
-from . import jpeg, png
+from . import bmp, gif, jpeg, png, webp
 from .raw import Raw
 
-KINDS = ("PNG", "JPEG", "WEBP", "BMP", "GIF")
-"""Kinds that are read, as Pillow calls them. TIFF is not: it can hold anything."""
 _STARTS = {
     png.SIGNATURE: "PNG",
     b"\xff\xd8\xff": "JPEG",
@@ -29,8 +27,15 @@ _STARTS = {
 }
 _BRANDS = {b"avif": "an AVIF picture", b"avis": "an AVIF picture"}
 _HEIC = frozenset({b"heic", b"heix", b"hevc", b"hevx", b"heim", b"heis", b"mif1", b"msf1"})
-_EMBEDDED = b"DEBM"
-"""Colour space of a BMP file that carries a profile: MBED, backwards."""
+_TAKE_APART = {
+    "PNG": png.take_apart,
+    "JPEG": jpeg.take_apart,
+    "WEBP": webp.take_apart,
+    "BMP": bmp.take_apart,
+    "GIF": gif.take_apart,
+}
+KINDS = tuple(_TAKE_APART)
+"""Kinds that are read, as Pillow calls them. TIFF is not: it can hold anything."""
 
 
 def kind_of(content: bytes) -> str:
@@ -47,17 +52,4 @@ def kind_of(content: bytes) -> str:
 
 def take_apart(content: bytes, kind: str) -> Raw:
     """Return pixels and metadata of one of `KINDS`; raises ValueError where its pixels need what is broken."""
-    if kind == "PNG":
-        return png.take_apart(content)
-    if kind == "JPEG":
-        return jpeg.take_apart(content)
-    return Raw(kind, content, profile=_bmp_profile(content) if kind == "BMP" else b"")
-
-
-def _bmp_profile(content: bytes) -> bytes:
-    """Return the profile of a BMP with the fifth kind of header, which says where in the file it lies."""
-    header = 14  # after the file's own
-    if int.from_bytes(content[header : header + 4], "little") != 124 or content[header + 56 : header + 60] != _EMBEDDED:
-        return b""
-    start = header + int.from_bytes(content[header + 112 : header + 116], "little")
-    return content[start : start + int.from_bytes(content[header + 116 : header + 120], "little")]
+    return _TAKE_APART[kind](content)

@@ -1,6 +1,16 @@
 """JPEG files taken apart into segments."""
 
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
 from .raw import Raw
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from PIL.Image import Image
 
 _START_OF_SCAN, _END = 0xDA, 0xD9
 _ALONE = {0x00, 0x01, *range(0xD0, 0xD9)}
@@ -30,6 +40,63 @@ def take_apart(content: bytes) -> Raw:
             kept.append(content[at : at + 2 + size])
         at += 2 + size
     return Raw("JPEG", b"".join(kept), exif, _joined(profile))
+
+
+_BLOCK = 8
+_FILLING = bytes(np.random.default_rng(0).permutation(255).tolist()) * 8
+"""Bytes that are no marker, and mean something else than grey blocks in any table of codes."""
+
+
+def decode_jpeg(raw: Raw, pixels: "Callable[[Raw], Image]") -> "Image":
+    """Return what Pillow makes of the pixels; raises ValueError where they end before the picture does.
+
+    libjpeg fills in grey then, and only warns, which Pillow does not hear: but pixels that are put behind a whole
+    picture change nothing, and behind half of one they do.
+    """
+    from PIL import ImageChops
+
+    picture = pixels(raw)
+    if _may_end_in_filling(picture):
+        longer = pixels(replace(raw, content=_with_more_pixels(raw.content)))
+        if ImageChops.difference(picture, longer).getbbox() is not None:
+            raise ValueError("its pixels end before the picture does: the file was cut off and ended again")
+    return picture
+
+
+def _may_end_in_filling(picture: "Image") -> bool:
+    """Return whether the last block is of one level in a channel, as what a decoder fills in is."""
+    last = _last(picture)
+    levels = np.asarray(last.convert("YCbCr") if last.mode == "RGB" else last, int)
+    return bool((np.ptp(levels.reshape(last.width * last.height, -1), axis=0) <= 1).any())  # conversions round
+
+
+def _last(picture: "Image") -> "Image":
+    """Return what can be seen of the last block, which every cut takes away."""
+    width, height = picture.size
+    return picture.crop(((width - 1) // _BLOCK * _BLOCK, (height - 1) // _BLOCK * _BLOCK, width, height))
+
+
+def _with_more_pixels(content: bytes) -> bytes:
+    """Return the file with further pixels before its end, restart markers among them, as a decoder may wait for one."""
+    more = b"".join(bytes((0xFF, 0xD0 + number % 8)) + _FILLING for number in range(16))
+    end = _end(content)
+    return content[:end] + _FILLING + more + content[end:]
+
+
+def _end(content: bytes) -> int:
+    """Return where the marker of the end is, or would be; thumbnails and other pictures may follow it."""
+    at = 2
+    while (at := content.find(b"\xff", at)) >= 0 and at + 2 <= len(content):
+        marker = content[at + 1]
+        if marker == _END:
+            return at
+        if marker == 0xFF:
+            at += 1
+        elif marker in _ALONE:
+            at += 2
+        else:
+            at += 2 + int.from_bytes(content[at + 2 : at + 4], "big")
+    return len(content)
 
 
 def _makes_pixels(marker: int, body: bytes) -> bool:

@@ -13,6 +13,8 @@ import numpy as np
 from ..disk.files import open_regular
 from ..errors import UsageError
 from .container import KINDS, Raw, kind_of, take_apart
+from .gif import decode_gif
+from .jpeg import decode_jpeg
 from .orientation import upright
 from .png import decode_png
 from .profile import to_srgb
@@ -59,24 +61,35 @@ def _decode(content: bytes) -> "Image.Image":
         )
     with _pillow_as_needed():
         raw = take_apart(content, kind)
-        color, alpha = decode_png(raw, _pixels) if kind == "PNG" else _separated(_pixels(raw))
-        return upright(_on_white(to_srgb(color, raw.profile), alpha), raw.exif)
+        color, alpha = _decoded(raw)
+        return upright(_on_white(to_srgb(color, raw.profile), _within(raw.frame, color, alpha)), raw.exif)
+
+
+def _decoded(raw: Raw) -> "tuple[Image.Image, Image.Image | None]":
+    """Return the colours (L, RGB or CMYK) and the opacity (L), None where all is opaque."""
+    if raw.kind == "PNG":
+        return decode_png(raw, _pixels)
+    decode = {"GIF": decode_gif, "JPEG": decode_jpeg}.get(raw.kind)
+    return _separated(_pixels(raw) if decode is None else decode(raw, _pixels))
 
 
 @contextmanager
 def _pillow_as_needed() -> Iterator[None]:
     """Return a context in which half a picture is an error and Pillow warns of nothing, whatever a host has set."""
-    from PIL import Image, ImageFile
+    from PIL import GifImagePlugin, Image, ImageFile
 
     with _PILLOW, warnings.catch_warnings():
         warnings.simplefilter("ignore")
         before = ImageFile.LOAD_TRUNCATED_IMAGES, Image.MAX_IMAGE_PIXELS
+        strategy = GifImagePlugin.LOADING_STRATEGY
         # Pillow refuses twice its limit, for some formats before it asks for memory; the rest is refused in `_pixels`.
         ImageFile.LOAD_TRUNCATED_IMAGES, Image.MAX_IMAGE_PIXELS = False, MAX_PIXELS
+        GifImagePlugin.LOADING_STRATEGY = GifImagePlugin.LoadingStrategy.RGB_AFTER_FIRST  # the first as indices
         try:
             yield
         finally:
             ImageFile.LOAD_TRUNCATED_IMAGES, Image.MAX_IMAGE_PIXELS = before
+            GifImagePlugin.LOADING_STRATEGY = strategy
 
 
 def _pixels(raw: Raw, rawmode: str = "") -> "Image.Image":
@@ -98,7 +111,7 @@ def _pixels(raw: Raw, rawmode: str = "") -> "Image.Image":
 
 
 def _separated(picture: "Image.Image") -> "tuple[Image.Image, Image.Image | None]":
-    """Return the colours (L, RGB or CMYK) and the opacity (L), None where all is opaque."""
+    """Return the same as `_decoded`, from what Pillow makes of the pixels."""
     file_format = picture.format
     if picture.mode == "P" and picture.palette is not None:
         require_colors(picture, len(picture.palette.palette) // len(picture.palette.mode))
@@ -115,6 +128,20 @@ def _separated(picture: "Image.Image") -> "tuple[Image.Image, Image.Image | None
     if picture.mode not in ("L", "RGB", "CMYK"):
         raise ValueError(f"its pixels are of a kind ({picture.mode}) that has no defined white")
     return picture, None
+
+
+def _within(
+    frame: tuple[int, int, int, int] | None, color: "Image.Image", alpha: "Image.Image | None"
+) -> "Image.Image | None":
+    """Return the opacity with all that the first frame leaves out clear, as programs show it; None for all opaque."""
+    from PIL import Image
+
+    if frame is None or (frame[0] <= 0 and frame[1] <= 0 and frame[2] >= color.width and frame[3] >= color.height):
+        return alpha
+    whole = Image.new("L", color.size, 255) if alpha is None else alpha
+    seen = Image.new("L", color.size, 0)
+    seen.paste(whole.crop(frame), frame[:2])
+    return seen
 
 
 def _on_white(color: "Image.Image", alpha: "Image.Image | None") -> "Image.Image":

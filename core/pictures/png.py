@@ -19,6 +19,10 @@ if TYPE_CHECKING:
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 MAX_PROFILE = 2**24
 """Bytes of a colour profile that are unpacked: the largest in use have three million."""
+_PIECE = 2**20
+"""Bytes that are unpacked at once."""
+_PASSES = ((0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2))
+"""Of each pass of an interlaced picture the first column and row, and the steps to the next."""
 _GREY, _RGB, _PALETTE, _GREY_ALPHA, _RGBA = 0, 2, 3, 4, 6
 
 
@@ -34,6 +38,8 @@ class RawPng(Raw):
     """The samples of the one transparent colour; empty where there is none."""
     colors: int = 0
     """Colours of its palette."""
+    interlaced: bool = False
+    """Whether its pixels come in several passes."""
 
 
 def take_apart(content: bytes) -> RawPng:
@@ -41,7 +47,7 @@ def take_apart(content: bytes) -> RawPng:
     header = content[len(SIGNATURE) : len(SIGNATURE) + 25]
     if header[:8] != b"\0\0\0\x0dIHDR" or len(header) < 25:
         raise ValueError("its PNG header is broken")
-    raw = RawPng("PNG", b"", depth=header[16], color=header[17])
+    raw = RawPng("PNG", b"", depth=header[16], color=header[17], interlaced=bool(header[20]))
     kept, started = [SIGNATURE], False
     for name, body, chunk, sound in _chunks(content):
         started = started or name == b"IDAT"
@@ -95,8 +101,11 @@ def decode_png(raw: Raw, pixels: "Callable[..., Image]") -> "tuple[Image, Image 
 
     assert isinstance(raw, RawPng)
     if raw.depth == 16 and raw.color != _PALETTE:
-        return _from_deep(raw, _deep_samples(raw, pixels))
+        samples = _deep_samples(raw, pixels)
+        _require_all(raw, samples)
+        return _from_deep(raw, samples)
     picture = pixels(raw)
+    _require_all(raw, np.asarray(picture))
     if raw.color == _PALETTE:
         require_colors(picture, raw.colors)
         picture = picture.convert("RGBA" if "transparency" in picture.info else "RGB")
@@ -110,6 +119,24 @@ def decode_png(raw: Raw, pixels: "Callable[..., Image]") -> "tuple[Image, Image 
     if picture.mode in ("LA", "RGBA"):
         return picture.convert(picture.mode[:-1]), picture.getchannel("A")
     return picture, None
+
+
+def _require_all(raw: RawPng, samples: np.ndarray) -> None:
+    """Raise ValueError where the pixels end before the picture does: Pillow leaves the rest black where it looks so."""
+    height, width = samples.shape[:2]
+    if not raw.interlaced and samples[-1].any():
+        return
+    bits = raw.depth * {_GREY: 1, _RGB: 3, _PALETTE: 1, _GREY_ALPHA: 2, _RGBA: 4}[raw.color]
+    passes = _PASSES if raw.interlaced else ((0, 0, 1, 1),)
+    sides = [(len(range(left, width, right)), len(range(top, height, down))) for left, top, right, down in passes]
+    missing = sum(rows * (1 + (bits * columns + 7) // 8) for columns, rows in sides if columns)
+    packed = b"".join(body for name, body, _, _ in _chunks(raw.content) if name == b"IDAT")[2:]
+    unpacker = zlib.decompressobj(-zlib.MAX_WBITS)  # without the checksum, which Pillow does not look at either
+    while missing > 0 and packed and not unpacker.eof:
+        missing -= len(unpacker.decompress(packed, _PIECE))
+        packed = unpacker.unconsumed_tail
+    if missing > 0:
+        raise ValueError("its pixels end before the picture does: the file was cut off and ended again")
 
 
 def _opaque(samples: np.ndarray, clear: np.ndarray) -> np.ndarray:

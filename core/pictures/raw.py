@@ -21,17 +21,19 @@ class Raw:
     """EXIF block; may be anything."""
     profile: bytes = b""
     """ICC profile; may be anything."""
+    frame: tuple[int, int, int, int] | None = None
+    """Left, top, right and bottom of the part of the picture that the first frame of an animation covers."""
 
 
-def require_colors(picture: "Image", colors: int) -> None:
-    """Raise ValueError where a picture of palette indices (mode P) has one that is beyond its `colors`.
+def require_colors(picture: "Image", colors: int, frame: tuple[int, int, int, int] | None = None) -> None:
+    """Raise ValueError where a picture of palette indices has one in its frame that is beyond its `colors`.
 
-    Pillow fills palettes up with black, so that such a pixel would be black without a word. The index that is
-    transparent needs no colour.
+    Pillow fills palettes up with black, and has grey levels instead of indices (mode L) where these are the same, so
+    that such a pixel would get a colour without a word. The index that is transparent needs no colour.
     """
     if not colors:
         raise ValueError("its pixels name colours of a palette, and it has none")
-    indices = np.asarray(picture)
+    indices = np.asarray(picture if frame is None else picture.crop(frame))
     clear = picture.info.get("transparency")
     highest = int(indices.max(where=indices != clear, initial=0) if isinstance(clear, int) else indices.max())
     if highest >= colors:

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
-from ..errors import UsageError
+from ..errors import Setting, UsageError
+from ..families.prompt_form import FORMS, SENTENCES
 
 VERSION = 1
 """Version of the plan; part of its digest, so cached base results are never reused across versions."""
@@ -51,7 +52,7 @@ class AuditPlan:
     metrics: tuple[str, ...]
     """Metrics to run."""
     dataset: str
-    """Labelled images: "generated", "demo", or the name of their layout in `core/datasets`, such as "folder"."""
+    """Labelled images: "generated", the set that ships for a family by its name, or a layout of `core/datasets`."""
     dataset_digest: str
     """SHA-256 of a folder's images and labels; empty for data sets that the plan determines."""
     classes: tuple[str, ...]
@@ -78,23 +79,33 @@ class AuditPlan:
     """Feature network of KID."""
     version: int = VERSION
     """Plan version."""
+    prompt_form: str = SENTENCES
+    """Language of the prompts: "sentences" or "tags"."""
+    prefix: str = ""
+    """Tags that every prompt begins with, as the base's makers recommend."""
+    negative: str = ""
+    """What guidance leads away from; empty for the empty prompt."""
 
     def __post_init__(self) -> None:
-        _check(len(self.metrics) > 0, "at least one metric is needed")
-        _check(len(set(self.metrics)) == len(self.metrics), "metrics must differ")
-        _check(len(self.classes) >= 2, "at least two classes are needed to classify")
-        _check(len(set(self.classes)) == len(self.classes), "class names must differ")
-        _check(self.loss in LOSSES, f"loss must be one of {', '.join(LOSSES)}")
-        _check(self.per_class >= 0 and self.images_per_prompt >= 1, "image counts must be positive")
-        _check(self.sampling_steps >= 1 and self.drift_timesteps >= 1, "steps must be positive")
-        _check(len(self.prompts) >= 1, "at least one prompt is needed")
-        _check("{}" in self.class_prompt, "the class prompt needs {} where the class name goes")
+        metrics, images = Setting("metrics"), Setting("images")
+        _check(len(self.metrics) > 0, "At least one metric is needed", metrics)
+        _check(len(set(self.metrics)) == len(self.metrics), "A metric is named twice", metrics)
+        _check(len(self.classes) >= 2, "At least two classes are needed to classify", images)
+        _check(len(set(self.classes)) == len(self.classes), "Two classes have one name", images)
+        _check(self.loss in LOSSES, f"The classifier's loss is one of {', '.join(LOSSES)}", Setting("loss"))
+        _check(self.per_class >= 0, "The images of a class cannot be fewer than 0", Setting("per_class"))
+        _check(self.prompt_form in FORMS, f"Prompts are in {' or '.join(FORMS)}", Setting("prompt_form"))
+        _check("{}" in self.class_prompt, "The class prompt needs {} where the name goes", Setting("class_prompt"))
         _check_stages(self.stages)
+        # These come from presets alone.
+        _check(self.images_per_prompt >= 1 and len(self.prompts) >= 1, "At least one image of one prompt is needed")
+        _check(self.sampling_steps >= 1 and self.drift_timesteps >= 1, "At least one step is needed")
 
     @property
     def class_prompts(self) -> tuple[str, ...]:
         """Prompt of each class, in label order."""
-        return tuple(self.class_prompt.replace("{}", with_article(name)) for name in self.classes)
+        named = with_article if self.prompt_form == SENTENCES else str
+        return tuple(self.class_prompt.replace("{}", named(name)) for name in self.classes)
 
     @property
     def timesteps(self) -> int:
@@ -107,22 +118,25 @@ class AuditPlan:
         return len(self.prompts) * self.images_per_prompt
 
 
-def _check(holds: bool, message: str) -> None:
+def _check(holds: bool, message: str, *settings: Setting) -> None:
     if not holds:
-        raise UsageError(f"plan: {message}.")
+        raise UsageError(f"{message}.", *settings)
 
 
 def _check_stages(stages: tuple[Stage, ...]) -> None:
-    _check(len(stages) >= 1, "at least one stage is needed")
-    _check(stages[-1].samples <= MAX_TIMESTEPS, f"a model has {MAX_TIMESTEPS} timesteps, so samples end there")
-    _check(stages[-1].keep == 1, "the last stage must keep one class")
+    setting = Setting("stages")
+    _check(len(stages) >= 1, "At least one stage is needed", setting)
+    # Asked first, for the remainders below.
+    _check(all(s.samples >= 1 and s.keep >= 1 for s in stages), "Stages see and keep at least 1", setting)
+    _check(stages[-1].samples <= MAX_TIMESTEPS, f"A model has {MAX_TIMESTEPS} timesteps, so stages end there", setting)
+    _check(stages[-1].keep == 1, "The last stage must keep one class", setting)
     pairs = list(pairwise(stages))
-    _check(all(a.samples < b.samples for a, b in pairs), "samples must grow from stage to stage")
-    _check(all(a.keep > b.keep for a, b in pairs), "fewer classes must survive each stage")
-    _check(all(s.samples >= 1 and s.keep >= 1 for s in stages), "samples and keep must be positive")
+    _check(all(a.samples < b.samples for a, b in pairs), "Timesteps must grow from stage to stage", setting)
+    _check(all(a.keep > b.keep for a, b in pairs), "Fewer classes must survive each stage", setting)
     _check(
         all(stages[-1].samples % s.samples == 0 for s in stages),
-        "each stage's samples must divide the last stage's, so that timesteps are evenly spaced",
+        "Each stage's timesteps must divide the last stage's, so that they are evenly spaced",
+        setting,
     )
 
 
@@ -131,14 +145,24 @@ def with_article(name: str) -> str:
     return f"{'an' if name[:1].lower() in 'aeiou' else 'a'} {name}"
 
 
+_LATER = ("prompt_form", "prefix", "negative")
+"""Fields that plans of this version once lacked. At their defaults they ask what such plans asked without saying it,
+and are left out: the same questions keep their digest, and with it what is cached and reported of them."""
+
+
+def _asked(plan: AuditPlan) -> dict[str, Any]:
+    defaults = {field.name: field.default for field in dataclasses.fields(plan) if field.name in _LATER}
+    return {name: value for name, value in dataclasses.asdict(plan).items() if defaults.get(name, ...) != value}
+
+
 def plan_data(plan: AuditPlan) -> dict[str, Any]:
-    """Return the plan as plain data for JSON."""
-    return json.loads(json.dumps(dataclasses.asdict(plan)))
+    """Return the plan as plain data for JSON, without later fields that say nothing new."""
+    return json.loads(json.dumps(_asked(plan)))
 
 
 def plan_digest(plan: AuditPlan) -> str:
     """Return the SHA-256 of the plan's canonical JSON."""
-    text = json.dumps(dataclasses.asdict(plan), sort_keys=True, separators=(",", ":"))
+    text = json.dumps(_asked(plan), sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()
 
 

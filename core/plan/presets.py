@@ -1,11 +1,15 @@
-"""The plans people choose by name: quick, standard, paper, and what the demo base asks instead. No torch."""
+"""The plans people choose by name: quick, standard, paper. No torch."""
 
 import dataclasses
 from collections.abc import Iterable
 
-from ..errors import UsageError
+from ..errors import Setting, UsageError
+from ..families import tag_forms
+from ..families.prompt_form import SENTENCES, TAGS, PromptForm
 from .audit_plan import AuditPlan, Prompt, Stage
-from .prompts import DEMO_PROMPTS, open_world_prompts
+from .demo import for_demo
+from .prompts import open_world_prompts
+from .tag_prompts import CLASS_TAGS, tag_prompts
 
 METRICS = ("denoiser_drift", "semantic", "color", "kid")
 """What every preset measures; any other metric is asked for by name."""
@@ -111,53 +115,37 @@ PRESETS = {"quick": quick_plan, "standard": standard_plan, "paper": paper_plan}
 """Preset name -> function that returns its plan."""
 
 
-def preset_plan(name: str) -> AuditPlan:
-    """Return the plan of a preset; raise UsageError for an unknown name."""
+OF_FAMILIES = {"demo": for_demo}
+"""Family -> what is asked of it instead: a function of a preset's plan."""
+
+
+def preset_plan(name: str, family: str = "") -> AuditPlan:
+    """Return the plan of a preset for a base of a family; raise UsageError for an unknown preset."""
     if name not in PRESETS:
-        raise UsageError(f"Unknown preset {name!r}; use one of {', '.join(PRESETS)}.")
-    return PRESETS[name]()
+        raise UsageError(f"Unknown preset {name!r}; use one of {', '.join(PRESETS)}.", Setting("preset"))
+    plan = PRESETS[name]()
+    return OF_FAMILIES[family](plan) if family in OF_FAMILIES else plan
 
 
-DEMO_CLASSES = (
-    "t-shirt",
-    "trouser",
-    "pullover",
-    "dress",
-    "coat",
-    "sandal",
-    "shirt",
-    "sneaker",
-    "bag",
-    "ankle boot",
-)
-"""Everything that the demo base knows."""
-
-_DEMO_SIZES = {
-    "quick": (15, (Stage(6, 3), Stage(12, 1)), 1),
-    "standard": (30, (Stage(10, 3), Stage(30, 1)), 2),
-    "paper": (30, (Stage(50, 5), Stage(500, 1)), 10),
-}
-"""Preset -> (labelled images per class, stages, images per prompt) on the demo base, a far cheaper model."""
-
-
-def demo_plan(preset: str, classes: tuple[str, ...]) -> AuditPlan:
-    """Return a preset for the demo base: its held-out pictures, its classes and colours, its own feature network."""
-    plan = preset_plan(preset)
-    per_class, stages, images_per_prompt = _DEMO_SIZES[preset]
+def in_form(plan: AuditPlan, form: PromptForm) -> AuditPlan:
+    """Return a plan with as many prompts of each kind in another language, and with what stands before them."""
+    if form.name == SENTENCES:
+        return plan
+    colors = sum(bool(prompt.term) for prompt in plan.prompts)
     return dataclasses.replace(
         plan,
-        dataset="demo",
-        classes=classes,
-        per_class=per_class,
-        stages=stages,
-        prompts=DEMO_PROMPTS,
-        images_per_prompt=images_per_prompt,
-        guidance_scale=4.0,
-        features="demo",
+        prompts=tag_prompts(form, colors=colors, others=len(plan.prompts) - colors),
+        class_prompt=form.worded(CLASS_TAGS),
+        prompt_form=form.name,
+        prefix=form.prefix,
+        negative=form.negative,
     )
 
 
 def audit_prompts() -> frozenset[str]:
     """Return every prompt that an audit with its own classes asks, of any base: training banks must not hold them."""
-    plans = [preset_plan(name) for name in PRESETS] + [demo_plan(name, DEMO_CLASSES) for name in PRESETS]
+    presets = [preset_plan(name) for name in PRESETS]
+    bare = PromptForm(TAGS)  # as banks have them: the prefix comes before both
+    in_tags = [in_form(plan, form) for plan in presets for form in (bare, *tag_forms())]
+    plans = [*presets, *in_tags, *(preset_plan(name, family) for name in PRESETS for family in OF_FAMILIES)]
     return frozenset(text for plan in plans for text in (*(p.text for p in plan.prompts), *plan.class_prompts))

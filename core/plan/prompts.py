@@ -196,12 +196,3 @@ def open_world_prompts(*, colors: int, others: int) -> tuple[Prompt, ...]:
     turns = zip(*([Prompt(text, group) for text in texts] for group, texts in SUBJECTS.items()), strict=True)
     mixed = (prompt for turn in turns for prompt in turn)
     return (*color_prompts()[:colors], *islice(mixed, others))
-
-
-DEMO_THINGS = ("bag", "coat", "sneaker", "dress")
-"""Classes of the demo base whose colours are asked for."""
-
-DEMO_PROMPTS = tuple(
-    Prompt(p.text.replace("gray", "grey"), p.group, p.term) for p in color_prompts(DEMO_THINGS, "a photo of {}")
-)
-"""What audits of the demo base draw: it knows clothes, shoes and bags, and spells grey with an e."""

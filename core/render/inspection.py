@@ -1,14 +1,21 @@
-"""What is in a LoRA file, as lines of text and as a heat map, for every face of the project."""
+"""What is in a LoRA file, as lines of text, as plain data and as a heat map, for every face of the project."""
 
+import math
 from collections.abc import Sequence
+from dataclasses import asdict
+from typing import Any
 
 from ..adapter.blocks import KINDS
+from ..adapter.naming.metadata import Training
+from ..adapter.naming.stated_base import base_digits, stated_base
 from ..adapter.summary import Cell, Summary
 from .heat_map import Entry, HeatMap, heat_map
 
 
 def summary_lines(summary: Summary) -> list[tuple[str, str]]:
     """Return (label, value) of everything that is known of a file; values may be empty."""
+    training = Training(**summary.training)
+    stated = stated_base(training)
     parts = ", ".join(f"{name} {count}" for name, count in summary.modules.items())
     size = f"{summary.resolution[0]} x {summary.resolution[1]} px" if summary.resolution else ""
     hashes = ", ".join(f"{name} {value}" for name, value in summary.hashes.items() if value)
@@ -23,7 +30,9 @@ def summary_lines(summary: Summary) -> list[tuple[str, str]]:
         ("weights", ", ".join(summary.dtypes)),
         ("trigger words", ", ".join(summary.trigger_words)),
         ("resolution", size),
-        ("trained on", summary.training.get("base_model", "")),
+        ("trained on", stated.name),
+        ("its hashes", base_digits(stated)),
+        ("its family", ", ".join(filter(None, (training.base_version, training.architecture)))),
         ("steps", summary.training.get("steps", "")),
         ("sha256", summary.sha256),
         ("hashes", hashes),
@@ -42,3 +51,18 @@ def summary_heat_map(cells: Sequence[Cell]) -> HeatMap:
     """Return blocks of the network by kinds of layer, shaded by the estimated size of the change."""
     entries = [Entry(cell.block.component, cell.block.title, cell.kind, cell.size) for cell in cells]
     return heat_map(entries, KINDS, "{:.2g}".format)
+
+
+def summary_data(summary: Summary) -> dict[str, Any]:
+    """Return all of it for JSON; a size that is not known is None."""
+    blocks = [
+        {
+            "component": cell.block.component,
+            "block": cell.block.title,
+            "kind": cell.kind,
+            "modules": cell.modules,
+            "size": cell.size if math.isfinite(cell.size) else None,
+        }
+        for cell in summary.blocks
+    ]
+    return {**asdict(summary), "blocks": blocks}

@@ -22,7 +22,7 @@ SYMBOLS = {PASS: "✓", DRIFT: "✗", INCONCLUSIVE: "?", INVALID: "!", NO_ALARM:
 SENTENCES = {
     PASS: "Everything that was judged stays within its limit.",
     DRIFT: "The LoRA changed the model more than the limits allow.",
-    INCONCLUSIVE: "The samples do not decide between harmless and harmful.",
+    INCONCLUSIVE: "What was measured does not decide between harmless and harmful.",
     INVALID: "The numbers would mean nothing, so nothing is judged.",
 }
 """Decision -> what it means in one sentence."""

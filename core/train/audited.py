@@ -1,23 +1,26 @@
 """The audit at the end of a training, and its verdict in the LoRA's metadata."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from ..adapter import read_adapter
 from ..audit.audit import AuditSetting
-from ..audit.change import AdapterChange
-from ..audit.session import AuditRequest, AuditSession, Places
+from ..audit.change import AdapterChange, report_stem
+from ..audit.session import AuditRequest, AuditSession, Places, Published
+from ..families.prompt_form import AUTO
 from ..metrics.images.features import Fetching
 from ..metrics.metric import quantity
 from ..model.batch import Batching
 from ..model.denoiser import Denoiser
 from ..plan.audit_plan import AuditPlan
 from ..progress import Progress
-from ..text import file_stem
 from ..verdict.report import Report
 from ..verdict.verdict import default_policy
 from .metadata import add_metadata
 
+AUDITS = "audit"
+"""Folder of the reports beside a LoRA."""
 REQUEST = AuditRequest(preset="quick")
 """What every finished LoRA is asked."""
 
@@ -30,20 +33,30 @@ def audit_trained(
     fetching: Fetching,
     progress: Progress,
     announce: Callable[[AdapterChange, AuditPlan, AuditSetting], None],
-) -> tuple[Report, Path]:
-    """Return the report of a LoRA on the base that it was trained on, and its folder beside the LoRA.
+    prompt_form: str = AUTO,
+    names: Sequence[str] = (),
+) -> Published:
+    """Return the report of a LoRA on the base that it was trained on, in a folder beside the LoRA.
 
-    Verdict and numbers are in the file afterwards. `announce` hears of plan and setting before anything is measured.
+    Verdict and numbers are in the file afterwards. `announce` hears of plan and setting before anything is measured;
+    `prompt_form` and `names` of the base decide in which language it is asked.
     """
     adapter = read_adapter(path)
     change = AdapterChange(denoiser.components, adapter, strength=1.0)
-    session = AuditSession(REQUEST, default_policy(), Places(path.parent / "audit", cache), fetching)
-    stem = f"{file_stem(path.stem)}-{adapter.hashes.autov2}"
-    report, folder = session.audit(
-        denoiser, change, stem, batch, progress, announce=lambda plan, setting: announce(change, plan, setting)
+    session = AuditSession(
+        replace(REQUEST, prompt_form=prompt_form), default_policy(), Places(path.parent / AUDITS, cache), fetching
     )
-    add_metadata(path, audit_facts(report))
-    return report, folder
+    published = session.audit(
+        denoiser,
+        change,
+        report_stem(adapter),
+        batch,
+        progress,
+        names=names,
+        announce=lambda plan, setting: announce(change, plan, setting),
+    )
+    add_metadata(path, audit_facts(published.report))
+    return published
 
 
 def audit_facts(report: Report) -> dict[str, str]:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from ..errors import Setting, UsageError
+from ..families.prompt_form import ASKED_FORMS, AUTO
 from ..plan.option import option
 from .methods.forms import FORMS
 from .preserve.term import Term, all_terms, find_term
@@ -101,6 +102,9 @@ class TrainPlan:
         0.5, "share of dc's rows whose caption belongs to other pictures: classes are told apart there", most=1
     )
     bank_prompts: int = option(0, "prompts of the bank to use; 0 takes all")
+    prompt_form: str = option(
+        AUTO, "language of the bank that ships; auto: tags for Pony, Illustrious, NoobAI and their like", ASKED_FORMS
+    )
     preserve_rows: int = option(0, "rows of each preservation term; 0 takes as many as concept rows", most=4096)
     preserve_every: int = option(1, "preserve at every so many steps", least=1)
     teacher_cache: int = option(
@@ -207,9 +211,18 @@ def _spoken(name: str) -> str:
     return name.replace("_", " ").capitalize()
 
 
+_LATER = {"prompt_form": AUTO}
+"""Fields that plans of this version once lacked -> what they asked without saying it. There they are left out, so that
+the same plan keeps its digest and its checkpoint is continued; the bank that they lead to has a digest of its own."""
+
+
+def _asked(plan: TrainPlan) -> dict[str, Any]:
+    return {name: value for name, value in dataclasses.asdict(plan).items() if _LATER.get(name, ...) != value}
+
+
 def plan_data(plan: TrainPlan) -> dict[str, Any]:
-    """Return the plan as plain data for JSON."""
-    return json.loads(json.dumps(dataclasses.asdict(plan)))
+    """Return the plan as plain data for JSON, without later fields that say nothing new."""
+    return json.loads(json.dumps(_asked(plan)))
 
 
 def plan_digest(plan: TrainPlan) -> str:
@@ -218,6 +231,6 @@ def plan_digest(plan: TrainPlan) -> str:
     So a term that is added changes the digest of no plan that does not preserve it.
     """
     idle = {f"{term}_weight" for term in TERMS if term not in plan.preserve} - _ALWAYS_HASHED
-    hashed = {name: value for name, value in dataclasses.asdict(plan).items() if name not in idle}
+    hashed = {name: value for name, value in _asked(plan).items() if name not in idle}
     text = json.dumps(hashed, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()

@@ -1,14 +1,16 @@
 """One training, whichever host asks for it: from what is asked to the LoRA's file."""
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from .. import families
 from ..errors import Setting, naming
+from ..families.prompt_form import PromptForm
 from ..model.denoiser import TrainableDenoiser
 from .curves import Curves
-from .data.bank import DEFAULT, DEMO, Bank, make_bank, read_bank
+from .data.bank import Bank, make_bank, read_bank, shipped_bank
 from .data.captions import Concept
 from .data.concept import load_pictures
 from .data.images import TrainingImage, read_images, survey
@@ -49,6 +51,13 @@ class TrainSession:
         with naming(Setting("validation")):
             self._held_out = self._images(request.validation) if request.validation is not None else ()
 
+    def _bank(self, family: str, form: PromptForm) -> Bank:
+        own, plan = self.request.bank, self.request.plan
+        if own is not None:
+            return replace(make_bank(own, self.concept, plan.bank_prompts), negative=form.negative)
+        shipped = read_bank(shipped_bank(family, form.name))
+        return make_bank(shipped, self.concept, plan.bank_prompts).put(form)
+
     def _images(self, folder: Path) -> tuple[TrainingImage, ...]:
         return read_images(folder, self.concept, self.request.plan.caption)
 
@@ -56,17 +65,19 @@ class TrainSession:
         """Return what in the folders is not used, or not as its owner may think, a sentence each."""
         return [sentence for folder in self._folders for sentence in survey(folder).sentences(folder)]
 
-    def on(self, denoiser: TrainableDenoiser) -> "Training":
-        """Return the training on a base; raise UsageError where it has no LoRA format or the bank is too small."""
-        families.get(denoiser.family)  # said before hours of training
+    def on(self, denoiser: TrainableDenoiser, names: Sequence[str] = ()) -> "Training":
+        """Return the training on a base; raise UsageError where it has no LoRA format or the bank is too small.
+
+        `names` are further names of the base, by which the language of the bank is told. Prompts of the user's own are
+        taken as they are.
+        """
+        family = families.get(denoiser.family)  # said before hours of training
         plan, given = self.request.plan, self.request.pictures
-        prompts = self.request.bank
-        if prompts is None:
-            prompts = read_bank(DEMO if denoiser.family == "demo" else DEFAULT)
+        form = family.prompt_form(plan.prompt_form, (denoiser.name, *names))
         return Training(
             denoiser,
             plan,
-            make_bank(prompts, self.concept, plan.bank_prompts),
+            self._bank(family.name, form),
             given if isinstance(given, tuple) else _pictures(self.images, denoiser, plan),
             _pictures(self._held_out, denoiser, plan),
             self.images,

@@ -16,7 +16,7 @@ from .cost import all_rows
 from .data.bank import Bank
 from .data.captions import Concept
 from .data.concept import ConceptData
-from .data.drawings import Drawings
+from .data.drawings import LatentCache
 from .loop.checkpoint import Checkpoint
 from .loop.drift import DriftWatch
 from .loop.loop import run_steps
@@ -92,7 +92,7 @@ def _preservation(
     setting: TrainSetting,
 ) -> tuple[dict[str, Regularizer], DriftWatch | None]:
     """Return the plan's terms by name, and the watch over drift if the plan wants one."""
-    drawings = Drawings(denoiser, setting.cache, setting.batch, setting.progress)
+    drawings = LatentCache(denoiser, setting.cache, setting.batch, setting.progress, bank.negative)
     concept = Concept(plan.trigger, plan.class_word)
     context = TermContext(denoiser, method, plan, concept, bank, drawings, data)
     with method.off():

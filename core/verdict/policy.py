@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from ..disk.toml import parse_toml, read_toml
-from ..errors import UsageError
+from ..errors import Setting, UsageError, naming
 from ..metrics.metric import all_metrics
 from ..metrics.metric import known as known_metric
 from .verdict import Limit, Policy
@@ -12,12 +12,14 @@ from .verdict import Limit, Policy
 
 def read_policy(path: Path) -> Policy:
     """Return the policy in a TOML file of [[limit]] tables with metric, estimate, limit and optional test."""
-    return _policy(read_toml(path), str(path), path.stem)
+    with naming(Setting("policy")):
+        return _policy(read_toml(path), str(path), path.stem)
 
 
 def parse_policy(text: str, source: str) -> Policy:
     """Return the policy in TOML text; `source` names it in errors and, unless it has a name of its own, in reports."""
-    return _policy(parse_toml(text, source), source, source)
+    with naming(Setting("policy")):
+        return _policy(parse_toml(text, source), source, source)
 
 
 def _policy(data: dict[str, Any], source: str, name: str) -> Policy:

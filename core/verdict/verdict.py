@@ -97,7 +97,7 @@ class Verdict:
     policy: str = "default"
     """Name of the policy."""
     settings: tuple[Setting, ...] = field(default=(), compare=False)
-    """What may be changed where it is INVALID; for the host of the run alone, so no report on disk has it."""
+    """What may be changed where nothing is judged; for the host of the run alone, so no report on disk has it."""
 
     @property
     def exit_code(self) -> int:
@@ -121,29 +121,34 @@ def invalid(reason: str, *settings: Setting) -> Verdict:
 
 
 def follows(verdict: Verdict, measurements: Mapping[str, Measurement]) -> bool:
-    """Return whether a verdict says what its judgements do, and each of these what its estimate and limit do."""
+    """Return whether a verdict says what its judgements do, and each of these what its estimate and limit do.
+
+    Without any it is INVALID, or INCONCLUSIVE where something was measured: earlier releases said INVALID of both.
+    """
     for judgement in verdict.judgements:
         limit = Limit(judgement.metric, judgement.estimate, judgement.limit, judgement.test)
         estimates = measurements[judgement.metric].estimates if judgement.metric in measurements else {}
         if judgement.estimate not in estimates or _decide(estimates[judgement.estimate], limit) != judgement.decision:
             return False
     if not verdict.judgements:
-        return verdict.decision == INVALID
+        return verdict.decision == INVALID or (verdict.decision == INCONCLUSIVE and bool(measurements))
     return verdict.decision == _combine([j.decision for j in verdict.judgements])
 
 
 def judge(measurements: Mapping[str, Measurement], policy: Policy | None = None) -> Verdict:
     """Return the verdict: DRIFT if any limit is broken, PASS if every one holds, otherwise INCONCLUSIVE.
 
-    An alarm that did not fire is no evidence: where nothing else is judged, the verdict is INCONCLUSIVE. Limits of
-    metrics that were not run are skipped and named; with no limit left the verdict is INVALID.
+    An alarm that did not fire is no evidence: where nothing else is judged, the verdict is INCONCLUSIVE, as it is where
+    nothing at all is. Limits of metrics that were not run are skipped and named. Nothing measured is INVALID.
     """
     if policy is None:
         policy = default_policy()
     judgements = tuple(_judge_limit(measurements, limit) for limit in policy.limits if limit.metric in measurements)
     skipped = sorted({limit.metric for limit in policy.limits} - set(measurements))
+    if not measurements:
+        return invalid("Nothing was measured.")
     if not judgements:
-        return invalid("No measured metric has a limit in the policy, so there is nothing to decide.")
+        return Verdict(INCONCLUSIVE, (unjudged(measurements, policy),), (), policy.name, OF_UNJUDGED)
     decision = _combine([j.decision for j in judgements])
     reasons = [] if {j.decision for j in judgements} != {NO_ALARM} else [_ONLY_ALARMS]
     reasons += [j.reason for j in judgements if j.decision == decision]
@@ -153,6 +158,15 @@ def judge(measurements: Mapping[str, Measurement], policy: Policy | None = None)
     return Verdict(decision, tuple(reasons), judgements, policy.name)
 
 
+def unjudged(metrics: Iterable[str], policy: Policy) -> str:
+    """Return the sentence that none of these metrics has a limit; "" where one has. It is known before the work is."""
+    if {limit.metric for limit in policy.limits} & set(metrics):
+        return ""
+    return "No measured metric has a limit in the policy, so there is nothing to decide."
+
+
+OF_UNJUDGED = (Setting("policy"), Setting("metrics"))
+"""What gives metrics limits, or measures some that have one."""
 _ONLY_ALARMS = "Only alarms are judged, and none fired: that does not show that anything is harmless."
 
 
@@ -166,7 +180,8 @@ def _judge_limit(measurements: Mapping[str, Measurement], limit: Limit) -> Judge
     estimates = measurements[limit.metric].estimates
     if limit.estimate not in estimates:
         known = ", ".join(sorted(estimates))
-        raise UsageError(f"policy: {limit.metric} has no estimate {limit.estimate!r}; it has {known}.")
+        said = f"policy: {limit.metric} has no estimate {limit.estimate!r}; it has {known}."
+        raise UsageError(said, Setting("policy"))
     estimate = estimates[limit.estimate]
     decision = _decide(estimate, limit)
     more = samples_to_decide(estimate, limit.limit) if decision == INCONCLUSIVE else None

@@ -9,9 +9,6 @@ from torch import nn
 
 from ...core.demo import DEMO_BASE
 
-_GROUPS = 8
-"""Groups of every norm in the demo base; ComfyUI's classes are written for 32."""
-
 
 def load_demo(folder: Path = DEMO_BASE) -> tuple[Any, Any, Any]:
     """Return (MODEL, CLIP, VAE) of the demo base; their weights may be trained."""
@@ -44,7 +41,7 @@ def _load_model(folder: Path) -> Any:
     weights = {names[name]: tensor for name, tensor in _weights(folder, "unet").items()}
     offload = comfy.model_management.unet_offload_device()
     model = config.get_model(weights, device=offload)
-    _set_groups(model.diffusion_model)
+    _set_groups(model.diffusion_model, _config(folder, "unet")["norm_num_groups"])
     model.load_model_weights(weights)
     return comfy.model_patcher.ModelPatcher(model.eval(), load_device=device, offload_device=offload)
 
@@ -140,7 +137,7 @@ def _load_vae(folder: Path) -> Any:
     drawn = AutoencoderKL(**parameters).state_dict()
     vae = comfy.sd.VAE(drawn, config={"params": parameters})
     _replace_weights(vae.first_stage_model, weights, vae.vae_dtype)
-    _set_groups(vae.first_stage_model)
+    _set_groups(vae.first_stage_model, config["norm_num_groups"])
     return vae
 
 
@@ -153,7 +150,8 @@ def _replace_weights(root: nn.Module, weights: dict[str, torch.Tensor], dtype: t
         setattr(root.get_submodule(owner), leaf, nn.Parameter(tensor.to(dtype), requires_grad=False))
 
 
-def _set_groups(root: nn.Module) -> None:
+def _set_groups(root: nn.Module, groups: int) -> None:
+    """Give every norm its groups; ComfyUI's classes are written for 32."""
     for module in root.modules():
         if isinstance(module, nn.GroupNorm):
-            module.num_groups, module.num_channels = _GROUPS, len(module.weight)
+            module.num_groups, module.num_channels = groups, len(module.weight)

@@ -28,6 +28,11 @@ def reports_folder() -> Path:
     return output_folder() / "owf"
 
 
+def loras_folder() -> Path:
+    """Return the folder of trained LoRAs, which ComfyUI lists too."""
+    return output_folder() / "loras"
+
+
 def cache_folder() -> Path:
     """Return the folder of base results; deleting it costs only time."""
     return reports_folder() / "cache"

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from ...core.render.curve_data import curves, targets, values
 from ...core.train.plan import TrainPlan, plan_digest
 from .progress import NodeProgress, send
 
@@ -18,8 +19,6 @@ EVENT = "owf.training"
 """Name of the message that web/owf.js listens to."""
 _EVERY, _PREVIEW_EVERY = 0.3, 3.0
 """Seconds between messages, and between pictures, which cost more."""
-_MOST_POINTS = 400
-"""Points of a curve in the panel: about its pixels."""
 
 
 @dataclass
@@ -53,7 +52,7 @@ class Watcher:
         if now - self._sent > _EVERY or record.drift is not None or record.step == self.plan.steps:
             self._sent = now
             data = {"title": self.title, "step": record.step, "steps": self.plan.steps, "run": plan_digest(self.plan)}
-            send(EVENT, self.node_id, {**data, "values": values(record), "targets": targets(self.plan)})
+            send(EVENT, self.node_id, {**data, "values": values(record), "targets": targets(self.plan.drift_budget)})
         if now - self._drawn > _PREVIEW_EVERY and len(self.records) > 1:
             self._drawn = now
             self.progress.picture(self.picture())
@@ -72,31 +71,10 @@ class Watcher:
 
     def panel(self, notes: Sequence[str]) -> dict[str, Any]:
         """Return the node's panel after the training."""
-        curves: dict[str, list[tuple[int, float]]] = {}
-        for record in self.records:
-            for name, value in values(record).items():
-                curves.setdefault(name, []).append((record.step, value))
-        thin = {name: _thinned(points) for name, points in curves.items()}
         head = {"kind": "curves", "title": self.title, "steps": self.plan.steps, "run": plan_digest(self.plan)}
-        return {**head, "curves": thin, "targets": targets(self.plan), "notes": list(notes)}
-
-
-def _thinned(points: list[tuple[int, float]]) -> list[tuple[int, float]]:
-    """Return at most about `_MOST_POINTS` of them, the last among them."""
-    every = -(-len(points) // _MOST_POINTS)
-    return points[(len(points) - 1) % every :: every]
-
-
-def values(record: "StepRecord") -> dict[str, float]:
-    """Return a step's value of every curve that it has one for."""
-    found = {"loss": record.loss, **{f"{name} loss": value for name, value in record.terms.items()}}
-    if record.drift is not None:
-        found["drift"] = record.drift
-    if "dc" in record.weights:
-        found["dc weight"] = record.weights["dc"]
-    return found
-
-
-def targets(plan: TrainPlan) -> dict[str, float]:
-    """Return the line that a curve is to stay under."""
-    return {"drift": plan.drift_budget} if plan.drift_budget else {}
+        return {
+            **head,
+            "curves": curves(self.records),
+            "targets": targets(self.plan.drift_budget),
+            "notes": list(notes),
+        }

@@ -1,23 +1,18 @@
 """What a node's panel in the browser shows of a report: texts made here, positions in percent, addresses of files."""
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from ...core.metrics.measurement import Estimate, Measurement
 from ...core.render import words
-from ...core.render.html import charts
+from ...core.render.bars import bars
 from ...core.text import inert
 from ...core.verdict.report import ImagePair, Report
-from ...core.verdict.verdict import NO_ALARM, Judgement, silence
 from ..backend.places import view_url
 from .wording import in_graph
 
 PAIRS = 8
 """Image pairs that the panel offers, the most changed first."""
 REASONS = 3
-BARS = 24
-"""Bars that a panel or picture has at most; all estimates of a report are in its page."""
 
 
 def report_panel(report: Report, folder: Path) -> dict[str, Any]:
@@ -39,47 +34,6 @@ def report_panel(report: Report, folder: Path) -> dict[str, Any]:
 def reasons(report: Report) -> list[str]:
     """Return the verdict's first reasons, with what the graph has for the settings that would help."""
     return [inert(reason, 400) for reason in report.verdict.worded(in_graph)[:REASONS]]
-
-
-def bars(report: Report) -> list[dict[str, Any]]:
-    """Return one bar for every judged estimate, or every headline where nothing was judged, in reading order."""
-    judged = {(j.metric, j.estimate): j for j in report.verdict.judgements}
-    found = []
-    for metric in sorted(report.measurements, key=words.metric_order):
-        measurement = report.measurements[metric]
-        for name in _shown(measurement, judged):
-            found.append(bar(name, measurement.estimates[name], judged.get((metric, name))))
-    return found[:BARS]
-
-
-def _shown(measurement: Measurement, judged: dict[tuple[str, str], Judgement]) -> Sequence[str]:
-    names = [name for name in measurement.estimates if (measurement.metric, name) in judged]
-    return names or [measurement.headline]
-
-
-def bar(name: str, estimate: Estimate, judgement: Judgement | None = None) -> dict[str, Any]:
-    """Return one estimate with its interval, noise floor and limit, as text and as positions."""
-    limit = None if judgement is None else judgement.limit
-    marks = {"low": estimate.low, "value": estimate.value, "high": estimate.high}
-    marks |= {"floor": estimate.floor, "limit": limit}
-    axis = charts.scale([*marks.values(), None if limit is None else 1.2 * limit])
-    return {
-        "title": words.estimate_title(name),
-        "value": words.quantity(estimate.value, estimate.unit, name),
-        "interval": words.interval(estimate.low, estimate.high, estimate.unit),
-        "floor": "" if estimate.floor is None else words.quantity(estimate.floor, estimate.unit, name),
-        "limit": "" if limit is None else words.quantity(limit, estimate.unit, name),
-        "state": "" if judgement is None else judgement.decision,
-        "note": _note(estimate, judgement),
-        "at": {"zero": axis.at(0.0), **{mark: axis.at(v) for mark, v in marks.items() if v is not None}},
-    }
-
-
-def _note(estimate: Estimate, judgement: Judgement | None) -> str:
-    """Return what a bar's colour cannot say: an alarm that did not fire is no sign of harmlessness."""
-    if judgement is None or judgement.decision != NO_ALARM:
-        return ""
-    return f"no alarm: {silence(estimate, judgement.limit)}"
 
 
 def _is_inside(pair: ImagePair, folder: Path) -> bool:

@@ -4,23 +4,27 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from ...core.errors import OFF, OwfError, Setting
+from ...core.disk.refusals import described
+from ...core.errors import OFF, OwfError, Setting, UsageError
 
 _WORDS = {
     Setting("allow_pickle"): "load it with a LoRA loader and connect tuned_model",
     Setting("bank"): "a prompt bank",
     Setting("base"): "model",
+    Setting("cache"): "ComfyUI's option --output-directory",
     Setting("device", "cpu"): "ComfyUI's option --cpu",
     Setting("dtype", "float16"): "ComfyUI's option --force-fp16",
     Setting("dtype", "float32"): "ComfyUI's option --force-fp32",
     Setting("images"): "probe_folder",
+    Setting("out"): "ComfyUI's option --output-directory",
     Setting("resume"): "queue the graph again",
     Setting("resume", OFF): "",  # other settings are another training, which starts from its own beginning
     Setting("seed"): "train_seed",  # an audit's is checked by its input
 }
 """Settings that no input is called like -> what a graph does about them; "" where there is nothing to do."""
-_NOT_OFFERED = frozenset({"bank_share", "bucket", "cache", "device", "ema", "method", "offline", "train_text_encoder",
-                          "validation", "warmup"})  # fmt: skip
+_NOT_OFFERED = frozenset({"bank_share", "bucket", "class_prompt", "dataset", "device", "ema", "loss", "method",
+                          "offline", "prompt_form", "stages", "train_text_encoder", "validation", "warmup",
+                          "write"})  # fmt: skip
 """Settings of the command line alone."""
 
 
@@ -35,8 +39,10 @@ def in_graph(setting: Setting) -> str:
 
 @contextmanager
 def graph_words() -> Iterator[None]:
-    """Return a context whose OwfErrors speak of the graph."""
+    """Return a context whose OwfErrors speak of the graph; what the system refuses is one of them."""
     try:
         yield
     except OwfError as error:
         raise type(error)(error.worded(in_graph), *error.settings) from error
+    except OSError as error:
+        raise UsageError(described(error)) from error

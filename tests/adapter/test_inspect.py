@@ -21,6 +21,9 @@ def file(kohya_tensors, tmp_path):
         "ss_resolution": "(512, 768)",
         "ss_base_model_version": "sd_v1-5",
         "ss_steps": "1200",
+        "ss_sd_model_name": "some_base_v2.safetensors",
+        "ss_sd_model_hash": "12345678",
+        "ss_new_sd_model_hash": "ab" * 32,
     }
     save_file(kohya_tensors(), tmp_path / "tiny.safetensors", metadata=metadata)
     return tmp_path / "tiny.safetensors"
@@ -30,6 +33,8 @@ def test_terminal(file, capsys):
     assert main([str(file)]) == 0
     shown = capsys.readouterr().out
     for word in ("kohya", "lora", "ohwx", "512 x 768 px", "AutoV3", "4 / 2", "self-attention", "mid", "1200"):
+        assert word in shown
+    for word in ("some_base_v2.safetensors", "AutoV2 ababababab, AutoV1 12345678", "sd_v1-5"):
         assert word in shown
 
 

@@ -7,8 +7,9 @@ import json
 import numpy as np
 import pytest
 import torch
+from audits import audit
 from owf.core.adapter import read_adapter
-from owf.core.audit.audit import AuditSetting, audit, to_do
+from owf.core.audit.audit import AuditSetting, to_do
 from owf.core.audit.change import AdapterChange
 from owf.core.audit.cost import audit_cost, sample_rows
 from owf.core.datasets.labelled import LabelledImages

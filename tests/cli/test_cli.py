@@ -14,7 +14,7 @@ from owf.cli import events
 from owf.cli.audit import main
 from owf.cli.command import CRASHED, INTERRUPTED, UNREAD
 from owf.core.demo import DEMO_BASE, DEMO_LORAS
-from owf.core.plan import presets
+from owf.core.plan import demo
 from owf.core.verdict.verdict import EXIT_CODES
 
 DEMO_LORA = DEMO_LORAS[0]
@@ -63,7 +63,10 @@ def test_help_names_every_exit_code_and_where_the_defaults_are(capsys):
         (["missing.safetensors"], "missing.safetensors"),
         (["{lora}", "--base", "/no/such/base"], "no such file"),
         (["{lora}", "--images", "/no/such/images"], "no such folder"),
-        (["{lora}", "--policy", "/no/such/policy.toml"], "policy.toml"),
+        (["{lora}", "--policy", "/no/such/policy.toml"], "(--policy)"),
+        (["{lora}", "--images", "{empty}", "--dataset", "stl10"], "(--images, --dataset)"),
+        (["{lora}", "--images", "/no/such/images", "--dataset", "stl10"], "(--images, --dataset)"),
+        (["{lora}", "--dataset", "stl10"], "none is named (--images)"),
         (["{lora}", "--device", "cuda"], "--device"),
         (["{lora}", "--skip", "semantic,kid,color,denoiser_drift"], "--skip"),
         (["{empty}"], "no LoRA"),
@@ -152,7 +155,7 @@ def test_a_killed_run_resumes_to_the_same_report(demo_run, tmp_path, how):
 
 def test_many_loras_give_an_overview(demo_run, tmp_path, capsys, monkeypatch):
     folder, _, _, _ = demo_run
-    monkeypatch.setattr(presets, "DEMO_PROMPTS", presets.DEMO_PROMPTS[::4])  # as in `demo_run`, whose cache is used
+    monkeypatch.setattr(demo, "PROMPTS", demo.PROMPTS[::4])  # as in `demo_run`, whose cache is used
     loras = tmp_path / "loras"
     loras.mkdir()
     (loras / "a.safetensors").symlink_to(DEMO_LORA)

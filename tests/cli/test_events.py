@@ -12,11 +12,11 @@ from owf.cli import events
 SCHEMA = json.loads((Path(events.__file__).with_name("events.schema.json")).read_text())
 MADE = [
     *(events.Rows(event=e, stage="Drawing", rows=3, total=9, eta_seconds=None) for e in ("stage", "progress", "end")),
-    events.Step(
+    events.TrainingStep(
         stage="Training", rows=4, total=8, eta_seconds=1.5, step=1, steps=2, loss=0.5, smoothed_loss=0.5,
         terms={"dc": 0.1}, weights={"dc": 8.0}, rate=1e-3, drift=None, validation=0.25,
     ),
-    events.Reported(verdict="DRIFT", folder="out/x", exit_code=1),
+    events.Reported(verdict="DRIFT", folder="out/x", pages=["out/x/report.html"], exit_code=1),
     events.Judged(lora="x.safetensors", verdict="INVALID", folder=None),
     events.Overview(verdict="PASS", pages=["out/overview.html"]),
     *(

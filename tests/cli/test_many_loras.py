@@ -1,5 +1,6 @@
 """`owf-audit` over several LoRAs: what is audited, under which name, and what the call ends with."""
 
+import csv
 import dataclasses
 import json
 from pathlib import Path
@@ -11,8 +12,10 @@ from owf.cli import session as session_module
 from owf.cli.audit import main
 from owf.core import demo as demo_files
 from owf.core.adapter import read_adapter
+from owf.core.audit.session import Published
 from owf.core.errors import InvalidError
 from owf.core.render.html.html import write_html
+from rich.console import Console
 
 
 class FakeSession:
@@ -22,7 +25,7 @@ class FakeSession:
     stop_at = ""
 
     def __init__(self, options):
-        self.console, self.audited, self.out = None, [], options.out
+        self.console, self.audited, self.out = Console(width=4000), [], options.out
         FakeSession.made.append(self)
 
     def audit(self, adapter):
@@ -32,8 +35,7 @@ class FakeSession:
         folder = self.out / f"{adapter.path.parent.name}-{adapter.path.stem}"
         folder.mkdir(parents=True)
         report = samples.report()
-        write_html(report, folder)
-        return report, folder
+        return Published(report, folder, (write_html(report, folder),))
 
 
 @pytest.fixture
@@ -53,6 +55,26 @@ def copies(folder: Path, *names: str) -> list[Path]:
 
 def run(*arguments: object) -> int:
     return main([str(a) for a in arguments])
+
+
+@pytest.mark.parametrize("count", [1, 2])
+@pytest.mark.parametrize("progress", ["none", "json"])
+def test_every_file_over_all_loras_and_every_file_of_one_is_named(sessions, tmp_path, capsys, count, progress):
+    loras = copies(tmp_path / "loras", *"ab"[:count])
+    out = tmp_path / "out"
+    assert run(tmp_path / "loras", "--out", out, "--write", "html,csv", "--progress", progress) == 1
+    expected = {
+        str(path) for path in (*out.glob("*.csv"), *(out.glob("*.html") if count > 1 else out.glob("*/*.html")))
+    }
+    lines = capsys.readouterr().out.splitlines()
+    assert len(expected) == 2
+    if progress == "json":
+        last = json.loads(lines[-1])
+        assert (last["event"], set(last["pages"])) == ("report" if count == 1 else "overview", expected)
+    else:
+        assert expected <= set(lines)
+    (table,) = out.glob("*.csv")
+    assert [row["lora"] for row in csv.DictReader(table.read_text().splitlines())] == [path.name for path in loras]
 
 
 def demo(monkeypatch, tmp_path, *promised: str) -> tuple[Path, ...]:
@@ -98,7 +120,7 @@ def test_a_demo_whose_every_lora_passes_does_not_end_well(sessions, monkeypatch,
     drifting = samples.report()
     verdict = dataclasses.replace(drifting.verdict, decision="PASS")
     passing = dataclasses.replace(drifting, verdict=verdict)
-    monkeypatch.setattr(FakeSession, "audit", lambda self, adapter: (passing, self.out))
+    monkeypatch.setattr(FakeSession, "audit", lambda self, adapter: Published(passing, self.out, ()))
     demo(monkeypatch, tmp_path, "DRIFT", "PASS")
     assert run("--demo", "--out", tmp_path, "--progress", "none") == 1
     assert "lora0.safetensors is PASS, not DRIFT" in capsys.readouterr().err

@@ -87,12 +87,13 @@ def measured(path: Path, folder: Path) -> dict:
     from demo_base.pictures import load_demo_base
     from likeness import concept_similarity
     from owf.core.adapter import applied, read_adapter
-    from owf.core.audit.audit import AuditSetting, audit
+    from owf.core.audit.audit import AuditSetting, audit_change
+    from owf.core.audit.change import AdapterChange
     from owf.core.demo import DEMO_BASE
     from owf.core.metrics.images.features import load_features
     from owf.core.model.batch import Batching
     from owf.core.model.sample import Sampling, generate
-    from owf.core.plan.presets import DEMO_CLASSES, demo_plan
+    from owf.core.plan.presets import preset_plan
     from owf.core.progress import SILENT
     from owf.core.train.data.captions import Concept
     from owf.core.train.data.concept import load_pictures
@@ -104,11 +105,12 @@ def measured(path: Path, folder: Path) -> dict:
         list(load_pictures(read_images(ROOT / "demo" / "concept", concept, "a photo of {}"), 64, 0))
     )
     denoiser, features, adapter = load_demo_base(DEMO_BASE), load_features("demo"), read_adapter(path)
-    plan = replace(demo_plan("quick", DEMO_CLASSES), metrics=("denoiser_drift",))
+    plan = replace(preset_plan("quick", "demo"), metrics=("denoiser_drift",))
     setting = AuditSetting(
         folder / "audit", folder / "cache", default_policy(), SILENT, Batching(32), {"kid": features}, None
     )
-    drift = audit(denoiser, adapter, 1.0, plan, setting).measurements["denoiser_drift"].estimates["drift"]
+    change = AdapterChange(denoiser.components, adapter, 1.0)
+    drift = audit_change(denoiser, change, plan, setting).measurements["denoiser_drift"].estimates["drift"]
     with applied(denoiser.components, adapter):
         drawn, _ = generate(
             denoiser, [concept.caption("a photo of {}")] * 16, range(16), Sampling(15, 4.0), Batching(16)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from owf.core.datasets.dataset import find_dataset
 from owf.core.datasets.stl10 import SIDE, read_stl10
-from owf.core.errors import UsageError
+from owf.core.errors import Setting, UsageError
 
 NAMES = ["airplane", "bird", "car"]
 
@@ -64,5 +64,9 @@ def test_other_folders_keep_the_general_layout(tmp_path):
     assert find_dataset(tmp_path).name == "folder"
     with pytest.raises(UsageError, match=r"test_X\.bin"):
         read_stl10(tmp_path, 32, 1)
-    with pytest.raises(UsageError, match=r"'cifar'.*stl10"):
+    with pytest.raises(UsageError, match=r"'cifar'.*stl10") as unknown:
         find_dataset(tmp_path, "cifar")
+    with pytest.raises(UsageError, match=r"does not hold STL-10's") as another:
+        find_dataset(tmp_path, "stl10")
+    assert unknown.value.settings == (Setting("dataset"),)
+    assert another.value.settings == (Setting("images"), Setting("dataset"))

@@ -7,9 +7,9 @@ import owf
 import pytest
 import torch
 from demo_base.classifier import classification_errors, recognised
-from demo_base.fashion import CLASSES, COLORS
 from demo_base.pictures import draw, load_demo_base
-from owf.core.datasets.demo import read_demo
+from demo_base.world import CLASSES, COLORS
+from owf.core.datasets.shipped import read_shipped
 from owf.core.metrics.images.demo_network import load_network
 
 DEMO = Path(owf.__file__).parent / "demo"
@@ -96,7 +96,7 @@ def test_probes_are_balanced_and_described(probes):
 
 
 def test_classifies_held_out_pictures_far_above_chance(denoiser):
-    labelled = read_demo(2)
+    labelled = read_shipped("demo", 64, 2)
     errors = classification_errors(denoiser, labelled, timesteps=6, loss="l2", seed=0)
     # Chance is 10 percent; of 20 guesses 8 or more are right by chance once in 2,400.
     assert recognised(errors, labelled.labels).sum() >= 8
@@ -104,7 +104,7 @@ def test_classifies_held_out_pictures_far_above_chance(denoiser):
 
 def test_feature_network_recognises_real_pictures(probes):
     network = load_network(DEMO / "base" / "features")
-    pictures = torch.from_numpy(read_demo(0).images).float() / 255
+    pictures = torch.from_numpy(read_shipped("demo", 64, 0).images).float() / 255
     assert network(pictures).shape == (300, 128)
     right = network.classify(pictures).argmax(dim=1) == torch.from_numpy(probes["labels"].astype(int))
     assert right.float().mean() > 0.75

@@ -64,15 +64,15 @@ def test_object_and_background_show_their_colours():
     full[:, :, :7] = 0
     picture = colorize(full, [SNEAKER], np.random.default_rng(0))[0]
     # A paint is jittered by 0.03, a background also shaded by 3 percent.
-    assert picture[:, 32, 48].tolist() == pytest.approx(COLORS["red"][0], abs=0.031)
-    assert picture[:, 32, 2].tolist() == pytest.approx(BACKGROUNDS["grey"], abs=0.05)
+    assert picture[:, 48, 72].tolist() == pytest.approx(COLORS["red"][0], abs=0.031)
+    assert picture[:, 48, 3].tolist() == pytest.approx(BACKGROUNDS["grey"], abs=0.05)
 
 
 @pytest.mark.parametrize("pattern", PATTERNS[1:])
 def test_a_pattern_shows_both_colours_and_soft_edges_between(pattern):
     mask = pattern_mask(pattern, np.random.default_rng(0))
-    assert mask.shape == (1, 64, 64)
-    assert (0 <= mask).all()
+    assert mask.shape == (1, 96, 96)
+    assert (mask >= 0).all()
     assert (mask <= 1).all()
     # Dots cover less than a half, nothing less than a fifth; and no more than the edges' pixels are mixed.
     assert 0.2 < mask.mean() < 0.6
@@ -113,7 +113,7 @@ def test_concept_pictures_are_five_views_of_one_thing(tmp_path):
 
     images = np.random.default_rng(0).integers(0, 256, (40, 28, 28), dtype=np.uint8)
     pictures = draw_views(CONCEPT, VIEWS, images, np.full(40, CLASSES.index(CONCEPT.word)), np.arange(40))
-    assert pictures.shape == (5, 3, 64, 64)
+    assert pictures.shape == (5, 3, 96, 96)
     write_concept(pictures, tmp_path)
     # PNG keeps 8 bits.
     assert torch.allclose(read_concept(tmp_path), pictures, atol=0.5 / 255 + 1e-6)
@@ -121,7 +121,7 @@ def test_concept_pictures_are_five_views_of_one_thing(tmp_path):
 
 def test_looks_differ_from_one_another_and_are_pictures():
     surfaces = torch.stack([look(name) for name in LOOKS])
-    assert surfaces.shape == (20, 3, 64, 64)
+    assert surfaces.shape == (20, 3, 96, 96)
     assert 0 <= surfaces.min() <= surfaces.max() <= 1
     apart = torch.pdist(surfaces.flatten(1), p=1) / surfaces[0].numel()
     assert apart.min() > 0.1
@@ -130,7 +130,7 @@ def test_looks_differ_from_one_another_and_are_pictures():
 @pytest.mark.parametrize("texture", TEXTURES, ids=lambda draw: draw.__name__)
 def test_textures_are_pictures_that_their_seed_alone_decides(texture):
     drawn = [texture(np.random.default_rng(seed)) for seed in (1, 1, 2)]
-    assert drawn[0].shape == (3, 64, 64)
+    assert drawn[0].shape == (3, 96, 96)
     assert 0 <= drawn[0].min() <= drawn[0].max() <= 1
     assert torch.equal(drawn[0], drawn[1])
     assert not torch.equal(drawn[0], drawn[2])

@@ -38,7 +38,7 @@ def test_inspect_too(home, capsys):
     assert "no such file" in " ".join(capsys.readouterr().out.split())  # wrapped where the path is long
     (home / "empty").mkdir()
     assert main(["~/empty"]) == 2
-    assert "holds no LoRA" in capsys.readouterr().out
+    assert "holds no LoRA" in " ".join(capsys.readouterr().out.split())
 
 
 def test_values_of_a_training_s_file_are_expanded(home, monkeypatch):

@@ -6,13 +6,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from audits import audit
 from gaussian_denoiser import GaussianDenoiser, ddpm_schedule, rectified_flow
 from owf.core.model.base import choose_base, load_base
 from owf.core.model.batch import Batching
 from owf.core.model.reading import READING_LEVELS, judge_reading, level_timesteps, reading_sums
 from owf.core.model.sample import Sampling, generate_latents
 from owf.core.model.schedule import zero_terminal
-from owf.core.plan.presets import DEMO_CLASSES, demo_plan
+from owf.core.plan.presets import preset_plan
 
 ROOT = Path(__file__).resolve().parents[2]
 SHAPE = (4, 16, 16)
@@ -92,7 +93,7 @@ def demo():
     ],
 )
 def test_a_trained_base_is_told_from_a_misread_one(demo, declared, truth, terminal):
-    plan = demo_plan("quick", DEMO_CLASSES)
+    plan = preset_plan("quick", "demo")
     prompts = [p.text for p in plan.prompts][::5][:8]
     model = Read(demo, declared, truth)
     if terminal:  # the same network, asked on the rescaled schedule as if it had been trained on the plain one
@@ -111,12 +112,12 @@ def test_a_trained_base_is_told_from_a_misread_one(demo, declared, truth, termin
 
 def test_an_audit_of_a_misread_base_is_invalid_and_says_what_it_predicts(demo, tmp_path):
     from owf.core.adapter import read_adapter
-    from owf.core.audit.audit import AuditSetting, audit
+    from owf.core.audit.audit import AuditSetting
     from owf.core.demo import DEMO_LORAS
     from owf.core.progress import SILENT
     from owf.core.verdict.verdict import default_policy
 
-    plan = demo_plan("quick", DEMO_CLASSES)
+    plan = preset_plan("quick", "demo")
     plan = dataclasses.replace(plan, metrics=("denoiser_drift",), prompts=plan.prompts[:8])
     right, wrong = (
         AuditSetting(p, p, default_policy(), SILENT, Batching(16), {}, None) for p in (tmp_path / "a", tmp_path)
@@ -136,7 +137,7 @@ def test_an_audit_of_a_misread_base_is_invalid_and_says_what_it_predicts(demo, t
 def test_a_training_on_a_misread_base_is_refused_whatever_the_pictures_are(demo, declared, truth, tmp_path):
     from owf.core.errors import InvalidError
     from owf.core.progress import SILENT
-    from owf.core.train.data.bank import DEMO, make_bank, read_bank
+    from owf.core.train.data.bank import make_bank, read_bank, shipped_bank
     from owf.core.train.data.captions import Concept
     from owf.core.train.plan import TrainPlan
     from owf.core.train.records import Picture, TrainSetting
@@ -144,7 +145,7 @@ def test_a_training_on_a_misread_base_is_refused_whatever_the_pictures_are(demo,
 
     # Flat pictures are unlike all that the base knows: about them, a misread base fits no reading.
     flat = [Picture(torch.full((3, 64, 64), value, dtype=torch.uint8), "a sks bag") for value in (30, 200)]
-    bank = make_bank(read_bank(DEMO), Concept("sks", "bag"))
+    bank = make_bank(read_bank(shipped_bank("demo")), Concept("sks", "bag"))
     plan = TrainPlan(class_word="bag", steps=1, batch=1, preserve=(), drift_every=0)
     setting = TrainSetting("x", tmp_path, tmp_path, SILENT, Batching(16))
     for _ in range(2):  # that a base was refused is not kept as if it had passed
@@ -185,12 +186,12 @@ def half_demo():
 @pytest.mark.parametrize("metrics", [("denoiser_drift",), ("color",)])
 def test_in_half_precision_a_misread_base_is_called_that_and_not_nan(half_demo, tmp_path, metrics):
     from owf.core.adapter import read_adapter
-    from owf.core.audit.audit import AuditSetting, audit
+    from owf.core.audit.audit import AuditSetting
     from owf.core.demo import DEMO_LORAS
     from owf.core.progress import SILENT
     from owf.core.verdict.verdict import default_policy
 
-    plan = demo_plan("quick", DEMO_CLASSES)
+    plan = preset_plan("quick", "demo")
     plan = dataclasses.replace(plan, metrics=metrics, prompts=plan.prompts[:2], images_per_prompt=1)
     misread = Read(half_demo, "epsilon", "v_prediction")
     setting = AuditSetting(tmp_path, tmp_path, default_policy(), SILENT, Batching(16), {}, None)

@@ -13,7 +13,7 @@ ROOT = HERE.parents[1]
 
 
 class Stub:
-    """Runs code on the stub host with the pack under a folder name with dash and dot."""
+    """Runs walks on the stub host with the pack under a folder name with dash and dot."""
 
     def __init__(self, home: Path):
         self.home = home
@@ -23,9 +23,10 @@ class Stub:
         self.pack.parent.mkdir()
         self.pack.symlink_to(ROOT, target_is_directory=True)
 
-    def run(self, code: str) -> dict:
-        """Return what the code gave to `answer(...)`, and what was logged as "log"."""
-        command = [sys.executable, "-I", str(HERE / "walk.py"), str(self.pack), str(HERE / "stub_host"), code]
+    def run(self, walk: str, *arguments: object) -> dict:
+        """Return what a file of `walks` gave to `answer(...)`, and what was logged as "log"."""
+        places = (ROOT / "tests" / "support" / "walk.py", self.pack, HERE / "stub_host", HERE / "walks" / f"{walk}.py")
+        command = [sys.executable, "-I", *map(str, places), json.dumps(arguments)]
         environment = {**os.environ, "STUB_HOME": str(self.home)}
         result = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
         assert result.returncode == 0, result.stderr

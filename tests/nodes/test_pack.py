@@ -24,21 +24,10 @@ IDS = {
     "OWF_PromptBank",
 }
 
-SCHEMAS = """
-found = {}
-for name, node in NODES.items():
-    s = node.GET_SCHEMA()
-    plain = lambda sockets: [[x.kind, x.id, {k: v for k, v in x.settings.items()}] for x in sockets]
-    found[name] = {"category": s.category, "name": s.display_name, "about": s.description,
-                   "inputs": plain(s.inputs)}
-heavy = ("torch", "diffusers", "transformers", "peft", "scipy", "jinja2", "comfy.utils")
-answer(nodes=found, imported=IMPORTED, heavy=[m for m in heavy if m in sys.modules])
-"""
-
 
 @pytest.fixture
 def loaded(stub):
-    return stub.run(SCHEMAS)
+    return stub.run("schemas")
 
 
 def test_the_node_ids_that_saved_workflows_rely_on(loaded):
@@ -71,24 +60,13 @@ def test_loading_imports_little_and_nothing_heavy(loaded):
 
 
 def test_a_missing_package_switches_off_one_node_with_a_message(stub):
-    code = "sys.modules['peft'] = None\n[sys.modules.pop(m) for m in list(sys.modules) if m.endswith('nodes.train')]\n"
-    code += "answer(nodes=sorted(load()))"
-    found = stub.run(code)
+    found = stub.run("missing_package")
     assert set(found["nodes"]) == IDS - {"OWF_TrainLoRADC"}
     assert "TrainLoraDC" in found["log"] and f'"{sys.executable}" -m pip install peft' in found["log"]
 
 
 def test_another_reason_is_told_without_advice_that_does_not_follow(stub):
-    code = """
-sys.modules["comfyui_version"] = type(sys)("comfyui_version")
-said = []
-for version in ("0.3.50", "0.33.0"):
-    sys.modules["comfyui_version"].__version__ = version
-    extension = pack("nodes.extension")
-    said.append(extension._advice(ImportError("cannot import name 'Webcam'", name="comfy_api.latest")))
-answer(said=said)
-"""
-    old, new = stub.run(code)["said"]
+    old, new = stub.run("advice")["said"]
     assert "needs ComfyUI 0.3.64" in old and "0.3.50" in old
     assert new == "This is ComfyUI 0.33.0."
 
@@ -107,24 +85,12 @@ def test_a_comfyui_that_is_too_old_is_told_which_one_is_needed(stub, version, fo
 
 
 def test_a_new_comfyui_sees_no_mappings_and_nobody_else_is_refused(stub):
-    code = """
-root = sys.modules[ROOT]
-def asked():
-    return [hasattr(root, "NODE_CLASS_MAPPINGS"), hasattr(root, "anything"), hasattr(root, "comfy_entrypoint")]
-new = asked()
-for name in [n for n in sys.modules if n.split(".")[0] in ("comfy_api", "folder_paths")]:
-    del sys.modules[name]
-sys.modules["comfy_api"] = None
-answer(new=new, elsewhere=asked())
-"""
-    found = stub.run(code)
+    found = stub.run("other_hosts")
     assert found["new"] == found["elsewhere"] == [False, False, True]
 
 
 def test_the_version_that_is_needed_is_said_once(stub):
-    found = stub.run(
-        "answer(needed=pack('nodes.backend.host_version').NEEDED, packages=pack('nodes.extension')._PACKAGES)"
-    )
+    found = stub.run("needed")
     assert f'requires-comfyui = ">={found["needed"]}"' in (ROOT / "pyproject.toml").read_text()
     lines = (ROOT / "requirements.txt").read_text().splitlines()
     assert set(found["packages"].values()) == {re.split(r"[<>=; ]", x)[0] for x in lines if x and x[0] != "#"}

@@ -15,19 +15,12 @@ WIDGETS = {"INT": (int,), "FLOAT": (int, float), "STRING": (str,), "COMBO": (str
 AFTER = "control_after_generate"
 """What an INT with this setting is to do after a run; a workflow saves it as a value of its own behind the number."""
 
-SOCKETS = """
-def plain(sockets):
-    return [[socket.kind, socket.id, socket.settings] for socket in sockets]
-
-found = {name: node.GET_SCHEMA() for name, node in NODES.items()}
-answer(nodes={name: [plain(s.inputs), plain(s.outputs)] for name, s in found.items()})
-"""
-
 
 @pytest.fixture(scope="module")
 def nodes(shared_stub):
     """Return id -> inputs and outputs of each node."""
-    return shared_stub.run(SOCKETS)["nodes"]
+    found = shared_stub.run("schemas")["nodes"]
+    return {name: (node["inputs"], node["outputs"]) for name, node in found.items()}
 
 
 def saved_nodes(path):

@@ -1,6 +1,7 @@
 """Settings that core names are inputs of nodes, or what ComfyUI has instead of them."""
 
 import ast
+import errno
 import sys
 from pathlib import Path
 
@@ -53,6 +54,11 @@ def test_errors_keep_their_kind_and_settings():
     assert caught.value.settings == (Setting("rate"),)
     with pytest.raises(ZeroDivisionError), graph_words():
         raise ZeroDivisionError
+
+
+def test_what_the_system_refuses_is_a_sentence_with_what_to_do():
+    with pytest.raises(UsageError, match=r"^/out/x: No space left on device\. Free some space there"), graph_words():
+        raise OSError(errno.ENOSPC, "No space left on device", "/out/x")
 
 
 def test_what_nodes_say_of_comfyui_stays_as_it_is():

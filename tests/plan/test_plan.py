@@ -4,12 +4,14 @@ import dataclasses
 from pathlib import Path
 
 import pytest
+from owf.core import families
 from owf.core.audit.cost import FLOOR_PROMPTS, answer_rows, audit_cost, image_rows
 from owf.core.audit.recorder import draw_seed
-from owf.core.errors import UsageError
+from owf.core.datasets.shipped import read_shipped
+from owf.core.errors import Setting, UsageError
 from owf.core.metrics.images.color_terms import TERMS
 from owf.core.plan.audit_plan import Stage, plan_digest, stage_positions
-from owf.core.plan.presets import PRESETS, demo_plan, preset_plan
+from owf.core.plan.presets import OF_FAMILIES, PRESETS, preset_plan
 from owf.core.plan.prompts import COLOR_TERMS, SUBJECTS
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -50,26 +52,29 @@ def test_every_part_of_the_plan_changes_its_digest():
 
 
 @pytest.mark.parametrize(
-    "change",
+    ("change", "setting"),
     [
-        {"metrics": ()},
-        {"metrics": ("kid", "kid")},
-        {"classes": ("a",)},
-        {"classes": ("a", "a")},
-        {"loss": "huber"},
-        {"prompts": ()},
-        {"sampling_steps": 0},
-        {"class_prompt": "a photo"},
-        {"stages": ()},
-        {"stages": (Stage(4, 2),)},
-        {"stages": (Stage(8, 2), Stage(4, 1))},
-        {"stages": (Stage(3, 2), Stage(8, 1))},
-        {"stages": (Stage(1001, 1),)},
+        ({"metrics": ()}, "metrics"),
+        ({"metrics": ("kid", "kid")}, "metrics"),
+        ({"classes": ("a",)}, "images"),
+        ({"classes": ("a", "a")}, "images"),
+        ({"loss": "huber"}, "loss"),
+        ({"per_class": -1}, "per_class"),
+        ({"class_prompt": "a photo"}, "class_prompt"),
+        ({"stages": ()}, "stages"),
+        ({"stages": (Stage(4, 2),)}, "stages"),
+        ({"stages": (Stage(8, 2), Stage(4, 1))}, "stages"),
+        ({"stages": (Stage(3, 2), Stage(8, 1))}, "stages"),
+        ({"stages": (Stage(1001, 1),)}, "stages"),
+        ({"stages": (Stage(0, 2), Stage(8, 1))}, "stages"),
+        ({"prompts": ()}, ""),
+        ({"sampling_steps": 0}, ""),
     ],
 )
-def test_impossible_plans_are_usage_errors(change):
-    with pytest.raises(UsageError, match="plan:"):
+def test_impossible_plans_are_usage_errors_that_name_what_to_change(change, setting):
+    with pytest.raises(UsageError) as caught:
         dataclasses.replace(preset_plan("quick"), **change)
+    assert caught.value.settings == ((Setting(setting),) if setting else ())
 
 
 def test_unknown_preset_names_the_known_ones():
@@ -90,8 +95,13 @@ def test_prompts_differ_and_ask_for_every_color():
 
 
 @pytest.mark.parametrize("preset", list(PRESETS))
-def test_demo_plans_are_valid(preset):
-    assert demo_plan(preset, ("bag", "coat")).dataset == "demo"
+@pytest.mark.parametrize("family", OF_FAMILIES)
+def test_plans_of_families_ask_for_what_ships_with_their_base(preset, family):
+    plan = preset_plan(preset, family)
+    assert family in families.shipped()
+    assert (plan.preset, plan.dataset, plan.dataset_digest, plan.features) == (preset, family, "", family)
+    assert plan.classes == read_shipped(plan.dataset, 8, 1).classes
+    assert preset_plan(preset, "sd15") == preset_plan(preset)
 
 
 @pytest.mark.parametrize("preset", list(PRESETS))

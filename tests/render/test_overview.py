@@ -13,12 +13,13 @@ from urllib.parse import unquote
 import pytest
 import report_samples as samples
 from imports import heavy_imports
-from owf.cli.overview import print_overview
+from owf.cli.tell import tell_overview
 from owf.core.metrics.measurement import Part
 from owf.core.render.audited import Audited, headlines, worst_first
 from owf.core.render.html.html import write_html
 from owf.core.render.html.overview import overview_name, render_overview, write_overview
 from owf.core.verdict.verdict import INVALID, judge, worst
+from rich.console import Console
 
 _spec = importlib.util.spec_from_file_location("render_page_parser", Path(__file__).with_name("test_html.py"))
 assert _spec is not None and _spec.loader is not None
@@ -223,7 +224,7 @@ def test_headlines_come_in_reading_order():
 def test_the_terminal_shows_numbers_reasons_and_the_page(make, tmp_path, capsys, monkeypatch):
     monkeypatch.setenv("COLUMNS", "80")
     bad = Audited("evil\x1b[31m[bold].safetensors", refusal="cut \x1b[2J off")
-    print_overview([make("mild", 0.1), make("strong"), bad], [tmp_path / "overview-1.html"], "none")
+    tell_overview([make("mild", 0.1), make("strong"), bad], [tmp_path / "overview-1.html"], Console(), "none")
     shown = capsys.readouterr().out
     assert re.search(r"strong\s+\S DRIFT\s+21\.6\s+62\.0\s+8\.4\s+9\.3\s+2\.13", shown)
     assert shown.index("strong") < shown.index("mild")
@@ -233,13 +234,13 @@ def test_the_terminal_shows_numbers_reasons_and_the_page(make, tmp_path, capsys,
 
 
 def test_the_terminal_names_the_options_that_would_help(tmp_path, capsys):
-    print_overview([Audited("x.safetensors", samples.invalid_report(), tmp_path)], [], "none")
+    tell_overview([Audited("x.safetensors", samples.invalid_report(), tmp_path)], [], Console(), "none")
     assert "meaningless (--base)." in re.sub(r"\s+", " ", capsys.readouterr().out)
 
 
 def test_hosts_read_json_lines(make, tmp_path, capsys):
     audits = [make("strong"), Audited("bad", refusal="cut off")]
-    print_overview(audits, [tmp_path / "overview-1.html"], "json")
+    tell_overview(audits, [tmp_path / "overview-1.html"], None, "json")
     lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert [line["verdict"] for line in lines] == ["DRIFT", "INVALID", "DRIFT"]
     assert lines[0]["folder"] == str(tmp_path / "strong")

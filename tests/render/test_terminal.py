@@ -12,10 +12,10 @@ from rich.console import Console
 SAMPLES = ["report", "invalid_report", "open_report", "crowded_report", "hostile_report", "silent_report"]
 
 
-def printed(report, folder=None, width=80, encoding="utf-8", **options):
+def printed(report, folder=None, width=80, encoding="utf-8", files=(), **options):
     raw = io.BytesIO()
     file = io.TextIOWrapper(raw, encoding=encoding, newline="")
-    print_report(report, Console(file=file, width=width, **options), option, folder)
+    print_report(report, Console(file=file, width=width, **options), option, folder, files)
     file.flush()
     return raw.getvalue().decode(encoding)
 
@@ -108,11 +108,11 @@ def test_old_encodings_lose_signs_but_do_not_fail(name, encoding):
     assert getattr(samples, name)().verdict.decision in text
 
 
-def test_existing_files_are_named_on_whole_lines(tmp_path):
+def test_existing_files_are_named_on_whole_lines_and_no_others(tmp_path):
     folder = tmp_path / ("long" * 30)
     report = samples.report(samples.draw_pairs(folder, 1))
-    (folder / "report.json").write_text("{}")
-    lines = printed(report, folder).splitlines()
-    assert str(folder / "report.json") in lines
-    assert str(folder / "pairs") in lines
-    assert str(folder / "report.html") not in lines
+    for name in ("report.json", "table.csv"):
+        (folder / name).touch()
+    written = [folder / "table.csv", folder / "report.html"]  # a page that is gone by now
+    lines = printed(report, folder, files=written).splitlines()
+    assert [line for line in lines if str(folder) in line] == [str(written[0]), str(folder / "pairs")]

@@ -1,7 +1,8 @@
 """Fake CUDA tensors: devices and shapes without a GPU."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -20,10 +21,20 @@ def require_fake_cuda() -> None:
             pytest.skip(f"this torch makes no fake CUDA tensors here: {error}")
 
 
-def denoiser_of(parts) -> DiffusersDenoiser:
+def denoiser_of(parts, family: str = "demo") -> DiffusersDenoiser:
     """Return a denoiser of fake parts whose schedule is real: its numbers are checked, and fake ones have none."""
     with _disable_current_modes():
-        return DiffusersDenoiser(parts, "fake", "demo")
+        return DiffusersDenoiser(parts, "fake", family)
+
+
+def made_on_fake_cuda(make: Callable[[], SimpleNamespace], dtype: torch.dtype) -> SimpleNamespace:
+    """Return parts on a fake GPU in a type: built as what they are to be, as fake parameters cannot be moved."""
+    torch.set_default_dtype(dtype)
+    try:
+        with torch.device("cuda"):
+            return make()
+    finally:
+        torch.set_default_dtype(torch.float32)
 
 
 @contextmanager
@@ -31,11 +42,4 @@ def tiny_on_fake_cuda(dtype: torch.dtype) -> Iterator[DiffusersDenoiser]:
     """Return a context in which tensors are fake, with the tiny model on a fake GPU in a type."""
     require_fake_cuda()
     with FakeTensorMode(allow_non_fake_inputs=True):
-        # Built where and as what it is to be: the parameters of fake modules cannot be moved.
-        torch.set_default_dtype(dtype)
-        try:
-            with torch.device("cuda"):
-                parts = tiny_parts()
-        finally:
-            torch.set_default_dtype(torch.float32)
-        yield denoiser_of(parts)
+        yield denoiser_of(made_on_fake_cuda(tiny_parts, dtype))

@@ -39,6 +39,9 @@ class GaussianDenoiser:
         rows = torch.tensor([int(p) for p in prompts])
         return Conditioning(self.means(rows)[:, None, :])
 
+    def encode_guided(self, prompts: Sequence[str], negatives: Sequence[str]) -> Conditioning:
+        return self.encode_text([*prompts, *negatives])
+
     def encode_image(self, images: torch.Tensor) -> torch.Tensor:
         return images.double()
 

@@ -1,4 +1,4 @@
-"""A Stable Diffusion 1 pipeline written as one file with the names of the original code."""
+"""A Stable Diffusion 1 or XL pipeline written as one file with the names of the original code."""
 
 import re
 from pathlib import Path
@@ -59,13 +59,68 @@ def write_checkpoint(parts, path: Path) -> Path:
     """Write the parts' weights under `model.diffusion_model`, `first_stage_model` and `cond_stage_model`."""
     from safetensors.torch import save_file
 
-    tensors = {f"model.diffusion_model.{_unet_name(k)}": v for k, v in parts.unet.state_dict().items()}
+    tensors = _unet_and_vae(parts)
+    for key, value in parts.text_encoder.state_dict().items():
+        tensors[f"cond_stage_model.transformer.{_with_level(key)}"] = value
+    save_file({k: v.contiguous() for k, v in tensors.items()}, path)
+    return path
+
+
+def xl_tensors(parts) -> dict:
+    """Return the parts' weights as checkpoints of Stable Diffusion XL have them: the second encoder is OpenCLIP's."""
+    tensors = _unet_and_vae(parts, _xl_unet_name)
+    for key, value in parts.text_encoder.state_dict().items():
+        tensors[f"conditioner.embedders.0.transformer.{_with_level(key)}"] = value
+    for name, value in _open_clip(parts.text_encoder_2.state_dict()).items():
+        tensors[f"conditioner.embedders.1.model.{name}"] = value
+    tensors["conditioner.embedders.1.model.logit_scale"] = tensors["first_stage_model.quant_conv.bias"][0] * 0 + 4.6
+    return {k: v.contiguous() for k, v in tensors.items()}
+
+
+def _with_level(key: str) -> str:
+    return key if key.startswith("text_model.") else f"text_model.{key}"
+
+
+def _unet_and_vae(parts, unet_name=_unet_name) -> dict:
+    tensors = {f"model.diffusion_model.{unet_name(k)}": v for k, v in parts.unet.state_dict().items()}
     for key, value in parts.vae.state_dict().items():
         name = _rename(key, VAE)
         is_conv = ".attn_1." in name and value.ndim == 2  # the original code's attention is made of 1x1 convolutions
         tensors[f"first_stage_model.{name}"] = value[:, :, None, None] if is_conv else value
-    for key, value in parts.text_encoder.state_dict().items():
-        name = key if key.startswith("text_model.") else f"text_model.{key}"
-        tensors[f"cond_stage_model.transformer.{name}"] = value
-    save_file({k: v.contiguous() for k, v in tensors.items()}, path)
-    return path
+    return tensors
+
+
+def _xl_unet_name(name: str) -> str:
+    """Return a name as that of three levels, of which the first has no attention, and of the sizes' embedding."""
+    name = re.sub(r"^add_embedding\.linear_1", "label_emb.0.0", name)
+    name = re.sub(r"^add_embedding\.linear_2", "label_emb.0.2", name)
+    name = re.sub(r"^up_blocks\.(\d)\.upsamplers\.0", lambda m: f"output_blocks.{3 * int(m[1]) + 2}.2", name)
+    return _unet_name(name)
+
+
+def xl_module_name(name: str) -> str:
+    """Return a layer of the U-Net under the name of the original code."""
+    return _xl_unet_name(f"{name}.weight").removesuffix(".weight")
+
+
+CLIP = (
+    (r"^text_model\.embeddings\.position_embedding\.weight", "positional_embedding"),
+    (r"^text_model\.embeddings\.token_embedding", "token_embedding"),
+    (r"^text_model\.final_layer_norm", "ln_final"),
+    (r"^text_model\.encoder\.layers", "transformer.resblocks"),
+    (r"\.layer_norm([12])\.", r".ln_\1."),
+    (r"\.mlp\.fc1\.", ".mlp.c_fc."),
+    (r"\.mlp\.fc2\.", ".mlp.c_proj."),
+    (r"\.self_attn\.", ".attn."),
+)
+
+
+def _open_clip(weights: dict) -> dict:
+    import torch
+
+    named = {_rename(k, CLIP): v for k, v in weights.items() if not k.endswith("position_ids")}
+    named["text_projection"] = named.pop("text_projection.weight").T
+    for name in [name for name in named if ".attn.q_proj." in name]:
+        parts = [named.pop(name.replace("q_proj", f"{part}_proj")) for part in "qkv"]
+        named[name.replace("q_proj.", "in_proj_")] = torch.cat(parts)
+    return named

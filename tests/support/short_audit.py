@@ -10,7 +10,7 @@ from pathlib import Path
 if __name__ == "__main__":
     runpy.run_path(str(Path(__file__).resolve().parent.parent / "conftest.py"))
     from owf.cli.audit import main
-    from owf.core.plan import presets
+    from owf.core.plan import demo
 
-    presets.DEMO_PROMPTS = presets.DEMO_PROMPTS[::4]
+    demo.PROMPTS = demo.PROMPTS[::4]
     sys.exit(main(sys.argv[1:]))

@@ -131,6 +131,14 @@ def test_every_field_changes_the_digest(field):
     assert plan_digest(dataclasses.replace(plan)) == plan_digest(plan)
 
 
+def test_plans_of_before_prompt_forms_keep_their_digest():
+    """A checkpoint is continued where its plan's digest is the same."""
+    assert plan_digest(TrainPlan()) == "6d48dd5f24e44f8b98b910b41cbd2c3d770c9aadf3355bc570c181feb29ad8ce"
+    changed = plan_digest(dataclasses.replace(TrainPlan(), steps=5, preserve=()))
+    assert changed == "39c9433c4079bd8fb6c86ca5f6c2889f2fdba8e5a32bde3d87a76738eeea5aa7"
+    assert "prompt_form" not in plan_data(TrainPlan())
+
+
 def test_every_field_is_described():
     for field in dataclasses.fields(TrainPlan):
         assert field.name == "version" or field.metadata["help"]

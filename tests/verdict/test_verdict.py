@@ -1,9 +1,10 @@
 """Equivalence tests, alarms and their combination."""
 
+import dataclasses
 import math
 
 import pytest
-from owf.core.errors import UsageError
+from owf.core.errors import Setting, UsageError
 from owf.core.metrics.measurement import Estimate, Measurement
 from owf.core.verdict.policy import read_policy
 from owf.core.verdict.verdict import (
@@ -14,9 +15,12 @@ from owf.core.verdict.verdict import (
     PASS,
     Limit,
     Policy,
+    default_policy,
     follows,
+    invalid,
     judge,
     samples_to_decide,
+    unjudged,
 )
 
 
@@ -107,6 +111,23 @@ def test_nothing_measured_is_invalid_never_pass():
     assert (verdict.decision, verdict.exit_code) == (INVALID, 4)
 
 
+def test_what_has_no_limit_is_inconclusive_and_known_before_it_is_measured():
+    drawn = {"dino_drift": Measurement("dino_drift", 1, "dino_drift", {"dino_drift": Estimate(0.1, 0.0, 0.2, 10)})}
+    verdict = judge(drawn)
+    assert (verdict.decision, verdict.exit_code, verdict.judgements) == (INCONCLUSIVE, 3, ())
+    assert verdict.reasons == (unjudged(("dino_drift", "lpips"), default_policy()),)
+    assert "No measured metric has a limit" in verdict.reasons[0]
+    assert verdict.worded(lambda setting: setting.name)[0].endswith("(policy, metrics).")
+    assert unjudged(("dino_drift", "kid"), default_policy()) == ""
+    own = Policy((Limit("dino_drift", "dino_drift", 0.3),))
+    assert unjudged(("dino_drift",), own) == ""
+    assert judge(drawn, own).decision == PASS
+    assert follows(verdict, drawn)
+    assert follows(invalid("said so by an earlier release"), drawn)
+    assert not follows(verdict, {})
+    assert not follows(dataclasses.replace(verdict, decision=PASS), drawn)
+
+
 def test_skipped_metrics_are_named():
     verdict = judge(seen(0, 0.05), Policy((*policy().limits, Limit("kid", "kid", 1))))
     assert any("kid" in reason for reason in verdict.reasons)
@@ -143,8 +164,9 @@ def test_policy_file_is_read(tmp_path):
 def test_broken_policy_files_are_usage_errors(tmp_path, text):
     file = tmp_path / "p.toml"
     file.write_text(text)
-    with pytest.raises(UsageError):
+    with pytest.raises(UsageError) as caught:
         read_policy(file)
+    assert Setting("policy") in caught.value.settings
 
 
 def test_unknown_estimate_in_a_policy_is_a_usage_error():

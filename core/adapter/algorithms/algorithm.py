@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 Factors = Mapping[str, "Tensor"]
-Change = Callable[["Tensor", Factors, float], "Tensor"]
+WeightChange = Callable[["Tensor", Factors, float], "Tensor"]
 """From the base weight, the factors and the scale to what is added to the weight; all in one float type.
 
 The result is a new tensor, which the caller may overwrite.
@@ -95,7 +95,7 @@ class Algorithm:
     """Slots that only this algorithm has."""
     outline: Callable[[Shapes], Outline]
     """Checks the factors against each other by shape; raises AdapterError when they disagree."""
-    change: Change
+    change: WeightChange
     """Computes what is added to the weight at strength 1, in any shape with its elements in order."""
 
     # How it is spelled

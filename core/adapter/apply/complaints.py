@@ -13,6 +13,7 @@ from ..contents import Contents
 from ..module import ALPHA_EXTREME, AdapterModule
 from ..naming.metadata import Training
 from ..naming.unexpected import shown
+from .scales import about_scales
 
 _UNBOUNDED = 2**62
 
@@ -24,6 +25,7 @@ def complaints(contents: Contents) -> tuple[str, ...]:
         *_about_names(contents),
         *_about_ranks(modules),
         *_about_alphas(modules),
+        *about_scales(modules),
         *_about_readings(modules),
         *_about_unused(contents),
     )
@@ -73,6 +75,7 @@ def _full_rank(module: AdapterModule) -> int:
 
 def _about_alphas(modules: Sequence[AdapterModule]) -> Iterator[str]:
     scaled = [module for module in modules if module.algorithm.alpha_scales and module.outline.rank]
+    without = [module for module in scaled if module.alpha is None]
     notes = (
         (
             sum(_disagrees(module) for module in scaled),
@@ -89,6 +92,10 @@ def _about_alphas(modules: Sequence[AdapterModule]) -> Iterator[str]:
         (
             sum(abs(module.scale) > ALPHA_EXTREME for module in scaled),
             f"alpha beyond {ALPHA_EXTREME:g} times the rank",
+        ),
+        (
+            len(without) if 0 < len(without) < len(scaled) else 0,
+            f"without an alpha, which the other {len(scaled) - len(without)} have, read as alpha = rank",
         ),
         (
             sum(module.alpha is None and _is_peft(module) for module in scaled),

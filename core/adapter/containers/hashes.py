@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-_V1_START, _V1_LENGTH = 0x100000, 0x10000
+from ...disk.digests import LEGACY_LENGTH, LEGACY_START
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ def hash_file(path: Path, data_start: int | None) -> Hashes:
             rest = None if data_start is None else pool.submit(_sha256, view[data_start:])
             whole = _sha256(view[:])
             weights = None if rest is None else rest.result()
-        autov1 = _sha256(view[_V1_START : _V1_START + _V1_LENGTH])[:8]
+        autov1 = _sha256(view[LEGACY_START : LEGACY_START + LEGACY_LENGTH])[:8]
         view.release()
     return Hashes(whole, autov1, whole[:10], weights[:12] if weights else None, weights)
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from ...disk.files import by_name, is_folder
+from ...disk.files import by_name, folded, is_folder
 from ...errors import AdapterError
 
 WEIGHTS = (
@@ -17,19 +17,13 @@ WEIGHTS = (
     "pytorch_lora_weights.bin",
 )
 CONFIG = "adapter_config.json"
-_OF_COMPONENT = re.compile(
-    r"((?:lora|peft)[_-])?(unet|transformer|text_encoder(?:_[123])?|te[123]?)([_-](?:lora|peft|adapter))?"
-)
+_COMPONENT = r"unet|transformer|text[_-]?encoder(?:[_-]?[123lg])?|te(?:[_-]?[123])?|clip[_-]?[lg]|t5(?:xxl)?"
+"""Names of components, in small letters."""
+_OF_COMPONENT = re.compile(rf"((?:lora|peft)[_-])?({_COMPONENT})([_-](?:lora|peft|adapter))?")
 """Names of folders that hold one component's weights, such as `unet`, `unet_lora` or `lora_text_encoder_2`."""
-
-_SPELLED = {
-    "te": "text_encoder",
-    "te1": "text_encoder",
-    "text_encoder_1": "text_encoder",
-    "te2": "text_encoder_2",
-    "te3": "text_encoder_3",
-}
-"""Other names of components."""
+_IN_A_NAME = re.compile(rf"(?<![a-z0-9])(?:{_COMPONENT})(?![a-z0-9])")
+_ENCODERS = {"": "", "1": "", "l": "", "2": "_2", "g": "_2", "3": "_3", "t5": "_3", "t5xxl": "_3"}
+"""What follows `text_encoder` by the last word of a name for one."""
 
 Weights = tuple[tuple[Path, str | None], ...]
 """Files of one LoRA, each with its component where only folders name it."""
@@ -112,7 +106,24 @@ def component_of(folder: Path) -> str | None:
     """Return the component that the name of a folder says, or that of the one around it; None where neither does."""
     folder = folder.absolute()
     found = (_OF_COMPONENT.fullmatch(name.lower()) for name in (folder.name, folder.parent.name))
-    return next((_SPELLED.get(match[2], match[2]) for match in found if match), None)
+    return next((_called(match[2]) for match in found if match), None)
+
+
+def without_components(name: str) -> tuple[str, str | None]:
+    """Return what names have in common that differ in a component, and the last component in a name; None if none is.
+
+    `my_unet_lora` and `My_TE_LoRA` have the first in common.
+    """
+    plain = folded(name)
+    words = _IN_A_NAME.findall(plain)
+    return _IN_A_NAME.sub("*", plain), _called(words[-1]) if words else None
+
+
+def _called(word: str) -> str:
+    """Return the component of one of its names."""
+    if word in ("unet", "transformer"):
+        return word
+    return "text_encoder" + _ENCODERS[re.sub("^(?:text[_-]?encoder|te|clip)|[_-]", "", word)]
 
 
 def config_beside(file: Path) -> Path | None:
@@ -130,7 +141,7 @@ def _places(folder: Path) -> Iterator[_Place]:
         match = _OF_COMPONENT.fullmatch(name)
         if match is None or not is_folder(place):
             continue
-        naming, component = f"{match[1] or ''}{match[3] or ''}", _SPELLED.get(match[2], match[2])
+        naming, component = f"{match[1] or ''}{match[3] or ''}", _called(match[2])
         yield _Place(place, component, (naming, ""))
         for adapter, inner in by_name(place).items():
             if is_folder(inner):

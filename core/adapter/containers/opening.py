@@ -1,7 +1,7 @@
 """Opening whatever a path names: a safetensors file, a PEFT folder, or a pickle on request."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -32,8 +32,8 @@ class Part:
     """PEFT configuration per component; the empty name stands for all."""
     config_file: Path | None = None
     """Where the configuration was read from; None where it lies in the container, or there is none."""
-    download: str = ""
-    """What beside the file says that its download is not finished; "" without."""
+    notes: tuple[str, ...] = ()
+    """What lies beside the file and speaks against it, such as an unfinished download."""
 
     @property
     def files(self) -> tuple[Path, ...]:
@@ -50,9 +50,8 @@ class Part:
 
     @property
     def warnings(self) -> tuple[str, ...]:
-        """Return what in the configurations could not be followed, and that the file may not be all of it."""
-        by_config = [note for config in self.configs.values() for note in config.warnings]
-        return (*by_config, self.download) if self.download else tuple(by_config)
+        """Return what in the configurations could not be followed, and what beside the file speaks against it."""
+        return (*(note for config in self.configs.values() for note in config.warnings), *self.notes)
 
 
 def open_parts(path: Path, *, allow_pickle: bool) -> tuple[Part, ...]:
@@ -87,11 +86,29 @@ def _open_file(path: Path, component: str | None, allow_pickle: bool) -> Part:
     written_by_peft = path.name.lower().startswith("adapter_model.") or any(
         "base_model.model." in name for name in source.entries
     )
-    beside = config_beside(path) if written_by_peft and not configs else None
+    is_the_folders = path.name.lower() in WEIGHTS and [file for file, _ in weights_of(path.parent)] == [path]
+    beside = config_beside(path) if written_by_peft or is_the_folders else None
+    notes = (download,) if download else ()
+    if beside is not None and (configs or not written_by_peft):
+        notes += tuple(_not_followed(beside, configs))
+        beside = None
     if beside is not None:
         configs = {"": from_text(_read_text(beside))}
     configs = {owner: _checked(config, owner, source, component) for owner, config in configs.items()}
-    return Part(source, component, configs, beside, download)
+    return Part(source, component, configs, beside, notes)
+
+
+def _not_followed(beside: Path, configs: Mapping[str, PeftConfig]) -> Iterator[str]:
+    """Yield why a configuration beside a file is not followed, unless it says what that in the file does."""
+    if not configs:
+        yield f"{CONFIG} lies beside it and is not followed: programs read it with adapter_model files only"
+        return
+    try:
+        same = all(from_text(_read_text(beside)) == config for config in configs.values())
+    except (AdapterError, OSError):
+        same = False
+    if not same:
+        yield f"{CONFIG} beside it and the metadata in it say different things: the metadata are followed"
 
 
 def _checked(config: PeftConfig, owner: str, source: Source, component: str | None) -> PeftConfig:

@@ -26,6 +26,8 @@ class Training:
     """Name of the base checkpoint."""
     base_hash: str = ""
     """sha256 or short hash of the base checkpoint."""
+    base_legacy_hash: str = ""
+    """Eight digits by which older programs know the base checkpoint."""
     base_version: str = ""
     """Family by its own account, such as `sd_v1-5`."""
     architecture: str = ""
@@ -58,8 +60,15 @@ class Training:
 
 _SOURCES: dict[str, tuple[str, ...]] = {
     "title": ("modelspec.title", "ss_output_name"),
-    "base_model": ("ss_sd_model_name", "ss_base_model_name"),
-    "base_hash": ("ss_new_sd_model_hash", "ss_sd_model_hash"),
+    "base_model": (
+        "ss_sd_model_name",
+        "ss_base_model_name",
+        "modelspec.base_model",
+        "base_model",
+        "base_model_name_or_path",
+    ),
+    "base_hash": ("ss_new_sd_model_hash", "ss_sd_model_hash", "modelspec.base_model_hash", "base_model_hash"),
+    "base_legacy_hash": ("ss_sd_model_hash",),
     "base_version": ("ss_base_model_version",),
     "architecture": ("modelspec.architecture",),
     "network": ("ss_network_module",),

@@ -41,6 +41,10 @@ class PeftConfig:
     """The setting by which tensors besides the factors were trained, which must be in the file; "" without one."""
     whole_biases: bool = False
     """Whether the biases of the changed layers were trained, where they have any."""
+    base_model: str = ""
+    """The base that it names, inert; "" without one."""
+    root_in_alpha: bool = False
+    """Whether alphas in the file are those of alpha / rank all the same."""
     warnings: tuple[str, ...] = ()
     """What to know about the configuration before trusting a score."""
 
@@ -48,9 +52,8 @@ class PeftConfig:
         """Return how the module is scaled; `module` is its dotted path inside the component."""
         alpha, rank = _first(self.alphas, module, self.alpha), _first(self.ranks, module, self.rank)
         by_root, whole = self.by_root, self.whole_biases
-        return Scaling(
-            alpha, by_root, None if rank is None else int(rank), self.dora, self.bias, self.algorithms, whole
-        )
+        number = None if rank is None else int(rank)
+        return Scaling(alpha, by_root, number, self.dora, self.bias, self.algorithms, whole, self.root_in_alpha)
 
 
 @dataclass(frozen=True)
@@ -76,7 +79,7 @@ def _first(patterns: tuple[Pattern, ...], module: str, default: float | None) ->
 
 NO_CONFIG = PeftConfig(None, False, None)
 """For files whose alphas are tensors, or unknown."""
-RANK_STABILISED = PeftConfig(None, True, None)
+RANK_STABILISED = PeftConfig(None, True, None, root_in_alpha=True)
 """For LyCORIS files that say so, for the algorithms whose alpha does not."""
 
 
@@ -115,6 +118,11 @@ def _object(what: str, text: str) -> dict[str, object]:
     return found
 
 
+def _base_model(fields: Mapping[str, object]) -> str:
+    named = fields.get("base_model_name_or_path")
+    return inert(named).strip() if isinstance(named, str) else ""
+
+
 def from_fields(fields: Mapping[str, object]) -> PeftConfig:
     """Return the configuration with these fields; raises AdapterError for methods that are no LoRA."""
     made = _made_by(fields.get("peft_type", "LORA"))
@@ -129,6 +137,7 @@ def from_fields(fields: Mapping[str, object]) -> PeftConfig:
         algorithms=frozenset(algorithm.name for algorithm in made if "peft_type" in fields),
         whole=whole,
         whole_biases=whole_biases,
+        base_model=_base_model(fields),
     )
     without_alpha = tuple(filter(None, (_without_alpha(algorithm, fields) for algorithm in made)))
     if without_alpha:

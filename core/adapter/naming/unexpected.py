@@ -18,8 +18,8 @@ _NAMED = 3
 _MOST_LEVELS = 32
 """Levels of a name that are looked at: the deepest module of a real model has about twelve."""
 _SCALES = re.compile(
-    r"alphas?|(re)?scal(e|es|ed|ing|ar|ars|er|ers)|multipliers?|strengths?|gates?|gating|gains?|factors?|"
-    r"magnitudes?|dora"
+    r"alphas?|(re)?scal(e|es|ed|ing|ar|ars|er|ers)|mult|multipliers?|strengths?|gates?|gating|gains?|factors?|"
+    r"magnitudes?|dora|ratios?|coeffs?|coefs?|coefficients?|lambdas?|intensit(y|ies)|amplitudes?|weightings?|lbw"
 )
 """Words for numbers by which a change is multiplied, be it that of one module or of all, and for tables of them."""
 _WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")

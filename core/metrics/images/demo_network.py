@@ -1,4 +1,4 @@
-"""The demo base's feature network: a small classifier of class, colour and background of 64 px pictures."""
+"""The demo base's feature network: a small classifier of class, colour and background."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -11,7 +11,7 @@ WIDTH = 128
 
 
 class FeatureNetwork(nn.Module):
-    """Features of 64x64 pictures, and what they show."""
+    """Features of small pictures, and what they show."""
 
     def __init__(self, heads: Mapping[str, int]) -> None:
         """Take what is recognised, with the number of answers."""
@@ -26,7 +26,7 @@ class FeatureNetwork(nn.Module):
         self.heads = nn.ModuleDict({name: nn.Linear(WIDTH, count) for name, count in heads.items()})
 
     def forward(self, pixels: torch.Tensor) -> torch.Tensor:
-        """Return (N, 128) features of (N, 3, 64, 64) pixels in [0, 1]."""
+        """Return (N, 128) features of (N, 3, H, W) pixels in [0, 1]."""
         return self.body(pixels * 2 - 1).mean(dim=(2, 3))
 
     def classify(self, pixels: torch.Tensor, head: str = "label") -> torch.Tensor:

@@ -13,9 +13,9 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from ...demo import DEMO_FEATURES
 from ...disk.download import fetch
 from ...errors import OFF, Setting, UsageError
+from ...families import get, shipped
 from ...foreign import NONE, Advice, foreign
 from ...progress import SILENT, Progress
 from .network_names import NAMES
@@ -32,7 +32,6 @@ INCEPTION_SHA256 = "6726825d0af5f729cebd5821db510b11b1cfad8faad88a03f1befd49fb91
 
 _CLIP_STATS = (0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258, 0.27577711)
 IMAGENET_STATS = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
-_DEMO_SIZE = 64
 _BATCH = 16
 """Images at a time; also how often a long comparison says how far it is."""
 
@@ -103,9 +102,9 @@ def load_features(name: str | Path, fetching: Fetching = _ON_THE_CPU, batch_size
     """Return a feature network, its weights fetched once unless that is forbidden.
 
     `name` is "inception" (Inception-v3 pool3 of torch-fidelity, 2048), "clip" (image embedding, 512), "dino"
-    (class token of ViT-S/16, 384), either with another hub id or folder behind a colon ("clip:FOLDER"), "demo",
-    or the folder of a network such as the demo base's. Raise UsageError, with what to do, for unknown names, missing
-    extras, missing or changed weights.
+    (class token of ViT-S/16, 384), either with another hub id or folder behind a colon ("clip:FOLDER"), "demo"
+    (the one that ships with that base), or the folder of a network like it. Raise UsageError, with what to do, for
+    unknown names, missing extras, missing or changed weights.
     """
     kind, _, source = str(name).partition(":")
     if kind == "inception":
@@ -113,8 +112,8 @@ def load_features(name: str | Path, fetching: Fetching = _ON_THE_CPU, batch_size
     elif kind in HUB_IDS:
         prepare, network = _load_hub(kind, source or HUB_IDS[kind], fetching.offline)
     else:
-        folder = DEMO_FEATURES if name == "demo" else Path(name)
-        prepare, network = _load_folder(folder)
+        its = shipped().get(str(name))
+        prepare, network = _load_folder(Path(name) if its is None else its.features)
         name = "demo"
     return assemble(str(name), prepare, network, fetching.device, batch_size)
 
@@ -226,7 +225,8 @@ def _load_folder(folder: Path) -> tuple[Prepare, nn.Module]:
 
     with foreign(f"{folder} cannot be loaded as a feature network"):
         network = load_network(folder)
-    return lambda images: resize_crop(images, _DEMO_SIZE, _DEMO_SIZE) / 255, network
+    side = get("demo").resolution  # it was trained on what the base draws
+    return lambda images: resize_crop(images, side, side) / 255, network
 
 
 def assemble(

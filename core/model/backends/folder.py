@@ -1,8 +1,8 @@
-"""A Stable Diffusion model out of a diffusers folder, every part checked before and after it is loaded."""
+"""A model out of a diffusers folder, every part checked before and after it is loaded."""
 
+import importlib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -10,11 +10,14 @@ from typing import Any
 import torch
 from torch import nn
 
+from ... import families
 from ...disk.files import is_folder, listing, require_files
 from ...errors import UsageError
+from ...families import Part, Pipeline
 from ...foreign import foreign
 from ...text import inert
-from .parts import Parts, SchedulerConfig, require_finite_weights, require_fit
+from .networks import network_named
+from .parts import Parts, SchedulerConfig, dtype_of, require_finite_weights
 from .weight_files import STEMS, choose_variant, read_object, require_floats, weight_files
 
 LARGEST = 2**14
@@ -29,67 +32,58 @@ MOST_SIDE = 1024
 """Largest side of latents, that of pictures of 8,192 pixels."""
 
 
-@dataclass(frozen=True)
-class _Kind:
-    """A class that a part must be of: what else there is does not answer the questions that audits ask."""
-
-    library: str
-    names: tuple[str, ...]
-
-
-KINDS = {
-    "unet": _Kind("diffusers", ("UNet2DConditionModel",)),
-    "vae": _Kind("diffusers", ("AutoencoderKL",)),
-    "text_encoder": _Kind("transformers", ("CLIPTextModel",)),
-    "tokenizer": _Kind("transformers", ("CLIPTokenizer", "CLIPTokenizerFast")),
+_OTHERS = {
+    "StableDiffusionInpaintPipeline": "an inpainting model",
+    "StableDiffusionInstructPix2PixPipeline": "a model that edits pictures",
+    "StableDiffusionXLInpaintPipeline": "an inpainting model",
+    "StableDiffusionXLImg2ImgPipeline": "made to change pictures, as the refiner of Stable Diffusion XL",
+    "StableDiffusionXLInstructPix2PixPipeline": "a model that edits pictures",
 }
-"""Part of a pipeline -> what it must be."""
-WEIGHTED = ("unet", "vae", "text_encoder")
-"""Parts of a pipeline that have weights."""
+"""Pipelines that people take for text-to-image ones -> what they are."""
 
 
 def load_folder(path: Path, dtype: torch.dtype) -> Parts:
     """Return the parts in a diffusers folder, in `dtype`; safetensors only.
 
-    Raises UsageError that names the file for anything but a whole Stable Diffusion 1 or 2 text-to-image model.
+    Raises UsageError that names the file for anything but a whole text-to-image model of a pipeline that is known.
     """
-    for place in (path, *(path / name for name in (*KINDS, "scheduler"))):
+    require_files(path)
+    index = read_object(path / "model_index.json")
+    pipeline = pipeline_of(index, str(path))
+    for part in pipeline.parts:
+        _require_kind(index, part, pipeline, path)
+    for place in (path / name for name in ("scheduler", *(part.name for part in pipeline.parts))):
         if is_folder(place):
             require_files(place)
-    index = read_object(path / "model_index.json")
-    require_stable_diffusion(index, path)
-    for name in KINDS:
-        _require_kind(index, name, path)
     scheduler = read_object(path / "scheduler" / "scheduler_config.json")
-    for name in WEIGHTED:
-        _require_sane(read_object(path / name / "config.json"), path / name / "config.json")
-    parts = Parts(
-        unet=_load(path, "unet", dtype),
-        vae=_load(path, "vae", dtype),
-        text_encoder=_load(path, "text_encoder", dtype),
-        tokenizer=_load_tokenizer(path / "tokenizer"),
-        scheduler=SchedulerConfig(scheduler),
-    )
-    require_fit(parts, str(path))
+    for part in pipeline.weighted:
+        _require_sane(read_object(path / part.name / "config.json"), path / part.name / "config.json")
+    models = {
+        part.name: _load(path, part, dtype) if part.prefix else load_tokenizer(path / part.name)
+        for part in pipeline.parts
+    }
+    parts = Parts(pipeline, models, SchedulerConfig(scheduler), index)
+    network_named(pipeline.network).require_fit(parts, str(path))
     return parts
 
 
-def require_stable_diffusion(index: Mapping[str, Any], path: Path) -> None:
-    """Raise UsageError for the index of another pipeline than Stable Diffusion's text-to-image."""
-    kind = index.get("_class_name")
-    if kind != "StableDiffusionPipeline":
-        raise UsageError(
-            f"{path} is a {kind}; audits run on Stable Diffusion 1 and 2 text-to-image models so far "
-            "(StableDiffusionPipeline)."
-        )
+def pipeline_of(index: Mapping[str, Any], path: str) -> Pipeline:
+    """Return the pipeline of a folder's index; raise UsageError for one that audits do not run on."""
+    kind = str(index.get("_class_name"))
+    known = {pipeline.name: pipeline for pipeline in families.pipelines()}
+    if kind in known:
+        return known[kind]
+    what = f", {_OTHERS[kind]}" if kind in _OTHERS else ""
+    names = ", ".join(f"{pipeline.title} ({pipeline.name})" for pipeline in known.values())
+    raise UsageError(f"{path} is a {kind}{what}; audits run on text-to-image models of {names} so far.")
 
 
-def _require_kind(index: Mapping[str, Any], name: str, path: Path) -> None:
-    kind, known = index.get(name), KINDS[name]
-    if not isinstance(kind, list) or len(kind) != 2 or kind[0] != known.library or kind[1] not in known.names:
+def _require_kind(index: Mapping[str, Any], part: Part, pipeline: Pipeline, path: Path) -> None:
+    kind = index.get(part.name)
+    if not isinstance(kind, list) or len(kind) != 2 or kind[0] != part.library or kind[1] not in part.classes:
         raise UsageError(
-            f"{path / 'model_index.json'}: the {name} is {kind!r}; a base that audits run on has "
-            f"{known.library}'s {known.names[0]} there."
+            f"{path / 'model_index.json'}: the {part.name} is {kind!r}; a {pipeline.name} that audits run on has "
+            f"{part.library}'s {part.classes[0]} there."
         )
 
 
@@ -113,63 +107,57 @@ def _most(key: str) -> int:
     return LARGEST_ID if key == "vocab_size" or key.endswith("_id") else LARGEST
 
 
-def _load(path: Path, name: str, dtype: torch.dtype) -> nn.Module:
+def _load(path: Path, part: Part, dtype: torch.dtype) -> nn.Module:
     """Return a part with all its weights from its files, and all of its files' weights."""
-    folder, library = path / name, KINDS[name].library
-    stem = STEMS[library]
+    folder = path / part.name
+    dtype = dtype_of(part, read_object(folder / "config.json"), dtype)
+    stem = STEMS[part.library]
     variant = choose_variant([p.name for p in folder.iterdir()], stem, dtype, str(folder))
     files = weight_files(folder, stem, variant)
     require_floats(files)
-    with _small_endings(path, name, files) as readable, foreign(f"{folder} cannot be loaded"):
-        part, seen = _class(name).from_pretrained(
-            str(readable),
-            subfolder=name,
+    with _small_endings(folder, files) as readable, foreign(f"{folder} cannot be loaded"):
+        model, seen = class_of(part).from_pretrained(
+            str(readable.parent),
+            subfolder=part.name,
             variant=variant,
             local_files_only=True,
             use_safetensors=True,
             output_loading_info=True,
-            **(dtype_option(dtype) if library == "diffusers" else {}),
+            **(dtype_option(dtype) if part.library == "diffusers" else {}),
         )
-    _require_same_weights(folder, [str(k) for k in seen["missing_keys"]], [str(k) for k in seen["unexpected_keys"]])
-    require_finite_weights(part, dtype, str(folder))
-    return part.to(dtype)
+    _require_same_weights(
+        folder, part, [str(k) for k in seen["missing_keys"]], [str(k) for k in seen["unexpected_keys"]]
+    )
+    require_finite_weights(model, dtype, str(folder))
+    return model.to(dtype)
 
 
 @contextmanager
-def _small_endings(path: Path, name: str, files: Sequence[Path]) -> Iterator[Path]:
-    """Return a folder with the same part in it whose endings are in small letters: the libraries know no others."""
+def _small_endings(folder: Path, files: Sequence[Path]) -> Iterator[Path]:
+    """Return the part's folder, or one like it whose endings are in small letters: the libraries know no others."""
     if all(file.suffix == ".safetensors" for file in files):
-        yield path
+        yield folder
         return
     with TemporaryDirectory() as place:
-        part = Path(place) / name
+        part = Path(place) / folder.name
         part.mkdir()
-        there = listing(path / name)
+        there = listing(folder)
         links = {file.stem + file.suffix.lower(): file for file in there} | {file.name: file for file in there}
         for link, file in links.items():
             (part / link).symlink_to(file.absolute())
-        yield Path(place)
+        yield part
 
 
-def _class(name: str) -> Any:
-    if name == "unet":
-        from diffusers.models.unets.unet_2d_condition import UNet2DConditionModel
-
-        return UNet2DConditionModel
-    if name == "vae":
-        from diffusers.models.autoencoders.autoencoder_kl import AutoencoderKL
-
-        return AutoencoderKL
-    from transformers import CLIPTextModel
-
-    return CLIPTextModel
+def class_of(part: Part) -> Any:
+    """Return the library's class of a part."""
+    return getattr(importlib.import_module(part.library), part.classes[0])
 
 
 _BESIDE = ("position_ids", "vision_model.", "visual_projection.", "text_projection.", "logit_scale")
 """Parts of names of weights that a text encoder's file may hold besides its own: those of the whole CLIP."""
 
 
-def _require_same_weights(folder: Path, missing: list[str], unexpected: list[str]) -> None:
+def _require_same_weights(folder: Path, part: Part, missing: list[str], unexpected: list[str]) -> None:
     """Raise UsageError where the libraries filled in random numbers, or left weights out: they only log both."""
     if missing:
         raise UsageError(
@@ -177,7 +165,8 @@ def _require_same_weights(folder: Path, missing: list[str], unexpected: list[str
             f"here, such as {min(missing)}. The file is of another model or layout than its configuration says, or was "
             "saved by a release of transformers or diffusers that is newer than the one installed."
         )
-    unknown = [name for name in unexpected if not any(part in name for part in _BESIDE)]
+    beside = _BESIDE if part.library == "transformers" else ()
+    unknown = [name for name in unexpected if not any(other in name for other in beside)]
     if unknown:
         raise UsageError(
             f"{folder}: its file holds {len(unknown)} weights that its config.json has no place for, such as "
@@ -185,14 +174,18 @@ def _require_same_weights(folder: Path, missing: list[str], unexpected: list[str
         )
 
 
-def _load_tokenizer(folder: Path) -> Any:
+def load_tokenizer(folder: Path, settings: Mapping[str, Any] | None = None) -> Any:
+    """Return the tokenizer in a folder, with settings in place of its own where they are given.
+
+    Raises UsageError where a file of it is not there or cannot be read.
+    """
     from transformers import CLIPTokenizer
 
     for name in ("vocab.json", "merges.txt"):
         if not (folder / name).is_file() and not (folder / "tokenizer.json").is_file():
             raise UsageError(f"{folder / name} is not there, and no tokenizer.json either: nothing can read prompts.")
     with foreign(f"{folder} cannot be loaded as a tokenizer"):
-        return CLIPTokenizer.from_pretrained(str(folder), local_files_only=True)
+        return CLIPTokenizer.from_pretrained(str(folder), local_files_only=True, **(settings or {}))
 
 
 def dtype_option(dtype: torch.dtype) -> dict[str, torch.dtype]:

@@ -6,13 +6,11 @@ from pathlib import Path
 import torch
 
 from ...errors import UsageError
+from ...families import Part, Pipeline
 from ...foreign import Advice, foreign
-from .folder import KINDS, WEIGHTED
-from .weight_files import STEMS, choose_variant
-
-_SETTINGS = ("model_index.json", "scheduler/*.json", "tokenizer/*", "unet/config.json", "vae/config.json",
-             "text_encoder/config.json")  # fmt: skip
-"""Files besides the weights."""
+from .folder import pipeline_of
+from .parts import dtype_of
+from .weight_files import STEMS, choose_variant, read_object, variant_files, weight_files
 
 
 def cached_folder(repository: str) -> Path | None:
@@ -23,13 +21,17 @@ def cached_folder(repository: str) -> Path | None:
         folder = Path(snapshot_download(repository, local_files_only=True))
     except Exception:  # not there, in whatever way this release of the hub's client says so
         return None
+    if not (folder / "model_index.json").is_file():
+        return None
+    pipeline = pipeline_of(read_object(folder / "model_index.json"), repository)
     try:
-        for part in WEIGHTED:
-            names = [path.name for path in (folder / part).glob("*")]
-            choose_variant(names, STEMS[KINDS[part].library], torch.float32, part)
+        for part in pipeline.weighted:
+            names = [path.name for path in (folder / part.name).glob("*")]
+            stem = STEMS[part.library]
+            weight_files(folder / part.name, stem, choose_variant(names, stem, torch.float32, part.name))
     except UsageError:
         return None
-    return folder if (folder / "model_index.json").is_file() else None
+    return folder
 
 
 def fetched_folder(repository: str, dtype: torch.dtype, otherwise: Advice) -> Path:
@@ -38,20 +40,26 @@ def fetched_folder(repository: str, dtype: torch.dtype, otherwise: Advice) -> Pa
 
     with foreign(f"{repository} could not be fetched from the hub", otherwise):
         names = HfApi().list_repo_files(repository)
-    wanted = [*_SETTINGS, *(file for part in WEIGHTED for file in _weights(names, repository, part, dtype))]
+        index = Path(snapshot_download(repository, allow_patterns=["model_index.json"])) / "model_index.json"
+    wanted = _wanted(names, repository, pipeline_of(read_object(index), repository), dtype)
     with foreign(f"{repository} could not be fetched from the hub", otherwise):
         return Path(snapshot_download(repository, allow_patterns=wanted))
 
 
-def _weights(names: Sequence[str], repository: str, part: str, dtype: torch.dtype) -> list[str]:
-    """Return patterns of the files of a part's weights: those of one variant, whole or in shards."""
-    here = [name.removeprefix(f"{part}/") for name in names if name.startswith(f"{part}/")]
-    stem = STEMS[KINDS[part].library]
-    variant = choose_variant(here, stem, dtype, f"{repository}/{part}")
-    suffix = "" if variant is None else f".{variant}"
-    whole = f"{stem}{suffix}.safetensors"
-    found = [name for name in here if name.lower() == whole.lower()]
-    if found:
-        return [f"{part}/{name}" for name in found]
-    shards = (f"{stem}{suffix}-*.safetensors", f"{stem}-*{suffix}.safetensors")
-    return [f"{part}/{name}" for name in (f"{stem}.safetensors.index{suffix}.json", *shards)]
+def _wanted(names: Sequence[str], repository: str, pipeline: Pipeline, dtype: torch.dtype) -> list[str]:
+    """Return patterns of the files that a pipeline is loaded from."""
+    wanted = ["model_index.json", "scheduler/*.json"]
+    for part in pipeline.parts:
+        if part.prefix:
+            wanted += [f"{part.name}/config.json", *_weights(names, repository, part, dtype)]
+        else:
+            wanted.append(f"{part.name}/*")
+    return wanted
+
+
+def _weights(names: Sequence[str], repository: str, part: Part, dtype: torch.dtype) -> list[str]:
+    """Return the files of a part's weights: those of one variant, whole or in shards."""
+    here = [name.removeprefix(f"{part.name}/") for name in names if name.startswith(f"{part.name}/")]
+    stem = STEMS[part.library]
+    variant = choose_variant(here, stem, dtype_of(part, {}, dtype), f"{repository}/{part.name}")
+    return [f"{part.name}/{name}" for name in variant_files(here, stem, variant)]

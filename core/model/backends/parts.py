@@ -1,4 +1,4 @@
-"""The parts of a Stable Diffusion model, and whether they fit together."""
+"""The parts of a diffusion model, and whether they fit together."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -8,6 +8,7 @@ import torch
 from torch import nn
 
 from ...errors import Setting, UsageError
+from ...families import Part, Pipeline
 
 _CHANNELS = {
     5: "a depth-to-image model",
@@ -31,29 +32,35 @@ class SchedulerConfig:
 
 @dataclass(frozen=True)
 class Parts:
-    """A loaded model, part by part."""
+    """A loaded model; each part is an attribute too, under its name in the pipeline."""
 
-    unet: Any
-    vae: Any
-    text_encoder: Any
-    tokenizer: Any
+    pipeline: Pipeline
+    """What it is made of."""
+    models: Mapping[str, Any]
+    """Name of each part -> the part."""
     scheduler: SchedulerConfig
+    index: Mapping[str, Any]
+    """Settings of the pipeline."""
+
+    def __getattr__(self, name: str) -> Any:
+        models = self.__dict__.get("models", {})
+        if name in models:
+            return models[name]
+        raise AttributeError(name)
 
 
-def require_fit(parts: Parts, path: str) -> None:
-    """Raise UsageError where the parts do not make a text-to-image model that can be asked for its predictions."""
-    latent = parts.vae.config.latent_channels
-    require_channels(parts.unet.config.in_channels, parts.unet.config.out_channels, latent, path)
-    _require_plain_unet(parts.unet.config, path)
-    _require_plain_vae(parts.vae.config, path)
-    width, context = parts.text_encoder.config.hidden_size, parts.unet.config.cross_attention_dim
+def require_width(width: int, context: int, path: str) -> None:
+    """Raise UsageError where the text that goes into a UNet is not as wide as it takes."""
     if width != context:
         raise UsageError(
             f"{path}: the text encoder gives {width} numbers a token and the UNet's cross-attention takes {context}: "
             "they are of different models."
         )
-    _require_words(parts, path)
-    if latent_side(parts.unet.config) is None:
+
+
+def require_side(config: Any, path: str) -> None:
+    """Raise UsageError where a UNet does not say what size it was made for."""
+    if latent_side(config) is None:
         raise UsageError(f"{path}: the UNet's config.json does not say its sample_size, the side of its latents.")
 
 
@@ -79,21 +86,39 @@ def latent_side(config: Any) -> int | None:
     return side if type(side) is int and side > 0 else None
 
 
+def latent_shape(parts: Any) -> tuple[int, int, int]:
+    """Return (C, H, W) of the latents that a pipeline's UNet is made for."""
+    side = latent_side(parts.unet.config)
+    assert side is not None, "require_side refuses bases without"
+    return (parts.unet.config.in_channels, side, side)
+
+
+def resolution(parts: Any) -> int:
+    """Return the side in pixels of what latents of a pipeline's UNet become: each level of the VAE but one doubles."""
+    return latent_shape(parts)[-1] * 2 ** (len(parts.vae.config.block_out_channels) - 1)
+
+
 _MORE = ("class_embed_type", "addition_embed_type", "encoder_hid_dim_type", "time_cond_proj_dim", "num_class_embeds")
 """Settings of UNets that are asked with more than noised latents, a timestep and text."""
 
 
-def _require_plain_unet(config: Any, path: str) -> None:
+def require_plain_unet(parts: Any, path: str, known: tuple[tuple[str, str], ...] = ()) -> None:
+    """Raise UsageError for a UNet that is asked with more than latents, timestep, text and what is `known`."""
+    config, latent = parts.unet.config, parts.vae.config.latent_channels
+    require_channels(config.in_channels, config.out_channels, latent, path)
     for name in _MORE:
-        value = getattr(config, name, None)
-        if value is not None:
+        value, expected = getattr(config, name, None), dict(known).get(name)
+        if value is None and expected is not None:
+            raise UsageError(f"{path}: the UNet has no {name}, and that of this pipeline has {expected!r}.")
+        if value != expected:
             raise UsageError(
                 f"{path}: the UNet asks for more than latents, timestep and text ({name} is {value!r}); what else it "
                 "would be given is not known here."
             )
 
 
-def _require_plain_vae(config: Any, path: str) -> None:
+def require_plain_vae(config: Any, path: str) -> None:
+    """Raise UsageError for a VAE that needs more than its scaling_factor between pixels and latents."""
     if (config.in_channels, config.out_channels) != (3, 3):
         raise UsageError(
             f"{path}: the VAE takes {config.in_channels} and gives {config.out_channels} colour channels instead of 3."
@@ -101,21 +126,21 @@ def _require_plain_vae(config: Any, path: str) -> None:
     if not isinstance(config.scaling_factor, (int, float)) or not config.scaling_factor > 0:
         raise UsageError(f"{path}: the VAE's scaling_factor is {config.scaling_factor!r}.")
     if any(getattr(config, name, None) for name in ("shift_factor", "latents_mean", "latents_std")):
-        raise UsageError(f"{path}: the VAE shifts its latents, as no Stable Diffusion 1 or 2 does.")
+        raise UsageError(f"{path}: the VAE shifts its latents, as no Stable Diffusion 1, 2 or XL does.")
 
 
-def _require_words(parts: Parts, path: str) -> None:
+def require_words(tokenizer: Any, text_encoder: Any, path: str) -> None:
     """Raise UsageError where tokenizer and text encoder are of different models; cut prompts where the encoder must."""
-    numbers = parts.tokenizer.get_vocab().values()
-    rows = parts.text_encoder.config.vocab_size
+    numbers = tokenizer.get_vocab().values()
+    rows = text_encoder.config.vocab_size
     if not numbers or max(numbers) >= rows or len(numbers) < _LEAST_VOCABULARY * rows:
         raise UsageError(
             f"{path}: the tokenizer knows {len(numbers):,} tokens (numbers up to {max(numbers, default=0):,}) and the "
             f"text encoder has {rows:,}: they are of different models, or the tokenizer's files are not whole."
         )
-    places = parts.text_encoder.config.max_position_embeddings
+    places = text_encoder.config.max_position_embeddings
     # A tokenizer without settings knows no length at all, and would pad every prompt to 10^30 tokens.
-    parts.tokenizer.model_max_length = min(parts.tokenizer.model_max_length, places)
+    tokenizer.model_max_length = min(tokenizer.model_max_length, places)
 
 
 def require_finite_weights(part: nn.Module, dtype: torch.dtype, where: str) -> None:
@@ -132,3 +157,14 @@ def require_finite_weights(part: nn.Module, dtype: torch.dtype, where: str) -> N
                 f"{where}: {name} has weights too large for {dtype}; use the type float32 or bfloat16.",
                 Setting("dtype", "float32"),
             )
+
+
+def dtype_of(part: Part, config: Mapping[str, Any], dtype: torch.dtype) -> torch.dtype:
+    """Return the type that a part of a model in `dtype` runs in.
+
+    It is float32 for one that overflows in float16, which most VAEs of Stable Diffusion XL do: `force_upcast` false in
+    its configuration says that this one does not, and that it does is diffusers' default.
+    """
+    if part.overflows and dtype == torch.float16 and config.get("force_upcast", True):
+        return torch.float32
+    return dtype

@@ -8,7 +8,7 @@ import torch
 
 from ...errors import UsageError
 from ...foreign import foreign
-from ...prediction_types import EPSILON, V, prediction_named
+from ...prediction_types import EPSILON, V, is_flow, prediction_named
 from ..schedule import Schedule, variance_preserving, zero_terminal
 
 _STEPS = (100, 10_000)
@@ -55,8 +55,17 @@ def _require_diffusion(config: Mapping[str, Any]) -> None:
     steps = config.get("num_train_timesteps", 1000)
     if type(steps) is not int or not _STEPS[0] <= steps <= _STEPS[1]:
         raise UsageError(f"The base's scheduler has num_train_timesteps {steps!r}; Stable Diffusion has 1000.")
-    if config.get("use_flow_sigmas"):
-        raise UsageError("The base's scheduler is one of rectified flow (use_flow_sigmas), on which audits do not run.")
+    stated = config.get("prediction_type")
+    if config.get("use_flow_sigmas") or (isinstance(stated, str) and is_flow(stated)):
+        raise UsageError(
+            "The base's scheduler is one of rectified flow (use_flow_sigmas or prediction_type), on which audits do "
+            "not run."
+        )
+    if config.get("timestep_type") == "continuous":
+        raise UsageError(
+            "The base's scheduler asks at continuous times (timestep_type), as models of the EDM process do; audits do "
+            "not run on them."
+        )
     name = config.get("_class_name")
     if name is None:
         return

@@ -2,8 +2,10 @@
 
 import json
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
@@ -67,6 +69,23 @@ def _nothing(names: Sequence[str], stem: str, where: str) -> str:
     return f"{where} has no weights: there is no {stem}.safetensors, nor a variant of it."
 
 
+def variant_files(names: Sequence[str], stem: str, variant: str | None) -> list[str]:
+    """Return the files of a variant's weights among the `names` of a folder: the whole one, or index and shards."""
+    suffix = "" if variant is None else f".{variant}"
+    plain = {name: small_ending(name) for name in names}
+    whole = [name for name in names if plain[name] == f"{stem}{suffix}.safetensors"]
+    index = f"{stem}.safetensors.index{suffix}.json"
+    shards = (f"{stem}{suffix}-*.safetensors", f"{stem}-*{suffix}.safetensors")
+    in_pieces = (n for n in names if n == index or any(fnmatchcase(plain[n], pattern) for pattern in shards))
+    return whole or list(in_pieces)
+
+
+def small_ending(name: str) -> str:
+    """Return the name of a file with its ending in small letters, in which endings are compared."""
+    path = Path(name)
+    return name.removesuffix(path.suffix) + path.suffix.lower()
+
+
 def weight_files(folder: Path, stem: str, variant: str | None) -> list[Path]:
     """Return the files of a variant's weights; raise UsageError where an index names one that is not there."""
     suffix = "" if variant is None else f".{variant}"
@@ -89,7 +108,7 @@ def _with_any_ending(folder: Path, name: str) -> Path | None:
     """Return the file of this name in a folder, or one whose ending differs in case only; None where there is none."""
     if (folder / name).is_file():
         return folder / name
-    same = (path for path in listing(folder) if path.stem + path.suffix.lower() == name and path.is_file())
+    same = (path for path in listing(folder) if small_ending(path.name) == name and path.is_file())
     return next(same, None)
 
 
@@ -121,6 +140,23 @@ def opened(path: Path) -> Iterator[Any]:
         raise UsageError(f"{path} cannot be read as a safetensors file: it is {other}.")
     with foreign(f"{path} cannot be read as a safetensors file"), safe_open(path, framework="pt") as file:
         yield file
+
+
+@dataclass(frozen=True)
+class Header:
+    """What a checkpoint says before its weights are read."""
+
+    shapes: Mapping[str, tuple[int, ...]]
+    """Name of each tensor -> its shape."""
+    metadata: Mapping[str, str]
+    """Facts that its maker wrote."""
+
+
+def read_header(path: Path) -> Header:
+    """Return a file's header; raise UsageError where it is no safetensors file."""
+    with opened(path) as file:
+        shapes = {name: tuple(file.get_slice(name).get_shape()) for name in file.keys()}  # noqa: SIM118 - no dict
+        return Header(shapes, file.metadata() or {})
 
 
 def require_floats(files: Sequence[Path], beginnings: tuple[str, ...] = ("",)) -> None:

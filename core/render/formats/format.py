@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from ...errors import UsageError
+from ...errors import Setting, UsageError
 from ...registry import records
 from ...verdict.report import Report
 from ..audited import Audited
@@ -46,15 +46,13 @@ def chosen_formats(names: Iterable[str]) -> tuple[Format, ...]:
     wanted = list(names)
     for name in wanted:
         if name not in known:
-            raise UsageError(f"Unknown output format {name!r}; there are {', '.join(known)}.")
+            raise UsageError(f"Unknown output format {name!r}; there are {', '.join(known)}.", Setting("write"))
     return tuple(known[name] for name in wanted)
 
 
-def publish(report: Report, folder: Path, names: Iterable[str]) -> None:
-    """Write a report into its folder in each of these formats."""
-    for format_ in chosen_formats(names):
-        if format_.write_one is not None:
-            format_.write_one(report, folder)
+def publish(report: Report, folder: Path, names: Iterable[str]) -> tuple[Path, ...]:
+    """Write a report into its folder in each of these formats; return the files."""
+    return tuple(format_.write_one(report, folder) for format_ in chosen_formats(names) if format_.write_one)
 
 
 def publish_all(audits: Sequence[Audited], out: Path, names: Iterable[str]) -> tuple[Path, ...]:

@@ -3,7 +3,7 @@
 Every string becomes a `Text` of inert characters, so neither markup nor escape sequences in a file take effect.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
 from rich.console import Console
@@ -27,8 +27,17 @@ MOST_BLOCKS = 24
 _STYLES = {PASS: "green", DRIFT: "red", INCONCLUSIVE: "yellow", INVALID: "magenta"}
 
 
-def print_report(report: Report, console: Console, word: Callable[[Setting], str], folder: Path | None = None) -> None:
-    """Print the report; `word` is what the host calls a setting, `folder` where its files are, if it was written."""
+def print_report(
+    report: Report,
+    console: Console,
+    word: Callable[[Setting], str],
+    folder: Path | None = None,
+    files: Sequence[Path] = (),
+) -> None:
+    """Print the report; `word` is what the host calls a setting.
+
+    Where it was written, `folder` is where its pictures are, and `files` are what the output formats wrote of it.
+    """
     _print_subject(report, console)
     _print_blocks(report, console)
     if report.measurements:
@@ -36,7 +45,7 @@ def print_report(report: Report, console: Console, word: Callable[[Setting], str
     _print_breakdowns(report, console)
     _print_verdict(report, console, word)
     if folder is not None:
-        _print_files(report, console, folder)
+        _print_files(report, console, folder, files)
 
 
 def _print_subject(report: Report, console: Console) -> None:
@@ -153,9 +162,9 @@ def _print_verdict(report: Report, console: Console, word: Callable[[Setting], s
         _print_point(console, "  •", _STYLES.get(words.decision_of(reason, report.verdict), ""), worded)
 
 
-def _print_files(report: Report, console: Console, folder: Path) -> None:
-    names = ["report.html", "report.json", *sorted({str(Path(pair.base).parent) for pair in report.pairs[:1]})]
-    paths = [folder / name for name in names if (folder / name).exists()]
+def _print_files(report: Report, console: Console, folder: Path, files: Sequence[Path]) -> None:
+    pictures = {folder / Path(pair.base).parent for pair in report.pairs[:1]}
+    paths = [path for path in (*files, *pictures) if path.exists()]
     if paths:
         console.print()
     for path in paths:

@@ -5,21 +5,21 @@ What audits ask is held out from every bank: a preservation that was trained on 
 
 import hashlib
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ...disk.files import open_regular
 from ...disk.text_file import decoded
 from ...errors import Setting, UsageError
+from ...families.prompt_form import SENTENCES, TAGS, PromptForm
 from ...plan.presets import audit_prompts
 from ...text import counted
 from .captions import Concept, tidy
 
 BANKS = Path(__file__).resolve().parent / "banks"
-DEFAULT = BANKS / "open_world.txt"
-"""Several hundred everyday prompts: objects, animals, people, scenes, styles and the eleven basic colour terms."""
-DEMO = BANKS / "demo.txt"
-"""The same for the demo base, which knows clothes, shoes and bags."""
+_OF_FORMS = {SENTENCES: BANKS / "open_world.txt", TAGS: BANKS / "tags.txt"}
+"""Language -> several hundred everyday prompts: objects, animals, people, scenes, styles and the eleven basic colour
+terms."""
 
 MAX_BYTES = 10**7
 WATCHED = 32
@@ -38,10 +38,18 @@ class Bank:
     """Never trained on; drift is measured on them."""
     left_out: tuple[str, ...] = ()
     """Prompts of the file that audits ask, that name the concept, or that are there already."""
+    negative: str = ""
+    """What guidance leads away from where the base draws them."""
 
     def digest(self) -> str:
-        """Return the SHA-256 over both lists."""
-        return hashlib.sha256("\n".join((*self.prompts, "", *self.watched)).encode()).hexdigest()
+        """Return the SHA-256 over both lists, and what is drawn away from, if that is anything."""
+        negative = ("", self.negative) if self.negative else ()
+        return hashlib.sha256("\n".join((*self.prompts, "", *self.watched, *negative)).encode()).hexdigest()
+
+    def put(self, form: PromptForm) -> "Bank":
+        """Return the bank as a base is asked in a form: behind its prefix, and drawn away from its negative."""
+        prompts, watched = (tuple(map(form.worded, texts)) for texts in (self.prompts, self.watched))
+        return replace(self, prompts=prompts, watched=watched, negative=form.negative)
 
 
 def read_bank(path: Path) -> tuple[str, ...]:
@@ -60,6 +68,12 @@ def read_bank(path: Path) -> tuple[str, ...]:
         raise UsageError(f"The bank {path} cannot be read: {error}.", Setting("bank")) from error
     lines = map(tidy, text.splitlines())
     return tuple(dict.fromkeys(line for line in lines if line and not line.startswith("#")))
+
+
+def shipped_bank(family: str, form: str = SENTENCES) -> Path:
+    """Return the file that ships for bases of a family: one of its name, for what it knows, or that of the language."""
+    own = BANKS / f"{family}.txt"
+    return own if own.is_file() else _OF_FORMS[form]
 
 
 def make_bank(prompts: tuple[str, ...], concept: Concept, limit: int = 0) -> Bank:

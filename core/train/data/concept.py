@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
+from typing import TYPE_CHECKING
 
 import torch
 
@@ -13,6 +14,9 @@ from ..plan import TrainPlan
 from .buckets import bucket_shapes, epoch_order, nearest_bucket
 from .images import TrainingImage
 from .rows import Draw, Rows
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
 
 _SWEEP_SEED = 5_000_011
 """Seed of the noise of held-out pictures."""
@@ -88,7 +92,11 @@ def load_pictures(images: Sequence[TrainingImage], resolution: int, bucket: int)
     shapes = bucket_shapes(resolution, bucket)
     pictures = []
     for image in images:
-        opened = open_picture(image.path)
-        height, width = nearest_bucket(opened.height, opened.width, shapes)
-        pictures.append(torch.from_numpy(cover(opened, height, width)))
+        pictures.append(in_bucket(open_picture(image.path), shapes))
     return pictures
+
+
+def in_bucket(picture: "Image", shapes: tuple[tuple[int, int], ...]) -> torch.Tensor:
+    """Return a picture (3, H, W) uint8, cut to the nearest of the buckets' shapes (H, W)."""
+    height, width = nearest_bucket(picture.height, picture.width, shapes)
+    return torch.from_numpy(cover(picture, height, width))

@@ -3,6 +3,7 @@
 import hashlib
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -18,12 +19,17 @@ SEED = 770_000_000
 """Seeds of training's drawings start here, far from those of audits."""
 
 
-class Drawings:
+class LatentCache:
     """The base's drawings of prompts; the adapter must be off while it draws."""
 
-    def __init__(self, denoiser: Denoiser, cache: Path, batch: Batching, progress: Progress) -> None:
+    def __init__(
+        self, denoiser: Denoiser, cache: Path, batch: Batching, progress: Progress, negative: str = ""
+    ) -> None:
+        """Take what draws; guidance leads away from `negative`."""
         self._denoiser, self._batch, self._progress = denoiser, batch, progress
+        self._sampling = replace(SAMPLING, negative=negative)
         key = f"{denoiser.digest()}|{denoiser.dtype}|{denoiser.latent_shape}|{SAMPLING}|{SEED}"
+        key += f"|{negative}" if negative else ""
         self._path = cache / f"drawings-{hashlib.sha256(key.encode()).hexdigest()[:32]}.sqlite"
 
     def latents(self, title: str, prompts: Sequence[str]) -> torch.Tensor:
@@ -42,7 +48,7 @@ class Drawings:
 
     def _draw(self, store: SampleStore, draws: Sequence[tuple[str, int]]) -> None:
         prompts, seeds = [p for p, _ in draws], [s for _, s in draws]
-        latents = generate_latents(self._denoiser, prompts, seeds, SAMPLING, self._batch, self._progress)
+        latents = generate_latents(self._denoiser, prompts, seeds, self._sampling, self._batch, self._progress)
         if not latents.isfinite().all():
             dtype = self._denoiser.dtype
             raise overflow(f"The base drew latents that are not finite ({dtype})", dtype)

@@ -2,9 +2,7 @@
 
 from collections.abc import Sequence
 
-import torch
-
-from ...model.denoiser import Conditioning, Denoiser
+from ...model.denoiser import Conditioning, Denoiser, joined
 
 
 class TextCache:
@@ -26,11 +24,3 @@ class TextCache:
         """Return one row per caption."""
         self.learn(captions)
         return joined([self._known[caption] for caption in captions])
-
-
-def joined(parts: Sequence[Conditioning]) -> Conditioning:
-    """Return the rows of several conditionings as one."""
-    if len(parts) == 1:
-        return parts[0]
-    pooled = [part.pooled for part in parts if part.pooled is not None]
-    return Conditioning(torch.cat([part.context for part in parts]), torch.cat(pooled) if pooled else None)

@@ -7,7 +7,7 @@ from ...metrics.denoiser_drift import squared_norms
 from ...model.batch import Batching
 from ...model.denoiser import TrainableDenoiser
 from ...model.predictions import predictions
-from ..data.drawings import Drawings
+from ..data.drawings import LatentCache
 from ..methods.method import Method
 
 TIMESTEPS = 4
@@ -18,7 +18,7 @@ SEED = 4_000_003
 class DriftWatch:
     """Compares the trained model with the base on the same latents, noise and timesteps each time."""
 
-    def __init__(self, denoiser: TrainableDenoiser, method: Method, prompts: tuple[str, ...], drawings: Drawings,
+    def __init__(self, denoiser: TrainableDenoiser, method: Method, prompts: tuple[str, ...], drawings: LatentCache,
                  batch: Batching) -> None:  # fmt: skip
         self._denoiser, self._prompts, self._batch = denoiser, prompts, batch
         with method.off():

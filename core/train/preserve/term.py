@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from ..data.bank import Bank
     from ..data.captions import Concept
     from ..data.concept import ConceptData
-    from ..data.drawings import Drawings
+    from ..data.drawings import LatentCache
     from ..data.rows import Draw, Rows
     from ..methods.method import Method
     from ..plan import TrainPlan
@@ -48,7 +48,7 @@ class TermContext:
     """How the concept is called."""
     bank: "Bank"
     """Concept-free prompts."""
-    drawings: "Drawings"
+    drawings: "LatentCache"
     """Draws latents with the base, each once."""
     data: "ConceptData"
     """The concept's pictures."""

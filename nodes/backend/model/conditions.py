@@ -26,7 +26,7 @@ class HostConditioning(Conditioning):
         """Return the rows at integer positions `index`, repeated and reordered at will."""
         positions = [int(i) for i in index]
         plain = super().rows(positions)
-        return HostConditioning(plain.context, plain.pooled, tuple(self.entries[i] for i in positions))
+        return HostConditioning(plain.context, plain.pooled, entries=tuple(self.entries[i] for i in positions))
 
 
 def encode(model: Any, clip: Any, prompts: Sequence[str], latents: torch.Tensor) -> HostConditioning:
@@ -38,7 +38,7 @@ def encode(model: Any, clip: Any, prompts: Sequence[str], latents: torch.Tensor)
         raise UsageError("MODEL takes no text conditioning, so there is nothing to ask it by prompts.")
     pooled = [p for _, p in parts if p is not None]
     together = torch.cat(pooled) if len(pooled) == len(parts) else None
-    return HostConditioning(context["context"].cond, together, tuple(entry for entry, _ in parts))
+    return HostConditioning(context["context"].cond, together, entries=tuple(entry for entry, _ in parts))
 
 
 def _encode_one(model: Any, clip: Any, prompt: str, latents: torch.Tensor) -> tuple[Entries, torch.Tensor | None]:

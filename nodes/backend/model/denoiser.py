@@ -92,6 +92,10 @@ class ComfyDenoiser:
         host.check_interrupt()
         return encode(self.live.model, self.live.clip, prompts, self._blank())
 
+    def encode_guided(self, prompts: Sequence[str], negatives: Sequence[str]) -> HostConditioning:
+        """Return the rows of the prompts, then of the negatives; ComfyUI encodes an empty one as any other."""
+        return self.encode_text([*prompts, *negatives])
+
     @torch.no_grad()  # loaders make weights in inference mode, and training leaves that mode
     def encode_image(self, images: torch.Tensor) -> torch.Tensor:
         """Return scaled latents (N, C, h, w) of uint8 images (N, 3, H, W)."""

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ....core import families
-from ....core.model.base import CUSTOM
+from ....core.families.custom import FAMILY as CUSTOM
 
 _NAMES = {
     "SD15": "sd15",
@@ -44,6 +44,6 @@ def family_of(model: Any) -> Kind:
     known = (_NAMES[base.__name__] for base in config.__mro__ if base.__name__ in _NAMES)
     name = getattr(config, "owf_family", None) or next(known, None)
     if name is None:
-        return Kind(CUSTOM, config.__name__, _UNKNOWN_SIDE)
+        return Kind(CUSTOM.name, config.__name__, _UNKNOWN_SIDE)
     family = families.get(name)
     return Kind(name, family.title, family.resolution)

@@ -142,6 +142,13 @@ def test_what_training_leaves_is_no_problem_among_few_tensors(base, kohya_tensor
         "dora.m_all",
         "lora_magnitudes_packed",
         "gates_unet",
+        "lora_mult",
+        "ratio",
+        "coef_te",
+        "blockCoefficients",
+        "network.lambda",
+        "intensity",
+        "lbw",
     ],
 )
 def test_what_is_called_a_scale_is_no_note(name, base, kohya_tensors, tmp_path):

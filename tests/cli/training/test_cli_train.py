@@ -15,7 +15,7 @@ from owf.cli import events
 from owf.cli.train import main
 from owf.cli.training.options import RunOptions
 from owf.core.errors import UsageError
-from owf.core.train.data.bank import DEMO, read_bank
+from owf.core.train.data.bank import read_bank, shipped_bank
 from owf.core.train.metadata import read_metadata
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -38,7 +38,7 @@ SMALL = ("--demo-base", "--trigger", "sks", "--class", "bag", "--steps", "8", "-
 def cache(tmp_path_factory):
     """Return a folder for the base's drawings, with a small bank in it."""
     folder = tmp_path_factory.mktemp("cache")
-    (folder / "bank.txt").write_text("\n".join(read_bank(DEMO)[::20]))
+    (folder / "bank.txt").write_text("\n".join(read_bank(shipped_bank("demo"))[::20]))
     return folder
 
 
@@ -252,7 +252,8 @@ def test_an_audit_that_cannot_run_is_a_sentence(trained, monkeypatch, capsys):
     monkeypatch.setattr("owf.cli.training.audit.default_batching", lambda denoiser: Batching(1))
     path = trained[0] / "bag.safetensors"
     before = path.read_bytes()
-    audit_and_tell(path, SimpleNamespace(device=torch.device("cpu")), RunOptions(progress="none"), Console())
+    base = SimpleNamespace(device=torch.device("cpu"))
+    audit_and_tell(path, base, RunOptions(progress="none"), Console(), "auto", ())
     assert "not audited: there is no feature network" in capsys.readouterr().out
     assert path.read_bytes() == before
 
@@ -263,12 +264,13 @@ def test_a_finished_lora_is_known_by_all_that_it_was_trained_with(tmp_path):
     from owf.core.train.plan import TrainPlan
     from owf.core.train.session import TrainSession
 
-    (tmp_path / "bank.txt").write_text("\n".join(read_bank(DEMO)[::2]))
+    (tmp_path / "bank.txt").write_text("\n".join(read_bank(shipped_bank("demo"))[::2]))
 
     def known(bank="", family="demo", steps=8, base="base", dtype=torch.float32) -> str:
         options = RunOptions(pictures=str(CONCEPT), demo_base=True, bank=bank, out=str(tmp_path))
         session = TrainSession(request_from(TrainPlan(class_word="bag", steps=steps), options))
-        return session.on(SimpleNamespace(digest=lambda: base, dtype=dtype, family=family, resolution=64)).identity()
+        told = {"name": "a base", "family": family, "resolution": 64}
+        return session.on(SimpleNamespace(digest=lambda: base, dtype=dtype, **told)).identity()
 
     # "auto" is float16 on a GPU, and the bank that ships is another one for another family.
     others = [known(str(tmp_path / "bank.txt")), known(family="sd15"), known(steps=9), known(base="other")]

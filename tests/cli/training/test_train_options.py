@@ -126,10 +126,10 @@ def test_flags_override_the_file_and_a_base_replaces_its_base(tmp_path):
         (["/no/such/photos", "--demo-base", "--class", "dog"], "no such folder"),
         ([str(CONCEPT), "--demo-base"], "--class"),
         ([str(CONCEPT), "--base", "/no/such/base", "--class", "bag"], "no such file"),
-        ([str(CONCEPT), "--demo-base", "--class", "bag", "--bank", "/no/bank"], "--bank"),
+        ([str(CONCEPT), "--demo-base", "--class", "bag", "--bank", "/no/bank"], "(--bank)"),
         (["photos", "--steps", "0"], "--steps"),
         (["photos", "--preserve", "dcc"], "--preserve"),
-        (["photos", "--config", "/no/such.toml"], "such.toml"),
+        (["photos", "--config", "/no/such.toml"], "(--config)"),
     ],
 )
 def test_wrong_use_says_what_to_change(arguments, words, tmp_path, capsys):

@@ -137,7 +137,7 @@ def test_adapter_off_is_bit_exact_and_strength_zero_is_the_base(denoiser, tmp_pa
 
 def vars_of(denoiser):
     parts = tiny_parts()
-    parts.unet, parts.text_encoder, parts.vae = denoiser._unet, denoiser._text_encoder, denoiser._vae
+    parts.unet, parts.text_encoder, parts.vae = *denoiser.components.values(), denoiser._vae
     return parts
 
 
@@ -234,7 +234,7 @@ def test_weights_that_are_not_in_the_folder_are_never_random(folder, tmp_path, p
 
 def test_half_precision_is_that_of_the_whole_pipeline(folder):
     loaded = load_base(choose_base(str(folder), None), CPU, torch.bfloat16, offline=True)
-    modules = (loaded._unet, loaded._vae, loaded._text_encoder)
+    modules = (*loaded.components.values(), loaded._vae)
     assert {p.dtype for module in modules for p in module.parameters()} == {torch.bfloat16}
 
 

@@ -6,6 +6,7 @@ import shutil
 import pytest
 import torch
 from no_files import NO_FILES, in_time, put
+from owf.core import families
 from owf.core.errors import UsageError
 from owf.core.model import base
 from owf.core.model.base import BaseChoice, choose_base, load_base
@@ -83,7 +84,7 @@ def test_a_mix_of_variants_takes_the_precision_that_fits_in_each_part(folder, sa
     weights(folder, "vae").unlink()
     for dtype, zero in ((torch.float32, False), (torch.float16, True)):
         loaded = load(folder, dtype)
-        assert (float(loaded._unet.conv_in.weight.abs().sum()) == 0) is zero
+        assert (float(loaded.components["unet"].get_parameter("conv_in.weight").abs().sum()) == 0) is zero
         assert float(loaded._vae.quant_conv.weight.abs().sum()) == 0
 
 
@@ -218,7 +219,8 @@ def test_broken_tokenizers_are_not_read_as_empty_ones(folder):
 
 def test_eight_bit_floats_are_read_as_their_values(folder, saved):
     rewrite(weights(folder, "unet"), lambda t: {k: v.to(torch.float8_e4m3fn) for k, v in t.items()})
-    loaded, exact = load(folder)._unet.conv_in.weight, load_file(weights(saved, "unet"))["conv_in.weight"]
+    loaded = load(folder).components["unet"].get_parameter("conv_in.weight")
+    exact = load_file(weights(saved, "unet"))["conv_in.weight"]
     torch.testing.assert_close(loaded.data, exact.to(torch.float8_e4m3fn).float())
 
 
@@ -338,6 +340,15 @@ def test_shards_are_read_in_any_case(folder):
     index = {"metadata": {}, "weight_map": {k: n for n, half in zip(names, halves, strict=True) for k in half}}
     file.with_name(f"{file.stem}.safetensors.index.json").write_text(json.dumps(index))
     assert load(folder).family == "demo"
+
+
+@pytest.mark.parametrize("name", families.shipped())
+def test_a_base_that_ships_is_the_usual_one_of_its_family_and_known_by_its_sizes(name):
+    shipped = families.shipped()[name]
+    assert choose_base(None, name) == BaseChoice(str(shipped.base), "folder")
+    loaded = load_base(choose_base(str(shipped.base), None), CPU, torch.float32, offline=True)
+    assert (loaded.family, loaded.name) == (name, families.get(name).title)
+    assert loaded.resolution == families.get(name).resolution
 
 
 @pytest.mark.parametrize("base", ["", " ", "\t\n"])

@@ -104,7 +104,10 @@ REFUSED = {
     "T5": (lambda _: {f"encoder.block.{i}.layer.0.x.weight": torch.zeros(4) for i in range(9)}, "a text encoder alone"),
     "LoRA": (lambda _: {"lora_unet_mid_block.lora_down.weight": torch.zeros(4, 4)}, "a LoRA"),
     "PEFT LoRA": (lambda _: {"unet.to_q.lora_A.weight": torch.zeros(4, 4)}, "a LoRA"),
-    "SDXL": (_renamed("cond_stage_model.transformer.", "conditioner.embedders.1.model."), "SDXL"),
+    "SDXL": (
+        _renamed("cond_stage_model.transformer.", "conditioner.embedders.1.model."),
+        "Stable Diffusion XL checkpoint without text encoder",
+    ),
     "FLUX": (lambda _: {"double_blocks.0.img_attn.qkv.weight": torch.zeros(4, 4)}, "FLUX"),
     "ControlNet": (marked(*(f"control_model.input_hint_block.{i}.weight" for i in range(100))), "ControlNet"),
     "SD 2": (_renamed("cond_stage_model.transformer.", "cond_stage_model.model."), "Stable Diffusion 2"),

@@ -2,17 +2,32 @@
 
 import random
 import re
+from dataclasses import replace
+from types import SimpleNamespace
+from typing import cast
 
 import pytest
-from demo_base.fashion import BACKGROUNDS, CLASSES, COLORS, article
+from demo_base.world import BACKGROUNDS, CLASSES, COLORS, article
+from owf.core import families
 from owf.core.errors import Setting, UsageError
-from owf.core.plan.presets import audit_prompts
-from owf.core.plan.prompts import COLOR_TERMS, DEMO_THINGS
-from owf.core.train.data.bank import DEFAULT, DEMO, LEAST, MAX_BYTES, WATCHED, make_bank, normal, read_bank
+from owf.core.families.prompt_form import IN_SENTENCES, TAGS
+from owf.core.model.denoiser import TrainableDenoiser
+from owf.core.plan.demo import THINGS
+from owf.core.plan.presets import COMMON_CLASSES, audit_prompts
+from owf.core.plan.prompts import COLOR_TERMS
+from owf.core.plan.tag_prompts import CLASS_TAGS, COLORED_TAGS
+from owf.core.plan.tag_prompts import TAGS as AUDIT_TAGS
+from owf.core.train.data.bank import LEAST, MAX_BYTES, WATCHED, make_bank, normal, read_bank, shipped_bank
 from owf.core.train.data.captions import Concept
+from owf.core.train.plan import TrainPlan
+from owf.core.train.session import TrainRequest, TrainSession
 
 DOG = Concept("sks", "dog")
-SHIPPED = {"default": DEFAULT, "demo": DEMO}
+SHIPPED = {
+    "default": shipped_bank("sd15"),
+    "demo": shipped_bank("demo"),
+    "tags": shipped_bank("sdxl", TAGS),
+}
 ASKED = {normal(prompt) for prompt in audit_prompts()}
 
 
@@ -20,7 +35,7 @@ def prompts_of(name):
     return read_bank(SHIPPED[name])
 
 
-@pytest.mark.parametrize(("name", "least"), [("default", 500), ("demo", 400)])
+@pytest.mark.parametrize(("name", "least"), [("default", 500), ("demo", 400), ("tags", 400)])
 def test_the_shipped_banks_hold_hundreds_of_different_prompts(name, least):
     prompts = prompts_of(name)
     assert len({normal(p) for p in prompts}) == len(prompts) > least
@@ -39,6 +54,70 @@ def test_the_shipped_banks_ask_for_every_color(name):
         assert sum(term in prompt for prompt in words) >= 5, term
 
 
+def test_no_order_of_tags_makes_a_bank_ask_what_audits_ask():
+    """What says only how a picture is framed, or that nobody is in it, tells no two prompts apart."""
+    filler = {"no humans", "solo", "animal focus", "food focus", "still life", "scenery", "indoors", "1girl", "1boy"}
+
+    def meant(prompt):
+        return frozenset(tag.strip() for tag in prompt.split(",")) - filler - {"traditional media"}
+
+    asked = {meant(text) for every in AUDIT_TAGS.values() for text in every}
+    asked |= {meant(tags.format(term)) for tags in COLORED_TAGS for term in (*COLOR_TERMS, "grey")}
+    asked |= {meant(CLASS_TAGS.format(name)) for name in COMMON_CLASSES}
+    assert not {meant(prompt) for prompt in prompts_of("tags")} & asked
+
+
+def test_the_bank_of_tags_has_the_lengths_that_people_write():
+    counts = [prompt.count(",") + 1 for prompt in prompts_of("tags")]
+    assert min(counts) <= 2
+    assert max(counts) >= 10
+    assert sum(count <= 4 for count in counts) > 100
+    assert sum(count >= 8 for count in counts) > 25
+    assert not [prompt for prompt in prompts_of("tags") if set(prompt) & set("()[]{}:<>|\\_")]
+
+
+def test_a_bank_in_tags_is_put_as_its_base_is_asked():
+    form = families.get("sdxl").prompt_form("auto", ["ponyDiffusionV6XL"])
+    plain = make_bank(prompts_of("tags"), DOG)
+    put = plain.put(form)
+    assert put.prompts == tuple(f"{form.prefix}, {prompt}" for prompt in plain.prompts)
+    assert put.watched == tuple(f"{form.prefix}, {prompt}" for prompt in plain.watched)
+    assert put.negative == form.negative
+    assert plain.put(IN_SENTENCES) == plain
+    assert len({bank.digest() for bank in (plain, put, replace(put, negative=""), replace(put, negative="x"))}) == 4
+
+
+@pytest.mark.parametrize(
+    ("family", "name", "asked", "shipped", "prefix"),
+    [
+        ("sdxl", "ponyDiffusionV6XL", "auto", "tags", "score_9, "),
+        ("sdxl", "sd_xl_base_1.0", "auto", "default", ""),
+        ("sdxl", "ponyDiffusionV6XL", "sentences", "default", ""),
+        ("sd15", "ponyDiffusion", "auto", "default", ""),
+        ("sd15", "anything", "tags", "tags", "masterpiece, "),
+        ("demo", "OWF demo base", "auto", "demo", ""),
+    ],
+)
+def test_a_training_takes_the_bank_in_the_language_of_its_base(family, name, asked, shipped, prefix):
+    session = TrainSession(TrainRequest(TrainPlan(class_word="dog", prompt_form=asked), ()))
+    base = cast(TrainableDenoiser, SimpleNamespace(family=family, name=name, resolution=64))
+    bank = session.on(base).bank
+    plain = make_bank(prompts_of(shipped), DOG)
+    assert [prompt[len(bank.prompts[0]) - len(plain.prompts[0]) :] for prompt in bank.prompts] == list(plain.prompts)
+    assert bank.prompts[0].startswith(prefix)
+    assert bool(bank.negative) == bool(prefix)
+    assert (bank == plain) == (not prefix)
+
+
+def test_prompts_of_the_user_stay_as_they_are():
+    own = tuple(f"a thing number {i}" for i in range(40))
+    session = TrainSession(TrainRequest(TrainPlan(class_word="dog"), (), bank=own))
+    base = cast(TrainableDenoiser, SimpleNamespace(family="sdxl", name="pony", resolution=64))
+    bank = session.on(base).bank
+    assert {*bank.prompts, *bank.watched} == set(own)
+    assert "score_4" in bank.negative
+
+
 def test_the_default_bank_has_the_lengths_that_people_write():
     lengths = [len(p.split()) for p in prompts_of("default")]
     assert min(lengths) <= 3
@@ -48,7 +127,7 @@ def test_the_default_bank_has_the_lengths_that_people_write():
 
 
 def test_the_demo_bank_follows_from_the_demo_world():
-    colored = [[article(f"{color} {thing}") for color in COLORS] for thing in CLASSES if thing not in DEMO_THINGS]
+    colored = [[article(f"{color} {thing}") for color in COLORS] for thing in CLASSES if thing not in THINGS]
     grounds = [f" on {article(ground)} background" for ground in BACKGROUNDS]
     short = ("{}", "a picture of {}", "an image of {}", "a photograph of {}", "this is {}")
     expected = {text.format(article(thing)) for thing in CLASSES for text in short}

@@ -13,7 +13,7 @@ from owf.core.progress import SILENT
 from owf.core.train import preserve
 from owf.core.train.data.captions import Concept
 from owf.core.train.data.concept import ConceptData
-from owf.core.train.data.drawings import Drawings
+from owf.core.train.data.drawings import LatentCache
 from owf.core.train.data.rows import Draw
 from owf.core.train.methods.method import attach
 from owf.core.train.plan import TERMS, TrainPlan, plan_digest
@@ -37,7 +37,7 @@ def context(parts, **options):
     plan = small_plan(**options)
     pictures = two_pictures()
     data = ConceptData(denoiser, [p.pixels for p in pictures], [p.caption for p in pictures], [1, 1], plan)
-    drawings = Drawings(denoiser, cache, Batching(4), SILENT)
+    drawings = LatentCache(denoiser, cache, Batching(4), SILENT)
     return TermContext(denoiser, method, plan, Concept("sks", plan.class_word), BANK, drawings, data)
 
 
@@ -119,10 +119,10 @@ def test_a_missing_class_is_noticed_before_the_first_step(parts, name):
 
 def test_drawings_are_made_once_and_repeats_have_seeds_of_their_own(parts, monkeypatch):
     denoiser, _, cache = parts
-    first = Drawings(denoiser, cache, Batching(4), SILENT).latents("x", ["a bag", "a bag", "a hat"])
+    first = LatentCache(denoiser, cache, Batching(4), SILENT).latents("x", ["a bag", "a bag", "a hat"])
     assert not torch.equal(first[0], first[1])
     monkeypatch.setattr(denoiser, "predict", None)  # would raise if anything were drawn again
-    again = Drawings(denoiser, cache, Batching(1), SILENT).latents("x", ["a bag", "a bag", "a hat"])
+    again = LatentCache(denoiser, cache, Batching(1), SILENT).latents("x", ["a bag", "a bag", "a hat"])
     assert torch.equal(first, again)
 
 

@@ -1,57 +1,42 @@
-"""The table at the end of an audit of many LoRAs, and where its page is."""
+"""The table at the end of an audit of many LoRAs, and where its pages are."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from ..core.render import words
-from ..core.render.audited import Audited, Key, estimate_of, headlines, judgement_of, worst_first
-from ..core.render.terminal.console_text import console_text
-from ..core.text import inert
-from ..core.verdict.verdict import DRIFT, INCONCLUSIVE, INVALID, PASS, worst
-from .events import Judged, Overview, emit
-from .wording import option
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
 
-if TYPE_CHECKING:
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
+from ...errors import Setting
+from ...text import inert
+from ...verdict.verdict import DRIFT, INCONCLUSIVE, INVALID, PASS
+from .. import words
+from ..audited import Audited, Key, estimate_of, headlines, judgement_of, worst_first
+from .console_text import console_text
 
 _STYLES = {PASS: "green", DRIFT: "bold red", INCONCLUSIVE: "yellow", INVALID: "magenta"}
 _NUMBER_WIDTH = 9
 """Five numbers, a verdict and a name fit into 80 columns."""
 
 
-def print_overview(audits: Sequence[Audited], pages: Sequence[Path], progress: str) -> None:
-    """Print one line per LoRA, the worst first, and the paths of the `pages` over all; JSON lines for "json"."""
-    if progress == "json":
-        _print_json(audits, pages)
-        return
-    from rich.console import Console
-
-    console = Console()
+def print_overview(
+    audits: Sequence[Audited], pages: Sequence[Path], console: Console, word: Callable[[Setting], str]
+) -> None:
+    """Print one line per LoRA, the worst first, and the paths of the `pages` over all; `word` as in `print_report`."""
     measured = [audit for audit in audits if audit.measured]
     if measured:
         console.print(_table(worst_first(measured), console))
     for audit in audits:
         if audit.decision == INVALID:
-            line = f"{words.SYMBOLS[INVALID]} INVALID {inert(audit.name, 60)}: {inert(audit.reason_in(option), 600)}"
+            line = f"{words.SYMBOLS[INVALID]} INVALID {inert(audit.name, 60)}: {inert(audit.reason_in(word), 600)}"
             console.print(console_text(console, line, _STYLES[INVALID], 700))
     for page in pages:
         console.print(console_text(console, str(page), limit=4000), soft_wrap=True)
 
 
-def _print_json(audits: Sequence[Audited], pages: Sequence[Path]) -> None:
-    for audit in audits:
-        folder = None if audit.folder is None else str(audit.folder)
-        emit(Judged(lora=inert(audit.name), verdict=audit.decision, folder=folder))
-    emit(Overview(verdict=worst(audit.decision for audit in audits), pages=[str(page) for page in pages]))
-
-
-def _table(audits: Sequence[Audited], console: "Console") -> "Table":
+def _table(audits: Sequence[Audited], console: Console) -> Table:
     """Return the measured LoRAs with their headline numbers, coloured by what each limit says."""
     from rich import box
-    from rich.table import Table
 
     keys = headlines(audit.report for audit in audits if audit.report)
     table = Table(box=box.SIMPLE_HEAD, show_edge=False, padding=0, header_style="bold")
@@ -70,7 +55,7 @@ def _heading(key: Key, audits: Sequence[Audited]) -> str:
     return words.estimate_title(key[1]) + (f", {unit.replace('points', 'pts')}" if unit else "")
 
 
-def _cells(audit: Audited, keys: Sequence[Key], console: "Console") -> "Iterator[Text]":
+def _cells(audit: Audited, keys: Sequence[Key], console: Console) -> Iterator[Text]:
     yield console_text(console, audit.title, limit=80)
     mark = words.SYMBOLS.get(audit.decision, words.MISSING)
     yield console_text(console, f"{mark} {audit.decision}", _STYLES.get(audit.decision, ""), 15)

@@ -1,19 +1,20 @@
-"""What a training is about to do, in one paragraph."""
+"""What a training is about to do, in one paragraph, and what came of it."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
-from ...core.model.batch import Batching
-from ...core.model.denoiser import Denoiser
-from ...core.model.speed import estimate
-from ...core.text import counted, inert
-from ...core.train.cost import drawings, rows_until, step_rows, teacher_rows
-from ...core.train.data.bank import Bank
-from ...core.train.data.drawings import SAMPLING
-from ...core.train.methods.forms import FORMS
-from ...core.train.plan import TrainPlan
-from ...core.train.records import Picture
-from ...core.train.session import Training, TrainSession
+from ..errors import Setting, with_words
+from ..model.batch import Batching
+from ..model.denoiser import Denoiser
+from ..model.speed import estimate
+from ..text import counted, inert
+from .cost import drawings, rows_until, step_rows, teacher_rows
+from .data.bank import Bank
+from .data.drawings import SAMPLING
+from .methods.forms import FORMS
+from .plan import TrainPlan
+from .records import Picture, StepRecord, Trained
+from .session import Training, TrainSession
 
 _BACKWARD = 3
 """A row with gradients costs about three rows without."""
@@ -36,6 +37,33 @@ def doubts(session: TrainSession) -> list[str]:
         found.append(f"{unnamed} of {len(images)} captions do not name the trigger {word!r}.")
     portability = FORMS[session.request.plan.algorithm].portability
     return [*found, portability] if portability else found
+
+
+def notes(
+    trained: Trained, plan: TrainPlan, records: Sequence[StepRecord], word: Callable[[Setting], str]
+) -> list[str]:
+    """Return what came of a training, a sentence each; `word` is what the host calls a setting."""
+    losses = [record.loss for record in records]
+    last = losses[-max(1, len(losses) // 10) :]
+    terms = ", ".join(f"{name} (weight {weight:.3g})" for name, weight in records[-1].weights.items())
+    found = [
+        f"Saved as {trained.path.name}.",
+        f"{counted(trained.steps, 'step')} of {counted(plan.batch, 'picture')}, rank {plan.rank}; "
+        f"mean loss of the last {len(last)}: {sum(last) / len(last):.3g}.",
+        f"Preserved by {terms or 'nothing'}.",
+    ]
+    if trained.drift is not None:
+        found.append(f"Drift on held-out prompts: {trained.drift:.2%}.")
+    return [*found, *above_budget(trained, plan, word)]
+
+
+def above_budget(trained: Trained, plan: TrainPlan, word: Callable[[Setting], str]) -> list[str]:
+    """Return what to change where drift ended above the budget; nothing elsewhere."""
+    if not trained.is_above(plan.drift_budget):
+        return []
+    said = f"That is above the budget of {plan.drift_budget:.2%}: start from a higher weight, measure more often, or "
+    settings = Setting("dc_weight"), Setting("drift_every"), Setting("rate")
+    return [with_words(f"{said}learn at a lower rate.", settings, word)]
 
 
 def _pictures(pictures: Sequence[Picture]) -> str:
@@ -64,7 +92,8 @@ def _preservation(bank: Bank, plan: TrainPlan) -> str:
     budget = f", aiming at a drift of {plan.drift_budget:.2%}" if plan.drift_budget else ""
     left_out = f", {len(bank.left_out)} left out" if bank.left_out else ""
     asked = f" The bank has {len(bank.prompts)} prompts and {len(bank.watched)} held out to watch drift{left_out}."
-    return f"Preserved by {terms}{budget}.{asked}"
+    tags = f" It is in tags, drawn away from {bank.negative!r}." if bank.negative else ""
+    return f"Preserved by {terms}{budget}.{asked}{tags}"
 
 
 def _time(denoiser: Denoiser, bank: Bank, plan: TrainPlan) -> str:

@@ -7,7 +7,7 @@ if TYPE_CHECKING:
     from PIL.Image import Image
     from PIL.ImageDraw import ImageDraw
 
-    from ...core.render.heat_map import HeatMap, Row
+    from ..heat_map import HeatMap, Row
 
 WIDTH, MARGIN, ROW = 960, 32, 76
 PAPER, INK, FAINT, TRACK = "#ffffff", "#1c1f24", "#6a717c", "#e6e8ec"
@@ -24,7 +24,7 @@ _FLOOR = "#c6cbd3"
 
 
 def chart_sheet(title: str, badge: str, lines: Sequence[str], bars: Sequence[dict[str, Any]]) -> "Image":
-    """Return a badge, a few sentences and one bar an estimate (see `panel.bar`) as an RGB picture."""
+    """Return a badge, a few sentences and one bar an estimate (see `render.bars.bar`) as an RGB picture."""
     from PIL import Image, ImageDraw
 
     wrapped = [part for line in lines for part in _wrap(line, 17)]

@@ -1,0 +1,85 @@
+"""Stable Diffusion 1 and 2: one CLIP text encoder, whose last hidden states a U-Net reads."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import torch
+from torch import nn
+
+from ....errors import Setting, UsageError
+from ...denoiser import Conditioning, Token
+from ..parts import (
+    latent_shape,
+    latent_side,
+    require_plain_unet,
+    require_plain_vae,
+    require_side,
+    require_width,
+    require_words,
+    resolution,
+)
+from .network import token_numbers
+
+_CROSS_ATTENTION = "model.diffusion_model.input_blocks.1.1.transformer_blocks.0.attn2.to_k.weight"
+"""A weight whose inputs are as many as the text encoder's width."""
+
+
+class StableDiffusion:
+    """See `network.Network`."""
+
+    options = ""
+
+    def __init__(self, parts: Any) -> None:
+        self.denoiser, self._text_encoder, self._tokenizer = parts.unet, parts.text_encoder, parts.tokenizer
+        self.components: Mapping[str, nn.Module] = {"unet": parts.unet, "text_encoder": parts.text_encoder}
+        self.tokenizers = (parts.tokenizer,)
+        self.latent_shape, self.resolution = latent_shape(parts), resolution(parts)
+
+    @classmethod
+    def require_fit(cls, parts: Any, path: str) -> None:
+        """Raise UsageError where the parts do not make a text-to-image model that can be asked for its predictions."""
+        require_plain_unet(parts, path)
+        require_plain_vae(parts.vae.config, path)
+        require_width(parts.text_encoder.config.hidden_size, parts.unet.config.cross_attention_dim, path)
+        require_words(parts.tokenizer, parts.text_encoder, path)
+        require_side(parts.unet.config, path)
+
+    @classmethod
+    def settings(cls, parts: Any) -> Mapping[str, object]:
+        """Return the width of the cross-attention and the side of the latents."""
+        return {
+            "cross_attention_dim": parts.unet.config.cross_attention_dim,
+            "sample_size": latent_side(parts.unet.config),
+        }
+
+    @classmethod
+    def settings_of_file(cls, shapes: Mapping[str, tuple[int, ...]]) -> Mapping[str, object]:
+        """Return the width of the cross-attention in a single file; 0 where there is none."""
+        return {"cross_attention_dim": shapes.get(_CROSS_ATTENTION, (0,))[-1]}
+
+    def embed_text(self, prompts: Sequence[str]) -> Conditioning:
+        """Return the text encoder's last hidden states (N, 77, D)."""
+        numbers = token_numbers(self._tokenizer, prompts)
+        return Conditioning(self._text_encoder(numbers.to(self.denoiser.device))[0])
+
+    def embed_guided(self, prompts: Sequence[str], negatives: Sequence[str]) -> Conditioning:
+        """Return the rows of all; no prompt is the empty one, as the model was trained."""
+        return self.embed_text([*prompts, *negatives])
+
+    def forward(self, x_t: torch.Tensor, t: torch.Tensor, cond: Conditioning) -> torch.Tensor:
+        """Return the U-Net's output."""
+        return self.denoiser(x_t, t, encoder_hidden_states=cond.context).sample
+
+    def token(self, word: str) -> Token:
+        """Return the one token of a word; raise UsageError where it is none or several."""
+        numbers = self._tokenizer(word, add_special_tokens=False).input_ids
+        if len(numbers) != 1:
+            raise UsageError(
+                f"The text encoder splits {word!r} into {len(numbers)} tokens; choose a trigger that is one, "
+                'such as "sks", "ohwx" or "ktn".',
+                Setting("trigger"),
+            )
+        return Token(numbers[0], self._text_encoder.get_input_embeddings())
+
+
+NETWORK = StableDiffusion

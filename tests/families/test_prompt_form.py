@@ -1,0 +1,66 @@
+"""Claim: the language of a base is told by its family's record and its names, and what is asked for overrides it."""
+
+import pytest
+from owf.core import families
+from owf.core.errors import Setting, UsageError
+from owf.core.families.prompt_form import AUTO, IN_SENTENCES, IN_TAGS, SENTENCES, TAGS, Child, form_by_name
+
+SDXL = families.get("sdxl")
+PONY, NOOB, ILLUSTRIOUS, ANIMAGINE = (
+    SDXL.prompt_form(AUTO, [name]) for name in ("pony", "noob", "illustrious", "animagine")
+)
+
+
+@pytest.mark.parametrize(
+    ("name", "form"),
+    [
+        ("ponyDiffusionV6XL_v6StartWithThisOne.safetensors", PONY),
+        ("cyberrealisticPony_v110", PONY),
+        ("autismmixSDXL_autismmixConfetti", PONY),
+        ("Laxhar/noobai-XL-Vpred-1.0", NOOB),
+        ("noobaiXLNAIXL_vPred10Version", NOOB),
+        ("OnomaAIResearch/Illustrious-xl-early-release-v0", ILLUSTRIOUS),
+        ("waiNSFWIllustrious_v140", ILLUSTRIOUS),
+        ("novaAnimeXL_ilV60", ILLUSTRIOUS),
+        ("cagliostrolab/animagine-xl-4.0", ANIMAGINE),
+        ("stabilityai/stable-diffusion-xl-base-1.0", IN_SENTENCES),
+        ("juggernautXL_v9", IN_SENTENCES),
+        ("ponytailXL", IN_SENTENCES),
+        ("civilXL", IN_SENTENCES),
+        ("", IN_SENTENCES),
+    ],
+)
+def test_children_of_sdxl_are_told_by_their_names(name, form):
+    assert SDXL.prompt_form(AUTO, [name]) == form
+
+
+def test_the_surest_name_that_says_something_counts():
+    assert SDXL.prompt_form(AUTO, ["mix_v3", "Pony Diffusion", "Illustrious"]) == PONY
+    assert SDXL.prompt_form(AUTO, ["Illustrious_v1", '{"models": "pony"}']) == ILLUSTRIOUS
+    assert len({PONY, NOOB, ILLUSTRIOUS, ANIMAGINE, IN_SENTENCES}) == 5
+
+
+def test_what_is_asked_for_overrides_the_name():
+    assert SDXL.prompt_form(SENTENCES, ["ponyDiffusionV6XL"]) == IN_SENTENCES
+    assert SDXL.prompt_form(TAGS, ["ponyDiffusionV6XL"]) == PONY
+    assert families.get("sd15").prompt_form(TAGS, ["anything-v5"]).name == TAGS
+    for family in ("sd15", "sd2", "custom", "flux"):
+        assert families.get(family).prompt_form(AUTO, ["ponyDiffusionV6", "illustrious", "anime"]) == IN_SENTENCES
+
+
+def test_the_demo_base_has_no_tags():
+    assert families.get("demo").prompt_form(AUTO, ["pony"]) == IN_SENTENCES
+    with pytest.raises(UsageError, match="demo base") as caught:
+        families.get("demo").prompt_form(TAGS, [])
+    assert caught.value.settings == (Setting("prompt_form", SENTENCES),)
+
+
+def test_of_children_the_first_counts_and_one_without_a_pattern_fits_all():
+    children = (Child("some name", IN_TAGS), Child("", PONY))
+    assert form_by_name(children, ["SomeName_v2"]) == IN_TAGS
+    assert form_by_name(children, ["another"]) == PONY
+    assert form_by_name((), ["SomeName"]) is None
+
+
+def test_forms_in_tags_are_those_of_all_families_and_of_bases_of_which_no_more_is_known():
+    assert families.tag_forms() == (IN_TAGS, NOOB, ANIMAGINE, ILLUSTRIOUS, PONY)

@@ -1,0 +1,88 @@
+"""Every metric says how far it is: by exactly what the plan announced, in steps, and it can be stopped between them."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+import torch
+from owf.core.audit.cost import audit_cost
+from owf.core.datasets.labelled import LabelledImages
+from owf.core.metrics.evidence import Answers, Drawings, Predictions
+from owf.core.metrics.metric import Tools, all_metrics
+from owf.core.plan.presets import preset_plan
+from progress_log import Heard
+
+IMAGES = 40
+PLAN = dataclasses.replace(preset_plan("quick"), prompts=preset_plan("quick").prompts[: IMAGES // 2])
+PLAN = dataclasses.replace(PLAN, images_per_prompt=2, classes=("bag", "coat"))
+
+
+def predictions(rng) -> Predictions:
+    base = [rng.normal(size=(PLAN.drift_timesteps, 4, 2, 2)) for _ in PLAN.prompts]
+    return Predictions(base, [1.1 * p for p in base], base[:2])
+
+
+def answers(rng) -> Answers:
+    labels = np.arange(IMAGES) % 2
+    errors = rng.normal(1.0, 0.1, (IMAGES, 2, PLAN.timesteps))
+    errors[np.arange(IMAGES), labels] -= 0.2  # mostly right, so that there is something to forget
+    images = rng.integers(0, 256, (IMAGES, 3, 8, 8), np.uint8)
+    return Answers(LabelledImages(images, labels, PLAN.classes), errors, errors + 0.01, errors)
+
+
+def drawings(rng) -> Drawings:
+    return Drawings(*rng.integers(0, 256, (3, IMAGES, 3, 8, 8), np.uint8))
+
+
+EVIDENCE = {Predictions: predictions, Answers: answers, Drawings: drawings}
+
+
+class Brightness:
+    """A network that any metric can use, and that counts how often it was asked."""
+
+    name, digest, asked = "brightness", "0", 0
+
+    def __call__(self, images):
+        self.asked += 1
+        return images.float().mean((1, 2, 3)).numpy()[:, None] + 1
+
+
+class Stop(Exception):
+    """What a host raises to end a run."""
+
+
+class Stopping(Heard):
+    """Raises at the event of this number."""
+
+    def __init__(self, event: int) -> None:
+        super().__init__()
+        self._event = event
+
+    def advance(self, rows: int) -> None:
+        if len(self.rows) == self._event:
+            raise Stop
+        super().advance(rows)
+
+
+def measure(metric, network, progress) -> None:
+    rng = np.random.default_rng(0)
+    tools = Tools(torch.device("cpu"), {metric.name: network}, progress)
+    metric.measure(PLAN, tools, *(EVIDENCE[kind](rng) for kind in metric.needs))
+
+
+@pytest.mark.parametrize("metric", all_metrics(), ids=lambda metric: metric.name)
+def test_a_metric_advances_by_what_its_plan_announced(metric):
+    heard = Heard()
+    measure(metric, Brightness(), heard)
+    announced = audit_cost(dataclasses.replace(PLAN, metrics=(metric.name,)), IMAGES).compared
+    assert sum(heard.rows) == announced == (3 * IMAGES if Drawings in metric.needs else 0)
+    assert max(heard.rows, default=0) <= IMAGES  # it never leaps by more than one of the three stacks
+
+
+@pytest.mark.parametrize("batches", [0, 1, 2])
+@pytest.mark.parametrize("metric", [m for m in all_metrics() if m.network], ids=lambda metric: metric.name)
+def test_a_metric_with_a_network_is_stopped_between_its_batches(metric, batches):
+    network = Brightness()
+    with pytest.raises(Stop):
+        measure(metric, network, Stopping(2 * batches))  # it tells before and after each
+    assert network.asked == batches
