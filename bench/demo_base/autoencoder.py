@@ -19,7 +19,7 @@ STAGE = Stage("autoencoder", steps=4000, peak_rate=5e-3, averaging=0.995)
 DECODER_STAGE = Stage("decoder", steps=1200, peak_rate=2e-3, averaging=0.99)
 BATCH = 16
 CROP, WHOLE_EVERY = 64, 8
-"""Most steps see squares of this many pixels, which cost less than half; every eighth sees whole pictures, as users do."""
+"""Most steps see squares of this many pixels, which cost less than half; every eighth sees whole pictures."""
 WORLD_SHARE = 0.65
 """How many pictures are of the world. The others show what it has no words for, which concepts are made of."""
 PHOTO_SHARE, TEXTURE_SHARE = 0.2, 0.1
