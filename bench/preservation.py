@@ -20,8 +20,8 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from concepts import CONCEPTS, HELD_OUT, TUNING, BenchConcept, draw_views
-from demo_base.concept import VIEWS
+from concepts import CONCEPTS, TUNING, photographs_of
+from demo_base.concept import HELD_OUT, VIEWS, Subject
 from demo_base.pictures import load_demo_base
 from likeness import concept_similarity, diversity_ratio
 from owf.core.adapter import applied, read_adapter
@@ -167,9 +167,9 @@ class Worker:
     def lora(self, job: Job) -> Path:
         return self.work / "loras" / f"{job.key}.safetensors"
 
-    def train(self, job: Job, concept: BenchConcept) -> dict:
+    def train(self, job: Job, concept: Subject) -> dict:
         plan, named = plan_of(job), Concept("sks", concept.word)
-        pictures = [Picture(p, named.caption(plan.caption)) for p in draw_views(concept, VIEWS)]
+        pictures = [Picture(p, named.caption(plan.caption)) for p in photographs_of(concept, VIEWS)]
         bank = make_bank(read_bank(shipped_bank("demo")), named)
         folder, cache = self.work / "loras", self.work / "cache"
         folder.mkdir(parents=True, exist_ok=True)
@@ -210,13 +210,13 @@ class Worker:
             "kid": measured["kid"].estimates["kid_relative"].value,
         }
 
-    def concept(self, job: Job, concept: BenchConcept) -> dict:
+    def concept(self, job: Job, concept: Subject) -> dict:
         prompts = [p for p in self.plan.class_prompts for _ in range(IMAGES)]
         named = Concept("sks", concept.word).caption("a photo of {}")
         base = self.base_features(prompts)
         with applied(self.denoiser.components, read_adapter(self.lora(job))) as _, self.word(job):
             tuned, learnt = self.draw(prompts), self.draw([named] * 16)
-        references = self.features(draw_views(concept, HELD_OUT))
+        references = self.features(photographs_of(concept, HELD_OUT))
         shape = (len(self.plan.class_prompts), IMAGES, -1)
         diversity = diversity_ratio(base.reshape(shape), tuned.reshape(shape))
         similarity = concept_similarity(learnt, references)
@@ -258,7 +258,7 @@ def audit_plan():
     return replace(plan, per_class=10, stages=(Stage(3, 3), Stage(6, 1)), images_per_prompt=1)
 
 
-def concept_named(word: str) -> BenchConcept:
+def concept_named(word: str) -> Subject:
     return next(concept for concept in (TUNING, *CONCEPTS) if concept.word == word)
 
 

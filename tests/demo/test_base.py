@@ -7,8 +7,8 @@ import owf
 import pytest
 import torch
 from demo_base.classifier import classification_errors, recognised
-from demo_base.fashion import CLASSES, COLORS
 from demo_base.pictures import draw, load_demo_base
+from demo_base.world import CLASSES, COLORS
 from owf.core.datasets.shipped import read_shipped
 from owf.core.metrics.images.demo_network import load_network
 
