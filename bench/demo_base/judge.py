@@ -8,7 +8,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from .concept import Subject, draw_views, random_view
-from .drawing import colorize
+from .drawing import SIZE, colorize
 from .features import augment
 from .looks import LOOKS
 from .stage import step_generators
@@ -74,5 +74,13 @@ def _network() -> nn.Sequential:
     layers: list[nn.Module] = []
     for inputs, outputs in ((3, 24), (24, 48), (48, 96), (96, 96)):
         layers += [nn.Conv2d(inputs, outputs, 3, 2, 1, bias=False), nn.BatchNorm2d(outputs), nn.ReLU()]
-    # Where a colour is tells looks apart: the layout of four by four places stays.
-    return nn.Sequential(*layers, nn.Flatten(), nn.Linear(96 * 16, 128), nn.ReLU(), nn.Linear(128, NONE + 1))
+    # Where a colour is tells looks apart: the layout of six by six places stays.
+    places = (SIZE // 2**4) ** 2
+    return nn.Sequential(*layers, nn.Flatten(), nn.Linear(96 * places, 128), nn.ReLU(), nn.Linear(128, NONE + 1))
+
+
+def judge_state(state: dict[str, torch.Tensor]) -> Judge:
+    """Return the judge whose trained weights these are."""
+    network = _network()
+    network.load_state_dict(state)
+    return Judge(network.eval().requires_grad_(False))
