@@ -16,9 +16,9 @@ from .world import draw_scene
 if TYPE_CHECKING:
     from diffusers.models.autoencoders.autoencoder_kl import AutoencoderKL
 
-STAGE = Stage("autoencoder", steps=3000, peak_rate=6e-4, averaging=0.995)
+STAGE = Stage("autoencoder", steps=2000, peak_rate=6e-4, averaging=0.995)
 """Twice that rate learns half as much: it breaks the first weights before they are of use."""
-DECODER_STAGE = Stage("decoder", steps=900, peak_rate=4e-4, averaging=0.99)
+DECODER_STAGE = Stage("decoder", steps=600, peak_rate=4e-4, averaging=0.99)
 BATCH = 16
 CROP, WHOLE_EVERY = 64, 8
 """Most steps see squares of this many pixels, which cost less than half; every eighth sees whole pictures."""

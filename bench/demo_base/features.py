@@ -12,7 +12,7 @@ from .stage import Run, Stage, run_stage, step_generators
 from .workers import PARTS
 from .world import BACKGROUNDS, CLASSES, COLORS, PATTERNS, Scene, draw_scene
 
-STAGE = Stage("features", steps=1600, peak_rate=4e-3, averaging=0.99)
+STAGE = Stage("features", steps=1200, peak_rate=4e-3, averaging=0.99)
 BATCH = 64
 HEADS = {"label": len(CLASSES), "color": len(COLORS), "background": len(BACKGROUNDS), "pattern": len(PATTERNS)}
 """What is recognised -> number of answers. A pattern has two colours, and both are right."""

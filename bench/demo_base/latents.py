@@ -12,8 +12,8 @@ from .stage import Run, step_generators
 from .world import Scene, draw_scene
 
 SHARD = 2000
-SHARDS = 36
-"""72,000 pictures: every train picture once, a fifth of them twice, in other scenes."""
+SHARDS = 30
+"""60,000 pictures: every train picture once."""
 CHUNK = 50
 PLAIN = 255
 """Stands for no second colour where scenes are kept as bytes."""
