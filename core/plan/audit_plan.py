@@ -15,6 +15,8 @@ VERSION = 1
 
 LOSSES = ("l1", "l2")
 
+MAX_PER_CLASS = 100_000
+"""Labelled images of a class: more than any set has. A number beyond would be years of work, begun without a word."""
 MAX_TIMESTEPS = 1000
 """Timesteps of the models that are audited."""
 
@@ -93,7 +95,8 @@ class AuditPlan:
         _check(len(self.classes) >= 2, "At least two classes are needed to classify", images)
         _check(len(set(self.classes)) == len(self.classes), "Two classes have one name", images)
         _check(self.loss in LOSSES, f"The classifier's loss is one of {', '.join(LOSSES)}", Setting("loss"))
-        _check(self.per_class >= 0, "The images of a class cannot be fewer than 0", Setting("per_class"))
+        few = f"Between 0 and {MAX_PER_CLASS} images of a class can be measured"
+        _check(0 <= self.per_class <= MAX_PER_CLASS, few, Setting("per_class"))
         _check(self.prompt_form in FORMS, f"Prompts are in {' or '.join(FORMS)}", Setting("prompt_form"))
         _check("{}" in self.class_prompt, "The class prompt needs {} where the name goes", Setting("class_prompt"))
         _check_stages(self.stages)

@@ -13,6 +13,7 @@ _WORDS = {
     Setting("base"): "model",
     Setting("cache"): "ComfyUI's option --output-directory",
     Setting("device", "cpu"): "ComfyUI's option --cpu",
+    Setting("dtype", "auto"): "",  # of a base that ComfyUI has loaded the type is known
     Setting("dtype", "float16"): "ComfyUI's option --force-fp16",
     Setting("dtype", "float32"): "ComfyUI's option --force-fp32",
     Setting("images"): "probe_folder",

@@ -5,8 +5,10 @@ import torch
 from owf.cli import audit
 from owf.cli import session as session_module
 from owf.cli.dry_run import _time
-from owf.core.demo import DEMO_LORAS
+from owf.core.audit.cost import audit_cost
+from owf.core.demo import DEMO_BASE, DEMO_LORAS
 from owf.core.model import base
+from owf.core.plan.presets import preset_plan
 from safetensors.torch import load_file, save_file
 
 
@@ -47,13 +49,8 @@ def test_the_plan_rows_time_and_memory_are_said(said):
 
 
 def test_rows_are_those_of_the_cost_that_a_run_announces(said):
-    from owf.core.audit.cost import audit_cost
-    from owf.core.datasets.demo import read_demo
-    from owf.core.plan.presets import demo_plan
-
-    labelled = read_demo(1)
-    plan = demo_plan("quick", labelled.classes)
-    cost = audit_cost(plan, plan.per_class * len(labelled.classes))
+    plan = preset_plan("quick", "demo")
+    cost = audit_cost(plan, plan.per_class * len(plan.classes))
     _, text = said(DEMO_LORAS[0])
     assert f"{cost.tuned:,} for the LoRA, {cost.base:,} for the base" in text
 
@@ -64,7 +61,7 @@ def test_a_file_that_names_and_shapes_make_invalid_is_code_4(said, tmp_path):
         stem = f"lora_unet_down_blocks_7_attentions_{number}_proj_in"
         tensors |= {f"{stem}.lora_down.weight": torch.ones(2, 4), f"{stem}.lora_up.weight": torch.ones(4, 2)}
     save_file(tensors, tmp_path / "odd.safetensors")
-    code, text = said(tmp_path / "odd.safetensors", "--base", base.DEMO_BASE)
+    code, text = said(tmp_path / "odd.safetensors", "--base", DEMO_BASE)
     assert code == 4
     assert "INVALID" in text and "would take no effect" in text
 

@@ -25,18 +25,17 @@ def pytest_collection_modifyitems(items):
 
 
 class Host:
-    """Runs code in a ComfyUI process that has loaded the pack from a folder with dash and dot in its name."""
+    """Runs walks in a ComfyUI process that has loaded the pack from a folder with dash and dot in its name."""
 
     def __init__(self, home: Path):
         from serve import install
 
         self.home, self.pack = home, install(home)
 
-    def run(self, code: str, seconds: float = 900) -> dict:
-        """Return what the code gave to `answer(...)`; fail with its output where it ended otherwise."""
-        script = self.home / "script.py"
-        script.write_text((HERE / "prelude.py").read_text() + code)
-        command = [os.environ["COMFYUI_PYTHON"], str(script), str(self.pack), str(self.home)]
+    def run(self, walk: str, seconds: float = 900, **given: object) -> dict:
+        """Return what a file of `walks` gave to `answer(...)`; fail with its output where it ended otherwise."""
+        places = HERE / "prelude.py", self.pack, self.home, HERE / "walks" / f"{walk}.py"
+        command = [os.environ["COMFYUI_PYTHON"], *map(str, places), json.dumps(given)]
         result = subprocess.run(
             command, cwd=os.environ["COMFYUI_DIR"], capture_output=True, text=True, check=False, timeout=seconds
         )

@@ -1,22 +1,25 @@
 """Runs inside a real ComfyUI process (cwd = ComfyUI): loads the pack from a folder and executes prompts.
 
-`sys.argv`: the pack's folder, and a folder for input, output, temp and user files.
+`sys.argv`: the pack's folder, a folder for input, output, temp and user files, a file of `walks` to run, and what the
+test gives to it as JSON. A walk imports from here what it takes: GIVEN, HOME, start, pack, run, answer.
 """
 
 import asyncio
 import json
+import runpy
 import sys
 from pathlib import Path
 
-PACK, HOME = sys.argv[1], Path(sys.argv[2])
+PACK, HOME, WALK = sys.argv[1], Path(sys.argv[2]), sys.argv[3]
+GIVEN = json.loads(sys.argv[4])
 sys.argv = sys.argv[:1]
+sys.path.insert(0, str(Path(WALK).parent))
 sys.path.insert(0, str(Path.cwd()))
 
 from comfy.cli_args import args  # noqa: E402
 
 args.cpu = True
 import folder_paths  # noqa: E402
-import torch  # noqa: E402
 import utils.install_util  # noqa: E402, F401 - ComfyUI's `utils`, before another package called so
 
 for kind in ("input", "output", "temp", "user"):
@@ -85,4 +88,6 @@ def answer(**values):
     print("ANSWER " + json.dumps(values, default=str))
 
 
-_ = torch
+if __name__ == "__main__":
+    sys.modules["prelude"] = sys.modules["__main__"]
+    runpy.run_path(WALK)

@@ -11,21 +11,9 @@ from graphs import DEMO, audit, show
 
 ROOT = Path(__file__).resolve().parents[2]
 
-RUN = """
-start(("nodes_preview_any.py",))
-import json
-prompt = json.loads(PROMPT)
-executor = run(prompt)
-outputs = executor.history_result["outputs"]
-errors = [data for event, data in executor.server.sent if event == "execution_error"]
-answer(success=executor.success, outputs=outputs, errors=errors,
-       progress=sum(event == "owf.progress" for event, _ in executor.server.sent),
-       heavy=[m for m in ("diffusers", "peft", "transformers") if m in AT_LOAD])
-"""
 
-
-def run(host, prompt: dict, **named) -> dict:
-    return host.run(f"PROMPT = {json.dumps(prompt)!r}\nAT_LOAD = ()\n" + RUN, **named)
+def run(host, prompt: dict, *extras: str) -> dict:
+    return host.run("run_prompt", prompt=prompt, extras=["nodes_preview_any.py", *extras])
 
 
 def command_line(folder: Path, *options: str) -> dict:
@@ -102,60 +90,17 @@ def test_the_gate_stops_what_follows_and_nothing_else(host, stop):
     assert result["outputs"]["8"]["text"] == ["DRIFT"]
     assert ("7" in result["outputs"]) == (stop == "never")
     if stop != "never":
-        assert "DRIFT" in result["errors"][0]["exception_message"]
+        assert "DRIFT" in result["errors"][0]
 
 
 def test_a_patched_model_is_audited_without_a_file(host):
     loader = {"class_type": "ModelSamplingDiscrete", "inputs": {"model": ["1", 0], "sampling": "eps", "zsnr": False}}
     prompt = {"1": DEMO, "9": loader, "2": audit(lora="none", tuned_model=["9", 0], metrics="denoiser_drift")}
-    code = f"PROMPT = {json.dumps({**prompt, '3': show('2', 1)})!r}\nAT_LOAD = ()\n"
-    extras = RUN.replace('("nodes_preview_any.py",)', '("nodes_preview_any.py", "nodes_model_advanced.py")')
-    result = host.run(code + extras)
+    result = run(host, {**prompt, "3": show("2", 1)}, "nodes_model_advanced.py")
     report = json.loads(result["outputs"]["3"]["text"][0])
     # The patch replaces the sampling by an equal one, so that nothing is changed: never "harmless", but INVALID.
     assert report["verdict"]["decision"] == "INVALID"
     assert "exactly as the base" in report["verdict"]["reasons"][0]
-
-
-INTERRUPT = """
-start()
-import threading, comfy.model_management as management
-import json
-keep = {}
-late = []
-demo = nodes.NODE_CLASS_MAPPINGS["OWF_DemoCheckpoint"]
-load = pack("nodes.backend.demo").load_demo
-def kept():
-    keep["models"] = load()
-    keep["models"][0].model.diffusion_model.register_forward_pre_hook(lambda *_: late.append("cancelled" in keep))
-    return keep["models"]
-pack("nodes.backend.demo").load_demo = kept
-def state(models):
-    import hashlib
-    sha = hashlib.sha256()
-    for module in (models[0].model, models[1].cond_stage_model, models[2].first_stage_model):
-        for name, tensor in sorted(module.state_dict().items()):
-            sha.update(name.encode() + tensor.contiguous().view(-1).view(torch.uint8).numpy().tobytes())
-    return sha.hexdigest()
-before = state(load())
-"""
-
-CANCEL = (
-    INTERRUPT
-    + """
-class Canceller(Server):
-    def send_sync(self, event, data, client=None):
-        super().send_sync(event, data, client)
-        if event == "owf.progress" and data["stage"] == STAGE and data["done"] and "cancelled" not in keep:
-            keep["cancelled"] = True
-            management.interrupt_current_processing()
-server = Canceller()
-executor = run(json.loads(PROMPT), server)
-kinds = [event for event, _ in server.sent]
-answer(late=sum(late), interrupted="execution_interrupted" in kinds,
-       same=state(keep["models"]) == before, patched=bool(keep["models"][0].patches))
-"""
-)
 
 
 @pytest.mark.parametrize(
@@ -164,32 +109,15 @@ answer(late=sum(late), interrupted="execution_interrupted" in kinds,
 )
 def test_cancel_is_answered_by_the_next_pass_and_leaves_the_models_as_they_were(host, stage, metrics):
     prompt = {"1": DEMO, "2": audit(metrics=metrics)}
-    result = host.run(f"PROMPT = {json.dumps(prompt)!r}\nSTAGE = {stage!r}\n" + CANCEL)
+    result = host.run("cancelled_audit", prompt=prompt, stage=stage)
     assert result["interrupted"]
     assert result["late"] <= 1
     assert result["same"] and not result["patched"]
 
 
-BROKEN = (
-    INTERRUPT
-    + """
-denoiser = pack("nodes.backend.model.denoiser").ComfyDenoiser
-predict = denoiser.predict
-def failing(self, x_t, t, cond):
-    if self.live is not self.base:
-        raise torch.cuda.OutOfMemoryError("out of memory") if OOM else RuntimeError("broken")
-    return predict(self, x_t, t, cond)
-denoiser.predict = failing
-executor = run(json.loads(PROMPT))
-message = [data for event, data in executor.server.sent if event == "execution_error"][0]["exception_message"]
-answer(message=message, same=state(keep["models"]) == before, patched=bool(keep["models"][0].patches))
-"""
-)
-
-
 @pytest.mark.parametrize(("oom", "said"), [(True, "Out of memory"), (False, "broken")])
 def test_a_failure_leaves_the_models_as_they_were(host, oom, said):
     prompt = {"1": DEMO, "2": audit(metrics="denoiser_drift")}
-    result = host.run(f"PROMPT = {json.dumps(prompt)!r}\nOOM = {oom}\n" + BROKEN)
+    result = host.run("failing_audit", prompt=prompt, oom=oom)
     assert said in result["message"]
     assert result["same"] and not result["patched"]

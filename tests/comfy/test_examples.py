@@ -8,30 +8,17 @@ from graphs import from_interface
 
 EXAMPLES = sorted((Path(__file__).resolve().parents[2] / "examples").glob("*.json"))
 
-RUN = """
-start(("nodes_preview_any.py",))
-executor = run(json.loads(PROMPT))
-errors = [data["exception_message"] for event, data in executor.server.sent if event == "execution_error"]
-answer(success=executor.success, outputs=executor.history_result["outputs"], errors=errors)
-"""
-
-TYPES = """
-start(("nodes_preview_any.py",))
-answer(**{name: node.INPUT_TYPES() for name, node in nodes.NODE_CLASS_MAPPINGS.items() if name in WANTED})
-"""
-
 
 @pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
 def test_an_example_runs(host, path):
     workflow = json.loads(path.read_text())
-    wanted = {node["type"] for node in workflow["nodes"]}
-    types = host.run(f"WANTED = {wanted!r}\n" + TYPES)
+    types = host.run("node_types", names=sorted({node["type"] for node in workflow["nodes"]}))
     prompt = from_interface(workflow, types)
     # As the example says, only fewer labelled pictures: the quick preset takes minutes on one core.
     for node in prompt.values():
         if node["class_type"] == "OWF_DriftAudit":
             node["inputs"]["per_class"] = 3
-    result = host.run(f"PROMPT = {json.dumps(prompt)!r}\n" + RUN, seconds=1700)
+    result = host.run("run_prompt", 1700, prompt=prompt, extras=["nodes_preview_any.py"])
     gated = path.stem == "gate_a_graph"
     # A blocked branch is told as an error, once, while the prompt counts as done.
     assert result["success"], result["errors"]

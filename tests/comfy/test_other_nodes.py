@@ -1,23 +1,6 @@
 """The nodes that read files and reports, on the real executor."""
 
-import json
-
 from graphs import DEMO, DEMO_LORA, audit, show
-
-RUN = """
-start(("nodes_preview_any.py",))
-def outputs(prompt):
-    executor = run(prompt)
-    failed = [data["exception_message"] for event, data in executor.server.sent if event == "execution_error"]
-    assert executor.success and not failed, failed
-    return executor.history_result["outputs"]
-first = outputs(json.loads(PROMPT))
-(report,) = (HOME / "output" / "owf").glob("*/report.json")
-load = {"class_type": "OWF_LoadReport", "inputs": {"name": report.parent.name}}
-shown = {"class_type": "OWF_ShowReport", "inputs": {"report": ["1", 0]}}
-second = outputs({"1": load, "2": shown, "3": {"class_type": "PreviewAny", "inputs": {"source": ["1", 1]}}})
-answer(first=first, second=second, folders=len(list((HOME / "output" / "owf").glob("*/report.html"))))
-"""
 
 
 def test_files_and_reports_are_shown_as_they_are(host):
@@ -30,7 +13,7 @@ def test_files_and_reports_are_shown_as_they_are(host):
         "6": {"class_type": "OWF_PromptBank", "inputs": {"bank": "only my own", "more": "a lamp\na boat"}},
         "7": show("6", 1),
     }
-    found = host.run(f"PROMPT = {json.dumps(prompt)!r}\n" + RUN)
+    found = host.run("shown_again", prompt=prompt)
     first, second = found["first"], found["second"]
     panel = first["2"]["owf"][0]
     assert panel["verdict"] == "DRIFT" and panel["report"].startswith("/view?")

@@ -22,17 +22,6 @@ OPTIONS = (
     "--drift-every 20 --progress none --no-audit --name mine"
 )
 
-RUN = """
-start(("nodes_preview_any.py", "nodes_train.py"))
-import hashlib
-executor = run(json.loads(PROMPT))
-errors = [data["exception_message"] for event, data in executor.server.sent if event == "execution_error"]
-loras = HOME / "output" / "loras"
-digests = {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in sorted(loras.glob("*"))}
-answer(success=executor.success, outputs=executor.history_result["outputs"], errors=errors, files=digests,
-       events=sum(event == "owf.training" for event, _ in executor.server.sent))
-"""
-
 LOADER = {
     "class_type": "LoraModelLoader",
     "inputs": {"model": ["1", 0], "lora": ["2", 0], "strength_model": 1.0, "bypass": False},
@@ -45,8 +34,8 @@ def train(**inputs):
     return {"class_type": "OWF_TrainLoRADC", "inputs": {**models, **SETTINGS, **inputs}}
 
 
-def run(host, prompt: dict) -> dict:
-    return host.run(f"PROMPT = {json.dumps(prompt)!r}\n" + RUN)
+def run(host, prompt: dict, circumstances: str = "plain") -> dict:
+    return host.run("train_prompt", **{"prompt": prompt, "as": circumstances})
 
 
 def command_line(folder: Path, *more: str, pictures: Path = ROOT / "demo" / "concept") -> list[dict]:
@@ -133,53 +122,19 @@ def test_both_trainings_end_with_the_same_drift_and_likeness(host, tmp_path):
     assert ours["drift"].low > 0
 
 
-AS_LOADED = """
-demo = pack("nodes.backend.demo")
-def inside(folder=demo.DEMO_BASE):
-    parts = demo._load_model(folder), demo._load_clip(folder), demo._load_vae(folder)
-    assert all(p.is_inference() for p in parts[0].model.parameters())
-    return parts
-demo.load_demo = inside
-"""
-
-
 def test_models_that_comfyui_itself_loads_are_trained_too(host):
     """Its loader nodes run, as all nodes do, in inference mode, whose tensors autograd refuses."""
     prompt = {"1": DEMO, "2": train(steps=2, drift_every=1)}
-    patched = RUN.replace("import hashlib", f"import hashlib{AS_LOADED}", 1)
-    result = host.run(f"PROMPT = {json.dumps(prompt)!r}\n" + patched)
+    result = run(host, prompt, "loaded in inference mode")
     assert result["success"], result["errors"]
     assert len(result["outputs"]["2"]["owf"][0]["curves"]["loss"]) == 2
 
 
-XL = """
-start()
-KIND = "EPS"
-BUILD
-pack("nodes.backend.demo").load_demo = lambda: (model, clip, vae)
-import comfy.lora
-pack("nodes.run")._LEAST_SHARE = 0  # the tiny network is asked for tiny images
-executor = run(json.loads(PROMPT))
-errors = [data["exception_message"] for event, data in executor.server.sent if event == "execution_error"]
-(path,) = (HOME / "output" / "loras").glob("*.safetensors")
-adapter = pack("core.adapter").read_adapter(path)
-weights = comfy.utils.load_torch_file(str(path))
-names = comfy.lora.model_lora_keys_unet(model.model, {})
-answer(success=executor.success, errors=errors, panel=executor.history_result["outputs"]["2"]["owf"][0],
-       kind=pack("core.train.metadata").read_metadata(path)["modelspec.architecture"],
-       loaded=len(comfy.lora.load_lora(weights, names)), layers=len(adapter.modules),
-       report=executor.history_result["outputs"]["4"]["owf"][0])
-"""
-
-
 def test_stable_diffusion_xl_is_trained_and_its_lora_audited(host):
     """With the pooled vector and sizes that its network takes besides the text."""
-    from comfy_sdxl import BUILD
-
     judge = audit(lora="none", tuned_model=["3", 0], metrics="denoiser_drift", resolution=64)
     prompt = {"1": DEMO, "2": train(steps=4, drift_every=2, resolution=64), "3": LOADER, "4": judge}
-    code = XL.replace("BUILD", BUILD, 1).replace("start()", 'start(("nodes_train.py",))', 1)
-    found = host.run(f"PROMPT = {json.dumps(prompt)!r}\n" + code)
+    found = host.run("train_sdxl", prompt=prompt)
     assert found["success"], found["errors"]
     curves = found["panel"]["curves"]
     assert len(curves["loss"]) == 4 and len(curves["drift"]) == 2
@@ -189,64 +144,10 @@ def test_stable_diffusion_xl_is_trained_and_its_lora_audited(host):
     assert found["report"]["verdict"] in ("PASS", "DRIFT", "INCONCLUSIVE")
 
 
-CANCEL = """
-start()
-import comfy.model_management as management
-keep = {}
-late = []
-load = pack("nodes.backend.demo").load_demo
-def kept():
-    keep["models"] = load()
-    keep["models"][0].model.diffusion_model.register_forward_pre_hook(lambda *_: late.append("cancelled" in keep))
-    return keep["models"]
-pack("nodes.backend.demo").load_demo = kept
-def state(model):
-    import hashlib
-    sha = hashlib.sha256()
-    for name, tensor in sorted(model.model.state_dict().items()):
-        sha.update(name.encode() + tensor.contiguous().view(-1).view(torch.uint8).numpy().tobytes())
-    return sha.hexdigest()
-before = state(load()[0])
-class Canceller(Server):
-    def send_sync(self, event, data, client=None):
-        super().send_sync(event, data, client)
-        if event == "owf.training" and data["step"] >= 2 and "cancelled" not in keep:
-            keep["cancelled"] = True
-            management.interrupt_current_processing()
-server = Canceller()
-run(json.loads(PROMPT), server)
-answer(late=sum(late), interrupted=any(e == "execution_interrupted" for e, _ in server.sent),
-       same=state(keep["models"][0]) == before,
-       kinds=[str(type(m)) for m in keep["models"][0].model.modules() if "peft" in type(m).__module__])
-"""
-
-
-AGAIN = """
-class Once(Server):
-    def send_sync(self, event, data, client=None):
-        super().send_sync(event, data, client)
-        if event == "owf.training" and data["step"] >= 8:
-            import comfy.model_management as management
-            management.interrupt_current_processing()
-start()
-import hashlib
-pack("nodes.training")._SAVE_EVERY = 0.0
-stopped = run(json.loads(PROMPT), Once())
-kept = [path.name for path in (HOME / "output" / "owf" / "training").rglob("*.checkpoint")]
-executor = run(json.loads(PROMPT))
-(path,) = (HOME / "output" / "loras").glob("*.safetensors")
-answer(stopped=not stopped.success, kept=len(kept), success=executor.success,
-       panel=executor.history_result["outputs"]["2"]["owf"][0],
-       first=min(data["step"] for event, data in executor.server.sent if event == "owf.training"),
-       file=hashlib.sha256(path.read_bytes()).hexdigest(),
-       left=[p.name for p in (HOME / "output" / "owf" / "training").iterdir()])
-"""
-
-
 def test_a_cancelled_training_goes_on_with_all_its_curves_to_the_same_bytes(host, tmp_path):
     prompt = {"1": DEMO, "2": train(steps=12, drift_every=4)}
     whole = run(type(host)(tmp_path / "other"), prompt)
-    found = host.run(f"PROMPT = {json.dumps(prompt)!r}\n" + AGAIN)
+    found = host.run("resumed_training", prompt=prompt)
     assert found["stopped"] and found["kept"] == 1 and found["success"] and found["left"] == []
     assert found["first"] > 1, "the second run was to go on from a checkpoint"
     assert [step for step, _ in found["panel"]["curves"]["loss"]] == list(range(1, 13))
@@ -272,30 +173,18 @@ def test_long_captions_train_as_the_command_line_trains_them(host, tmp_path):
         assert math.isclose(loss, row["loss"], rel_tol=1e-3), step
 
 
-PRESSED = """
-import comfy.model_management as management
-loss = pack("core.train.loop.loss").LossMaker
-losses = loss.losses
-def pressed(self, *rest):
-    management.unload_all_models()  # what loading another large model would do
-    return losses(self, *rest)
-loss.losses = pressed
-"""
-
-
 def test_a_patched_base_trains_the_same_while_comfyui_makes_room_for_other_models(host, tmp_path):
     """The base of the training carries a LoRA of the graph, whose weights ComfyUI would take back when it offloads."""
     second = train(model=["3", 0], name="second", steps=4, drift_every=2)
     prompt = {"1": DEMO, "2": train(steps=2, rate=1e-2, drift_every=0), "3": LOADER, "4": second}
     plain = run(type(host)(tmp_path / "plain"), prompt)
-    code = RUN.replace("import hashlib", f"import hashlib{PRESSED}", 1)
-    result = host.run(f"PROMPT = {json.dumps(prompt)!r}\n" + code)
+    result = run(host, prompt, "pressed")
     assert result["success"], result["errors"]
     assert len(plain["files"]) == 2 and result["files"] == plain["files"]
 
 
 def test_cancel_is_answered_before_the_next_step_and_leaves_the_model_as_it_was(host):
     prompt = {"1": DEMO, "2": train(steps=2000, drift_every=0)}
-    found = host.run(f"PROMPT = {json.dumps(prompt)!r}\n" + CANCEL)
+    found = host.run("cancelled_training", prompt=prompt)
     assert found["interrupted"] and found["late"] == 0
     assert found["same"] and found["kinds"] == []

@@ -97,7 +97,7 @@ def test_the_closed_forms_are_what_is_allocated(family, monkeypatch):
         unet = made(UNet2DConditionModel, CONFIGS / family / "unet")
         peaks = []
         for rows in (1, 2):
-            text = torch.zeros(rows, 77, unet.config.cross_attention_dim, **half)
+            text = torch.zeros(rows, 77, unet.config["cross_attention_dim"], **half)
             sizes = {"text_embeds": torch.zeros(rows, pooled, **half), "time_ids": torch.zeros(rows, 6, device="cuda")}
             with PeakMemory() as memory:
                 unet(

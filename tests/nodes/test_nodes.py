@@ -105,7 +105,7 @@ def test_the_gate(stub, stop, blocked):
 
 @pytest.mark.parametrize(
     ("settings", "said"),
-    [({"metrics": "colour"}, "metrics"), ({"preset": "huge"}, "preset"), ({"per_class": -1}, "fewer than 0")],
+    [({"metrics": "colour"}, "metrics"), ({"preset": "huge"}, "preset"), ({"per_class": -1}, "Between 0 and 100000")],
 )
 def test_wrong_settings_say_what_to_change(stub, settings, said):
     assert said in stub.run("wrong_settings", settings)["said"]

@@ -56,7 +56,7 @@ def test_no_seed_changes_by_itself(loaded):
 
 def test_loading_imports_little_and_nothing_heavy(loaded):
     assert loaded["heavy"] == []
-    assert loaded["imported"] < 250  # ComfyUI starts with all packs: about 0.3 seconds
+    assert loaded["imported"] < 270  # ComfyUI starts with all packs: about 0.3 seconds
 
 
 def test_a_missing_package_switches_off_one_node_with_a_message(stub):

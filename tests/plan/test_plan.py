@@ -60,6 +60,7 @@ def test_every_part_of_the_plan_changes_its_digest():
         ({"classes": ("a", "a")}, "images"),
         ({"loss": "huber"}, "loss"),
         ({"per_class": -1}, "per_class"),
+        ({"per_class": 10**30}, "per_class"),
         ({"class_prompt": "a photo"}, "class_prompt"),
         ({"stages": ()}, "stages"),
         ({"stages": (Stage(4, 2),)}, "stages"),
