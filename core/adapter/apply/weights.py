@@ -12,26 +12,12 @@ def weight_shape(owner: "Module") -> tuple[int, ...] | None:
     weight: Any = owner._parameters.get("weight")
     if weight is None:
         return None
-    state = getattr(weight, "quant_state", None)
-    if state is not None:  # packed by bitsandbytes, two weights a byte
-        return tuple(state.shape)
     return tuple(weight.shape) if weight.is_floating_point() else None
 
 
 def read_weight(owner: "Module") -> "Tensor":
     """Return a layer's weight as the layer computes with it, detached: a plain tensor, where the weight lies."""
     weight: Any = owner._parameters["weight"]
-    state = getattr(weight, "quant_state", None)
-    if state is not None:
-        from bitsandbytes.functional import dequantize_4bit  # pyright: ignore[reportMissingImports]
-
-        return dequantize_4bit(weight.detach(), state)
-    if is_rounded(owner):
+    if type(weight).__module__.startswith("torchao."):  # in few bits: what is added to it would be rounded too
         return weight.detach().dequantize()
     return weight.detach()
-
-
-def is_rounded(owner: "Module") -> bool:
-    """Return whether a library keeps the layer's weight in few bits: nothing can be added to it but by rounding."""
-    weight = owner._parameters.get("weight")
-    return getattr(weight, "quant_state", None) is not None or type(weight).__module__.startswith("torchao.")
