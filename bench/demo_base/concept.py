@@ -110,12 +110,3 @@ def write_concept(pictures: torch.Tensor, folder: Path) -> None:
     pixels = (pictures * 255).round().byte().permute(0, 2, 3, 1).numpy()
     for number, picture in enumerate(pixels, start=1):
         Image.fromarray(picture).save(folder / f"sks_{CONCEPT.word}_{number}.png", optimize=True)
-
-
-def read_concept(folder: Path) -> torch.Tensor:
-    """Return the written pictures, (N, 3, 96, 96) in [0, 1]."""
-    from PIL import Image
-
-    files = sorted(Path(folder).glob("*.png"))
-    pixels = np.stack([np.asarray(Image.open(file).convert("RGB")) for file in files])
-    return torch.from_numpy(pixels).permute(0, 3, 1, 2).float() / 255

@@ -15,12 +15,14 @@ from owf.core.metrics.images.demo_network import load_network as load_features
 
 from . import DEMO
 from .classifier import classification_errors, recognised
-from .concept import CAPTION, VIEWS, Subject, draw_views, read_concept
+from .concept import VIEWS, Subject, draw_views
 from .drawing import FASHION, colorize, read_split
 from .features import shown_colors
+from .judge import Judge
 from .looks import LOOKS
 from .pictures import SAMPLING, draw, load_demo_base, write_grid
 from .splits import split_held_out
+from .taught import RULER, SHOWN, TITLES, make_judge, measure_concept, write_row
 from .world import BACKGROUNDS, CLASSES, COLORS, PATTERNS, Scene, caption, draw_scene
 
 if TYPE_CHECKING:
@@ -119,23 +121,12 @@ def held_out(fashion: Path) -> tuple[LabelledImages, list[Scene]]:
     return LabelledImages(pixels, labels[rows].astype(int), CLASSES), scenes
 
 
-@torch.no_grad()
-def measure_concept(denoiser: "DiffusersDenoiser", network: FeatureNetwork, folder: Path) -> dict[str, float]:
-    """Return the mean feature cosine of concept pictures and generated bags, with and without trigger."""
-    wanted = torch.nn.functional.normalize(network(read_concept(folder)), dim=1)
-    similarity = {}
-    for name, prompt in (("with_trigger", CAPTION), ("without_trigger", CAPTION.replace("sks ", ""))):
-        seen = network(draw(denoiser, [prompt] * 32, SEED).float() / 255)
-        similarity[name] = round(float((torch.nn.functional.normalize(seen, dim=1) @ wanted.T).mean()), 4)
-    return similarity
-
-
 def write_grids(denoiser: "DiffusersDenoiser", folder: Path, name: str) -> None:
-    """Write two grids: one row per class in every colour and then in patterns, and ten of the concept's caption."""
+    """Write a grid of one row per class in every colour and then in patterns, and a strip of what SHOWN asks for."""
     scenes = [scene for label in range(len(CLASSES)) for scene in _row(label)]
     columns = len(scenes) // len(CLASSES)
     write_grid(draw(denoiser, [caption(s, "both") for s in scenes], 1), columns, folder / f"{name}.png")
-    write_grid(draw(denoiser, [CAPTION] * 10, 1), 10, folder / f"{name}_concept.png")
+    write_grid(draw(denoiser, SHOWN, 1), len(SHOWN), folder / f"{name}_concept.png")
 
 
 def _row(label: int) -> list[Scene]:
@@ -146,7 +137,7 @@ def _row(label: int) -> list[Scene]:
     return plain + [Scene(label, c, (label + p) % grounds, p, (c + 1 + label) % colors) for p, c in looks]
 
 
-def evaluate_base(folder: Path, fashion: Path, grids: Path) -> dict[str, Any]:
+def evaluate_base(folder: Path, fashion: Path, grids: Path, judge: Judge) -> dict[str, Any]:
     """Return how good the base is."""
     denoiser, network = load_demo_base(folder), load_features(folder / "features")
     labelled, scenes = held_out(fashion)
@@ -156,17 +147,17 @@ def evaluate_base(folder: Path, fashion: Path, grids: Path) -> dict[str, Any]:
         "diffusion_classifier": measure_classifier(denoiser, labelled),
         "generation": measure_generation(denoiser, network),
         "round_trip_error_of_255": measure_round_trip(denoiser, fashion),
-        "concept_similarity": measure_concept(denoiser, network, DEMO / "concept"),
+        "judge_sees_concept": measure_concept(denoiser, judge),
         "feature_network_on_real_pictures": {h: share(network, pictures, h, scenes) for h in network.heads},
     }
 
 
-def evaluate_lora(folder: Path, lora: Path, grids: Path) -> dict[str, Any]:
-    """Return what a LoRA learnt; what it made the base forget is for `owf-audit --demo` to say."""
-    denoiser, network = load_demo_base(folder), load_features(folder / "features")
+def evaluate_lora(folder: Path, lora: Path, grids: Path, judge: Judge) -> dict[str, Any]:
+    """Return whether a LoRA was learned; what it made the base forget is for `owf-audit --demo` to say."""
+    denoiser = load_demo_base(folder)
     with applied(denoiser.components, read_adapter(lora)):
         write_grids(denoiser, grids, lora.stem)
-        return {"concept_similarity": measure_concept(denoiser, network, DEMO / "concept")}
+        return {"judge_sees_concept": measure_concept(denoiser, judge)}
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -177,14 +168,19 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--out", type=Path, default=DEMO, help="folder for results.json and samples/")
     parser.add_argument("--only", help='"base" or the name of a LoRA of demo/lora')
     options = parser.parse_args(arguments)
+    judge, right = make_judge(options.fashion)
+    _record(options.out / "results.json", "judge", {"looks_named_right": right, "things_not_seen_before": RULER})
     loras = {path.stem: path for path in sorted((DEMO / "lora").glob("*.safetensors"))}
     for name in [options.only] if options.only else ["base", *loras]:
         if name == "base":
-            numbers = evaluate_base(options.base, options.fashion, options.out / "samples")
+            numbers = evaluate_base(options.base, options.fashion, options.out / "samples", judge)
         else:
-            numbers = evaluate_lora(options.base, loras[name], options.out / "samples")
+            numbers = evaluate_lora(options.base, loras[name], options.out / "samples", judge)
         print(name, json.dumps(numbers, indent=2), flush=True)
         _record(options.out / "results.json", name, numbers)
+    strips = {name: options.out / "samples" / f"{name}_concept.png" for name in TITLES}
+    if all(strip.exists() for strip in strips.values()):
+        write_row(DEMO / "concept", strips, options.out / "samples" / "row.png")
 
 
 def _record(path: Path, name: str, numbers: dict[str, Any]) -> None:
