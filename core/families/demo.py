@@ -20,7 +20,7 @@ FAMILY = Family(
     ships=Shipped(DEMO_BASE, DEMO_FEATURES, DEMO_PROBES),
     pipeline=PIPELINE,
     trains=True,
-    recipes=(("quick", Recipe(steps=200, batch=4, rate=1e-3)), ("standard", Recipe(steps=400, batch=4, rate=1e-3))),
+    recipes=(("quick", Recipe(steps=300, batch=4, rate=4e-3)), ("standard", Recipe(steps=400, batch=4, rate=4e-3))),
     settings=(("cross_attention_dim", 48), ("sample_size", 12)),
     knows_tags=False,
 )
