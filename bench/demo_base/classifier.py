@@ -10,7 +10,7 @@ from owf.core.model.batch import default_batching
 from owf.core.model.classifier import image_errors
 from owf.core.plan.audit_plan import Stage
 
-from .fashion import CLASSES, article
+from .world import CLASSES, article
 
 if TYPE_CHECKING:
     from owf.core.model.denoiser import Denoiser

@@ -15,10 +15,15 @@ from owf.core.metrics.images.demo_network import load_network as load_features
 
 from . import DEMO
 from .classifier import classification_errors, recognised
-from .concept import CAPTION, read_concept
-from .fashion import BACKGROUNDS, CLASSES, COLORS, FASHION, Scene, caption, colorize, draw_scene, read_split
+from .concept import VIEWS, Subject, draw_views
+from .drawing import FASHION, colorize, read_split
+from .features import shown_colors
+from .judge import Judge
+from .looks import LOOKS
 from .pictures import SAMPLING, draw, load_demo_base, write_grid
 from .splits import split_held_out
+from .taught import RULER, SHOWN, TITLES, make_judge, measure_concept, write_row
+from .world import BACKGROUNDS, CLASSES, COLORS, PATTERNS, Scene, caption, draw_scene
 
 if TYPE_CHECKING:
     from owf.core.model.backends.diffusers import DiffusersDenoiser
@@ -28,6 +33,8 @@ LOSS = "l2"
 SEED = 1000
 CLASS_ONLY = 200
 """Pictures drawn of captions that name the class alone."""
+FULL = 600
+"""Pictures drawn of full captions: of every class and pattern alike, in random colours before random backgrounds."""
 
 
 def measure_classifier(denoiser: "DiffusersDenoiser", labelled: LabelledImages) -> dict[str, Any]:
@@ -45,39 +52,63 @@ def measure_classifier(denoiser: "DiffusersDenoiser", labelled: LabelledImages) 
 
 
 def measure_generation(denoiser: "DiffusersDenoiser", network: FeatureNetwork) -> dict[str, Any]:
-    """Return how often pictures of every (class, colour, background) show what was asked for."""
-    scenes = all_scenes()
-    pictures = draw(denoiser, [caption(scene, 3) for scene in scenes], SEED)
-    plain = [Scene(i % len(CLASSES), 0, 0) for i in range(CLASS_ONLY)]
-    from_class = draw(denoiser, [caption(scene, 0) for scene in plain], SEED)
+    """Return how often pictures show what was asked for."""
+    scenes = balanced_scenes(FULL)
+    pictures = draw(denoiser, [caption(scene, "both") for scene in scenes], SEED)
+    bare = [Scene(i % len(CLASSES), 0, 0) for i in range(CLASS_ONLY)]
+    from_class = draw(denoiser, [caption(scene, "class") for scene in bare], SEED)
     return {
         "pictures": len(scenes),
         "sampler": f"DDIM, {SAMPLING.steps} steps, guidance {SAMPLING.guidance_scale}",
-        "shows_class_asked_for": share(network, pictures, "label", scenes),
-        "shows_color_asked_for": share(network, pictures, "color", scenes),
-        "shows_background_asked_for": share(network, pictures, "background", scenes),
-        "shows_class_asked_for_alone": share(network, from_class, "label", plain),
+        **{f"shows_{name}_asked_for": share(network, pictures, name, scenes) for name in network.heads},
+        "shows_label_asked_for_alone": share(network, from_class, "label", bare),
     }
 
 
-def all_scenes() -> list[Scene]:
-    """Return every scene whose object and background do not share a colour word."""
-    colors, grounds = list(COLORS), list(BACKGROUNDS)
-    return [
-        Scene(label, color, ground)
-        for label in range(len(CLASSES))
-        for color in range(len(colors))
-        for ground in range(len(grounds))
-        if colors[color] != grounds[ground]
-    ]
+def balanced_scenes(count: int) -> list[Scene]:
+    """Return scenes of every class and every pattern alike, in random colours before random backgrounds."""
+    rng = np.random.default_rng(SEED)
+    scenes: list[Scene] = []
+    while len(scenes) < count:
+        label, pattern = len(scenes) % len(CLASSES), len(scenes) // len(CLASSES) % len(PATTERNS)
+        drawn = draw_scene(label, rng)
+        if drawn.pattern == pattern:
+            scenes.append(drawn)
+    return scenes
 
 
 @torch.no_grad()
 def share(network: FeatureNetwork, pictures: torch.Tensor, head: str, scenes: Sequence[Scene]) -> float:
-    """Return the share of uint8 pictures in which the network sees the scene's label, color or background."""
-    truth = torch.tensor([getattr(scene, head) for scene in scenes])
-    guess = network.classify(pictures.float() / 255, head).argmax(dim=1)
-    return round(float((guess == truth).float().mean()), 4)
+    """Return the share of uint8 pictures in which the network sees the scene's label, background, pattern or colours.
+
+    A pattern's colours are right if the two that are seen best are the two asked for.
+    """
+    logits = network.classify(pictures.float() / 255, head)
+    if head == "color":
+        wanted = shown_colors(list(scenes)).bool()
+        best = [row.topk(int(shown.sum())).indices for row, shown in zip(logits, wanted, strict=True)]
+        right = torch.stack([shown[seen].all() for shown, seen in zip(wanted, best, strict=True)])
+    else:
+        right = logits.argmax(dim=1) == torch.tensor([getattr(scene, head) for scene in scenes])
+    return round(float(right.float().mean()), 4)
+
+
+@torch.no_grad()
+def measure_round_trip(denoiser: "DiffusersDenoiser", fashion: Path) -> dict[str, float]:
+    """Return the mean error, of 255, of the autoencoder on held-out pictures: of the world, and of every look."""
+    gray, labels = read_split(fashion, "t10k")
+    rows = split_held_out(labels).concept
+    concepts = [Subject(word, item, look) for item, look in enumerate(LOOKS) for word in CLASSES]
+    views = [VIEWS[i % len(VIEWS)] for i in range(len(concepts))]
+    drawn = [draw_views(c, (view,), gray, labels, rows) for c, view in zip(concepts, views, strict=True)]
+    pictures = (torch.cat(drawn) * 255).round().byte()
+    known = torch.from_numpy(held_out(fashion)[0].images)
+    return {name: round(_error(denoiser, part), 2) for name, part in (("world", known), ("concepts", pictures))}
+
+
+def _error(denoiser: "DiffusersDenoiser", pictures: torch.Tensor) -> float:
+    parts = [(denoiser.decode(denoiser.encode_image(p)).float() - p.float()).abs() for p in pictures.split(50)]
+    return float(torch.cat(parts).mean())
 
 
 def held_out(fashion: Path) -> tuple[LabelledImages, list[Scene]]:
@@ -90,27 +121,23 @@ def held_out(fashion: Path) -> tuple[LabelledImages, list[Scene]]:
     return LabelledImages(pixels, labels[rows].astype(int), CLASSES), scenes
 
 
-@torch.no_grad()
-def measure_concept(denoiser: "DiffusersDenoiser", network: FeatureNetwork, folder: Path) -> dict[str, float]:
-    """Return the mean feature cosine of concept pictures and generated bags, with and without trigger."""
-    wanted = torch.nn.functional.normalize(network(read_concept(folder)), dim=1)
-    similarity = {}
-    for name, prompt in (("with_trigger", CAPTION), ("without_trigger", CAPTION.replace("sks ", ""))):
-        seen = network(draw(denoiser, [prompt] * 32, SEED).float() / 255)
-        similarity[name] = round(float((torch.nn.functional.normalize(seen, dim=1) @ wanted.T).mean()), 4)
-    return similarity
-
-
 def write_grids(denoiser: "DiffusersDenoiser", folder: Path, name: str) -> None:
-    """Write two grids: one row per class in every colour, and ten pictures of the concept's caption."""
+    """Write a grid of one row per class in every colour and then in patterns, and a strip of what SHOWN asks for."""
+    scenes = [scene for label in range(len(CLASSES)) for scene in _row(label)]
+    columns = len(scenes) // len(CLASSES)
+    write_grid(draw(denoiser, [caption(s, "both") for s in scenes], 1), columns, folder / f"{name}.png")
+    write_grid(draw(denoiser, SHOWN, 1), len(SHOWN), folder / f"{name}_concept.png")
+
+
+def _row(label: int) -> list[Scene]:
+    """Return one class in every colour, and in every pattern twice."""
     colors, grounds = len(COLORS), len(BACKGROUNDS)
-    places = [(label, color) for label in range(len(CLASSES)) for color in range(colors)]
-    scenes = [Scene(label, color, (label + color) % grounds) for label, color in places]
-    write_grid(draw(denoiser, [caption(s, 3) for s in scenes], 1), colors, folder / f"{name}.png")
-    write_grid(draw(denoiser, [CAPTION] * 10, 1), 10, folder / f"{name}_concept.png")
+    plain = [Scene(label, color, (label + color) % grounds) for color in range(colors)]
+    looks = [(pattern, (label + 3 * pattern + 5 * turn) % colors) for pattern in range(1, 5) for turn in range(2)]
+    return plain + [Scene(label, c, (label + p) % grounds, p, (c + 1 + label) % colors) for p, c in looks]
 
 
-def evaluate_base(folder: Path, fashion: Path, grids: Path) -> dict[str, Any]:
+def evaluate_base(folder: Path, fashion: Path, grids: Path, judge: Judge) -> dict[str, Any]:
     """Return how good the base is."""
     denoiser, network = load_demo_base(folder), load_features(folder / "features")
     labelled, scenes = held_out(fashion)
@@ -119,17 +146,18 @@ def evaluate_base(folder: Path, fashion: Path, grids: Path) -> dict[str, Any]:
     return {
         "diffusion_classifier": measure_classifier(denoiser, labelled),
         "generation": measure_generation(denoiser, network),
-        "concept_similarity": measure_concept(denoiser, network, DEMO / "concept"),
+        "round_trip_error_of_255": measure_round_trip(denoiser, fashion),
+        "judge_sees_concept": measure_concept(denoiser, judge),
         "feature_network_on_real_pictures": {h: share(network, pictures, h, scenes) for h in network.heads},
     }
 
 
-def evaluate_lora(folder: Path, lora: Path, grids: Path) -> dict[str, Any]:
-    """Return what a LoRA learnt; what it made the base forget is for `owf-audit --demo` to say."""
-    denoiser, network = load_demo_base(folder), load_features(folder / "features")
+def evaluate_lora(folder: Path, lora: Path, grids: Path, judge: Judge) -> dict[str, Any]:
+    """Return whether a LoRA was learned; what it made the base forget is for `owf-audit --demo` to say."""
+    denoiser = load_demo_base(folder)
     with applied(denoiser.components, read_adapter(lora)):
         write_grids(denoiser, grids, lora.stem)
-        return {"concept_similarity": measure_concept(denoiser, network, DEMO / "concept")}
+        return {"judge_sees_concept": measure_concept(denoiser, judge)}
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -140,14 +168,19 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--out", type=Path, default=DEMO, help="folder for results.json and samples/")
     parser.add_argument("--only", help='"base" or the name of a LoRA of demo/lora')
     options = parser.parse_args(arguments)
+    judge, right = make_judge(options.fashion)
+    _record(options.out / "results.json", "judge", {"looks_named_right": right, "things_not_seen_before": RULER})
     loras = {path.stem: path for path in sorted((DEMO / "lora").glob("*.safetensors"))}
     for name in [options.only] if options.only else ["base", *loras]:
         if name == "base":
-            numbers = evaluate_base(options.base, options.fashion, options.out / "samples")
+            numbers = evaluate_base(options.base, options.fashion, options.out / "samples", judge)
         else:
-            numbers = evaluate_lora(options.base, loras[name], options.out / "samples")
+            numbers = evaluate_lora(options.base, loras[name], options.out / "samples", judge)
         print(name, json.dumps(numbers, indent=2), flush=True)
         _record(options.out / "results.json", name, numbers)
+    strips = {name: options.out / "samples" / f"{name}_concept.png" for name in TITLES}
+    if all(strip.exists() for strip in strips.values()):
+        write_row(DEMO / "concept", strips, options.out / "samples" / "row.png")
 
 
 def _record(path: Path, name: str, numbers: dict[str, Any]) -> None:

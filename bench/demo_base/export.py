@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from .diffusion import build_scheduler
-from .fashion import CLASSES, caption, colorize, draw_scene
+from .drawing import colorize
+from .world import CLASSES, caption, draw_scene
 
 if TYPE_CHECKING:
     from diffusers.models.autoencoders.autoencoder_kl import AutoencoderKL
@@ -89,7 +90,7 @@ def export_probes(gray: np.ndarray, labels: np.ndarray, path: Path) -> None:
     rng = np.random.default_rng(PROBE_SEED)
     scenes = [draw_scene(int(label), rng) for label in labels]
     pixels = (colorize(gray, scenes, rng) * 255).round().byte().permute(0, 2, 3, 1).numpy()
-    captions = np.array([caption(scene, 3) for scene in scenes])
+    captions = np.array([caption(scene, "both") for scene in scenes])
     np.savez_compressed(
         path, images=pixels, labels=labels.astype(np.uint8), captions=captions, classes=np.array(CLASSES)
     )

@@ -7,13 +7,16 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from .fashion import Scene, colorize, draw_scene
-from .stage import step_generators
+from .drawing import colorize
+from .stage import Run, step_generators
+from .world import Scene, draw_scene
 
 SHARD = 2000
-SHARDS = 60
-"""120,000 pictures: every train picture twice, each time in another scene."""
+SHARDS = 30
+"""60,000 pictures: every train picture once."""
 CHUNK = 50
+PLAIN = 255
+"""Stands for no second colour where scenes are kept as bytes."""
 
 
 @dataclass(frozen=True)
@@ -21,26 +24,33 @@ class Latents:
     """Posterior of every encoded picture, not yet scaled, and what the picture shows."""
 
     mean: np.ndarray
-    """(N, 4, 8, 8) float16."""
+    """(N, 4, 12, 12) float16."""
     std: np.ndarray
-    """(N, 4, 8, 8) float16."""
+    """(N, 4, 12, 12) float16."""
     scenes: np.ndarray
-    """(N, 3) uint8: label, colour, background."""
+    """(N, 5) uint8: label, colour, background, pattern, second colour or PLAIN."""
 
     def sample(self, rows: np.ndarray, generator: torch.Generator) -> torch.Tensor:
-        """Return (len(rows), 4, 8, 8) float32 latents drawn from the posterior."""
+        """Return (len(rows), 4, 12, 12) float32 latents drawn from the posterior."""
         mean, std = (torch.from_numpy(part[rows]).float() for part in (self.mean, self.std))
         return mean + std * torch.randn(mean.shape, generator=generator)
 
+    def scene(self, row: int) -> Scene:
+        """Return what the picture of that row shows."""
+        label, color, background, pattern, second = (int(i) for i in self.scenes[row])
+        return Scene(label, color, background, pattern, None if second == PLAIN else second)
 
-def encode_train(vae, images: np.ndarray, labels: np.ndarray, work: Path) -> Latents:
-    """Return the latents of the train pictures; shards that `work` already holds are not encoded again."""
-    folder = work / "latents"
+
+def encode_train(vae, images: np.ndarray, labels: np.ndarray, run: Run) -> Latents:
+    """Return the latents of the train pictures; shards that the work folder already holds are not encoded again."""
+    folder = run.work / "latents"
     folder.mkdir(parents=True, exist_ok=True)
-    for shard in range(SHARDS):
+    shards = max(1, round(SHARDS * run.share))
+    for shard in run.workers.mine(shards):
         if not (folder / f"{shard:02d}.npz").exists():
             write_shard(vae, images, labels, folder, shard)
-    return read_latents(folder)
+    run.workers.wait()
+    return read_latents(folder, shards)
 
 
 def write_shard(vae, images: np.ndarray, labels: np.ndarray, folder: Path, shard: int) -> None:
@@ -65,10 +75,11 @@ def _encode(vae, pictures: torch.Tensor) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _as_array(scenes: list[Scene]) -> np.ndarray:
-    return np.array([(s.label, s.color, s.background) for s in scenes], np.uint8)
+    rows = [(s.label, s.color, s.background, s.pattern, PLAIN if s.second is None else s.second) for s in scenes]
+    return np.array(rows, np.uint8)
 
 
-def read_latents(folder: Path) -> Latents:
-    """Return all shards of a folder as one record."""
-    shards = [np.load(folder / f"{shard:02d}.npz") for shard in range(SHARDS)]
-    return Latents(*(np.concatenate([s[name] for s in shards]) for name in ("mean", "std", "scenes")))
+def read_latents(folder: Path, shards: int) -> Latents:
+    """Return the first shards of a folder as one record."""
+    parts = [np.load(folder / f"{shard:02d}.npz") for shard in range(shards)]
+    return Latents(*(np.concatenate([part[name] for part in parts]) for name in ("mean", "std", "scenes")))

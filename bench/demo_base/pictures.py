@@ -23,7 +23,7 @@ def load_demo_base(folder: Path) -> "DiffusersDenoiser":
 
 
 def draw(denoiser: "DiffusersDenoiser", prompts: Sequence[str], seed: int) -> torch.Tensor:
-    """Return one uint8 picture per prompt, (N, 3, 64, 64); picture i has the seed `seed + i`."""
+    """Return one uint8 picture per prompt, (N, 3, 96, 96); picture i has the seed `seed + i`."""
     batches = []
     for first in range(0, len(prompts), BATCH):
         part = prompts[first : first + BATCH]

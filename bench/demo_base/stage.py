@@ -10,6 +10,22 @@ import numpy as np
 import torch
 from torch import nn
 
+from .workers import PARTS, Workers
+
+
+@dataclass(frozen=True)
+class Run:
+    """Where a training keeps what, how much of it is done, and by whom."""
+
+    work: Path
+    """Folder of checkpoints and latents."""
+    logs: Path
+    """Folder of the stages' losses."""
+    share: float
+    """Share of each stage's steps that is trained: 1, or less to try the command."""
+    workers: Workers
+    """This process and its companions."""
+
 
 @dataclass(frozen=True)
 class Stage:
@@ -23,47 +39,62 @@ class Stage:
     """Learning rate at the top of the one-cycle schedule."""
     averaging: float = 0.998
     """Decay of the exponential moving average of the weights, which is what the stage returns."""
-    save_every: int = 200
+    save_every: int = 100
     """Steps between checkpoints; at most this many are lost to an interrupt."""
 
 
-def step_generators(seed: int, step: int) -> tuple[np.random.Generator, torch.Generator]:
-    """Return the NumPy and torch generators of (seed, step) alone, so that a resume repeats them."""
-    entropy = np.random.SeedSequence([seed, step])
+def step_generators(seed: int, *place: int) -> tuple[np.random.Generator, torch.Generator]:
+    """Return the NumPy and torch generators of a seed and a place alone (a step and part), so that a resume repeats
+    them."""
+    entropy = np.random.SeedSequence([seed, *place])
     torch_seed = int(entropy.generate_state(1, np.uint64)[0] >> 1)
     return np.random.default_rng(entropy), torch.Generator().manual_seed(torch_seed)
 
 
-def run_stage(stage: Stage, model: nn.Module, loss_at: Callable[[int], torch.Tensor], work: Path, logs: Path) -> None:
-    """Train the model in place by `loss_at(step)` and leave its averaged weights in it.
+def run_stage(stage: Stage, model: nn.Module, loss_at: Callable[[int, int], torch.Tensor], run: Run) -> None:
+    """Train the model in place by the mean of `loss_at(step, part)` and leave its averaged weights in it.
 
     Continues from `work/<name>.pt` where there is one; appends (step, loss, seconds) to `logs/<name>.csv`.
     """
     parameters = [p for p in model.parameters() if p.requires_grad]
+    steps = max(1, round(stage.steps * run.share))
     optimizer = torch.optim.AdamW(parameters, lr=stage.peak_rate, betas=(0.9, 0.99), weight_decay=0.01)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(
-        optimizer, stage.peak_rate, total_steps=stage.steps + 1, pct_start=0.08
-    )
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, stage.peak_rate, total_steps=steps + 1, pct_start=0.08)
     average = {name: p.detach().clone() for name, p in model.named_parameters()}
-    checkpoint = work / f"{stage.name}.pt"
+    checkpoint = run.work / f"{stage.name}.pt"
     state = _State(model, optimizer, schedule, average)
     first = state.load(checkpoint) if checkpoint.exists() else 0
-    log = _Log(logs / f"{stage.name}.csv", first)
-    for step in range(first, stage.steps):
-        loss = loss_at(step)
-        optimizer.zero_grad()
-        loss.backward()
+    run.workers.wait()
+    log = _Log(run.logs / f"{stage.name}.csv", first) if run.workers.first else None
+    for step in range(first, steps):
+        loss = _descend(parameters, loss_at, step, run.workers)
         nn.utils.clip_grad_norm_(parameters, 1.0)
         optimizer.step()
         schedule.step()
         _average(average, model, min(stage.averaging, (step + 1) / (step + 10)))
-        log.add(step + 1, float(loss.detach()))
-        if (step + 1) % stage.save_every == 0 or step + 1 == stage.steps:
-            state.save(checkpoint, step + 1)
-            log.write()
+        if log:
+            log.add(step + 1, loss)
+            if (step + 1) % stage.save_every == 0 or step + 1 == steps:
+                state.save(checkpoint, step + 1)
+                log.write()
     with torch.no_grad():
         for name, parameter in model.named_parameters():
             parameter.copy_(average[name])
+
+
+def _descend(
+    parameters: list[nn.Parameter], loss_at: Callable[[int, int], torch.Tensor], step: int, workers: Workers
+) -> float:
+    """Leave the gradient of the step's mean loss over all parts in the parameters, and return that loss."""
+    total = torch.zeros(1)
+    for parameter in parameters:
+        parameter.grad = torch.zeros_like(parameter)
+    for part in workers.mine(PARTS):
+        loss = loss_at(step, part) / PARTS
+        loss.backward()
+        total += loss.detach()
+    workers.add_up([total, *(p.grad for p in parameters if p.grad is not None)])
+    return float(total)
 
 
 @torch.no_grad()

@@ -5,15 +5,15 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from .fashion import BACKGROUNDS, CLASSES, COLORS, Scene, caption
 from .tokenizer import LENGTH
+from .world import DEPTHS, all_scenes, caption
 
 if TYPE_CHECKING:
     from transformers import CLIPTextModel, CLIPTokenizer
 
-WIDTH = 32
-DETAIL_SHARES = (0.30, 0.25, 0.15, 0.30)
-"""How often a picture is captioned with class only; colour; background; both."""
+WIDTH = 48
+DEPTH_SHARES = (0.15, 0.30, 0.05, 0.35, 0.10, 0.05)
+"""How often a picture gets a caption of each of DEPTHS."""
 EMPTY_SHARE = 0.10
 """How often the caption is empty, so that classifier-free guidance works."""
 
@@ -41,13 +41,7 @@ def build_text_encoder() -> "CLIPTextModel":
 
 def all_captions() -> list[str]:
     """Return every caption of the demo world; the empty one is last."""
-    scenes = [
-        Scene(label, color, background)
-        for label in range(len(CLASSES))
-        for color in range(len(COLORS))
-        for background in range(len(BACKGROUNDS))
-    ]
-    return [*dict.fromkeys(caption(scene, detail) for detail in range(4) for scene in scenes), ""]
+    return [*dict.fromkeys(caption(scene, depth) for depth in DEPTHS for scene in all_scenes()), ""]
 
 
 def load_tokenizer(folder: Path) -> "CLIPTokenizer":

@@ -4,32 +4,37 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-import torch
-
 from . import DEMO
-from .autoencoder import finish_decoder, train_autoencoder
-from .concept import draw_concept, write_concept
+from .autoencoder import Pictures, finish_decoder, train_autoencoder
+from .concept import CONCEPT, VIEWS, draw_views, write_concept
 from .diffusion import train_diffusion
+from .drawing import FASHION, read_split
 from .export import export_base, export_probes
-from .fashion import FASHION, read_split
 from .features import save_features, train_features
 from .latents import encode_train
 from .splits import split_held_out
+from .stage import Run
 from .text import load_tokenizer
 from .tokenizer import write_tokenizer
+from .workers import PARTS, Workers, run_workers
 
 
-def train_base(fashion: Path, out: Path, work: Path, logs: Path) -> None:
+def train_base(workers: Workers, fashion: Path, out: Path, work: Path, logs: Path, share: float) -> None:
     """Run every stage that `work` does not hold as finished, then write the model folder `out / "base"`."""
+    run = Run(work, logs, share, workers)
     images, labels = read_split(fashion, "train")
-    vae = train_autoencoder(images, labels, work, logs)
-    save_features(train_features(images, labels, work, logs), out / "base" / "features")
-    latents = encode_train(vae, images, labels, work)
+    pictures = Pictures(images, labels)
+    vae = train_autoencoder(pictures, run)
+    latents = encode_train(vae, images, labels, run)
     tokenizer = load_tokenizer(out / "base" / "tokenizer")
-    unet, text = train_diffusion(latents, vae.config["scaling_factor"], tokenizer, work, logs)
-    finish_decoder(vae, images, labels, work, logs)
-    export_base(vae, unet, text, out / "base")
-    write_held_out(fashion, out)
+    unet, text = train_diffusion(latents, vae.config["scaling_factor"], tokenizer, run)
+    finish_decoder(vae, pictures, run)
+    features = train_features(pictures, run)
+    if workers.first:
+        export_base(vae, unet, text, out / "base")
+        save_features(features, out / "base" / "features")
+        write_held_out(fashion, out)
+    workers.wait()
 
 
 def write_held_out(fashion: Path, out: Path) -> None:
@@ -37,7 +42,7 @@ def write_held_out(fashion: Path, out: Path) -> None:
     gray, labels = read_split(fashion, "t10k")
     splits = split_held_out(labels)
     export_probes(gray[splits.probes], labels[splits.probes], out / "probes.npz")
-    write_concept(draw_concept(gray, labels, splits.concept), out / "concept")
+    write_concept(draw_views(CONCEPT, VIEWS, gray, labels, splits.concept), out / "concept")
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -48,12 +53,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--work", type=Path, default=DEMO / "work", help="folder of checkpoints and latents")
     parser.add_argument("--logs", type=Path, default=DEMO / "logs")
     parser.add_argument("--merge-list", type=Path, help="bpe_simple_vocab_16e6.txt.gz, to write base/tokenizer anew")
-    parser.add_argument("--threads", type=int, default=1, help="torch threads; more than one does not help")
+    parser.add_argument("--processes", type=int, default=PARTS, choices=(1, PARTS), help="of one thread each")
+    parser.add_argument("--share", type=float, default=1, help="share of the steps to train, to try the command")
     options = parser.parse_args(arguments)
-    torch.set_num_threads(options.threads)
     if options.merge_list:
         write_tokenizer(options.merge_list, options.out / "base" / "tokenizer")
-    train_base(options.fashion, options.out, options.work, options.logs)
+    places = (options.fashion, options.out, options.work, options.logs)
+    run_workers(options.processes, options.work, train_base, *places, options.share)
 
 
 if __name__ == "__main__":

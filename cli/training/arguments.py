@@ -16,7 +16,7 @@ EPILOG = """exit codes: 0 trained (whatever the audit says), 2 usage error, 70 a
 
 examples:
   owf-train photos/ --base model.safetensors --trigger sks --class dog --out loras
-  owf-train demo/concept --demo-base --trigger sks --class bag --steps 200 --batch 4 --rate 1e-3
+  owf-train demo/concept --demo-base --trigger sks --class pullover --preset quick
   owf-train --config train.toml --drift-budget 0.005"""
 
 _GROUPS = {

@@ -1,6 +1,6 @@
 """The tiny demo base of this repository: SD1 topology, a few million weights.
 
-It has no `context_width`: its 32 is common among tiny test models, so metadata has to name it. What audits ask of it
+It has no `context_width`: tiny test models are as narrow, so metadata has to name it. What audits ask of it
 stands in `plan/demo.py`, its prompt bank in `train/data/banks/demo.txt`, other looks of what it knows in
 `audit/learned/looks/demo.txt`.
 """
@@ -14,13 +14,13 @@ FAMILY = Family(
     title="OWF demo base",
     hub_id=None,
     prediction_type="epsilon",
-    resolution=64,
+    resolution=96,
     architectures=("owf-demo",),
     base_versions=("owf_demo",),
-    ships=Shipped(DEMO_BASE, DEMO_FEATURES, DEMO_PROBES, ("bag", DEMO_CONCEPT)),
+    ships=Shipped(DEMO_BASE, DEMO_FEATURES, DEMO_PROBES, ("pullover", DEMO_CONCEPT)),
     pipeline=PIPELINE,
     trains=True,
-    recipes=(("quick", Recipe(steps=200, batch=4, rate=1e-3)), ("standard", Recipe(steps=400, batch=4, rate=1e-3))),
-    settings=(("cross_attention_dim", 32), ("sample_size", 8)),
+    recipes=(("quick", Recipe(steps=300, batch=4, rate=4e-3)), ("standard", Recipe(steps=400, batch=4, rate=4e-3))),
+    settings=(("cross_attention_dim", 48), ("sample_size", 12)),
     knows_tags=False,
 )

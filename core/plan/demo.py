@@ -7,10 +7,16 @@ from ..demo import DEMO_PROBES
 from .audit_plan import AuditPlan, Prompt, Stage
 from .prompts import color_prompts
 
-THINGS = ("bag", "coat", "sneaker", "dress")
-"""Classes whose colours are asked for; its prompt bank has those of the others."""
+THINGS = ("bag", "sneaker", "dress")
+"""Classes whose colours and patterns are asked for; its prompt bank has those of the others."""
 
-PROMPTS = tuple(Prompt(p.text.replace("gray", "grey"), p.group, p.term) for p in color_prompts(THINGS, "a photo of {}"))
+_COLORS = tuple(Prompt(p.text.replace("gray", "grey"), p.group, p.term) for p in color_prompts(THINGS, "a photo of {}"))
+_PATTERNS = tuple(
+    Prompt(f"a photo of a {look} {thing}", "patterns", "")
+    for look in ("red and white striped", "black and yellow dotted", "blue and orange checked", "green and pink zigzag")
+    for thing in THINGS
+)
+PROMPTS = _COLORS + _PATTERNS
 """What is drawn: it knows no other kind of prompt, and spells grey with an e."""
 
 _SIZES = {

@@ -13,12 +13,12 @@ from graphs import DEMO, audit, show
 ROOT = Path(__file__).resolve().parents[2]
 RUN_TRAIN = ROOT / "tests" / "support" / "run_train.py"
 SETTINGS = {
-    "name": "mine", "trigger": "sks", "class_word": "bag", "preset": "drift correction", "steps": 20, "batch": 1,
+    "name": "mine", "trigger": "sks", "class_word": "pullover", "preset": "drift correction", "steps": 20, "batch": 1,
     "rank": 4, "rate": 1e-3, "dc_weight": 8.0, "drift_budget": 0.0, "train_seed": 0, "folder": "[demo] concept",
     "bank_prompts": 16, "drift_every": 20,
 }  # fmt: skip
 OPTIONS = (
-    "--demo-base --trigger sks --class bag --steps 20 --batch 1 --rank 4 --rate 1e-3 --seed 0 --bank-prompts 16 "
+    "--demo-base --trigger sks --class pullover --steps 20 --batch 1 --rank 4 --rate 1e-3 --seed 0 --bank-prompts 16 "
     "--drift-every 20 --progress none --no-audit --name mine"
 )
 
@@ -89,7 +89,7 @@ def measured(path: Path, folder: Path) -> dict:
     from owf.core.train.data.images import read_images
     from owf.core.verdict.verdict import default_policy
 
-    concept = Concept("sks", "bag")
+    concept = Concept("sks", "pullover")
     references = torch.stack(
         list(load_pictures(read_images(ROOT / "demo" / "concept", concept, "a photo of {}"), 64, 0))
     )
@@ -155,7 +155,7 @@ def test_a_cancelled_training_goes_on_with_all_its_curves_to_the_same_bytes(host
     assert [found["file"]] == list(whole["files"].values())
 
 
-LONG = "a photo of a sks bag on a table, " * 14  # about 140 tokens
+LONG = "a photo of a sks pullover on a table, " * 14  # about 140 tokens
 
 
 def test_long_captions_train_as_the_command_line_trains_them(host, tmp_path):

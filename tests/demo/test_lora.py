@@ -2,6 +2,7 @@
 
 import json
 import re
+from dataclasses import asdict
 from pathlib import Path
 
 import owf
@@ -9,6 +10,7 @@ import pytest
 import torch
 from demo_base.concept import CAPTION
 from demo_base.pictures import draw, load_demo_base
+from owf.core import families
 from owf.core.adapter import applied, read_adapter
 from owf.core.train.plan import TrainPlan
 from safetensors import safe_open
@@ -57,7 +59,7 @@ def test_metadata_names_base_trigger_and_training(lora):
 
 def test_the_two_differ_in_preservation_alone():
     plain, dc = (json.loads(metadata(lora)["owf.plan"]) for lora in LORAS)
-    assert {name for name in plain if plain[name] != dc[name]} == {"preserve", "dc_weight", "preserve_rows"}
+    assert {name for name in plain if plain[name] != dc[name]} == {"preserve"}
     assert (plain["preserve"], dc["preserve"]) == ([], ["dc"])
 
 
@@ -67,10 +69,15 @@ def test_the_readme_has_the_command_that_trained_it(lora):
     text = readme.read_text().replace("\\\n", " ")
     (line,) = (line for line in text.splitlines() if line.startswith("owf-train") and lora.stem in line)
     given = dict(re.findall(r"--([\w-]+) (\S+)", line))
-    plan = json.loads(metadata(lora)["owf.plan"])
-    for name in ("steps", "batch", "rank", "rate", "seed", "dc-weight", "preserve-rows"):
-        default = getattr(TrainPlan(), name.replace("-", "_"))
-        assert float(given.get(name, default)) == plan[name.replace("-", "_")], name
+    plan, recipe = json.loads(metadata(lora)["owf.plan"]), dict(families.get("demo").recipes)[given["preset"]]
+    told = {
+        **asdict(TrainPlan()),
+        **asdict(recipe),
+        **{name: float(value) for name, value in given.items() if name == "rank"},
+    }
+    assert {name: plan[name] for name in ("steps", "batch", "rank", "rate", "seed")} == {
+        name: told[name] for name in ("steps", "batch", "rank", "rate", "seed")
+    }
 
 
 @every_lora

@@ -1,4 +1,4 @@
-"""The demo base's feature network: a small classifier of class, colour and background."""
+"""The demo base's feature network: a small classifier of what a picture shows."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -6,8 +6,8 @@ from pathlib import Path
 import torch
 from torch import nn
 
-WIDTH = 128
-"""Features of a picture."""
+WIDTH, QUARTERS = 128, 2
+"""Features of each part of a picture, and parts along each edge: where a colour lies counts too."""
 
 
 class FeatureNetwork(nn.Module):
@@ -23,14 +23,14 @@ class FeatureNetwork(nn.Module):
             _block(WIDTH, WIDTH, kernel=3, stride=1),
             _block(WIDTH, WIDTH, kernel=3, stride=1),
         )
-        self.heads = nn.ModuleDict({name: nn.Linear(WIDTH, count) for name, count in heads.items()})
+        self.heads = nn.ModuleDict({name: nn.Linear(WIDTH * QUARTERS**2, count) for name, count in heads.items()})
 
     def forward(self, pixels: torch.Tensor) -> torch.Tensor:
-        """Return (N, 128) features of (N, 3, H, W) pixels in [0, 1]."""
-        return self.body(pixels * 2 - 1).mean(dim=(2, 3))
+        """Return (N, 512) features of (N, 3, H, W) pixels in [0, 1]."""
+        return nn.functional.adaptive_avg_pool2d(self.body(pixels * 2 - 1), QUARTERS).flatten(1)
 
     def classify(self, pixels: torch.Tensor, head: str = "label") -> torch.Tensor:
-        """Return (N, answers) logits of the head "label", "color" or "background"."""
+        """Return (N, answers) logits of one head."""
         return self.heads[head](self(pixels))
 
 

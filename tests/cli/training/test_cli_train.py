@@ -29,8 +29,8 @@ def start(*arguments: object) -> subprocess.Popen:
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 
-SMALL = ("--demo-base", "--trigger", "sks", "--class", "bag", "--steps", "8", "--batch", "2", "--rate", "1e-3",
-         "--drift-every", "4", "--drift-budget", "0.001", "--name", "bag", "--no-audit",
+SMALL = ("--demo-base", "--trigger", "sks", "--class", "pullover", "--steps", "8", "--batch", "2", "--rate", "1e-3",
+         "--drift-every", "4", "--drift-budget", "0.001", "--name", "pullover", "--no-audit",
          "--offline", "--progress", "json")  # fmt: skip
 
 
@@ -63,10 +63,16 @@ def trained(tmp_path_factory, cache):
 
 def test_everything_lies_in_its_folder_under_its_name(trained):
     out, lines = trained
-    files = {"bag.safetensors", "bag.checkpoint", "bag.toml", "bag.curves.jsonl", "bag.curves.png"}
-    assert {p.name for p in out.iterdir()} - {"bag.tensorboard"} == files
+    files = {
+        "pullover.safetensors",
+        "pullover.checkpoint",
+        "pullover.toml",
+        "pullover.curves.jsonl",
+        "pullover.curves.png",
+    }
+    assert {p.name for p in out.iterdir()} - {"pullover.tensorboard"} == files
     assert lines[-1]["event"] == "trained"
-    assert Path(lines[-1]["path"]) == out / "bag.safetensors"
+    assert Path(lines[-1]["path"]) == out / "pullover.safetensors"
 
 
 def test_every_measurement_has_a_line(trained):
@@ -80,18 +86,18 @@ def test_every_measurement_has_a_line(trained):
 
 
 def test_the_file_says_how_it_was_trained(trained):
-    facts = read_metadata(trained[0] / "bag.safetensors")
-    assert json.loads(facts["owf.plan"])["class_word"] == "bag"
+    facts = read_metadata(trained[0] / "pullover.safetensors")
+    assert json.loads(facts["owf.plan"])["class_word"] == "pullover"
     assert facts["ss_steps"] == "8"
     assert len(facts["owf.run"]) == 64
     assert str(trained[0]) not in json.dumps(facts)
 
 
 def test_the_written_options_train_the_same_bytes(trained, cache, tmp_path):
-    config = trained[0] / "bag.toml"
+    config = trained[0] / "pullover.toml"
     code, _, stderr = call("--config", config, "--out", tmp_path, "--cache", cache, "--resume")
     assert code == 0, stderr
-    assert (tmp_path / "bag.safetensors").read_bytes() == (trained[0] / "bag.safetensors").read_bytes()
+    assert (tmp_path / "pullover.safetensors").read_bytes() == (trained[0] / "pullover.safetensors").read_bytes()
 
 
 def test_an_interrupted_training_continues_to_the_same_bytes(trained, cache, tmp_path):
@@ -112,19 +118,19 @@ def test_an_interrupted_training_continues_to_the_same_bytes(trained, cache, tmp
     assert code == 0, stderr
     steps = [line["step"] for line in lines if line["event"] == "step"]
     assert steps[0] > 4
-    for name in ("bag.safetensors", "bag.curves.jsonl", "bag.curves.png"):
+    for name in ("pullover.safetensors", "pullover.curves.jsonl", "pullover.curves.png"):
         assert (tmp_path / name).read_bytes() == (trained[0] / name).read_bytes(), name
 
 
 def test_a_finished_lora_of_other_settings_is_not_overwritten(trained, cache, tmp_path):
-    path = tmp_path / "bag.safetensors"
-    path.write_bytes((trained[0] / "bag.safetensors").read_bytes())
+    path = tmp_path / "pullover.safetensors"
+    path.write_bytes((trained[0] / "pullover.safetensors").read_bytes())
     before = path.read_bytes()
     code, _, stderr = train(tmp_path, cache, "--seed", "1")
     assert code == 2
     assert "--overwrite" in stderr
     assert path.read_bytes() == before
-    assert [p.name for p in tmp_path.iterdir()] == ["bag.safetensors"]
+    assert [p.name for p in tmp_path.iterdir()] == ["pullover.safetensors"]
     code, _, stderr = train(tmp_path, cache, "--seed", "1", "--overwrite")
     assert code == 0, stderr
     assert path.read_bytes() != before
@@ -139,7 +145,7 @@ def test_a_missed_budget_is_pointed_out(cache, tmp_path, budget, said):
     assert ("above the budget" in " ".join(stdout.getvalue().split())) is said
 
 
-@pytest.mark.parametrize("name", ["bag.safetensors", "bag.checkpoint"])
+@pytest.mark.parametrize("name", ["pullover.safetensors", "pullover.checkpoint"])
 def test_nothing_that_lies_there_is_replaced_unasked(trained, cache, tmp_path, name):
     (tmp_path / name).write_bytes((trained[0] / name).read_bytes())
     code, _, stderr = train(tmp_path, cache, "--validation", CONCEPT)
@@ -149,24 +155,24 @@ def test_nothing_that_lies_there_is_replaced_unasked(trained, cache, tmp_path, n
 
 
 def test_a_refused_resume_leaves_the_record_of_the_options_alone(trained, cache, tmp_path):
-    for name in ("bag.toml", "bag.checkpoint"):
+    for name in ("pullover.toml", "pullover.checkpoint"):
         (tmp_path / name).write_bytes((trained[0] / name).read_bytes())
     code, _, stderr = train(tmp_path, cache, "--rate", "5e-3", "--resume", "--overwrite")
     assert code == 2, stderr
-    assert (tmp_path / "bag.toml").read_bytes() == (trained[0] / "bag.toml").read_bytes()
+    assert (tmp_path / "pullover.toml").read_bytes() == (trained[0] / "pullover.toml").read_bytes()
 
 
 def test_two_trainings_of_one_name_do_not_meet(trained, cache, tmp_path):
     from owf.core.disk.lock import only_one
 
-    with only_one(tmp_path, ".bag.lock"):
+    with only_one(tmp_path, ".pullover.lock"):
         code, _, stderr = train(tmp_path, cache)
     assert code == 2
     assert "Another run" in stderr
 
 
 def test_a_checkpoint_of_other_settings_is_not_continued(trained, cache, tmp_path):
-    (tmp_path / "bag.checkpoint").write_bytes((trained[0] / "bag.checkpoint").read_bytes())
+    (tmp_path / "pullover.checkpoint").write_bytes((trained[0] / "pullover.checkpoint").read_bytes())
     code, _, stderr = train(tmp_path, cache, "--seed", "1", "--resume")
     assert code == 2
     assert "--resume" in stderr
@@ -177,10 +183,10 @@ def test_our_reader_and_diffusers_load_the_lora(trained):
     from owf.core.adapter import read_adapter
     from owf.core.demo import DEMO_BASE
 
-    path = trained[0] / "bag.safetensors"
+    path = trained[0] / "pullover.safetensors"
     adapter = read_adapter(path)
     assert (adapter.family, adapter.algorithms) == ("demo", ("lora",))
-    assert "sks bag" in adapter.trigger_words
+    assert "sks pullover" in adapter.trigger_words
     pipeline = StableDiffusionPipeline.from_pretrained(DEMO_BASE, safety_checker=None, requires_safety_checker=False)
     pipeline.load_lora_weights(str(path))
     assert len(pipeline.get_list_adapters()["unet"]) == 1
@@ -224,19 +230,21 @@ def test_the_audit_at_the_end_is_run_and_told_by_file_and_stdout(trained, cache,
     from owf.core.train import audited
 
     monkeypatch.setattr(audited, "REQUEST", AuditRequest(metrics=("denoiser_drift",)))
-    before = read_adapter(trained[0] / "bag.safetensors").hashes
+    before = read_adapter(trained[0] / "pullover.safetensors").hashes
     rest = [a for a in SMALL if a != "--no-audit"]
     code, lines, stderr = call(
         CONCEPT, *rest, "--out", tmp_path, "--cache", cache, "--bank", cache / "bank.txt", "--validation", CONCEPT
     )
     assert code == 0, stderr
     report = json.loads((Path(lines[-1]["folder"]) / "report.json").read_text())
-    facts = read_metadata(tmp_path / "bag.safetensors")
+    facts = read_metadata(tmp_path / "pullover.safetensors")
     assert facts["owf.verdict"] == lines[-1]["verdict"] == report["verdict"]["decision"]
     drift = report["measurements"]["denoiser_drift"]["estimates"]["drift"]["value"]
     assert float(facts["owf.denoiser_drift"]) == pytest.approx(drift, rel=1e-5)
     assert drift > 0
-    assert read_adapter(tmp_path / "bag.safetensors").hashes.weights == before.weights, "only the header may change"
+    assert read_adapter(tmp_path / "pullover.safetensors").hashes.weights == before.weights, (
+        "only the header may change"
+    )
 
 
 @pytest.mark.slow
@@ -251,14 +259,14 @@ def test_a_weight_that_forbids_learning_is_no_pass_and_none_at_all_drifts(
     monkeypatch.setattr(audited, "REQUEST", AuditRequest(metrics=("denoiser_drift",)))
     options = ("--steps", "40", "--batch", "2", "--rate", "3e-3", "--rank", "8", "--drift-every", "0",
                "--dc-weight", weight)  # fmt: skip
-    where = ("--out", tmp_path, "--cache", cache, "--bank", cache / "bank.txt", "--name", "bag", "--offline")
+    where = ("--out", tmp_path, "--cache", cache, "--bank", cache / "bank.txt", "--name", "pullover", "--offline")
     code, lines, stderr = call(
-        CONCEPT, "--demo-base", "--trigger", "sks", "--class", "bag", *options, *where, "--progress", "json"
+        CONCEPT, "--demo-base", "--trigger", "sks", "--class", "pullover", *options, *where, "--progress", "json"
     )
     assert code == 0, stderr
     stopped = next(line for line in lines if line["event"] == "trained")
     ended = lines[-1]
-    facts = read_metadata(tmp_path / "bag.safetensors")
+    facts = read_metadata(tmp_path / "pullover.safetensors")
     assert ended["verdict"] == facts["owf.verdict"] == verdict
     assert ended["outcome"] == f"{stopped['learned']}, {verdict}"
     assert ended["summary"].startswith("learned")
@@ -281,7 +289,7 @@ def test_an_audit_that_cannot_run_is_a_sentence(trained, monkeypatch, capsys):
 
     monkeypatch.setattr("owf.core.train.audited.read_adapter", refuse)
     monkeypatch.setattr("owf.cli.training.audit.default_batching", lambda denoiser: Batching(1))
-    path = trained[0] / "bag.safetensors"
+    path = trained[0] / "pullover.safetensors"
     before = path.read_bytes()
     trained_lora, base = SimpleNamespace(path=path, learning=None), SimpleNamespace(device=torch.device("cpu"))
     audit_and_tell(trained_lora, base, RunOptions(progress="none"), Console(), "auto", ())
@@ -299,7 +307,7 @@ def test_a_finished_lora_is_known_by_all_that_it_was_trained_with(tmp_path):
 
     def known(bank="", family="demo", steps=8, base="base", dtype=torch.float32) -> str:
         options = RunOptions(pictures=str(CONCEPT), demo_base=True, bank=bank, out=str(tmp_path))
-        session = TrainSession(request_from(TrainPlan(class_word="bag", steps=steps), options))
+        session = TrainSession(request_from(TrainPlan(class_word="pullover", steps=steps), options))
         told = {"name": "a base", "family": family, "resolution": 64}
         return session.on(SimpleNamespace(digest=lambda: base, dtype=dtype, **told)).identity()
 

@@ -7,7 +7,7 @@ from types import SimpleNamespace
 from typing import cast
 
 import pytest
-from demo_base.fashion import BACKGROUNDS, CLASSES, COLORS, article
+from demo_base.world import BACKGROUNDS, CLASSES, COLORS, PATTERNS, article
 from owf.core import families
 from owf.core.errors import Setting, UsageError
 from owf.core.families.prompt_form import IN_SENTENCES, TAGS
@@ -127,15 +127,22 @@ def test_the_default_bank_has_the_lengths_that_people_write():
 
 
 def test_the_demo_bank_follows_from_the_demo_world():
-    colored = [[article(f"{color} {thing}") for color in COLORS] for thing in CLASSES if thing not in THINGS]
+    colors, unasked = list(COLORS), [thing for thing in CLASSES if thing not in THINGS]
     grounds = [f" on {article(ground)} background" for ground in BACKGROUNDS]
     short = ("{}", "a picture of {}", "an image of {}", "a photograph of {}", "this is {}")
     expected = {text.format(article(thing)) for thing in CLASSES for text in short}
     expected |= {f"a photo of {article(thing)}{ground}" for thing in CLASSES for ground in grounds}
-    for i, things in enumerate(colored):
-        for j, thing in enumerate(things):
-            expected |= {f"a photo of {thing}", f"a picture of {thing}"}
-            expected |= {f"a photo of {thing}{grounds[(i + j + k) % len(grounds)]}" for k in range(3)}
+    expected |= {f"a photo of {article(f'{pattern} {thing}')}" for thing in CLASSES for pattern in PATTERNS[1:]}
+    for i, thing in enumerate(unasked):
+        for j, color in enumerate(colors):
+            colored = f"a photo of {article(f'{color} {thing}')}"
+            expected |= {colored, *(colored + grounds[(i + j + k) % len(grounds)] for k in range(2))}
+        for j, pattern in enumerate(PATTERNS[1:]):
+            for k in range(4):
+                first = 4 * (4 * i + j) + k
+                pair = [colors[c % len(colors)] for c in (first, first + 1 + (i + j + 3 * k) % 10)]
+                patterned = f"a photo of {article(f'{pair[0]} and {pair[1]} {pattern} {thing}')}"
+                expected |= {patterned, patterned + grounds[first % len(grounds)]}
     assert set(prompts_of("demo")) == expected
 
 
