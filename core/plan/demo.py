@@ -20,7 +20,7 @@ PROMPTS = _COLORS + _PATTERNS
 """What is drawn: it knows no other kind of prompt, and spells grey with an e."""
 
 _SIZES = {
-    "quick": (15, (Stage(6, 3), Stage(12, 1)), 1),
+    "quick": (12, (Stage(4, 3), Stage(12, 1)), 1),
     "standard": (30, (Stage(10, 3), Stage(30, 1)), 2),
     "paper": (30, (Stage(50, 5), Stage(500, 1)), 10),
 }
