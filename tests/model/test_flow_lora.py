@@ -1,6 +1,7 @@
 """LoRAs of FLUX.1, Z-Image and FLUX.2 klein: the network that diffusers makes of them, and the base when off."""
 
 import warnings
+from functools import cache
 
 import pytest
 import torch
@@ -24,13 +25,18 @@ def quiet_libraries():
         yield
 
 
-@pytest.fixture(scope="module", params=PARTS)
+@pytest.fixture(params=PARTS)
 def family(request):
     return request.param
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def denoiser(family):
+    return _denoiser(family)
+
+
+@cache
+def _denoiser(family):
     return DiffusersDenoiser(PARTS[family](), "tiny", family)
 
 
@@ -92,7 +98,7 @@ def _answers(denoiser):
 
 
 @pytest.mark.parametrize("strength", [1.0, 0.7])
-@pytest.mark.parametrize(("family", "dialect"), READ, scope="module")
+@pytest.mark.parametrize(("family", "dialect"), READ)
 def test_the_network_is_the_one_that_diffusers_makes(family, denoiser, dialect, strength, tmp_path):
     parts, path = PARTS[family](), tmp_path / "lora.safetensors"
     tensors = DIALECTS[dialect](family, parts.transformer)
