@@ -61,7 +61,7 @@ def rating_page(
         Pair(one.id, one.prompt, *(_picture(folders[one.report], path) for path in (one.x, one.y))) for one in shown
     ]
     view = RatingPage(page, pairs, _SCALE, list(questions.items()))
-    return render_page("ratings.html.j2", view, ("report.css", "ratings.css"), "ratings.js")
+    return render_page("ratings.html.j2", view, ("report.css", "ratings.css"), ("ratings.js",))
 
 
 def _picture(folder: Path, path: str) -> Picture:
