@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from ..core.batch.driver import Asked, Done, Driver, ask_digest
 from ..core.batch.here import Here
-from ..core.batch.task import Auditor, Listener, Outcome, Task, measured
+from ..core.batch.task import LOOKED, Auditor, Listener, Outcome, Task, measured
 from ..core.disk.digests import Digests
 from ..core.disk.lock import only_one
 from ..core.disk.refusals import described
@@ -104,6 +104,10 @@ class _Auditor:
             return Outcome(FAILED, described(error))
         return measured(result.report, result.folder)
 
+    def look(self, task: Task) -> Outcome:
+        """Return that a file may be audited: the few that a graph names are opened when their turn comes."""
+        return Outcome(LOOKED)
+
 
 class _Finished:
     """Gives the outcome of the one task that is done already."""
@@ -114,3 +118,7 @@ class _Finished:
     def audit(self, task: Task) -> Outcome:
         """Return it."""
         return self._outcome
+
+    def look(self, task: Task) -> Outcome:
+        """Return that a file may be audited, as it was."""
+        return Outcome(LOOKED)

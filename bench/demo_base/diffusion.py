@@ -52,7 +52,8 @@ def train_diffusion(
     latents: Latents, scale: float, tokenizer: "CLIPTokenizer", run: Run
 ) -> tuple["UNet2DConditionModel", "CLIPTextModel"]:
     """Return the trained UNet and text encoder."""
-    unet, text = build_unet().to(memory_format=torch.channels_last), build_text_encoder()
+    unet, text = build_unet(), build_text_encoder()
+    unet.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue] - its decorator hides the module
     models = nn.ModuleDict({"unet": unet, "text": text})
     run_stage(STAGE, models, _Loss(models, latents, scale, tokenizer), run)
     models.requires_grad_(False).eval()

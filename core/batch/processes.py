@@ -9,7 +9,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from typing import Any
 
 from ..errors import Setting, UsageError
@@ -41,7 +41,7 @@ class LocalWorkers:
         self._workers: list[_Worker | None] = [None] * size
         self._failed_starts, self._stopping = 0, False
 
-    def run(self, take: Callable[[], Task | None], listener: Listener) -> Iterator[tuple[Task, Outcome]]:
+    def run(self, take: Callable[[], Task | None], listener: Listener) -> Generator[tuple[Task, Outcome], None, None]:
         """Yield tasks with their outcomes, as `Workers.run` says."""
         try:
             while True:

@@ -5,6 +5,7 @@ string. Both can be read off the opcodes; whatever else the pickle would do is l
 """
 
 import pickletools
+from collections.abc import Sequence
 from itertools import pairwise
 
 import numpy as np
@@ -32,7 +33,7 @@ def read_batch(pickled: bytes, picture: int) -> tuple[np.ndarray, np.ndarray]:
     return np.array(labels), np.frombuffer(raw, np.uint8).reshape(-1, picture)
 
 
-def _labels(operations: list[tuple[str, object]]) -> list[int]:
+def _labels(operations: Sequence[tuple[str, object]]) -> list[int]:
     """Return the numbers between the key `labels` and the next text."""
     texts = [i for i, (_, argument) in enumerate(operations) if isinstance(argument, str | bytes)]
     starts = [i for i in texts if operations[i][1] in ("labels", b"labels")]

@@ -55,7 +55,7 @@ def predict_jobs(study: Study) -> tuple[Job, ...]:
 
 
 def _settings() -> list[tuple[str, int, float, float]]:
-    factors = list(product(TERMS, RANKS, RATES, STEPS))
+    factors: list[tuple[str, int, float, float]] = list(product(TERMS, RANKS, RATES, STEPS))
     return factors + [("cd", RANKS[-1], rate, steps) for rate, steps in product(RATES, STEPS)]  # it has no rank
 
 

@@ -9,6 +9,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 from ..disk.files import read_regular
 from ..errors import Setting, UsageError
@@ -161,7 +162,7 @@ def read_answers(path: Path, key: Key) -> Answers:
 _RATINGS = Setting("ratings")
 
 
-def _read(path: Path) -> dict[str, object]:
+def _read(path: Path) -> dict[str, Any]:
     try:
         data = json.loads(read_regular(path, _MOST))
     except (OSError, ValueError, RecursionError) as error:

@@ -41,7 +41,7 @@ class Curve:
         strengths = [abs(strength) for strength in self.strengths]
         points = [(s, getattr(n, end), n.limit) for s, n in zip(strengths, self.numbers, strict=True)]
         for i, (strength, value, limit) in enumerate(points):
-            if value > limit:
+            if limit is not None and value > limit:
                 return _crossing(points[i - 1][:2], (strength, value), limit) if i else 0.0
         return math.inf
 

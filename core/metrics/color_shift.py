@@ -173,10 +173,10 @@ def _turn(
     moments = _moments(before), _moments(after)
     neutral = changes(*(m.mean(0) for m in moments))[3:] @ (1, 1j)
     without = changes(*map(_without_each, moments))[:, 3:] @ (1, 1j)
-    palettes = [[looks[i].palette for i in places] for looks in (before, after)]
+    base, tuned = ([looks[i].palette for i in places] for looks in (before, after))
     place = {int(prompt): i for i, prompt in enumerate(places)}
     dropped = [(place.get(prompt), complex(point)) for prompt, point in enumerate(without)]
-    turn, turns = turn_without(term, *palettes, complex(neutral), dropped)
+    turn, turns = turn_without(term, base, tuned, complex(neutral), dropped)
     if turn is None:
         return None
     found = [each for each in turns if each is not None]

@@ -22,7 +22,7 @@ _RISKED = 0.9
 """Share of the capital that a bet may risk: with the usual half, a group that is lost whole took twice the pictures."""
 
 
-def drop_so_far(before: Sequence[int], after: Sequence[int], groups: int) -> Estimate:
+def drop_so_far(before: Sequence[int] | np.ndarray, after: Sequence[int] | np.ndarray, groups: int) -> Estimate:
     """Return the share of pictures that show what was asked for and do not any more, less those the other way.
 
     `before` and `after` are answers, of which 0 is right. The interval holds at every look, and those of all groups

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
+import numpy as np
 import torch
 from torch import nn
 
@@ -27,7 +28,7 @@ class Conditioning:
     def __len__(self) -> int:
         return len(self.context)
 
-    def rows(self, index: torch.Tensor | Sequence[int]) -> "Conditioning":
+    def rows(self, index: torch.Tensor | np.ndarray | Sequence[int]) -> "Conditioning":
         """Return the rows at integer positions `index`, repeated and reordered at will."""
         index = torch.as_tensor(index, device=self.context.device, dtype=torch.long)
         return Conditioning(self.context[index], *(_rows(part, index) for part in (self.pooled, self.sizes, self.mask)))

@@ -218,9 +218,9 @@ def _change(estimate: Estimate, more: str, less: str) -> str:
     """Return the size of a change with its direction and interval; "" where it may have gone either way."""
     if estimate.low <= 0 <= estimate.high:
         return ""
-    ends = sorted((abs(estimate.low), abs(estimate.high)))
+    low, high = sorted((abs(estimate.low), abs(estimate.high)))
     size = quantity(abs(estimate.value), estimate.unit)
-    return f"{size} {more if estimate.low > 0 else less} ({interval(*ends, estimate.unit)})"
+    return f"{size} {more if estimate.low > 0 else less} ({interval(low, high, estimate.unit)})"
 
 
 def fact(value: object) -> str:

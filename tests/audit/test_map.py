@@ -95,7 +95,7 @@ def test_the_one_prompt_that_means_something_else_is_named(denoiser, plan, tmp_p
     assert found.facts["damaged"] == "my dog"
     assert report.verdict.decision == DRIFT
     assert report.verdict.reasons[0].startswith("my dog: ")
-    assert len(found.facts["timesteps"].split(", ")) == TIMESTEPS
+    assert len(str(found.facts["timesteps"]).split(", ")) == TIMESTEPS
     write_report(report, tmp_path / "report.json")
     assert to_json(read_report(tmp_path / "report.json")) == to_json(report)
     schema = Path(__file__).parents[2] / "core" / "verdict" / "report.schema.json"

@@ -1,11 +1,13 @@
 """The autoencoder's first weights."""
 
+from typing import Any
+
 import torch
 from owf.bench.demo_base.autoencoder import build_autoencoder
 
 
 def test_layers_keep_lengths_and_halving_layers_keep_means():
-    encoder = build_autoencoder().encoder
+    encoder: Any = build_autoencoder().encoder
     block = encoder.down_blocks[0]
     picture = torch.randn(1, 3, 1, 1).expand(1, 3, 32, 32)
     wide = encoder.conv_in(picture)
@@ -17,5 +19,6 @@ def test_layers_keep_lengths_and_halving_layers_keep_means():
 
 
 def test_latents_begin_quiet():
-    posterior = build_autoencoder().encode(torch.rand(2, 3, 32, 32) * 2 - 1).latent_dist
+    autoencoder: Any = build_autoencoder()
+    posterior = autoencoder.encode(torch.rand(2, 3, 32, 32) * 2 - 1).latent_dist
     assert (posterior.std.mean() < posterior.mean.std()).item()

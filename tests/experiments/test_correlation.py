@@ -10,7 +10,7 @@ def test_the_value_is_spearmans():
     draws = np.random.default_rng(0)
     x, y = draws.integers(0, 5, 40), draws.integers(0, 5, 40)  # with ties
     found = rank_correlation(x.tolist(), y.tolist(), range(40))
-    assert found.value == pytest.approx(spearmanr(x, y).statistic)
+    assert found.value == pytest.approx(spearmanr(x, y)[0])
     assert rank_correlation([1, 2, 3, 9, 10], [2, 4, 5, 6, 100], range(5)).value == pytest.approx(1)
     assert rank_correlation([1, 2, 3, 9, 10], [5, 4, 3, 2, 1], range(5)).value == pytest.approx(-1)
 

@@ -70,7 +70,7 @@ def test_pictures_are_called_x_and_y_as_the_key_says(tmp_path, reports):
     assert re.search(r'data-side="x"><img src="([^"]+)"', section)[1] == embed(folder / wanted, folder, 512).uri
 
 
-def answers(key, color, better="same"):
+def answers(key, color, better):
     """Return answers to every pair, by a function of its trial."""
     said = tuple(
         Answer(t.id, 0 if t.catch else color(t), 0 if t.catch else color(t), "same" if t.catch else better(t))

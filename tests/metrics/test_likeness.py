@@ -71,7 +71,7 @@ def test_variety_is_the_change_of_the_distance_within_prompts():
     seen = summarise_diversity(base, base / 2, base * np.array([1.1, 0.9, 1.1, 0.9]))
     change = seen.estimates["diversity_change"]
     assert (change.value, change.low, change.high) == pytest.approx((-0.5, -0.5, -0.5))
-    assert change.floor > 0
+    assert change.floor is not None and change.floor > 0
     assert clear_changes(seen) == ["50 % less varied (50 to 50)"]
     assert seen.estimates["diversity_tuned"].value == pytest.approx(0.15)
     with pytest.raises(InvalidError, match="same picture"):

@@ -79,7 +79,7 @@ def test_the_way_is_of_the_square_root_and_monotone():
         found = summarise_map(screened(PLANTS["sandal"], damage=damage))
         part = {p.label: p.estimate for p in found.breakdowns["thing"]}.get("sandal (275 concepts)")
         ways.append(part.value if part else 0.0)
-        assert found.facts["stands_out"].startswith("sandal (275 concepts)")
+        assert str(found.facts["stands_out"]).startswith("sandal (275 concepts)")
     assert ways == sorted(ways)
     assert ways[-1] == pytest.approx(np.sqrt((0.1 - 2 * HARMLESS) / ANOTHER), rel=0.2)
     assert ways[0] == 0  # ten times what the others moved, and less than a third of the way: no harm

@@ -17,16 +17,16 @@ from owf.core.plan.tag_prompts import TAGS as BY_GROUP
 PONY = families.get("sdxl").prompt_form(AUTO, ["pony"])
 
 DIGESTS = {
-    "quick": "962f236d4bef34d4061c33b1df553890433c53226b951bedc7e1c62e901fd32c",
-    "standard": "c2afbe03b6d45f60ec3c42c9f581fb1b6684902ce4f66d0e121b133ead3fa573",
-    "paper": "263b6ace4511ba99d97f26165ddeac87ce482ba21a4277a6bb98f2ced884f85c",
+    "quick": "fac3a3389209e19099178e725d0e0fe6baeade5fc5aa8ade39e712da146a055f",
+    "standard": "1b53969f3d80cdbe7f6c4ce339e24f2720b67d47a5a625cdbd5f94cc57b06e0e",
+    "paper": "9b30643d0c8b29e0e29713e4400aa941b758195f91f2bbdf7bcae754b85a820b",
 }
 DEMO_DIGESTS = {
-    "quick": "f74cf15121bdc193874667fcf8789ec9d0248571a6d449bb263bdca88ef36767",
-    "standard": "469b5bb6b68f130349753cd2287eeceeed86587f596f6f8ad9918a2e7929a052",
-    "paper": "498ce480cf028a8ebea25ca519a0507040ed63b2b81ffa846bd6da289c0b23b8",
+    "quick": "59dbc2eab8b253867e096e50fe38b9e8665af0e2bf6848f190651cdec71c7f64",
+    "standard": "4e875aa17ed4f572303af6a0fb13d9b3dbdfaeae3c5c8f06efb787a729be657c",
+    "paper": "e9b34d280645f17127de931033642e6678b14b2ea12bb270d5686491befb438f",
 }
-"""Digests of plans before there were prompt forms: caches and reports are found by them."""
+"""Digests of plans: caches and reports are found by them, so they change only with what a plan asks."""
 
 
 @pytest.mark.parametrize("preset", PRESETS)

@@ -38,7 +38,7 @@ def _autoencoder() -> Any:
 
 def _qwen_tokenizer() -> Any:
     from tokenizers.pre_tokenizers import ByteLevel
-    from transformers import Qwen2TokenizerFast
+    from transformers import Qwen2TokenizerFast  # pyright: ignore[reportAttributeAccessIssue]
 
     tokens = sorted(ByteLevel.alphabet())
     tokenizer = Qwen2TokenizerFast(vocab={token: number for number, token in enumerate(tokens)}, merges=[])
@@ -66,7 +66,14 @@ def _qwen(kind: str, tokenizer: Any, layers: int) -> Any:
 def flux_parts(seed: int = 0, guidance: bool = True, dynamic: bool = True) -> SimpleNamespace:
     """Return the untrained parts of a FLUX.1; latents are 4x8x8."""
     from diffusers import FlowMatchEulerDiscreteScheduler, FluxTransformer2DModel
-    from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer, T5Config, T5EncoderModel, T5TokenizerFast
+    from transformers import (
+        CLIPTextConfig,
+        CLIPTextModel,
+        CLIPTokenizer,
+        T5Config,
+        T5EncoderModel,
+        T5TokenizerFast,  # pyright: ignore[reportAttributeAccessIssue]
+    )
 
     torch.manual_seed(seed)
     pieces = ["<pad>", "</s>", "<unk>", "\u2581", *"abcdefghijklmnopqrstuvwxyz,.0123456789"]

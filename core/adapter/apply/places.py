@@ -43,7 +43,7 @@ class Places:
         parts = self._originals.parts(module.path) if module.component == "transformer" else ()
         found = (self._live.get(("transformer", part.path)) for part in parts)
         owners = tuple(owner for owner in found if owner is not None)
-        if not owners or len(owners) < len(parts):
+        if not parts or len(owners) < len(parts):
             return None
         if len(owners) == 1 and parts[0].half is None:
             return owners[0]

@@ -4,7 +4,7 @@ DreamBooth's evaluation (Ruiz et al., 2023): the mean cosine of drawn pictures a
 pictures and their prompt. The trigger, which CLIP does not know, is left out of the prompt.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -35,7 +35,7 @@ SEED = 880_000_000
 class Seers:
     """What looks at the pictures."""
 
-    networks: dict[str, FeatureNetwork]
+    networks: Mapping[str, FeatureNetwork]
     """Number's name -> network."""
     text: Callable[[Sequence[str]], np.ndarray] | None
     """CLIP's text tower, texts -> features (N, D); None where the base's world is seen by a network of its own, which

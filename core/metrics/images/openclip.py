@@ -164,7 +164,7 @@ def _preparation(network: Any) -> "Prepare":
     from open_clip.transform import PreprocessCfg, image_transform_v2
     from PIL import Image
 
-    transform = image_transform_v2(PreprocessCfg(**network.visual.preprocess_cfg), is_train=False)
+    transform: Any = image_transform_v2(PreprocessCfg(**network.visual.preprocess_cfg), is_train=False)
 
     def prepare(images: torch.Tensor) -> torch.Tensor:
         pictures = images.movedim(1, -1).contiguous().numpy()

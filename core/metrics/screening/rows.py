@@ -30,7 +30,7 @@ class ConceptMeans:
         half = student_quantile(level, self.freedom) * self.spread
         return self.mean - half, self.mean + half
 
-    def above(self, limit: float) -> np.ndarray:
+    def above(self, limit: float | np.ndarray) -> np.ndarray:
         """Return the p-values (V,) of the tests of "at most the limit" against "above it"."""
         from scipy.special import stdtr
 

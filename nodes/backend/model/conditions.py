@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from itertools import takewhile
 from typing import Any
 
+import numpy as np
 import torch
 
 from ....core.errors import UsageError
@@ -22,7 +23,7 @@ class HostConditioning(Conditioning):
     entries: tuple[Entries, ...] = ()
     """What the model takes for each row."""
 
-    def rows(self, index: torch.Tensor | Sequence[int]) -> "HostConditioning":
+    def rows(self, index: torch.Tensor | np.ndarray | Sequence[int]) -> "HostConditioning":
         """Return the rows at integer positions `index`, repeated and reordered at will."""
         positions = [int(i) for i in index]
         plain = super().rows(positions)

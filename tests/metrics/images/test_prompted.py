@@ -3,6 +3,7 @@
 import dataclasses
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -44,7 +45,7 @@ def test_a_text_names_the_longest_words_and_a_background_is_no_colour():
 
 def test_a_direction_is_what_the_named_answers_weigh_against_all_others():
     torch.manual_seed(0)
-    network = FeatureNetwork(ANSWERS)
+    network: Any = FeatureNetwork(ANSWERS)
     found = directions(network, "demo", ["a photo of a red bag", "a photo of a bag on a teal background"])
     centred = {head: layer.weight - layer.weight.mean(0) for head, layer in network.heads.items()}
     expected = [centred["label"][8] + centred["color"][3], centred["label"][8] + centred["background"][4]]
@@ -60,11 +61,11 @@ def test_a_network_with_other_answers_and_a_prompt_of_another_world_are_refused(
 
 def test_the_demo_base_is_seen_by_its_own_network():
     plan = preset_plan("quick", "demo")
-    found = load_prompted(plan, OFFLINE)(pictures(3, 64))
+    found = load_prompted(plan, OFFLINE)(pictures(3, 96))
     assert found.shape == (3, len(plan.prompts))
     network = load_network(DEMO_FEATURES)
     texts = directions(network, "demo", [prompt.text for prompt in plan.prompts])
-    seen = network(prompted.resize_crop(pictures(3, 64), 64, 64) / 255)
+    seen = network(prompted.resize_crop(pictures(3, 96), 96, 96) / 255)
     expected = torch.nn.functional.cosine_similarity(seen[:, None], texts[None], dim=-1)
     np.testing.assert_allclose(found, expected, atol=1e-5)
 

@@ -55,6 +55,7 @@ def run(audits, *names):
 
 
 first, second, third = Audits("c.safetensors"), Audits(), Audits()
+stopped = False
 try:
     run(first, "a", "b", "c")
 except management.InterruptProcessingException:

@@ -126,6 +126,7 @@ def test_predictions_are_those_of_the_pipelines_calls(family, parts, denoiser, i
     assert len(calls) == steps
     cond, x = denoiser.encode_text(PROMPTS[:1]), noise
     times = denoiser.schedule.drawn_timesteps(steps)
+    prediction, t = torch.zeros_like(x), 0
     for (_, _, output), t, after in zip(calls, times, [*times[1:], None], strict=True):
         expected = found(family, output, x.shape)
         prediction = denoiser.predict(x, torch.tensor([t]), cond)
