@@ -7,6 +7,7 @@ import pytest
 import torch
 from owf.core.adapter import read_adapter, stacked
 from owf.core.audit.change import AdapterChange
+from owf.core.audit.learned import evidence
 from owf.core.experiments.job import CONTINUED, STACKED, Job, Lesson
 from owf.core.experiments.runner import run_jobs
 from owf.core.experiments.study import Asked, ConceptPictures, Study
@@ -16,7 +17,9 @@ from owf.core.experiments.work.examiner import changes_by_kind
 from owf.core.experiments.work.stack import StackChange
 from owf.core.experiments.work.workshop import LORAS, Workshop
 from owf.core.metrics.images.features import Fetching
+from owf.core.model import drawings
 from owf.core.model.batch import Batching
+from owf.core.model.sample import Sampling
 from owf.core.progress import SILENT
 from owf.core.verdict.report import BlockChange
 from PIL import Image
@@ -71,6 +74,8 @@ def job(*words, way=CONTINUED, **more):
 
 @pytest.mark.slow
 def test_lessons_are_taught_once_and_on_top_of_each_other(study, monkeypatch):
+    for module in (drawings, evidence):
+        monkeypatch.setattr(module, "SAMPLING", Sampling(2, 1.0))  # what was learned is another test's
     denoiser = tiny_denoiser()
     before = parameters(denoiser)
     jobs = [job("bag"), job("bag", "coat"), job("bag", "coat", way=STACKED, probes=2)]
