@@ -57,11 +57,9 @@ def test_the_demo_is_asked_every_combination():
 
 
 def test_the_demos_file_is_what_its_command_writes():
-    levels = {}
-    for concept in shipped_vocabulary("demo", IN_SENTENCES):
-        for name, level in concept.attributes[1:]:
-            levels.setdefault(name, {})[level] = None
-    assert written.demo(*levels.values()) == (FOLDER / "demo.txt").read_text("utf-8")
+    from demo_base.world import BACKGROUNDS, CLASSES, COLORS, PATTERNS
+
+    assert written.demo(CLASSES, COLORS, PATTERNS, BACKGROUNDS) == (FOLDER / "demo.txt").read_text("utf-8")
 
 
 def test_imagenets_file_is_what_its_command_writes():
