@@ -227,10 +227,20 @@ METRIC = Metric(
         ),
         "contrast_change": Quantity("Contrast", "change of contrast", more="more contrast", less="less contrast"),
         "tint_a": Quantity(
-            "White balance, a*", "tint along a*", limit=3.0, test="alarm", more="tinted red", less="tinted green"
+            "White balance, green to red",
+            "tint along a*",
+            limit=3.0,
+            test="alarm",
+            more="tinted red",
+            less="tinted green",
         ),
         "tint_b": Quantity(
-            "White balance, b*", "tint along b*", limit=3.0, test="alarm", more="tinted yellow", less="tinted blue"
+            "White balance, blue to yellow",
+            "tint along b*",
+            limit=3.0,
+            test="alarm",
+            more="tinted yellow",
+            less="tinted blue",
         ),
     },
     breakdowns={
