@@ -92,6 +92,10 @@ class Recipe:
     """Concept rows of one UNet batch."""
     rate: float
     """Learning rate of AdamW."""
+    rate_schedule: str = "constant"
+    """Its course, as plans call it."""
+    bank_prompts: int = 0
+    """Prompts of the bank to correct on; 0 takes all."""
 
 
 DISTILLED, NOT_DISTILLED = "distilled", "not distilled"

@@ -37,7 +37,7 @@ class TrainRequest:
     bank: tuple[str, ...] | None = None
     """Concept-free prompts; None for those that ship for the base's family."""
     recipe: str = ""
-    """Name of the family's recipe that sets steps, batch and rate; empty leaves the plan as it is."""
+    """Name of the family's recipe that sets the length and speed; empty leaves the plan as it is."""
     given: frozenset[str] = frozenset()
     """Fields of the plan that the recipe leaves alone."""
 

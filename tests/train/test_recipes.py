@@ -1,5 +1,6 @@
-"""Steps, batch and rate that suit a base, by its family."""
+"""Length and speed of a training that suit a base, by its family."""
 
+from dataclasses import asdict
 from types import SimpleNamespace
 
 import pytest
@@ -24,7 +25,7 @@ def plan_on(family, **request):
 def test_a_recipe_sets_what_was_not_given(family, name):
     recipe = dict(family.recipes)[name]
     plan = plan_on(family.name, recipe=name)
-    assert (plan.steps, plan.batch, plan.rate) == (recipe.steps, recipe.batch, recipe.rate)
+    assert asdict(recipe) == {field: getattr(plan, field) for field in asdict(recipe)}
     plan = plan_on(family.name, recipe=name, given=frozenset({"rate", "class_word"}))
     assert (plan.steps, plan.batch, plan.rate) == (recipe.steps, recipe.batch, 0.5)
 
