@@ -54,18 +54,18 @@ BUDGETS = (0.002, 0.005, 0.01)
 """Drift that `--drift-budget` is asked to end at or below."""
 
 
-def tuning_jobs() -> list[Job]:
+def tuning_jobs(methods: Sequence[str]) -> list[Job]:
     """Return every weight of the methods whose weight is fixed, on the concept that is for it."""
-    return [Job(m, TUNING.word, 0, STEPS[1], w) for m, method in METHODS.items() for w in method.weights]
+    return [Job(method, TUNING.word, 0, STEPS[1], weight) for method in methods for weight in METHODS[method].weights]
 
 
-def curve_jobs(weights: dict[str, float], concepts: Sequence, seeds: int) -> list[Job]:
+def curve_jobs(methods: Sequence[str], weights: dict[str, float], concepts: Sequence, seeds: int) -> list[Job]:
     """Return every method on every concept with every seed in every length, one seed after the other."""
     return [
         Job(method, concept.word, seed, steps, weights.get(method, 1.0))
         for seed in range(seeds)
         for concept in concepts
-        for method in METHODS
+        for method in methods
         for steps in STEPS
     ]
 
@@ -160,14 +160,20 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path(__file__).resolve().parent.parent / "docs")
     parser.add_argument("--concepts", type=int, default=len(CONCEPTS), help="fewer concepts, for a first look")
     parser.add_argument("--seeds", type=int, default=SEEDS, help="fewer seeds, for a first look")
+    parser.add_argument("--methods", default=";".join(METHODS), help="some of them, with semicolons between")
     parser.add_argument(
         "--skip-frontier", action="store_true", help="leave out the cheaper forms of dc and the budgets"
     )
     options = parser.parse_args()
-    tuned = run_jobs(tuning_jobs(), options.work, options.workers)
+    methods = options.methods.split(";")
+    if unknown := [method for method in methods if method not in METHODS]:
+        parser.error(f"--methods: there is no {', '.join(unknown)}; there are {', '.join(METHODS)}")
+    if not options.skip_frontier and not {"none", "dc, fixed"} <= set(methods):
+        parser.error("--methods: cheaper forms of dc are held against none and dc, fixed; or --skip-frontier")
+    tuned = run_jobs(tuning_jobs(methods), options.work, options.workers)
     weights = chosen_weights(tuned)
     print("weights", weights, flush=True)
-    jobs = curve_jobs(weights, CONCEPTS[: options.concepts], options.seeds)
+    jobs = curve_jobs(methods, weights, CONCEPTS[: options.concepts], options.seeds)
     results = run_jobs(jobs, options.work, options.workers)
     report_curves(tuned, weights, results, options.work, options.out)
     if not options.skip_frontier:

@@ -16,6 +16,7 @@ from demo_base.concept import HELD_OUT, VIEWS, Subject, View
 from demo_base.drawing import FASHION, read_split
 from demo_base.judge import Judge, judge_state, train_judge
 from demo_base.pictures import draw, load_demo_base, write_grid
+from owf.core import families
 from owf.core.adapter import applied, read_adapter
 from owf.core.audit.audit import AuditSetting, audit_change
 from owf.core.audit.change import AdapterChange
@@ -33,10 +34,13 @@ from owf.core.train.records import Picture, StepRecord, Trained, TrainSetting
 from owf.core.train.train import train
 from owf.core.verdict.verdict import default_policy
 
-VERSION = 2
+VERSION = 3
 """Part of every run's key: change it when runs are to be made anew."""
-BATCH, RANK, RATE = 4, 8, 1e-3
-CUSTOM_DIFFUSION_RATE = 5e-4
+RECIPE = dict(families.get("demo").recipes)["standard"]
+"""What every training takes of the recipe for this base: its batch, rate and the rate's course."""
+RANK = 8
+CUSTOM_DIFFUSION_SHARE = 0.5
+"""Of the rate, for a method that trains whole projections and an embedding."""
 JUDGED = 32
 """Pictures of the trigger that the judge looks at."""
 OTHERS = ("a photo of a red dress", "a photo of a green sneaker", "a photo of a blue and white striped coat")
@@ -87,7 +91,7 @@ class Job:
     def key(self) -> str:
         """The name of everything that the run leaves: it says all that the result depends on."""
         bank = shipped_bank("demo").read_text() if "dc" in METHODS[self.method].terms else ""
-        told = f"{VERSION}{json.dumps(asdict(self), sort_keys=True)}{bank}{_base_digest()}"
+        told = f"{VERSION}{RECIPE}{json.dumps(asdict(self), sort_keys=True)}{bank}{_base_digest()}"
         return hashlib.sha256(told.encode()).hexdigest()[:16]
 
     @property
@@ -102,9 +106,10 @@ class Job:
         options = {
             "class_word": self.concept,
             "steps": self.steps,
-            "batch": BATCH,
+            "batch": RECIPE.batch,
             "rank": RANK,
-            "rate": CUSTOM_DIFFUSION_RATE if method.custom else RATE,
+            "rate": RECIPE.rate * (CUSTOM_DIFFUSION_SHARE if method.custom else 1.0),
+            "rate_schedule": RECIPE.rate_schedule,
             "seed": self.seed,
             "method": "custom_diffusion" if method.custom else "dreambooth_lora",
             "preserve": method.terms,
