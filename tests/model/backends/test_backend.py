@@ -43,7 +43,7 @@ def folder(tmp_path_factory):
 def test_a_folder_loads_as_it_was_saved(folder, denoiser):
     loaded = load_base(choose_base(str(folder), None), CPU, torch.float32, offline=True)
     assert loaded.digest() == denoiser.digest()
-    assert (loaded.resolution, loaded.latent_shape, loaded.family) == (64, (4, 8, 8), "demo")
+    assert (loaded.resolution, loaded.latent_shape, loaded.family) == (64, (4, 8, 8), "custom")
 
 
 def test_a_single_file_checkpoint_loads_offline_with_the_shipped_layout(tmp_path, monkeypatch):

@@ -99,7 +99,7 @@ def test_shards_are_read_and_a_missing_one_is_named(folder, variant):
         save_file(half, file.with_name(name), metadata={"format": "pt"})
     index = {"metadata": {}, "weight_map": {k: n for n, half in zip(names, halves, strict=True) for k in half}}
     file.with_name(f"{file.stem}.safetensors.index{suffix}.json").write_text(json.dumps(index))
-    assert load(folder).family == "demo"
+    assert load(folder).family == "custom"
     file.with_name(names[1]).unlink()
     refused(folder, names[1])
 
@@ -314,7 +314,7 @@ def test_endings_are_read_in_any_case(folder, variant):
     for part in WEIGHTS:
         file = weights(folder, part)
         in_capitals(file.rename(file.with_name(f"{file.stem}{variant}{file.suffix}")))
-    assert load(folder).family == "demo"
+    assert load(folder).family == "custom"
 
 
 @pytest.mark.parametrize("kept", [0, 1])
@@ -324,7 +324,7 @@ def test_a_file_that_is_called_as_the_library_asks_comes_first(folder, kept):
     files = [file, file.with_suffix(".SAFETENSORS")]
     files[1 - kept].write_bytes(b"junk")
     if kept == 0:
-        assert load(folder).family == "demo"
+        assert load(folder).family == "custom"
     else:
         refused(folder, file.name)
 
@@ -339,7 +339,7 @@ def test_shards_are_read_in_any_case(folder):
         in_capitals(file.with_name(name))
     index = {"metadata": {}, "weight_map": {k: n for n, half in zip(names, halves, strict=True) for k in half}}
     file.with_name(f"{file.stem}.safetensors.index.json").write_text(json.dumps(index))
-    assert load(folder).family == "demo"
+    assert load(folder).family == "custom"
 
 
 @pytest.mark.parametrize("name", families.shipped())
