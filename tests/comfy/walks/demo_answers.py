@@ -40,5 +40,5 @@ with torch.inference_mode():
         digest=ours.digest() == again.digest(),
         schedule=far(ours.schedule.signal, theirs.schedule.signal),
         order=names(ours) == names(theirs),
-        shape=[ours.latent_shape, ours.resolution, ours.family] == [(4, 8, 8), 64, "demo"],
+        shape=[ours.latent_shape, ours.resolution, ours.family] == [(4, 12, 12), 96, "demo"],
     )
