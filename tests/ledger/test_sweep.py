@@ -122,8 +122,8 @@ def test_only_rows_of_one_lora_question_and_stack_belong_together():
 
 def test_a_change_that_goes_either_way_reaches_its_limit_on_either_side():
     shifts = [
-        Number("color_shift", "saturation", -2 * s, -2 * s - 0.4, -2 * s + 0.4, 9, "percent", None, 1.0, P)
+        Number("color_shift", "saturation_change", -2 * s, -2 * s - 0.4, -2 * s + 0.4, 9, "percent", None, 1.0, P)
         for s in (0.25, 1.0)
     ]
     threshold, shown = only(*(row(s, n) for s, n in zip((0.25, 1.0), shifts, strict=True)))
-    assert (threshold.by, shown) == (("color_shift", "saturation"), "0.5 (0.3 to 0.7)")
+    assert (threshold.by, shown) == (("color_shift", "saturation_change"), "0.5 (0.3 to 0.7)")

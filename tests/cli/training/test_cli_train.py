@@ -257,7 +257,7 @@ def test_a_weight_that_forbids_learning_is_no_pass_and_none_at_all_drifts(
     from owf.core.train import audited
 
     monkeypatch.setattr(audited, "REQUEST", AuditRequest(metrics=("denoiser_drift",)))
-    options = ("--steps", "40", "--batch", "2", "--rate", "3e-3", "--rank", "8", "--drift-every", "0",
+    options = ("--steps", "40", "--batch", "2", "--rate", "1e-2", "--rank", "8", "--drift-every", "0",
                "--dc-weight", weight)  # fmt: skip
     where = ("--out", tmp_path, "--cache", cache, "--bank", cache / "bank.txt", "--name", "pullover", "--offline")
     code, lines, stderr = call(
