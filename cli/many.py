@@ -65,6 +65,7 @@ def audit_many(files: Sequence[Path], options: argparse.Namespace, argv: Sequenc
     options = of_many(options)
     out = run_folder(options)
     require_writable(out, Setting("out"))
+    require_writable(cache_folder(options.cache), Setting("cache"))
     out.mkdir(parents=True, exist_ok=True)
     options.out = out
     tasks = _tasks(files, options)
