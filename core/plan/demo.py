@@ -1,6 +1,7 @@
 """What audits ask of the demo base instead of a preset's: a far smaller world, and a far cheaper model. No torch."""
 
 import dataclasses
+from collections.abc import Iterable
 from functools import cache
 
 from ..demo import DEMO_PROBES
@@ -10,14 +11,30 @@ from .prompts import color_prompts
 THINGS = ("bag", "sneaker", "dress")
 """Classes whose colours and patterns are asked for; its prompt bank has those of the others."""
 
-_COLORS = tuple(Prompt(p.text.replace("gray", "grey"), p.group, p.term) for p in color_prompts(THINGS, "a photo of {}"))
-_PATTERNS = tuple(
+BACKGROUNDS = ("white", "grey", "black", "beige")
+"""What the things stand before, in turn. A prompt that leaves it open is drawn before any, so that the smallest change of
+the model may exchange most of the picture: the colours of such pictures say little."""
+
+
+def _before_backgrounds(prompts: Iterable[Prompt]) -> tuple[Prompt, ...]:
+    """Return the prompts with a background each, that has another colour than the thing."""
+    found = []
+    for place, prompt in enumerate(prompts):
+        text = prompt.text.replace("gray", "grey")  # as the base spells it
+        others = [background for background in BACKGROUNDS if f" {background} " not in text]
+        background = others[place % len(others)]
+        found.append(Prompt(f"{text} on a {background} background", prompt.group, prompt.term))
+    return tuple(found)
+
+
+_COLORS = _before_backgrounds(color_prompts(THINGS, "a photo of {}"))
+_PATTERNS = _before_backgrounds(
     Prompt(f"a photo of a {look} {thing}", "patterns", "")
     for look in ("red and white striped", "black and yellow dotted", "blue and orange checked", "green and pink zigzag")
     for thing in THINGS
 )
 PROMPTS = _COLORS + _PATTERNS
-"""What is drawn: it knows no other kind of prompt, and spells grey with an e."""
+"""What is drawn: it knows no other kind of prompt."""
 
 _SIZES = {
     "quick": (12, (Stage(4, 3), Stage(12, 1)), 1),

@@ -11,6 +11,7 @@ from owf.core.datasets.shipped import read_shipped
 from owf.core.errors import Setting, UsageError
 from owf.core.metrics.images.color_terms import TERMS
 from owf.core.plan.audit_plan import Stage, plan_digest, stage_positions
+from owf.core.plan.demo import BACKGROUNDS
 from owf.core.plan.presets import OF_FAMILIES, PRESETS, preset_plan
 from owf.core.plan.prompts import COLOR_TERMS, SUBJECTS
 
@@ -140,3 +141,10 @@ def test_a_class_prompt_may_name_a_class_without_an_article():
     )
     with pytest.raises(UsageError, match="class prompt needs"):
         dataclasses.replace(plan, class_prompt="a photo")
+
+
+def test_the_demos_prompts_leave_no_background_open_and_none_has_its_things_colour():
+    for prompt in preset_plan("quick", "demo").prompts:
+        thing, background = prompt.text.split(" on a ")
+        assert background.removesuffix(" background") in BACKGROUNDS
+        assert background.split()[0] not in thing.split()

@@ -22,9 +22,9 @@ DIGESTS = {
     "paper": "9b30643d0c8b29e0e29713e4400aa941b758195f91f2bbdf7bcae754b85a820b",
 }
 DEMO_DIGESTS = {
-    "quick": "59dbc2eab8b253867e096e50fe38b9e8665af0e2bf6848f190651cdec71c7f64",
-    "standard": "4e875aa17ed4f572303af6a0fb13d9b3dbdfaeae3c5c8f06efb787a729be657c",
-    "paper": "e9b34d280645f17127de931033642e6678b14b2ea12bb270d5686491befb438f",
+    "quick": "fac571208b481f72cd931d725b989948ccf925f483b0323fa38782973eb6afe2",
+    "standard": "4cb69a1d88fff592a8f8be5d88079db1c4def02c71bb8152808ce16c8c1da234",
+    "paper": "f401241dd056c79a305377c13c73849cd919014ee776a7069ce09962914e730f",
 }
 """Digests of plans: caches and reports are found by them, so they change only with what a plan asks."""
 
