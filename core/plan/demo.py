@@ -12,8 +12,8 @@ THINGS = ("bag", "sneaker", "dress")
 """Classes whose colours and patterns are asked for; its prompt bank has those of the others."""
 
 BACKGROUNDS = ("white", "grey", "black", "beige")
-"""What the things stand before, in turn. A prompt that leaves it open is drawn before any, so that the smallest change of
-the model may exchange most of the picture: the colours of such pictures say little."""
+"""What the things stand before, in turn. A prompt that leaves it open is drawn before any, so that the smallest change
+of the model may exchange most of the picture: the colours of such pictures say little."""
 
 
 def _before_backgrounds(prompts: Iterable[Prompt]) -> tuple[Prompt, ...]:
