@@ -31,7 +31,7 @@ from owf.core.train.data.bank import make_bank, read_bank, shipped_bank
 from owf.core.train.plan import TrainPlan
 from owf.core.train.records import Picture, StepRecord, Trained, TrainSetting
 from owf.core.train.train import train
-from owf.core.verdict.verdict import default_policy
+from owf.core.verdict.policy import default_policy
 
 VERSION = 2
 """Part of every run's key: change it when runs are to be made anew."""

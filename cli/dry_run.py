@@ -9,7 +9,7 @@ from ..core.adapter import Adapter
 from ..core.audit.cost import audit_cost
 from ..core.audit.forecast import Forecast, forecast
 from ..core.audit.references import concept_of, likeness_rows
-from ..core.audit.session import AuditRequest, plan_for
+from ..core.audit.request import AuditRequest, plan_for
 from ..core.datasets.accounts import account
 from ..core.model.base import BaseChoice
 from ..core.model.batch import batching_for
