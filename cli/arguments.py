@@ -123,7 +123,7 @@ def _add_output_options(group: argparse._ArgumentGroup) -> None:
 
 
 def _add_device_options(group: argparse._ArgumentGroup) -> None:
-    group.add_argument("--device", choices=DEVICES, default="auto")
+    group.add_argument("--device", choices=DEVICES, default="auto", help="where the model runs (default auto)")
     group.add_argument(
         "--dtype",
         choices=(*DTYPES, DISK),
