@@ -15,7 +15,7 @@ from ..core.model.base import BaseChoice
 from ..core.model.batch import batching_for
 from ..core.model.blueprint import blueprint
 from ..core.model.cards import CARDS, SHARE, TRANSFER, Card
-from ..core.model.footprint import BESIDES, footprint
+from ..core.model.footprint import BESIDES, GIB, footprint
 from ..core.model.memory import TILE, Keeping
 from ..core.model.names import base_names
 from ..core.model.speed import attained, memory_of
@@ -24,7 +24,6 @@ from ..core.text import inert
 
 WAYS = (Keeping(), Keeping("model"), Keeping("model", tile=TILE), Keeping("group", tile=TILE))
 """How a base may be kept, from the fastest to the leanest."""
-GIB = 2**30
 
 
 def foresee(adapter: Adapter, choice: BaseChoice, request: AuditRequest) -> Forecast:

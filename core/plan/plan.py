@@ -4,9 +4,12 @@ import dataclasses
 import hashlib
 import json
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..errors import Setting, UsageError
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
 
 
 def check(holds: bool, message: str, *settings: Setting) -> None:
@@ -15,8 +18,8 @@ def check(holds: bool, message: str, *settings: Setting) -> None:
         raise UsageError(f"{message}.", *settings)
 
 
-def asked(plan: Any, later: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the fields of a plan, a dataclass, without those of `later` that have the values which it names.
+def asked(plan: "DataclassInstance", later: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the fields of a plan without those of `later` that have the values which it names.
 
     These are fields that plans of the same version once lacked. At such values they ask what those plans asked without
     saying it, so that the same questions keep their digest.
