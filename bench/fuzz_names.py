@@ -23,7 +23,8 @@ from safetensors.torch import save_file
 
 with atheris.instrument_imports(include=["owf"]):
     from owf.core.adapter.apply.match import ReportBuilder, deltas, match_modules
-    from owf.core.adapter.naming.names import _ENDINGS, _PREFIXES
+    from owf.core.adapter.naming.names import _ENDINGS
+    from owf.core.adapter.naming.prefixes import PREFIXES
     from owf.core.adapter.reader import read_adapter
     from owf.core.adapter.summary import summarise
     from owf.core.errors import AdapterError
@@ -160,7 +161,7 @@ def changed(give: atheris.FuzzedDataProvider, stem: str, ending: str) -> str:
     if way == 0:
         return stem + give.PickValueInList([*INVENTED, *(known for known, _, _ in _ENDINGS)])
     if way == 1:
-        return give.PickValueInList([prefix for prefix, _, _ in _PREFIXES]) + stem.partition("_")[2] + ending
+        return give.PickValueInList([prefix for prefix, _, _ in PREFIXES]) + stem.partition("_")[2] + ending
     if way == 2:
         return give.PickValueInList(list(WRAPPERS)) + stem + ending
     if way == 3:

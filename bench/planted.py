@@ -31,8 +31,9 @@ from owf.core.model.batch import Batching
 from owf.core.plan.presets import in_order, preset_plan
 from owf.core.plan.screening import plan_concepts, with_vocabulary
 from owf.core.progress import SILENT
+from owf.core.verdict.policy import default_policy
 from owf.core.verdict.report import Report, to_json
-from owf.core.verdict.verdict import DRIFT, PASS, default_policy
+from owf.core.verdict.verdict import DRIFT, PASS
 from planting import Planting
 from plants import PLANTS, Plant, World
 

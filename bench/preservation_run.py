@@ -4,8 +4,7 @@ import hashlib
 import json
 import multiprocessing
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass, replace
 from functools import cache
 from pathlib import Path
@@ -22,6 +21,7 @@ from owf.core.audit.audit import AuditSetting, audit_change
 from owf.core.audit.change import AdapterChange
 from owf.core.datasets.shipped import read_shipped
 from owf.core.demo import DEMO_BASE
+from owf.core.experiments.work.likeness import word_in_place
 from owf.core.metrics.images.features import load_features
 from owf.core.model.batch import Batching
 from owf.core.plan.audit_plan import AuditPlan, Stage
@@ -32,7 +32,7 @@ from owf.core.train.data.bank import make_bank, read_bank, shipped_bank
 from owf.core.train.plan import TrainPlan
 from owf.core.train.records import Picture, StepRecord, Trained, TrainSetting
 from owf.core.train.train import train
-from owf.core.verdict.verdict import default_policy
+from owf.core.verdict.policy import default_policy
 
 VERSION = 3
 """Part of every run's key: change it when runs are to be made anew."""
@@ -234,19 +234,9 @@ class Worker:
             "cdi": measured["color"].estimates["cdi"].value,
         }
 
-    @contextmanager
-    def word(self, job: Job) -> Iterator[None]:
-        """Put Custom Diffusion's embedding of the trigger in the place of the base's for a while."""
-        token, path = self.denoiser.token("sks"), self.lora(job).with_name(f"{job.key}_sks.safetensors")
-        before = token.embedding.weight[token.number].clone()
-        if path.exists():
-            from safetensors.torch import load_file
-
-            token.embedding.weight[token.number] = load_file(path)["emb_params"][0]
-        try:
-            yield
-        finally:
-            token.embedding.weight[token.number] = before
+    def word(self, job: Job) -> AbstractContextManager[None]:
+        """Return a context with Custom Diffusion's embedding of the trigger in the place of the base's."""
+        return word_in_place(self.denoiser, self.lora(job), Concept("sks", job.concept))
 
 
 def _pictures(job: Job, views: tuple[View, ...]) -> list[Picture]:

@@ -4,21 +4,15 @@ import argparse
 import os
 from pathlib import Path
 
-from ..core.datasets.dataset import all_datasets, layouts
 from ..core.disk.places import CACHE_LIMIT
 from ..core.errors import UsageError
-from ..core.families.prompt_form import ASKED_FORMS, AUTO
-from ..core.metrics.images.network_names import FEATURES
-from ..core.metrics.metric import all_metrics
 from ..core.model.device import DEVICES, DISK, DTYPES
 from ..core.model.memory import OFFLOADS, QUANTIZED, TILE
-from ..core.plan.audit_plan import LOSSES, Stage
-from ..core.plan.presets import METRICS, PRESETS
-from ..core.plan.vocabulary import parse_words, read_words
 from ..core.render.formats.format import all_formats, chosen_formats, default_formats
 from .batch_arguments import add_batch_options
-from .numbers import above_zero, eighths, finite, positive, seed, some_of
+from .numbers import above_zero, eighths, finite, positive, some_of
 from .paths import user_path
+from .plan_arguments import add_plan_options
 from .wording import worded
 
 EPILOG = """exit codes: 0 PASS, 1 DRIFT, 2 usage error, 3 INCONCLUSIVE, 4 INVALID; of several LoRAs
@@ -29,9 +23,6 @@ owf-audit map LORA...  asks thousands of concepts which of them it damaged, and 
 owf-audit history, rejudge, merge, compare  read what runs over many LoRAs kept in their ledger;
 owf-audit watch FOLDER  audits what appears in a folder, with the options of above;
 owf-audit base list, export, import  shows what is kept of bases, and moves it to another machine"""
-
-
-_OF_PRESET = "default: the preset's"
 
 
 def parser() -> argparse.ArgumentParser:
@@ -50,7 +41,7 @@ def parser() -> argparse.ArgumentParser:
         help="audit the two LoRAs that ship with the demo base: one is to be DRIFT, one PASS",
     )
     _add_model_options(top.add_argument_group("base model"))
-    _add_plan_options(top.add_argument_group("what is measured"))
+    add_plan_options(top.add_argument_group("what is measured"))
     _add_run_options(top.add_argument_group("how it runs"))
     add_batch_options(top.add_argument_group("many LoRAs"))
     return top
@@ -78,82 +69,18 @@ def _add_model_options(group: argparse._ArgumentGroup) -> None:
     )
 
 
-def _add_plan_options(group: argparse._ArgumentGroup) -> None:
-    group.add_argument("--preset", choices=tuple(PRESETS), default="quick", help="how much is measured (default quick)")
-    group.add_argument(
-        "--prompt-form",
-        choices=ASKED_FORMS,
-        default=AUTO,
-        help="language of the prompts; auto: tags for Pony, Illustrious, NoobAI and their like, else sentences",
-    )
-    group.add_argument("--images", type=user_path, metavar="FOLDER", help=f"labelled images: {layouts()}")
-    group.add_argument(
-        "--dataset",
-        choices=tuple(d.name for d in all_datasets()),
-        default="",
-        help="layout of --images (default: found); with --preset paper, published sets are asked as the Diffusion "
-        "Classifier's authors do",
-    )
-    group.add_argument("--per-class", type=positive, metavar="N", help=f"labelled images per class ({_OF_PRESET})")
-    group.add_argument(
-        "--class-prompt",
-        metavar="TEXT",
-        help='prompt of a class, {} its name with article, {name} without ("a blurry photo of {}"; default: the '
-        "data set's or preset's)",
-    )
-    group.add_argument(
-        "--stages",
-        type=_stages,
-        metavar="T:KEEP,...",
-        help=f"rounds of the classifier: timesteps seen and classes kept, such as 50:5,500:1 ({_OF_PRESET})",
-    )
-    group.add_argument("--loss", choices=LOSSES, help=f"denoising error of the classifier ({_OF_PRESET})")
-    group.add_argument(
-        "--metrics",
-        type=_metrics,
-        default=METRICS,
-        metavar="METRIC,...",
-        help=f"some of {', '.join(metric.name for metric in all_metrics())} (default {','.join(METRICS)})",
-    )
-    group.add_argument(
-        "--words",
-        type=_words,
-        default=(),
-        metavar="FILE_OR_LIST",
-        help='what the metric map asks instead of its vocabulary: a text file, one a line, or "red car,my dog"',
-    )
-    group.add_argument(
-        "--concept",
-        type=_words,
-        default=(),
-        metavar="WORDS",
-        help="what the LoRAs were trained on, besides their trigger words; the metric map shows it apart, and with "
-        "--references it is what they are asked for",
-    )
-    group.add_argument(
-        "--references",
-        type=user_path,
-        metavar="FOLDER",
-        help="pictures of what the LoRAs were trained on: how like them is what they draw, and is it copied?",
-    )
-    group.add_argument("--skip", type=_metrics, default=(), metavar="METRIC,...", help="leave out some of the metrics")
-    group.add_argument("--seed", type=seed, metavar="N", default=0, help="seed of all noise (default 0)")
-    group.add_argument(
-        "--features",
-        type=_features,
-        metavar="NETWORK",
-        help=f"feature network of kid: {', '.join(FEATURES)}, or open_clip:MODEL/TAG ({_OF_PRESET})",
-    )
-    group.add_argument(
-        "--open-clip",
-        metavar="MODEL/TAG",
-        help="network of open_clip, such as ViT-B-16-SigLIP/webli, by which clip_i, clip_t and diversity compare "
-        "instead of CLIP ViT-B/32; needs owf[metrics]",
-    )
-    group.add_argument("--policy", type=user_path, metavar="TOML", help="limits of the verdict (default: built in)")
-
-
 def _add_run_options(group: argparse._ArgumentGroup) -> None:
+    _add_output_options(group)
+    _add_device_options(group)
+    group.add_argument(
+        "--progress",
+        choices=("auto", "bar", "json", "none"),
+        default="auto",
+        help="auto draws a bar on a terminal; json writes a line per step to stdout",
+    )
+
+
+def _add_output_options(group: argparse._ArgumentGroup) -> None:
     group.add_argument(
         "--out",
         type=user_path,
@@ -193,7 +120,10 @@ def _add_run_options(group: argparse._ArgumentGroup) -> None:
         default=CACHE_LIMIT,
         help=f"what base results may take there; those used longest ago are given up (default {CACHE_LIMIT / 1e9:g})",
     )
-    group.add_argument("--device", choices=DEVICES, default="auto")
+
+
+def _add_device_options(group: argparse._ArgumentGroup) -> None:
+    group.add_argument("--device", choices=DEVICES, default="auto", help="where the model runs (default auto)")
     group.add_argument(
         "--dtype",
         choices=(*DTYPES, DISK),
@@ -226,12 +156,6 @@ def _add_run_options(group: argparse._ArgumentGroup) -> None:
         metavar="N",
         help="UNet rows at once (default: chosen, halved if memory runs out)",
     )
-    group.add_argument(
-        "--progress",
-        choices=("auto", "bar", "json", "none"),
-        default="auto",
-        help="auto draws a bar on a terminal; json writes a line per step to stdout",
-    )
 
 
 def _gigabytes(text: str) -> int:
@@ -248,33 +172,6 @@ def _stacked(text: str) -> tuple[Path, float]:
         return user_path(path), finite(strength)
     except argparse.ArgumentTypeError:  # a colon of the path itself, as of a Windows drive
         return whole, 1.0
-
-
-def _stages(text: str) -> tuple[Stage, ...]:
-    try:
-        rounds = [[int(number) for number in part.split(":")] for part in text.split(",")]
-        return tuple(Stage(samples, keep) for samples, keep in rounds)
-    except ValueError as error:
-        raise argparse.ArgumentTypeError("must look like 50:5,500:1") from error
-
-
-def _features(text: str) -> str:
-    if text not in FEATURES and not text.startswith("open_clip:"):
-        raise argparse.ArgumentTypeError(f"must be one of {', '.join(FEATURES)}, or open_clip:MODEL/TAG")
-    return text
-
-
-def _metrics(text: str) -> tuple[str, ...]:
-    return some_of([metric.name for metric in all_metrics()], text)
-
-
-def _words(text: str) -> tuple[str, ...]:
-    """Return the words in a file of that name, if there is one, or in the text itself."""
-    try:
-        path = user_path(text)
-        return read_words(path) if path.suffix == ".txt" or path.is_file() else parse_words(text)
-    except UsageError as error:
-        raise argparse.ArgumentTypeError(str(error)) from error
 
 
 def _formats(text: str) -> tuple[str, ...]:

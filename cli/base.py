@@ -16,13 +16,14 @@ from .paths import cache_folder, user_path
 
 def main(argv: Sequence[str]) -> int:
     """Run one of the commands and return its exit code: 0, or 2 for wrong use."""
-    options = _parser().parse_args(argv)
+    options = parser().parse_args(argv)
     with guarded(lambda message, code: print_failure(f"owf-audit base {options.command}", "", message, code)) as ending:
         ending.code = COMMANDS[options.command](options, cache_folder(options.cache))
     return ending.code
 
 
-def _parser() -> argparse.ArgumentParser:
+def parser() -> argparse.ArgumentParser:
+    """Return the parser of `owf-audit base`."""
     top = argparse.ArgumentParser("owf-audit base", description="Show and move what is kept of bases.")
     commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
     shown = commands.add_parser("list", help="show whose results are kept")

@@ -9,6 +9,11 @@ from .numbers import above_zero, finite, some_of, whole
 
 def add_batch_options(group: argparse._ArgumentGroup) -> None:
     """Add the options of runs over many LoRAs."""
+    _add_work_options(group)
+    _add_answer_options(group)
+
+
+def _add_work_options(group: argparse._ArgumentGroup) -> None:
     group.add_argument(
         "--workers",
         type=_workers,
@@ -48,6 +53,9 @@ def add_batch_options(group: argparse._ArgumentGroup) -> None:
         metavar="I/N",
         help="audit the I-th of N parts, into a folder of its own below --out; owf-audit merge puts them together",
     )
+
+
+def _add_answer_options(group: argparse._ArgumentGroup) -> None:
     group.add_argument(
         "--strengths",
         type=_strengths,

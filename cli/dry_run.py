@@ -9,13 +9,13 @@ from ..core.adapter import Adapter
 from ..core.audit.cost import audit_cost
 from ..core.audit.forecast import Forecast, forecast
 from ..core.audit.references import concept_of, likeness_rows
-from ..core.audit.session import AuditRequest, plan_for
+from ..core.audit.request import AuditRequest, plan_for
 from ..core.datasets.accounts import account
 from ..core.model.base import BaseChoice
 from ..core.model.batch import batching_for
 from ..core.model.blueprint import blueprint
 from ..core.model.cards import CARDS, SHARE, TRANSFER, Card
-from ..core.model.footprint import BESIDES, footprint
+from ..core.model.footprint import BESIDES, GIB, footprint
 from ..core.model.memory import TILE, Keeping
 from ..core.model.names import base_names
 from ..core.model.speed import attained, memory_of
@@ -24,7 +24,6 @@ from ..core.text import inert
 
 WAYS = (Keeping(), Keeping("model"), Keeping("model", tile=TILE), Keeping("group", tile=TILE))
 """How a base may be kept, from the fastest to the leanest."""
-GIB = 2**30
 
 
 def foresee(adapter: Adapter, choice: BaseChoice, request: AuditRequest) -> Forecast:

@@ -126,9 +126,16 @@ def _add_run(group: argparse._ArgumentGroup) -> None:
         "--cache", type=user_path, metavar="FOLDER", help="where the base's drawings and answers are kept"
     )
     group.add_argument("--offline", action="store_true", help="never fetch anything")
-    group.add_argument("--device", choices=DEVICES, default="auto")
-    group.add_argument("--dtype", choices=DTYPES, default="auto")
-    group.add_argument("--progress", choices=("auto", "bar", "none"), default="auto", help="auto: a bar on a terminal")
+    group.add_argument("--device", choices=DEVICES, default="auto", help="where the model runs (default auto)")
+    group.add_argument(
+        "--dtype",
+        choices=DTYPES,
+        default="auto",
+        help="type of the weights: auto is float16 on GPUs and float32 on the CPU",
+    )
+    group.add_argument(
+        "--progress", choices=("auto", "bar", "none"), default="auto", help="auto draws a bar on a terminal"
+    )
 
 
 if __name__ == "__main__":

@@ -23,7 +23,7 @@ from ..core.model.batch import batching_for, default_batching
 from ..core.model.blueprint import Blueprint, blueprint
 from ..core.model.cards import SHARE
 from ..core.model.device import choose_device
-from ..core.model.footprint import BESIDES, footprint
+from ..core.model.footprint import BESIDES, GIB, footprint
 from ..core.model.memory import AS_LOADED
 from ..core.model.names import base_names
 from ..core.model.speed import attained
@@ -39,7 +39,6 @@ if TYPE_CHECKING:
 
 RECIPE = "standard"
 """Recipe that an experiment's trainings follow where the user says nothing."""
-GIB = 2**30
 
 
 def _console() -> "Console":

@@ -22,7 +22,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     That is 4 where it could only be INVALID, and 2 for a path that leads to no LoRA.
     """
-    options = _parser().parse_args(argv)
+    options = parser().parse_args(argv)
     with guarded(lambda message, code: print_failure("owf-audit inspect", "", message, code)) as ending:
         results = [result for file in options.files for result in _inspect_all(file, options.allow_pickle)]
         if options.json:
@@ -51,18 +51,19 @@ class Refusal:
     """What the program exits with."""
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+def parser() -> argparse.ArgumentParser:
+    """Return the parser of `owf-audit inspect`."""
+    top = argparse.ArgumentParser(
         prog="owf-audit inspect",
         description="Say what LoRA files are: format, algorithm, base family, rank, trigger words, hashes, warnings.",
         epilog="example: owf-audit inspect my_lora.safetensors",
     )
-    parser.add_argument(
+    top.add_argument(
         "files", nargs="+", type=user_path, metavar="LORA", help="LoRA files, PEFT folders, or folders of them"
     )
-    parser.add_argument("--json", action="store_true", help="print a JSON list instead of tables")
-    parser.add_argument("--allow-pickle", action="store_true", help="also read .pt, .ckpt and .bin files")
-    return parser
+    top.add_argument("--json", action="store_true", help="print a JSON list instead of tables")
+    top.add_argument("--allow-pickle", action="store_true", help="also read .pt, .ckpt and .bin files")
+    return top
 
 
 def _inspect_all(path: Path, allow_pickle: bool) -> list[Summary | Refusal]:

@@ -32,13 +32,14 @@ _SHOWN = 60
 
 def main(command: str, argv: Sequence[str]) -> int:
     """Run one of the commands and return its exit code: 0, 2 for wrong use; of `rejudge` that of the worst verdict."""
-    options = _parsers()[command].parse_args(argv)
+    options = parsers()[command].parse_args(argv)
     with guarded(lambda message, code: print_failure(f"owf-audit {command}", "", message, code)) as ending:
         ending.code = COMMANDS[command](options)
     return ending.code
 
 
-def _parsers() -> dict[str, argparse.ArgumentParser]:
+def parsers() -> dict[str, argparse.ArgumentParser]:
+    """Return the parsers of the commands by their names."""
     run = f"run folder, or a {NAME}"
     history = argparse.ArgumentParser(
         "owf-audit history", description="Say what was audited, when, and what it came to."

@@ -24,9 +24,8 @@ from ..core.ledger.ledger import NAME, Ledger
 from ..core.ledger.sweep import sweeps
 from ..core.render.audited import Audited
 from ..core.render.formats.format import publish, publish_all, publish_run
-from ..core.verdict.policy import read_policy
+from ..core.verdict.policy import default_policy, read_policy
 from ..core.verdict.report import Report
-from ..core.verdict.verdict import default_policy
 from .asked import AUTO, asked
 from .auditor import FileAuditor, names_of, of_many, worker_command
 from .batch_progress import AtOnce, OneByOne

@@ -16,7 +16,8 @@ from ..core.audit.change import AdapterChange, report_stem
 from ..core.audit.find_base import find_base, used_base
 from ..core.audit.outlook import outlook
 from ..core.audit.references import left_out_of
-from ..core.audit.session import AuditRequest, AuditSession, Places, Published
+from ..core.audit.request import AuditRequest
+from ..core.audit.session import AuditSession, Places, Published
 from ..core.datasets.dataset import find_dataset
 from ..core.disk.digests import Digests
 from ..core.errors import Setting, UsageError
@@ -32,8 +33,7 @@ from ..core.model.stored import dtype_of_base
 from ..core.plan.audit_plan import AuditPlan
 from ..core.progress import Progress
 from ..core.text import inert
-from ..core.verdict.policy import read_policy
-from ..core.verdict.verdict import default_policy
+from ..core.verdict.policy import default_policy, read_policy
 from .below import read_below
 from .command import say, say_left_out
 from .paths import cache_folder

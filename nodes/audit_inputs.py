@@ -51,7 +51,7 @@ def limit_inputs() -> list[io.Input]:
             "metrics",
             optional=True,
             default="",
-            tooltip="Metrics to run, with commas between; the help page names them. Empty: the usual four.",
+            tooltip="Metrics to run, with commas between; the help page names them. Empty: the usual ones.",
             extra_dict=ADVANCED,
         ),
     ]

@@ -76,7 +76,7 @@ def forecast(inputs: Mapping[str, str]) -> str:
 def _rows(inputs: Mapping[str, str]) -> str:
     from ..core.audit.cost import Remaining, audit_cost
     from ..core.audit.outlook import rows_ahead
-    from ..core.audit.session import plan_for
+    from ..core.audit.request import plan_for
     from ..core.plan.audit_plan import plan_digest
     from .request import AUTO, audit_request
 

@@ -19,9 +19,9 @@ if TYPE_CHECKING:
 
     import torch
 
-    from ..core.audit.session import AuditRequest
+    from ..core.audit.request import AuditRequest
     from ..core.datasets.labelled import LabelledImages
-    from ..core.verdict.verdict import Policy
+    from ..core.verdict.policy import Policy
 
 AUTO = "auto"
 NOT_LINKED = object()
@@ -32,7 +32,7 @@ def audit_request(
     preset: str, seed: int, metrics: str, per_class: int, guidance_scale: float, features: str, probe_folder: str
 ) -> "AuditRequest":
     """Return what an audit node's inputs ask for; raise UsageError for unknown metrics and folders."""
-    from ..core.audit.session import AuditRequest
+    from ..core.audit.request import AuditRequest
 
     return AuditRequest(
         preset=preset,
@@ -84,8 +84,7 @@ def label_images(images: "torch.Tensor", text: str, side: int) -> "LabelledImage
 
 def policy_from(text: str) -> "Policy":
     """Return the limits written in the node, or the default ones."""
-    from ..core.verdict.policy import parse_policy
-    from ..core.verdict.verdict import default_policy
+    from ..core.verdict.policy import default_policy, parse_policy
 
     return parse_policy(text, "policy of the node") if text.strip() else default_policy()
 

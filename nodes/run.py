@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     import torch
 
     from ..core.audit.audit import AuditSetting
-    from ..core.audit.session import AuditRequest
+    from ..core.audit.request import AuditRequest
     from ..core.datasets.labelled import LabelledImages
     from ..core.plan.audit_plan import AuditPlan
     from ..core.verdict.report import Report

@@ -20,7 +20,9 @@ def train_inputs() -> list[io.Input]:
 
 
 def _help(field: str) -> str:
-    return TrainPlan.__dataclass_fields__[field].metadata["help"]
+    """Return what an option of the plan is, as the sentence that a tooltip is."""
+    said = TrainPlan.__dataclass_fields__[field].metadata["help"]
+    return f"{said[:1].upper()}{said[1:]}."
 
 
 def _subject() -> list[io.Input]:

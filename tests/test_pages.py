@@ -1,4 +1,4 @@
-"""What the pages name is there: files, folders and tests."""
+"""What the pages name is there: files, folders, headings and tests."""
 
 import re
 from functools import cache
@@ -42,6 +42,30 @@ def test_files_and_tests_that_a_page_names_are_there(page):
     # Without its folder, where the text says that: the end of some file's path.
     for name in re.findall(r"`(\w[\w./-]*\.py)`", text):
         assert EXAMPLE in name or any(module.endswith(f"/{name}") for module in modules()), name
+
+
+def anchors(path: Path) -> set[str]:
+    """Return the headings of a page as links call them on GitHub."""
+    text = re.sub(r"^```.*?^```", "", path.read_text(encoding="utf-8"), flags=re.DOTALL | re.MULTILINE)
+    return {
+        re.sub(r"[^\w -]", "", head.lower()).replace(" ", "-") for head in re.findall(r"^#+ (.+)$", text, re.MULTILINE)
+    }
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_headings_that_a_page_links_to_are_there(page):
+    path = ROOT / page
+    for file, head in re.findall(r"\]\(([^)#:\s]*)#([^)\s]+)\)", path.read_text(encoding="utf-8")):
+        assert head in anchors(path.parent / file if file else path), f"{file}#{head}"
+
+
+def test_every_page_of_the_documentation_is_linked_from_another():
+    linked = {
+        (ROOT / page).parent.joinpath(link).resolve()
+        for page in PAGES
+        for link in re.findall(r"\]\(([^)#:\s]+)", (ROOT / page).read_text(encoding="utf-8"))
+    }
+    assert not [page for page in PAGES if page.startswith("docs/") and (ROOT / page).resolve() not in linked]
 
 
 def test_paths_are_found_in_the_pages():

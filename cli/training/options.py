@@ -31,7 +31,9 @@ class RunOptions:
     cache: str = option("", "where latents drawn by the base are kept; empty takes the user's cache folder")
     save_every: float = option(60.0, "seconds between checkpoints")
     audit: bool = option(True, "audit the finished LoRA and write the verdict into its file")
-    progress: str = option("auto", "auto draws a bar on a terminal; json writes lines", ("auto", "bar", "json", "none"))
+    progress: str = option(
+        "auto", "auto draws a bar on a terminal; json writes a line per step to stdout", ("auto", "bar", "json", "none")
+    )
 
     def __post_init__(self) -> None:
         if not 0 <= self.save_every < float("inf"):

@@ -18,7 +18,7 @@ from ...core.text import inert
 from ...core.train.audited import AUDITS
 from ...core.train.curves import Curves
 from ...core.train.data.bank import read_bank
-from ...core.train.methods.custom_diffusion import embedding_path, is_embedding
+from ...core.train.methods.embedding import embedding_path, is_embedding
 from ...core.train.plan import TrainPlan
 from ...core.train.records import Networks, StepRecord, Trained, TrainSetting
 from ...core.train.session import Training, TrainRequest, TrainSession, is_another, mark_finished

@@ -21,10 +21,12 @@ from ..plan.audit_plan import AuditPlan, plan_data, plan_digest
 from ..plan.concept import Concept
 from ..plan.screening import asked_instead
 from ..progress import BASE, LORA, Progress
+from ..verdict.judge import judge
 from ..verdict.learning import Learning
+from ..verdict.policy import Policy
 from ..verdict.rejudge import NO_KNOWLEDGE
 from ..verdict.report import BaseRecord, ImagePair, Report
-from ..verdict.verdict import DRIFT, Policy, invalid, judge
+from ..verdict.verdict import DRIFT, invalid
 from .adapter_record import environment, with_base
 from .base_in_use import other_family
 from .base_results import About, joined_digest, open_results

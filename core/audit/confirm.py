@@ -9,10 +9,11 @@ import torch
 from ..metrics.confirmed import drop_so_far, is_decided
 from ..metrics.evidence import Confirmed, Suspects
 from ..model.classifier import image_errors
+from ..model.drawings import draw_name
 from ..plan.audit_plan import Stage
 from ..plan.confirmation import BLOCK, LOOK_ROWS, PICTURES, TIMESTEPS
 from .cost import confirmation_rows, image_rows
-from .recorder import SEEDS, ModelPass, draw_name
+from .recorder import SEEDS, ModelPass
 
 BEFORE, AFTER = "confirm-base", "confirm-tuned"
 """Stages of the store that hold the pictures of base and tuned model."""

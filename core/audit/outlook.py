@@ -1,6 +1,7 @@
 """What an audit is about to do, in a sentence."""
 
 from ..model.denoiser import Denoiser
+from ..model.footprint import GIB
 from ..model.speed import estimate
 from ..plan.audit_plan import AuditPlan
 from ..text import inert
@@ -21,7 +22,7 @@ def outlook(denoiser: Denoiser, change: Change, plan: AuditPlan, setting: AuditS
     return (
         f"Base {inert(denoiser.name)} on {denoiser.device} ({denoiser.dtype}), preset {plan.preset}: "
         f"{rows_ahead(left, whole)}{_besides(likeness)}. "
-        f"About {minutes} minutes, {cost.peak_bytes / 2**30:.1f} GB peak memory."
+        f"About {minutes} minutes, {cost.peak_bytes / GIB:.1f} GB peak memory."
     )
 
 

@@ -13,6 +13,7 @@ from ..model import reading
 from ..model.batch import Batching
 from ..model.classifier import image_errors
 from ..model.denoiser import Denoiser, overflow
+from ..model.drawings import draw_name
 from ..model.predictions import predictions
 from ..model.sample import Sampling, generate_latents
 from ..plan.audit_plan import AuditPlan
@@ -180,11 +181,6 @@ class ModelPass:
         sample = self._store.get(stage, item)
         assert sample is not None, (stage, item)
         return sample
-
-
-def draw_name(draw: tuple[str, int]) -> str:
-    """Return the item of the store that a (prompt, seed) is."""
-    return f"{draw[1]}|{draw[0]}"
 
 
 def _to_png(image: np.ndarray) -> np.ndarray:

@@ -6,131 +6,34 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from .. import families
-from ..datasets.dataset import GENERAL, find_dataset
 from ..datasets.labelled import LabelledImages
-from ..datasets.shipped import read_shipped
 from ..disk.files import remove_unfinished
 from ..disk.lock import only_one
 from ..disk.places import CACHE_LIMIT
 from ..disk.stores import give_up
 from ..disk.writable import require_writable
-from ..errors import Setting, UsageError, with_words
-from ..families.prompt_form import AUTO
-from ..metrics.evidence import Screened
+from ..errors import Setting, with_words
 from ..metrics.images.features import FeatureNetwork, Fetching
-from ..metrics.metric import all_metrics, chosen, needed
 from ..model.batch import Batching
 from ..model.denoiser import Denoiser
-from ..plan.audit_plan import AuditPlan, Stage, plan_digest
-from ..plan.presets import METRICS, in_form, in_order, preset_plan
-from ..plan.screening import with_vocabulary
+from ..plan.audit_plan import AuditPlan, plan_digest
 from ..progress import BASE, LORA, Progress
 from ..render.formats.format import default_formats, publish
+from ..verdict.judge import OF_UNJUDGED, unjudged
 from ..verdict.learning import Learning
+from ..verdict.policy import Policy
 from ..verdict.rejudge import rejudged
 from ..verdict.report import Report
-from ..verdict.verdict import OF_UNJUDGED, Policy, unjudged
 from .audit import AuditSetting, audit_change
 from .change import Change
 from .finished import Finished
 from .learned.evidence import Images
 from .networks import Hosted, Networks
 from .references import References, read_references
+from .request import AuditRequest, plan_for
 
 DECIDE_EARLY = "decided early"
 """Marks audits that may have left something out: none of them stands for a whole one."""
-
-
-@dataclass(frozen=True)
-class AuditRequest:
-    """What is asked of an audit; where a field is empty or 0, the preset decides."""
-
-    preset: str = "quick"
-    """Name of the preset."""
-    seed: int = 0
-    """Seed of all noise."""
-    metrics: tuple[str, ...] = METRICS
-    """Metrics to run."""
-    per_class: int = 0
-    """Labelled images of each class."""
-    class_prompt: str = ""
-    """Prompt of a class, {} its name."""
-    stages: tuple[Stage, ...] = ()
-    """Rounds of the classifier."""
-    loss: str = ""
-    """Denoising error of the classifier."""
-    guidance_scale: float = 0.0
-    """Classifier-free guidance of the drawings."""
-    features: str = ""
-    """Feature network of KID."""
-    open_clip: str = ""
-    """Network of open_clip that stands for CLIP, "MODEL/TAG"; empty for CLIP ViT-B/32."""
-    images: Path | None = None
-    """Folder of labelled images; None where the data set of the base is to be used."""
-    dataset: str = ""
-    """Layout of that folder; empty for the one that it has."""
-    prompt_form: str = AUTO
-    """Language of the prompts: "sentences", "tags", or "auto" for that of the base."""
-    words: tuple[str, ...] = ()
-    """What the damage map asks instead of its vocabulary."""
-    concept: tuple[str, ...] = ()
-    """Words for what LoRAs were trained to change: the damage map shows it apart, and references are pictures of it."""
-    references: Path | None = None
-    """Folder of pictures of it that what LoRAs draw is compared with; None where that is not asked."""
-    decide_early: bool = False
-    """Whether what is left is not measured once the verdict is DRIFT."""
-
-    def __post_init__(self) -> None:
-        if self.dataset and self.images is None:
-            raise UsageError(f"{self.dataset} is the layout of a folder, and none is named.", Setting("images"))
-        named = {"words": self.words, "concept": self.concept if self.references is None else ()}
-        if any(named.values()) and Screened not in needed(self.metrics):
-            given = [Setting(name) for name, words in named.items() if words]
-            raise UsageError("Only the damage map asks words; it is the metric map.", Setting("metrics", "map"), *given)
-        if self.open_clip and not any(metric.takes_open_clip for metric in chosen(self.metrics)):
-            names = ", ".join(metric.name for metric in all_metrics() if metric.takes_open_clip)
-            raise UsageError(f"Only {names} compare by CLIP.", Setting("metrics"), Setting("open_clip"))
-
-
-def plan_for(
-    request: AuditRequest, family: str, side: int, given: LabelledImages | None = None, names: Sequence[str] = ()
-) -> tuple[AuditPlan, LabelledImages | None]:
-    """Return the plan for a base of a family that draws at `side` pixels, and the labelled images.
-
-    `names` are those of the base, by which the language of its prompts is told. The images are those `given`, those of
-    the folder asked for, or those that ship for the base; None where it makes them. Raises UsageError for what cannot
-    be read or run.
-    """
-    chosen(request.metrics)
-    known = families.get(family)
-    plan = in_form(preset_plan(request.preset, family), known.prompt_form(request.prompt_form, names))
-    usual = known.drawing(names)
-    dataset = None
-    if given is None and request.images is not None:
-        dataset = find_dataset(request.images, request.dataset)
-        plan = plan if dataset.published is None else dataset.published.protocol.asked_by(plan)
-    plan = dataclasses.replace(
-        plan,
-        seed=request.seed,
-        metrics=in_order(request.metrics),
-        per_class=request.per_class or plan.per_class,
-        class_prompt=request.class_prompt or plan.class_prompt,
-        stages=request.stages or plan.stages,
-        loss=request.loss or plan.loss,
-        guidance_scale=request.guidance_scale or usual.guidance_scale or plan.guidance_scale,
-        sampling_steps=usual.steps or plan.sampling_steps,
-        features=request.features or plan.features,
-        open_clip=request.open_clip,
-    )
-    if Screened in needed(plan.metrics):
-        plan = with_vocabulary(plan, family, request.words)
-    name = GENERAL
-    if dataset is not None and request.images is not None:
-        name, given = dataset.name, dataset.images(request.images, side, plan.per_class, plan.seed)
-    if given is not None:
-        return dataclasses.replace(plan, dataset=name, dataset_digest=given.digest(), classes=given.classes), given
-    return plan, read_shipped(plan.dataset, side, plan.per_class)
 
 
 @dataclass(frozen=True)

@@ -13,9 +13,10 @@ from ..ledger.ledger import Ledger
 from ..ledger.merge import relative
 from ..ledger.row import AGAIN, COMPLETE, CRASHED, FAILED, STATUSES, Row, numbers, worst
 from ..render.thumbnail import thumbnail
+from ..verdict.policy import Policy
 from ..verdict.rejudge import left_out, rejudged
 from ..verdict.report import Report
-from ..verdict.verdict import DRIFT, Policy
+from ..verdict.verdict import DRIFT
 from .looks import Looks
 from .task import DIED, LOOK, LOOKED, STOPPED, Listener, Outcome, Task, Workers
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from statistics import fmean
 
 from ..disk.files import write_text
+from ..families import shipped
 from ..metrics.measurement import Estimate
 from ..metrics.metric import quantity
 from ..render.html.rating_page import ShownPair, rating_page
@@ -33,13 +34,19 @@ from .study import Study
 
 PAGE, KEY = "ratings.html", "ratings-key.json"
 """What is given to people, and what is kept from them."""
-METRICS = ("denoiser_drift", "semantic", "color", "kid", "dino", "clip_i", "diversity")
-"""What answers are compared with."""
+METRICS = (
+    *("denoiser_drift", "semantic", "color", "color_shift", "color_asked", "kid"),
+    *("dino", "clip_i", "clip_t", "diversity"),
+)
+"""What answers are compared with: everything but what asks a vocabulary, which is no question about these pictures."""
+FETCHED = ("dino_drift", "lpips")
+"""Compared too, but for a base that ships: their networks would be fetched, and know no world like its."""
 
 
 def human_jobs(study: Study) -> tuple[Job, ...]:
     """Return LoRAs of every method, whose reports are shown; none where reports are given."""
-    return () if study.reports else method_jobs(study, METRICS, seeds=1)
+    metrics = METRICS if study.family in shipped() else (*METRICS, *FETCHED)
+    return () if study.reports else method_jobs(study, metrics, seeds=1)
 
 
 def human_findings(study: Study, results: Sequence[Result]) -> Findings:

@@ -16,7 +16,7 @@ from .learning_methods import taught
 from .study import Study
 
 METRICS = ("denoiser_drift", "semantic", "color")
-TRIGGERS = ("sks", "ohwx", "hta", "rcn", "httr")
+TRIGGERS = ("sks", "ohwx", "hta", "rcn", "httr", "oue", "asot", "ews", "mth", "pll")
 """Words of one token that CLIP's tokenizer knows and captions hardly have; each concept has one of its own."""
 TERMS = {"": (), ", with drift correction": ("dc",)}
 """How a row's name ends -> preservation terms."""
@@ -26,7 +26,7 @@ TAUGHT = "concepts"
 
 def sequence_jobs(study: Study) -> tuple[Job, ...]:
     """Return every beginning of the sequence of concepts, in both ways, with and without drift correction."""
-    study.require_concepts(2)
+    study.require_concepts(2, len(TRIGGERS))
     return tuple(
         Job(f"{way}{end}", seed, _lessons(study, seed, terms)[:count], METRICS, way, ((TAUGHT, float(count)),))
         for seed in range(study.seeds)
@@ -38,7 +38,7 @@ def sequence_jobs(study: Study) -> tuple[Job, ...]:
 
 def _lessons(study: Study, seed: int, terms: tuple[str, ...]) -> tuple[Lesson, ...]:
     plans = [
-        replace(taught(study, concept, seed, terms), trigger=TRIGGERS[place % len(TRIGGERS)])
+        replace(taught(study, concept, seed, terms), trigger=TRIGGERS[place])
         for place, concept in enumerate(study.concepts)
     ]
     return tuple(Lesson(concept.name, plan) for concept, plan in zip(study.concepts, plans, strict=True))

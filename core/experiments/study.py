@@ -67,11 +67,13 @@ class Study:
         """Return the concept of a name."""
         return next(concept for concept in self.concepts if concept.name == name)
 
-    def require_concepts(self, least: int) -> None:
-        """Raise UsageError where there are fewer concepts than an experiment needs."""
+    def require_concepts(self, least: int, most: int) -> None:
+        """Raise UsageError where there are fewer concepts than an experiment needs, or more than it can tell apart."""
+        known = counted(len(self.concepts), "concept")
         if len(self.concepts) < least:
-            known = counted(len(self.concepts), "concept")
             raise UsageError(f"This experiment needs at least {least} concepts; named: {known}.", _CONCEPTS)
+        if len(self.concepts) > most:
+            raise UsageError(f"This experiment takes at most {most} concepts; named: {known}.", _CONCEPTS)
 
 
 def read_concepts(folder: Path) -> tuple[ConceptPictures, ...]:

@@ -33,14 +33,16 @@ def table1_jobs(study: Study) -> tuple[Job, ...]:
 def table1_findings(study: Study, results: Sequence[Result]) -> Findings:
     """Return the table, each accuracy with the worst class drop in brackets, and a plot of what is lost."""
     rows = rows_of(results)
-    theirs = study.family == "sd15" and study.asked.preset == PAPER and bool(study.asked.dataset)
+    asked = study.asked
+    theirs = study.family == "sd15" and asked.preset == PAPER and bool(asked.dataset) and not asked.per_class
     heads = ["", "accuracy % (worst class drop)", "accuracy lost, points", "denoiser drift %", "learned"]
     heads += ["Laria et al."] if theirs else []
-    base = f"{plain(_mean(results, 'accuracy_base'), 1)} (floor {plain(_floor(results), 0)})"
-    lines = [_with([BASE, base, "", "", ""], BASE, study, theirs)]
+    base = f"{plain(_mean(results, 'accuracy_base'), 1)} ({_floor(results, 'worst_class_drop', 0)})"
+    floors = [_floor(results, "accuracy_drop", 1), _floor(results, "drift", 2)]
+    lines = [_with([BASE, base, *floors, ""], BASE, study, theirs)]
     for name in METHODS:
         of_row = rows.get(name, [])
-        worst = plain(_mean(of_row, "worst_class_drop"), 0)
+        worst = mean_cell(of_row, "worst_class_drop", SHARE, 0)
         cells = [
             name,
             f"{mean_cell(of_row, 'accuracy_tuned', SHARE, 1)} ({worst})",
@@ -50,9 +52,9 @@ def table1_findings(study: Study, results: Sequence[Result]) -> Findings:
         ]
         lines.append(_with(cells, name, study, theirs))
     said = (
-        "In brackets the mean over the runs of each one's worst class drop, in points; its floor is what the base "
-        "shows against itself with other noise. DB and CD have prior preservation, \\pr leaves it out; weights, steps "
-        "and rates are ours."
+        "In brackets the mean over the runs of each one's worst class drop, in points; floors are what the base shows "
+        "against itself with other noise. DB and CD have prior preservation, \\pr leaves it out; weights, steps and "
+        "rates are ours."
     )
     return Findings((counted_runs(results), "", *table(heads, lines), "", said), _figure(rows))
 
@@ -66,8 +68,8 @@ def _mean(results: Sequence[Result], name: str) -> float | None:
     return None if found is None else found.value
 
 
-def _floor(results: Sequence[Result]) -> float | None:
-    return floor_of(results, "worst_class_drop", SHARE)
+def _floor(results: Sequence[Result], name: str, digits: int) -> str:
+    return f"floor {plain(floor_of(results, name, SHARE), digits)}"
 
 
 def _figure(rows: dict[str, list[Result]]) -> Figure:

@@ -42,8 +42,8 @@ def table2_findings(study: Study, results: Sequence[Result]) -> Findings:
         lines.append([*cells, published_likeness(name)] if theirs else cells)
     said = (
         "The mean cosine of drawn pictures to pictures of the concept, and (CLIP-T) to the prompt without its trigger. "
-        "The paper's networks are not known, and its CLIP-T is on another scale: read its column for the order of the "
-        "rows."
+        "The paper's networks are not known, and its CLIP-T seems to be on another scale: read its column for the "
+        "order of the rows."
     )
     figure = Figure("Likeness and drift", "denoiser drift %", "mean cosine", _series(rows, shown))
     return Findings((counted_runs(results), "", *table(heads, lines), "", said), figure if shown else None)

@@ -17,7 +17,7 @@ from .study import ConceptPictures, Study
 
 METRICS = ("denoiser_drift", "semantic", "color", "kid")
 RATE = 5e-3
-"""Learning rate of textual inversion: its authors', for an embedding of CLIP's size."""
+"""Learning rate of textual inversion: the base rate of its authors, who multiply it by their batch."""
 ROWS = {
     "LoRA": (LORA, ()),
     "LoRA with drift correction": (LORA, ("dc",)),

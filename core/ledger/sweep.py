@@ -8,8 +8,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from ..text import inert
+from ..verdict.reasons import title
 from ..verdict.size import size
-from ..verdict.verdict import DRIFT, NO_ALARM, PASS, title
+from ..verdict.verdict import DRIFT, NO_ALARM, PASS
 from .row import Number, Row, applied
 
 Key = tuple[str, str]

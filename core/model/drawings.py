@@ -38,13 +38,13 @@ class LatentCache:
         draws = _numbered(prompts)
         rows = self._denoiser.latent_shape
         with open_cached(self._path) as store:
-            missing = [draw for draw in draws if not store.has("latents", _name(draw))]
+            missing = [draw for draw in draws if not store.has("latents", draw_name(draw))]
             self._progress.stage(title)
             self._progress.skip((len(draws) - len(missing)) * SAMPLING.rows)
             size = max(1, self._batch.size * self._batch.workers // 2)
             for start in range(0, len(missing), size):
                 self._draw(store, missing[start : start + size])
-            found = [store.get("latents", _name(draw)) for draw in draws]
+            found = [store.get("latents", draw_name(draw)) for draw in draws]
         return torch.stack([torch.from_numpy(sample["latents"]).view(rows) for sample in found if sample is not None])
 
     def _draw(self, store: SampleStore, draws: Sequence[tuple[str, int]]) -> None:
@@ -54,7 +54,7 @@ class LatentCache:
             dtype = self._denoiser.dtype
             raise overflow(f"The base drew latents that are not finite ({dtype})", dtype)
         values = latents.float().cpu().numpy()
-        store.put("latents", [(_name(draw), {"latents": value}) for draw, value in zip(draws, values, strict=True)])
+        store.put("latents", [(draw_name(draw), {"latents": value}) for draw, value in zip(draws, values, strict=True)])
 
 
 def _numbered(prompts: Sequence[str]) -> list[tuple[str, int]]:
@@ -67,5 +67,6 @@ def _numbered(prompts: Sequence[str]) -> list[tuple[str, int]]:
     return draws
 
 
-def _name(draw: tuple[str, int]) -> str:
+def draw_name(draw: tuple[str, int]) -> str:
+    """Return the item of a store that a (prompt, seed) is."""
     return f"{draw[1]}|{draw[0]}"

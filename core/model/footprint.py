@@ -13,7 +13,9 @@ from .memory import Keeping
 if TYPE_CHECKING:
     from ..families import Part
 
-BESIDES = int(0.7 * 2**30)
+GIB = 2**30
+"""Bytes of what is called GB where memory is counted, as cards are sold."""
+BESIDES = int(0.7 * GIB)
 """Bytes besides tensors of a base, on a GPU: the driver's context, code and workspaces of its libraries (0.3 to
 0.6 GB), the network of a metric (0.1 GB)."""
 

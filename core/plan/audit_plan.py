@@ -1,15 +1,14 @@
 """What is asked: the audit plan, frozen, validated, versioned and hashed. No torch."""
 
 import dataclasses
-import hashlib
-import json
 from collections import Counter
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
-from ..errors import Setting, UsageError
+from ..errors import Setting
 from ..families.prompt_form import FORMS, SENTENCES
+from .plan import asked, check, digest, plain
 
 VERSION = 1
 """Version of the plan; part of its digest, so cached base results are never reused across versions."""
@@ -106,20 +105,20 @@ class AuditPlan:
 
     def __post_init__(self) -> None:
         metrics, images = Setting("metrics"), Setting("images")
-        _check(len(self.metrics) > 0, "At least one metric is needed", metrics)
-        _check(len(set(self.metrics)) == len(self.metrics), "A metric is named twice", metrics)
-        _check(len(self.classes) >= 2, "At least two classes are needed to classify", images)
-        _check(len(set(self.classes)) == len(self.classes), "Two classes have one name", images)
-        _check(self.loss in LOSSES, f"The classifier's loss is one of {', '.join(LOSSES)}", Setting("loss"))
+        check(len(self.metrics) > 0, "At least one metric is needed", metrics)
+        check(len(set(self.metrics)) == len(self.metrics), "A metric is named twice", metrics)
+        check(len(self.classes) >= 2, "At least two classes are needed to classify", images)
+        check(len(set(self.classes)) == len(self.classes), "Two classes have one name", images)
+        check(self.loss in LOSSES, f"The classifier's loss is one of {', '.join(LOSSES)}", Setting("loss"))
         few = f"Between 0 and {MAX_PER_CLASS} images of a class can be measured"
-        _check(0 <= self.per_class <= MAX_PER_CLASS, few, Setting("per_class"))
-        _check(self.prompt_form in FORMS, f"Prompts are in {' or '.join(FORMS)}", Setting("prompt_form"))
+        check(0 <= self.per_class <= MAX_PER_CLASS, few, Setting("per_class"))
+        check(self.prompt_form in FORMS, f"Prompts are in {' or '.join(FORMS)}", Setting("prompt_form"))
         named = "{}" in self.class_prompt or "{name}" in self.class_prompt
-        _check(named, "The class prompt needs {} where the name goes", Setting("class_prompt"))
+        check(named, "The class prompt needs {} where the name goes", Setting("class_prompt"))
         _check_stages(self.stages)
         # These come from presets alone.
-        _check(self.images_per_prompt >= 1 and len(self.prompts) >= 1, "At least one image of one prompt is needed")
-        _check(self.sampling_steps >= 1 and self.drift_timesteps >= 1, "At least one step is needed")
+        check(self.images_per_prompt >= 1 and len(self.prompts) >= 1, "At least one image of one prompt is needed")
+        check(self.sampling_steps >= 1 and self.drift_timesteps >= 1, "At least one step is needed")
 
     @property
     def class_prompts(self) -> tuple[str, ...]:
@@ -146,22 +145,17 @@ class AuditPlan:
         return tuple((p, trial) for p in asking for trial in range(max(2, -(-COLOR_IMAGES // counts[p.term]))))
 
 
-def _check(holds: bool, message: str, *settings: Setting) -> None:
-    if not holds:
-        raise UsageError(f"{message}.", *settings)
-
-
 def _check_stages(stages: tuple[Stage, ...]) -> None:
     setting = Setting("stages")
-    _check(len(stages) >= 1, "At least one stage is needed", setting)
+    check(len(stages) >= 1, "At least one stage is needed", setting)
     # Asked first, for the remainders below.
-    _check(all(s.samples >= 1 and s.keep >= 1 for s in stages), "Stages see and keep at least 1", setting)
-    _check(stages[-1].samples <= MAX_TIMESTEPS, f"A model has {MAX_TIMESTEPS} timesteps, so stages end there", setting)
-    _check(stages[-1].keep == 1, "The last stage must keep one class", setting)
+    check(all(s.samples >= 1 and s.keep >= 1 for s in stages), "Stages see and keep at least 1", setting)
+    check(stages[-1].samples <= MAX_TIMESTEPS, f"A model has {MAX_TIMESTEPS} timesteps, so stages end there", setting)
+    check(stages[-1].keep == 1, "The last stage must keep one class", setting)
     pairs = list(pairwise(stages))
-    _check(all(a.samples < b.samples for a, b in pairs), "Timesteps must grow from stage to stage", setting)
-    _check(all(a.keep > b.keep for a, b in pairs), "Fewer classes must survive each stage", setting)
-    _check(
+    check(all(a.samples < b.samples for a, b in pairs), "Timesteps must grow from stage to stage", setting)
+    check(all(a.keep > b.keep for a, b in pairs), "Fewer classes must survive each stage", setting)
+    check(
         all(stages[-1].samples % s.samples == 0 for s in stages),
         "Each stage's timesteps must divide the last stage's, so that they are evenly spaced",
         setting,
@@ -174,24 +168,22 @@ def with_article(name: str) -> str:
 
 
 _LATER = ("prompt_form", "prefix", "negative", "concept_rows", "vocabulary", "words", "vocabulary_digest", "open_clip")
-"""Fields that plans of this version once lacked. At their defaults they ask what such plans asked without saying it,
-and are left out: the same questions keep their digest, and with it what is cached and reported of them."""
+"""Fields that plans of this version once lacked: at their defaults they are left out, so that what is cached and
+reported of the same questions is found."""
 
 
 def _asked(plan: AuditPlan) -> dict[str, Any]:
-    defaults = {field.name: field.default for field in dataclasses.fields(plan) if field.name in _LATER}
-    return {name: value for name, value in dataclasses.asdict(plan).items() if defaults.get(name, ...) != value}
+    return asked(plan, {field.name: field.default for field in dataclasses.fields(plan) if field.name in _LATER})
 
 
 def plan_data(plan: AuditPlan) -> dict[str, Any]:
     """Return the plan as plain data for JSON, without later fields that say nothing new."""
-    return json.loads(json.dumps(_asked(plan)))
+    return plain(_asked(plan))
 
 
 def plan_digest(plan: AuditPlan) -> str:
     """Return the SHA-256 of the plan's canonical JSON."""
-    text = json.dumps(_asked(plan), sort_keys=True, separators=(",", ":"))
-    return hashlib.sha256(text.encode()).hexdigest()
+    return digest(_asked(plan))
 
 
 def stage_positions(stages: tuple[Stage, ...]) -> list[list[int]]:

@@ -4,9 +4,10 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from ..metrics.measurement import Estimate, Measurement, Part
+from ..verdict.reasons import silence
 from ..verdict.report import Report
 from ..verdict.size import limits
-from ..verdict.verdict import NO_ALARM, Judgement, silence
+from ..verdict.verdict import NO_ALARM, Judgement
 from . import words
 from .html import charts
 

@@ -9,10 +9,11 @@ from ..metrics.measurement import Estimate, Measurement
 from ..metrics.metric import Quantity, known
 from ..metrics.metric import quantity as metric_quantity
 from ..text import inert
+from ..verdict.judge import damaged
 from ..verdict.learning import LEARNED, NOT_LEARNED, NOT_SHOWN, QUANTITIES
 from ..verdict.report import Report
 from ..verdict.size import Judged, goes_either_way
-from ..verdict.verdict import DRIFT, INCONCLUSIVE, INVALID, NO_ALARM, PASS, Verdict, damaged
+from ..verdict.verdict import DRIFT, INCONCLUSIVE, INVALID, NO_ALARM, PASS, Verdict
 
 MISSING = "–"
 """Shown where there is no number."""

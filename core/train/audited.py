@@ -7,7 +7,8 @@ from pathlib import Path
 from ..adapter import read_adapter
 from ..audit.audit import AuditSetting
 from ..audit.change import AdapterChange, report_stem
-from ..audit.session import AuditRequest, AuditSession, Places, Published
+from ..audit.request import AuditRequest
+from ..audit.session import AuditSession, Places, Published
 from ..families.prompt_form import AUTO
 from ..metrics.images.features import Fetching
 from ..metrics.metric import quantity
@@ -16,8 +17,8 @@ from ..model.denoiser import Denoiser
 from ..plan.audit_plan import AuditPlan
 from ..progress import Progress
 from ..verdict.learning import Learning
+from ..verdict.policy import default_policy
 from ..verdict.report import Report
-from ..verdict.verdict import default_policy
 from .metadata import add_metadata
 
 AUDITS = "audit"

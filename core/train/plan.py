@@ -4,14 +4,13 @@ Every field is one option of `owf-train` and one key of its TOML files.
 """
 
 import dataclasses
-import hashlib
-import json
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from ..errors import Setting, UsageError
 from ..families.prompt_form import ASKED_FORMS, AUTO
 from ..plan.option import option
+from ..plan.plan import asked, check, digest, plain
 from .methods.forms import FORMS
 from .preserve.term import Term, all_terms, find_term
 
@@ -168,11 +167,6 @@ class TrainPlan:
         return step % self.preserve_every == 0
 
 
-def _check(holds: bool, message: str, *settings: Setting) -> None:
-    if not holds:
-        raise UsageError(f"{message}.", *settings)
-
-
 def _check_names(plan: TrainPlan) -> None:
     for field in dataclasses.fields(plan):
         value, choices = getattr(plan, field.name), field.metadata.get("choices")
@@ -181,15 +175,15 @@ def _check_names(plan: TrainPlan) -> None:
             none = ", or none" if isinstance(value, tuple) else ""
             said = f"{_spoken(field.name)} {','.join(values)}: choose from {', '.join(choices)}{none}."
             raise UsageError(said, Setting(field.name))
-    _check(plan.trigger.strip() != "", "The trigger must not be empty", Setting("trigger"))
-    _check("{}" in plan.caption, "The caption needs {} where trigger and class go", Setting("caption"))
-    _check(
+    check(plan.trigger.strip() != "", "The trigger must not be empty", Setting("trigger"))
+    check("{}" in plan.caption, "The caption needs {} where trigger and class go", Setting("caption"))
+    check(
         plan.method == "dreambooth_lora" or plan.algorithm == "lora",
         f"The algorithm {plan.algorithm} belongs to dreambooth_lora; custom_diffusion trains whole projections",
         Setting("algorithm"),
         Setting("method"),
     )
-    _check(
+    check(
         plan.method == "dreambooth_lora" or not plan.train_text_encoder,
         "Training the text encoder belongs to dreambooth_lora; custom_diffusion trains the trigger's embedding",
         Setting("train_text_encoder"),
@@ -202,31 +196,31 @@ def _check_numbers(plan: TrainPlan) -> None:
         if type(field.default) in (int, float) and field.metadata:
             least, most = field.metadata["least"], field.metadata["most"]
             holds = least <= getattr(plan, field.name) <= most
-            _check(holds, f"{_spoken(field.name)} must be between {least} and {most:,.15g}", Setting(field.name))
-    _check(plan.ema < 1, "The average's decay is below 1, such as 0.99", Setting("ema"))
-    _check(plan.rate > 0, "The rate must be above 0: with a rate of 0 nothing is learned", Setting("rate"))
-    _check(plan.drift_budget < 1, "The drift budget is a share below 1, such as 0.005", Setting("drift_budget"))
-    _check(plan.warmup <= plan.steps, "The warmup cannot be longer than all steps", Setting("warmup"), Setting("steps"))
+            check(holds, f"{_spoken(field.name)} must be between {least} and {most:,.15g}", Setting(field.name))
+    check(plan.ema < 1, "The average's decay is below 1, such as 0.99", Setting("ema"))
+    check(plan.rate > 0, "The rate must be above 0: with a rate of 0 nothing is learned", Setting("rate"))
+    check(plan.drift_budget < 1, "The drift budget is a share below 1, such as 0.005", Setting("drift_budget"))
+    check(plan.warmup <= plan.steps, "The warmup cannot be longer than all steps", Setting("warmup"), Setting("steps"))
     eighths = plan.resolution % 8 == 0 and plan.bucket % 8 == 0
-    _check(eighths, "Resolution and bucket must be multiples of 8", Setting("resolution"), Setting("bucket"))
+    check(eighths, "Resolution and bucket must be multiples of 8", Setting("resolution"), Setting("bucket"))
 
 
 def _check_preservation(plan: TrainPlan) -> None:
     dc, measured = Setting("preserve", "dc"), Setting("drift_every")
-    _check(len(set(plan.preserve)) == len(plan.preserve), "A term of preservation is named twice", Setting("preserve"))
-    _check(not plan.drift_budget or "dc" in plan.preserve, "A drift budget needs the term dc", dc)
-    _check(not plan.drift_budget or plan.drift_every > 0, "A drift budget needs drift to be measured", measured)
-    _check(
+    check(len(set(plan.preserve)) == len(plan.preserve), "A term of preservation is named twice", Setting("preserve"))
+    check(not plan.drift_budget or "dc" in plan.preserve, "A drift budget needs the term dc", dc)
+    check(not plan.drift_budget or plan.drift_every > 0, "A drift budget needs drift to be measured", measured)
+    check(
         not plan.drift_budget or 2 * plan.drift_every <= plan.steps,
         "A drift budget follows drift as it is measured: do so every half of all steps, or more often",
         measured,
     )
-    _check(
+    check(
         plan.trigger.lower() != plan.class_word.lower() or not any(t.needs_class for t in plan.terms),
         "Trigger and class are the same, so that what is learned would also be preserved: use another trigger",
         Setting("trigger"),
     )
-    _check(not plan.teacher_cache or "dc" in plan.preserve, "A fixed set of predictions needs the term dc", dc)
+    check(not plan.teacher_cache or "dc" in plan.preserve, "A fixed set of predictions needs the term dc", dc)
 
 
 def _spoken(name: str) -> str:
@@ -235,17 +229,13 @@ def _spoken(name: str) -> str:
 
 
 _LATER = {"prompt_form": AUTO}
-"""Fields that plans of this version once lacked -> what they asked without saying it. There they are left out, so that
-the same plan keeps its digest and its checkpoint is continued; the bank that they lead to has a digest of its own."""
-
-
-def _asked(plan: TrainPlan) -> dict[str, Any]:
-    return {name: value for name, value in dataclasses.asdict(plan).items() if _LATER.get(name, ...) != value}
+"""Fields that plans of this version once lacked, left out at these values, so that a checkpoint is continued; the bank
+that they lead to has a digest of its own."""
 
 
 def plan_data(plan: TrainPlan) -> dict[str, Any]:
     """Return the plan as plain data for JSON, without later fields that say nothing new."""
-    return json.loads(json.dumps(_asked(plan)))
+    return plain(asked(plan, _LATER))
 
 
 def plan_digest(plan: TrainPlan) -> str:
@@ -257,6 +247,4 @@ def plan_digest(plan: TrainPlan) -> str:
     idle = {f"{term}_weight" for term in TERMS if term not in plan.preserve} - _ALWAYS_HASHED
     if not plan.sets_weight:
         idle.add("dc_control")
-    hashed = {name: value for name, value in _asked(plan).items() if name not in idle}
-    text = json.dumps(hashed, sort_keys=True, separators=(",", ":"))
-    return hashlib.sha256(text.encode()).hexdigest()
+    return digest({name: value for name, value in asked(plan, _LATER).items() if name not in idle})

@@ -1,5 +1,8 @@
-"""Reading a policy from the user's TOML file. No torch."""
+"""Which numbers are judged, and by which limits: the default, or a user's TOML file. No torch."""
 
+import math
+from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -7,7 +10,51 @@ from ..disk.toml import parse_toml, read_toml
 from ..errors import Setting, UsageError, naming
 from ..metrics.metric import all_metrics
 from ..metrics.metric import known as known_metric
-from .verdict import Limit, Policy
+
+
+@dataclass(frozen=True)
+class Limit:
+    """The most that one estimate may be before it counts as damage."""
+
+    metric: str
+    """Metric it belongs to."""
+    estimate: str
+    """Name of the estimate within the metric."""
+    limit: float
+    """Largest harmless value, in the estimate's unit; of a change that goes either way, its largest harmless size."""
+    test: str = "equivalence"
+    """"equivalence": PASS needs the whole interval below the limit. "alarm": only an interval wholly above
+    the limit counts, as DRIFT; otherwise it says NO ALARM, for statistics whose noise floor is too large to ever
+    prove harmlessness."""
+
+    def __post_init__(self) -> None:
+        if self.test not in ("equivalence", "alarm"):
+            raise UsageError(f"policy: test is {self.test!r}; use 'equivalence' or 'alarm'.")
+        if not math.isfinite(self.limit):
+            raise UsageError(f"policy: the limit of {self.metric}.{self.estimate} must be a finite number.")
+
+
+@dataclass(frozen=True)
+class Policy:
+    """Which estimates are judged, and by which limits."""
+
+    limits: tuple[Limit, ...]
+    """Those that are no alarms must all hold for PASS, and no alarm may fire."""
+    name: str = "default"
+    """Shown in the report."""
+
+
+@cache
+def default_policy() -> Policy:
+    """Return the limits that stand in the metrics' own records, which say where each comes from."""
+    return Policy(
+        tuple(
+            Limit(metric.name, name, known.limit, known.test)
+            for metric in all_metrics()
+            for name, known in metric.quantities.items()
+            if known.limit is not None
+        )
+    )
 
 
 def read_policy(path: Path) -> Policy:

@@ -2,8 +2,10 @@
 
 import dataclasses
 
+from .judge import judge
+from .policy import Policy
 from .report import Report
-from .verdict import DRIFT, INCONCLUSIVE, Policy, Verdict, judge
+from .verdict import DRIFT, INCONCLUSIVE, Verdict
 
 NO_KNOWLEDGE = " What was measured says how far its function moved, not what it forgot."
 """How the reason ends that a verdict on a base has which seems to know nothing."""

@@ -10,9 +10,10 @@ from typing import Any
 from ..disk.files import read_regular, write_text
 from ..errors import UsageError
 from ..metrics.measurement import Estimate, Measurement, Part
+from .judge import follows
 from .learning import Learning, decide
 from .typed import require_types
-from .verdict import EXIT_CODES, INCONCLUSIVE, JUDGED, NO_ALARM, PASS, Judgement, Verdict, follows
+from .verdict import EXIT_CODES, INCONCLUSIVE, JUDGED, NO_ALARM, PASS, Judgement, Verdict
 
 VERSION = 2
 """Version of the JSON layout; report.schema.json describes it. Reports since version 1 are read."""

@@ -20,9 +20,9 @@ from owf.core.model.batch import Batching
 from owf.core.plan.audit_plan import Prompt, Stage
 from owf.core.plan.presets import METRICS, preset_plan
 from owf.core.progress import SILENT, Progress
+from owf.core.verdict.policy import Limit, Policy, default_policy
 from owf.core.verdict.rejudge import left_out
 from owf.core.verdict.report import read_report, to_json, write_report
-from owf.core.verdict.verdict import Limit, Policy, default_policy
 from safetensors.torch import load_file, save_file
 from tiny_sd import tiny_parts, write_tiny_lora
 

@@ -8,13 +8,13 @@ from audits import audit
 from owf.cli.audit import main
 from owf.core.adapter import read_adapter
 from owf.core.audit.audit import AuditSetting
-from owf.core.audit.session import AuditRequest, plan_for
+from owf.core.audit.request import AuditRequest, plan_for
 from owf.core.model.backends.diffusers import DiffusersDenoiser
 from owf.core.model.base import BaseChoice, choose_base
 from owf.core.model.batch import Batching
 from owf.core.plan import presets
 from owf.core.progress import SILENT
-from owf.core.verdict.verdict import default_policy
+from owf.core.verdict.policy import default_policy
 from safetensors.torch import save_file
 from tiny_sdxl import LAYERS, kohya, lora_factors, save_folder, tiny_xl_parts
 

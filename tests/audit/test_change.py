@@ -13,8 +13,8 @@ from owf.core.model.batch import Batching
 from owf.core.plan.audit_plan import Prompt
 from owf.core.plan.presets import preset_plan
 from owf.core.progress import SILENT
+from owf.core.verdict.policy import default_policy
 from owf.core.verdict.report import AdapterRecord
-from owf.core.verdict.verdict import default_policy
 from tiny_sd import tiny_parts, write_tiny_lora
 
 

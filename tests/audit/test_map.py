@@ -17,8 +17,9 @@ from owf.core.plan.audit_plan import Prompt
 from owf.core.plan.presets import preset_plan
 from owf.core.plan.screening import TIMESTEPS, asked_instead, plan_concepts, with_vocabulary
 from owf.core.progress import SILENT
+from owf.core.verdict.policy import default_policy
 from owf.core.verdict.report import AdapterRecord, read_report, to_json, write_report
-from owf.core.verdict.verdict import DRIFT, PASS, default_policy
+from owf.core.verdict.verdict import DRIFT, PASS
 from progress_log import Heard
 
 WORDS = ("red car", "my dog", "castle", "an apple")

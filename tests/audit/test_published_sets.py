@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from owf.core.audit.session import AuditRequest, plan_for
+from owf.core.audit.request import AuditRequest, plan_for
 from owf.core.datasets.accounts import published_sets
 from published import CLASSES, write
 

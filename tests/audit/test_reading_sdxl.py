@@ -16,7 +16,7 @@ from owf.core.model.batch import Batching
 from owf.core.model.noise import gaussian
 from owf.core.plan.presets import preset_plan
 from owf.core.progress import SILENT
-from owf.core.verdict.verdict import default_policy
+from owf.core.verdict.policy import default_policy
 from safetensors.torch import save_file
 from tiny_sdxl import kohya, lora_factors, tiny_xl_parts
 

@@ -12,7 +12,7 @@ from owf.core.audit.audit import AuditSetting
 from owf.core.audit.learned import evidence as gathering
 from owf.core.audit.learned.evidence import REFERENCES, SEEDS
 from owf.core.audit.references import References, concept_of, likeness_rows, measure_references, read_references
-from owf.core.audit.session import AuditRequest
+from owf.core.audit.request import AuditRequest
 from owf.core.errors import Setting, UsageError
 from owf.core.model import drawings
 from owf.core.model.backends.diffusers import DiffusersDenoiser
@@ -22,8 +22,8 @@ from owf.core.plan.audit_plan import Prompt
 from owf.core.plan.concept import Concept
 from owf.core.plan.presets import preset_plan
 from owf.core.verdict.learning import NOT_SHOWN
+from owf.core.verdict.policy import default_policy
 from owf.core.verdict.report import parse_report, to_json
-from owf.core.verdict.verdict import default_policy
 from PIL import Image
 from progress_log import Heard
 from tiny_sd import tiny_parts, write_tiny_lora

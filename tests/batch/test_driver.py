@@ -10,7 +10,8 @@ from owf.core.batch.task import DIED, LOOK, LOOKED, STOPPED, Listener, Outcome, 
 from owf.core.disk.digests import Digests
 from owf.core.errors import UsageError
 from owf.core.ledger.ledger import Ledger
-from owf.core.verdict.verdict import Limit, Policy, default_policy, judge
+from owf.core.verdict.judge import judge
+from owf.core.verdict.policy import Limit, Policy, default_policy
 
 
 class Fake:

@@ -87,7 +87,7 @@ def measured(path: Path, folder: Path) -> dict:
     from owf.core.progress import SILENT
     from owf.core.train.data.concept import load_pictures
     from owf.core.train.data.images import read_images
-    from owf.core.verdict.verdict import default_policy
+    from owf.core.verdict.policy import default_policy
 
     concept = Concept("sks", "pullover")
     references = torch.stack(

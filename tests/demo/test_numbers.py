@@ -1,7 +1,8 @@
 """The demo's numbers are those that stand here: a change of the code that is to change none changes none.
 
 Takes the reports of `owf-audit --demo` from the folder that OWF_DEMO_REPORTS names, or makes them (some minutes).
-After a change that is meant to change them: python tests/demo/test_numbers.py FOLDER writes them anew.
+After a change that is meant to change them: python tests/demo/test_numbers.py FOLDER writes them anew, here and into
+demo/README.md.
 """
 
 import json
@@ -16,6 +17,42 @@ NUMBERS = Path(__file__).with_name("numbers.json")
 HERE, ELSEWHERE = 1e-12, 2e-3
 """Relative difference on the platform that the numbers come from, and on others, where sums of float32 products are
 rounded in another order. One answer of 150 that changes is more than either."""
+
+README = Path(__file__).resolve().parents[2] / "demo" / "README.md"
+START, END = "<!-- loras: written by tests/demo/test_numbers.py -->", "<!-- end of loras -->"
+LORAS = {"plain": "owf_demo_plain", "with drift correction": "owf_demo_dc"}
+SHOWN = (
+    ("zero-shot accuracy, %", "semantic accuracy_tuned", 100, 1),
+    ("... lost against the base, points", "semantic accuracy_drop", 100, 1),
+    ("margin shift, nats", "semantic margin_shift", 1, 2),
+    ("denoiser drift, %", "denoiser_drift drift", 100, 2),
+    ("colour shift, Delta-E", "color_shift color_shift", 1, 1),
+    ("colour drift, Delta-E", "color cdi", 1, 1),
+    ("KID / spread, %", "kid kid_relative", 100, 1),
+)
+"""Words, name, factor and digits of what the table of demo/README.md has."""
+
+
+def table_of(numbers: dict[str, dict[str, float]]) -> str:
+    """Return the two LoRAs as a Markdown table."""
+    found = {lora: next(name for name in numbers if name.startswith(f"{lora}.")) for lora in LORAS.values()}
+    rows = [["of `owf-audit --demo`, 95 % interval", *LORAS], ["---"] * 3]
+    rows.append(["verdict", *(name.rpartition(" ")[2] for name in found.values())])
+    for words, name, factor, digits in SHOWN:
+        lines = [numbers[lora] for lora in found.values()]
+        ends = [[factor * line[f"{name} {end}"] for end in ("value", "low", "high")] for line in lines]
+        rows.append([words, *(f"{v:.{digits}f} ({low:.{digits}f} to {high:.{digits}f})" for v, low, high in ends)])
+    return "\n".join(f"| {' | '.join(row)} |" for row in rows)
+
+
+def with_table(page: str, numbers: dict[str, dict[str, float]]) -> str:
+    """Return a page with the table between its marks."""
+    before, rest = page.split(START)
+    return f"{before}{START}\n\n{table_of(numbers)}\n\n{END}{rest.split(END)[1]}"
+
+
+def test_the_readme_of_the_demo_shows_these_numbers():
+    assert with_table(README.read_text(), json.loads(NUMBERS.read_text())) == README.read_text()
 
 
 def numbers_of(folder: Path) -> dict[str, dict[str, float]]:
@@ -67,3 +104,4 @@ def test_the_demo_gives_the_numbers_it_gave(reports):
 if __name__ == "__main__":
     found = {**numbers_of(Path(sys.argv[1])), "platform": platform()}
     NUMBERS.write_text(json.dumps(found, indent=1, sort_keys=True) + "\n")
+    README.write_text(with_table(README.read_text(), found))

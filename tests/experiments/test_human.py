@@ -10,8 +10,8 @@ from owf.core.experiments.experiment import find_experiment
 from owf.core.experiments.human import KEY, PAGE, agreement
 from owf.core.experiments.ratings import Answer, Answers, looks, make_key, read_answers, read_key, read_reports
 from owf.core.metrics.metric import quantity
+from owf.core.verdict.judge import judge
 from owf.core.verdict.report import write_report
-from owf.core.verdict.verdict import judge
 from report_samples import draw_pairs, report
 from studies import study
 

@@ -1,17 +1,23 @@
 """Which trainings each experiment asks for."""
 
+import json
 from collections import Counter
+from pathlib import Path
 
 import pytest
 from owf.core.errors import UsageError
 from owf.core.experiments.experiment import all_experiments, find_experiment
 from owf.core.experiments.first3 import PICTURES
 from owf.core.experiments.frontier import FACTORS, WEIGHTS
+from owf.core.experiments.human import FETCHED
 from owf.core.experiments.job import CONTINUED, INVERSION, LORA, REFERENCE, STACKED
 from owf.core.experiments.learning_methods import CUSTOM_RATE
+from owf.core.experiments.sequence import TRIGGERS
+from owf.core.metrics.evidence import Confirmed, Screened
 from owf.core.metrics.metric import all_metrics
 from studies import NOWHERE, study
 
+CONFIGS = Path(__file__).resolve().parents[2] / "core" / "families" / "configs"
 ROWS = {
     "DB": ("dreambooth_lora", {"prior"}),
     "DB-DC": ("dreambooth_lora", {"dc", "prior"}),
@@ -65,9 +71,9 @@ def test_table2_draws_the_concepts_of_the_same_trainings():
     assert all(job.draws > 0 for job in drawn) and not any(job.draws for job in judged)
 
 
-def test_first3_learns_from_five_pictures_plainly_and_with_drift_correction():
+def test_first3_learns_from_five_pictures_as_the_tables_do_without_and_with_drift_correction():
     jobs = jobs_of("first3", seeds=1)
-    assert [job.lessons[0].plan.preserve for job in jobs] == [(), ("dc",), (), ("dc",)]
+    assert [set(job.lessons[0].plan.preserve) for job in jobs] == 2 * [ROWS["DB"][1], ROWS["DB-DC"][1]]
     assert [job.lessons[0].plan.drift_every > 0 for job in jobs] == [False, True, False, True]
     assert {job.lessons[0].pictures for job in jobs} == {PICTURES} == {5}
 
@@ -103,6 +109,19 @@ def test_sequence_teaches_every_beginning_in_both_ways():
         jobs_of("sequence", words=("dog",))
 
 
+def test_sequence_gives_each_of_ten_concepts_a_trigger_of_its_own_and_refuses_more():
+    words = tuple(f"thing {number}" for number in range(11))
+    longest = max(jobs_of("sequence", words=words[:10], seeds=1), key=lambda job: len(job.lessons))
+    assert len({lesson.plan.trigger for lesson in longest.lessons}) == len(longest.lessons) == 10
+    with pytest.raises(UsageError, match="at most 10 concepts"):
+        jobs_of("sequence", words=words)
+
+
+def test_the_triggers_of_a_sequence_are_single_tokens_of_clip():
+    vocabulary = json.loads((CONFIGS / "sd15" / "tokenizer" / "vocab.json").read_text())
+    assert {f"{trigger}</w>" for trigger in TRIGGERS} <= set(vocabulary) and len(set(TRIGGERS)) == len(TRIGGERS)
+
+
 def test_predict_trains_sixty_loras_over_settings_and_methods():
     jobs = jobs_of("predict", seeds=1)
     assert len(jobs) == len({job.lessons for job in jobs}) == 60
@@ -136,4 +155,7 @@ def test_the_protocol_needs_nothing():
 
 def test_people_are_shown_every_method_or_the_reports_that_are_named():
     assert {job.row for job in jobs_of("human")} == set(ROWS)
+    by_pictures = {metric.name for metric in all_metrics() if not {Screened, Confirmed} & set(metric.needs)}
+    assert {name for job in jobs_of("human", family="sd15") for name in job.metrics} == by_pictures
+    assert by_pictures - {name for job in jobs_of("human", family="demo") for name in job.metrics} == set(FETCHED)
     assert jobs_of("human", reports=(NOWHERE,)) == ()

@@ -7,7 +7,7 @@ from owf.core.experiments.work.likeness import Seers, concept_likeness, mean_cos
 from owf.core.model.batch import Batching
 from owf.core.plan.concept import Concept
 from owf.core.progress import SILENT
-from owf.core.train.methods.custom_diffusion import embedding_path
+from owf.core.train.methods.embedding import embedding_path
 from owf.core.train.session import Training
 from safetensors.torch import save_file
 from small_training import BANK, small_plan, tiny_denoiser, two_pictures

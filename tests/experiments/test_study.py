@@ -37,7 +37,9 @@ def test_what_ships_is_taught_where_nothing_is_named():
         shipped_concepts("sd15")
 
 
-def test_too_few_concepts_are_said():
-    study().require_concepts(2)
+def test_too_few_and_too_many_concepts_are_said():
+    study().require_concepts(2, 2)
     with pytest.raises(UsageError, match="at least 3 concepts; named: 2 concepts"):
-        study().require_concepts(3)
+        study().require_concepts(3, 4)
+    with pytest.raises(UsageError, match="at most 1 concepts; named: 2 concepts"):
+        study().require_concepts(1, 1)

@@ -2,11 +2,12 @@
 
 import pytest
 import torch
-from owf.core.experiments.work.inversion import KEY, EmbeddingChange, TextualInversion, invert
+from owf.core.experiments.work.inversion import EmbeddingChange, TextualInversion, invert
 from owf.core.experiments.work.reference import ReferenceChange
 from owf.core.metrics.images.features import load_features
 from owf.core.model.batch import Batching
 from owf.core.progress import SILENT
+from owf.core.train.methods.embedding import KEY
 from owf.core.train.records import TrainSetting
 from owf.core.train.session import Training
 from safetensors.torch import load_file, save_file

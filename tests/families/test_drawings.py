@@ -2,7 +2,7 @@
 
 import pytest
 from owf.core import families
-from owf.core.audit.session import AuditRequest, plan_for
+from owf.core.audit.request import AuditRequest, plan_for
 from owf.core.plan.presets import preset_plan
 
 QUICK = preset_plan("quick")

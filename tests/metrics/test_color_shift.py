@@ -16,7 +16,8 @@ from owf.core.metrics.images.color_terms import TERMS
 from owf.core.metrics.metric import Tools
 from owf.core.plan.presets import preset_plan
 from owf.core.render.words import clear_changes
-from owf.core.verdict.verdict import DRIFT, PASS, judge
+from owf.core.verdict.judge import judge
+from owf.core.verdict.verdict import DRIFT, PASS
 from progress_log import Heard
 
 SIGNED = ("lightness_shift", "saturation_change", "contrast_change", "tint_a", "tint_b")

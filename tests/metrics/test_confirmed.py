@@ -5,7 +5,8 @@ import pytest
 from owf.core.metrics.confirmed import LIMIT, drop_so_far, is_decided, summarise_confirmed
 from owf.core.metrics.evidence import Confirmed, Suspects
 from owf.core.plan.confirmation import BLOCK, GROUPS, PICTURES
-from owf.core.verdict.verdict import DRIFT, INCONCLUSIVE, judge
+from owf.core.verdict.judge import judge
+from owf.core.verdict.verdict import DRIFT, INCONCLUSIVE
 from planted_rows import seen
 
 # The error of 5 % is a bound; of 100 runs, 11 or more would exceed it with a chance of 3 %.

@@ -14,7 +14,8 @@ from owf.core.plan.audit_plan import plan_data, plan_digest
 from owf.core.plan.presets import preset_plan
 from owf.core.plan.screening import plan_cells, plan_concepts, plan_contrasts, with_vocabulary
 from owf.core.plan.vocabulary import words_vocabulary
-from owf.core.verdict.verdict import DRIFT, INCONCLUSIVE, PASS, damaged, judge
+from owf.core.verdict.judge import damaged, judge
+from owf.core.verdict.verdict import DRIFT, INCONCLUSIVE, PASS
 
 HARMLESS, DAMAGE, ANOTHER = 1e-3, 1e-1, 1e-1
 """Changes of predictions, relative to their size; the last is what another prompt does to them."""
@@ -202,7 +203,7 @@ def test_plans_without_a_vocabulary_are_what_they_were():
 
 
 def test_words_are_asked_of_the_map_alone():
-    from owf.core.audit.session import AuditRequest
+    from owf.core.audit.request import AuditRequest
 
     with pytest.raises(UsageError, match="damage map"):
         AuditRequest(words=("car",))

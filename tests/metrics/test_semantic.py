@@ -20,7 +20,8 @@ from owf.core.model.classifier import image_errors
 from owf.core.model.noise import gaussian
 from owf.core.model.schedule import spaced_timesteps
 from owf.core.plan.audit_plan import Stage
-from owf.core.verdict.verdict import DRIFT, judge
+from owf.core.verdict.judge import judge
+from owf.core.verdict.verdict import DRIFT
 from progress_log import Heard
 
 SHAPE = (4, 2, 2)

@@ -115,7 +115,7 @@ def test_an_audit_of_a_misread_base_is_invalid_and_says_what_it_predicts(demo, t
     from owf.core.audit.audit import AuditSetting
     from owf.core.demo import DEMO_LORAS
     from owf.core.progress import SILENT
-    from owf.core.verdict.verdict import default_policy
+    from owf.core.verdict.policy import default_policy
 
     plan = preset_plan("quick", "demo")
     plan = dataclasses.replace(plan, metrics=("denoiser_drift",), prompts=plan.prompts[:8])
@@ -189,7 +189,7 @@ def test_in_half_precision_a_misread_base_is_called_that_and_not_nan(half_demo, 
     from owf.core.audit.audit import AuditSetting
     from owf.core.demo import DEMO_LORAS
     from owf.core.progress import SILENT
-    from owf.core.verdict.verdict import default_policy
+    from owf.core.verdict.policy import default_policy
 
     plan = preset_plan("quick", "demo")
     plan = dataclasses.replace(plan, metrics=metrics, prompts=plan.prompts[:2], images_per_prompt=1)

@@ -13,6 +13,8 @@ ROOT = HERE.parents[1]
 EXAMPLES = sorted((ROOT / "examples").glob("*.json"))
 WIDGETS = {"INT": (int,), "FLOAT": (int, float), "STRING": (str,), "COMBO": (str,), "BOOLEAN": (bool,)}
 """Kinds of input that a node shows as a widget -> what a workflow saves of it; JSON writes 1.0 as 1."""
+TITLE = 30
+"""Height of a node's title, which stands above its place, in the browser's pixels."""
 AFTER = "control_after_generate"
 """What an INT with this setting is to do after a run; a workflow saves it as a value of its own behind the number."""
 
@@ -74,6 +76,18 @@ def test_the_values_of_a_saved_workflow_fit_the_inputs_that_take_them(nodes, pat
             assert isinstance(value, WIDGETS[kind]) and (kind == "BOOLEAN" or not isinstance(value, bool)), place
             assert kind != "COMBO" or value in settings["options"], place
             assert kind not in ("INT", "FLOAT") or settings["min"] <= value <= settings["max"], place
+
+
+@pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
+def test_an_example_says_what_it_is_for_and_no_node_lies_on_another(path):
+    every = json.loads(path.read_text())["nodes"]
+    assert [node for node in every if node["type"] == "MarkdownNote"]
+    for number, one in enumerate(every):
+        for other in every[:number]:
+            (left, top), (width, height) = one["pos"], one["size"]
+            (x, y), (w, h) = other["pos"], other["size"]
+            over = left < x + w and x < left + width and top - TITLE < y + h and y - TITLE < top + height
+            assert not over, f"{one['type']} and {other['type']}"
 
 
 def shown(tmp_path, *panels):

@@ -5,7 +5,7 @@ import dataclasses
 import pytest
 from owf.core import families
 from owf.core.audit.cost import audit_cost
-from owf.core.audit.session import AuditRequest, plan_for
+from owf.core.audit.request import AuditRequest, plan_for
 from owf.core.families import tag_forms
 from owf.core.families.prompt_form import AUTO, IN_SENTENCES, TAGS
 from owf.core.plan.audit_plan import plan_data, plan_digest

@@ -18,7 +18,8 @@ from owf.core.metrics.measurement import Part
 from owf.core.render.audited import Audited, headlines, worst_first
 from owf.core.render.html.html import write_html
 from owf.core.render.html.overview import overview_name, render_overview, write_overview
-from owf.core.verdict.verdict import INVALID, judge, worst
+from owf.core.verdict.judge import judge
+from owf.core.verdict.verdict import INVALID, worst
 from rich.console import Console
 
 _spec = importlib.util.spec_from_file_location("render_page_parser", Path(__file__).with_name("test_html.py"))

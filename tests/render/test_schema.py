@@ -10,8 +10,9 @@ import pytest
 import report_samples as samples
 from owf.core.errors import UsageError
 from owf.core.verdict import report as report_module
+from owf.core.verdict.judge import judge
+from owf.core.verdict.policy import Limit, Policy
 from owf.core.verdict.report import parse_report, read_report, to_json, write_report
-from owf.core.verdict.verdict import Limit, Policy, judge
 
 SCHEMA = json.loads(Path(report_module.__file__).with_name("report.schema.json").read_text(encoding="utf-8"))
 SAMPLES = ["report", "invalid_report", "open_report", "crowded_report", "silent_report", "trained_report"]

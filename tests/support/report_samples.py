@@ -6,9 +6,11 @@ from pathlib import Path
 
 from owf.core.errors import Setting
 from owf.core.metrics.measurement import Estimate, Measurement, Part
+from owf.core.verdict.judge import judge
 from owf.core.verdict.learning import NOT_LEARNED, Learning, judge_learning
+from owf.core.verdict.policy import Limit, Policy, default_policy
 from owf.core.verdict.report import AdapterRecord, BaseRecord, BlockChange, ImagePair, Report
-from owf.core.verdict.verdict import Limit, Policy, default_policy, invalid, judge
+from owf.core.verdict.verdict import invalid
 
 CLASSES = {
     "dress": 0.62,

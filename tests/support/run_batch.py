@@ -12,7 +12,7 @@ if __name__ == "__main__":
     from owf.core.disk.digests import Digests
     from owf.core.disk.lock import only_one
     from owf.core.ledger.ledger import Ledger
-    from owf.core.verdict.verdict import default_policy
+    from owf.core.verdict.policy import default_policy
 
     folder, size = Path(sys.argv[1]), int(sys.argv[2])
     out = folder / "out"

@@ -28,7 +28,7 @@ if __name__ == "__main__":
     from owf.core.batch.task import Listener, Task
     from owf.core.disk.digests import Digests
     from owf.core.ledger.ledger import Ledger
-    from owf.core.verdict.verdict import default_policy
+    from owf.core.verdict.policy import default_policy
 
     folder, size, kill = Path(sys.argv[1]), int(sys.argv[2]), "kill" in sys.argv[3:]
     out = folder / "out"

@@ -4,9 +4,9 @@ import dataclasses
 
 import pytest
 import report_samples as samples
+from owf.core.verdict.policy import Limit, Policy
 from owf.core.verdict.rejudge import left_out, rejudged
 from owf.core.verdict.report import parse_report, to_json
-from owf.core.verdict.verdict import Limit, Policy
 
 MILD = Policy((Limit("color", "cdi", 1000.0),), "mild")
 

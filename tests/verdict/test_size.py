@@ -7,19 +7,11 @@ from owf.core.metrics.measurement import Estimate, Measurement
 from owf.core.metrics.metric import all_metrics
 from owf.core.render.audited import Audited, headlines, worst_first
 from owf.core.render.bars import bar
-from owf.core.render.html.view import number
+from owf.core.render.html.number import number
+from owf.core.verdict.judge import follows, judge
+from owf.core.verdict.policy import Limit, Policy, default_policy
 from owf.core.verdict.size import goes_either_way, limits, size
-from owf.core.verdict.verdict import (
-    DRIFT,
-    INCONCLUSIVE,
-    NO_ALARM,
-    PASS,
-    Limit,
-    Policy,
-    default_policy,
-    follows,
-    judge,
-)
+from owf.core.verdict.verdict import DRIFT, INCONCLUSIVE, NO_ALARM, PASS
 from report_samples import report
 
 LENGTH = Estimate(1.0, 0.5, 2.0, 64, "delta_e", 0.3)

@@ -6,22 +6,9 @@ import math
 import pytest
 from owf.core.errors import Setting, UsageError
 from owf.core.metrics.measurement import Estimate, Measurement
-from owf.core.verdict.policy import read_policy
-from owf.core.verdict.verdict import (
-    DRIFT,
-    INCONCLUSIVE,
-    INVALID,
-    NO_ALARM,
-    PASS,
-    Limit,
-    Policy,
-    default_policy,
-    follows,
-    invalid,
-    judge,
-    samples_to_decide,
-    unjudged,
-)
+from owf.core.verdict.judge import follows, judge, samples_to_decide, unjudged
+from owf.core.verdict.policy import Limit, Policy, default_policy, read_policy
+from owf.core.verdict.verdict import DRIFT, INCONCLUSIVE, INVALID, NO_ALARM, PASS, invalid
 
 
 def seen(low: float, high: float, n: int = 100) -> dict[str, Measurement]:

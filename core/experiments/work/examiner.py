@@ -7,13 +7,14 @@ from pathlib import Path
 
 from ...audit.audit import AuditSetting, audit_change
 from ...audit.change import Change
-from ...audit.session import AuditRequest, AuditSession, Places, Published, plan_for
+from ...audit.request import AuditRequest, plan_for
+from ...audit.session import AuditSession, Places, Published
 from ...metrics.measurement import Estimate
 from ...plan.audit_plan import AuditPlan, plan_digest
 from ...plan.concept import Concept
 from ...train.session import Training
+from ...verdict.policy import default_policy
 from ...verdict.report import Report
-from ...verdict.verdict import default_policy
 from ..study import Study
 from .bench import Bench
 from .likeness import Seers, concept_likeness, load_seers, word_in_place

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from ...audit.cost import Cost, audit_cost
 from ...audit.learned.evidence import drawn_rows
-from ...audit.session import plan_for
+from ...audit.request import plan_for
 from ...datasets.accounts import MODELS, account, evaluations
 from ...model.blueprint import Blueprint
 from ...model.drawings import SAMPLING

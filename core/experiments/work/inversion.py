@@ -12,7 +12,6 @@ import torch
 from torch import nn
 
 from ...adapter import LoraCard
-from ...disk.files import write_bytes
 from ...model.denoiser import TrainableDenoiser
 from ...plan.concept import Concept
 from ...train.data.concept import ConceptData
@@ -20,14 +19,12 @@ from ...train.learned import learned
 from ...train.loop.loss import LossMaker
 from ...train.loop.state import TrainState
 from ...train.loop.step import Step
+from ...train.methods.embedding import LearnedEmbedding, read_embedding
 from ...train.plan import TrainPlan
 from ...train.records import TrainSetting
 from ...train.session import Training
 from ...verdict.learning import Learning
 from ...verdict.report import AdapterRecord
-
-KEY = "emb_params"
-"""Name of the tensor in an embedding's file, as hosts read it."""
 
 
 class TextualInversion:
@@ -36,25 +33,17 @@ class TextualInversion:
     trains_text = True
 
     def __init__(self, denoiser: TrainableDenoiser, plan: TrainPlan) -> None:
-        self._token = denoiser.token(Concept(plan.trigger, plan.class_word).pure_trigger)
-        start = self._token.embedding.weight[self._token.number].detach().float().clone()
-        self._embedding, self._is_on = nn.Parameter(start), True
-        self.parameters: Mapping[str, nn.Parameter] = {"embedding": self._embedding}
-        self._hook = self._token.embedding.register_forward_hook(self._embed)
-
-    def _embed(self, layer: nn.Module, inputs: tuple[torch.Tensor, ...], output: torch.Tensor) -> torch.Tensor:
-        if not self._is_on:
-            return output
-        return torch.where((inputs[0] == self._token.number)[..., None], self._embedding.to(output.dtype), output)
+        self._embedding = LearnedEmbedding(denoiser, Concept(plan.trigger, plan.class_word).pure_trigger)
+        self.parameters: Mapping[str, nn.Parameter] = {"embedding": self._embedding.parameter}
 
     @contextmanager
     def off(self) -> Iterator[None]:
         """Return a context with the base's own embedding."""
-        self._is_on = False
+        self._embedding.is_on = False
         try:
             yield
         finally:
-            self._is_on = True
+            self._embedding.is_on = True
 
     def changes(self) -> Iterator[torch.Tensor]:
         """Return no change of any layer's weight."""
@@ -62,14 +51,11 @@ class TextualInversion:
 
     def write(self, path: Path, card: LoraCard | None = None) -> Path:
         """Write the embedding to `path`; return it."""
-        from safetensors.torch import save
-
-        write_bytes(path, save({KEY: self._embedding.detach().cpu()[None].contiguous()}))
-        return path
+        return self._embedding.write(path)
 
     def detach(self) -> None:
         """Take the hook off."""
-        self._hook.remove()
+        self._embedding.detach()
 
 
 def invert(training: Training, path: Path, setting: TrainSetting) -> Learning:
@@ -98,11 +84,9 @@ class EmbeddingChange:
     is_repeatable = True
 
     def __init__(self, denoiser: TrainableDenoiser, path: Path, word: str) -> None:
-        from safetensors.torch import load_file
-
         self._token, self._name, self._family = denoiser.token(word), path.name, denoiser.family
         self._weight = self._token.embedding.weight.data
-        self._learned = load_file(path)[KEY][0].to(self._weight)
+        self._learned = read_embedding(path).to(self._weight)
         self._digest = hashlib.sha256(path.read_bytes()).hexdigest()
         self._base: torch.Tensor | None = None
 

@@ -24,8 +24,9 @@ from ...model.drawings import SAMPLING
 from ...model.sample import generate
 from ...plan.concept import Concept
 from ...progress import Progress
-from ...train.methods.custom_diffusion import embedding_path
+from ...train.methods.embedding import embedding_path
 from ...train.session import Training
+from .inversion import EmbeddingChange
 
 SEED = 880_000_000
 """Seeds of these drawings start here, far from those of audits and trainings."""
@@ -59,16 +60,12 @@ def word_in_place(denoiser: TrainableDenoiser, lora: Path, concept: Concept) -> 
     if not path.exists():
         yield
         return
-    from safetensors.torch import load_file
-
-    token = denoiser.token(concept.pure_trigger)
-    weight = token.embedding.weight.data
-    before = weight[token.number].clone()
-    weight[token.number] = load_file(path)["emb_params"][0].to(weight)
+    word = EmbeddingChange(denoiser, path, concept.pure_trigger)
+    word.on()
     try:
         yield
     finally:
-        weight[token.number] = before
+        word.off()
 
 
 def concept_likeness(

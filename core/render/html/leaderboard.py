@@ -24,8 +24,8 @@ from ...text import inert
 from ...verdict.verdict import WORST_FIRST
 from .. import words
 from .html import NAME as REPORT
+from .number import STATES
 from .page import render_page
-from .view import STATES
 
 NAME = "leaderboard.html"
 """File name in a run's folder."""

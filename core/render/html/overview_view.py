@@ -10,9 +10,9 @@ from ...verdict.verdict import INVALID, WORST_FIRST, worst
 from .. import words
 from ..audited import Audited, worst_first
 from .html import NAME
+from .number import STATES
 from .ranking import Ranking, ranking
 from .side_by_side import SideBySide, side_by_side
-from .view import STATES
 
 MOST_COLUMNS = 6
 """LoRAs that fit side by side; more become a table."""

@@ -13,7 +13,7 @@ from ...verdict.verdict import Judgement
 from .. import words
 from ..audited import Audited, Key, estimate_of, headlines, judgement_of
 from . import charts
-from .view import STATES
+from .number import STATES
 
 CHARTED = 300
 """LoRAs whose intervals are drawn: more would make the page slow to open, and its numbers say the same."""

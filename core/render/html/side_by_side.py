@@ -16,7 +16,7 @@ from .. import words
 from ..audited import Audited, Key, estimate_of, headlines, judgement_of
 from . import charts, images
 from .breakdowns import first_rows
-from .view import STATES, Number, number
+from .number import STATES, Number, number
 
 FIRST_PAIRS, MOST_PAIRS = 8, 24
 """Rows of pictures shown before the reader asks for more, and at all."""

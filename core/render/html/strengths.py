@@ -12,8 +12,8 @@ from ...ledger.row import Row
 from ...ledger.sweep import Curve, Sweep, sweeps
 from ...verdict.verdict import PASS
 from .. import words
+from .number import STATES
 from .page import render_page
-from .view import STATES
 
 NAME = "strengths.html"
 """File name in a run's folder."""

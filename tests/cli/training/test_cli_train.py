@@ -226,7 +226,7 @@ def test_an_audit_becomes_metadata():
 def test_the_audit_at_the_end_is_run_and_told_by_file_and_stdout(trained, cache, tmp_path, monkeypatch):
     """Of the audit only drift, to save time; the rest of the way is the command's own."""
     from owf.core.adapter import read_adapter
-    from owf.core.audit.session import AuditRequest
+    from owf.core.audit.request import AuditRequest
     from owf.core.train import audited
 
     monkeypatch.setattr(audited, "REQUEST", AuditRequest(metrics=("denoiser_drift",)))
@@ -253,7 +253,7 @@ def test_a_weight_that_forbids_learning_is_no_pass_and_none_at_all_drifts(
     cache, tmp_path, monkeypatch, weight, learned, verdict
 ):
     """Of the audit only drift, to save time; a rate that changes much in few steps."""
-    from owf.core.audit.session import AuditRequest
+    from owf.core.audit.request import AuditRequest
     from owf.core.train import audited
 
     monkeypatch.setattr(audited, "REQUEST", AuditRequest(metrics=("denoiser_drift",)))

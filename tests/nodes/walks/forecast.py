@@ -10,10 +10,10 @@ from walk import answer, pack
 
 module, places, load = pack("nodes.forecast"), pack("nodes.backend.places"), pack("nodes.load")
 ledger, identity = pack("core.ledger.ledger"), pack("core.disk.download")
-session, plans = pack("core.audit.session"), pack("core.plan.audit_plan")
+request, plans = pack("core.audit.request"), pack("core.plan.audit_plan")
 asked = {"preset": "quick", "metrics": "denoiser_drift"}
 new = module.forecast(asked)
-plan, _ = session.plan_for(session.AuditRequest(metrics=("denoiser_drift",)), "sd15", 512)
+plan, _ = request.plan_for(request.AuditRequest(metrics=("denoiser_drift",)), "sd15", 512)
 base = Some(name="My <base>", family="sd15", resolution=512, digest=lambda: "ab")
 module.audited(base, plans.plan_digest(plan), 0.5)
 cached, other = module.forecast(asked), module.forecast({**asked, "audit_seed": "1"})

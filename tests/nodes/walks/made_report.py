@@ -5,7 +5,7 @@ from types import SimpleNamespace
 
 from walk import pack
 
-verdict = pack("core.verdict.verdict")
+verdict = pack("core.verdict.judge")
 _report, _measurement = pack("core.verdict.report"), pack("core.metrics.measurement")
 _estimate = _measurement.Estimate(0.03, 0.02, 0.04, 8, "relative", 1e-9)
 _drift = {"denoiser_drift": _measurement.Measurement("denoiser_drift", 1, "drift", {"drift": _estimate})}

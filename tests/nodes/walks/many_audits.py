@@ -23,7 +23,7 @@ class Request:
 class Audits:
     question = Some(request=Request())
     base = Some(digest=lambda: "base", device=Some(type="cpu"), dtype="float32", latent_shape=(4, 8, 8))
-    policy = pack("core.verdict.verdict").default_policy()
+    policy = pack("core.verdict.policy").default_policy()
     given_digest = ""
 
     def __init__(self, cancelled=""):

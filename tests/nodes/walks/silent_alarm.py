@@ -2,7 +2,7 @@
 
 from walk import answer, pack
 
-verdict, measurement, render = pack("core.verdict.verdict"), pack("core.metrics.measurement"), pack("core.render.bars")
+verdict, measurement, render = pack("core.verdict.judge"), pack("core.metrics.measurement"), pack("core.render.bars")
 worst = measurement.Estimate(0.733, 0.1, 1.0, 6, "share", 0.4)
 drop = measurement.Estimate(0.01, 0.0, 0.02, 60, "share", 0.0)
 seen = measurement.Measurement("semantic", 1, "accuracy_drop", {"accuracy_drop": drop, "worst_class_drop": worst})

@@ -1,0 +1,67 @@
+"""A judged number in plain sentences. No torch."""
+
+import math
+from collections.abc import Mapping
+
+from ..metrics.measurement import Estimate, Measurement
+from ..metrics.metric import quantity
+from ..text import inert
+from .policy import Limit
+from .size import Judged, goes_either_way, size
+from .verdict import DRIFT, NO_ALARM, PASS
+
+
+def title(metric: str, estimate: str) -> str:
+    """Return the plain-word name of an estimate."""
+    known = quantity(estimate)
+    return known.phrase if known and known.phrase else f"{metric} {estimate.replace('_', ' ')}"
+
+
+def subject(measurements: Mapping[str, Measurement], metric: str, estimate: str) -> str:
+    """Return what an estimate is of, such as the worst class; "" where that is the whole, or nothing says it."""
+    known = quantity(estimate)
+    if known is None or not known.names or metric not in measurements:
+        return ""
+    return inert(str(measurements[metric].facts.get(known.names, "")), 100)
+
+
+_PLAIN = ("nats", "L*", "a*", "b*")
+"""Units that are written as they are."""
+
+
+def format_value(value: float, unit: str) -> str:
+    """Return a number as people read it: shares as points, colours in Delta-E."""
+    if not math.isfinite(value):
+        return "unbounded"
+    if unit == "share":
+        return f"{100 * value:.1f} points"
+    suffix = {"delta_e": " ΔE", "degrees": "°", "relative": " %"}.get(unit, f" {unit}" if unit in _PLAIN else "")
+    return f"{value * (100 if unit == 'relative' else 1):.3g}{suffix}"
+
+
+def reason(limit: Limit, estimate: Estimate, decision: str, more: int | None) -> str:
+    """Return why a limit says what it does; `more` samples in all would decide it."""
+    show = lambda v: format_value(v, estimate.unit)  # noqa: E731
+    name = title(limit.metric, limit.estimate)
+    floor = "" if estimate.floor is None else f"; noise floor {show(estimate.floor)}"
+    interval = f"95 % interval {show(estimate.low)} to {show(estimate.high)}"
+    seen = f"The {name} is {show(estimate.value)} ({interval}{floor})"
+    at = show(limit.limit) + (" either way" if goes_either_way(limit.estimate) else "")
+    if decision == DRIFT:
+        return f"{seen}, above the limit of {at}."
+    if decision == NO_ALARM:
+        return f"No alarm at {at}: t{seen[1:]}, {silence(estimate, limit)}."
+    if decision == PASS:
+        return f"{seen}, within the limit of {at}."
+    hint = f" About {more} samples in all would decide it." if more else ""
+    return f"{seen}, which does not decide between below and above the limit of {at}.{hint}"
+
+
+def silence(estimate: Estimate, limit: Judged) -> str:
+    """Return what it means that an alarm did not fire: seldom that there is nothing to see."""
+    seen = size(estimate, limit.estimate)
+    if seen.value > limit.limit:
+        return "above the limit, but not beyond chance: too few samples to tell"
+    if seen.high > limit.limit:
+        return "within the limit, but its interval reaches above: too few samples to tell"
+    return "within the limit with its whole interval"
