@@ -2,7 +2,8 @@
 
 import dataclasses
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -118,20 +119,13 @@ class AuditSession:
         it.
         """
         plan, labelled = plan_for(self._request, denoiser.family, denoiser.resolution, given, (denoiser.name, *names))
-        fits = change.refusal() is None
-        progress.subject(BASE)  # what is loaded serves every change
-        networks = self._networks.of_metrics(plan, progress) if fits else {}
-        references = self._compared(denoiser, progress) if fits else None
-        progress.subject(LORA)
-        places = self._places
+        networks, references = self._loaded(denoiser, change, plan, progress)
         run = self._run(denoiser, change, plan, networks)
         if references is not None:
             run = "|".join((run, references.digest, *claimed))
-        folder = self._folder(stem, plan, run)
-        finished = Finished(places.cache, run, denoiser.digest(), plan_digest(plan), change)
         setting = AuditSetting(
-            folder,
-            places.cache,
+            self._folder(stem, plan, run),
+            self._places.cache,
             self._policy,
             progress,
             batch,
@@ -143,40 +137,42 @@ class AuditSession:
             references,
             self._request.decide_early,
         )
-        with only_one(folder):
-            published = self._audit_in(folder, denoiser, change, plan, setting, finished, learning, announce)
-        give_up(places.cache, places.cache_limit)
+        finished = Finished(setting.cache, run, denoiser.digest(), plan_digest(plan), change)
+        with only_one(setting.folder):
+            published = self._found(setting, finished, change, learning)
+            if published is None:
+                if change.refusal() is None:
+                    announce(plan, setting)
+                with _samples(setting.folder, change):
+                    report = audit_change(denoiser, change, plan, setting)
+                progress.stage("Writing the report")
+                published = self._publish(_with(report, learning, references), setting.folder, finished, change)
+        give_up(setting.cache, self._places.cache_limit)
         return published
 
-    def _audit_in(
-        self,
-        folder: Path,
-        denoiser: Denoiser,
-        change: Change,
-        plan: AuditPlan,
-        setting: AuditSetting,
-        finished: Finished,
-        learning: Learning | None,
-        announce: Callable[[AuditPlan, AuditSetting], None],
-    ) -> Published:
-        """Return the report of a change in a folder that nobody else writes: the one that is there, or a new one."""
-        remove_unfinished(folder)
-        known = finished.find(folder) if self._places.reuse else None
+    def _loaded(
+        self, denoiser: Denoiser, change: Change, plan: AuditPlan, progress: Progress
+    ) -> tuple[Mapping[str, FeatureNetwork], References | None]:
+        """Return the networks that metrics need, and the references if there are; nothing for what does not fit."""
+        progress.subject(BASE)  # what is loaded serves every change
+        fits = change.refusal() is None
+        networks = self._networks.of_metrics(plan, progress) if fits else {}
+        references = self._compared(denoiser, progress) if fits else None
+        progress.subject(LORA)
+        return networks, references
+
+    def _found(
+        self, setting: AuditSetting, finished: Finished, change: Change, learning: Learning | None
+    ) -> Published | None:
+        """Return the report that an earlier run finished, judged anew; None where it is to be measured."""
+        remove_unfinished(setting.folder)
+        known = finished.find(setting.folder) if self._places.reuse else None
         if known is not None:
             report = _with(rejudged(known, self._policy), learning, setting.references)
-            return dataclasses.replace(self._publish(report, folder, finished, change), remembered=True)
+            return dataclasses.replace(self._publish(report, setting.folder, finished, change), remembered=True)
         if not self._places.resume:
-            _remove_samples(folder)
-        if change.refusal() is None:
-            announce(plan, setting)
-        try:
-            report = audit_change(denoiser, change, plan, setting)
-        except BaseException:
-            if not change.is_repeatable:
-                _remove_samples(folder)
-            raise
-        setting.progress.stage("Writing the report")
-        return self._publish(_with(report, learning, setting.references), folder, finished, change)
+            _remove_samples(setting.folder)
+        return None
 
     def _publish(self, report: Report, folder: Path, finished: Finished, change: Change) -> Published:
         """Write a report, and forget the samples that are not needed any more."""
@@ -216,6 +212,17 @@ class AuditSession:
 def _with(report: Report, learning: Learning | None, references: References | None) -> Report:
     """Return a report with what is known of learning: by the references that it was compared with, or by a training."""
     return report if references is not None else dataclasses.replace(report, learning=learning)
+
+
+@contextmanager
+def _samples(folder: Path, change: Change) -> Iterator[None]:
+    """Return a context that keeps what an interrupted audit measured, where it can be continued."""
+    try:
+        yield
+    except BaseException:
+        if not change.is_repeatable:
+            _remove_samples(folder)
+        raise
 
 
 def _remove_samples(folder: Path) -> None:
