@@ -142,9 +142,7 @@ class Driver:
         seen = self._seen.pop(task)
         for each in of_the_file if outcome.status != LOOKED else ():
             self._hash(each)
-            if (
-                self._seen[each].mark != seen.mark
-            ):  # such as a download that went on: what it is now is still to be seen
+            if self._seen[each].mark != seen.mark:  # a download went on: what it is now is to be seen
                 del self._seen[each]
                 continue
             self._decided.add(each)
