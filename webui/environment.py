@@ -34,10 +34,10 @@ def said_before() -> str:
     )
 
 
-def how_to(button: str = 'Press "Prepare" in the tab OWF, or run') -> str:
-    """Return how it is made, or done without."""
+def how_to(lead: str = 'Press "Prepare" in the tab OWF, or run') -> str:
+    """Return how it is made, or done without; `lead` leads to the command."""
     return (
-        f"{button}\n"
+        f"{lead}\n"
         f'    "{sys.executable}" "{ROOT / "install.py"}" --now\n'
         "or name a Python that has these packages in Settings > OWF."
     )

@@ -163,6 +163,13 @@ def is_open_to_others() -> bool:
     return bool(closed)
 
 
+def may_install() -> bool:
+    """Return whether the host lets people install extensions from its page, which closes where others may come by."""
+    from modules import shared
+
+    return not getattr(shared.cmd_opts, "disable_extension_access", False)
+
+
 def with_api() -> bool:
     """Return whether the host runs with `--api`."""
     from modules import shared

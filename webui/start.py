@@ -29,7 +29,7 @@ def prepare() -> Job:
 
     It installs packages, so it is closed where the host's own installing of extensions is.
     """
-    if host.is_open_to_others():
+    if not host.may_install():
         raise Refusal(f"This host lets nobody install from its page. {environment.how_to('On its machine, run')}")
     # The host's own Python makes it: at this point there is no other.
     return host.runner().start(

@@ -283,7 +283,7 @@ def test_a_lora_is_put_into_the_hosts_folder_whole_or_not_at_all(fake_host, monk
     assert ask.lora.read_bytes() == b"a LoRA"
 
 
-def test_a_host_that_is_open_to_others_lets_nobody_install(monkeypatch):
-    monkeypatch.setattr(host, "is_open_to_others", lambda: True)
+def test_where_nobody_may_install_extensions_nobody_prepares_either(monkeypatch):
+    monkeypatch.setattr(host, "may_install", lambda: False)
     with pytest.raises(Refusal, match="--now"):
         start.prepare()
