@@ -120,6 +120,8 @@ def _part_of(lora: Path, loras: Sequence[Path]) -> str:
         _, others = other_parts(folder)
     except UsageError:
         return ""
+    if not others:
+        return ""
     known = {place.absolute() for place in loras} | {lora.parent.absolute() for lora in loras}
     also = [place for place in others if place in known]
     if not also:
