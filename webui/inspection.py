@@ -36,6 +36,7 @@ def inspect(name: str) -> Any:
 
 
 def _looked_at(path: Path, python: str) -> Any:
+    """Return what the command line says of a file."""
     # The child listens to its input, whose end means that the host is gone: it stays open until the answer is here.
     listened, held = os.pipe()
     try:

@@ -409,7 +409,8 @@ def test_a_pickle_that_was_refused_is_audited_once_it_is_trusted(sessions, tmp_p
     import torch
 
     loras, pickle = copies(tmp_path / "loras", "a"), tmp_path / "b.pt"
-    torch.save({f"lora_unet_x.lora_{w}.weight": torch.ones(2, 2) for w in ("up", "down")}, pickle)
+    layer = "lora_unet_down_blocks_0_attentions_0_proj_in"
+    torch.save({f"{layer}.lora_up.weight": torch.ones(4, 2), f"{layer}.lora_down.weight": torch.ones(2, 4)}, pickle)
     out = tmp_path / "out"
     for trust in ([], ["--allow-pickle"], ["--allow-pickle"]):
         run(*loras, pickle, "--out", out, *trust, "--progress", "none")
