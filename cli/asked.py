@@ -8,6 +8,7 @@ from pathlib import Path
 from ..core.adapter.adapter import READING
 from ..core.disk.digests import Digests
 from ..core.disk.files import scan
+from ..core.errors import UsageError
 from ..core.foreign import foreign
 from ..core.metrics.metric import chosen
 from ..core.model.base import choose_base
@@ -48,7 +49,8 @@ def asked(options: argparse.Namespace, digests: Digests) -> dict[str, object]:
 def _base(base: str | None, digests: Digests) -> object:
     """Return what tells the base: its files' contents, its hub id, or the settings that decide it for each LoRA."""
     if base is None or base == AUTO:
-        return base, sorted(configured_bases().items()), sorted(map(str, checkpoint_folders() if base else ()))
+        configured = sorted((family, _configured(given, digests)) for family, given in configured_bases().items())
+        return base, configured, sorted(map(str, checkpoint_folders() if base else ()))
     choice = choose_base(base, None)
     if choice.kind == "hub":
         return choice.path
@@ -57,6 +59,14 @@ def _base(base: str | None, digests: Digests) -> object:
     with foreign(f"The base {path} cannot be read"):
         marks = [(os.path.relpath(file, path), digests.sha256(file)) for file in files]
     return hashlib.sha256(repr(marks).encode("utf-8", "backslashreplace")).hexdigest()
+
+
+def _configured(base: str, digests: Digests) -> object:
+    """Return what tells a base of the settings; its name where it cannot be read, for no LoRA may need it."""
+    try:
+        return _base(base, digests)
+    except UsageError:
+        return base
 
 
 def _images(folder: Path) -> str:

@@ -70,10 +70,17 @@ class FileAuditor:
 
 
 def _refused(task: "Task", error: OwfError) -> "Outcome":
+    """Return how an audit ended without a report; only what is wrong with the file itself stays for later runs."""
+    from ..core.batch.causes import beside_the_file
     from ..core.batch.task import Outcome
 
     reason = worded(error).removeprefix(f"{inert(task.path.name)}: ")  # the name stands beside it
-    return Outcome(REFUSED if isinstance(error, InvalidError) else FAILED, reason)
+    beside = beside_the_file(error, task.path, reason)
+    if beside is not None:
+        return beside
+    # A pickle is refused until somebody trusts it, and that is no part of the question.
+    may_be_allowed = any(setting.name == "allow_pickle" for setting in error.settings)
+    return Outcome(REFUSED if isinstance(error, InvalidError) and not may_be_allowed else FAILED, reason)
 
 
 def names_of(files: Sequence[Path]) -> list[str]:

@@ -17,8 +17,8 @@ _NICE = 10
 def watch(look: Callable[[], Sequence[Path]], audit: Callable[[Sequence[Path]], int], every: float) -> int:
     """Audit the files that `look` finds whenever they have changed, and have been as they are for one look.
 
-    A file that is still being written is waited for. What a run has already is known from its ledger. Returns
-    the exit code of a run that a signal stopped; otherwise it goes on.
+    A file that is still being written is waited for, and keeps no other waiting. What a run has already is known from
+    its ledger. Returns the exit code of a run that a signal stopped; otherwise it goes on.
     """
     with contextlib.suppress(AttributeError, OSError):  # not on Windows
         os.nice(_NICE)
@@ -26,11 +26,12 @@ def watch(look: Callable[[], Sequence[Path]], audit: Callable[[Sequence[Path]], 
     before: Seen = {}
     while True:
         now = _state(look())
-        if now and now == before and now != done:
-            code = audit(list(now))
+        resting = {file: state for file, state in now.items() if before.get(file) == state}
+        if resting.items() - done.items():
+            code = audit(list(resting))
             if code > SIGNALLED:
                 return code
-            done = now
+            done = {**done, **resting}
         before = now
         time.sleep(every)
 

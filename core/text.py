@@ -5,7 +5,9 @@ import unicodedata
 
 _DEVICE = re.compile(r"(?i:con|prn|aux|nul|com\d|lpt\d)")
 """Names that Windows takes for devices."""
-_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
+_FORMULA = re.compile("(^|;)(?=[ \ufffd]*[=+@\uff1d\uff0b\uff0d\uff20-])")
+"""Where a spreadsheet may begin to read a formula: at the start of a cell, with the wide letters of East Asia too, and
+behind a semicolon, for where the comma is the decimal sign spreadsheets part cells there, quoted or not."""
 _HIDDEN = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 _INVISIBLE = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u3164\uffa0")
 _UNSEEN = re.compile(
@@ -34,8 +36,7 @@ def inert(text: str, limit: int = 200) -> str:
 
 def cell(text: str, limit: int = 200) -> str:
     """Return `inert` text that a spreadsheet will not run as a formula."""
-    shown = inert(text, limit)
-    return "'" + shown if shown.lstrip().startswith(_FORMULA_STARTS) else shown
+    return _FORMULA.sub(r"\1'", inert(text, limit))
 
 
 def file_stem(text: str, fallback: str = "lora") -> str:

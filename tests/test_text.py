@@ -86,3 +86,10 @@ def test_characters_that_nobody_sees_are_left_out(text, seen):
 )
 def test_characters_that_change_what_is_seen_stay(text):
     assert without_unseen(text) == text
+
+
+@pytest.mark.parametrize("start", "=+-@\uff1d\uff0b\uff0d\uff20")
+def test_no_part_of_a_cell_is_a_formula_where_semicolons_part_cells(start):
+    for text in (f"{start}1", f"a;{start}1;b", f"a; {start}1", f"\u200b{start}1", f"a;\t{start}1"):
+        assert all(not part.strip(" \ufffd").startswith(start) for part in cell(text).split(";")), text
+    assert cell("a; b - c = d") == "a; b - c = d"

@@ -34,19 +34,20 @@ def said_before() -> str:
     )
 
 
-def how_to() -> str:
-    """Return how it is made, or done without."""
+def how_to(lead: str = 'Press "Prepare" in the tab OWF, or run') -> str:
+    """Return how it is made, or done without; `lead` leads to the command."""
     return (
-        'Press "Prepare" in the tab OWF, or run\n'
+        f"{lead}\n"
         f'    "{sys.executable}" "{ROOT / "install.py"}" --now\n'
         "or name a Python that has these packages in Settings > OWF."
     )
 
 
 def offline() -> str:
-    """Return what to do where nothing can be fetched."""
+    """Return what to do where pip fails, which says above why: mostly there is no network, or no space."""
     return (
-        "The packages could not be fetched. Without a network, make the environment elsewhere, on the same system and "
+        "The packages could not be installed; the lines above say why. Without a network, make the environment "
+        "elsewhere, on the same system and "
         f"Python: pip wheel -c constraints.txt '.[train]' -w wheels in {ROOT}; bring the folder here, and set "
         "PIP_NO_INDEX=1 and PIP_FIND_LINKS to it. Or name a Python that has the packages in Settings > OWF."
     )
@@ -59,18 +60,26 @@ def make() -> int:
         return 2
     print(said_before(), flush=True)
     # -I: the host puts its own folder on the path. pip's own variables (proxies, mirrors, wheels) stay.
-    commands = [
-        [sys.executable, "-I", "-m", "venv", "--clear", str(FOLDER)],
-        [str(_python()), "-I", "-m", "pip", "install", "-c", str(ROOT / "constraints.txt"), *_index(), *_needed()],
-    ]
-    for command in commands:
-        print(" ".join(command), flush=True)
-        if subprocess.run(command, env=_variables(), check=False).returncode != 0:
-            print(offline())
-            return 2
+    if not _runs([sys.executable, "-I", "-m", "venv", "--clear", str(FOLDER)]):
+        print(f"{sys.executable} could not make a Python environment in {FOLDER}; the lines above say why.")
+        return 2
+    constraints = ("-c", str(ROOT / "constraints.txt"))
+    if not _runs([str(_python()), "-I", "-m", "pip", "install", *constraints, *_index(), *_needed()]):
+        print(offline())
+        return 2
     _MARK.write_text(_digest(), encoding="utf-8")
     print("OWF's environment is ready.", flush=True)
     return 0
+
+
+def _runs(command: list[str]) -> bool:
+    """Return whether a command ends well; it is shown, and so is why it cannot begin."""
+    print(" ".join(command), flush=True)
+    try:
+        return subprocess.run(command, env=_variables(), check=False).returncode == 0
+    except OSError as error:
+        print(f"{command[0]}: {error.strerror}.", flush=True)
+        return False
 
 
 def main(arguments: list[str]) -> int:

@@ -79,14 +79,30 @@ def checkpoints() -> dict[str, Path]:
     """Return the host's checkpoints by the titles that it gives them."""
     from modules import sd_models
 
-    return {str(title): Path(info.filename) for title, info in list(sd_models.checkpoints_list.items())}
+    return _shown({str(title): Path(info.filename) for title, info in list(sd_models.checkpoints_list.items())})
 
 
 def loras() -> dict[str, Path]:
     """Return the host's LoRAs by the names that it gives them; none where its Lora extension is off."""
     networks = sys.modules.get("networks")
     found: Mapping[str, Any] = getattr(networks, "available_networks", {})
-    return {str(name): Path(network.filename) for name, network in list(found.items())}
+    return _shown({str(name): Path(network.filename) for name, network in list(found.items())})
+
+
+def _shown(listed: Mapping[str, Path]) -> dict[str, Path]:
+    """Return what of a list a page can show: one name that is not UTF-8 would keep the host's whole page from loading.
+
+    Nor could the libraries that read models open such a file.
+    """
+    return {name: path for name, path in listed.items() if is_argument(name) and is_argument(str(path))}
+
+
+def is_argument(text: str) -> bool:
+    """Return whether a text can be passed on, to a page or a process: it is UTF-8, and holds no NUL."""
+    try:
+        return b"\0" not in text.encode()
+    except UnicodeEncodeError:
+        return False
 
 
 def of_list(name: str, known: Mapping[str, Path], what: str) -> Path:
@@ -147,6 +163,13 @@ def is_open_to_others() -> bool:
     return bool(closed)
 
 
+def may_install() -> bool:
+    """Return whether the host lets people install extensions from its page, which closes where others may come by."""
+    from modules import shared
+
+    return not getattr(shared.cmd_opts, "disable_extension_access", False)
+
+
 def with_api() -> bool:
     """Return whether the host runs with `--api`."""
     from modules import shared
@@ -182,12 +205,14 @@ class HostTurn(Turn):
                 yield
                 return
             shared.state.begin(job="owf")
-            give_back = _free_memory(job)
             try:
-                yield
+                give_back = _free_memory(job)
+                try:
+                    yield
+                finally:
+                    give_back()
             finally:
                 shared.state.end()
-                give_back()
 
     def interrupted(self) -> bool:
         """Return whether the host's Interrupt was pressed since the job began."""

@@ -3,6 +3,8 @@
 import json
 import os
 import subprocess
+import threading
+from pathlib import Path
 from typing import Any
 
 from . import host
@@ -13,12 +15,28 @@ _LONGEST = 120.0
 """Seconds: importing what is needed takes a few, and the largest files are read in less."""
 
 
+_PATIENCE = 10.0
+"""Seconds that one who asks waits for others."""
+_ONE = threading.Lock()
+"""Held while a process looks at a file: each takes some hundred megabytes, and a page may be asked by many."""
+
+
 def inspect(name: str) -> Any:
     """Return what a LoRA of the host's list is, as plain data; raises Refusal."""
     path = host.of_list(name, host.loras(), "LoRA")
     python = host.settings().python
     if not python:
         raise Refusal(host.unprepared())
+    if not _ONE.acquire(timeout=_PATIENCE):
+        raise Refusal("Other files are being inspected. Try again in a moment.")
+    try:
+        return _looked_at(path, python)
+    finally:
+        _ONE.release()
+
+
+def _looked_at(path: Path, python: str) -> Any:
+    """Return what the command line says of a file."""
     # The child listens to its input, whose end means that the host is gone: it stays open until the answer is here.
     listened, held = os.pipe()
     try:

@@ -6,6 +6,8 @@ from collections import deque
 from dataclasses import dataclass, field
 from typing import Any
 
+from ..core.text import inert
+
 WAITING, RUNNING, DONE, FAILED, CANCELLED = "waiting", "running", "done", "failed", "cancelled"
 ENDED = (DONE, FAILED, CANCELLED)
 _LINES = 200
@@ -122,19 +124,20 @@ class Job:
             self.steps = self.steps[::2]
 
     def plain(self) -> dict[str, Any]:
-        """Return it as plain data for JSON, without paths of the machine."""
+        """Return it as plain data for JSON, its texts inert, without paths of the machine."""
+        verdicts = [{"lora": inert(v.lora, 1000), "strength": v.strength, "verdict": v.decision} for v in self.verdicts]
         return {
             "id": self.id,
             "kind": self.kind,
-            "title": self.title,
+            "title": inert(self.title),
             "state": self.state,
-            "stage": self.stage,
+            "stage": inert(self.stage),
             "share": round(self.share, 4),
             "rows": self.rows,
             "total": self.total,
             "eta_seconds": self.eta_seconds,
-            "verdicts": [{"lora": v.lora, "strength": v.strength, "verdict": v.decision} for v in self.verdicts],
-            "message": self.message,
+            "verdicts": verdicts,
+            "message": inert(self.message, 2000),
             "exit_code": self.exit_code,
             "started": self.started,
             "ended": self.ended,

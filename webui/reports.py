@@ -57,11 +57,19 @@ def _read(path: Path, changed: int) -> "Report":
     return read_report(path)
 
 
+def changed_at(path: Path) -> float:
+    """Return when a file was changed last; 0 where it is gone, as it may be between two looks at a folder."""
+    try:
+        return path.stat().st_mtime
+    except OSError:
+        return 0.0
+
+
 def earlier() -> list[Earlier]:
     """Return the reports of earlier audits, the newest first; those that cannot be read are left out."""
     root = host.data_folder()
     files = [file for pattern in (f"reports/*/{FILE}", f"training/*/audit/*/{FILE}") for file in root.glob(pattern)]
-    files = sorted(filter(is_ours, files), key=lambda file: -file.stat().st_mtime)[:SHOWN]
+    files = sorted(filter(is_ours, files), key=changed_at, reverse=True)[:SHOWN]
     found = ((file.parent.relative_to(root).as_posix(), read(file)) for file in files)
     return [Earlier(name, report) for name, report in found if report is not None]
 

@@ -1,6 +1,6 @@
 """What is asked of an audit or a training: checked, with names of the host's lists only, and put as commands."""
 
-import math
+import errno
 import os
 import shutil
 from collections.abc import Mapping, Sequence
@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ..core.disk.files import replacing
 from ..core.plan.presets import METRICS, PRESETS
 from ..core.text import file_stem, inert
 from . import host
@@ -59,7 +60,9 @@ class AuditAsk:
         settings = host.settings()
         base = host.of_list(self.checkpoint, host.checkpoints(), "checkpoint")
         known = host.loras()
-        files = [host.of_list(name, known, "LoRA") for name in dict.fromkeys(self.loras)]
+        files: dict[Path, str] = {}
+        for name in self.loras:  # the command line audits a file once, whatever the names: so does the job
+            files.setdefault(host.of_list(name, known, "LoRA"), name)
         _one_of(self.preset, PRESETS, "preset")
         metrics = {metric.name for metric in all_metrics()}
         for name in self.metrics:
@@ -72,7 +75,7 @@ class AuditAsk:
         commands = [
             Command(
                 ("audit", f"--strength={strength!r}", *options, *map(str, files)),
-                tuple(dict.fromkeys(self.loras)),
+                tuple(files.values()),
                 strength,
             )
             for strength in dict.fromkeys(self.strengths)
@@ -114,7 +117,7 @@ class TrainAsk:
         return host.lora_folder() / f"{self.name}.safetensors"
 
     def job(self) -> Job:
-        """Return the job that does it, its pictures in place; raise Refusal for what cannot be."""
+        """Return the job that does it; raise Refusal for what cannot be. `begin` puts its pictures in place."""
         from ..core.families import RECIPES
         from ..core.train.plan import TERMS
 
@@ -124,6 +127,8 @@ class TrainAsk:
             raise Refusal(f"There is a LoRA {self.name} already: choose another name.")
         if not self.trigger.strip():
             raise Refusal("Name a trigger: the word that is to call the concept.")
+        if not all(map(host.is_argument, (self.trigger, self.class_word))):
+            raise Refusal("Trigger and class hold characters that no program can be given.")
         settings = host.settings()
         base = host.of_list(self.checkpoint, host.checkpoints(), "checkpoint")
         if self.preset:
@@ -142,7 +147,7 @@ class TrainAsk:
 
     def _pictures(self) -> Path:
         if self.uploads:
-            return _keep(self.uploads, self.folder / "pictures")
+            return self.folder / "pictures"
         if self.pictures is None:
             raise Refusal("Name a folder of pictures, or upload some.")
         if host.is_open_to_others():
@@ -151,12 +156,19 @@ class TrainAsk:
             raise Refusal(f"There is no folder {inert(str(self.pictures), 200)}: give its whole path.")
         return self.pictures
 
+    def begin(self, job: Job) -> None:
+        """Put uploaded pictures in place, once the job runs: until then another one may train from those there."""
+        if self.uploads:
+            _keep(self.uploads, self.folder / "pictures")
+
     def finish(self, job: Job) -> None:
-        """Put the LoRA into the host's folder and list; it never replaces a file."""
+        """Put the LoRA into the host's folder and list: whole or not at all, and it never replaces a file."""
         made = self.folder / f"{self.name}.safetensors"
         self.lora.parent.mkdir(parents=True, exist_ok=True)
-        with made.open("rb") as source, self.lora.open("xb") as target:
+        with made.open("rb") as source, replacing(self.lora) as target:
             shutil.copyfileobj(source, target)
+            if os.path.lexists(self.lora):
+                raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(self.lora))
         host.refresh_loras()
 
 
@@ -166,14 +178,13 @@ def _run_options(settings: host.Settings, base: Path, out: Path) -> list[str]:
     return [*where, "--progress=json", "--resume"]  # what was cancelled goes on; what was not begins
 
 
-def _keep(uploads: Sequence[Path], folder: Path) -> Path:
-    """Return a folder with exactly these pictures, called as they were."""
+def _keep(uploads: Sequence[Path], folder: Path) -> None:
+    """Fill a folder with exactly these pictures, called as they were."""
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     for number, path in enumerate(uploads):
         stem, ending = file_stem(path.stem, "picture"), path.suffix.lower()
         shutil.copyfile(path, folder / f"{number:03}-{stem[:60]}{ending[:6]}")
-    return folder
 
 
 def _one_of(name: str, known: Any, what: str) -> str:
@@ -197,6 +208,6 @@ def _list(value: object, field: str, most: int) -> list[Any]:
 def _strength(value: object) -> float:
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         raise Refusal("strengths: numbers are needed.")
-    if not (math.isfinite(value) and abs(value) <= STRONGEST):
+    if not abs(value) <= STRONGEST:  # not so for NaN either; and JSON has whole numbers that are no float's
         raise Refusal(f"strengths: numbers from {-STRONGEST:g} to {STRONGEST:g} are needed.")
     return float(value)

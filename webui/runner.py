@@ -28,8 +28,13 @@ _KEPT = 20
 _NOT_THE_CHILDS = ("PYTHONPATH", "PYTHONHOME", "PYTHONSTARTUP", "VIRTUAL_ENV", "__PYVENV_LAUNCHER__")
 """Variables that would lead another Python to the host's packages."""
 
-Finish = Callable[[Job], None]
-"""What is done with a job that went well, before it counts as done; an OSError there is the job's failure."""
+Step = Callable[[Job], None]
+"""What is done for a job before its commands, or with one that went well before it counts as done; an OSError there is
+the job's failure."""
+
+
+def nothing(job: Job) -> None:
+    """Do nothing."""
 
 
 class Busy(Exception):
@@ -64,7 +69,7 @@ class Runner:
         self._ended = threading.Condition(self._lock)
         atexit.register(self.close)
 
-    def start(self, job: Job, python: str, finish: Finish = lambda job: None) -> Job:
+    def start(self, job: Job, python: str, finish: Step = nothing, begin: Step = nothing) -> Job:
         """Return the job, which runs from now on; raise Busy where another one has not ended."""
         with self._lock:
             for other in self._jobs.values():
@@ -73,7 +78,7 @@ class Runner:
             self._jobs[job.id], self._wishes[job.id] = job, threading.Event()
             for old in list(self._jobs)[:-_KEPT]:
                 del self._jobs[old], self._wishes[old]
-        threading.Thread(target=self._run, args=(job, python, finish), name=f"owf-{job.id}", daemon=True).start()
+        threading.Thread(target=self._run, args=(job, python, finish, begin), name=f"owf-{job.id}", daemon=True).start()
         return job
 
     def get(self, id: str) -> Job | None:
@@ -112,7 +117,7 @@ class Runner:
         job.state, job.message, job.ended, job.eta_seconds = state, message, time.time(), None
         self._ended.notify_all()
 
-    def _run(self, job: Job, python: str, finish: Finish) -> None:
+    def _run(self, job: Job, python: str, finish: Step, begin: Step) -> None:
         state, message = FAILED, "This is a bug, please report it."
         try:
             with self._turn.hold(job):
@@ -120,6 +125,7 @@ class Runner:
                     if job.state in ENDED:
                         return
                     job.state = RUNNING
+                begin(job)
                 state, message = self._run_commands(job, python)
             if state == DONE:
                 finish(job)

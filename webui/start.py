@@ -2,11 +2,11 @@
 
 import sys
 
-from . import cards, host
+from . import cards, environment, host
 from .host import Refusal
 from .job import Command, Job
 from .request import AuditAsk, TrainAsk
-from .runner import Finish
+from .runner import Step, nothing
 
 
 def start_audit(ask: AuditAsk) -> Job:
@@ -21,19 +21,24 @@ def start_training(ask: TrainAsk) -> Job:
         ask.finish(job)
         cards.write_all(job)
 
-    return _start(ask.job(), finish)
+    return _start(ask.job(), finish, ask.begin)
 
 
 def prepare() -> Job:
-    """Return the job that makes the private Python environment."""
+    """Return the job that makes the private Python environment; raises Refusal and `runner.Busy`.
+
+    It installs packages, so it is closed where the host's own installing of extensions is.
+    """
+    if not host.may_install():
+        raise Refusal(f"This host lets nobody install from its page. {environment.how_to('On its machine, run')}")
     # The host's own Python makes it: at this point there is no other.
     return host.runner().start(
         Job("prepare", "the private environment", (Command(("prepare", "--now")),)), sys.executable
     )
 
 
-def _start(job: Job, finish: Finish) -> Job:
+def _start(job: Job, finish: Step, begin: Step = nothing) -> Job:
     python = host.settings().python
     if not python:
         raise Refusal(host.unprepared())
-    return host.runner().start(job, python, finish)
+    return host.runner().start(job, python, finish, begin)

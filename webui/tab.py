@@ -61,7 +61,7 @@ class Tab:
                     _inspect_tab(gr)
         poll.click(_status, [], [status], queue=False, **_QUIET)
         cancel.click(_cancel, [], [status], queue=False, **_QUIET)
-        making.click(_prepare, [], [status], queue=False)
+        making.click(_guard_text(_prepare), [], [status], queue=False)
 
 
 def _audit_tab(gr: Any, status: Any, send: Any, text: Any) -> None:
@@ -149,7 +149,7 @@ def _train_tab(gr: Any, status: Any) -> None:
         preset, steps, preserve, dc_weight, drift_budget, every = more
         ask = TrainAsk(
             checkpoint=str(checkpoint or ""),
-            pictures=Path(folder.strip()) if folder and folder.strip() else None,
+            pictures=Path(str(folder).strip()) if str(folder or "").strip() else None,
             uploads=tuple(Path(getattr(file, "name", file)) for file in uploads or ()),
             name=str(name or "").strip(),
             trigger=str(trigger or ""),

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from ..core.text import file_stem, inert
 from . import host
 from .job import CANCELLED, DONE, ENDED, FAILED, RUNNING, WAITING, Job
-from .reports import PAGE, Earlier, is_ours
+from .reports import PAGE, Earlier, changed_at, is_ours
 
 if TYPE_CHECKING:
     from ..core.verdict.report import Report
@@ -213,7 +213,7 @@ def samples(name: str) -> list[tuple[Any, str]]:
     from ..core.pictures import open_picture
 
     folder, found = host.data_folder() / "training" / file_stem(str(name or ""), "none") / "samples", []
-    for path in sorted(folder.glob("*.png"), key=lambda path: path.stat().st_mtime, reverse=True)[:PAIRS]:
+    for path in sorted(folder.glob("*.png"), key=changed_at, reverse=True)[:PAIRS]:
         with contextlib.suppress(OSError, ValueError, UsageError):
             found.append((open_picture(path), inert(path.stem, 100)))
     return found

@@ -5,12 +5,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..disk.files import LeftOut, composed, is_folder, scan
+from ..disk.files import LeftOut, composed, folded, is_folder, scan
 from ..disk.tensor_files import PICKLES, SAFETENSORS
 from ..errors import Setting, UsageError
 from .apart import beside, doubts
 from .containers.downloads import is_unfinished
-from .containers.lora_folder import config_beside, other_parts, weights_of
+from .containers.lora_folder import WEIGHTS, config_beside, other_parts, weights_of
 
 
 @dataclass(frozen=True)
@@ -71,6 +71,8 @@ def _require_there(path: Path) -> None:
 
 def _is_a_half(file: Path) -> bool:
     """Return whether a file is the weights of its folder, which may be one component's."""
+    if folded(file.name) not in WEIGHTS:  # told first: a folder of thousands would be read for each file in it
+        return False
     try:
         return [other for other, _ in weights_of(file.absolute().parent)] == [file.absolute()]
     except UsageError:
@@ -117,6 +119,8 @@ def _part_of(lora: Path, loras: Sequence[Path]) -> str:
     try:
         _, others = other_parts(folder)
     except UsageError:
+        return ""
+    if not others:
         return ""
     known = {place.absolute() for place in loras} | {lora.parent.absolute() for lora in loras}
     also = [place for place in others if place in known]

@@ -3,7 +3,7 @@
 import hashlib
 from pathlib import Path
 
-from ..disk.digests import Digests
+from ..disk.digests import Digests, mark
 from ..disk.files import is_folder, read_regular
 from .containers.lora_folder import CONFIG, WEIGHTS, config_beside, weights_of
 
@@ -19,12 +19,25 @@ def content_digest(path: Path, digests: Digests) -> str:
     if not is_folder(path) and _config(path) is None:
         return digests.sha256(path)
     whole = hashlib.sha256()
-    for file in [file for file, _ in weights_of(path)] if is_folder(path) else [path]:
+    for file in _weights(path):
         _add(whole, file, digests.sha256(file))
         config = _config(file)
         if config is not None:
             _add(whole, config, hashlib.sha256(read_regular(config, _MOST)).hexdigest())
     return whole.hexdigest()
+
+
+def content_mark(path: Path) -> str:
+    """Return what stays the same as long as the content that `content_digest` is of does, at the cost of a look.
+
+    Raises OSError or UsageError as that does.
+    """
+    files = [file for weights in _weights(path) for file in (weights, _config(weights)) if file is not None]
+    return "\n".join(map(mark, files))
+
+
+def _weights(path: Path) -> list[Path]:
+    return [file for file, _ in weights_of(path)] if is_folder(path) else [path]
 
 
 def _config(file: Path) -> Path | None:

@@ -1,12 +1,13 @@
 """The driver: which files are still to be audited, what came of them, and the one hand that writes the ledger."""
 
+import contextlib
 import hashlib
-from collections import deque
+from collections import defaultdict, deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from ..adapter.identity import content_digest
+from ..adapter.identity import content_digest, content_mark
 from ..disk.digests import Digests
 from ..errors import UsageError
 from ..ledger.ledger import Ledger
@@ -55,6 +56,16 @@ class Asked:
         return hashlib.sha256(repr(self.policy).encode()).hexdigest()[:16]
 
 
+@dataclass(frozen=True)
+class _Seen:
+    """A task's file, as it was before it was read."""
+
+    mark: str
+    """What changes when it does."""
+    sha256: str
+    """Its digest; "" where it cannot be read, or was not yet."""
+
+
 def ask_digest(asked: Mapping[str, object]) -> str:
     """Return the digest of what was asked, whatever the order in which it is named."""
     return hashlib.sha256(repr(sorted(asked.items())).encode("utf-8", "backslashreplace")).hexdigest()[:32]
@@ -67,11 +78,13 @@ class Driver:
         self._ledger, self._asked, self._digests, self._publish = ledger, asked, digests, publish
         self._home = ledger.path.parent
         self._todo: deque[Task] = deque()
-        self._known: deque[Done] = deque()
-        self._hashes: dict[Task, str] = {}
+        self._known: deque[Task] = deque()
+        self._seen: dict[Task, _Seen] = {}
         self._under_way: dict[tuple[str, float], list[Task]] = {}
         self._tries: dict[Task, int] = {}
         self._looks = Looks()
+        self._decided: set[Task] = set()
+        self._workers: Workers | None = None
         self._stopped = False
 
     def run(
@@ -79,12 +92,16 @@ class Driver:
     ) -> Iterator[Done]:
         """Yield every task as it is done; those that were put down because the run stops are not.
 
-        The files of the tasks `ahead`, all of step `LOOK`, are looked at first: those that cannot be audited are done
-        with, and the others are audited base by base. Raises UsageError where the ledger cannot be written, or nothing
-        can be done for any file.
+        What earlier runs did comes first, a report at a time: there may be thousands. The files of the tasks `ahead`,
+        all of step `LOOK`, are looked at next: those that cannot be audited are done with, and the others are audited
+        base by base. Raises UsageError where the ledger cannot be written, or nothing can be done for any file.
         """
-        self._todo.extend(tasks)
+        self._workers = workers
+        yield from self._known_already(tasks)
         self._looks = Looks(ahead)
+        by_path: defaultdict[Path, list[Task]] = defaultdict(list)
+        for task in self._todo if ahead else ():
+            by_path[task.path].append(task)
         for task, outcome in workers.run(self._take, listener):
             yield from self._drain()
             if outcome.status == STOPPED:
@@ -92,11 +109,27 @@ class Driver:
             elif outcome.status == DIED and self._may_try_again(task):
                 self._put_back(task)
             elif task.step == LOOK:
-                self._looked(task, outcome)
-                yield from self._drain()
+                yield from self._looked(task, outcome, by_path[task.path])
             else:
                 yield self._record(task, outcome)
         yield from self._drain()
+
+    def _known_already(self, tasks: Sequence[Task]) -> Iterator[Done]:
+        """Yield what the ledger has of tasks under their names; the others are left to be done.
+
+        Only these are hashed before the work begins: of files that are new it would be kept waiting by all.
+        """
+        names = self._ledger.names(self._asked.digest)
+        for task in tasks:
+            found = self._find(task) if task.name in names and not self._is_stopping() else None
+            self._seen.pop(task, None)  # hours may go by until its turn
+            if found is None:
+                self._todo.append(task)
+            else:
+                yield found
+
+    def _is_stopping(self) -> bool:
+        return self._stopped or (self._workers is not None and self._workers.is_stopping)
 
     def _put_back(self, task: Task) -> None:
         if task.step == LOOK:
@@ -104,30 +137,36 @@ class Driver:
         else:
             self._todo.appendleft(task)
 
-    def _looked(self, task: Task, outcome: Outcome) -> None:
-        """Set aside what is decided by a look at a file; once all were looked at, order the rest."""
+    def _looked(self, task: Task, outcome: Outcome, of_the_file: Sequence[Task]) -> Iterator[Done]:
+        """Yield what is decided by a look at a file; once all were looked at, order the rest."""
         self._looks.done(task, outcome.group)
-        if outcome.status != LOOKED:
-            decided = [each for each in self._todo if each.path == task.path]
-            self._todo = deque(each for each in self._todo if each.path != task.path)
-            for each in decided:
-                self._tries[each] = self._tries[task]
-                self._known.append(self._find(each) or self._record(each, outcome))
+        seen = self._seen.pop(task)
+        for each in of_the_file if outcome.status != LOOKED else ():
+            self._hash(each)
+            if self._seen[each].mark != seen.mark:  # a download went on: what it is now is to be seen
+                del self._seen[each]
+                continue
+            self._decided.add(each)
+            self._tries[each] = self._tries[task]
+            yield self._find(each) or self._record(each, outcome)
         if self._looks.are_over:
-            self._todo = deque(self._looks.ordered(self._todo))
+            self._todo = deque(self._looks.ordered(each for each in self._todo if each not in self._decided))
 
     def _drain(self) -> Iterator[Done]:
         while self._known:
-            yield self._known.popleft()
+            found = self._find(self._known.popleft())
+            assert found is not None, "the ledger forgot what it knew"
+            yield found
 
     def _take(self) -> Task | None:
         """Return the next task that needs work; what the ledger knows is set aside on the way."""
         if not self._looks.are_over:
-            look = None if self._stopped else self._looks.take()
+            look = None if self._is_stopping() else self._looks.take()
             if look is not None:
                 self._tries.setdefault(look, 1)
+                self._seen[look] = _Seen(_mark(look.path), "")
             return look
-        while self._todo and not self._stopped:
+        while self._todo and not self._is_stopping():
             task = self._todo.popleft()
             if task in self._tries:
                 return task
@@ -135,9 +174,8 @@ class Driver:
             if content[0] and content in self._under_way:  # a copy: its turn comes when the other is done
                 self._under_way[content].append(task)
                 continue
-            known = self._find(task)
-            if known is not None:
-                self._known.append(known)
+            if self._find(task) is not None:
+                self._known.append(task)
                 continue
             self._under_way[content] = []
             self._tries[task] = 1
@@ -145,12 +183,16 @@ class Driver:
         return None
 
     def _hash(self, task: Task) -> str:
-        if task not in self._hashes:
-            try:
-                self._hashes[task] = content_digest(task.path, self._digests)
-            except (OSError, UsageError):
-                self._hashes[task] = ""  # the worker will say what is wrong with it
-        return self._hashes[task]
+        """Return the digest of a task's file, of the moment at which it was asked for first; "" if it cannot be read.
+
+        The worker will say what is wrong with it then.
+        """
+        if task not in self._seen:
+            mark, sha256 = _mark(task.path), ""
+            with contextlib.suppress(OSError, UsageError):
+                sha256 = content_digest(task.path, self._digests)
+            self._seen[task] = _Seen(mark, sha256)
+        return self._seen[task].sha256
 
     def _find(self, task: Task) -> Done | None:
         """Return what the ledger has on a task, judged by the policy of this run and under the task's own name."""
@@ -159,7 +201,10 @@ class Driver:
         row = self._ledger.find(task.name, sha256, asked.digest, task.strength, asked.stack) if sha256 else None
         if row is None or row.status == FAILED or (row.status in AGAIN and asked.again):
             return None
-        report = self._ledger.report(row)
+        try:
+            report = self._ledger.report(row)
+        except UsageError:
+            return None  # what is damaged is made anew, as everywhere
         now = replace(row, name=task.name, path=str(task.path))
         if report is not None and row.policy_digest != asked.policy_digest:
             if left_out(report) and rejudged(report, asked.policy).verdict.decision != DRIFT:
@@ -180,17 +225,24 @@ class Driver:
         if outcome.status == DIED:
             outcome = replace(outcome, status=CRASHED)
         assert outcome.status in STATUSES, outcome.status
-        row = self._row(task, outcome)
+        sha256 = self._hash(task)
+        copies = self._under_way.pop((sha256, task.strength), [])
+        if _mark(task.path) != self._seen.pop(task).mark and self._hash(task) != sha256:
+            said = "The file changed, or went away, while it was audited: the same command audits what is there now."
+            outcome, sha256 = Outcome(FAILED, said), ""  # nobody knows of which content the numbers are
+        row = self._row(task, outcome, sha256)
         self._ledger.put(row, outcome.report)
-        self._todo.extendleft(reversed(self._under_way.pop((self._hash(task), task.strength), [])))
+        for copy in reversed(copies):
+            del self._seen[copy]  # hours may have gone by
+            self._todo.appendleft(copy)
         return Done(task, row, outcome.report, is_known=False)
 
-    def _row(self, task: Task, outcome: Outcome) -> Row:
+    def _row(self, task: Task, outcome: Outcome, sha256: str) -> Row:
         report = outcome.report
         row = Row(
             name=task.name,
             path=str(task.path),
-            sha256=self._hash(task),
+            sha256=sha256,
             strength=task.strength,
             stack=self._asked.stack,
             ask=self._asked.digest,
@@ -234,8 +286,20 @@ def judged(row: Row, report: Report, asked: Asked) -> Row:
 
 
 def judge_again(row: Row, report: Report, asked: Asked, home: Path, publish: Publish) -> tuple[Report, Row]:
-    """Return a report and its row as another policy judges them; the report in its folder is written anew."""
+    """Return a report and its row as another policy judges them; the report in its folder is written anew.
+
+    That is, where its folder lies in the ledger's: a merged ledger names those of other runs, and a stranger's any.
+    """
     report = rejudged(report, asked.policy)
-    if row.folder and (home / row.folder).is_dir():
-        publish(report, home / row.folder)
+    folder = (home / row.folder).resolve()
+    if row.folder and folder.is_dir() and folder != home.resolve() and folder.is_relative_to(home.resolve()):
+        publish(report, folder)
     return report, judged(row, report, asked)
+
+
+def _mark(path: Path) -> str:
+    """Return what tells whether a LoRA changed since; "" where it cannot be looked at."""
+    try:
+        return content_mark(path)
+    except (OSError, UsageError):
+        return ""

@@ -39,7 +39,7 @@ class LocalWorkers:
         self._command, self._limit = tuple(command), time_limit
         self._inbox: queue.SimpleQueue[tuple[_Worker | None, Any]] = queue.SimpleQueue()
         self._workers: list[_Worker | None] = [None] * size
-        self._failed_starts, self._stopping = 0, False
+        self._failed_starts, self.is_stopping = 0, False
 
     def run(self, take: Callable[[], Task | None], listener: Listener) -> Generator[tuple[Task, Outcome], None, None]:
         """Yield tasks with their outcomes, as `Workers.run` says."""
@@ -54,7 +54,7 @@ class LocalWorkers:
 
     def stop(self) -> None:
         """Ask all to put their tasks down; a signal may call it, for nothing here waits."""
-        self._stopping = True
+        self.is_stopping = True
         self._inbox.put((None, None))
 
     def _busy(self) -> "Iterator[_Worker]":
@@ -63,7 +63,7 @@ class LocalWorkers:
     def _hand_out(self, take: Callable[[], Task | None]) -> None:
         """Give every worker that is free a task, as long as there are some; one that is not there yet is started."""
         for place, worker in enumerate(self._workers):
-            if self._stopping or (worker is not None and worker.task is not None):
+            if self.is_stopping or (worker is not None and worker.task is not None):
                 continue
             task = take()
             if task is None:
@@ -80,7 +80,7 @@ class LocalWorkers:
         except queue.Empty:
             yield from self._stop_late()
             return
-        if self._stopping:
+        if self.is_stopping:
             for busy in self._busy():
                 busy.ask_to_stop()
         if worker is None or worker not in self._workers:
@@ -104,7 +104,7 @@ class LocalWorkers:
             outcome = _read(message[DONE])
             if outcome.status in (MEMORY, STOPPED):
                 self._drop(worker)  # it ends by itself, and must get no other task meanwhile
-            if outcome.status == STOPPED and not self._stopping:  # somebody ended this one process, not the run
+            if outcome.status == STOPPED and not self.is_stopping:  # somebody ended this one process, not the run
                 outcome = Outcome(DIED, "Its worker process was asked to end by SIGTERM.")
             yield worker.done(), outcome
 
@@ -124,7 +124,7 @@ class LocalWorkers:
             if self._failed_starts >= _STARTS:
                 raise UsageError(f"No worker process can begin: the last one {worker.ending()}.")
         task = worker.done()
-        yield task, Outcome(STOPPED if self._stopping else DIED, f"Its worker process {worker.ending()}.")
+        yield task, Outcome(STOPPED if self.is_stopping else DIED, f"Its worker process {worker.ending()}.")
 
     def _drop(self, worker: "_Worker") -> None:
         self._workers[self._workers.index(worker)] = None

@@ -49,7 +49,7 @@ class RayWorkers:
         self._free: list[Any] = []
         self._left = size
         self._under_way: dict[Any, tuple[Any, Task]] = {}
-        self._stopping = self._told = False
+        self.is_stopping = self._told = False
 
     def run(self, take: Callable[[], Task | None], listener: Listener) -> Iterator[tuple[Task, Outcome]]:
         """Yield tasks with their outcomes, as `Workers.run` says."""
@@ -59,7 +59,7 @@ class RayWorkers:
                 if not self._under_way:
                     return
                 ready, _ = self._ray.wait(list(self._under_way), num_returns=1, timeout=_LOOK)
-                if self._stopping and not self._told:
+                if self.is_stopping and not self._told:
                     self._told = True
                     for actor, _ in self._under_way.values():
                         actor.stop.remote()
@@ -71,11 +71,11 @@ class RayWorkers:
 
     def stop(self) -> None:
         """Ask all to put their tasks down, at the next look: a signal may call it, where Ray must not be called."""
-        self._stopping = True
+        self.is_stopping = True
 
     def _hand_out(self, take: Callable[[], Task | None]) -> None:
         """Give every actor that is free a task, as long as there are some; one that is not there yet is begun."""
-        while (self._free or self._left) and not self._stopping:
+        while (self._free or self._left) and not self.is_stopping:
             task = take()
             if task is None:
                 return
@@ -94,7 +94,7 @@ class RayWorkers:
             return Outcome(CRASHED, f"This is a bug, please report it: {seen(error)}")
         except errors.RayError as error:
             self._drop(actor)
-            return Outcome(STOPPED if self._stopping else DIED, f"Its place in the cluster is gone ({seen(error)}).")
+            return Outcome(STOPPED if self.is_stopping else DIED, f"Its place in the cluster is gone ({seen(error)}).")
         if _UNUSABLE in line:
             raise UsageError(line[_UNUSABLE], *(Setting(*setting) for setting in line["settings"]))
         self._free.append(actor)

@@ -85,6 +85,9 @@ class Listener:
 class Workers(Protocol):
     """Those who do the work: one process, many, or other machines."""
 
+    is_stopping: bool
+    """Whether they were asked to stop."""
+
     def run(self, take: Callable[[], Task | None], listener: Listener) -> Iterator[tuple[Task, Outcome]]:
         """Yield each task that `take` gives with its outcome, as they end; None means that there is none just now.
 

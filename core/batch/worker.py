@@ -13,9 +13,10 @@ from typing import Any, BinaryIO
 
 from ..disk.refusals import described
 from ..errors import OwfError
-from ..foreign import is_out_of_memory, seen
+from ..foreign import seen
 from ..ledger.row import CRASHED, FAILED, MEMORY
 from ..progress import Progress, Stopped
+from .causes import beside_the_file
 from .task import STOPPED, Auditor, Outcome, Task, line, outcome_line, outcome_of, read_task
 
 READY, UNUSABLE, SAID, HEARD, DONE = "ready", "unusable", "said", "heard", "done"
@@ -109,11 +110,14 @@ def attempt(auditor: Auditor, task: Task) -> Outcome:
         return outcome_of(auditor, task)
     except Stopped:
         return Outcome(STOPPED)
-    except OSError as error:
-        return Outcome(FAILED, described(error), fatal=True)
     except Exception as error:
-        if is_out_of_memory(error):
-            return Outcome(MEMORY, f"There is not enough memory for it ({seen(error)}).")
+        is_systems = isinstance(error, OSError)
+        reason = described(error) if is_systems else seen(error)
+        outcome = beside_the_file(error, task.path, reason)
+        if outcome is not None:
+            return outcome
+        if is_systems:
+            return Outcome(FAILED, reason)
         traceback.print_exc()
         return Outcome(CRASHED, f"This is a bug, please report it: {seen(error)}")
 

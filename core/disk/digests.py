@@ -19,7 +19,7 @@ _YOUNG_NS = 2_000_000_000
 
 
 class Digests:
-    """SHA-256 of files, kept below a cache folder by path, size and time of the last change."""
+    """SHA-256 of files, kept below a cache folder by path, size and times of the last change."""
 
     def __init__(self, cache: Path) -> None:
         self._folder = cache / "digests"
@@ -29,13 +29,13 @@ class Digests:
 
         Raises OSError where the file cannot be read. A cache that cannot be read or written is done without.
         """
-        place, before, started = self._place(path), _mark(path), time.time_ns()
+        place, before, started = self._place(path), mark(path), time.time_ns()
         known = _remembered(place, before)
         if known is not None:
             return known
         found = file_sha256(path, progress)
         # Unchanged while it was read, and not so young that a change in the same tick would go unseen.
-        if _mark(path) == before and path.stat().st_mtime_ns < started - _YOUNG_NS:
+        if mark(path) == before and path.stat().st_mtime_ns < started - _YOUNG_NS:
             with contextlib.suppress(OSError):
                 place.parent.mkdir(parents=True, exist_ok=True)
                 write_text(place, json.dumps({"mark": before, "sha256": found}))
@@ -53,19 +53,24 @@ def legacy_hash(path: Path) -> str:
         return hashlib.sha256(file.read(LEGACY_LENGTH)).hexdigest()[:8]
 
 
-def _mark(path: Path) -> str:
-    """Return what a file's digest is remembered by: its path, size and time of the last change."""
+def mark(path: Path) -> str:
+    """Return what a file's digest is remembered by: its path, size, and times of the last change.
+
+    Programs that unpack or copy set the time of the content as they like, some the same for all files; that of the
+    entry is the system's own, and changes with whatever takes a file's place. Raises OSError.
+    """
     state = path.stat()
-    return f"{os.fsencode(os.path.realpath(path)).hex()}|{state.st_size}|{state.st_mtime_ns}"
+    times = f"{state.st_mtime_ns}|{state.st_ctime_ns}"
+    return f"{os.fsencode(os.path.realpath(path)).hex()}|{state.st_size}|{times}"
 
 
-def _remembered(place: Path, mark: str) -> str | None:
+def _remembered(place: Path, wanted: str) -> str | None:
     """Return the digest that was kept with this mark; None where there is none, or what was kept is damaged."""
     try:
         kept = json.loads(place.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError):
         return None
-    if not isinstance(kept, dict) or kept.get("mark") != mark:
+    if not isinstance(kept, dict) or kept.get("mark") != wanted:
         return None
     found = kept.get("sha256")
     return found if isinstance(found, str) and re.fullmatch("[0-9a-f]{64}", found) else None

@@ -7,6 +7,7 @@ whole rows only: a row, its numbers and its report are one transaction, so that 
 import json
 import math
 import sqlite3
+import sys
 import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import fields
@@ -18,7 +19,7 @@ from ..disk.store import sqlite_advice
 from ..errors import UsageError
 from ..foreign import foreign
 from ..verdict.report import Report, parse_report, to_json
-from .row import Number, Row
+from .row import COMPLETE, Number, Row
 
 NAME = "ledger.sqlite"
 """File name in a run's folder."""
@@ -99,7 +100,9 @@ class Ledger:
                 raise
 
     def _put(self, row: Row, report: Report | None) -> None:
-        self._db.execute(f"DELETE FROM rows WHERE {_KEY}", _safe(row.key))
+        name, _, *question = row.key
+        for key in (row.key, (name, "", *question)):  # and the row of when it could not be read
+            self._db.execute(f"DELETE FROM rows WHERE {_KEY}", _safe(key))
         marks = ", ".join("?" * len(_COLUMNS))
         done = self._db.execute(f"INSERT INTO rows ({', '.join(_COLUMNS)}) VALUES ({marks})", _values(row))
         marks = ", ".join("?" * (1 + len(_NUMBERS)))
@@ -111,9 +114,12 @@ class Ledger:
             self._db.execute("INSERT INTO reports (row, json) VALUES (?, ?)", (done.lastrowid, packed))
 
     def find(self, name: str, sha256: str, ask: str, strength: float, stack: str = "") -> Row | None:
-        """Return the row of this key, or of the same content under another name; None where there is none."""
-        where = "sha256 = ? AND ask = ? AND strength = ? AND stack = ? ORDER BY name != ?, id LIMIT 1"
-        return next(self._rows(where, _safe((sha256, ask, strength, stack, name))), None)
+        """Return the row of this key, or of the same content under another name; None where there is none.
+
+        One that was measured counts first: what a copy's worker died of says less than what the other's found.
+        """
+        where = "sha256 = ? AND ask = ? AND strength = ? AND stack = ? ORDER BY status != ?, name != ?, id LIMIT 1"
+        return next(self._rows(where, _safe((sha256, ask, strength, stack, COMPLETE, name))), None)
 
     def names(self, ask: str) -> frozenset[str]:
         """Return the names of all rows under a question."""
@@ -158,8 +164,11 @@ class Ledger:
         found = self._db.execute(f"SELECT {names} FROM numbers WHERE row = ? ORDER BY metric, name", (line[0],))
         values = _checked(_COLUMNS, line[1:], _KINDS)
         worst = json.loads(values["worst"])
-        if not isinstance(worst, dict) or not all(isinstance(loss, (int, float)) for loss in worst.values()):
+        if not isinstance(worst, dict) or not all(_is_number(loss) for loss in worst.values()):
             raise ValueError(f"{values['worst'][:80]!r} says no classes and losses")
+        for name in ("strength", "seconds"):
+            if not math.isfinite(values[name]):
+                raise ValueError(f"its {name} is {values[name]}")
         return Row(**{**values, "worst": worst}, numbers=tuple(map(_number, found)))
 
     def _one(self, sql: str) -> int:
@@ -212,6 +221,10 @@ _REAL = (float, int)
 _KINDS = {"strength": _REAL, "seconds": _REAL, "attempts": (int,), "thumbnail": (bytes,)}
 _OPEN = (*_REAL, NoneType)
 _NUMBER_KINDS = {"n": (int,), **dict.fromkeys(("value", "low", "high", "floor", "limit"), _OPEN)}
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, (int, float)) and abs(value) <= sys.float_info.max  # JSON has numbers of any length
 
 
 def _number(line: tuple[Any, ...]) -> Number:

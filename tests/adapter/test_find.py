@@ -8,6 +8,7 @@ import pytest
 import torch
 from owf.cli.audit import main
 from owf.core.adapter import read_adapter
+from owf.core.adapter.containers import lora_folder
 from owf.core.adapter.find import find_loras
 from owf.core.errors import AdapterError, UsageError
 from safetensors.torch import save_file
@@ -340,3 +341,14 @@ def test_a_text_encoder_has_many_names(names, tmp_path):
     assert found(tmp_path) == ["mine"]
     adapter = read_adapter(tmp_path / "mine")
     assert {module.component for module in adapter.modules} == {"unet", "text_encoder"}
+
+
+def test_a_folder_of_many_is_not_listed_for_each_of_them(tmp_path, monkeypatch):
+    for number in range(20):
+        (tmp_path / f"{number}.safetensors").write_bytes(b"x")
+        peft(tmp_path / f"peft{number}")
+    listed = []
+    real = lora_folder.by_name
+    monkeypatch.setattr(lora_folder, "by_name", lambda folder: listed.append(folder) or real(folder))
+    assert len(find_loras(tmp_path).paths) == 40
+    assert listed.count(tmp_path) < 10

@@ -1,6 +1,9 @@
 """The driver: what the ledger knows is not done again, whatever the workers do to it."""
 
+import contextlib
 import dataclasses
+import hashlib
+import sqlite3
 
 import pytest
 import report_samples as samples
@@ -10,6 +13,7 @@ from owf.core.batch.task import DIED, LOOK, LOOKED, STOPPED, Listener, Outcome, 
 from owf.core.disk.digests import Digests
 from owf.core.errors import UsageError
 from owf.core.ledger.ledger import Ledger
+from owf.core.ledger.row import Row
 from owf.core.verdict.judge import judge
 from owf.core.verdict.policy import Limit, Policy, default_policy
 
@@ -236,3 +240,98 @@ def test_what_was_decided_early_is_judged_anew_only_where_it_stays_decided(run):
 
 def test_the_digest_of_a_question_does_not_depend_on_order():
     assert ask_digest({"a": 1, "b": 2}) == ask_digest({"b": 2, "a": 1}) != ask_digest({"a": 1, "b": 3})
+
+
+class Meddling(Fake):
+    """Does something to a file while it is audited, or looked at."""
+
+    def __init__(self, meddle, outcome=None):
+        super().__init__()
+        self.meddle, self.outcome = meddle, outcome
+
+    def audit(self, task):
+        self.meddle(task.path)
+        return super().audit(task)
+
+    def look(self, task):
+        self.meddle(task.path)
+        return self.outcome
+
+
+def test_numbers_of_a_file_that_changed_meanwhile_are_nobodys(run):
+    tasks = run.files("a")
+    (done,) = run(tasks, Meddling(lambda path: path.write_text("another content")))
+    assert (done.row.status, done.report) == ("failed", None) and "changed" in done.row.reason
+    fake = Fake()
+    run(tasks, fake)
+    assert fake.asked == [("a", 1.0)]
+    with Ledger(run.folder / "out" / "ledger.sqlite") as ledger:
+        assert [row.status for row in ledger.rows()] == ["complete"]
+
+
+def test_a_file_that_went_away_meanwhile_is_one_row(run):
+    rows = {d.task.name: d.row.status for d in run(run.files("a"), Meddling(lambda path: path.unlink()))}
+    assert rows == {"a": "failed"}
+
+
+def test_a_file_whose_entry_alone_changed_is_the_same(run):
+    (done,) = run(run.files("a"), Meddling(lambda path: path.chmod(0o600)))
+    assert done.row.status == "complete"
+
+
+def test_what_a_look_saw_of_half_a_file_says_nothing_of_the_whole(run):
+    tasks = run.files("a-x", content="half")
+    fake = Meddling(lambda path: path.write_text("the whole"), Outcome("refused", "it is cut off"))
+    (done,) = run(tasks, fake, ahead=run.looks(tasks))
+    assert (done.row.status, fake.asked) == ("complete", [("a-x", 1.0)])
+    assert [row.status for row in run.rows().values()] == ["complete"]
+
+
+def test_a_report_that_is_damaged_is_made_anew(run):
+    tasks = run.files("a", "b")
+    run(tasks, Fake())
+    with contextlib.closing(sqlite3.connect(run.folder / "out" / "ledger.sqlite")) as db:
+        db.execute("UPDATE reports SET json = x'00' WHERE row = (SELECT id FROM rows WHERE name = 'a')")
+        db.commit()
+    fake = Fake()
+    assert len(run(tasks, fake)) == 2
+    assert fake.asked == [("a", 1.0)]
+
+
+def test_what_is_known_comes_one_by_one_and_a_stop_ends_it(run):
+    tasks = run.files("a", "b", "c")
+    run(tasks, Fake())
+    idle = Fake()
+    with Ledger(run.folder / "out" / "ledger.sqlite") as ledger:
+        read = []
+        ledger.report = lambda row, real=ledger.report: read.append(row.name) or real(row)
+        workers = Here(idle)
+        driver = Driver(ledger, Asked("ask", default_policy()), Digests(run.folder / "cache"), lambda *_: None)
+        found = driver.run(tasks, workers, Listener())
+        assert next(found).task.name == "a" and read == ["a"]
+        workers.stop()
+        assert list(found) == [] and idle.asked == []
+
+
+def test_another_policy_writes_below_the_ledger_only(run):
+    tasks = run.files("a", "b")
+    outside = run.folder / "elsewhere"
+    outside.mkdir()
+    (run.folder / "out" / "link").symlink_to(outside)
+    with Ledger(run.folder / "out" / "ledger.sqlite") as ledger:
+        for task, folder in zip(tasks, (str(outside), "link"), strict=True):
+            sha256 = hashlib.sha256(task.path.read_bytes()).hexdigest()
+            row = Row(task.name, str(task.path), sha256, 1.0, "", "ask", "complete", folder=folder)
+            ledger.put(row, samples.report())
+    mild = Policy((Limit("color", "cdi", 1000.0),), "mild")
+    assert {d.row.verdict for d in run(tasks, Fake(), Asked("ask", mild))} == {"PASS"}
+    assert run.published == []
+
+
+def test_what_a_copy_came_to_counts_before_what_this_ones_worker_died_of(run):
+    tasks = run.files("a", "copy", content="the same")
+    died = Outcome(DIED, "killed")
+    run(tasks[:1], Fake(a=[died, died]))
+    run(tasks[1:], Fake(), Asked("ask", default_policy(), again=True))
+    (done,) = run(tasks[:1], Fake())
+    assert (done.row.status, done.is_known) == ("complete", True)

@@ -13,10 +13,13 @@ import report_samples as samples
 from owf.cli import many
 from owf.cli import session as session_module
 from owf.cli.arguments import parser
+from owf.cli.asked import asked
 from owf.cli.audit import main
 from owf.core import demo as demo_files
 from owf.core.adapter import read_adapter
 from owf.core.audit.session import Published
+from owf.core.batch.driver import ask_digest
+from owf.core.disk.digests import Digests
 from owf.core.disk.lock import only_one
 from owf.core.errors import InvalidError
 from owf.core.ledger.ledger import Ledger
@@ -400,3 +403,29 @@ def test_runs_are_compared(sessions, tmp_path, capsys):
 def test_the_exit_code_tells_the_verdicts_that_are_asked_for(sessions, tmp_path, fail_on, code):
     loras = copies(tmp_path / "loras", "a", "b")
     assert run(*loras, "--out", tmp_path / "out", "--fail-on", fail_on, "--progress", "none") == code
+
+
+def test_a_pickle_that_was_refused_is_audited_once_it_is_trusted(sessions, tmp_path):
+    import torch
+
+    loras, pickle = copies(tmp_path / "loras", "a"), tmp_path / "b.pt"
+    layer = "lora_unet_down_blocks_0_attentions_0_proj_in"
+    torch.save({f"{layer}.lora_up.weight": torch.ones(4, 2), f"{layer}.lora_down.weight": torch.ones(2, 4)}, pickle)
+    out = tmp_path / "out"
+    for trust in ([], ["--allow-pickle"], ["--allow-pickle"]):
+        run(*loras, pickle, "--out", out, *trust, "--progress", "none")
+    assert [[path.name for path in session.audited] for session in sessions] == [["a.safetensors"], ["b.pt"], []]
+
+
+def test_a_configured_base_counts_by_its_content(monkeypatch, tmp_path):
+    base, settings = tmp_path / "base.safetensors", tmp_path / "config.toml"
+    settings.write_text(f'[bases]\nsd15 = "{base}"\nsdxl = "{tmp_path}/gone.safetensors"\n')
+    monkeypatch.setenv("OWF_CONFIG", str(settings))
+    digests, options, found = Digests(tmp_path / "cache"), parser().parse_args(["x"]), []
+    for content in (b"one", b"two", b"one"):
+        base.write_bytes(len(HEADER).to_bytes(8, "little") + HEADER + content)
+        found.append(ask_digest(asked(options, digests)))
+    assert found[0] == found[2] != found[1]
+
+
+HEADER = b'{"w":{"dtype":"U8","shape":[3],"data_offsets":[0,3]}}'

@@ -56,3 +56,10 @@ def test_what_is_new_is_audited_with_what_is_known(looks, tmp_path):
 def test_a_run_that_a_signal_stopped_ends_the_watch(looks, tmp_path):
     (tmp_path / "a").write_text("a")
     assert looks(nothing, nothing, codes=[143]) == [["a"], 143]
+
+
+def test_a_file_that_never_rests_keeps_no_other_waiting(looks, tmp_path):
+    (tmp_path / "a").write_text("a")
+    grows = tmp_path / "z"
+    steps = [lambda size=size: grows.write_text("x" * size) for size in range(1, 5)]
+    assert looks(*steps) == [["a"]]

@@ -136,3 +136,11 @@ def test_the_legacy_hash_is_that_of_64_kilobytes_behind_the_first_megabyte(tmp_p
     expected = hashlib.sha256(content[0x100000:0x110000]).hexdigest()[:8]
     assert legacy_hash(written(tmp_path / "a", content)) == expected
     assert legacy_hash(written(tmp_path / "a", b"short")) == digest(b"")[:8]
+
+
+def test_what_takes_a_files_place_with_its_size_and_time_is_another(tmp_path, reads):
+    digests, file = Digests(tmp_path / "cache"), written(tmp_path / "a", b"one")  # as archives unpack: one time for all
+    assert digests.sha256(file) == digest(b"one")
+    time.sleep(0.05)  # a tick of the system's own clock
+    written(tmp_path / "b", b"two").replace(file)
+    assert digests.sha256(file) == digest(b"two")

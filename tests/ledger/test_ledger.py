@@ -163,3 +163,22 @@ def test_a_ledger_in_a_folder_that_cannot_be_written_is_read(tmp_path):
                 Ledger(tmp_path / "l.sqlite").put(row(), None)
     finally:
         tmp_path.chmod(0o755)
+
+
+def test_the_row_of_a_file_that_could_not_be_read_goes_once_it_can(tmp_path):
+    with Ledger(tmp_path / "l.sqlite") as ledger:
+        ledger.put(row(sha256="", status="refused"), None)
+        ledger.put(row("b.safetensors", sha256=""), None)
+        ledger.put(row(), None)
+        assert [(r.name, r.sha256 != "") for r in ledger.rows()] == [("b.safetensors", False), ("a.safetensors", True)]
+
+
+@pytest.mark.parametrize(
+    "change", ["strength = 9e999", "seconds = -9e999", "worst = '{\"a\": NaN}'", "worst = '{\"a\": 1e999}'"]
+)
+def test_numbers_of_a_strangers_ledger_that_no_json_can_hold_are_damage(tmp_path, change):
+    with Ledger(tmp_path / "l.sqlite") as ledger:
+        ledger.put(row(), None)
+        ledger._db.execute(f"UPDATE rows SET {change}")
+        with pytest.raises(UsageError, match="damaged"):
+            list(ledger.rows())

@@ -6,8 +6,10 @@ import io
 import math
 
 import report_samples as samples
+from owf.core.ledger.row import Row
 from owf.core.render.audited import Audited
 from owf.core.render.formats.csv_ import render_csv, write_csv
+from owf.core.render.formats.results import write_results
 
 
 def rows(audits):
@@ -66,3 +68,13 @@ def test_the_table_lies_beside_the_reports(tmp_path):
     path = write_csv([Audited("x.safetensors", samples.report())], tmp_path / "out")
     assert path.parent == tmp_path / "out" and path.suffix == ".csv"
     assert path.read_bytes().count(b"\r\n") == 2
+
+
+def test_a_negative_strength_is_a_number(tmp_path):
+    made = samples.report()
+    backwards = dataclasses.replace(made, adapter=dataclasses.replace(made.adapter, strength=-0.5))
+    (row,) = rows([Audited("x", backwards)])
+    assert row["strength"] == "-0.5"
+    write_results(lambda: [Row("=x;=y", "/x", "0", -0.5, "-z", "ask", "complete")], tmp_path)
+    (row,) = csv.DictReader((tmp_path / "results.csv").read_text().splitlines())
+    assert (row["strength"], row["name"], row["stack"]) == ("-0.5", "'=x;'=y", "'-z")

@@ -2,15 +2,19 @@
 
 import base64
 import json
+import sys
+import types
 
 import pytest
 from owf.core.verdict.report import write_report
-from owf.webui import cards, host, request, view
+from owf.webui import cards, host, request, start, view
 from owf.webui.api import is_allowed
 from owf.webui.host import Refusal, Settings
 from owf.webui.job import Command, Job, Verdict
 from owf.webui.request import AuditAsk, TrainAsk
 from report_samples import report
+
+REAL_LORAS = host.loras
 
 
 @pytest.fixture(autouse=True)
@@ -81,9 +85,11 @@ def test_the_command_line_knows_every_option_that_is_given(fake_host):
 def test_uploads_keep_nothing_of_their_path(fake_host, tmp_path):
     odd = tmp_path / "..  %2e; rm -rf.PNG"
     odd.write_bytes(b"1")
-    job = TrainAsk("base", None, (odd, odd), "new", "sks", "bag").job()
+    ask = TrainAsk("base", None, (odd, odd), "new", "sks", "bag")
+    job = ask.job()
     folder = fake_host / "owf" / "training" / "new" / "pictures"
     assert job.commands[0].arguments[-1] == str(folder)
+    ask.begin(job)
     assert sorted(path.name for path in folder.iterdir()) == ["000-2e_rm_-rf.png", "001-2e_rm_-rf.png"]
 
 
@@ -203,3 +209,81 @@ def test_names_of_no_list_are_refused_with_the_name():
     with pytest.raises(Refusal, match="JSON object"):
         AuditAsk.read([])
     assert request.MOST_LORAS * 300 < 32_000  # what a command of Windows may have
+
+
+@pytest.mark.parametrize("strength", [10**400, -(10**4000), float("nan"), float("inf"), 11, True, "1"])
+def test_a_strength_of_any_size_is_refused_in_a_sentence(strength):
+    with pytest.raises(Refusal, match="strengths: numbers"):
+        AuditAsk.read({"checkpoint": "base", "loras": ["a"], "strengths": [strength]})
+
+
+def test_a_file_under_two_names_is_one_audit(fake_host, monkeypatch):
+    path = fake_host / "Lora" / "a.safetensors"
+    monkeypatch.setattr(host, "loras", lambda: {"x": path, "y": path, "b": fake_host / "Lora" / "b.safetensors"})
+    (command,) = AuditAsk("base", ("b", "y", "x")).job().commands
+    assert command.loras == ("b", "y")
+    assert command.arguments[-2:] == (str(fake_host / "Lora" / "b.safetensors"), str(path))
+
+
+def test_names_that_no_page_can_show_are_not_listed(monkeypatch):
+    networks = types.ModuleType("networks")
+    networks.available_networks = {
+        name: types.SimpleNamespace(filename=f"/Lora/{name}.safetensors") for name in ("good", "b\udce4d", "n\0l")
+    }
+    monkeypatch.setitem(sys.modules, "networks", networks)
+    assert list(REAL_LORAS()) == ["good"]
+
+
+def test_what_a_job_says_is_json_whatever_the_child_wrote():
+    job = Job("audit", "\ud800", (Command(("audit",), ("a",)),), message="\udcff", stage="\ud800")
+    job.take({"event": "verdict", "lora": "x", "verdict": "PASS", "folder": "/\udcff"}, job.commands[0])
+    json.dumps(job.plain(), ensure_ascii=False, allow_nan=False).encode()
+
+
+def test_pictures_of_a_training_that_runs_are_not_touched_by_another_that_is_refused(fake_host, tmp_path):
+    picture = tmp_path / "p.png"
+    picture.write_bytes(b"1")
+    ask = TrainAsk("base", None, (picture,), "new", "sks", "bag")
+    ask.begin(ask.job())
+    (kept,) = (ask.folder / "pictures").iterdir()
+    before = kept.stat().st_ino
+    ask.job()  # what a second click asks for, before it hears that another job runs
+    assert kept.stat().st_ino == before
+
+
+@pytest.mark.parametrize("text", ["a\0b", "\ud800"])
+def test_a_trigger_that_no_process_can_be_given_is_refused(fake_host, text):
+    for words in ((text, "bag"), ("sks", text)):
+        with pytest.raises(Refusal, match="characters"):
+            TrainAsk("base", fake_host, (), "new", *words).job()
+
+
+def test_a_lora_is_put_into_the_hosts_folder_whole_or_not_at_all(fake_host, monkeypatch):
+    monkeypatch.setattr(host, "refresh_loras", lambda: None)
+    ask = TrainAsk("base", fake_host, (), "new", "sks", "bag")
+    ask.folder.mkdir(parents=True)
+    (ask.folder / "new.safetensors").write_bytes(b"a LoRA")
+    before = sorted(path.name for path in ask.lora.parent.iterdir())
+
+    def full(source, target):
+        target.write(b"half")
+        raise OSError(28, "No space left on device")
+
+    job = ask.job()
+    with monkeypatch.context() as broken:
+        broken.setattr(request.shutil, "copyfileobj", full)
+        with pytest.raises(OSError, match="No space"):
+            ask.finish(job)
+    assert sorted(path.name for path in ask.lora.parent.iterdir()) == before
+    ask.finish(job)
+    assert ask.lora.read_bytes() == b"a LoRA"
+    (ask.folder / "new.safetensors").write_bytes(b"another")
+    with pytest.raises(FileExistsError):
+        ask.finish(job)
+    assert ask.lora.read_bytes() == b"a LoRA"
+
+
+def test_where_nobody_may_install_extensions_nobody_prepares_either(monkeypatch):
+    monkeypatch.setattr(host, "may_install", lambda: False)
+    with pytest.raises(Refusal, match="--now"):
+        start.prepare()

@@ -95,3 +95,19 @@ def test_an_environment_for_another_version_does_not_count(tmp_path, monkeypatch
     assert environment.python() == ""
     (tmp_path / "made-from.txt").write_text(environment._digest())
     assert environment.python() == str(environment._python())
+
+
+def test_what_could_not_be_made_is_not_laid_on_the_network(calls, capfd):
+    calls[1][0] = 1
+    assert environment.make() == 2
+    said = capfd.readouterr().out
+    assert len(calls[0]) == 1 and "could not make a Python environment" in said and "network" not in said
+
+
+def test_a_python_that_cannot_begin_is_a_sentence(calls, monkeypatch, capfd):
+    def refuse(*_, **__):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(environment.subprocess, "run", refuse)
+    assert environment.make() == 2
+    assert f"{sys.executable}: Permission denied." in capfd.readouterr().out

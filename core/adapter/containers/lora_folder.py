@@ -78,6 +78,8 @@ def other_parts(folder: Path) -> tuple[Path, list[Path]]:
     Empty where it is no such part.
     """
     folder = folder.absolute()
+    if component_of(folder) is None:  # told first: what lies around may be thousands, and would be listed for each
+        return folder, []
     for around in (folder.parent, folder.parent.parent):
         for parts in loras_in_parts(around).values():
             places = [file.parent for file, _ in parts]

@@ -42,7 +42,7 @@ def render_csv(audits: Sequence[Audited]) -> str:
     table.writerow([*_FACTS, *heads])
     for audit in audits:
         behind = _learning(audit.report, learned) if learned else ()
-        table.writerow([*map(cell, _facts(audit)), *_numbers(audit.report, keys), *behind])
+        table.writerow([*_facts(audit), *_numbers(audit.report, keys), *behind])
     return text.getvalue()
 
 
@@ -57,13 +57,15 @@ def _keys(audits: Sequence[Audited]) -> Iterator[tuple[str, str]]:
 
 def _facts(audit: Audited) -> Iterator[str]:
     report = audit.report
-    yield from (audit.name, audit.decision, audit.reason)
+    yield from map(cell, (audit.name, audit.decision, audit.reason))
     if report is None:
         yield from [""] * (len(_FACTS) - 3)
         return
     adapter = report.adapter
-    yield from (adapter.sha256, adapter.family, adapter.algorithm, f"{adapter.strength:g}")
-    yield from (report.base.name, str(report.plan.get("preset", "")), "" if audit.folder is None else audit.folder.name)
+    yield from map(cell, (adapter.sha256, adapter.family, adapter.algorithm))
+    yield f"{adapter.strength:g}"  # a number, and no formula where it is negative
+    folder = "" if audit.folder is None else audit.folder.name
+    yield from map(cell, (report.base.name, str(report.plan.get("preset", "")), folder))
 
 
 def _numbers(report: Report | None, keys: Sequence[tuple[str, str]]) -> Iterator[str]:

@@ -36,9 +36,9 @@ def _lines(rows: Rows) -> Iterator[str]:
     table.writerow([*FACTS, "worst", *(f"{metric}.{name}.{end}" for metric, name in keys for end in ENDS)])
     for row in rows():
         numbers = {(n.metric, n.name): n for n in row.numbers}
-        facts = (_plain(getattr(row, name)) for name in FACTS)
+        facts = (_fact(getattr(row, name)) for name in FACTS)
         lost = "; ".join(f"{label} {loss:.3g}" for label, loss in row.worst.items())
-        table.writerow([*map(cell, (*facts, lost)), *(_end(numbers.get(key), end) for key in keys for end in ENDS)])
+        table.writerow([*facts, cell(lost), *(_end(numbers.get(key), end) for key in keys for end in ENDS)])
         yield text.getvalue()
         text.seek(0)
         text.truncate()
@@ -51,8 +51,9 @@ def numbers_of(rows: Rows) -> list[Key]:
     return [(m.name, name) for m in all_metrics() for name in m.quantities if (m.name, name) in seen]
 
 
-def _plain(value: object) -> str:
-    return f"{value:g}" if isinstance(value, float) else str(value)
+def _fact(value: object) -> str:
+    """Return a fact as a cell: a number as it is, a sign in front of it and all; a text so that it is no formula."""
+    return f"{value:g}" if isinstance(value, (float, int)) else cell(str(value))
 
 
 def _end(number: Number | None, end: str) -> str:

@@ -220,6 +220,8 @@ def test_malformed_requests_are_refused_in_a_sentence(host):
             answer = host.ask("/owf/v1/audit", raw=raw)
         assert answer.status in (400, 413), answer
         assert "Traceback" not in answer.text and len(answer.data["detail"]) < 2000
+    for strength in (10**400, -(10**4000)):  # JSON has numbers that are no float's
+        assert host.audit(strengths=[strength]).status == 400
     assert host.ask("/owf/v1/audit", {}, kind="text/plain").status == 415
     for path in ("jobs/x", "jobs/x/report", "jobs/%00/report"):
         assert host.ask(f"/owf/v1/{path}").status == 404
