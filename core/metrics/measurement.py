@@ -1,6 +1,9 @@
 """What was seen: estimates with intervals and noise floors, grouped by metric. No torch."""
 
+import math
 from dataclasses import dataclass, field
+
+from ..errors import InvalidError
 
 
 @dataclass(frozen=True)
@@ -49,3 +52,10 @@ class Measurement:
     """Settings and side results that have no interval: feature network, p-value, worst class, temperature."""
     prompts: dict[str, tuple[float, ...]] = field(default_factory=dict)
     """Estimate -> what it is for each of the plan's prompts alone; left out of the JSON where there is none."""
+
+    def __post_init__(self) -> None:
+        """Raise InvalidError for an estimate that is no number: compared with a limit, NaN is on neither side of it."""
+        parts = ((f"{name}: {p.label}", p.estimate) for name, some in self.breakdowns.items() for p in some)
+        for name, estimate in (*self.estimates.items(), *parts):
+            if not math.isfinite(estimate.value) or math.isnan(estimate.low) or math.isnan(estimate.high):
+                raise InvalidError(f"{self.metric}: {name} is NaN or infinite, so it says nothing.")

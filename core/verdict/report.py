@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ..disk.files import read_regular, write_text
-from ..errors import UsageError
+from ..errors import InvalidError, UsageError
 from ..metrics.measurement import Estimate, Measurement, Part
 from .learning import Learning, decide
 from .typed import require_types
@@ -179,7 +179,7 @@ def parse_report(text: str, path: str) -> Report:
         require_types(report, Report, "report")
         _require_whole(report)
         return report
-    except (KeyError, TypeError, AttributeError) as error:
+    except (KeyError, TypeError, AttributeError, OverflowError, InvalidError) as error:
         raise UsageError(f"{path} is not a whole OWF report: {error!r}") from error
 
 
