@@ -53,9 +53,11 @@ class Measurement:
     prompts: dict[str, tuple[float, ...]] = field(default_factory=dict)
     """Estimate -> what it is for each of the plan's prompts alone; left out of the JSON where there is none."""
 
-    def __post_init__(self) -> None:
-        """Raise InvalidError for an estimate that is no number: compared with a limit, NaN is on neither side of it."""
-        parts = ((f"{name}: {p.label}", p.estimate) for name, some in self.breakdowns.items() for p in some)
-        for name, estimate in (*self.estimates.items(), *parts):
-            if not math.isfinite(estimate.value) or math.isnan(estimate.low) or math.isnan(estimate.high):
-                raise InvalidError(f"{self.metric}: {name} is NaN or infinite, so it says nothing.")
+
+def require_numbers(seen: Measurement) -> Measurement:
+    """Return the measurement; raise InvalidError where an estimate is no number: NaN is on neither side of a limit."""
+    parts = ((f"{name}: {part.label}", part.estimate) for name, some in seen.breakdowns.items() for part in some)
+    for name, estimate in (*seen.estimates.items(), *parts):
+        if not math.isfinite(estimate.value) or math.isnan(estimate.low) or math.isnan(estimate.high):
+            raise InvalidError(f"{seen.metric}: {name} is NaN or infinite, so it says nothing.")
+    return seen

@@ -5,7 +5,7 @@ import math
 
 import pytest
 from owf.core.errors import InvalidError, Setting, UsageError
-from owf.core.metrics.measurement import Estimate, Measurement, Part
+from owf.core.metrics.measurement import Estimate, Measurement, Part, require_numbers
 from owf.core.verdict.policy import read_policy
 from owf.core.verdict.verdict import (
     DRIFT,
@@ -179,7 +179,7 @@ def test_what_is_no_number_is_no_measurement(broken):
     """It is on neither side of a limit, and an alarm would be silent."""
     for estimates, lines in (({"a": Estimate(*broken, 3)}, ()), ({}, (Part("line", Estimate(*broken, 3)),))):
         with pytest.raises(InvalidError, match=r"color_shift.*NaN or infinite"):
-            Measurement("color_shift", 2, "a", estimates, {"b": lines})
+            require_numbers(Measurement("color_shift", 2, "a", estimates, {"b": lines}))
 
 
 def test_nobody_draws_as_many_samples_as_a_limit_next_to_the_number_would_take():

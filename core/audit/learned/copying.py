@@ -25,4 +25,4 @@ def near(pictures: np.ndarray, training: np.ndarray) -> np.ndarray:
     """
     among = distances(training, training)
     np.fill_diagonal(among, np.inf)
-    return distances(pictures, training).min(axis=1) <= MARGIN * np.median(among.min(axis=1))
+    return distances(pictures, training).min(axis=1) < MARGIN * np.median(among.min(axis=1))
