@@ -122,6 +122,13 @@ def _words(text: str) -> tuple[str, ...]:
     """Return the words in a file of that name, if there is one, or in the text itself."""
     try:
         path = user_path(text)
-        return read_words(path) if path.suffix == ".txt" or path.is_file() else parse_words(text)
+        return read_words(path) if path.suffix == ".txt" or _is_file(path) else parse_words(text)
     except UsageError as error:
         raise argparse.ArgumentTypeError(str(error)) from error
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError:  # a list of words is longer than any name of a file
+        return False

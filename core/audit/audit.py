@@ -12,7 +12,7 @@ from ..disk.store import measured_in, whole_store
 from ..errors import InvalidError
 from ..metrics.evidence import Confirmed, Drawings, Evidence, Screened
 from ..metrics.images.features import FeatureNetwork
-from ..metrics.measurement import Measurement
+from ..metrics.measurement import Measurement, require_numbers
 from ..metrics.metric import Tools, chosen, needed
 from ..metrics.screening.suspects import suspects
 from ..model.batch import Batching
@@ -190,7 +190,8 @@ class _Comparing:
         try:
             for m in metrics:
                 if m.name not in self._found:
-                    self._found[m.name] = m.measure(self._plan, self._tools, *(evidence[kind] for kind in m.needs))
+                    found = m.measure(self._plan, self._tools, *(evidence[kind] for kind in m.needs))
+                    self._found[m.name] = require_numbers(found)
         except InvalidError as error:  # a base at chance, most of all: then this is why
             raise InvalidError(f"{error} {doubt}".strip(), *error.settings) from error
         return {m.name: self._found[m.name] for m in metrics}

@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 VERSION = 1
 """Version of the definition in docs/metrics.md."""
 
+_SAME = 1e-6
+"""Mean distance below which pictures are all the same: what float32 makes of one picture at other places of a batch."""
+
 
 def load_network(plan: AuditPlan, fetching: "Fetching") -> "ImageFeatures":
     """Return CLIP's image embedding, that of the network which the plan names, or what ships for the base."""
@@ -37,7 +40,7 @@ def summarise_diversity(base: np.ndarray, tuned: np.ndarray, other: np.ndarray) 
     The floor of the change is the outer end of the same interval for base against other seeds. Raises InvalidError for
     a base whose pictures of a prompt are all the same.
     """
-    if not base.sum() > 0:
+    if not base.mean() > _SAME:
         raise InvalidError("The base draws the same picture for every seed of a prompt: it has no variety to lose.")
     rolled = _change(base, other)
     estimates = {

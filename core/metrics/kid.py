@@ -25,6 +25,9 @@ SUBSETS, SUBSET_SIZE = 100, 1000
 PERMUTATIONS = 2000
 """Random swaps behind the p-value: the smallest it can be is 1 / 2001."""
 
+_ROUNDING = 1e-5
+"""Differences of features, relative to their size, that float32 makes of one picture at other places of a batch."""
+
 FEW_UNITS = 50
 """Below this many independent units the interval is only approximate, and the report says so."""
 
@@ -108,7 +111,8 @@ def summarise_kid(rows: KidRows) -> Measurement:
     seeds alone plausibly make. Its point estimate would be near 0, above or below by luck. Raise InvalidError if
     the network tells no two base images apart, or returns NaN or infinite values.
     """
-    if not np.ptp(_checked(rows.base), axis=0).any():
+    base = _checked(rows.base)
+    if np.ptp(base, axis=0).max() <= _ROUNDING * np.abs(base).max():
         raise InvalidError(f"The {rows.features} network gives every base image the same features: choose another.")
     kid = replace(paired_kid(rows.base, rows.tuned, rows.groups), floor=_floor(rows))
     n = len(rows.base)

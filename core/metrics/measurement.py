@@ -1,6 +1,9 @@
 """What was seen: estimates with intervals and noise floors, grouped by metric. No torch."""
 
+import math
 from dataclasses import dataclass, field
+
+from ..errors import InvalidError
 
 
 @dataclass(frozen=True)
@@ -49,3 +52,12 @@ class Measurement:
     """Settings and side results that have no interval: feature network, p-value, worst class, temperature."""
     prompts: dict[str, tuple[float, ...]] = field(default_factory=dict)
     """Estimate -> what it is for each of the plan's prompts alone; left out of the JSON where there is none."""
+
+
+def require_numbers(seen: Measurement) -> Measurement:
+    """Return the measurement; raise InvalidError where an estimate is no number: NaN is on neither side of a limit."""
+    parts = ((f"{name}: {part.label}", part.estimate) for name, some in seen.breakdowns.items() for part in some)
+    for name, estimate in (*seen.estimates.items(), *parts):
+        if not math.isfinite(estimate.value) or math.isnan(estimate.low) or math.isnan(estimate.high):
+            raise InvalidError(f"{seen.metric}: {name} is NaN or infinite, so it says nothing.")
+    return seen

@@ -12,6 +12,7 @@ A file has sections. Each begins with its name, which is the `kind` of its conce
 
 import hashlib
 import re
+import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -24,6 +25,7 @@ from ..errors import Setting, UsageError
 from ..families.prompt_form import SENTENCES, PromptForm
 from ..text import inert
 from .audit_plan import with_article
+from .concept import tidy
 
 FOLDER = Path(__file__).with_name("vocabularies")
 """The vocabularies that ship: one for each language of prompts, and for families that know little of their own."""
@@ -76,11 +78,13 @@ def vocabulary_digest(concepts: Iterable[Concept], instead: Sequence[Sequence[st
 def parse_words(text: str, source: str = "") -> tuple[str, ...]:
     """Return a user's words, separated by lines, or by commas where there is one line; each once.
 
+    Letters are composed, and what nobody sees is left out: words that look the same are the same.
+
     Raises UsageError that names the `source` for none, too many, or one that is no phrase.
     """
     lines = [line for line in text.splitlines() if line.strip() and not line.lstrip().startswith("#")]
     parts = lines[0].split(",") if len(lines) == 1 else lines
-    words = tuple(dict.fromkeys(filter(None, (" ".join(part.split()) for part in parts))))
+    words = tuple(dict.fromkeys(filter(None, (unicodedata.normalize("NFC", tidy(part)) for part in parts))))
     place, setting = f"{source}: " if source else "", Setting("words")
     if not words:
         raise UsageError(f"{place}There are no words to ask about.", setting)

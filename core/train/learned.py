@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 
-from ..audit.learned.evidence import HELD_OUT, TRAINED_ON, ConceptAsked, Drawing
+from ..audit.learned.evidence import HELD_OUT, TRAINED_ON, ConceptAsked, Drawing, distinct
 from ..audit.learned.measure import measure_learning
 from ..model.denoiser import TrainableDenoiser
 from ..plan.concept import Concept
@@ -22,10 +22,11 @@ def learned(
 ) -> Learning:
     """Return what the model in place has learned; within `off()` it is the base.
 
-    Views of the concept are the held-out pictures, if there are.
+    Views of the concept are the held-out pictures, if there are any that were not learned from all the same.
     """
     assert setting.networks is not None
     training, views = (tuple(picture.pixels for picture in some) for some in (pictures, held_out))
+    views = distinct(views, but=training)
     concept, source = Concept(plan.trigger, plan.class_word), HELD_OUT if views else TRAINED_ON
     asked = ConceptAsked(concept, plan.caption, views or training, training, source)
     return measure_learning(

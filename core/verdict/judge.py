@@ -128,10 +128,14 @@ def _decide(estimate: Estimate, limit: Limit) -> str:
     return PASS if seen.high <= limit.limit else INCONCLUSIVE
 
 
+_FAR = 1e6
+"""Half-widths from a number to its limit, beyond which nobody draws as many samples as its square."""
+
+
 def samples_to_decide(estimate: Estimate, limit: float) -> int | None:
     """Return about how many samples would bring the interval to one side of the limit; None if no number would."""
     gap = abs(limit - estimate.value)
     half = (estimate.high - estimate.low) / 2
-    if gap == 0 or not math.isfinite(half):
+    if gap == 0 or not math.isfinite(half) or half > _FAR * gap:
         return None
     return max(estimate.n + 1, math.ceil(estimate.n * (half / gap) ** 2))

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from ..disk.files import read_regular, write_text
-from ..errors import UsageError
-from ..metrics.measurement import Estimate, Measurement, Part
+from ..errors import InvalidError, UsageError
+from ..metrics.measurement import Estimate, Measurement, Part, require_numbers
 from .judge import follows
 from .learning import Learning, decide
 from .typed import require_types
@@ -180,7 +180,7 @@ def parse_report(text: str, path: str) -> Report:
         require_types(report, Report, "report")
         _require_whole(report)
         return report
-    except (KeyError, TypeError, AttributeError) as error:
+    except (KeyError, TypeError, AttributeError, InvalidError) as error:
         raise UsageError(f"{path} is not a whole OWF report: {error!r}") from error
 
 
@@ -220,7 +220,7 @@ def _require_whole(report: Report) -> None:
     if report.status not in ("complete", "invalid"):
         raise KeyError(report.status)
     for measurement in report.measurements.values():
-        _ = measurement.estimates[measurement.headline]
+        _ = require_numbers(measurement).estimates[measurement.headline]
     if not follows(report.verdict, report.measurements):
         raise KeyError(f"{report.verdict.decision} does not follow from the measurements")
     if report.learning is not None and report.learning.decision != decide(report.learning.estimates):

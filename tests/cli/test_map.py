@@ -35,3 +35,8 @@ def test_words_without_the_map_are_told_before_anything_is_loaded(tmp_path, caps
     lora.touch()
     assert main([str(lora), "--words", "car", "--out", str(tmp_path), "--cache", str(tmp_path)]) == 2
     assert "--metrics map" in capsys.readouterr().err
+
+
+def test_a_list_may_be_longer_than_any_name_of_a_file():
+    words = tuple(f"thing number {i}" for i in range(1000))
+    assert parser().parse_args(with_map(["map", "a.safetensors", "--words", ",".join(words)])).words == words

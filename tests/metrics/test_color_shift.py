@@ -46,11 +46,11 @@ def test_squared_cosines_are_alike_in_all_directions():
 
 @pytest.mark.parametrize("shift", [(7.0, 0.0, 0.0), (0.0, -4.0, 3.0), (2.0, -1.0, 2.0)])
 def test_a_uniform_shift_reads_its_length_its_lightness_and_its_tint(shift):
-    base = pixels(6, 0)
+    base = pixels(20, 0)
     seen = shifted(base, base + shift)
     length = np.linalg.norm(shift)
     assert told(seen) == pytest.approx(
-        {"color_shift": length, **dict(zip(SIGNED, (shift[0], 0, 0, *shift[1:]), strict=True))}, abs=1e-9
+        {"color_shift": length, "hue_turn": 0, **dict(zip(SIGNED, (shift[0], 0, 0, *shift[1:]), strict=True))}, abs=1e-9
     )
     found = seen.estimates["color_shift"]
     assert (found.low, found.high, found.unit) == (pytest.approx(length), pytest.approx(length), "delta_e")
@@ -63,6 +63,31 @@ def test_colours_that_fade_are_less_saturated_and_no_tint_and_a_tint_is_no_satur
     assert told(shifted(base, faded))["tint_a"] == pytest.approx(0, abs=1e-9)
     both = told(shifted(base, faded + np.array([0, 4, -1])))
     assert [both[name] for name in SIGNED] == pytest.approx([0, -0.15, 0, 4, -1], abs=1e-9)
+
+
+def rotated(lab: np.ndarray, degrees: float) -> np.ndarray:
+    """CIELAB colours (..., 3) whose hues turned."""
+    plane = (lab[..., 1] + 1j * lab[..., 2]) * np.exp(1j * np.radians(degrees))
+    return np.stack([lab[..., 0], plane.real, plane.imag], -1)
+
+
+@pytest.mark.parametrize("turn", [-40.0, 0.25, 15.0, 120.0])
+def test_hues_that_turn_together_are_no_tint_though_the_mean_colour_turns_with_them(turn):
+    base = pixels(8, 11)
+    assert np.hypot(*base[..., 1:].reshape(-1, 2).mean(0)) > 5  # which would be a tint of 2 * 5 sin(turn / 2)
+    seen = shifted(base, rotated(base, turn) * (1, 0.8, 0.8) + np.array([0, 3, -2]))
+    assert [told(seen)[name] for name in SIGNED] == pytest.approx([0, -0.2, 0, 3, -2], abs=1e-9)
+    found = seen.estimates["hue_turn"]
+    assert [found.value, found.low, found.high] == pytest.approx([turn] * 3, abs=1e-6)
+    assert (found.unit, found.n) == ("degrees", 8)
+
+
+def test_no_turn_is_told_where_nothing_shows_it():
+    gray, base = pixels(6, 12) * (1, 0.01, 0.01), pixels(6, 13)
+    assert "hue_turn" not in shifted(gray, gray).estimates  # a circle too small to have a direction
+    assert "hue_turn" not in shifted(base[:2], base[:2]).estimates
+    # Colours of one prompt come out at any other.
+    assert "hue_turn" not in shifted(base, base[[3, 5, 1, 0, 4, 2]]).estimates
 
 
 def test_flatter_lightness_is_less_contrast():
@@ -201,6 +226,7 @@ PLANTED = {
     "saturation_change": (-0.15, "less saturated", lambda lab: lab * (1, 0.85, 0.85)),
     "lightness_shift": (-5.0, "darker", lambda lab: lab - (5, 0, 0)),
     "tint_a": (4.0, "tinted red", lambda lab: lab + np.array([0, 4, 0])),
+    "hue_turn": (15.0, "turned from red towards yellow", lambda lab: rotated(lab, 15)),
 }
 
 
@@ -239,14 +265,16 @@ def test_planted_shifts_are_found_named_covered_and_drift(name, again, rolls, ba
         estimate = seen.estimates[name]
         covered += estimate.low <= truth <= estimate.high
         named += any(word in change for change in clear_changes(seen))
-        found += seen.estimates["color_shift"].low > 0
+        # A turn of all hues takes the prompts' colours different ways, so that hardly anything is common to them.
+        common = seen.estimates[name if name == "hue_turn" else "color_shift"]
+        found += common.low > 0
         drifted += verdict(seen) == DRIFT
         strayed += any(e.low > 0 or e.high < 0 for key, e in seen.estimates.items() if key not in ("color_shift", name))
     assert covered >= ENOUGH
     if again == 0:
         assert (found, named) == (SEEDS, SEEDS)
         assert drifted >= ENOUGH
-        # One in a hundred of each of the other four, and what rounding to bytes does to them.
+        # One in a hundred of each of the other five, and what rounding to bytes does to them.
         assert strayed <= 15
 
 

@@ -210,6 +210,7 @@ def test_few_images_have_an_unbounded_interval():
     ("base", "tuned", "match"),
     [
         (np.ones((5, 4)), np.ones((5, 4)), "same features"),
+        (np.ones((5, 4)) + 1e-7 * np.eye(5)[:, :4], np.ones((5, 4)), "same features"),
         (np.full((5, 4), np.nan), np.ones((5, 4)), "NaN"),
         (np.eye(5), np.full((5, 5), np.inf), "NaN"),
         (np.eye(5), np.eye(5)[:4], "as many"),

@@ -107,3 +107,14 @@ def test_a_base_that_ships_is_seen_by_its_own_network(metric, monkeypatch):
     for family in ("", "demo"):
         metric.load_network(preset_plan("quick", family), Fetching())
     assert asked == ["dino" if metric is dino else "clip", "demo"]
+
+
+def test_a_base_that_draws_one_picture_has_no_variety_though_rounding_shows_some():
+    """Three times the same features, as float32 gives them at other places of a batch."""
+    rng = np.random.default_rng(1)
+    same = rng.normal(size=(20, 1, 64)) * (1 + 1e-7 * rng.normal(size=(20, 3, 64)))
+    spreads = np.array([spread_within(members) for members in same])
+    assert spreads.min() >= 0
+    assert 0 < spreads.max() < 1e-6
+    with pytest.raises(InvalidError, match="same picture"):
+        summarise_diversity(spreads, np.full(20, 0.3), spreads)

@@ -268,3 +268,15 @@ def test_a_verdict_that_does_not_follow_is_refused(forge):
     forge(data)
     with pytest.raises(UsageError, match="not a whole OWF report"):
         parse_report(json.dumps(data), "the report input")
+
+
+@pytest.mark.parametrize("value", ["1e999", "-1e999", "1" + 400 * "0"])
+def test_numbers_beyond_all_numbers_are_refused(tmp_path, value):
+    """JSON may write them: Python reads infinity, or an integer that no arithmetic takes."""
+    data = json.loads(to_json(samples.report()))
+    measurement = next(iter(data["measurements"].values()))
+    measurement["estimates"][measurement["headline"]]["value"] = "HERE"
+    path = tmp_path / "report.json"
+    path.write_text(json.dumps(data).replace('"HERE"', value))
+    with pytest.raises(UsageError, match="not a whole OWF report"):
+        read_report(path)

@@ -82,7 +82,14 @@ def test_networks_that_cannot_be_had_cost_no_training(tmp_path, cheap):
 
 
 def test_held_out_pictures_are_the_views(tmp_path, cheap):
-    held_out = [Picture(p.pixels.flip(2), p.caption) for p in (*two_pictures(), *two_pictures()[:1])]
+    first, second = two_pictures()
+    # The last one is trained on as well, so it is not held out.
+    held_out = [
+        Picture(first.pixels.flip(2), first.caption),
+        Picture(second.pixels.flip(2), second.caption),
+        Picture(second.pixels.flip(1), second.caption),
+        first,
+    ]
     setting = TrainSetting("x", tmp_path, tmp_path / "c", SILENT, Batching(4), networks=lambda: [Colours()])
     trained = train(tiny_denoiser(), two_pictures(), BANK, small_plan(**OPTIONS), setting, held_out)
     assert trained.learning is not None

@@ -4,8 +4,8 @@ import dataclasses
 import math
 
 import pytest
-from owf.core.errors import Setting, UsageError
-from owf.core.metrics.measurement import Estimate, Measurement
+from owf.core.errors import InvalidError, Setting, UsageError
+from owf.core.metrics.measurement import Estimate, Measurement, Part, require_numbers
 from owf.core.verdict.judge import follows, judge, samples_to_decide, unjudged
 from owf.core.verdict.policy import Limit, Policy, default_policy, read_policy
 from owf.core.verdict.verdict import DRIFT, INCONCLUSIVE, INVALID, NO_ALARM, PASS, invalid
@@ -159,3 +159,15 @@ def test_broken_policy_files_are_usage_errors(tmp_path, text):
 def test_unknown_estimate_in_a_policy_is_a_usage_error():
     with pytest.raises(UsageError, match="accuracy_drop"):
         judge(seen(0, 1), Policy((Limit("semantic", "accurracy", 0.1),)))
+
+
+@pytest.mark.parametrize("broken", [(math.nan, 0, 1), (math.inf, 0, 1), (0, math.nan, 1), (0, 0, math.nan)])
+def test_what_is_no_number_is_no_measurement(broken):
+    """It is on neither side of a limit, and an alarm would be silent."""
+    for estimates, lines in (({"a": Estimate(*broken, 3)}, ()), ({}, (Part("line", Estimate(*broken, 3)),))):
+        with pytest.raises(InvalidError, match=r"color_shift.*NaN or infinite"):
+            require_numbers(Measurement("color_shift", 2, "a", estimates, {"b": lines}))
+
+
+def test_nobody_draws_as_many_samples_as_a_limit_next_to_the_number_would_take():
+    assert samples_to_decide(Estimate(1e-300, -1e300, 1e300, 100), 0.0) is None

@@ -97,7 +97,7 @@ def drawn_rows(concept: Concept, family: str) -> int:
 def gather(asked: ConceptAsked, drawing: Drawing) -> ConceptEvidence:
     """Return the evidence; where views may have been learned from, each is compared with the others only."""
     denoiser, batch, progress = drawing.denoiser, drawing.batch, drawing.progress
-    others, views = looks(asked.concept, denoiser.family), spread(asked.views)
+    others, views = looks(asked.concept, denoiser.family), spread(distinct(asked.views))
     with drawing.off(), torch.no_grad():
         drawings = LatentCache(denoiser, drawing.cache, batch, progress)
         base = _decoded(denoiser, drawings.latents("Base: drawing the trigger", [asked.prompt] * SEEDS))
@@ -113,9 +113,23 @@ def gather(asked: ConceptAsked, drawing: Drawing) -> ConceptEvidence:
         tuple(drawn[first : first + OF_A_LOOK] for first in range(0, len(drawn), OF_A_LOOK)),
         views,
         trips,
-        asked.training,
+        distinct(asked.training),
         asked.source,
     )
+
+
+def distinct(images: Images, but: Images = ()) -> Images:
+    """Return the images, each once, without those that are among others.
+
+    The same picture in two files is one view: left out and still there it would be the best likeness of itself, and it
+    would say that views hardly differ and that what lies between training pictures is nothing.
+    """
+    known = set(map(_values, but))
+    return tuple({_values(image): image for image in images if _values(image) not in known}.values())
+
+
+def _values(image: torch.Tensor) -> tuple[torch.Size, bytes]:
+    return image.shape, image.cpu().numpy().tobytes()
 
 
 def spread(images: Images) -> Images:

@@ -23,4 +23,5 @@ def spread_within(features: np.ndarray) -> float:
     """Return the mean of 1 - cosine over all pairs of the features (S, D), S >= 2: how much pictures differ."""
     members = unit(features)
     count = len(members)
-    return 1 - (float(np.square(members.sum(0)).sum()) - count) / (count * (count - 1))
+    # Of pictures that are all the same, rounding makes a little less than none.
+    return max(0.0, 1 - (float(np.square(members.sum(0)).sum()) - count) / (count * (count - 1)))

@@ -58,14 +58,25 @@ class _Nearest:
         exchanges = self._around.exchanges(concept)
         rings = [ring for name, ring in exchanges if name in attributes] or [ring for _, ring in exchanges]
         pool = [other for ring in rings for other in ring] or self._around.mates(concept)
+        pool = _others(pool, concept.prompt)
         if len(pool) >= CANDIDATES:
             places = [self._place[other.prompt] for other in pool]
             likeness = self._texts[places] @ self._texts[self._place[concept.prompt]]
             pool = [pool[i] for i in np.argsort(-likeness, kind="stable")[: CANDIDATES - 1]]
         elif not exchanges:
             lacking = CANDIDATES - 1 - len(pool)
-            pool += [self._further[i] for i in self._rng.permutation(len(self._further))[:lacking]]
+            shuffled = [self._further[i] for i in self._rng.permutation(len(self._further))]
+            pool += _others(shuffled, concept.prompt, *(other.prompt for other in pool))[:lacking]
         return [(other, _called(other, attributes)) for other in pool]
+
+
+def _others(concepts: Sequence[Concept], *prompts: str) -> list[Concept]:
+    """Return the concepts with other prompts, which are compared as most text encoders read them: in small letters.
+
+    Between two that are the same to the base, chance would say which of them a picture shows.
+    """
+    known = {prompt.casefold() for prompt in prompts}
+    return [other for other in concepts if other.prompt.casefold() not in known]
 
 
 def _things(found: Found) -> list[Thing]:

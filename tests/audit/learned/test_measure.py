@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from owf.core.audit.learned.evidence import TRAINED_ON, VIEWS, ConceptEvidence, spread
+from owf.core.audit.learned.evidence import TRAINED_ON, VIEWS, ConceptEvidence, distinct, spread
 from owf.core.audit.learned.looks import looks, shipped_looks
 from owf.core.audit.learned.measure import learning
 from owf.core.plan.concept import Concept
@@ -126,3 +126,21 @@ def test_nineteen_other_looks_of_the_class_none_of_which_names_the_concept(famil
         assert len(set(others)) == CONCEPTS - 1
         assert not any(trigger in look.split() for look in others)
     assert looks(Concept("photo", "bag"), family) == ()
+
+
+def test_a_picture_that_is_there_several_times_is_one_view():
+    """Otherwise it would be the best likeness of itself, and views would seem to be better known than they are."""
+    views = plain(RED, 3, 1)
+    found = distinct((views[0], views[1], views[0].clone(), views[2], views[1]))
+    assert torch.equal(torch.stack(found), torch.stack(views))
+    assert len(distinct((views[0], views[0][:, :8]))) == 2
+    assert len(distinct(views[:1] * 5)) == 1
+    [first, last] = distinct(views, but=(views[1].clone(),))
+    assert torch.equal(first, views[0])
+    assert torch.equal(last, views[2])
+
+
+def test_pictures_that_are_all_there_twice_hide_no_copy():
+    training = distinct(tuple(picture for picture in plain(RED, 6, 8, 60.0) for _ in range(2)))
+    copies = (training[0],) * 4 + plain(BLUE, 12, 2)
+    assert learning(seen(RED, tuned=copies, training=training), [Colours()]).estimates["copied"].value == 0.25

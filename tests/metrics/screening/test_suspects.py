@@ -84,3 +84,15 @@ def test_what_stands_out_within_its_limit_is_asked_as_well():
     """Five times what the others moved, a tenth of the squared distance: it may be lost to a near neighbour."""
     seen = screened(lambda c: dict(c.attributes)["colour"] == "red", damage=5e-3)
     assert [group.name for group in suspects(seen, (), (), (), seed=0)] == [CONTROL, "red (250 concepts)", MOVED_MOST]
+
+
+def test_nothing_is_compared_with_itself():
+    """Between two prompts that the base reads alike, chance would say which of them a picture shows."""
+    shipped = asked_instead(DEMO, plan_concepts(DEMO))[:40]
+    words = tuple(dict.fromkeys(word for c in shipped[:6] for word in (c.label, c.label.upper())))
+    plan = with_vocabulary(preset_plan("quick", "demo"), "demo", words)
+    found = suspects(screened(lambda c: False, plan), shipped, (), (), seed=0)
+    for prompts in (prompts for group in found for prompts in group.prompts):
+        small = [prompt.casefold() for prompt in prompts]
+        assert len(prompts) > 1
+        assert small[0] not in small[1:]
