@@ -1,6 +1,7 @@
 """The options of `owf-audit` that say what is measured; importing it is cheap, as of `arguments`."""
 
 import argparse
+from pathlib import Path
 
 from ..core.datasets.dataset import all_datasets, layouts
 from ..core.errors import UsageError

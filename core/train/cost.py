@@ -8,13 +8,13 @@ from .plan import TrainPlan
 
 def step_rows(plan: TrainPlan, step: int) -> int:
     """Return the student's rows in one optimizer step: the concept's and, where it is their turn, the terms'."""
-    asked = sum(term.student_rows(plan) for term in plan.terms if plan.asks(term.name, step))
+    asked = sum(term.student_rows(plan) for term in plan.terms) if plan.is_preserving(step) else 0
     return plan.accumulate * (plan.batch + asked)
 
 
 def teacher_rows(plan: TrainPlan, step: int) -> int:
     """Return the rows that the base predicts in one optimizer step."""
-    return plan.accumulate * sum(term.teacher_rows(plan) for term in plan.terms if plan.asks(term.name, step))
+    return plan.accumulate * sum(term.teacher_rows(plan) for term in plan.terms if plan.is_preserving(step))
 
 
 def rows_until(plan: TrainPlan, step: int) -> int:

@@ -27,7 +27,7 @@ TERMS = tuple(term.name for term in all_terms())
 """Preservation terms: the files of the folder `preserve`."""
 
 LEARNING = 0.5
-"""Share of the steps that only learn where the training sets the weight of dc itself."""
+"""Share of the steps in which dc weighs little, where the training sets its weight itself."""
 
 _ALWAYS_HASHED = frozenset({"prior_weight", "class_weight", "blank_weight", "l2_weight", "dc_weight"})
 """Weights that a digest covers whether their term is preserved or not.
@@ -155,12 +155,8 @@ class TrainPlan:
 
     @property
     def learning_steps(self) -> int:
-        """Return how many steps learn the concept before drift correction begins."""
+        """Return how many steps learn the concept before the weight of dc follows what was learned."""
         return int(LEARNING * self.steps) if self.sets_weight else 0
-
-    def asks(self, term: str, step: int) -> bool:
-        """Return whether a preservation term has its turn in optimizer step `step`, counted from 0."""
-        return self.is_preserving(step) and not (term == "dc" and step < self.learning_steps)
 
     def is_preserving(self, step: int) -> bool:
         """Return whether it is the terms' turn in optimizer step `step`, counted from 0."""

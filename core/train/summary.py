@@ -100,7 +100,7 @@ def _preservation(bank: Bank, plan: TrainPlan) -> str:
 
 def _weight(plan: TrainPlan, term: str) -> str:
     if term == "dc" and plan.sets_weight:
-        return f"after {counted(plan.learning_steps, 'step')} that only learn, as strongly as the concept allows"
+        return f"lightly for {counted(plan.learning_steps, 'step')}, then as strongly as the concept allows"
     return f"weight {plan.weight(term):g}"
 
 

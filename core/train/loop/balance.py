@@ -1,7 +1,7 @@
 """Drift correction that learns: its weight where nobody fixes it.
 
-The first half of the steps learns without it, so that by then the concept is known as well as plain training knows it
-after as many steps. From there on the weight rises as long as the concept keeps its share of the best that it reached,
+In the first half of the steps it weighs little, so that by then the concept is known about as well as plain training
+knows it after as many steps. From there on the weight rises as long as the concept keeps its share of the best that it reached,
 and falls where it does not: the largest weight that costs no more than the rest of that share.
 """
 
@@ -16,8 +16,10 @@ from .loss import LossMaker
 
 KEPT = 0.9
 """Share of its best gain that the concept keeps: a tenth is the price that drift correction may have, by convention."""
-START = 0.5
-"""First weight: a sixteenth of the default where it is fixed, which keeps some concepts from being learned at all."""
+START = 1.0
+"""Weight of the first half, and the first to be moved: that of prior preservation in DreamBooth, an eighth of the default
+where it is fixed. Without any, a model has drifted by then as far as plain training takes it, and not all of that is
+mended afterwards."""
 SPEED = math.log(2) / 2
 """Change of the weight's logarithm at a turn, for a concept at its best; none for one that just keeps its share.
 
@@ -36,12 +38,7 @@ ROWS = 16
 
 
 def turned(weight: float, gain: float, best: float, drift: float | None) -> float:
-    """Return the weight after a measurement of the concept's gain; `best` is the largest so far, `drift` the newest.
-
-    A weight of 0 is that of the steps that only learn, which end here.
-    """
-    if weight == 0:
-        return START
+    """Return the weight after a measurement of the concept's gain; `best` is the largest so far, `drift` the newest."""
     room = (gain / best - KEPT) / (1 - KEPT) if best > 0 else FASTEST_FALL  # 1 at its best, 0 at its share
     if room > 0 and drift is not None and drift <= ENOUGH:
         return weight

@@ -42,7 +42,7 @@ class TrainState:
         self.weights = {name: plan.weight(name) for name in plan.preserve}
         """Weight of each preservation term; a drift budget or what is learned moves that of `dc`."""
         if plan.sets_weight:
-            self.weights["dc"] = 0.0
+            self.weights["dc"] = START
         self.best_gain = 0.0
         """Largest gain of the concept so far, where one is measured."""
         self.drift: float | None = None

@@ -49,7 +49,7 @@ class Step:
     def _gradients(self, state: TrainState) -> tuple[float, dict[str, float]]:
         """Accumulate the step's gradients; return the concept's mean loss and those of the terms."""
         plan, concept, terms = self._plan, 0.0, {}
-        asking = {name: term for name, term in self._terms.items() if plan.asks(name, state.step)}
+        asking = self._terms if plan.is_preserving(state.step) else {}
         for part in range(plan.accumulate):
             draw = Draw(plan.seed, state.step, part)
             losses = self._losses.losses(self._data.rows(draw), draw, asking)
