@@ -22,7 +22,7 @@ def original_names(transformer):
         for number in range(4):
             original = layer.original.replace("{n}", str(number))
             parts = Layers([layer]).parts(original.replace(".", "_"))
-            if any(word in original for word in ("lora", "to_qkv", "to_added_qkv")):
+            if any(word in original for word in ("lora", "to_qkv", "to_added_qkv", "qkv.", "linear1.", "img_in.proj")):
                 continue  # dialects of files, and no names of the code
             for leaf in ("weight", "bias"):
                 keys = [next((k for k in state if k.replace(".", "_") == f"{p.path}_{leaf}"), None) for p in parts]
