@@ -12,6 +12,18 @@ from tiny_flows import PARTS, save_folder
 
 CPU = torch.device("cpu")
 
+DIALECTS = (
+    "lora",
+    "to_qkv",
+    "to_added_qkv",
+    "qkv.",
+    "linear1.",
+    "img_in.proj",
+    "single_blocks.{n}.qkv",
+    "single_blocks.{n}.proj",
+)
+"""Parts of names that only LoRA files have."""
+
 
 def original_names(transformer):
     """Return a transformer's weights as its original code has them: fused, turned, and under its names."""
@@ -22,7 +34,7 @@ def original_names(transformer):
         for number in range(4):
             original = layer.original.replace("{n}", str(number))
             parts = Layers([layer]).parts(original.replace(".", "_"))
-            if any(word in original for word in ("lora", "to_qkv", "to_added_qkv", "qkv.", "linear1.", "img_in.proj")):
+            if any(word in layer.original for word in DIALECTS):
                 continue  # dialects of files, and no names of the code
             for leaf in ("weight", "bias"):
                 keys = [next((k for k in state if k.replace(".", "_") == f"{p.path}_{leaf}"), None) for p in parts]
