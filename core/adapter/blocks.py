@@ -4,6 +4,7 @@ import math
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from string import ascii_lowercase
 from typing import TYPE_CHECKING, TypeVar
 
 if TYPE_CHECKING:
@@ -13,7 +14,9 @@ KINDS = ("self-attention", "cross-attention", "feed-forward", "resnet", "other")
 """Kinds of layer that a change is told apart by: columns of every table per block, in this order."""
 
 _UNET = re.compile(r"(down|up)_blocks_(\d+)_", re.ASCII)
-_NUMBERED = re.compile(r"([a-z_]*?)(?:blocks|layers|layer|block)_(\d+)_", re.ASCII)
+_NUMBERED = re.compile(r"(?:blocks|layers|layer|block)_(\d+)_", re.ASCII)
+"""Begins with nothing that repeats: such a search takes the square of a name's length, and files have thousands."""
+_LETTERS = ascii_lowercase + "_"
 _TITLES = {
     "text_encoder": "text",
     "text_encoder_2": "text 2",
@@ -50,8 +53,9 @@ def block_of(module: "AdapterModule") -> Block:
     lead = _TITLES.get(module.component, "")
     if found is None:
         return Block(module.component, 9, 0, f"{lead} other".strip())
-    name = lead or found[1].strip("_") or "block"
-    return Block(module.component, 1, int(found[2][:4]), f"{name} {int(found[2][:4])}")
+    before = module.path[: found.start()]
+    name = lead or before[len(before.rstrip(_LETTERS)) :].strip("_") or "block"
+    return Block(module.component, 1, int(found[1][:4]), f"{name} {int(found[1][:4])}")
 
 
 def kind_of(module: "AdapterModule") -> str:

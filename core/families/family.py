@@ -114,6 +114,11 @@ class Drawing:
     """Steps of a picture; 0 where the preset's own are meant."""
 
 
+FEW_STEPS = Drawing(r"turbo|lightning|lcm(?![a-z])|\bhyper ?sd|\bdmd ?2", guidance_scale=1.0, steps=8)
+"""Bases of a U-Net that were distilled, or merged with what does so: people draw with them in four to eight steps, and
+guidance burns what they draw."""
+
+
 @dataclass(frozen=True)
 class Family:
     """One family of base models that share an architecture."""
@@ -157,6 +162,10 @@ class Family:
     """How people draw with its bases; of several that fit, the first, and the one for all names after the others."""
     children: tuple[Child, ...] = ()
     """What is trained from its bases and asked in a language of its own; of several that fit, the first."""
+    first_layers: tuple[str, ...] = ()
+    """Paths of the layer of a transformer that reads latents, in files of every dialect."""
+    other_inputs: tuple[tuple[int, str], ...] = ()
+    """Inputs of that layer in models with more to read than latents -> what such models are."""
     knows_tags: bool = True
     """Whether its bases may be asked in tags."""
 

@@ -7,6 +7,13 @@ _IMAGE = tuple(f"transformer_blocks.{{n}}.attn.to_{part}" for part in "qkv")
 _TEXT = tuple(f"transformer_blocks.{{n}}.attn.add_{part}_proj" for part in "qkv")
 _SINGLE = tuple(f"single_transformer_blocks.{{n}}.attn.to_{part}" for part in "qkv")
 _NORMS = (("query_norm", "q"), ("key_norm", "k"))
+
+
+def _split(fused: str, live: tuple[str, ...]) -> tuple[Layer, ...]:
+    """Return the parts of a fused layer as layers, each called by its number behind the whole one's name."""
+    return tuple(Layer(f"{fused}.{number}", (part,)) for number, part in enumerate(live))
+
+
 _LAYERS = (
     Layer("double_blocks.{n}.img_attn.qkv", _IMAGE),
     Layer("double_blocks.{n}.txt_attn.qkv", _TEXT),
@@ -37,13 +44,18 @@ _LAYERS = (
     Layer("guidance_in.out_layer", ("time_text_embed.guidance_embedder.linear_2",)),
     Layer("final_layer.linear", ("proj_out",)),
     Layer("final_layer.adaLN_modulation.1", ("norm_out.linear/1", "norm_out.linear/0")),  # shift before scale
+    # The Open Model Initiative's, which OneTrainer writes: parts of fused layers by their number
+    *_split("double_blocks.{n}.img_attn.qkv", _IMAGE),
+    *_split("double_blocks.{n}.txt_attn.qkv", _TEXT),
+    *_split("single_blocks.{n}.linear1", (*_SINGLE, "single_transformer_blocks.{n}.proj_mlp")),
+    Layer("img_in.proj", ("x_embedder",)),
     # XLabs, of whose names "processor" is no level
     Layer("double_blocks.{n}.qkv_lora1", _IMAGE),
     Layer("double_blocks.{n}.qkv_lora2", _TEXT),
     Layer("double_blocks.{n}.proj_lora1", ("transformer_blocks.{n}.attn.to_out.0",)),
     Layer("double_blocks.{n}.proj_lora2", ("transformer_blocks.{n}.attn.to_add_out",)),
-    Layer("single_blocks.{n}.qkv_lora", _SINGLE),
-    Layer("single_blocks.{n}.proj_lora", ("single_transformer_blocks.{n}.proj_out",)),
+    Layer("single_blocks.{n}.qkv", _SINGLE),  # qkv_lora and proj_lora there: what ends in _lora ends before it
+    Layer("single_blocks.{n}.proj", ("single_transformer_blocks.{n}.proj_out",)),
 )
 """Names of black-forest-labs' code, which kohya's scripts, ai-toolkit and ComfyUI use."""
 
@@ -78,13 +90,19 @@ FAMILY = Family(
         ("double_blocks_", "img_mlp_2:12288>3072"),
         ("double_blocks_", "txt_mlp_0:3072>12288"),
         ("double_blocks_", "txt_mlp_2:12288>3072"),
-        ("double_blocks_", "processor"),
+        ("double_blocks_", "_lora1:"),
+        ("double_blocks_", "_lora2:"),
         ("single_blocks_", "linear1"),
         ("single_transformer_blocks_", "!joint_transformer_blocks_", "!token_refiner"),
         ("^transformer_blocks_", "_attn_to_q:3072"),
     ),
     base_versions=("flux1", "flux"),
     architectures=("flux-1", "flux.1"),
+    first_layers=("img_in", "img_in_proj", "x_embedder"),
+    other_inputs=(
+        (128, "a FLUX.1 that follows a depth map or edges: it is a control LoRA"),
+        (384, "a FLUX.1 that fills in pictures"),
+    ),
     pipeline=PIPELINE,
     drawings=(
         Drawing(r"\bschnell\b", guidance_scale=1.0, steps=4),

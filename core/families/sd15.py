@@ -1,6 +1,6 @@
 """Stable Diffusion 1.x."""
 
-from .family import Family, Part, Pipeline, Recipe
+from .family import FEW_STEPS, Family, Part, Pipeline, Recipe
 
 PIPELINE = Pipeline(
     name="StableDiffusionPipeline",
@@ -27,6 +27,7 @@ FAMILY = Family(
     text_widths=(("text_encoder", 768),),
     pipeline=PIPELINE,
     trains=True,
+    drawings=(FEW_STEPS,),
     # Usual for DreamBooth-LoRA on a few pictures; not measured here.
     recipes=(("quick", Recipe(steps=500, batch=1, rate=2e-4)), ("standard", Recipe(steps=1000, batch=1, rate=1e-4))),
     settings=(("cross_attention_dim", 768),),

@@ -1,6 +1,6 @@
 """Stable Diffusion 2.x."""
 
-from .family import Family, Recipe
+from .family import FEW_STEPS, Family, Recipe
 from .sd15 import PIPELINE
 
 FAMILY = Family(
@@ -15,6 +15,7 @@ FAMILY = Family(
     text_widths=(("text_encoder", 1024),),
     pipeline=PIPELINE,
     trains=True,
+    drawings=(FEW_STEPS,),
     # Usual for DreamBooth-LoRA on a few pictures; not measured here.
     recipes=(("quick", Recipe(steps=500, batch=1, rate=2e-4)), ("standard", Recipe(steps=1000, batch=1, rate=1e-4))),
     settings=(("cross_attention_dim", 1024),),

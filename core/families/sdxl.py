@@ -1,6 +1,6 @@
 """Stable Diffusion XL, and what is trained from it: Pony, Illustrious, NoobAI and their like."""
 
-from .family import Drawing, Family, Part, Pipeline
+from .family import FEW_STEPS, Drawing, Family, Part, Pipeline
 from .prompt_form import IN_TAGS, TAGS, Child, PromptForm
 
 PIPELINE = Pipeline(
@@ -58,6 +58,6 @@ FAMILY = Family(
     architectures=("stable-diffusion-xl",),
     text_widths=(("text_encoder", 768), ("text_encoder_2", 1280)),
     pipeline=PIPELINE,
-    drawings=(Drawing("", guidance_scale=5.0),),
+    drawings=(FEW_STEPS, Drawing("", guidance_scale=5.0)),
     children=CHILDREN,
 )

@@ -1,12 +1,13 @@
 """Claim: norms per block add up to those of the file, and what is not finite stays visible."""
 
 import math
+from types import SimpleNamespace
 
 import pytest
 import torch
 from module_statistics import block_statistics, module_statistics
 from owf.core.adapter import match, read_adapter
-from owf.core.adapter.blocks import Block, ModuleNorms, block_norms
+from owf.core.adapter.blocks import Block, ModuleNorms, block_norms, block_of
 from safetensors.torch import save_file
 
 
@@ -38,3 +39,18 @@ def test_a_broken_module_shows_in_its_block_alone(base, kohya_tensors, tmp_path)
     blocks = block_norms(match(read_adapter(tmp_path / "x.safetensors"), base.components).norms)
     wrong = [(b.block.title, b.kind) for b in blocks if not math.isfinite(b.relative)]
     assert wrong == [("mid", "self-attention")]
+
+
+@pytest.mark.parametrize(
+    ("path", "title"),
+    [
+        ("double_blocks_3_img_attn_qkv", "double 3"),
+        ("single_transformer_blocks_12_attn_to_q", "single_transformer 12"),
+        ("layers_7_attention_to_q", "block 7"),
+        ("x2_noise_refiner_layer_0_w", "noise_refiner 0"),
+        ("img_in", "other"),
+        ("a" * 900, "other"),
+    ],
+)
+def test_blocks_of_transformers_are_called_by_what_stands_before_their_number(path, title):
+    assert block_of(SimpleNamespace(component="transformer", path=path)).title == title

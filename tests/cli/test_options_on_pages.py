@@ -29,7 +29,8 @@ PARSERS = {
     **{f"owf-audit {word}": parser for word, parser in ledger_parsers().items()},
 }
 NOT_OURS = {
-    "--api", "--api-auth", "--gradio-auth", "--lowvram", "--novram",  # hosts
+    "--api", "--api-auth", "--enable-insecure-extension-access", "--gradio-auth", "--listen", "--lowvram", "--novram",
+    "--share",  # hosts
     "--array", "--cpus-per-task", "--dependency", "--gres", "--job-name", "--mem", "--output", "--parsable",
     "--requeue", "--signal", "--time",  # Slurm
     "--dist",  # pytest

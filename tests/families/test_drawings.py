@@ -9,6 +9,12 @@ QUICK = preset_plan("quick")
 CASES = [
     ("sd15", "anything", (0.0, 0)),
     ("sdxl", "anything", (5.0, 0)),
+    ("sdxl", "stabilityai/sdxl-turbo", (1.0, 8)),
+    ("sdxl", "dreamshaperXL_v21TurboDPMSDE.safetensors", (1.0, 8)),
+    ("sdxl", "realvisxlV50_v50LightningBakedvae.safetensors", (1.0, 8)),
+    ("sdxl", "hyperrealistic XL", (5.0, 0)),
+    ("sd2", "stabilityai/sd-turbo", (1.0, 8)),
+    ("sd15", "dreamshaper_8LCM.safetensors", (1.0, 8)),
     ("flux", "black-forest-labs/FLUX.1-dev", (1.0, 0)),
     ("flux", "black-forest-labs/FLUX.1-schnell", (1.0, 4)),
     ("z_image", "Tongyi-MAI/Z-Image-Turbo", (1.0, 8)),

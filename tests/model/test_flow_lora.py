@@ -54,7 +54,10 @@ def _original(transformer):
         for number in range(2):
             name = layer.original.replace("{n}", str(number))
             parts = [live.get(part.path) for part in Layers([layer]).parts(name.replace(".", "_"))]
-            is_plain = name.endswith(("qkv", "linear2", "proj", "attention.out")) and "to_" not in name
+            is_plain = (
+                name.endswith(("attn.qkv", "attention.qkv", "linear2", "attn.proj", "attention.out"))
+                and "to_" not in name
+            )
             # Where it is four layers here, diffusers converts the true width only.
             is_plain |= name.endswith("linear1") and len(parts) == 1
             if is_plain and None not in parts:

@@ -12,13 +12,14 @@ from ...errors import AdapterError
 from ...text import counted, inert
 from ..adapter import Adapter
 from ..blocks import ModuleNorms, block_of, kind_of
-from ..containers.source import Loader, Source, all_reading
+from ..containers.source import Loader, Source, all_mapped, all_reading
 from ..module import AdapterModule
 from ..naming.names import flatten, is_typical
 from ..naming.unexpected import LivePaths, near_misses, unexpected_in_modules
 from .coverage import Coverage, Unapplied, left_out_of_file
 from .delta import Delta, delta, misfit
 from .places import Components, Places
+from .sketch import changes_nothing
 from .weights import Fused, read_weight
 
 if TYPE_CHECKING:
@@ -154,10 +155,21 @@ def match_modules(adapter: Adapter, components: Components) -> Matching:
             matched += _matches(module, owner)
     matched, again = _once(matched)
     unmatched += [(module, "another module of the file changes the same layer", True) for module in again]
+    idle = _idle([module for module, _, _ in unmatched])
+    unmatched = [item for item in unmatched if item[0].name not in idle]
     live = places.live_paths()
     left_out = (Unapplied(inert(m.stem), reason, len(m.slots), m.size) for m, reason, _ in unmatched)
     unexpected = unexpected_in_modules(adapter, live) or _misfits(unmatched, live)
     return Matching(adapter, tuple(matched), tuple(left_out), unexpected)
+
+
+def _idle(modules: Sequence[AdapterModule]) -> set[str]:
+    """Return the names of the modules that change nothing, of which it does not matter whether the base has them.
+
+    What ComfyUI extracts holds such of layers that only its own text encoders have.
+    """
+    with all_mapped(module.source for module in modules) as reads:
+        return {module.name for module in modules if changes_nothing(module, reads[module.source])}
 
 
 def _misfits(unmatched: Sequence[tuple[AdapterModule, str, bool]], live: LivePaths) -> str | None:

@@ -54,10 +54,21 @@ def sketch(adapter: Adapter) -> Sketch:
         for module in adapter.modules:
             read = reads[module.source]
             sizes.append(_size(module, read))
-            peaks = {slot: _peak(entry, read) for slot, entry in module.slots.items() if entry.is_float}
+            peaks = _peaks(module, read)
             bad += [module.slots[slot] for slot, peak in peaks.items() if peak >= _limit(module.slots[slot])]
             zero += _is_zero(module, {slot for slot, peak in peaks.items() if peak == 0})
     return Sketch(tuple(sizes), tuple(inert(entry.name, 120) for entry in bad), zero)
+
+
+def changes_nothing(module: AdapterModule, read: Bytes) -> bool:
+    """Return whether a module leaves the weights of any base as they are, whatever it is called."""
+    peaks = _peaks(module, read)
+    finite = all(peak < _limit(module.slots[slot]) for slot, peak in peaks.items())
+    return finite and _is_zero(module, {slot for slot, peak in peaks.items() if peak == 0})
+
+
+def _peaks(module: AdapterModule, read: Bytes) -> dict[str, int]:
+    return {slot: _peak(entry, read) for slot, entry in module.slots.items() if entry.is_float}
 
 
 def _limit(entry: Entry) -> int:

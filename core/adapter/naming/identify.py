@@ -60,14 +60,18 @@ def format_of(dialects: Iterable[str]) -> tuple[str, tuple[str, ...]]:
 def identify(modules: Sequence[AdapterModule], stated: Training, metadata: Mapping[str, str]) -> Identity:
     """Return the family that shapes show, else the one that metadata claims; warns if they differ."""
     found = _identify(modules, stated, metadata)
-    return replace(found, warnings=(*found.warnings, *_about_inputs(modules)))
+    return replace(found, warnings=(*found.warnings, *_about_inputs(modules, found.family)))
 
 
-def _about_inputs(modules: Iterable[AdapterModule]) -> Iterator[str]:
+def _about_inputs(modules: Iterable[AdapterModule], family: str | None) -> Iterator[str]:
     """Yield what a first layer that reads more than latents says of the base of training."""
+    known = families.get(family) if family is not None else None
+    others: dict[tuple[str, str], Mapping[int, str]] = {("unet", "conv_in"): families.OTHER_INPUTS}
+    if known is not None:
+        others |= {("transformer", layer): dict(known.other_inputs) for layer in known.first_layers}
     for module in modules:
-        kind = families.OTHER_INPUTS.get(_inputs(module) or 0) if module.component == "unet" else None
-        if kind is not None and module.path == "conv_in":
+        kind = others.get((module.component, module.path), {}).get(_inputs(module) or 0)
+        if kind is not None:
             yield f"its first layer reads {_inputs(module)} channels: it was trained on {kind}"
 
 

@@ -45,6 +45,8 @@ _PLAIN = re.compile(r"[A-Za-z0-9_.\-]+")
 # Longer ones stand first.
 _BEGINNING = re.compile("|".join([*(re.escape(prefix) for prefix, _, _ in PREFIXES), OTHER_ENCODER]))
 _BY_PREFIX = {prefix: (home, dialect) for prefix, home, dialect in PREFIXES}
+_CUT = "sformer_blocks_"
+"""How names of FLUX.2 begin that some exports cut short; diffusers reads them so."""
 _OLD_TEXT = {"to_q": "q_proj", "to_k": "k_proj", "to_v": "v_proj", "to_out": "out_proj"}
 
 
@@ -129,6 +131,9 @@ def _locate(stem: str, component: str | None) -> tuple[str, str, str] | None:
     """Return component, flattened path and dialect of a module; None for one that is in no known place."""
     prefix, home, dialect = _prefix(stem)
     flat = stem[len(prefix) :].replace(".", "_").replace("_processor_", "_")
+    flat = flat.lstrip("_")  # some programs write an underscore more behind lora_unet_
+    if flat.startswith(_CUT):
+        flat = f"tran{flat}"
     where = home or component or _home(flat)
     if where is None or not flat:
         return None

@@ -1,8 +1,10 @@
 """Scales of PEFT adapters: alpha and rank-stabilisation live in a configuration, not in tensors."""
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 from ...errors import AdapterError
 from ...text import inert
@@ -18,6 +20,44 @@ _WILD = frozenset("*+?[](){}|\\$^")
 
 
 @dataclass(frozen=True)
+class Pattern:
+    """Modules that a configuration names, and the number it gives them."""
+
+    name: str
+    """The last parts of their dotted path."""
+    whole: bool
+    """Whether these must be the whole path."""
+    number: float
+    """Their alpha or rank."""
+
+
+@dataclass(frozen=True)
+class Patterns:
+    """All patterns of one kind in a configuration."""
+
+    each: "tuple[Pattern, ...]" = ()
+    """In the order in which they are tried."""
+
+    @cached_property
+    def _places(self) -> "dict[tuple[str, bool], int]":
+        """Name and whether it is whole -> where the first such pattern stands."""
+        places = enumerate(self.each)
+        return {(pattern.name, pattern.whole): place for place, pattern in reversed(list(places))}
+
+    def number_of(self, module: str, default: float | None) -> float | None:
+        """Return the number of the first pattern that fits the module with this dotted path, as PEFT does.
+
+        Its endings are looked up: to try each pattern would take the product of thousands of both.
+        """
+        if not self.each:
+            return default
+        endings = [module, *(module[found.end() :] for found in re.finditer(r"\.", module))]
+        asked = [(module, True), *((ending, False) for ending in endings)]
+        places = [self._places[key] for key in asked if key in self._places]
+        return self.each[min(places)].number if places else default
+
+
+@dataclass(frozen=True)
 class PeftConfig:
     """What of a PEFT configuration changes the meaning of the tensors."""
 
@@ -27,9 +67,9 @@ class PeftConfig:
     """Rank-stabilised: alpha / sqrt(rank)."""
     rank: int | None
     """Rank for modules whose factors do not show it."""
-    alphas: "tuple[Pattern, ...]" = ()
+    alphas: Patterns = Patterns()
     """Modules with alphas of their own."""
-    ranks: "tuple[Pattern, ...]" = ()
+    ranks: Patterns = Patterns()
     """Modules with ranks of their own."""
     dora: bool = False
     """Whether there are magnitudes besides the factors."""
@@ -50,31 +90,10 @@ class PeftConfig:
 
     def scaling(self, module: str) -> Scaling:
         """Return how the module is scaled; `module` is its dotted path inside the component."""
-        alpha, rank = _first(self.alphas, module, self.alpha), _first(self.ranks, module, self.rank)
+        alpha, rank = self.alphas.number_of(module, self.alpha), self.ranks.number_of(module, self.rank)
         by_root, whole = self.by_root, self.whole_biases
         number = None if rank is None else int(rank)
         return Scaling(alpha, by_root, number, self.dora, self.bias, self.algorithms, whole, self.root_in_alpha)
-
-
-@dataclass(frozen=True)
-class Pattern:
-    """Modules that a configuration names, and the number it gives them."""
-
-    name: str
-    """The last parts of their dotted path."""
-    whole: bool
-    """Whether these must be the whole path."""
-    number: float
-    """Their alpha or rank."""
-
-    def fits(self, module: str) -> bool:
-        """Return whether the module with this dotted path is meant."""
-        return module == self.name or (not self.whole and module.endswith(f".{self.name}"))
-
-
-def _first(patterns: tuple[Pattern, ...], module: str, default: float | None) -> float | None:
-    """Return the number of the first pattern that fits, as PEFT does."""
-    return next((pattern.number for pattern in patterns if pattern.fits(module)), default)
 
 
 NO_CONFIG = PeftConfig(None, False, None)
@@ -151,8 +170,8 @@ def from_fields(fields: Mapping[str, object]) -> PeftConfig:
         config,
         alpha=None if alpha is None else _alpha("lora_alpha", alpha),
         rank=None if fields.get("rank_pattern") and shown else rank,  # then modules have ranks of their own
-        alphas=alphas,
-        ranks=tuple(Pattern(*key, _rank(key[0], value) or 0) for key, value in ranks),
+        alphas=Patterns(alphas),
+        ranks=Patterns(tuple(Pattern(*key, _rank(key[0], value) or 0) for key, value in ranks)),
     )
 
 

@@ -1,6 +1,18 @@
 """How names of tensors begin, by which component and dialect are told."""
 
-PREFIXES: tuple[tuple[str, str, str], ...] = (
+from collections.abc import Iterator
+
+Prefix = tuple[str, str, str]
+
+
+def _dotted_too(*flat: Prefix) -> Iterator[Prefix]:
+    """Yield prefixes as kohya writes them, and with a dot at their end, as OneTrainer has them in its backups."""
+    for prefix, component, dialect in flat:
+        yield prefix, component, dialect
+        yield f"{prefix.removesuffix('_')}.", component, dialect
+
+
+PREFIXES: tuple[Prefix, ...] = (
     ("text_encoders.clip_l.transformer.", "text_encoder", "comfy"),
     ("text_encoders.clip_g.transformer.", "text_encoder_2", "comfy"),
     ("text_encoders.clip_h.transformer.", "text_encoder", "comfy"),
@@ -21,13 +33,15 @@ PREFIXES: tuple[tuple[str, str, str], ...] = (
     ("text_encoder.", "text_encoder", "diffusers"),
     ("transformer.", "transformer", "diffusers"),
     ("unet.", "unet", "diffusers"),
-    ("lora_unet_", "unet", "kohya"),
-    ("oft_unet_", "unet", "kohya"),
-    ("lora_transformer_", "transformer", "kohya"),
-    ("lora_te1_", "text_encoder", "kohya"),
-    ("lora_te2_", "text_encoder_2", "kohya"),
-    ("lora_te3_", "text_encoder_3", "kohya"),
-    ("lora_te_", "text_encoder", "kohya"),
+    *_dotted_too(
+        ("lora_unet_", "unet", "kohya"),
+        ("oft_unet_", "unet", "kohya"),
+        ("lora_transformer_", "transformer", "kohya"),
+        ("lora_te1_", "text_encoder", "kohya"),
+        ("lora_te2_", "text_encoder_2", "kohya"),
+        ("lora_te3_", "text_encoder_3", "kohya"),
+        ("lora_te_", "text_encoder", "kohya"),
+    ),
     ("lycoris_unet_", "unet", "lycoris"),
     ("lycoris_te_", "text_encoder", "lycoris"),
     ("lycoris_te1_", "text_encoder", "lycoris"),

@@ -16,6 +16,7 @@ from ...families import Layers, LivePart, Pipeline, flat
 from ...foreign import foreign
 from .folder import class_of, require_sane
 from .parts import require_finite_weights
+from .scaled import Scales, is_beside
 from .weight_files import Header, opened, read_object, require_floats
 
 _PREFIXES = ("model.diffusion_model.", "diffusion_model.")
@@ -79,10 +80,12 @@ def _placed(path: Path, layers: Layers, model: Any, dtype: torch.dtype) -> dict[
     live = {flat(name): name for name in shapes}
     pieces: dict[str, dict[int, torch.Tensor]] = {}
     with opened(path) as file:
-        for name in file.keys():  # noqa: SIM118 - not a dict
-            if _plain(name) in _BESIDE:
+        names = list(file.keys())
+        scales = Scales(path, names, file)
+        for name in names:
+            if _plain(name) in _BESIDE or is_beside(name):
                 continue
-            for key, half, value in _parts(path, name, file.get_tensor(name).to(dtype), layers, live, shapes):
+            for key, half, value in _parts(path, name, scales.value(name).to(dtype), layers, live, shapes):
                 if half in pieces.setdefault(key, {}):
                     raise UsageError(f"{path} holds {key} twice, once as {name}.")
                 pieces[key][half] = value

@@ -20,8 +20,8 @@ STEMS = {"diffusers": "diffusion_pytorch_model", "transformers": "model"}
 """How each library names the weights of a model."""
 
 _HALF = ("fp16", "bf16")
-_NOT_WEIGHTS = re.compile(r".*(position_ids|num_batches_tracked|num_updates)")
-"""Whole numbers that belong to a text encoder, or that training left."""
+_NOT_WEIGHTS = re.compile(r".*(position_ids|num_batches_tracked|num_updates|\.comfy_quant)")
+"""Whole numbers that belong to a text encoder, that training left, or that are text about others."""
 _LARGEST = 2**24
 """Bytes of settings and indices that are read: the index of a model of a thousand shards has a million."""
 _FLOATS = ("F64", "F32", "F16", "BF16", "F8_E4M3", "F8_E5M2")

@@ -1,8 +1,8 @@
 """Drift correction that learns: its weight where nobody fixes it.
 
 In the first half of the steps it weighs little, so that by then the concept is known about as well as plain training
-knows it after as many steps. From there on the weight rises as long as the concept keeps its share of the best that it reached,
-and falls where it does not: the largest weight that costs no more than the rest of that share.
+knows it after as many steps. From there on the weight rises as long as the concept keeps its share of the best that it
+reached, and falls where it does not: the largest weight that costs no more than the rest of that share.
 """
 
 import math
@@ -17,9 +17,9 @@ from .loss import LossMaker
 KEPT = 0.9
 """Share of its best gain that the concept keeps: a tenth is the price that drift correction may have, by convention."""
 START = 1.0
-"""Weight of the first half, and the first to be moved: that of prior preservation in DreamBooth, an eighth of the default
-where it is fixed. Without any, a model has drifted by then as far as plain training takes it, and not all of that is
-mended afterwards."""
+"""Weight of the first half, and the first to be moved: that of prior preservation in DreamBooth, an eighth of the
+default where it is fixed. Without any, a model has drifted by then as far as plain training takes it, and not all of
+that is mended afterwards."""
 SPEED = math.log(2) / 2
 """Change of the weight's logarithm at a turn, for a concept at its best; none for one that just keeps its share.
 

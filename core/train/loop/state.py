@@ -12,6 +12,7 @@ from ...errors import InvalidError, Setting
 from ...model.denoiser import TrainableDenoiser
 from ..methods.method import Method
 from ..plan import TrainPlan
+from .balance import START
 from .optimizer import make_optimizer
 
 

@@ -323,3 +323,26 @@ def test_plain_numbers_in_a_pickle_are_alphas(base, kohya_tensors, tmp_path):
     tensors = {name: float(t) if name.endswith(".alpha") else t for name, t in kohya_tensors(alpha=2.0).items()}
     torch.save(tensors, tmp_path / "x.pt")
     assert read_adapter(tmp_path / "x.pt", allow_pickle=True).alphas == (2.0,)
+
+
+@pytest.mark.parametrize(
+    ("down", "up", "sound"), [(1.0, 0.0, True), (1.0, 1.0, False), (float("nan"), 0.0, False), (0.0, 1.0, True)]
+)
+@pytest.mark.parametrize(
+    "stem", ["text_encoders.clip_l.transformer.text_projection", f"lora_unet_{ATTENTION}_2", "lora_te2_text_projection"]
+)
+def test_a_module_that_changes_nothing_need_not_have_a_place(stem, down, up, sound, base, tmp_path):
+    """ComfyUI extracts a text projection of CLIP, which is never trained and which the base has not."""
+    good = f"lora_unet_{ATTENTION}"
+    layer = base.components["unet"].get_submodule("down_blocks.0.attentions.0.transformer_blocks.0.attn1.to_k")
+    out, inputs = layer.weight.shape
+    tensors = {
+        f"{good}.diff": torch.ones(out, inputs),
+        f"{stem}.lora_down.weight": torch.full((2, inputs), down),
+        f"{stem}.lora_up.weight": torch.full((out, 2), up),
+    }
+    save_file(tensors, tmp_path / "x.safetensors")
+    report = match(read_adapter(tmp_path / "x.safetensors"), base.components)
+    assert (report.problems == ()) == sound
+    assert report.matched == 1
+    assert (report.unmatched == ()) == sound

@@ -218,7 +218,7 @@ CONVERTERS = {
 }
 
 
-NOT_CONVERTED = ("norm", "_lora", "to_qkv", "added_qkv")
+NOT_CONVERTED = ("norm", "_lora", "to_qkv", "added_qkv", "qkv.", "single_blocks.0.qkv", "single_blocks.0.proj")
 """What stands in names of layers that diffusers' converters leave out, or that are dialects of their own."""
 
 

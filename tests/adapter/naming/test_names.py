@@ -98,6 +98,16 @@ def test_every_ldm_name_of_sdxl_is_understood(to_ldm):
         ("lora_unet_double_blocks_0_img_attn_qkv.lora_down.weight", "transformer", None, "down"),
         ("transformer.single_transformer_blocks.0.attn.to_q.lora_A.weight", "transformer", None, "down"),
         ("double_blocks.0.processor.qkv_lora1.down.weight", "transformer", None, "down"),
+        (
+            "diffusion_model.sformer_blocks.0.attn.to_q.lora_A.weight",
+            "transformer",
+            "transformer_blocks_0_attn_to_q",
+            "down",
+        ),
+        ("lora_unet__layers_0_attention_to_q.lora_up.weight", "transformer", "layers_0_attention_to_q", "up"),
+        ("lora_te.text_model.encoder.layers.0.mlp.fc1.alpha", "text_encoder", "encoder_layers_0_mlp_fc1", "alpha"),
+        ("lora_te2.text_model.encoder.layers.0.mlp.fc1.alpha", "text_encoder_2", "encoder_layers_0_mlp_fc1", "alpha"),
+        ("lora_unet.mid_block.attentions.0.proj_in.lora_up.weight", "unet", "mid_block_attentions_0_proj_in", "up"),
         ("lora_unet_joint_blocks_0_x_block_attn_qkv.lora_up.weight", "transformer", None, "up"),
     ],
 )

@@ -6,6 +6,7 @@ import json
 
 import pytest
 import torch
+from effort import calls
 from owf.core.adapter import match, read_adapter
 from owf.core.adapter.naming.peft_config import from_fields
 from owf.core.adapter.naming.peft_settings import _HARMLESS, _HONOURED, _REFUSED
@@ -104,3 +105,32 @@ def test_trained_biases_that_the_file_lacks_are_a_problem_where_the_layer_has_on
     save_file({name: tensor for name, tensor in load_file(file).items() if "lora_" in name}, file)
     problems = match(read_adapter(tmp_path), small_base.components).problems
     assert any("bias was trained" in problem for problem in problems) == (layer == "to_out.0")
+
+
+@pytest.mark.parametrize(
+    "patterns",
+    [
+        {"to_q": 1, "attn1.to_q": 2, "blocks.0.attn1.to_q": 3},
+        {"blocks.0.attn1.to_q": 1, "to_q": 2},
+        {"^to_q": 1, "^blocks.0.attn1.to_q": 2, "q": 3},
+        {"^attn1.to_q$": 1, "to_k": 2},
+        {"o_q": 1, "to_q$": 2},
+    ],
+)
+def test_of_several_patterns_the_first_that_fits_counts_as_in_peft(patterns):
+    from peft.utils.other import get_pattern_key
+
+    config = from_fields({"peft_type": "LORA", "r": 4, "lora_alpha": 9, "alpha_pattern": patterns})
+    for module in ("blocks.0.attn1.to_q", "to_q", "attn1.to_q", "blocks.0.attn1.to_k", "q", "blocks.0.attn1"):
+        wanted = patterns.get(get_pattern_key(patterns.keys(), module), 9)
+        assert config.scaling(module).alpha == wanted
+
+
+def test_thousands_of_patterns_are_not_tried_for_each_module():
+    few, many = (
+        from_fields({"peft_type": "LORA", "lora_alpha": 9, "alpha_pattern": {f"a.{i}": i + 1 for i in range(count)}})
+        for count in (2, 2000)
+    )
+    module = "blocks.0.attn1.a.1"
+    assert few.scaling(module).alpha == many.scaling(module).alpha == 2
+    assert calls(lambda: many.scaling(module)) == calls(lambda: few.scaling(module))

@@ -64,8 +64,62 @@ def test_xlabs_processors(flux, tmp_path):
     down, up = _pair(48, 16)
     stem = "double_blocks.0.processor.qkv_lora1"
     save_file({f"{stem}.down.weight": down, f"{stem}.up.weight": up}, tmp_path / "x.safetensors")
-    found = _changes(flux, "transformer_blocks.0.attn.to_q", read_adapter(tmp_path / "x.safetensors"))
+    adapter = read_adapter(tmp_path / "x.safetensors")
+    assert adapter.family == "flux"
+    found = _changes(flux, "transformer_blocks.0.attn.to_q", adapter)
     assert torch.allclose(found, (up @ down).chunk(3)[0], atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("stem", "live"),
+    [
+        ("transformer.double_blocks.0.img_attn.qkv.1", "transformer_blocks.0.attn.to_k"),
+        ("transformer.double_blocks.0.txt_attn.qkv.2", "transformer_blocks.0.attn.add_v_proj"),
+        ("transformer.single_blocks.0.linear1.0", "single_transformer_blocks.0.attn.to_q"),
+        ("transformer.single_blocks.0.linear1.3", "single_transformer_blocks.0.proj_mlp"),
+        ("lora_transformer.double_blocks.0.img_attn.proj", "transformer_blocks.0.attn.to_out.0"),
+        ("transformer.img_in.proj", "x_embedder"),
+        ("lora_unet__double_blocks_0_txt_mlp_2", "transformer_blocks.0.ff_context.net.2"),
+        ("single_blocks.0.processor.proj_lora", "single_transformer_blocks.0.proj_out"),
+    ],
+)
+def test_other_programs_names_of_one_layer(stem, live, flux, tmp_path):
+    """OneTrainer counts the parts of fused layers; XLabs' names of single blocks have no number at their end."""
+    down, up = _pair(*flux.get_submodule(live).weight.shape)
+    ends = ("down", "up") if "processor" in stem else ("lora_down", "lora_up")
+    tensors = {f"{stem}.{end}.weight": tensor for end, tensor in zip(ends, (down, up), strict=True)}
+    save_file(tensors, tmp_path / "x.safetensors")
+    found = _changes(flux, live, read_adapter(tmp_path / "x.safetensors"))
+    assert torch.allclose(found, up @ down, atol=1e-5)
+
+
+def test_xlabs_single_blocks(flux, tmp_path):
+    down, up = _pair(48, 16)
+    stem = "single_blocks.0.processor.qkv_lora"
+    save_file({f"{stem}.down.weight": down, f"{stem}.up.weight": up}, tmp_path / "x.safetensors")
+    adapter = read_adapter(tmp_path / "x.safetensors")
+    for leaf, change in zip(("to_q", "to_k", "to_v"), (up @ down).chunk(3), strict=True):
+        found = _changes(flux, f"single_transformer_blocks.0.attn.{leaf}", adapter)
+        assert torch.allclose(found, change, atol=1e-5)
+
+
+def test_a_part_beside_the_whole_is_a_problem(flux, tmp_path):
+    whole, part = "transformer.double_blocks.0.img_attn.qkv", "transformer.double_blocks.0.img_attn.qkv.0"
+    tensors = {f"{whole}.diff": torch.ones(48, 16), f"{part}.diff": torch.ones(16, 16)}
+    save_file(tensors, tmp_path / "x.safetensors")
+    assert match(read_adapter(tmp_path / "x.safetensors"), {"transformer": flux}).problems
+
+
+def test_a_control_lora_is_named_and_a_problem(flux, tmp_path):
+    """As black-forest-labs publish them: the first layer reads a picture besides, and norms are replaced."""
+    tensors = {"double_blocks.0.img_attn.norm.key_norm.scale": torch.ones(8)}
+    for stem, (out, inputs) in {"img_in": (16, 128), "double_blocks.0.img_attn.qkv": (48, 16)}.items():
+        down, up = _pair(out, inputs)
+        tensors |= {f"{stem}.lora_A.weight": down, f"{stem}.lora_B.weight": up, f"{stem}.lora_B.bias": torch.ones(out)}
+    save_file(tensors, tmp_path / "x.safetensors")
+    adapter = read_adapter(tmp_path / "x.safetensors")
+    assert any("control LoRA" in warning for warning in adapter.warnings)
+    assert match(adapter, {"transformer": flux}).problems
 
 
 def test_names_of_another_architecture_are_refused(flux, tmp_path):

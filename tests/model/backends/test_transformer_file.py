@@ -1,5 +1,7 @@
 """Transformers alone in a file, under the names of their original code, with the rest of the base in a folder."""
 
+import json
+
 import pytest
 import torch
 from owf.core.errors import UsageError
@@ -12,6 +14,18 @@ from tiny_flows import PARTS, save_folder
 
 CPU = torch.device("cpu")
 
+DIALECTS = (
+    "lora",
+    "to_qkv",
+    "to_added_qkv",
+    "qkv.",
+    "linear1.",
+    "img_in.proj",
+    "single_blocks.{n}.qkv",
+    "single_blocks.{n}.proj",
+)
+"""Parts of names that only LoRA files have."""
+
 
 def original_names(transformer):
     """Return a transformer's weights as its original code has them: fused, turned, and under its names."""
@@ -22,7 +36,7 @@ def original_names(transformer):
         for number in range(4):
             original = layer.original.replace("{n}", str(number))
             parts = Layers([layer]).parts(original.replace(".", "_"))
-            if any(word in original for word in ("lora", "to_qkv", "to_added_qkv")):
+            if any(word in layer.original for word in DIALECTS):
                 continue  # dialects of files, and no names of the code
             for leaf in ("weight", "bias"):
                 keys = [next((k for k in state if k.replace(".", "_") == f"{p.path}_{leaf}"), None) for p in parts]
@@ -89,7 +103,7 @@ def test_files_that_are_not_whole_are_refused(family, parts, folder, change, tmp
     if change == "missing":
         del tensors[plain]
     elif change == "unknown":
-        tensors[f"{fused}.scale_weight"] = torch.ones(1)
+        tensors[f"{fused}.more"] = torch.ones(1)
     elif change == "twice":
         tensors[f"diffusion_model.{plain}"] = tensors[plain].clone()
     elif change == "shape":
@@ -109,3 +123,68 @@ def test_weights_of_8_bits_that_hold_values_are_read(family, parts, folder, tmp_
     found = loaded.components["transformer"].state_dict()
     for name, value in parts.transformer.state_dict().items():
         assert torch.equal(found[name], value.to(torch.float8_e4m3fn).float())
+
+
+def _rounded(tensors, scale_name, per_row, text):
+    """Return a file's tensors as ComfyUI repackages them, its matrices in eight bits, and the values they stand for."""
+    stored, values = {"scaled_fp8": torch.zeros(2).to(torch.float8_e4m3fn)} if text is None else {}, {}
+    for name, value in tensors.items():
+        stored[name] = values[name] = value
+        if not name.endswith(".weight") or value.ndim != 2:
+            continue
+        stem = name.removesuffix(".weight")
+        largest = value.abs().amax(1) if per_row else value.abs().max()
+        scale = (largest / 448).clamp(min=1e-6)  # float8_e4m3fn ends at 448
+        column = scale[:, None] if per_row else scale
+        stored[name] = (value / column).to(torch.float8_e4m3fn)
+        stored[f"{stem}.{scale_name}"] = scale
+        stored[f"{stem}.input_scale"] = torch.ones(())
+        values[name] = stored[name].float() * column
+        if text is not None:
+            stored[f"{stem}.comfy_quant"] = torch.tensor(list(json.dumps(text).encode()), dtype=torch.uint8)
+    return stored, values
+
+
+def _loaded(tensors, path):
+    save_file(tensors, path)
+    return load_base(choose_base(str(path), None), CPU, torch.float32, offline=True).components["transformer"]
+
+
+@pytest.mark.parametrize(
+    ("scale_name", "per_row", "text"),
+    [("scale_weight", False, None), ("weight_scale", False, {"format": "float8_e4m3fn"}), ("weight_scale", True, {})],
+)
+def test_scaled_weights_of_8_bits_are_their_values(family, parts, folder, scale_name, per_row, text, tmp_path):
+    stored, values = _rounded(original_names(parts.transformer), scale_name, per_row, text)
+    found = _loaded(stored, tmp_path / "scaled.safetensors").state_dict()
+    expected = _loaded(values, tmp_path / "plain.safetensors").state_dict()
+    assert all(torch.equal(found[name], value) for name, value in expected.items())
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"format": "nvfp4"}, "nvfp4"),
+        ({"format": "float8_e4m3fn", "convrot": True}, "convrot"),
+        ([1], "no table"),
+        (None, "cannot be read"),
+        ("shape", "shape"),
+        ("alone", "belongs to no weight"),
+        ("two", "two scales"),
+    ],
+)
+def test_scales_that_are_not_understood_are_refused(parts, folder, change, words, tmp_path):
+    stored, _ = _rounded(original_names(parts.transformer), "weight_scale", False, {"format": "float8_e4m3fn"})
+    scale = next(name for name in stored if name.endswith(".weight_scale"))
+    stem = scale.removesuffix(".weight_scale")
+    if change == "shape":
+        stored[scale] = torch.ones(3)
+    elif change == "alone":
+        stored["nothing.weight_scale"] = torch.ones(())
+    elif change == "two":
+        stored[f"{stem}.scale_weight"] = torch.ones(())
+    else:
+        text = "{" if change is None else json.dumps(change)
+        stored[f"{stem}.comfy_quant"] = torch.tensor(list(text.encode()), dtype=torch.uint8)
+    with pytest.raises(UsageError, match=words):
+        _loaded(stored, tmp_path / "mine.safetensors")
