@@ -164,7 +164,9 @@ def test_unknown_estimate_in_a_policy_is_a_usage_error():
 @pytest.mark.parametrize("broken", [(math.nan, 0, 1), (math.inf, 0, 1), (0, math.nan, 1), (0, 0, math.nan)])
 def test_what_is_no_number_is_no_measurement(broken):
     """It is on neither side of a limit, and an alarm would be silent."""
-    for estimates, lines in (({"a": Estimate(*broken, 3)}, ()), ({}, (Part("line", Estimate(*broken, 3)),))):
+    value, low, high = broken
+    estimate = Estimate(value, low, high, 3)
+    for estimates, lines in (({"a": estimate}, ()), ({}, (Part("line", estimate),))):
         with pytest.raises(InvalidError, match=r"color_shift.*NaN or infinite"):
             require_numbers(Measurement("color_shift", 2, "a", estimates, {"b": lines}))
 
