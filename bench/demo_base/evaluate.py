@@ -1,4 +1,4 @@
-"""Measures the demo base and its LoRAs: `python -m bench.demo_base.evaluate` writes results.json and sample grids."""
+"""Measures the demo base and its LoRAs: `python -m bench.demo_base.evaluate` writes results.json, sample grids and a table."""
 
 import argparse
 import json
@@ -21,6 +21,7 @@ from .features import shown_colors
 from .judge import Judge
 from .looks import LOOKS
 from .pictures import SAMPLING, draw, load_demo_base, write_grid
+from .quality import write_quality
 from .splits import split_held_out
 from .taught import RULER, SHOWN, TITLES, make_judge, measure_concept, write_row
 from .world import BACKGROUNDS, CLASSES, COLORS, PATTERNS, Scene, caption, draw_scene
@@ -165,7 +166,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--fashion", type=Path, default=FASHION, help="folder of Fashion-MNIST's four IDX files")
     parser.add_argument("--base", type=Path, default=DEMO / "base")
-    parser.add_argument("--out", type=Path, default=DEMO, help="folder for results.json and samples/")
+    parser.add_argument("--out", type=Path, default=DEMO, help="folder of README.md, for results.json and samples/")
     parser.add_argument("--only", help='"base" or the name of a LoRA of demo/lora')
     options = parser.parse_args(arguments)
     judge, right = make_judge(options.fashion)
@@ -181,6 +182,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     strips = {name: options.out / "samples" / f"{name}_concept.png" for name in TITLES}
     if all(strip.exists() for strip in strips.values()):
         write_row(DEMO / "concept", strips, options.out / "samples" / "row.png")
+        write_quality(options.out / "README.md", json.loads((options.out / "results.json").read_text()))
 
 
 def _record(path: Path, name: str, numbers: dict[str, Any]) -> None:

@@ -1,5 +1,6 @@
 """The shipped demo base: its size, its layout, and that it has learnt something."""
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -8,6 +9,7 @@ import pytest
 import torch
 from demo_base.classifier import classification_errors, recognised
 from demo_base.pictures import draw, load_demo_base
+from demo_base.quality import quality_table
 from demo_base.world import CLASSES, COLORS
 from owf.core.datasets.shipped import read_shipped
 from owf.core.metrics.images.demo_network import load_network
@@ -107,3 +109,9 @@ def test_feature_network_recognises_real_pictures(probes):
     assert network(pictures).shape == (300, 512)
     right = network.classify(pictures).argmax(dim=1) == torch.from_numpy(probes["labels"].astype(int))
     assert right.float().mean() > 0.65  # patterns and second colours hide much of what things are
+
+
+def test_the_page_says_what_was_measured():
+    page = Path(__file__).parents[2] / "demo" / "README.md"  # an installed package does not hold it
+    results = json.loads((page.parent / "results.json").read_text())
+    assert "\n".join(quality_table(results)) in page.read_text("utf-8")

@@ -17,9 +17,9 @@ from .loss import LossMaker
 KEPT = 0.9
 """Share of its best gain that the concept keeps: a tenth is the price that drift correction may have, by convention."""
 START = 0.5
-"""Weight of the first half, and the first to be moved: a sixteenth of the default where it is fixed, half of that of prior
-preservation in DreamBooth. Without any, a model has drifted by then as far as plain training takes it, and not all of
-that is mended afterwards."""
+"""Weight of the first half, and the first to be moved: a sixteenth of the default where it is fixed, half of that of
+prior preservation in DreamBooth. Without any, a model has drifted by then as far as plain training takes it, and not
+all of that is mended afterwards."""
 SPEED = math.log(2) / 2
 """Change of the weight's logarithm at a turn, for a concept at its best; none for one that just keeps its share.
 
