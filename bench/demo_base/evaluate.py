@@ -1,4 +1,4 @@
-"""Measures the demo base and its LoRAs: `python -m bench.demo_base.evaluate` writes results.json, sample grids and a table."""
+"""Measures the demo base and its LoRAs: `python -m bench.demo_base.evaluate` writes results.json, grids and a table."""
 
 import argparse
 import json

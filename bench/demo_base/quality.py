@@ -18,7 +18,7 @@ ROWS = (
     ("round trip of held-out concepts, mean error of 255", "base round_trip_error_of_255 concepts", "at most 6"),
     ("judge: looks of things it has not seen named right", "judge looks_named_right", ""),
     (
-        "judge: sees the concept where the base draws its trigger",
+        "judge: sees the concept where the trigger is drawn by the base",
         "base judge_sees_concept with_trigger",
         "at most 10 %",
     ),
