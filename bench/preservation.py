@@ -132,8 +132,11 @@ def report_curves(tuned: list[dict], weights: dict[str, float], results: list[di
     page = out / PAGE
     draw_curves(results, out / "preservation.png")
     draw_pictures(results, work / "pictures", out)
+    concepts = dict.fromkeys(run["concept"] for run in results)
     for name, lines in (
         ("results", equal_table(results)),
+        ("curves", ["![accuracy lost against concept learned](preservation.png)"]),
+        ("pictures", [f"![{concept}](preservation-{concept}.png)" for concept in concepts]),
         ("concepts", concept_table(results)),
         ("runs", runs_table(results)),
         ("tuning", tuning_table(tuned, weights)),
