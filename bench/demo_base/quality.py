@@ -35,7 +35,7 @@ def quality_table(results: Mapping[str, Any]) -> list[str]:
     pictures = results["base"]["diffusion_classifier"]["pictures"]
     lines = ["| measured | found | aim |", "|---|---|---|"]
     for title, place, aim in ROWS:
-        found = results
+        found: Any = results
         for key in place.split():
             found = found[key]
         shown = f"{found:.2f}" if place.split()[1].startswith("round_trip") else f"{100 * found:.1f} %"
