@@ -182,7 +182,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     strips = {name: options.out / "samples" / f"{name}_concept.png" for name in TITLES}
     if all(strip.exists() for strip in strips.values()):
         write_row(DEMO / "concept", strips, options.out / "samples" / "row.png")
-        write_quality(options.out / "README.md", json.loads((options.out / "results.json").read_text()))
+    results = json.loads((options.out / "results.json").read_text())
+    if {"base", *loras} <= results.keys():
+        write_quality(options.out / "README.md", results)
 
 
 def _record(path: Path, name: str, numbers: dict[str, Any]) -> None:
