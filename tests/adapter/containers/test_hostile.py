@@ -130,7 +130,7 @@ def test_weights_that_are_not_finite_are_a_problem(value, dtype, base, kohya_ten
 def test_matrix_changes_of_a_norm_layer_do_not_fit(base, tmp_path):
     """Found by fuzzing: rotations fit the length of a vector, but have nothing to rotate."""
     stem = "lora_unet_mid_block_attentions_0_norm"
-    save_file({f"{stem}.oft_blocks": torch.zeros(8, 4, 4)}, tmp_path / "x.safetensors")
+    save_file({f"{stem}.oft_blocks": torch.full((8, 4, 4), 0.1)}, tmp_path / "x.safetensors")
     assert "no matrix" in match(read_adapter(tmp_path / "x.safetensors"), base.components).problems[0]
 
 
