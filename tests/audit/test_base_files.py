@@ -175,7 +175,7 @@ def test_looking_at_what_is_kept_is_no_use_of_it_and_takes_no_torch(tmp_path, ca
     os.utime(path, (1, 1))
     assert main(["base", "list", "--cache", str(tmp_path)]) == 0
     assert stores(tmp_path) == [path] and path.stat().st_mtime == 1
-    assert "torch" not in heavy_imports("owf.cli.base:_parser")
+    assert "torch" not in heavy_imports("owf.cli.base:parser")
 
 
 def test_a_damaged_store_is_not_listed(tmp_path, capsys):
