@@ -31,5 +31,5 @@ def test_an_unknown_metric_is_named_with_the_known_ones():
 
 
 def test_verdicts_and_words_take_no_torch():
-    words, limits = 'owf.core.render.words:metric_words:"kid"', "owf.core.verdict.verdict:default_policy"
+    words, limits = 'owf.core.render.words:metric_words:"kid"', "owf.core.verdict.policy:default_policy"
     assert "torch" not in heavy_imports(words, limits)
