@@ -230,7 +230,8 @@ def main() -> int:
             done[step] = [asdict(held) for held in does()]
             kept.write_text(json.dumps(done, indent=1))
         for held in done[step]:
-            mark = {True: "holds", False: "DOES NOT HOLD", None: "not measured"}[held["holds"]]  # type: ignore[index]
+            holds = held["holds"]
+            mark = "not measured" if holds is None else "holds" if holds else "DOES NOT HOLD"
             print(f"{step:12} {mark:14} {held['what']}: {held['measured']}")
     return int(any(held["holds"] is False for step in options.only.split(",") for held in done[step]))
 

@@ -21,7 +21,7 @@ from owf.core.audit.audit import AuditSetting, audit_change
 from owf.core.audit.change import AdapterChange
 from owf.core.datasets.shipped import read_shipped
 from owf.core.demo import DEMO_BASE
-from owf.core.experiments.work.likeness import word_in_place
+from owf.core.experiments.lab.likeness import word_in_place
 from owf.core.metrics.images.features import load_features
 from owf.core.model.batch import Batching
 from owf.core.plan.audit_plan import AuditPlan, Stage

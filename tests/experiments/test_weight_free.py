@@ -2,8 +2,8 @@
 
 import pytest
 import torch
-from owf.core.experiments.work.inversion import EmbeddingChange, TextualInversion, invert
-from owf.core.experiments.work.reference import ReferenceChange
+from owf.core.experiments.lab.inversion import EmbeddingChange, TextualInversion, invert
+from owf.core.experiments.lab.reference import ReferenceChange
 from owf.core.metrics.images.features import load_features
 from owf.core.model.batch import Batching
 from owf.core.progress import SILENT
