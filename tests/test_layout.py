@@ -87,6 +87,7 @@ def test_wheel_has_one_top_level_name_and_the_data(tmp_path):
         "owf/demo/base/unet/diffusion_pytorch_model.safetensors",
         "owf/demo/base/model_index.json",
         "owf/demo/probes.npz",
+        "owf/demo/concept/sks_pullover_1.png",
         "owf/demo/lora/owf_demo_plain.safetensors",
     ):
         assert needed in names, needed

@@ -1,5 +1,6 @@
 """`install.py` is run by hosts at their start, and by ComfyUI-Manager: it fetches nothing unasked and never fails."""
 
+import importlib.util
 import os
 import re
 import subprocess
@@ -7,9 +8,12 @@ import sys
 from pathlib import Path
 
 import pytest
-from owf.webui import environment
 
 ROOT = Path(__file__).resolve().parents[2]
+_SPEC = importlib.util.spec_from_file_location("owf_environment", ROOT / "webui" / "environment.py")
+environment = importlib.util.module_from_spec(_SPEC)
+"""Of this folder, as `install.py` has it: an installed package is no extension, and has no list of what to fetch."""
+_SPEC.loader.exec_module(environment)
 
 
 def run(folder: Path, *options: str, **variables: str) -> subprocess.CompletedProcess[str]:
