@@ -31,7 +31,7 @@ from owf.core.metrics.semantic import (
 from owf.core.metrics.statistics import normal_quantile
 from owf.core.model.base import CONFIGS, choose_base, load_base
 from owf.core.model.batch import Batching
-from owf.core.model.classifier import image_errors
+from owf.core.model.classifier import image_errors, images_at_once
 from owf.core.model.denoiser import Conditioning
 from owf.core.model.schedule import spaced_timesteps
 from owf.core.plan.audit_plan import Stage
@@ -67,11 +67,14 @@ def measure(denoiser, labelled, switch, stages, seeds) -> tuple[list[np.ndarray]
         switch.on(1.0) if on else switch.off()
         classes = denoiser.encode_text(plan.class_prompts)
         latents = denoiser.encode_image(torch.from_numpy(labelled.images))
+        items, batch = labelled.items, Batching(64)
+        size = images_at_once(len(classes), stages, batch)
+        parts = [slice(start, start + size) for start in range(0, len(latents), size)]
         errors = [
-            image_errors(denoiser, x, item, classes, stages, plan.loss, seed, Batching(64), counter)
-            for x, item in zip(latents, labelled.items, strict=True)
+            image_errors(denoiser, latents[i], items[i], classes, stages, plan.loss, seed, batch, counter)
+            for i in parts
         ]
-        sides.append(np.stack(errors))
+        sides.append(np.concatenate(errors))
     switch.off()
     return sides, counter.rows, time.perf_counter() - start
 
@@ -141,9 +144,9 @@ def outside_unet(classes: int = 4, timesteps: int = 4) -> None:
     cond = Conditioning(torch.randn(classes, 77, 768, generator=torch.Generator().manual_seed(0)))
     x0 = torch.randn(4, 16, 16, generator=torch.Generator().manual_seed(1))
     stages = (Stage(timesteps, 1),)
-    image_errors(denoiser, x0, "warm-up", cond, (Stage(1, 1),), "l2", 0, Batching(4))
+    image_errors(denoiser, x0[None], ["warm-up"], cond, (Stage(1, 1),), "l2", 0, Batching(4))
     denoiser.seconds, start = 0.0, time.perf_counter()
-    image_errors(denoiser, x0, "timed", cond, stages, "l2", 0, Batching(4))
+    image_errors(denoiser, x0[None], ["timed"], cond, stages, "l2", 0, Batching(4))
     total = time.perf_counter() - start
     print(f"SD1.5-sized UNet, 16x16 latents, {classes * len(spaced_timesteps(timesteps, 1000))} rows: {total:.1f} s,")
     print(f"outside the UNet {100 * (1 - denoiser.seconds / total):.2f} % of the wall time")

@@ -7,7 +7,7 @@ import torch
 from owf.core.datasets.labelled import LabelledImages
 from owf.core.metrics.semantic import predicted_class
 from owf.core.model.batch import default_batching
-from owf.core.model.classifier import image_errors
+from owf.core.model.classifier import image_errors, images_at_once
 from owf.core.plan.audit_plan import Stage
 
 from .world import CLASSES, article
@@ -25,9 +25,11 @@ def classification_errors(
     prompts = denoiser.encode_text(CLASS_PROMPTS)
     latents = denoiser.encode_image(torch.from_numpy(labelled.images))
     stages, batch = (Stage(timesteps, 1),), default_batching(denoiser)
-    pairs = zip(latents, labelled.items, strict=True)
-    errors = [image_errors(denoiser, x, item, prompts, stages, loss, seed, batch) for x, item in pairs]
-    return np.stack(errors)
+    size = images_at_once(len(CLASSES), stages, batch)
+    parts = [slice(start, start + size) for start in range(0, len(latents), size)]
+    items = labelled.items
+    errors = [image_errors(denoiser, latents[i], items[i], prompts, stages, loss, seed, batch) for i in parts]
+    return np.concatenate(errors)
 
 
 def recognised(errors: np.ndarray, labels: np.ndarray) -> np.ndarray:

@@ -81,10 +81,10 @@ def _answer(model: ModelPass, stage: str, group: Suspects, place: int) -> int:
     item = f"{name}|{'|'.join(prompts[1:])}"
     if not model.has(LOOKS[stage], item, LOOK_ROWS):
         latents = torch.from_numpy(model.sample(stage, name)["latents"]).to(model.denoiser.device)
-        errors = image_errors(
+        (errors,) = image_errors(
             model.denoiser,
-            latents,
-            f"confirm|{name}",
+            latents[None],
+            [f"confirm|{name}"],
             model.denoiser.encode_text(prompts),
             (Stage(TIMESTEPS, 1),),
             model.plan.loss,

@@ -11,7 +11,7 @@ from ..datasets.labelled import LabelledImages
 from ..disk.store import Arrays, SampleStore
 from ..model import reading
 from ..model.batch import Batching
-from ..model.classifier import image_errors
+from ..model.classifier import image_errors, images_at_once
 from ..model.denoiser import Denoiser, overflow
 from ..model.drawings import draw_name
 from ..model.predictions import predictions
@@ -96,26 +96,20 @@ class ModelPass:
     def classify(self, title: str, stage: str, labelled: LabelledImages, seed: int) -> np.ndarray:
         """Return the denoising errors (N, K, T) of every labelled image."""
         self.progress.stage(title)
-        cost = answer_rows(self.plan)
-        items = labelled.items
-        classes = self.denoiser.encode_text(self.plan.class_prompts)
-        for item, image in zip(items, labelled.images, strict=True):
-            if self.has(stage, item, cost):
-                continue
-            latents = self.denoiser.encode_image(torch.from_numpy(image)[None])[0]
+        cost, plan = answer_rows(self.plan), self.plan
+        missing = [
+            pair for pair in zip(labelled.items, labelled.images, strict=True) if not self.has(stage, pair[0], cost)
+        ]
+        classes = self.denoiser.encode_text(plan.class_prompts)
+        size = images_at_once(len(classes), plan.stages, self.batch)
+        for start in range(0, len(missing), size):
+            items, images = zip(*missing[start : start + size], strict=True)
+            latents = self.denoiser.encode_image(torch.from_numpy(np.stack(images)))
             errors = image_errors(
-                self.denoiser,
-                latents,
-                item,
-                classes,
-                self.plan.stages,
-                self.plan.loss,
-                seed,
-                self.batch,
-                self.progress,
+                self.denoiser, latents, items, classes, plan.stages, plan.loss, seed, self.batch, self.progress
             )
-            self.keep(stage, [(item, {"errors": errors})])
-        return np.stack([self.sample(stage, item)["errors"] for item in items])
+            self.keep(stage, [(item, {"errors": table}) for item, table in zip(items, errors, strict=True)])
+        return np.stack([self.sample(stage, item)["errors"] for item in labelled.items])
 
     def predict(self, title: str, stage: str, latents: np.ndarray, batch: Batching | None = None) -> list[np.ndarray]:
         """Return the predictions (T, C, h, w) on the noised latents (P, C, h, w) of the first P prompts."""

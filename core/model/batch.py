@@ -26,12 +26,13 @@ class Batching:
         self.size, self.workers = size, workers
 
     def run(self, count: int, work: Callable[[slice], T]) -> list[T]:
-        """Return work(rows) of consecutive slices that cover 0 .. count-1.
+        """Return work(rows) of consecutive slices that cover 0 .. count-1, as few and as even as the size allows.
 
         Raises UsageError if even one row does not fit into memory.
         """
         while True:
-            slices = [slice(i, min(i + self.size, count)) for i in range(0, count, self.size)]
+            pieces = -(-count // self.size)
+            slices = [slice(count * i // pieces, count * (i + 1) // pieces) for i in range(pieces)]
             try:
                 if self.workers == 1 or len(slices) < 2:
                     return list(map(work, slices))

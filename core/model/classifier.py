@@ -4,6 +4,8 @@ After Li et al. (ICCV 2023, arXiv 2303.16203): the predicted class is the prompt
 averaged over timesteps and noise shared by all classes, is smallest.
 """
 
+from collections.abc import Sequence
+
 import numpy as np
 import torch
 
@@ -19,7 +21,7 @@ from .schedule import spaced_timesteps
 def image_errors(
     denoiser: Denoiser,
     latents: torch.Tensor,
-    item: str,
+    items: Sequence[str],
     classes: Conditioning,
     stages: tuple[Stage, ...],
     loss: str,
@@ -27,27 +29,34 @@ def image_errors(
     batch: Batching,
     progress: Progress = SILENT,
 ) -> np.ndarray:
-    """Return the denoising errors (K, T) float32 of one image's latents (C, h, w) under each of K classes.
+    """Return the denoising errors (N, K, T) float32 of N images' latents (N, C, h, w) under each of K classes.
 
     T counts the last stage's timesteps in ascending order; what a class did not live to see is NaN. The noise
     depends on (seed, item, timestep) only: not on the class, the batch size or the other images.
     """
     timesteps = spaced_timesteps(stages[-1].samples, denoiser.schedule.steps)
     latents = at_least_float32(latents)
-    noises = [gaussian(tuple(latents.shape), seed, item, t) for t in timesteps]
+    noises = [
+        torch.stack([gaussian(tuple(x.shape), seed, item, t) for t in timesteps])
+        for x, item in zip(latents, items, strict=True)
+    ]
     noise = torch.stack(noises).to(latents.device, latents.dtype)
-    errors = np.full((len(classes), len(timesteps)), np.nan, np.float32)
-    alive = np.arange(len(classes))
+    errors = np.full((len(items), len(classes), len(timesteps)), np.nan, np.float32)
+    alive = [np.arange(len(classes))] * len(items)
     for stage, positions in zip(stages, stage_positions(stages), strict=True):
-        cells = [(k, i) for i in positions for k in alive]
+        cells = [(n, k, i) for n, those in enumerate(alive) for i in positions for k in those]
         measure = lambda rows: _errors(denoiser, latents, noise, timesteps, classes, cells[rows], loss)  # noqa: B023, E731
         values = torch.cat(batch.run(len(cells), measure)).cpu().numpy()
         _require_finite(values, denoiser.dtype)
-        for (k, i), value in zip(cells, values, strict=True):
-            errors[k, i] = value
+        errors[tuple(np.array(cells, int).reshape(-1, 3).T)] = values
         progress.advance(len(cells))
-        alive = _survivors(errors, alive, stage.keep)
+        alive = [_survivors(table, those, stage.keep) for table, those in zip(errors, alive, strict=True)]
     return errors
+
+
+def images_at_once(classes: int, stages: tuple[Stage, ...], batch: Batching) -> int:
+    """Return how many images fill the batch of every worker in the first round: the rows of one alone may be fewer."""
+    return max(1, batch.size * batch.workers // (classes * len(stage_positions(stages)[0])))
 
 
 def _errors(
@@ -56,14 +65,13 @@ def _errors(
     noise: torch.Tensor,
     timesteps: list[int],
     classes: Conditioning,
-    cells: list[tuple[int, int]],
+    cells: list[tuple[int, int, int]],
     loss: str,
 ) -> torch.Tensor:
-    """Return the error of each (class, timestep position) cell as float32 (len(cells),)."""
-    rows, positions = [k for k, _ in cells], [i for _, i in cells]
-    eps = noise[positions]
+    """Return the error of each (image, class, timestep position) cell as float32 (len(cells),)."""
+    images, rows, positions = map(list, zip(*cells, strict=True))
+    x0, eps = latents[images], noise[images, positions]
     t = torch.tensor([timesteps[i] for i in positions], device=latents.device)
-    x0 = latents.expand(len(cells), *latents.shape)
     x_t = denoiser.schedule.noise(x0, eps, t).to(denoiser.dtype)
     prediction = denoiser.predict(x_t, t, classes.rows(rows))
     difference = prediction.float() - denoiser.schedule.target(x0, eps, t).float()

@@ -71,10 +71,7 @@ def labelled(denoiser, count: int = 12) -> LabelledImages:
     for label in range(2):
         items = LabelledImages(images, np.full(count, label), CLASSES).items
         latents = denoiser.encode_image(torch.from_numpy(images))
-        errors = [
-            image_errors(denoiser, x, i, cond, (Stage(2, 1),), "l2", 0, Batching(8))
-            for x, i in zip(latents, items, strict=True)
-        ]
+        errors = image_errors(denoiser, latents, items, cond, (Stage(2, 1),), "l2", 0, Batching(8))
         labels.append([predicted_class(e) == label for e in errors])
     chosen = np.array([0 if zero else 1 for zero in labels[0]])
     keep = np.array([labels[c][i] for i, c in enumerate(chosen)])

@@ -16,7 +16,7 @@ from owf.core.metrics.semantic import (
     summarise_semantic,
 )
 from owf.core.model.batch import Batching
-from owf.core.model.classifier import image_errors
+from owf.core.model.classifier import image_errors, images_at_once
 from owf.core.model.noise import gaussian
 from owf.core.model.schedule import spaced_timesteps
 from owf.core.plan.audit_plan import Stage
@@ -63,12 +63,8 @@ def draw_images(distance: float, count: int, seed: int) -> tuple[torch.Tensor, n
 
 def classify(denoiser, images: torch.Tensor, seed: int, stages=STAGES, batch=64) -> np.ndarray:
     cond = denoiser.encode_text([str(k) for k in range(len(denoiser.means.weight))])
-    return np.stack(
-        [
-            image_errors(denoiser, x, f"{seed}-{i}", cond, stages, "l2", seed, Batching(batch))
-            for i, x in enumerate(images)
-        ]
-    )
+    items = [f"{seed}-{i}" for i in range(len(images))]
+    return image_errors(denoiser, images, items, cond, stages, "l2", seed, Batching(batch))
 
 
 def audit_rows(distance: float, angle: float, count: int, seed: int, stages=STAGES) -> SemanticRows:
@@ -119,14 +115,14 @@ def test_errors_equal_a_plain_double_loop(loss):
     denoiser = GaussianDenoiser(torch.randn(5, *SHAPE, generator=torch.Generator().manual_seed(0)), SPREAD)
     cond = denoiser.encode_text([str(k) for k in range(5)])
     for i, x0 in enumerate(images):
-        fast = image_errors(denoiser, x0, f"i{i}", cond, (Stage(6, 1),), loss, 7, Batching(4))
+        fast = image_errors(denoiser, x0[None], [f"i{i}"], cond, (Stage(6, 1),), loss, 7, Batching(4))
         for k in range(5):
             for j, t in enumerate(spaced_timesteps(6, 1000)):
                 eps = gaussian(SHAPE, 7, f"i{i}", t).double()[None]
                 time = torch.tensor([t])
                 error = denoiser.predict(denoiser.schedule.noise(x0[None], eps, time), time, cond.rows([k])) - eps
                 plain = error.abs().mean() if loss == "l1" else error.square().mean()
-                assert fast[k, j] == pytest.approx(float(plain), rel=1e-6)
+                assert fast[0, k, j] == pytest.approx(float(plain), rel=1e-6)
 
 
 def test_errors_do_not_depend_on_batch_size_or_company():
@@ -135,8 +131,15 @@ def test_errors_do_not_depend_on_batch_size_or_company():
     stages = (Stage(4, 2), Stage(12, 1))
     one, many = classify(denoiser, images, 3, stages, batch=1), classify(denoiser, images, 3, stages, batch=64)
     np.testing.assert_allclose(one, many, rtol=1e-6)
-    alone = image_errors(denoiser, images[2], "3-2", denoiser.encode_text(["0", "1"]), stages, "l2", 3, Batching(5))
-    np.testing.assert_allclose(alone, many[2], rtol=1e-6)
+    cond = denoiser.encode_text(["0", "1"])
+    alone = image_errors(denoiser, images[2:3], ["3-2"], cond, stages, "l2", 3, Batching(5))
+    np.testing.assert_allclose(alone[0], many[2], rtol=1e-6)
+
+
+def test_images_are_taken_together_until_the_rows_of_the_first_round_fill_the_batches():
+    stages = (Stage(2, 4), Stage(6, 1))
+    assert images_at_once(10, stages, Batching(32, workers=2)) == 3  # 20 rows each
+    assert images_at_once(10, stages, Batching(4)) == 1
 
 
 def test_elimination_spends_the_published_rows_and_keeps_the_winner_complete():
@@ -145,7 +148,7 @@ def test_elimination_spends_the_published_rows_and_keeps_the_winner_complete():
     spent = Heard()
     stages = (Stage(5, 4), Stage(10, 2), Stage(20, 1))
     cond = denoiser.encode_text([str(k) for k in range(10)])
-    errors = image_errors(denoiser, means[3].double(), "x", cond, stages, "l2", 0, Batching(64), spent)
+    (errors,) = image_errors(denoiser, means[3:4].double(), ["x"], cond, stages, "l2", 0, Batching(64), spent)
     seen = np.isfinite(errors).sum(axis=1)
     # As in the published code, the second round's ten timesteps interleave with the first's five: fifteen in all.
     assert np.unique(seen, return_counts=True)[0].tolist() == [5, 15, 20]
@@ -199,4 +202,4 @@ def test_nan_for_one_class_at_one_timestep_is_invalid(broken):
     denoiser.predict = overflowing
     cond = denoiser.encode_text([str(k) for k in range(4)])
     with pytest.raises(InvalidError, match="NaN"):
-        image_errors(denoiser, means[3].double(), "x", cond, (Stage(4, 2), Stage(8, 1)), "l2", 0, Batching(64))
+        image_errors(denoiser, means[3:4].double(), ["x"], cond, (Stage(4, 2), Stage(8, 1)), "l2", 0, Batching(64))

@@ -8,7 +8,7 @@ from owf.core.model.batch import Batching
 
 @pytest.mark.parametrize("workers", [1, 3])
 def test_covers_everything_in_order(workers):
-    assert Batching(4, workers).run(10, lambda rows: (rows.start, rows.stop)) == [(0, 4), (4, 8), (8, 10)]
+    assert Batching(4, workers).run(10, lambda rows: (rows.start, rows.stop)) == [(0, 3), (3, 6), (6, 10)]
     assert Batching(4, workers).run(0, lambda rows: rows) == []
 
 
@@ -20,7 +20,7 @@ def test_halves_when_memory_runs_out(workers):
         return rows.stop - rows.start
 
     batch = Batching(8, workers)
-    assert batch.run(5, work) == [2, 2, 1]
+    assert batch.run(5, work) == [1, 2, 2]
     assert batch.size == 2
 
 

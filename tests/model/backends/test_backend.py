@@ -86,7 +86,9 @@ def test_image_coding_matches_the_pipeline(denoiser):
 def test_errors_are_equal_in_batches_of_1_and_64_and_in_a_plain_loop(denoiser, loss):
     classes = denoiser.encode_text(["a photo of a bag", "a photo of a coat", "a photo of a dress"])
     x0 = gaussian((4, 8, 8), 5, "x")
-    one, many = (image_errors(denoiser, x0, "i", classes, (Stage(8, 1),), loss, 0, Batching(b)) for b in (1, 64))
+    one, many = (
+        image_errors(denoiser, x0[None], ["i"], classes, (Stage(8, 1),), loss, 0, Batching(b))[0] for b in (1, 64)
+    )
     np.testing.assert_allclose(one, many, rtol=1e-5)
     for k in range(3):
         for j, t in enumerate(spaced_timesteps(8, 1000)):
