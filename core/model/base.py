@@ -169,8 +169,8 @@ def _load_file(path: str, dtype: "torch.dtype", offline: bool) -> "Parts":
 
     alone = transformer_alone(Path(path))
     if alone is not None:
-        header, pipeline, root = alone
-        model = load_transformer(Path(path), header, pipeline, root, dtype)
+        _, pipeline, root = alone
+        model = load_transformer(Path(path), pipeline, root, dtype)
         return load_folder(root, dtype, {pipeline.parts[0].name: model})
     header, pipeline, config = checkpoint_family(Path(path))
     return load_checkpoint(Path(path), header, pipeline, config, dtype)
