@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
+from owf.core.experiments.compare import FEW, cell
 from owf.core.experiments.frontier import at_level
 from owf.core.metrics.statistics import mean_estimate, ratio_estimate
 
@@ -12,8 +13,6 @@ LEVEL = 0.75
 LOST = (("drop", "accuracy lost, points", 100, 1), ("worst_drop", "worst class, points", 100, 0),
         ("drift", "denoiser drift %", 100, 2), ("cdi", "CDI, Delta-E", 1, 1))  # fmt: skip
 """What a method loses: key of a run, heading, factor, digits."""
-FEW = 4
-"""Runs below which an interval says nothing."""
 
 Run = dict
 """What one training left: see preservation_run.Worker.run."""
@@ -97,12 +96,7 @@ def runs_table(results: Sequence[Run]) -> list[str]:
 
 
 def _mean(values: list[float], factor: float, digits: int) -> str:
-    if not values:
-        return "-"
-    estimate = mean_estimate(np.array(values) * factor)
-    if len(values) < FEW:
-        return f"{estimate.value:.{digits}f}"
-    return f"{estimate.value:.{digits}f} ± {estimate.high - estimate.value:.{digits}f}"
+    return cell(mean_estimate(np.array(values) * factor) if values else None, digits)
 
 
 def _ratio(numerators: np.ndarray, denominators: np.ndarray) -> str:

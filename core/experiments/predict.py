@@ -20,6 +20,7 @@ from .study import Study
 
 METRICS = ("denoiser_drift", "semantic", "color")
 RANKS = (2, 8, 32)
+"""From what holds a concept barely to as much as people train."""
 RATES = (0.5, 1.0, 2.0)
 """Shares of the study's rate: from too little to too much."""
 STEPS = (0.5, 1.0)

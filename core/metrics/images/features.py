@@ -30,6 +30,7 @@ INCEPTION_URL = (
 INCEPTION_SHA256 = "6726825d0af5f729cebd5821db510b11b1cfad8faad88a03f1befd49fb9129b2"
 
 IMAGENET_STATS = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+"""Mean and deviation of the channels of ImageNet, which its networks expect to be taken out."""
 _BATCH = 16
 """Images at a time; also how often a long comparison says how far it is."""
 

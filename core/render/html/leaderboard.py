@@ -161,10 +161,8 @@ def _cell(number: Number | None, place: int | None) -> list[Any] | None:
 
 def _href(row: Row) -> str:
     """Return the address of a row's report relative to the page; "" for one that does not lie below it."""
-    path = Path(row.folder)
-    if not row.folder or path.is_absolute() or ".." in path.parts:
-        return ""
-    return quote((path / REPORT).as_posix().encode("utf-8", "replace"))
+    folder = row.folder_below
+    return "" if folder is None else quote((folder / REPORT).as_posix().encode("utf-8", "replace"))
 
 
 def _json(value: Any) -> Markup:
