@@ -34,6 +34,7 @@ from preservation_report import (
 from preservation_run import METHODS, Job, Worker
 
 SEEDS = 3
+"""Of every method, concept and length: twelve runs of each, enough for an interval."""
 STEPS = (100, 200, 400)
 """Lengths of training. Each is a training of its own, for a weight that is found while training depends on it."""
 PAGE, COMMAND = "preservation.md", "bench/preservation.py"
