@@ -20,7 +20,7 @@ def test_norms_per_block_are_those_of_its_changes_taken_together(base, kohya_ten
     for pair, change in deltas(match_modules(adapter, base.components)):
         place = block_of(pair.module), kind_of(pair.module)
         changes[place].append(change.weight.flatten().double())
-        weights[place].append(pair.owner.weight.detach().flatten().double())
+        weights[place].append(pair.owner.get_parameter("weight").detach().flatten().double())
     found = block_norms(report.norms)
     assert [(b.block, b.kind) for b in found] == sorted(changes, key=lambda place: (place[0], KINDS.index(place[1])))
     assert [b.modules for b in found] == [len(changes[b.block, b.kind]) for b in found]
