@@ -28,6 +28,7 @@ from owf.core.ledger.row import COMPLETE, REFUSED, UNMEASURABLE, Row
 from owf.core.verdict.verdict import DRIFT, INVALID
 
 KILLS, KILLED_LORAS = 20, 12
+"""Processes that are killed at random moments, and LoRAs of the run that they do it to."""
 MB = 2**20
 
 

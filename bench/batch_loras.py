@@ -18,6 +18,7 @@ Shapes = dict[str, tuple[np.ndarray, np.ndarray]]
 """Module -> its factors (out, r) and (r, in) in the LoRA that ships, of two-dimensional layers."""
 RANKS = (1, 2, 4, 8, 16)
 BROKEN_ONE_IN = 10
+"""Of so many files one is broken, as folders of strangers' files have some."""
 
 
 def make(folder: Path, count: int, seed: int = 0) -> dict[str, str]:

@@ -20,6 +20,7 @@ from owf.core.ledger.row import Row
 ROOT = Path(__file__).resolve().parent.parent
 _PAGE = os.sysconf("SC_PAGE_SIZE") if hasattr(os, "sysconf") else 4096
 _TICKS = os.sysconf("SC_CLK_TCK") if hasattr(os, "sysconf") else 100
+"""Bytes of a page and ticks of a second, in which /proc counts; usual ones where nobody says."""
 _LOOK = 1.0
 """Seconds between two looks at a run: rows take several."""
 

@@ -2,9 +2,8 @@
 
 from pathlib import Path
 
-import numpy as np
 import torch
-from demo_base.concept import CONCEPT, HELD_OUT, VIEWS, Subject, View, draw_views
+from demo_base.concept import CONCEPT, Subject, View, draw_views
 from demo_base.drawing import FASHION, read_split
 from demo_base.splits import split_held_out
 
@@ -19,11 +18,3 @@ def photographs_of(concept: Subject, views: tuple[View, ...], fashion: Path = FA
     images, labels = read_split(fashion, "t10k")
     pictures = draw_views(concept, views, images, labels, split_held_out(labels).concept)
     return (pictures * 255).round().byte()
-
-
-def write_sheet(path: Path, fashion: Path = FASHION) -> None:
-    """Write a picture of all concepts: training views, then held-out ones."""
-    from PIL import Image
-
-    rows = [torch.cat(list(photographs_of(c, VIEWS + HELD_OUT, fashion)), dim=2) for c in (TUNING, *CONCEPTS)]
-    Image.fromarray(np.ascontiguousarray(torch.cat(rows, dim=1).permute(1, 2, 0).numpy())).save(path)

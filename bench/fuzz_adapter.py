@@ -18,7 +18,7 @@ import checkout  # noqa: F401 - binds owf
 import torch
 
 with atheris.instrument_imports(include=["owf"]):
-    from owf.core.adapter.apply.match import match
+    from owf.core.adapter.apply.match_report import match
     from owf.core.adapter.naming.names import _ENDINGS
     from owf.core.adapter.reader import read_adapter
     from owf.core.adapter.summary import summarise

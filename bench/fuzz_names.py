@@ -22,7 +22,8 @@ import torch
 from safetensors.torch import save_file
 
 with atheris.instrument_imports(include=["owf"]):
-    from owf.core.adapter.apply.match import ReportBuilder, deltas, match_modules
+    from owf.core.adapter.apply.match import deltas, match_modules
+    from owf.core.adapter.apply.match_report import ReportBuilder
     from owf.core.adapter.naming.names import _ENDINGS
     from owf.core.adapter.naming.prefixes import PREFIXES
     from owf.core.adapter.reader import read_adapter

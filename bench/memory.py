@@ -11,6 +11,7 @@ from owf.core.model.footprint import BESIDES, LoraBytes, footprint
 from owf.core.model.memory import TILE, Keeping
 
 RANK, ROWS = 16, 4
+"""A usual LoRA, and as many rows at once as small cards hold."""
 WAYS = (
     Keeping(),
     Keeping(tile=TILE),

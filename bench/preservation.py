@@ -19,6 +19,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from concepts import CONCEPTS, TUNING
+from owf.core.experiments.page import fill_block
 from preservation_report import (
     budget_table,
     chosen_weights,
@@ -27,13 +28,13 @@ from preservation_report import (
     draw_pictures,
     equal_table,
     frontier_table,
-    replace_block,
     runs_table,
     tuning_table,
 )
 from preservation_run import METHODS, Job, Worker
 
 SEEDS = 3
+"""Of every method, concept and length: twelve runs of each, enough for an interval."""
 STEPS = (100, 200, 400)
 """Lengths of training. Each is a training of its own, for a weight that is found while training depends on it."""
 PAGE, COMMAND = "preservation.md", "bench/preservation.py"
@@ -141,19 +142,19 @@ def report_curves(tuned: list[dict], weights: dict[str, float], results: list[di
         ("runs", runs_table(results)),
         ("tuning", tuning_table(tuned, weights)),
     ):
-        replace_block(page, name, COMMAND, lines)
+        fill_block(page, COMMAND, name, lines)
 
 
 def report_price(plain: list[dict], weight: float, options: argparse.Namespace) -> None:
     """Write what cheaper forms of dc and drift budgets do into the page."""
     page = options.out / PAGE
     held = run_jobs(budget_jobs(), options.work, options.workers)
-    replace_block(page, "budgets", COMMAND, budget_table(held))
+    fill_block(page, COMMAND, "budgets", budget_table(held))
     cheaper = run_jobs(frontier_jobs(weight), options.work, options.workers)
     names = {json.dumps(tuple(form.items())): name for name, form in FRONTIER.items()}
     named = [run | {"form": names[json.dumps(run["options"])]} for run in cheaper]
     costs = frontier_costs(options.work, weight)
-    replace_block(page, "frontier", COMMAND, frontier_table(named, plain, costs))
+    fill_block(page, COMMAND, "frontier", frontier_table(named, plain, costs))
 
 
 def main() -> None:

@@ -4,6 +4,8 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
+from owf.core.experiments.compare import FEW, cell
+from owf.core.experiments.frontier import at_level
 from owf.core.metrics.statistics import mean_estimate, ratio_estimate
 
 LEVEL = 0.75
@@ -11,29 +13,16 @@ LEVEL = 0.75
 LOST = (("drop", "accuracy lost, points", 100, 1), ("worst_drop", "worst class, points", 100, 0),
         ("drift", "denoiser drift %", 100, 2), ("cdi", "CDI, Delta-E", 1, 1))  # fmt: skip
 """What a method loses: key of a run, heading, factor, digits."""
-FEW = 4
-"""Runs below which an interval says nothing."""
-MARKS = ("<!-- {}: written by {} -->", "<!-- end of {} -->")
 
 Run = dict
 """What one training left: see preservation_run.Worker.run."""
 
 
-def at_equal_learning(curve: Sequence[tuple[float, float]], level: float = LEVEL) -> float | None:
-    """Return what is lost where a curve of (learned, lost) first learns as much as `level`; None where it never does.
-
-    The curve starts with the untrained base, (0, 0), and goes on straight between trainings of growing length.
-    """
-    learned, lost = 0.0, 0.0
-    for more, then in curve:
-        if more >= level:
-            return lost + (then - lost) * (level - learned) / (more - learned)
-        learned, lost = more, then
-    return None
-
-
 def curves(results: Iterable[Run], method: str, key: str) -> dict[tuple[str, int], list[tuple[float, float]]]:
-    """Return concept and seed -> (learned, `key`) of a method's trainings, the shortest first."""
+    """Return concept and seed -> (learned, `key`) of a method's trainings, the shortest first.
+
+    A curve goes on straight between trainings of growing length.
+    """
     found: dict[tuple[str, int], list[tuple[float, float]]] = {}
     for run in sorted((r for r in results if r["method"] == method), key=lambda r: r["steps"]):
         found.setdefault((run["concept"], run["seed"]), []).append((run["learned"], run[key]))
@@ -42,7 +31,7 @@ def curves(results: Iterable[Run], method: str, key: str) -> dict[tuple[str, int
 
 def lost_at_level(results: Sequence[Run], method: str, key: str) -> dict[tuple[str, int], float]:
     """Return concept and seed -> what a method lost there at equal learning, of those that learned as much."""
-    at = {place: at_equal_learning(curve) for place, curve in curves(results, method, key).items()}
+    at = {place: at_level(curve, LEVEL) for place, curve in curves(results, method, key).items()}
     return {place: lost for place, lost in at.items() if lost is not None}
 
 
@@ -107,12 +96,7 @@ def runs_table(results: Sequence[Run]) -> list[str]:
 
 
 def _mean(values: list[float], factor: float, digits: int) -> str:
-    if not values:
-        return "-"
-    estimate = mean_estimate(np.array(values) * factor)
-    if len(values) < FEW:
-        return f"{estimate.value:.{digits}f}"
-    return f"{estimate.value:.{digits}f} ± {estimate.high - estimate.value:.{digits}f}"
+    return cell(mean_estimate(np.array(values) * factor) if values else None, digits)
 
 
 def _ratio(numerators: np.ndarray, denominators: np.ndarray) -> str:
@@ -213,14 +197,3 @@ def draw_pictures(results: Sequence[Run], folder: Path, out: Path) -> None:
             sheet.paste(strip.convert("RGB"), (90, height * row))
             ImageDraw.Draw(sheet).text((4, height * row + height // 3), label, fill="black")
         sheet.quantize(256, dither=Image.Dither.NONE).save(out / f"preservation-{concept}.png", optimize=True)
-
-
-def replace_block(page: Path, name: str, command: str, lines: list[str]) -> None:
-    """Put lines between the two marks of a block in a Markdown page; raise ValueError where it has none."""
-    text = page.read_text()
-    start, end = MARKS[0].format(name, command), MARKS[1].format(name)
-    if start not in text or end not in text:
-        raise ValueError(f"{page} has no block between {start!r} and {end!r}")
-    head, rest = text.split(start, 1)
-    tail = rest.split(end, 1)[1]
-    page.write_text(head + "\n".join([start, "", *lines, "", end]) + tail)

@@ -22,6 +22,7 @@ from owf.core.audit.change import AdapterChange
 from owf.core.datasets.shipped import read_shipped
 from owf.core.demo import DEMO_BASE
 from owf.core.experiments.lab.likeness import word_in_place
+from owf.core.experiments.learning_methods import CUSTOM_RATE
 from owf.core.metrics.images.features import load_features
 from owf.core.model.batch import Batching
 from owf.core.plan.audit_plan import AuditPlan, Stage
@@ -39,8 +40,6 @@ VERSION = 3
 RECIPE = dict(families.get("demo").recipes)["standard"]
 """What every training takes of the recipe for this base: its batch, rate and the rate's course."""
 RANK = 8
-CUSTOM_DIFFUSION_SHARE = 0.5
-"""Of the rate, for a method that trains whole projections and an embedding."""
 JUDGED = 32
 """Pictures of the trigger that the judge looks at."""
 OTHERS = ("a photo of a red dress", "a photo of a green sneaker", "a photo of a blue and white striped coat")
@@ -108,7 +107,7 @@ class Job:
             "steps": self.steps,
             "batch": RECIPE.batch,
             "rank": RANK,
-            "rate": RECIPE.rate * (CUSTOM_DIFFUSION_SHARE if method.custom else 1.0),
+            "rate": RECIPE.rate * (CUSTOM_RATE if method.custom else 1.0),
             "rate_schedule": RECIPE.rate_schedule,
             "seed": self.seed,
             "method": "custom_diffusion" if method.custom else "dreambooth_lora",

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
-from ..core.batch.driver import Asked, judge_again
+from ..core.batch.rows import Asked, judge_again
 from ..core.disk.lock import only_one
 from ..core.disk.writable import require_writable
 from ..core.errors import Setting, UsageError

@@ -11,9 +11,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ..core.batch.driver import Asked, Done, Driver, ask_digest
+from ..core.batch.driver import Done, Driver
 from ..core.batch.here import Here
 from ..core.batch.processes import LocalWorkers
+from ..core.batch.rows import Asked, ask_digest
 from ..core.batch.task import LOOK, Task, Workers
 from ..core.disk.digests import Digests
 from ..core.disk.files import is_folder, remove_unfinished

@@ -6,9 +6,17 @@ from typing import Any
 from comfy_api.latest import io
 
 from ..core.text import inert
-from .audit_inputs import base_inputs, detail_inputs, limit_inputs, plan_inputs, probe_folder_input
+from .audit_inputs import (
+    base_inputs,
+    detail_inputs,
+    gate_input,
+    limit_inputs,
+    plan_inputs,
+    probe_folder_input,
+    strength_input,
+)
 from .backend import places
-from .gate import GATES, blocker, closed_note, is_closed
+from .gate import blocker, closed_note, is_closed
 from .request import AUTO, NOT_LINKED, audit_request, limits_wrong, require_one_source, wrong
 from .run import AuditResult, Probes, Question, Tuned, run_audit
 from .shown import remembered, report_images
@@ -40,7 +48,7 @@ class DriftAudit(io.ComfyNode):
     def fingerprint_inputs(cls, lora: str = places.NONE, probe_folder: str = "", **others: Any) -> str:
         """Return what makes the node run again: another file under the same name, other images in the folder."""
         file = "" if lora == places.NONE else places.file_mark(places.lora_path(lora))
-        return file + (places.folder_mark(places.input_folder(probe_folder)) if probe_folder else "")
+        return file + places.input_mark(probe_folder)
 
     @classmethod
     def validate_inputs(
@@ -117,22 +125,9 @@ def _inputs() -> list[io.Input]:
     return [
         *base_inputs(),
         io.Combo.Input("lora", options=places.lora_choices(), default=places.NONE, tooltip="The LoRA to audit."),
-        io.Float.Input(
-            "strength",
-            default=1.0,
-            min=-10.0,
-            max=10.0,
-            step=0.01,
-            round=0.001,
-            tooltip="Strength at which the LoRA is audited.",
-        ),
+        strength_input("Strength at which the LoRA is audited."),
         *plan_inputs(),
-        io.Combo.Input(
-            "stop_graph",
-            options=list(GATES),
-            default=GATES[0],
-            tooltip="When the outputs model and clip stop whatever is connected to them.",
-        ),
+        gate_input(),
         io.Model.Input("tuned_model", optional=True, tooltip=tuned),
         io.Clip.Input("tuned_clip", optional=True, tooltip="The text encoder that belongs to tuned_model."),
         io.Image.Input("probe_images", optional=True, tooltip="Labelled images that both models classify."),

@@ -1,11 +1,38 @@
-"""The inputs that the nodes which audit share: a base, what is asked of it, and limits."""
+"""The inputs that several nodes share: a LoRA and what to do with it, a base, what is asked of it, and limits."""
 
 from comfy_api.latest import io
 
 from ..core.metrics.images.network_names import FEATURES
 from ..core.plan.presets import PRESETS
+from .backend import places
+from .gate import GATES
 from .request import AUTO
 from .ui.schema import ADVANCED
+
+MOST_STRENGTH = 10.0
+"""Largest strength either way, ten times what a LoRA was trained for."""
+
+
+def lora_input(tooltip: str) -> io.Input:
+    """Return the input that names a LoRA."""
+    return io.Combo.Input("lora", options=places.lora_choices()[1:], default=places.DEMO, tooltip=tooltip)
+
+
+def strength_input(tooltip: str) -> io.Input:
+    """Return the input of one strength."""
+    return io.Float.Input(
+        "strength", default=1.0, min=-MOST_STRENGTH, max=MOST_STRENGTH, step=0.01, round=0.001, tooltip=tooltip
+    )
+
+
+def gate_input() -> io.Input:
+    """Return the input that says when the graph stops."""
+    return io.Combo.Input(
+        "stop_graph",
+        options=list(GATES),
+        default=GATES[0],
+        tooltip="When the outputs model and clip stop whatever is connected to them.",
+    )
 
 
 def base_inputs() -> list[io.Input]:

@@ -4,7 +4,14 @@ from typing import TYPE_CHECKING, Any
 
 from comfy_api.latest import io
 
-from .audit_inputs import base_inputs, detail_inputs, limit_inputs, plan_inputs, probe_folder_input
+from .audit_inputs import (
+    base_inputs,
+    detail_inputs,
+    limit_inputs,
+    plan_inputs,
+    probe_folder_input,
+    strength_input,
+)
 from .backend import places
 from .request import AUTO, audit_request, limits_wrong, wrong
 from .run import NodeAudits, Question
@@ -36,15 +43,7 @@ class FolderAudit(io.ComfyNode):
                     multiline=True,
                     tooltip="LoRAs or folders of ComfyUI's list, one a line; * stands for anything. Empty: all.",
                 ),
-                io.Float.Input(
-                    "strength",
-                    default=1.0,
-                    min=-10.0,
-                    max=10.0,
-                    step=0.01,
-                    round=0.001,
-                    tooltip="Strength at which the LoRA is audited.",
-                ),
+                strength_input("Strength at which the LoRA is audited."),
                 *plan_inputs(),
                 probe_folder_input(),
                 *limit_inputs(),
@@ -63,7 +62,7 @@ class FolderAudit(io.ComfyNode):
     def fingerprint_inputs(cls, loras: str | None = "", probe_folder: str = "", **others: Any) -> str:
         """Return what makes the node run again: other files under these names, other images in the folder."""
         marks = [name + places.file_mark(places.lora_path(name)) for name in places.loras_named(loras or "")]
-        return "|".join(marks) + (places.folder_mark(places.input_folder(probe_folder)) if probe_folder else "")
+        return "|".join(marks) + places.input_mark(probe_folder)
 
     @classmethod
     def validate_inputs(cls, loras: str | None = None, metrics: str | None = "", policy: str | None = "") -> bool | str:

@@ -9,8 +9,9 @@ from comfy_api.latest import io
 from ..core.errors import OwfError
 from ..core.ledger.known import LEDGER, Known, by_file, by_ledger, by_note, known_at
 from ..core.verdict.verdict import PASS
+from .audit_inputs import gate_input, lora_input, strength_input
 from .backend import places
-from .gate import GATES, blocker, closed_note, is_closed
+from .gate import blocker, closed_note, is_closed
 from .request import wrong
 from .ui.schema import found_by
 from .ui.wording import graph_words, in_graph
@@ -34,24 +35,9 @@ class LoadAuditedLora(io.ComfyNode):
             inputs=[
                 io.Model.Input("model", tooltip="The model that gets the LoRA."),
                 io.Clip.Input("clip", optional=True, tooltip="The text encoder that gets it too."),
-                io.Combo.Input(
-                    "lora", options=places.lora_choices()[1:], default=places.DEMO, tooltip="The LoRA to load."
-                ),
-                io.Float.Input(
-                    "strength",
-                    default=1.0,
-                    min=-10.0,
-                    max=10.0,
-                    step=0.01,
-                    round=0.001,
-                    tooltip="Strength for model and clip.",
-                ),
-                io.Combo.Input(
-                    "stop_graph",
-                    options=list(GATES),
-                    default=GATES[0],
-                    tooltip="When the outputs model and clip stop whatever is connected to them.",
-                ),
+                lora_input("The LoRA to load."),
+                strength_input("Strength for model and clip."),
+                gate_input(),
             ],
             outputs=[
                 io.Model.Output("tuned", display_name="model", tooltip="MODEL with the LoRA, unless it is stopped."),

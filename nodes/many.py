@@ -6,8 +6,9 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from ..core.batch.driver import Asked, Done, Driver, ask_digest
+from ..core.batch.driver import Done, Driver
 from ..core.batch.here import Here
+from ..core.batch.rows import Asked, ask_digest
 from ..core.batch.task import LOOKED, Auditor, Listener, Outcome, Task, measured
 from ..core.disk.digests import Digests
 from ..core.disk.lock import only_one

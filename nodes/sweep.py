@@ -6,7 +6,15 @@ from typing import TYPE_CHECKING, Any
 from comfy_api.latest import io
 
 from ..core.errors import UsageError
-from .audit_inputs import base_inputs, detail_inputs, limit_inputs, plan_inputs, probe_folder_input
+from .audit_inputs import (
+    MOST_STRENGTH,
+    base_inputs,
+    detail_inputs,
+    limit_inputs,
+    lora_input,
+    plan_inputs,
+    probe_folder_input,
+)
 from .backend import places
 from .request import AUTO, audit_request, limits_wrong, wrong
 from .run import NodeAudits, Question
@@ -18,8 +26,8 @@ if TYPE_CHECKING:
     from ..core.batch.driver import Done
 
 STRENGTHS = "0.25, 0.5, 0.75, 1"
-_MOST_STRENGTH, _MOST = 10.0, 50
-"""The largest strength that the audit's own input takes, and as many points as a curve can show."""
+_MOST = 50
+"""As many points as a curve can show."""
 
 
 class StrengthSweep(io.ComfyNode):
@@ -36,9 +44,7 @@ class StrengthSweep(io.ComfyNode):
             "largest strength that passes.",
             inputs=[
                 *base_inputs(),
-                io.Combo.Input(
-                    "lora", options=places.lora_choices()[1:], default=places.DEMO, tooltip="The LoRA to audit."
-                ),
+                lora_input("The LoRA to audit."),
                 io.String.Input("strengths", default=STRENGTHS, tooltip="Strengths with commas between."),
                 *plan_inputs(),
                 probe_folder_input(),
@@ -63,7 +69,7 @@ class StrengthSweep(io.ComfyNode):
     def fingerprint_inputs(cls, lora: str, probe_folder: str = "", **others: Any) -> str:
         """Return what makes the node run again: another file under the same name, other images in the folder."""
         file = places.file_mark(places.lora_path(lora))
-        return file + (places.folder_mark(places.input_folder(probe_folder)) if probe_folder else "")
+        return file + places.input_mark(probe_folder)
 
     @classmethod
     def validate_inputs(
@@ -118,8 +124,8 @@ def strengths_from(text: str) -> tuple[float, ...]:
         raise UsageError(
             f"strengths has {text[:80]!r}: write numbers with commas between, such as {STRENGTHS}."
         ) from error
-    if not all(math.isfinite(strength) and abs(strength) <= _MOST_STRENGTH for strength in found):
-        raise UsageError(f"strengths has {text[:80]!r}: write numbers from -{_MOST_STRENGTH:g} to {_MOST_STRENGTH:g}.")
+    if not all(math.isfinite(strength) and abs(strength) <= MOST_STRENGTH for strength in found):
+        raise UsageError(f"strengths has {text[:80]!r}: write numbers from -{MOST_STRENGTH:g} to {MOST_STRENGTH:g}.")
     if not 0 < len(found) <= _MOST:
         raise UsageError(f"strengths names {len(found)} strengths: write 1 to {_MOST}, such as {STRENGTHS}.")
     return tuple(sorted(found, key=lambda strength: (abs(strength), strength)))

@@ -50,7 +50,7 @@ class TrainLoraDC(io.ComfyNode):
     @classmethod
     def fingerprint_inputs(cls, folder: str = "", **others: Any) -> str:
         """Return what makes the node run again: other pictures in the folder."""
-        return "" if folder in ("", DEMO_PICTURES) else places.folder_mark(places.input_folder(folder))
+        return "" if folder == DEMO_PICTURES else places.input_mark(folder)
 
     @classmethod
     def validate_inputs(

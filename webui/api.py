@@ -56,19 +56,8 @@ def add_routes(app: Any) -> None:
     from fastapi import HTTPException, Request
     from fastapi.responses import FileResponse, JSONResponse
 
-    def require(request: Any) -> None:
-        if not is_allowed(request.headers.get("authorization"), host.api_auth()):
-            headers = {"WWW-Authenticate": "Basic"}
-            raise HTTPException(401, "Incorrect username or password", headers)
-
-    def found(id: str) -> Job:
-        job = host.runner().get(id)
-        if job is None or job.kind == "prepare":
-            raise HTTPException(404, "There is no such job.")
-        return job
-
     async def audit(request: Request):  # noqa: ANN202 - FastAPI reads annotations, and these are made at the call
-        require(request)
+        _require_allowed(request, HTTPException)
         data = await _body(request, HTTPException)
         try:
             job = start_audit(AuditAsk.read(data))
@@ -79,19 +68,19 @@ def add_routes(app: Any) -> None:
         return JSONResponse({"id": job.id}, 202)
 
     async def get_job(request: Request, id: str):  # noqa: ANN202
-        require(request)
-        return JSONResponse(found(id).plain())
+        _require_allowed(request, HTTPException)
+        return JSONResponse(_found(id, HTTPException).plain())
 
     async def report(request: Request, id: str, number: int = 0):  # noqa: ANN202
-        require(request)
-        path = report_of(found(id), number)
+        _require_allowed(request, HTTPException)
+        path = report_of(_found(id, HTTPException), number)
         if path is None:
             raise HTTPException(404, "This job has no such report.")
         return FileResponse(path, media_type="application/json")
 
     async def cancel(request: Request, id: str):  # noqa: ANN202
-        require(request)
-        job = found(id)
+        _require_allowed(request, HTTPException)
+        job = _found(id, HTTPException)
         host.runner().cancel(job.id)
         return JSONResponse(job.plain())
 
@@ -103,6 +92,20 @@ def add_routes(app: Any) -> None:
     add("/jobs/{id}", get_job, "GET", "How far a job is, and its verdicts")
     add("/jobs/{id}/report", report, "GET", "The report.json of a job's verdict; number counts verdicts from 0")
     add("/jobs/{id}/cancel", cancel, "POST", "Ask a job to end")
+
+
+def _require_allowed(request: Any, error: Any) -> None:
+    """Raise the error that is given where a request has not the host's name and password."""
+    if not is_allowed(request.headers.get("authorization"), host.api_auth()):
+        raise error(401, "Incorrect username or password", {"WWW-Authenticate": "Basic"})
+
+
+def _found(id: str, error: Any) -> Job:
+    """Return a job by its id; raises the error that is given where there is none."""
+    job = host.runner().get(id)
+    if job is None or job.kind == "prepare":
+        raise error(404, "There is no such job.")
+    return job
 
 
 async def _body(request: Any, error: Any) -> Any:

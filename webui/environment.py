@@ -13,6 +13,7 @@ FOLDER = ROOT / ".owf-env"
 _MARK = FOLDER / "made-from.txt"
 """Digest of what the environment was made from, written when it is whole."""
 LEAST = (3, 10)
+"""Python that the package needs; `requires-python` in pyproject.toml says the same."""
 SIZE = "about 3 GB to download and 7 GB on disk on Linux with an NVIDIA card, 0.5 and 2 GB elsewhere"
 """Mostly torch and the CUDA libraries that its Linux wheels ask for."""
 

@@ -18,6 +18,7 @@ from .job import Command, Job
 MOST_LORAS = 100
 """LoRAs of one audit; more are a matter of days, and of the command line's length."""
 MOST_STRENGTHS = 8
+"""Strengths of one audit: each is a whole audit of every LoRA."""
 STRONGEST = 10.0
 """Largest strength, either way: what lies beyond is a slip."""
 _FIELDS = {"checkpoint", "loras", "strengths", "preset", "metrics", "policy"}

@@ -2,7 +2,7 @@
 javascript/owf.js presses a hidden button while one runs, so that a reload and a second browser see the same."""
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..core.families import RECIPES
 from ..core.plan.presets import METRICS, PRESETS
@@ -12,6 +12,9 @@ from .inspection import inspect
 from .request import AuditAsk, TrainAsk
 from .runner import Busy
 from .start import prepare, start_audit, start_training
+
+if TYPE_CHECKING:
+    from ..core.verdict.report import Report
 
 LABEL, ID = "OWF", "owf"
 _PAIRS = "Without the LoRA (left) and with it (right), the most changed first"
@@ -65,6 +68,11 @@ class Tab:
 
 
 def _audit_tab(gr: Any, status: Any, send: Any, text: Any) -> None:
+    _audit_form(gr, status)
+    _found_reports(gr, send, text)
+
+
+def _audit_form(gr: Any, status: Any) -> None:
     with gr.Row():
         checkpoint = gr.Dropdown(list(host.checkpoints()), label="Checkpoint", elem_id="owf_checkpoint")
         loras = gr.Dropdown(list(host.loras()), label="LoRAs", multiselect=True, elem_id="owf_loras")
@@ -75,6 +83,18 @@ def _audit_tab(gr: Any, status: Any, send: Any, text: Any) -> None:
         metrics = gr.Dropdown(_metrics(), value=list(METRICS), label="Metrics", multiselect=True)
         policy = gr.Dropdown(list(host.policies()), value=host.settings().policy, label="Policy")
     run = gr.Button("Audit", variant="primary", elem_id="owf_audit")
+    asked = [checkpoint, loras, preset, strengths, metrics, policy]
+    run.click(_guard_text(_audit), asked, [status], queue=False)
+    refresh.click(_refreshed(gr), [], [checkpoint, loras], queue=False)
+
+
+def _audit(checkpoint: Any, loras: Any, preset: Any, strengths: Any, metrics: Any, policy: Any) -> str:
+    asked = {"checkpoint": checkpoint, "loras": loras, "preset": preset, "strengths": _numbers(strengths)}
+    return _started(lambda: start_audit(AuditAsk.read({**asked, "metrics": metrics, "policy": policy or ""})))
+
+
+def _found_reports(gr: Any, send: Any, text: Any) -> None:
+    """Draw the verdicts of the last audit and every report, the one that is chosen in full."""
     table = gr.Dataframe(headers=view.HEADERS, label="Verdicts", interactive=False, wrap=True)
     with gr.Row():
         choice = gr.Dropdown([], label="Report", elem_id="owf_report_choice")
@@ -88,37 +108,27 @@ def _audit_tab(gr: Any, status: Any, send: Any, text: Any) -> None:
     page = gr.HTML(elem_id="owf_page")
     show = gr.Button("show", elem_id="owf_show", elem_classes=["owf-hidden"])
 
-    def start(checkpoint: Any, loras: Any, preset: Any, strengths: Any, metrics: Any, policy: Any) -> str:
-        asked = {"checkpoint": checkpoint, "loras": loras, "preset": preset, "strengths": _numbers(strengths)}
-        return _started(lambda: start_audit(AuditAsk.read({**asked, "metrics": metrics, "policy": policy or ""})))
-
     def finished() -> tuple[Any, ...]:
         names = view.history(reports.earlier())
         return view.verdicts(host.runner().last()), gr.update(choices=_labels(names), value=_first(names))
 
     def shown(label: Any) -> tuple[Any, ...]:
-        folder = _folder(label)
-        report = None if folder is None else reports.read(folder / reports.FILE)
+        folder, report = _report(label)
         if folder is None or report is None:
             return "", [], gr.update(choices=[], value=None)
         prompts = view.prompts(report)
-        return (
-            view.report_html(report),
-            view.gallery(report, folder),
-            gr.update(choices=prompts, value=prompts[0] if prompts else None),
-        )
+        first = prompts[0] if prompts else None
+        return view.report_html(report), view.gallery(report, folder), gr.update(choices=prompts, value=first)
 
-    def sent(label: Any, chosen: Any) -> str:
-        folder = _folder(label)
-        report = None if folder is None else reports.read(folder / reports.FILE)
-        return "" if report is None or not chosen else view.infotext(chosen, report, host.loras())
-
-    run.click(_guard_text(start), [checkpoint, loras, preset, strengths, metrics, policy], [status], queue=False)
-    refresh.click(_refreshed(gr), [], [checkpoint, loras], queue=False)
     show.click(finished, [], [table, choice], queue=False, **_QUIET)
     choice.change(shown, [choice], [found, pairs, prompt], queue=False, **_QUIET)
-    prompt.change(sent, [choice, prompt], [text], queue=False, **_QUIET)
+    prompt.change(_infotext, [choice, prompt], [text], queue=False, **_QUIET)
     opened.click(lambda label: view.page(_folder(label)), [choice], [page], queue=False)
+
+
+def _infotext(label: Any, prompt: Any) -> str:
+    _, report = _report(label)
+    return "" if report is None or not prompt else view.infotext(prompt, report, host.loras())
 
 
 def _train_tab(gr: Any, status: Any) -> None:
@@ -145,28 +155,29 @@ def _train_tab(gr: Any, status: Any) -> None:
     look = gr.Button("Show the samples", elem_id="owf_samples")
     samples = gr.Gallery(label="Samples", columns=4, object_fit="contain")
 
-    def start(checkpoint: Any, folder: Any, uploads: Any, name: Any, trigger: Any, class_word: Any, *more: Any) -> str:
-        preset, steps, preserve, dc_weight, drift_budget, every = more
-        ask = TrainAsk(
-            checkpoint=str(checkpoint or ""),
-            pictures=Path(str(folder).strip()) if str(folder or "").strip() else None,
-            uploads=tuple(Path(getattr(file, "name", file)) for file in uploads or ()),
-            name=str(name or "").strip(),
-            trigger=str(trigger or ""),
-            class_word=str(class_word or "").strip(),
-            preset=str(preset or ""),
-            steps=int(steps or 0),
-            preserve=() if preserve in (None, "none") else (str(preserve),),
-            dc_weight=float(dc_weight) if dc_weight else None,
-            drift_budget=float(drift_budget or 0) / 100,
-            sample_every=int(every or 0),
-        )
-        return _started(lambda: start_training(ask))
-
     asked = [checkpoint, folder, uploads, name, trigger, class_word, preset, steps, preserve, dc_weight, drift_budget]
-    run.click(_guard_text(start), [*asked, every], [status], queue=False)
+    run.click(_guard_text(_train), [*asked, every], [status], queue=False)
     refresh.click(lambda: _refreshed(gr)()[0], [], [checkpoint], queue=False)
     look.click(view.samples, [name], [samples], queue=False)
+
+
+def _train(checkpoint: Any, folder: Any, uploads: Any, name: Any, trigger: Any, class_word: Any, *more: Any) -> str:
+    preset, steps, preserve, dc_weight, drift_budget, every = more
+    ask = TrainAsk(
+        checkpoint=str(checkpoint or ""),
+        pictures=Path(str(folder).strip()) if str(folder or "").strip() else None,
+        uploads=tuple(Path(getattr(file, "name", file)) for file in uploads or ()),
+        name=str(name or "").strip(),
+        trigger=str(trigger or ""),
+        class_word=str(class_word or "").strip(),
+        preset=str(preset or ""),
+        steps=int(steps or 0),
+        preserve=() if preserve in (None, "none") else (str(preserve),),
+        dc_weight=float(dc_weight) if dc_weight else None,
+        drift_budget=float(drift_budget or 0) / 100,
+        sample_every=int(every or 0),
+    )
+    return _started(lambda: start_training(ask))
 
 
 def _inspect_tab(gr: Any) -> None:
@@ -252,6 +263,11 @@ def _labels(names: list[tuple[str, str]]) -> list[str]:
 def _first(names: list[tuple[str, str]]) -> str | None:
     labels = _labels(names)
     return labels[0] if labels else None
+
+
+def _report(label: Any) -> "tuple[Path | None, Report | None]":
+    folder = _folder(label)
+    return folder, None if folder is None else reports.read(folder / reports.FILE)
 
 
 def _folder(label: Any) -> Path | None:

@@ -27,7 +27,9 @@ WORLD_SHARE = 0.65
 PHOTO_SHARE, TEXTURE_SHARE = 0.2, 0.1
 """How many of the others are photographs; or textures from edge to edge. The rest are clothes in random textures."""
 TEXTURED_GROUND_SHARE = 0.3
+"""How many of the clothes in random textures lie on another texture."""
 KL_WEIGHT = 1e-4
+"""Of the divergence from a normal distribution beside the pictures: it only keeps latents from growing."""
 EDGE_WEIGHT = 0.75
 """Differences of neighbouring pixels count too: outlines and folds are what tells the classes apart."""
 

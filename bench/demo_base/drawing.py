@@ -17,6 +17,7 @@ FASHION = Path("/usr/share/datasets/fashion-mnist")
 SIZE = 96
 """Pixels of a side, or a dozen latents: of eight, at 64 pixels, too few fell on what a thing wears."""
 MARGIN = 6
+"""Pixels around a thing, so that the background is seen on every side."""
 JITTER = 0.03
 """How far, up or down, each channel of a paint lies from its colour term's."""
 

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from transformers import CLIPTextModel
 
 PROBE_SEED = 30
+"""Of the looks of the pictures that ship, so that they can be made again."""
 
 
 def export_base(vae: "AutoencoderKL", unet: "UNet2DConditionModel", text: "CLIPTextModel", folder: Path) -> None:

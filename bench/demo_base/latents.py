@@ -15,6 +15,7 @@ SHARD = 2000
 SHARDS = 30
 """60,000 pictures: every train picture once."""
 CHUNK = 50
+"""Pictures that are encoded at once."""
 PLAIN = 255
 """Stands for no second colour where scenes are kept as bytes."""
 

@@ -9,6 +9,7 @@ from .drawing import SIZE
 from .world import COLORS
 
 MIDDLE = (SIZE - 1) / 2
+"""Place of the centre in pixels."""
 
 
 def look(name: str) -> torch.Tensor:

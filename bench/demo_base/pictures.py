@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 SAMPLING = Sampling(steps=25, guidance_scale=4.0)
 BATCH = 32
+"""How the base is drawn from when it is judged, and pictures at once; demo/README.md says the guidance."""
 
 
 def load_demo_base(folder: Path) -> "DiffusersDenoiser":

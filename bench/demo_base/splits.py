@@ -6,7 +6,9 @@ import numpy as np
 
 EVALUATION_PER_CLASS = 50
 PROBES_PER_CLASS = 30
+"""Of a thousand pictures of each class: the rest is left for concepts."""
 SEED = 20
+"""Of which picture goes where; the shipped probes depend on it."""
 
 
 @dataclass(frozen=True)

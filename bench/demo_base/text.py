@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from transformers import CLIPTextModel, CLIPTokenizer
 
 WIDTH = 48
+"""Of the text encoder; the family's `settings` know the base by it."""
 DEPTH_SHARES = (0.15, 0.30, 0.05, 0.35, 0.10, 0.05)
 """How often a picture gets a caption of each of DEPTHS."""
 EMPTY_SHARE = 0.10

@@ -6,6 +6,7 @@ from pathlib import Path
 
 START, END = "<|startoftext|>", "<|endoftext|>"
 LENGTH = 77
+"""Tokens of a caption, as in CLIP."""
 MERGES = 49152 - 256 - 2
 """CLIP uses this many lines of the published list."""
 

@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from .adapter import Adapter as Adapter
-    from .apply.match import MatchReport as MatchReport
-    from .apply.match import match as match
+    from .apply.match_report import MatchReport as MatchReport
+    from .apply.match_report import match as match
     from .apply.switch import Switch as Switch
     from .apply.switch import applied as applied
     from .apply.switch import prepare as prepare
@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "Adapter": "adapter",
-    "MatchReport": "apply.match",
-    "match": "apply.match",
+    "MatchReport": "apply.match_report",
+    "match": "apply.match_report",
     "read_adapter": "reader",
     "Switch": "apply.switch",
     "applied": "apply.switch",

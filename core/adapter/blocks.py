@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from string import ascii_lowercase
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from .module import AdapterModule
@@ -107,9 +107,6 @@ class BlockNorms:
     """Norm of all their changes relative to the norm of all their base weights."""
 
 
-Module = TypeVar("Module", bound=ModuleNorms)
-
-
 def ratio(change: float, base: float) -> float:
     """Return change / base; over zero it is infinite, or zero where nothing changes."""
     if base:
@@ -119,19 +116,13 @@ def ratio(change: float, base: float) -> float:
 
 def block_norms(modules: Iterable[ModuleNorms]) -> tuple[BlockNorms, ...]:
     """Return the norms summed per block and kind of layer, in the order of the network."""
-    groups = by_block(modules)
-    return tuple(BlockNorms(block, kind, len(group), relative(group)) for block, kind, group in groups)
-
-
-def by_block(modules: Iterable[Module]) -> list[tuple[Block, str, list[Module]]]:
-    """Return the modules of each block and kind of layer, in the order of the network."""
-    groups: dict[tuple[Block, str], list[Module]] = {}
+    groups: dict[tuple[Block, str], list[ModuleNorms]] = {}
     for module in modules:
         groups.setdefault((module.block, module.kind), []).append(module)
     ordered = sorted(groups.items(), key=lambda item: (item[0][0], KINDS.index(item[0][1])))
-    return [(block, kind, group) for (block, kind), group in ordered]
+    return tuple(BlockNorms(block, kind, len(group), _relative(group)) for (block, kind), group in ordered)
 
 
-def relative(modules: Sequence[ModuleNorms]) -> float:
+def _relative(modules: Sequence[ModuleNorms]) -> float:
     """Return the norm of the changes of several modules relative to that of all their base weights."""
     return ratio(math.hypot(*(m.change for m in modules)), math.hypot(*(m.base for m in modules)))

@@ -12,6 +12,7 @@ from .blocks import Block, block_of, kind_of
 from .naming.unexpected import shown, unexpected_in_modules
 
 MAX_LISTED = 20
+"""Tensors of a kind that a summary lists: a damaged file has thousands, all alike."""
 HUGE = 1e4
 """Norm of a change beyond anything a trainer wrote; the layers of Stable Diffusion have norms of about 100."""
 

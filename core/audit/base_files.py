@@ -25,6 +25,7 @@ from .base_results import STAGES, About, open_results, read_about
 
 MAGIC = b"OWFBASE1"
 _LENGTH = 8
+"""Bytes in which the length of a head is written."""
 _MOST_HEAD, _MOST_SAMPLE, _MOST_ARRAYS = 2**24, 2**26, 8
 """Bytes of a head and of a sample, and arrays in a sample, that are read: a hundred thousand samples, the predictions
 of a network ten times as wide as SDXL's, and four times as many as there are."""

@@ -120,9 +120,7 @@ class AuditSession:
         """
         plan, labelled = plan_for(self._request, denoiser.family, denoiser.resolution, given, (denoiser.name, *names))
         networks, references = self._loaded(denoiser, change, plan, progress)
-        run = self._run(denoiser, change, plan, networks)
-        if references is not None:
-            run = "|".join((run, references.digest, *claimed))
+        run = self._run(denoiser, change, plan, networks, () if references is None else (references.digest, *claimed))
         setting = AuditSetting(
             self._folder(stem, plan, run),
             self._places.cache,
@@ -143,10 +141,7 @@ class AuditSession:
             if published is None:
                 if change.refusal() is None:
                     announce(plan, setting)
-                with _samples(setting.folder, change):
-                    report = audit_change(denoiser, change, plan, setting)
-                progress.stage("Writing the report")
-                published = self._publish(_with(report, learning, references), setting.folder, finished, change)
+                published = self._measured(denoiser, plan, setting, finished, change, learning)
         give_up(setting.cache, self._places.cache_limit)
         return published
 
@@ -174,6 +169,21 @@ class AuditSession:
             _remove_samples(setting.folder)
         return None
 
+    def _measured(
+        self,
+        denoiser: Denoiser,
+        plan: AuditPlan,
+        setting: AuditSetting,
+        finished: Finished,
+        change: Change,
+        learning: Learning | None,
+    ) -> Published:
+        """Return the report of a change that is measured now."""
+        with _samples(setting.folder, change):
+            report = audit_change(denoiser, change, plan, setting)
+        setting.progress.stage("Writing the report")
+        return self._publish(_with(report, learning, setting.references), setting.folder, finished, change)
+
     def _publish(self, report: Report, folder: Path, finished: Finished, change: Change) -> Published:
         """Write a report, and forget the samples that are not needed any more."""
         files = publish(report, folder, self._places.formats)
@@ -192,13 +202,20 @@ class AuditSession:
             self._pictures[side] = read_references(folder, side)
         return References(self._pictures[side], self._networks.of_concept(denoiser.family, progress))
 
-    def _run(self, denoiser: Denoiser, change: Change, plan: AuditPlan, networks: Mapping[str, FeatureNetwork]) -> str:
-        """Return all that what is measured depends on."""
+    def _run(
+        self,
+        denoiser: Denoiser,
+        change: Change,
+        plan: AuditPlan,
+        networks: Mapping[str, FeatureNetwork],
+        compared: tuple[str, ...],
+    ) -> str:
+        """Return all that what is measured depends on; `compared` is what references add to it."""
         base = (denoiser.digest(), denoiser.device.type, str(denoiser.dtype), str(denoiser.latent_shape))
         # A network's name says little: folders and hub ids get other weights.
         weights = (network.digest for network in networks.values())
         early = (DECIDE_EARLY, repr(self._policy)) if self._request.decide_early else ()
-        return "|".join((*base, *weights, *change.key, plan_digest(plan), *self._request.concept, *early))
+        return "|".join((*base, *weights, *change.key, plan_digest(plan), *self._request.concept, *early, *compared))
 
     def _folder(self, stem: str, plan: AuditPlan, run: str) -> Path:
         """Return the report's own folder, named by all that it depends on: another audit never replaces it."""

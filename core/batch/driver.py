@@ -1,9 +1,8 @@
 """The driver: which files are still to be audited, what came of them, and the one hand that writes the ledger."""
 
 import contextlib
-import hashlib
 from collections import defaultdict, deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -11,18 +10,14 @@ from ..adapter.identity import content_digest, content_mark
 from ..disk.digests import Digests
 from ..errors import UsageError
 from ..ledger.ledger import Ledger
-from ..ledger.merge import relative
-from ..ledger.row import AGAIN, COMPLETE, CRASHED, FAILED, STATUSES, Row, numbers, worst
-from ..render.thumbnail import thumbnail
-from ..verdict.policy import Policy
+from ..ledger.row import AGAIN, CRASHED, FAILED, STATUSES, Row
 from ..verdict.rejudge import left_out, rejudged
 from ..verdict.report import Report
 from ..verdict.verdict import DRIFT
 from .looks import Looks
+from .rows import Asked, Publish, judge_again, row_of
 from .task import DIED, LOOK, LOOKED, STOPPED, Listener, Outcome, Task, Workers
 
-Publish = Callable[[Report, Path], object]
-"""Writes a report into its folder."""
 _TRIES = 2
 """Times that a file is tried whose worker died: once may be another program's fault, twice is its own."""
 
@@ -39,24 +34,6 @@ class Done:
 
 
 @dataclass(frozen=True)
-class Asked:
-    """What one run asks of every file."""
-
-    digest: str
-    """Digest of all that numbers depend on, as it was named."""
-    policy: Policy
-    again: bool = False
-    """Whether files are tried again that took too long, crashed, or had too little memory."""
-    stack: str = ""
-    """What is applied besides each file; see `Row.stack`."""
-
-    @property
-    def policy_digest(self) -> str:
-        """Return what tells the policy from another one."""
-        return hashlib.sha256(repr(self.policy).encode()).hexdigest()[:16]
-
-
-@dataclass(frozen=True)
 class _Seen:
     """A task's file, as it was before it was read."""
 
@@ -64,11 +41,6 @@ class _Seen:
     """What changes when it does."""
     sha256: str
     """Its digest; "" where it cannot be read, or was not yet."""
-
-
-def ask_digest(asked: Mapping[str, object]) -> str:
-    """Return the digest of what was asked, whatever the order in which it is named."""
-    return hashlib.sha256(repr(sorted(asked.items())).encode("utf-8", "backslashreplace")).hexdigest()[:32]
 
 
 class Driver:
@@ -230,71 +202,12 @@ class Driver:
         if _mark(task.path) != self._seen.pop(task).mark and self._hash(task) != sha256:
             said = "The file changed, or went away, while it was audited: the same command audits what is there now."
             outcome, sha256 = Outcome(FAILED, said), ""  # nobody knows of which content the numbers are
-        row = self._row(task, outcome, sha256)
+        row = row_of(task, outcome, sha256, min(self._tries[task], _TRIES), self._asked, self._home)
         self._ledger.put(row, outcome.report)
         for copy in reversed(copies):
             del self._seen[copy]  # hours may have gone by
             self._todo.appendleft(copy)
         return Done(task, row, outcome.report, is_known=False)
-
-    def _row(self, task: Task, outcome: Outcome, sha256: str) -> Row:
-        report = outcome.report
-        row = Row(
-            name=task.name,
-            path=str(task.path),
-            sha256=sha256,
-            strength=task.strength,
-            stack=self._asked.stack,
-            ask=self._asked.digest,
-            status=outcome.status,
-            reason=outcome.reason,
-            attempts=min(self._tries[task], _TRIES),
-        )
-        if report is None:
-            return replace(row, policy=self._asked.policy.name, policy_digest=self._asked.policy_digest)
-        folder = Path(outcome.folder)
-        details = report.adapter.details
-        row = replace(
-            row,
-            family=report.adapter.family,
-            algorithm=report.adapter.algorithm,
-            autov2=details.get("AutoV2", ""),
-            autov3=details.get("AutoV3", ""),
-            base=report.base.name,
-            base_digest=report.base.digest,
-            plan_digest=report.plan_digest,
-            preset=str(report.plan.get("preset", "")),
-            folder=relative(folder, self._home),
-            started=str(report.timing.get("started", "")),
-            seconds=float(report.timing.get("seconds", 0.0)),
-            worst=worst(report.measurements),
-            thumbnail=thumbnail(report, folder) if outcome.status == COMPLETE else b"",
-        )
-        return judged(row, report, self._asked)
-
-
-def judged(row: Row, report: Report, asked: Asked) -> Row:
-    """Return the row with what a report's verdict says."""
-    return replace(
-        row,
-        verdict=report.verdict.decision,
-        reason=next(iter(report.verdict.reasons), ""),
-        policy=asked.policy.name,
-        policy_digest=asked.policy_digest,
-        numbers=numbers(report),
-    )
-
-
-def judge_again(row: Row, report: Report, asked: Asked, home: Path, publish: Publish) -> tuple[Report, Row]:
-    """Return a report and its row as another policy judges them; the report in its folder is written anew.
-
-    That is, where its folder lies in the ledger's: a merged ledger names those of other runs, and a stranger's any.
-    """
-    report = rejudged(report, asked.policy)
-    folder = (home / row.folder).resolve()
-    if row.folder and folder.is_dir() and folder != home.resolve() and folder.is_relative_to(home.resolve()):
-        publish(report, folder)
-    return report, judged(row, report, asked)
 
 
 def _mark(path: Path) -> str:

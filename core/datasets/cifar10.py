@@ -24,6 +24,7 @@ SIDE = 32
 CLASSES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
 """In the order of the labels; so does batches.meta say them."""
 _PICTURE = 3 * SIDE * SIDE
+"""Bytes of a picture: all of one channel, then the next."""
 _LAYOUT = "CIFAR-10's test_batch.bin, or its test_batch for Python"
 _MOST = 1 << 26
 """Bytes of a batch that are believed: the test batch has 31 million."""

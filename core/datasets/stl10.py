@@ -22,6 +22,7 @@ SIDE = 96
 _PIXELS, _LABELS, _NAMES = "test_X.bin", "test_y.bin", "class_names.txt"
 _LAYOUT = f"STL-10's binary files: {_PIXELS}, {_LABELS}, {_NAMES}"
 _PICTURE = 3 * SIDE * SIDE
+"""Bytes of a picture: all of one channel, then the next."""
 _MOST_NAMES = 1 << 16
 """Bytes of class names that are believed: there are ten."""
 

@@ -12,7 +12,9 @@ from ..progress import SILENT, Progress
 from .files import open_regular
 
 _BLOCK = 1 << 20
+"""Bytes that are read at once; how far a download is, is said after each."""
 _TIMEOUT = 30.0
+"""Seconds of silence after which a server is given up: slow lines pause for less."""
 _DISK = (errno.ENOSPC, errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR)
 
 

@@ -3,8 +3,12 @@
 import contextlib
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ..errors import UsageError
+
+if TYPE_CHECKING:
+    from filelock import BaseFileLock
 
 NAME = ".lock"
 _PATIENCE = 600.0
@@ -17,19 +21,9 @@ def only_one(folder: Path, name: str = NAME) -> Iterator[None]:
 
     The lock is the system's, on an open file: it ends with its process however that ends.
     """
-    from filelock import FileLock, Timeout
-
     path = folder / name
-    # Where the file system knows no locks, filelock would take the file's presence for one, and not be alone with it.
-    lock = FileLock(path, timeout=0, fallback_to_soft=False)
-    try:
-        lock.acquire()
-    except Timeout as error:
-        raise UsageError(
-            f"Another run is doing the same in {folder}. Wait for it, or choose another output folder."
-        ) from error
-    except OSError as error:
-        raise UsageError(f"{path} cannot be locked ({error.strerror}); choose another output folder.") from error
+    taken = f"Another run is doing the same in {folder}. Wait for it, or choose another output folder."
+    lock = _acquired(path, 0, taken, "output folder")
     try:
         yield
     finally:
@@ -46,17 +40,24 @@ def waited_for(folder: Path, name: str) -> Iterator[None]:
 
     The file stays: others may wait for it.
     """
-    from filelock import FileLock, Timeout
-
     path = folder / name
-    lock = FileLock(path, timeout=_PATIENCE, fallback_to_soft=False)
-    try:
-        lock.acquire()
-    except Timeout as error:
-        raise UsageError(f"{path} has been held by another process for {_PATIENCE:g} s.") from error
-    except OSError as error:
-        raise UsageError(f"{path} cannot be locked ({error.strerror}); choose another cache folder.") from error
+    lock = _acquired(path, _PATIENCE, f"{path} has been held by another process for {_PATIENCE:g} s.", "cache folder")
     try:
         yield
     finally:
         lock.release()
+
+
+def _acquired(path: Path, seconds: float, taken: str, kind: str) -> "BaseFileLock":
+    """Return the lock on a file, held. `taken` is said where another has it all that time; `kind` is what to change."""
+    from filelock import FileLock, Timeout
+
+    # Where the file system knows no locks, filelock would take the file's presence for one, and not be alone with it.
+    lock = FileLock(path, timeout=seconds, fallback_to_soft=False)
+    try:
+        lock.acquire()
+    except Timeout as error:
+        raise UsageError(taken) from error
+    except OSError as error:
+        raise UsageError(f"{path} cannot be locked ({error.strerror}); choose another {kind}.") from error
+    return lock

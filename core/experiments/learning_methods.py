@@ -24,6 +24,11 @@ CUSTOM_RATE = 0.5
 """Share of the study's rate at which Custom Diffusion trains: whole projections move farther than factors do."""
 
 
+def by_custom_diffusion(plan: TrainPlan) -> TrainPlan:
+    """Return the training of a plan by Custom Diffusion."""
+    return replace(plan, method="custom_diffusion", rate=CUSTOM_RATE * plan.rate)
+
+
 def taught(study: Study, concept: ConceptPictures, seed: int, preserve: tuple[str, ...]) -> TrainPlan:
     """Return the study's training of a concept with preservation terms."""
     # Drift is watched where the weight of drift correction goes by it; elsewhere that would be rows that nobody reads.
@@ -34,8 +39,8 @@ def taught(study: Study, concept: ConceptPictures, seed: int, preserve: tuple[st
 def method_plan(study: Study, concept: ConceptPictures, seed: int, row: str) -> TrainPlan:
     """Return the training of a row of the tables."""
     method, preserve = METHODS[row]
-    plan = replace(taught(study, concept, seed, preserve), method=method)
-    return plan if method == "dreambooth_lora" else replace(plan, rate=CUSTOM_RATE * plan.rate)
+    plan = taught(study, concept, seed, preserve)
+    return by_custom_diffusion(plan) if method == "custom_diffusion" else replace(plan, method=method)
 
 
 def method_jobs(study: Study, metrics: tuple[str, ...], seeds: int) -> tuple[Job, ...]:

@@ -15,11 +15,12 @@ from .experiment import Experiment, Findings
 from .figure import Figure, Series
 from .foretell import COVERED, folds_of, foretell
 from .job import Job, Lesson, Result
-from .learning_methods import CUSTOM_RATE, taught
+from .learning_methods import by_custom_diffusion, taught
 from .study import Study
 
 METRICS = ("denoiser_drift", "semantic", "color")
 RANKS = (2, 8, 32)
+"""From what holds a concept barely to as much as people train."""
 RATES = (0.5, 1.0, 2.0)
 """Shares of the study's rate: from too little to too much."""
 STEPS = (0.5, 1.0)
@@ -48,7 +49,7 @@ def predict_jobs(study: Study) -> tuple[Job, ...]:
             plan = taught(study, concept, seed, TERMS.get(row, ()))
             plan = replace(plan, rank=rank, rate=rate * plan.rate, steps=max(1, round(steps * plan.steps)))
             if row == "cd":
-                plan = replace(plan, method="custom_diffusion", rate=CUSTOM_RATE * plan.rate)
+                plan = by_custom_diffusion(plan)
             lessons = (Lesson(concept.name, plan),)
             jobs.append(Job(row, seed, lessons, METRICS, at=tuple(_told(plan).items()), probes=PROBES))
     return tuple(jobs)

@@ -3,10 +3,28 @@
 from .family import Drawing, Family, Part, Pipeline
 from .layers import Layer
 
-_IMAGE = tuple(f"transformer_blocks.{{n}}.attn.to_{part}" for part in "qkv")
-_TEXT = tuple(f"transformer_blocks.{{n}}.attn.add_{part}_proj" for part in "qkv")
+IMAGE = tuple(f"transformer_blocks.{{n}}.attn.to_{part}" for part in "qkv")
+TEXT = tuple(f"transformer_blocks.{{n}}.attn.add_{part}_proj" for part in "qkv")
+"""What the fused projections of picture and of prompt are made of: query, key, value."""
 _SINGLE = tuple(f"single_transformer_blocks.{{n}}.attn.to_{part}" for part in "qkv")
 _NORMS = (("query_norm", "q"), ("key_norm", "k"))
+SHARED_LAYERS = (
+    Layer("double_blocks.{n}.img_attn.qkv", IMAGE),
+    Layer("double_blocks.{n}.txt_attn.qkv", TEXT),
+    Layer("double_blocks.{n}.img_attn.proj", ("transformer_blocks.{n}.attn.to_out.0",)),
+    Layer("double_blocks.{n}.txt_attn.proj", ("transformer_blocks.{n}.attn.to_add_out",)),
+    *(Layer(f"double_blocks.{{n}}.img_attn.norm.{a}", (f"transformer_blocks.{{n}}.attn.norm_{b}",)) for a, b in _NORMS),
+    *(
+        Layer(f"double_blocks.{{n}}.txt_attn.norm.{a}", (f"transformer_blocks.{{n}}.attn.norm_added_{b}",))
+        for a, b in _NORMS
+    ),
+    *(Layer(f"single_blocks.{{n}}.norm.{a}", (f"single_transformer_blocks.{{n}}.attn.norm_{b}",)) for a, b in _NORMS),
+    Layer("img_in", ("x_embedder",)),
+    Layer("txt_in", ("context_embedder",)),
+    Layer("final_layer.linear", ("proj_out",)),
+    Layer("final_layer.adaLN_modulation.1", ("norm_out.linear/1", "norm_out.linear/0")),  # shift before scale
+)
+"""Those that FLUX.2 calls the same, in its own code and in diffusers."""
 
 
 def _split(fused: str, live: tuple[str, ...]) -> tuple[Layer, ...]:
@@ -15,10 +33,7 @@ def _split(fused: str, live: tuple[str, ...]) -> tuple[Layer, ...]:
 
 
 _LAYERS = (
-    Layer("double_blocks.{n}.img_attn.qkv", _IMAGE),
-    Layer("double_blocks.{n}.txt_attn.qkv", _TEXT),
-    Layer("double_blocks.{n}.img_attn.proj", ("transformer_blocks.{n}.attn.to_out.0",)),
-    Layer("double_blocks.{n}.txt_attn.proj", ("transformer_blocks.{n}.attn.to_add_out",)),
+    *SHARED_LAYERS,
     Layer("double_blocks.{n}.img_mlp.0", ("transformer_blocks.{n}.ff.net.0.proj",)),
     Layer("double_blocks.{n}.img_mlp.2", ("transformer_blocks.{n}.ff.net.2",)),
     Layer("double_blocks.{n}.txt_mlp.0", ("transformer_blocks.{n}.ff_context.net.0.proj",)),
@@ -28,30 +43,20 @@ _LAYERS = (
     Layer("single_blocks.{n}.linear1", (*_SINGLE, "single_transformer_blocks.{n}.proj_mlp")),
     Layer("single_blocks.{n}.linear2", ("single_transformer_blocks.{n}.proj_out",)),
     Layer("single_blocks.{n}.modulation.lin", ("single_transformer_blocks.{n}.norm.linear",)),
-    *(Layer(f"double_blocks.{{n}}.img_attn.norm.{a}", (f"transformer_blocks.{{n}}.attn.norm_{b}",)) for a, b in _NORMS),
-    *(
-        Layer(f"double_blocks.{{n}}.txt_attn.norm.{a}", (f"transformer_blocks.{{n}}.attn.norm_added_{b}",))
-        for a, b in _NORMS
-    ),
-    *(Layer(f"single_blocks.{{n}}.norm.{a}", (f"single_transformer_blocks.{{n}}.attn.norm_{b}",)) for a, b in _NORMS),
-    Layer("img_in", ("x_embedder",)),
-    Layer("txt_in", ("context_embedder",)),
     Layer("time_in.in_layer", ("time_text_embed.timestep_embedder.linear_1",)),
     Layer("time_in.out_layer", ("time_text_embed.timestep_embedder.linear_2",)),
     Layer("vector_in.in_layer", ("time_text_embed.text_embedder.linear_1",)),
     Layer("vector_in.out_layer", ("time_text_embed.text_embedder.linear_2",)),
     Layer("guidance_in.in_layer", ("time_text_embed.guidance_embedder.linear_1",)),
     Layer("guidance_in.out_layer", ("time_text_embed.guidance_embedder.linear_2",)),
-    Layer("final_layer.linear", ("proj_out",)),
-    Layer("final_layer.adaLN_modulation.1", ("norm_out.linear/1", "norm_out.linear/0")),  # shift before scale
     # The Open Model Initiative's, which OneTrainer writes: parts of fused layers by their number
-    *_split("double_blocks.{n}.img_attn.qkv", _IMAGE),
-    *_split("double_blocks.{n}.txt_attn.qkv", _TEXT),
+    *_split("double_blocks.{n}.img_attn.qkv", IMAGE),
+    *_split("double_blocks.{n}.txt_attn.qkv", TEXT),
     *_split("single_blocks.{n}.linear1", (*_SINGLE, "single_transformer_blocks.{n}.proj_mlp")),
     Layer("img_in.proj", ("x_embedder",)),
     # XLabs, of whose names "processor" is no level
-    Layer("double_blocks.{n}.qkv_lora1", _IMAGE),
-    Layer("double_blocks.{n}.qkv_lora2", _TEXT),
+    Layer("double_blocks.{n}.qkv_lora1", IMAGE),
+    Layer("double_blocks.{n}.qkv_lora2", TEXT),
     Layer("double_blocks.{n}.proj_lora1", ("transformer_blocks.{n}.attn.to_out.0",)),
     Layer("double_blocks.{n}.proj_lora2", ("transformer_blocks.{n}.attn.to_add_out",)),
     Layer("single_blocks.{n}.qkv", _SINGLE),  # qkv_lora and proj_lora there: what ends in _lora ends before it

@@ -1,6 +1,7 @@
 """FLUX.2 klein, of 4 billion weights."""
 
 from .family import NOT_DISTILLED, Drawing, Family, Part, Pipeline
+from .flux import IMAGE, SHARED_LAYERS, TEXT
 from .layers import Layer
 
 _OF_FLUX_1 = (
@@ -9,38 +10,22 @@ _OF_FLUX_1 = (
 )
 """What only FLUX.1, which is as wide, has: double blocks after the fifth, feed-forwards without a gate, modulation."""
 
-_IMAGE = tuple(f"transformer_blocks.{{n}}.attn.to_{part}" for part in "qkv")
-_TEXT = tuple(f"transformer_blocks.{{n}}.attn.add_{part}_proj" for part in "qkv")
-_NORMS = (("query_norm", "q"), ("key_norm", "k"))
 _LAYERS = (
-    Layer("double_blocks.{n}.img_attn.qkv", _IMAGE),
-    Layer("double_blocks.{n}.txt_attn.qkv", _TEXT),
-    Layer("double_blocks.{n}.img_attn.proj", ("transformer_blocks.{n}.attn.to_out.0",)),
-    Layer("double_blocks.{n}.txt_attn.proj", ("transformer_blocks.{n}.attn.to_add_out",)),
+    *SHARED_LAYERS,
     Layer("double_blocks.{n}.img_mlp.0", ("transformer_blocks.{n}.ff.linear_in",)),
     Layer("double_blocks.{n}.img_mlp.2", ("transformer_blocks.{n}.ff.linear_out",)),
     Layer("double_blocks.{n}.txt_mlp.0", ("transformer_blocks.{n}.ff_context.linear_in",)),
     Layer("double_blocks.{n}.txt_mlp.2", ("transformer_blocks.{n}.ff_context.linear_out",)),
     Layer("single_blocks.{n}.linear1", ("single_transformer_blocks.{n}.attn.to_qkv_mlp_proj",)),
     Layer("single_blocks.{n}.linear2", ("single_transformer_blocks.{n}.attn.to_out",)),
-    *(Layer(f"double_blocks.{{n}}.img_attn.norm.{a}", (f"transformer_blocks.{{n}}.attn.norm_{b}",)) for a, b in _NORMS),
-    *(
-        Layer(f"double_blocks.{{n}}.txt_attn.norm.{a}", (f"transformer_blocks.{{n}}.attn.norm_added_{b}",))
-        for a, b in _NORMS
-    ),
-    *(Layer(f"single_blocks.{{n}}.norm.{a}", (f"single_transformer_blocks.{{n}}.attn.norm_{b}",)) for a, b in _NORMS),
-    Layer("img_in", ("x_embedder",)),
-    Layer("txt_in", ("context_embedder",)),
     Layer("time_in.in_layer", ("time_guidance_embed.timestep_embedder.linear_1",)),
     Layer("time_in.out_layer", ("time_guidance_embed.timestep_embedder.linear_2",)),
     Layer("double_stream_modulation_img.lin", ("double_stream_modulation_img.linear",)),
     Layer("double_stream_modulation_txt.lin", ("double_stream_modulation_txt.linear",)),
     Layer("single_stream_modulation.lin", ("single_stream_modulation.linear",)),
-    Layer("final_layer.linear", ("proj_out",)),
-    Layer("final_layer.adaLN_modulation.1", ("norm_out.linear/1", "norm_out.linear/0")),  # shift before scale
     # diffusers with fused projections, on which it trains LoKr
-    Layer("transformer_blocks.{n}.attn.to_qkv", _IMAGE),
-    Layer("transformer_blocks.{n}.attn.to_added_qkv", _TEXT),
+    Layer("transformer_blocks.{n}.attn.to_qkv", IMAGE),
+    Layer("transformer_blocks.{n}.attn.to_added_qkv", TEXT),
 )
 """Names of black-forest-labs' code, which musubi-tuner, ai-toolkit and ComfyUI use."""
 

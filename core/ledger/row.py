@@ -3,6 +3,7 @@
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
+from pathlib import Path
 
 from ..metrics.measurement import Measurement
 from ..text import inert
@@ -106,6 +107,15 @@ class Row:
     def applied(self) -> str:
         """Return what stands behind its name where it was not applied alone and at strength 1."""
         return applied(self.strength, self.stack)
+
+    @property
+    def folder_below(self) -> Path | None:
+        """Return the folder of its report relative to the ledger; None for none, or one that lies elsewhere.
+
+        A merged ledger names folders of other runs, and a stranger's any.
+        """
+        path = Path(self.folder)
+        return None if not self.folder or path.is_absolute() or ".." in path.parts else path
 
 
 def applied(strength: float, stack: str) -> str:

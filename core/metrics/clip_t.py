@@ -1,7 +1,7 @@
 """Do pictures still show what the prompt asks? CLIP-T: the cosine of a picture's and its prompt's embedding.
 
 The measure of DreamBooth's evaluation (Ruiz et al., 2023), of prompts that do not name the concept, before and after.
-The demo base's world is seen by the network that ships with it.
+A base that ships with a network of its own is seen by that.
 """
 
 from collections.abc import Sequence

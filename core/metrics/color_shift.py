@@ -15,8 +15,8 @@ from ..errors import InvalidError
 from ..plan.audit_plan import AuditPlan
 from .evidence import Drawings
 from .images.ciede2000 import ciede2000
+from .images.color_change import UNITS, changed
 from .images.color_hue import HUES, turn_without
-from .images.color_turn import common_turn
 from .measurement import Estimate, Measurement, Part
 from .metric import Breakdown, Metric, Quantity, Tools
 from .statistics import jackknife_spread, products_estimate, simultaneous_level, spread_estimate
@@ -26,22 +26,6 @@ if TYPE_CHECKING:
 
 VERSION = 2
 """Version of the definition in docs/metrics.md."""
-
-UNITS = {
-    "lightness_shift": "L*",
-    "saturation_change": "relative",
-    "contrast_change": "relative",
-    "tint_a": "a*",
-    "tint_b": "b*",
-}
-"""Signed estimate -> its unit, in the order of `changes`."""
-
-_SURE = simultaneous_level(len(UNITS))
-"""Level of each signed interval; those of UNITS hold together."""
-
-_FLAT = 1.0
-"""Spread of the base's colours, or of the lightness within its pictures, below which no share of it is told: a
-difference of 1 is not seen."""
 
 _LEAST = 3
 """Prompts that ask for a term, below which leaving one out says nothing of its hue's spread."""
@@ -111,53 +95,6 @@ def _groups(rows: ShiftRows) -> tuple[Part, ...]:
     return tuple(Part(name, _length(rows, groups == name, level)) for name in names)
 
 
-def changes(before: np.ndarray, after: np.ndarray, turn: np.ndarray | float = 0.0) -> np.ndarray:
-    """Return the five signed changes (..., 5), in the order of UNITS, of moments (..., 5) that are pooled already.
-
-    Colours c = a* + i b* went to s exp(i turn) c + t, the turn (...) given in degrees: s is told by how far they
-    spread, about their mean, and t by where their mean went besides. So a tint t is no change of saturation, and
-    colours that fade or whose hues turn together are no tint. Both s and the change of contrast are NaN where the base
-    has next to nothing that could change.
-    """
-    lightness, a, b, squares, contrast = np.moveaxis(np.stack([before, after]), -1, 0)
-    spread = np.sqrt((squares - a**2 - b**2).clip(0))
-    scale = np.where(spread[0] >= _FLAT, spread[1] / np.maximum(spread[0], _FLAT), np.nan)
-    deep = np.sqrt(contrast)
-    contrasts = np.where(deep[0] >= _FLAT, deep[1] / np.maximum(deep[0], _FLAT), np.nan)
-    kept = np.where(np.isnan(scale), 1.0, scale)
-    cosine, sine = kept * np.cos(np.radians(turn)), kept * np.sin(np.radians(turn))
-    tint = (a[1] - cosine * a[0] + sine * b[0], b[1] - sine * a[0] - cosine * b[0])
-    return np.stack([lightness[1] - lightness[0], scale - 1, contrasts - 1, *tint], axis=-1)
-
-
-def _without_each(moments: np.ndarray) -> np.ndarray:
-    """Return the mean (P, 5) of moments (P, 5) without each prompt."""
-    return (moments.sum(0) - moments) / (len(moments) - 1)
-
-
-@dataclass(frozen=True)
-class _Pooled:
-    """What changed in the pictures of all P prompts together."""
-
-    turn: Estimate | None
-    """By how much all hues turned, where that can be known."""
-    whole: np.ndarray
-    """(5,) `changes`."""
-    without: np.ndarray
-    """(P, 5) the same without each prompt."""
-
-
-def _pooled(before: np.ndarray, after: np.ndarray) -> _Pooled:
-    """Return what changed between moments (P, 5); a turn is taken out of the tints where there clearly is one."""
-    turn, turns = common_turn(before[:, 1:3] @ (1, 1j), after[:, 1:3] @ (1, 1j), _SURE)
-    if turn is None or turn.low <= 0 <= turn.high:
-        whole, each = 0.0, np.zeros(len(before))
-    else:
-        whole, each = turn.value, turns
-    without = changes(_without_each(before), _without_each(after), each)
-    return _Pooled(turn, changes(before.mean(0), after.mean(0), whole), without)
-
-
 def _signed(rows: ShiftRows) -> dict[str, Estimate]:
     """Return the signed changes; the intervals of UNITS hold together, and that of the turn is as sure as each.
 
@@ -165,22 +102,15 @@ def _signed(rows: ShiftRows) -> dict[str, Estimate]:
     plausibly make.
     """
     base, tuned, other = (_moments(looks) for looks in (rows.base, rows.tuned, rows.other))
-    moved, rolled = _pooled(base, tuned), _pooled(base, other)
+    moved, rolled = changed(base, tuned), changed(base, other)
     found = {}
-    for i, (name, unit) in enumerate(UNITS.items()):
-        change, floor = (_change(pooled, i, unit) for pooled in (moved, rolled))
+    for name in UNITS:
+        change, floor = moved.estimate(name), rolled.estimate(name)
         if change is not None and floor is not None:
             found[name] = replace(change, floor=_outer_end(floor))
     if moved.turn is not None:
         found["hue_turn"] = replace(moved.turn, floor=None if rolled.turn is None else _outer_end(rolled.turn))
     return found
-
-
-def _change(pooled: _Pooled, which: int, unit: str) -> Estimate | None:
-    value, without = pooled.whole[which], pooled.without[:, which]
-    if np.isnan([value, *without]).any():
-        return None
-    return spread_estimate(float(value), jackknife_spread(without), len(without), unit, _SURE)
 
 
 def _outer_end(estimate: Estimate) -> float:
@@ -204,8 +134,8 @@ def _hues(rows: ShiftRows) -> tuple[Part, ...]:
 def _turn(
     before: "Sequence[ColorLook]", after: "Sequence[ColorLook]", term: str, places: np.ndarray, level: float
 ) -> Estimate | None:
-    pooled = _pooled(_moments(before), _moments(after))
-    neutral, without = pooled.whole[3:] @ (1, 1j), pooled.without[:, 3:] @ (1, 1j)
+    change = changed(_moments(before), _moments(after))
+    neutral, without = change.whole[3:] @ (1, 1j), change.without[:, 3:] @ (1, 1j)
     base, tuned = ([looks[i].palette for i in places] for looks in (before, after))
     place = {int(prompt): i for i, prompt in enumerate(places)}
     dropped = [(place.get(prompt), complex(point)) for prompt, point in enumerate(without)]

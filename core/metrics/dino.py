@@ -1,7 +1,7 @@
 """Do pictures of the same prompt and seed still show the same things? DINO: the cosine of their DINO embeddings.
 
-The measure of DreamBooth's evaluation (Ruiz et al., 2023), here between base and tuned model and not to references. The
-demo base's world is seen by the network that ships with it.
+The measure of DreamBooth's evaluation (Ruiz et al., 2023), here between base and tuned model and not to references. A
+base that ships with a network of its own is seen by that.
 """
 
 from typing import TYPE_CHECKING

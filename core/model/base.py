@@ -169,15 +169,15 @@ def _load_file(path: str, dtype: "torch.dtype", offline: bool) -> "Parts":
 
     alone = transformer_alone(Path(path))
     if alone is not None:
-        header, pipeline, root = alone
-        model = load_transformer(Path(path), header, pipeline, root, dtype)
+        pipeline, root = alone
+        model = load_transformer(Path(path), pipeline, root, dtype)
         return load_folder(root, dtype, {pipeline.parts[0].name: model})
     header, pipeline, config = checkpoint_family(Path(path))
     return load_checkpoint(Path(path), header, pipeline, config, dtype)
 
 
-def transformer_alone(path: Path) -> "tuple[Header, Pipeline, Path] | None":
-    """Return header, pipeline and folder of the rest of its base, for a file that is a transformer alone; else None.
+def transformer_alone(path: Path) -> "tuple[Pipeline, Path] | None":
+    """Return pipeline and folder of the rest of its base, for a file that is a transformer alone; else None.
 
     Raises UsageError, with what to do, where that folder is not on this machine.
     """
@@ -201,7 +201,7 @@ def transformer_alone(path: Path) -> "tuple[Header, Pipeline, Path] | None":
             f"diffusers folder, and {rest.path} is none on this machine: name one under [bases] in "
             f'{config_file() or "a file that OWF_CONFIG names"}, as {family.name} = "folder".'
         )
-    return header, pipeline, root
+    return pipeline, root
 
 
 def checkpoint_family(path: Path) -> "tuple[Header, Pipeline, Path]":

@@ -100,8 +100,7 @@ def _configuration(choice: BaseChoice) -> tuple[Pipeline, Path]:
     root = Path(choice.path)
     if choice.kind == "file":
         alone = transformer_alone(root)
-        _, pipeline, root = checkpoint_family(root) if alone is None else alone
-        return pipeline, root
+        return checkpoint_family(root)[1:] if alone is None else alone
     if choice.kind == "hub":
         root = cached_folder(choice.path) or _shipped(choice.path)
     if not (root / "model_index.json").is_file():

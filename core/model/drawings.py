@@ -16,6 +16,7 @@ from .denoiser import Denoiser, overflow
 from .sample import Sampling, generate_latents
 
 SAMPLING = Sampling(steps=20, guidance_scale=5.0)
+"""A little less than people draw with: what is drawn is noised again, so that its finish does not count."""
 SEED = 770_000_000
 """Their seeds start here, far from those of what audits compare by prompts."""
 

@@ -31,6 +31,7 @@ class LoraBytes:
 
 
 NO_LORA = LoraBytes(0, 0)
+"""Of a base alone."""
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ _HEADER = 14
 _RUN_LENGTHS = {1: 8, 2: 4}
 """Kind of compression by runs -> bits of an index."""
 _END_OF_LINE, _END, _DELTA = 0, 1, 2
+"""What stands in place of a count after a zero."""
 
 
 def take_apart(content: bytes) -> Raw:

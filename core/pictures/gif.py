@@ -15,7 +15,9 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
 _HEADER = 13
+"""Bytes before the table of colours."""
 _EXTENSION, _FRAME = 0x21, 0x2C
+"""How blocks begin."""
 
 
 @dataclass

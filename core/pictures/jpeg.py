@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
 _START_OF_SCAN, _END = 0xDA, 0xD9
+"""Markers, without the 0xff before each."""
 _ALONE = {0x00, 0x01, *range(0xD0, 0xD9)}
 """Markers without a length: escaped 0xff, TEM, restarts, start of image."""
 _EXIF, _ICC = b"Exif\0\0", b"ICC_PROFILE\0"
@@ -43,6 +44,7 @@ def take_apart(content: bytes) -> Raw:
 
 
 _BLOCK = 8
+"""Side in pixels of what is coded together."""
 _FILLING = bytes(np.random.default_rng(0).permutation(255).tolist()) * 8
 """Bytes that are no marker, and mean something else than grey blocks in any table of codes."""
 

@@ -7,6 +7,7 @@ if TYPE_CHECKING:
 
 _NAME = b"Exif\0\0"
 _ORIENTATION = 0x0112
+"""Tag of the entry that says how a picture is turned."""
 _ORDERS: dict[bytes, Literal["little", "big"]] = {b"II*\0": "little", b"MM\0*": "big"}
 _SIZES = {3: 2, 4: 4}
 """Type of an entry -> bytes of its value: SHORT, as the standard has it, and LONG, as some write it."""

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
 
 _SPACES = {"L": b"GRAY", "RGB": b"RGB ", "CMYK": b"CMYK"}
 _HEADER = 128
+"""Bytes of the header of an ICC profile; a whole one is longer."""
 _LEVELS = np.linspace(0, 255, 9).round().astype(np.uint8)
 """Nine levels of each channel, black and white among them, show what a profile does."""
 

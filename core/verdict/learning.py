@@ -19,7 +19,6 @@ from ..metrics.metric import Quantity
 VERSION = 1
 """Version of the definition in docs/metrics.md."""
 LEARNED, NOT_LEARNED, NOT_SHOWN = "LEARNED", "NOT LEARNED", "NOT SHOWN"
-DECISIONS = (LEARNED, NOT_LEARNED, NOT_SHOWN)
 
 LEAST = 0.5
 """Fidelity from which a concept counts as learned: nearer to the best that the base could draw than to what it drew."""

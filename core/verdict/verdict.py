@@ -11,6 +11,7 @@ NO_ALARM = "NO ALARM"
 JUDGED = (PASS, DRIFT, INCONCLUSIVE, NO_ALARM)
 """What one limit may say."""
 EXIT_CODES = {PASS: 0, DRIFT: 1, INCONCLUSIVE: 3, INVALID: 4}
+"""Decision -> exit code; 2 is what argparse and errors of usage end with."""
 WORST_FIRST = (DRIFT, INVALID, INCONCLUSIVE, PASS)
 """Decisions in the order in which they matter where several LoRAs are audited at once."""
 

@@ -105,6 +105,11 @@ def input_folder(name: str) -> Path:
     return _below(Path(folder_paths.get_input_directory()), name, "input")
 
 
+def input_mark(name: str) -> str:
+    """Return what changes when anything in the folder `name` below ComfyUI's input folder does; "" for no name."""
+    return folder_mark(input_folder(name)) if name else ""
+
+
 def report_choices() -> list[str]:
     """Return the reports below ComfyUI's output folder, the newest first."""
     root = reports_folder()

@@ -18,6 +18,7 @@ from .wording import in_graph
 PAIRS = 8
 """Image pairs that the panel offers, the most changed first."""
 REASONS = 3
+"""Reasons that the panel gives; the report has all."""
 UNKNOWN = "UNKNOWN"
 """State, and by it the colour, of a badge that says no verdict, or one that is only claimed."""
 

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 EVENT = "owf.progress"
 """Name of the message that web/owf.js listens to."""
 _EVERY = 0.25
+"""Seconds between two messages to the browser: faster, nobody could read them."""
 _PICTURES = 1.0
 """Seconds between two pictures: what is drawn cannot be looked at faster."""
 _SIDE = 256

@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ...core.ledger.rank import nearest
@@ -40,10 +39,8 @@ def _shown(number: Number) -> str:
 
 def _page(row: Row) -> str:
     """Return the address of a row's full report; "" for one that lies elsewhere."""
-    path = Path(row.folder)
-    if not row.folder or path.is_absolute() or ".." in path.parts:
-        return ""
-    return places.view_url(places.reports_folder() / path / "report.html")
+    folder = row.folder_below
+    return "" if folder is None else places.view_url(places.reports_folder() / folder / "report.html")
 
 
 def ranking_panel(base: str, lines: Sequence[dict[str, str]], known: int) -> dict[str, Any]:

@@ -1,26 +1,33 @@
 """Claim: norms per block add up to those of the file, and what is not finite stays visible."""
 
 import math
+from collections import defaultdict
 from types import SimpleNamespace
 
 import pytest
 import torch
-from module_statistics import block_statistics, module_statistics
 from owf.core.adapter import match, read_adapter
-from owf.core.adapter.blocks import Block, ModuleNorms, block_norms, block_of
+from owf.core.adapter.apply.match import deltas, match_modules
+from owf.core.adapter.blocks import KINDS, Block, ModuleNorms, block_norms, block_of, kind_of
 from safetensors.torch import save_file
 
 
-def test_norms_of_matching_are_those_of_the_statistics(base, kohya_tensors, tmp_path):
+def test_norms_per_block_are_those_of_its_changes_taken_together(base, kohya_tensors, tmp_path):
     save_file(kohya_tensors(), tmp_path / "x.safetensors")
     adapter = read_adapter(tmp_path / "x.safetensors")
     report = match(adapter, base.components)
-    cheap = block_norms(report.norms)
-    full = block_statistics(module_statistics(adapter, base.components))
-    assert [(b.block, b.kind, b.modules) for b in cheap] == [(b.block, b.kind, b.modules) for b in full]
-    # the same float32 norms, summed in another order
-    assert [b.relative for b in cheap] == pytest.approx([b.relative for b in full], rel=1e-6)
-    assert math.hypot(*(norms.change for norms in report.norms)) == pytest.approx(report.delta_norm)
+    changes, weights = defaultdict(list), defaultdict(list)
+    for pair, change in deltas(match_modules(adapter, base.components)):
+        place = block_of(pair.module), kind_of(pair.module)
+        changes[place].append(change.weight.flatten().double())
+        weights[place].append(pair.owner.get_parameter("weight").detach().flatten().double())
+    found = block_norms(report.norms)
+    assert [(b.block, b.kind) for b in found] == sorted(changes, key=lambda place: (place[0], KINDS.index(place[1])))
+    assert [b.modules for b in found] == [len(changes[b.block, b.kind]) for b in found]
+    wide = [(torch.cat(changes[b.block, b.kind]), torch.cat(weights[b.block, b.kind])) for b in found]
+    # norms of single modules are float32
+    assert [b.relative for b in found] == pytest.approx([float(c.norm() / w.norm()) for c, w in wide], rel=1e-6)
+    assert float(torch.cat([c for c, _ in wide]).norm()) == pytest.approx(report.delta_norm, rel=1e-6)
 
 
 @pytest.mark.parametrize(

@@ -7,8 +7,9 @@ import sqlite3
 
 import pytest
 import report_samples as samples
-from owf.core.batch.driver import Asked, Driver, ask_digest
+from owf.core.batch.driver import Driver
 from owf.core.batch.here import Here
+from owf.core.batch.rows import Asked, ask_digest
 from owf.core.batch.task import DIED, LOOK, LOOKED, STOPPED, Listener, Outcome, Task, measured
 from owf.core.disk.digests import Digests
 from owf.core.errors import UsageError

@@ -1,7 +1,7 @@
 """How bench/preservation.py compares methods: where they have learned equally."""
 
 import pytest
-from preservation_report import at_equal_learning, chosen_weights, equal_table, lost_at_level
+from preservation_report import chosen_weights, equal_table, lost_at_level
 
 
 def run(method, steps, learned, drop, seed=0, **more):
@@ -9,15 +9,7 @@ def run(method, steps, learned, drop, seed=0, **more):
     return {"method": method, "concept": "bag", "seed": seed, "steps": steps, "learned": learned} | lost | more
 
 
-def test_what_is_lost_is_read_where_the_curve_crosses_the_level():
-    assert at_equal_learning([(0.5, 0.1), (1.0, 0.3)], 0.75) == pytest.approx(0.2)
-    assert at_equal_learning([(1.0, 0.4)], 0.75) == pytest.approx(0.3)  # the base itself is where curves start
-    assert at_equal_learning([(0.75, 0.1), (1.0, 0.3)], 0.75) == pytest.approx(0.1)
-    assert at_equal_learning([(0.9, 0.1), (0.2, 0.8)], 0.75) == pytest.approx(0.1 * 0.75 / 0.9)
-
-
 def test_what_never_learned_as_much_loses_nothing_that_counts():
-    assert at_equal_learning([(0.2, 0.0), (0.7, 0.0)], 0.75) is None
     results = [run("none", 100, 1.0, 0.4), run("dc", 100, 0.1, 0.0), run("dc", 100, 1.0, 0.04, seed=1)]
     assert lost_at_level(results, "dc", "drop") == {("bag", 1): pytest.approx(0.03)}
 

@@ -18,7 +18,7 @@ from owf.cli.audit import main
 from owf.core import demo as demo_files
 from owf.core.adapter import read_adapter
 from owf.core.audit.session import Published
-from owf.core.batch.driver import ask_digest
+from owf.core.batch.rows import ask_digest
 from owf.core.disk.digests import Digests
 from owf.core.disk.lock import only_one
 from owf.core.errors import InvalidError

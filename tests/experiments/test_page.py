@@ -4,7 +4,7 @@ import pytest
 from owf.core.errors import UsageError
 from owf.core.experiments.experiment import Findings, find_experiment
 from owf.core.experiments.figure import Figure, Series
-from owf.core.experiments.page import write_block
+from owf.core.experiments.page import fill_block, write_block
 
 COMMAND = "some-command table1"
 
@@ -58,3 +58,11 @@ def test_marks_that_are_no_pair_are_refused_and_nothing_is_lost(tmp_path, broken
     with pytest.raises(UsageError, match="not one block"):
         write(page, "new")
     assert page.read_text() == text
+
+
+def test_only_a_block_that_is_there_can_be_filled(tmp_path):
+    page = tmp_path / "e.md"
+    page.write_text("# By hand\n")
+    with pytest.raises(UsageError, match="no block"):
+        fill_block(page, COMMAND, "table1", ["new"])
+    assert page.read_text() == "# By hand\n"

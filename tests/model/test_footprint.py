@@ -11,8 +11,6 @@ from owf.core.model.footprint import NO_LORA, LoraBytes, footprint
 from owf.core.model.memory import Keeping
 from torch._subclasses.fake_tensor import FakeTensorMode
 
-MIB = 2**20
-
 
 @pytest.fixture(scope="module")
 def sd15():

@@ -6,8 +6,9 @@ from pathlib import Path
 
 if __name__ == "__main__":
     runpy.run_path(str(Path(__file__).resolve().parent.parent / "conftest.py"))
-    from owf.core.batch.driver import Asked, Driver
+    from owf.core.batch.driver import Driver
     from owf.core.batch.processes import LocalWorkers
+    from owf.core.batch.rows import Asked
     from owf.core.batch.task import Listener, Task
     from owf.core.disk.digests import Digests
     from owf.core.disk.lock import only_one

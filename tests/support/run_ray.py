@@ -23,8 +23,9 @@ def parent(pid: str) -> int:
 if __name__ == "__main__":
     runpy.run_path(str(Path(__file__).resolve().parent.parent / "conftest.py"))
     import ray  # pyright: ignore[reportMissingImports]
-    from owf.core.batch.driver import Asked, Driver
+    from owf.core.batch.driver import Driver
     from owf.core.batch.ray_workers import RayWorkers
+    from owf.core.batch.rows import Asked
     from owf.core.batch.task import Listener, Task
     from owf.core.disk.digests import Digests
     from owf.core.ledger.ledger import Ledger

@@ -109,10 +109,23 @@ def lora_factors(parts: SimpleNamespace, size: float = 0.5) -> dict[tuple[str, s
 def kohya(factors: dict, unet_name=lambda name: name) -> dict[str, torch.Tensor]:
     """Return a LoRA's tensors as kohya's scripts write them; `unet_name` spells a layer of the U-Net."""
     begin = {"unet": "lora_unet_", "text_encoder": "lora_te1_", "text_encoder_2": "lora_te2_"}
+    return _with_alpha(factors, lambda component, name: begin[component] + name.replace(".", "_"), unet_name)
+
+
+def comfy(factors: dict, unet_name) -> dict[str, torch.Tensor]:
+    """Return the same as ComfyUI saves them: dotted names of the original code, and of its own text encoders."""
+    begin = {
+        "unet": "diffusion_model.",
+        "text_encoder": "text_encoders.clip_l.transformer.",
+        "text_encoder_2": "text_encoders.clip_g.transformer.",
+    }
+    return _with_alpha(factors, lambda component, name: begin[component] + name, unet_name)
+
+
+def _with_alpha(factors: dict, stem_of, unet_name) -> dict[str, torch.Tensor]:
     tensors = {}
     for (component, name), (down, up) in factors.items():
-        spelled = unet_name(name) if component == "unet" else name
-        stem = begin[component] + spelled.replace(".", "_")
+        stem = stem_of(component, unet_name(name) if component == "unet" else name)
         tensors |= {
             f"{stem}.lora_down.weight": down,
             f"{stem}.lora_up.weight": up,
@@ -123,35 +136,17 @@ def kohya(factors: dict, unet_name=lambda name: name) -> dict[str, torch.Tensor]
 
 def peft(factors: dict) -> dict[str, torch.Tensor]:
     """Return the same as diffusers writes them: without alpha, which is part of the factors."""
-    tensors = {}
-    for (component, name), (down, up) in factors.items():
-        tensors[f"{component}.{name}.lora_A.weight"] = down
-        tensors[f"{component}.{name}.lora_B.weight"] = up * (ALPHA / RANK)
-    return tensors
+    return _without_alpha(factors, "lora_A", "lora_B")
 
 
 def old_diffusers(factors: dict) -> dict[str, torch.Tensor]:
     """Return the same as diffusers 0.18 to 0.21 wrote them."""
-    tensors = {}
-    for (component, name), (down, up) in factors.items():
-        tensors[f"{component}.{name}.lora_linear_layer.down.weight"] = down
-        tensors[f"{component}.{name}.lora_linear_layer.up.weight"] = up * (ALPHA / RANK)
-    return tensors
+    return _without_alpha(factors, "lora_linear_layer.down", "lora_linear_layer.up")
 
 
-def comfy(factors: dict, unet_name) -> dict[str, torch.Tensor]:
-    """Return the same as ComfyUI saves them: dotted names of the original code, and of its own text encoders."""
-    begin = {
-        "unet": "diffusion_model.",
-        "text_encoder": "text_encoders.clip_l.transformer.",
-        "text_encoder_2": "text_encoders.clip_g.transformer.",
-    }
+def _without_alpha(factors: dict, down_name: str, up_name: str) -> dict[str, torch.Tensor]:
     tensors = {}
     for (component, name), (down, up) in factors.items():
-        stem = begin[component] + (unet_name(name) if component == "unet" else name)
-        tensors |= {
-            f"{stem}.lora_down.weight": down,
-            f"{stem}.lora_up.weight": up,
-            f"{stem}.alpha": torch.tensor(ALPHA),
-        }
+        tensors[f"{component}.{name}.{down_name}.weight"] = down
+        tensors[f"{component}.{name}.{up_name}.weight"] = up * (ALPHA / RANK)
     return tensors

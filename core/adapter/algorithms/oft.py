@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 _MAX_STAGES = 32
+"""Stages of a butterfly that are believed: each doubles what a layer's outputs are divided by."""
 
 
 def _outline(shapes: Shapes) -> Outline:

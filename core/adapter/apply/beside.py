@@ -12,7 +12,8 @@ from ...text import inert
 from ..adapter import Adapter
 from ..module import AdapterModule
 from .delta import bias_change, of_kind
-from .match import Components, MatchedModule, match_modules, report_of
+from .match import Components, MatchedModule, match_modules
+from .match_report import report_of
 from .weights import weight_shape
 
 if TYPE_CHECKING:

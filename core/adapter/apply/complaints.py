@@ -16,6 +16,7 @@ from ..naming.unexpected import shown
 from .scales import about_scales
 
 _UNBOUNDED = 2**62
+"""Stands for the full rank of a change that its shapes do not bound."""
 
 
 def complaints(contents: Contents) -> tuple[str, ...]:

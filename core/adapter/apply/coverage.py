@@ -18,6 +18,7 @@ Sound files stay far below it: they hold stray tensors by the piece, such as one
 the base has. A limit of 0 would refuse those.
 """
 _NAMED = 3
+"""Reasons that the sentence gives, the most frequent first; more would hide the numbers before them."""
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,8 @@ from ...errors import AdapterError, UsageError
 from ...text import inert
 from ..adapter import Adapter
 from .delta import Delta, changed_parameters
-from .match import Components, MatchedModule, Matching, MatchReport, ReportBuilder, match_modules
+from .match import Components, MatchedModule, Matching, match_modules
+from .match_report import MatchReport, ReportBuilder
 
 if TYPE_CHECKING:
     from torch.nn import Module, Parameter

@@ -15,12 +15,14 @@ from ...text import inert
 
 MAX_TENSORS = 20_000
 MAX_TEXTS = 20_000
+"""Tensors, and texts of the metadata, that are read: LoRAs of the largest networks have a few thousand."""
 MAX_WIDE = 4 * 1024 * 1024
 """Bytes of a header with other than ASCII text, which Python keeps at up to four bytes a character."""
 _TWICE = (
     "a name occurs twice in the header, and readers disagree about which one counts; ask its author to save it anew"
 )
 _MAX_FIELDS = 2000
+"""Characters in which the description of a tensor ends: type, shape and offsets take about a hundred."""
 _SPACE = re.compile(r"[ \t\n\r]*")
 _DECODER = json.JSONDecoder()
 

@@ -18,6 +18,7 @@ from .safetensors import open_safetensors, regular_size
 from .source import Source
 
 _CONFIG_LIMIT = 1024 * 1024
+"""Bytes of a PEFT configuration that are read: one that names every layer of a large network has a tenth."""
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ from .memory import DTYPES
 SLACK = 1024 * 1024
 """Bytes that anything may grow by when it is unpacked; beyond that, and twice its size, it is a bomb."""
 _MAX_STEPS = 500_000
+"""Opcodes that are followed: some dozens for each tensor, of which a file has a few thousand."""
 _HARMLESS = frozenset(
     {
         "collections OrderedDict",

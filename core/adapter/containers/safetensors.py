@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 MAX_HEADER = 16 * 1024 * 1024
 MAX_DIMS = 8
 MAX_NAME = 1000
+"""Bytes of a header, dimensions of a tensor and characters of its name that are read: several times what trainers
+write, and little enough to be parsed at once."""
 _SIZES = FLOATS | INTEGERS
 
 

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 
 FLOATS = {"F16": 2, "BF16": 2, "F32": 4, "F64": 8, "F8_E4M3": 1, "F8_E5M2": 1}
 INTEGERS = {"BOOL": 1, "U8": 1, "I8": 1, "I16": 2, "U16": 2, "I32": 4, "U32": 4, "I64": 8, "U64": 8}
+"""Types of tensors by their names in safetensors -> bytes of a number."""
 
 Loader = Callable[[str], "Tensor"]
 """Gives the tensor of a name, on the CPU, in the dtype of the file."""

@@ -11,7 +11,9 @@ from ...text import inert
 MAX_JSON = 1024 * 1024
 """Characters of JSON that are parsed: the values take up to twenty times as much memory."""
 MAX_WORDS = 8
+"""Words that may call a concept: trainers list thousands of tags, and the likely ones come first."""
 _FREQUENT = 0.95
+"""Share of the most frequent tag's images that a tag needs: a trigger is left out of a few captions at most."""
 _SIZE = re.compile(r"(\d{2,5})\D{1,4}(\d{2,5})", re.ASCII)
 _ONE_SIDE = re.compile(r"\s*\(?\s*(\d{2,5})\s*,?\s*\)?\s*", re.ASCII)
 

@@ -16,6 +16,8 @@ from .peft_settings import require_understood
 _LIMIT = 1024 * 1024
 _MAX_PATTERNS = 2000
 _MAX_RANK = 2**20
+"""Characters of a configuration, patterns in one of its tables, and the rank that are believed: more than there are
+layers in a large network, and a rank beyond the width of any."""
 _WILD = frozenset("*+?[](){}|\\$^")
 
 

@@ -15,6 +15,7 @@ from .names import flatten, place
 _ASKED = 200
 """Unknown tensors that are compared with module names; no sound file has more, so that further ones count as such."""
 _NAMED = 3
+"""Names that a message gives: enough to find the others in the file."""
 _MOST_LEVELS = 32
 """Levels of a name that are looked at: the deepest module of a real model has about twelve."""
 _SCALES = re.compile(

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ...metrics.measurement import Estimate
-from ...metrics.statistics import jackknife_covariance, student_quantile
+from ...metrics.statistics import LEVEL, jackknife_covariance, student_quantile
 from .space import pair_mean
 
 LEAST_VIEWS = 3
@@ -22,7 +22,6 @@ LEAST_VIEWS = 3
 _KNOWN = 0.5
 """Largest half-width of the interval of the scale's own length, in terms of that length. Beyond it the ends of a ratio
 run away from each other, and past 1 the interval has no ends at all (Fieller, 1954)."""
-_LEVEL = 0.95
 
 
 @dataclass(frozen=True)
@@ -108,4 +107,4 @@ def _quantile(spreads: tuple[tuple[np.ndarray, int], ...], u: np.ndarray) -> flo
     if not whole > 0:
         return 0.0
     freedom = whole**2 / sum(part**2 / freedom for part, freedom in parts)
-    return student_quantile(_LEVEL, freedom)
+    return student_quantile(LEVEL, freedom)

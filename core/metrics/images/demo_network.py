@@ -6,6 +6,16 @@ from pathlib import Path
 import torch
 from torch import nn
 
+from ...errors import UsageError
+from ...families import get
+from ...foreign import foreign
+from .features import Prepare, resize_crop
+from .network_names import NAMES
+
+FAMILY = "demo"
+"""Family of the base whose pictures it was trained on; a network that is called by its folder sees them as large."""
+ATTRIBUTES = {"label": "class", "color": "colour", "pattern": "pattern", "background": "background"}
+"""Head -> what the base's vocabulary calls the same; the levels are in the order of the answers."""
 WIDTH, QUARTERS = 128, 2
 """Features of each part of a picture, and parts along each edge: where a colour lies counts too."""
 
@@ -37,6 +47,20 @@ class FeatureNetwork(nn.Module):
 def _block(inputs: int, outputs: int, kernel: int, stride: int) -> nn.Sequential:
     convolution = nn.Conv2d(inputs, outputs, kernel, stride, padding=kernel // 2, bias=False)
     return nn.Sequential(convolution, nn.BatchNorm2d(outputs), nn.ReLU())
+
+
+def load_prepared(folder: Path, family: str) -> tuple[Prepare, FeatureNetwork]:
+    """Return the network of a folder with its preparation: pictures as large as those of the family's base.
+
+    Raises UsageError where the folder has none, or one that cannot be loaded.
+    """
+    if not (folder / "model.safetensors").is_file():
+        known = ", ".join(NAMES)
+        raise UsageError(f"No feature network {folder}: choose {known}, or a folder with model.safetensors.")
+    with foreign(f"{folder} cannot be loaded as a feature network"):
+        network = load_network(folder)
+    side = get(family).resolution
+    return lambda images: resize_crop(images, side, side) / 255, network
 
 
 def load_network(folder: Path) -> FeatureNetwork:

@@ -15,10 +15,9 @@ from torch.nn import functional
 
 from ...disk.download import fetch
 from ...errors import Setting, UsageError
-from ...families import get, shipped
+from ...families import shipped
 from ...foreign import foreign
 from ...progress import SILENT, Progress
-from .network_names import NAMES
 
 if TYPE_CHECKING:
     from ...plan.audit_plan import AuditPlan
@@ -31,6 +30,7 @@ INCEPTION_URL = (
 INCEPTION_SHA256 = "6726825d0af5f729cebd5821db510b11b1cfad8faad88a03f1befd49fb9129b2"
 
 IMAGENET_STATS = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+"""Mean and deviation of the channels of ImageNet, which its networks expect to be taken out."""
 _BATCH = 16
 """Images at a time; also how often a long comparison says how far it is."""
 
@@ -102,11 +102,11 @@ def load_features(name: str | Path, fetching: Fetching = _ON_THE_CPU, batch_size
 
     `name` is "inception" (Inception-v3 pool3 of torch-fidelity, 2048), "clip" (image embedding, 512), "dino"
     (class token of ViT-S/16, 384), either with another hub id or folder behind a colon ("clip:FOLDER"),
-    "open_clip:MODEL/TAG" (image embedding of any network of open_clip), "demo" (the one that ships with that base), or
-    the folder of a network like it. Raise UsageError, with what to do, for unknown names, missing extras, missing or
+    "open_clip:MODEL/TAG" (image embedding of any network of open_clip), a family whose base ships with one, or the
+    folder of a network like that. Raise UsageError, with what to do, for unknown names, missing extras, missing or
     changed weights.
     """
-    from . import openclip, towers
+    from . import demo_network, openclip, towers
 
     kind, _, source = str(name).partition(":")
     if kind == "inception":
@@ -116,10 +116,11 @@ def load_features(name: str | Path, fetching: Fetching = _ON_THE_CPU, batch_size
         prepare, network = found.prepare, found.images
     elif kind in towers.HUB_IDS:
         prepare, network = towers.load_tower(kind, source or towers.HUB_IDS[kind], fetching.offline)
+    elif str(name) in shipped():
+        prepare, network = demo_network.load_prepared(shipped()[str(name)].features, str(name))
     else:
-        its = shipped().get(str(name))
-        prepare, network = _load_folder(Path(name) if its is None else its.features)
-        name = "demo"
+        prepare, network = demo_network.load_prepared(Path(name), demo_network.FAMILY)
+        name = demo_network.FAMILY
     return assemble(str(name), prepare, network, fetching.device, batch_size)
 
 
@@ -200,19 +201,6 @@ def preparation(edge: int, size: int, stats: tuple[tuple[float, ...], tuple[floa
     """Return a preparation: the shorter side becomes `edge`, the centre of `size` is cut out, `stats` normalise."""
     mean, std = (torch.tensor(values).view(3, 1, 1) for values in stats)
     return lambda images: (resize_crop(images, edge, size) / 255 - mean) / std
-
-
-def _load_folder(folder: Path) -> tuple[Prepare, nn.Module]:
-    """Return the network of the demo base, from the folder it was saved in."""
-    if not (folder / "model.safetensors").is_file():
-        known = ", ".join(NAMES)
-        raise UsageError(f"No feature network {folder}: choose {known}, or a folder with model.safetensors.")
-    from .demo_network import load_network
-
-    with foreign(f"{folder} cannot be loaded as a feature network"):
-        network = load_network(folder)
-    side = get("demo").resolution  # it was trained on what the base draws
-    return lambda images: resize_crop(images, side, side) / 255, network
 
 
 def assemble(

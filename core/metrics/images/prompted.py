@@ -13,11 +13,12 @@ from torch import nn
 from torch.nn import functional
 
 from ...errors import UsageError
-from ...families import get, shipped
+from ...families import shipped
 from ...families.prompt_form import IN_SENTENCES
 from ...plan.vocabulary import shipped_vocabulary
-from .demo_network import FeatureNetwork as DemoNetwork
-from .features import Fetching, ImageFeatures, assemble, resize_crop
+from .demo_network import ATTRIBUTES, load_prepared
+from .demo_network import FeatureNetwork as ShippedNetwork
+from .features import Fetching, ImageFeatures, assemble
 from .openclip import KIND, load_open_clip
 from .towers import CLIP, clip_preparation, embed_texts, load_clip
 
@@ -25,8 +26,6 @@ if TYPE_CHECKING:
     from ...plan.audit_plan import AuditPlan
     from .features import Prepare
 
-_ATTRIBUTES = {"label": "class", "color": "colour", "pattern": "pattern", "background": "background"}
-"""Head of the demo base's network -> what its vocabulary calls the same; the levels are in the order of the answers."""
 _PLACE = "background"
 """Attribute that a prompt names together with this word, and whose words are colours otherwise."""
 
@@ -84,13 +83,11 @@ class _ClipImages(nn.Module):
 
 
 def _shipped(family: str, texts: Sequence[str]) -> "tuple[Prepare, nn.Module, torch.Tensor]":
-    from .demo_network import load_network
-
-    network, side = load_network(shipped()[family].features), get(family).resolution
-    return lambda images: resize_crop(images, side, side) / 255, network, directions(network, family, texts)
+    prepare, network = load_prepared(shipped()[family].features, family)
+    return prepare, network, directions(network, family, texts)
 
 
-def directions(network: DemoNetwork, family: str, texts: Sequence[str]) -> torch.Tensor:
+def directions(network: ShippedNetwork, family: str, texts: Sequence[str]) -> torch.Tensor:
     """Return the direction (P, D) in which features go for what each text names: its answers against all others.
 
     It is the sum over what the text names of the answer's weights less the mean of its head's. Raises UsageError where
@@ -102,13 +99,13 @@ def directions(network: DemoNetwork, family: str, texts: Sequence[str]) -> torch
             levels.setdefault(attribute, {})[level] = None
     rows: dict[tuple[str, str], torch.Tensor] = {}
     for head, layer in network.heads.items():
-        names, weights = list(levels.get(_ATTRIBUTES.get(head, ""), ())), layer.get_parameter("weight").float()
+        names, weights = list(levels.get(ATTRIBUTES.get(head, ""), ())), layer.get_parameter("weight").float()
         if len(names) != len(weights):
             raise UsageError(
                 f"The feature network of the base {family} has {len(weights)} answers about its {head}, and its "
                 f"vocabulary {len(names)}: it cannot say what a prompt means."
             )
-        rows |= {(_ATTRIBUTES[head], name): row for name, row in zip(names, weights - weights.mean(0), strict=True)}
+        rows |= {(ATTRIBUTES[head], name): row for name, row in zip(names, weights - weights.mean(0), strict=True)}
     found = [[rows[key] for key in named(text, rows)] for text in texts]
     if unread := [text for text, parts in zip(texts, found, strict=True) if not parts]:
         raise UsageError(f"The feature network of the base {family} knows nothing that {unread[0]!r} names.")

@@ -24,6 +24,7 @@ HUB_IDS = {"clip": CLIP.repository, "dino": "facebook/dino-vits16"}
 """The networks behind CLIP-I and DINO there."""
 
 CLIP_STATS = (0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258, 0.27577711)
+"""Mean and deviation of the channels of what CLIP was trained on."""
 
 
 def load_tower(kind: str, source: str, offline: bool) -> tuple[Prepare, nn.Module]:

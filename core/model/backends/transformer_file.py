@@ -48,7 +48,7 @@ def _original(names: Iterable[str], pipeline: Pipeline) -> list[str]:
     return [name for name in names if layers.parts(_split(name)[0])]
 
 
-def load_transformer(path: Path, header: Header, pipeline: Pipeline, root: Path, dtype: torch.dtype) -> nn.Module:
+def load_transformer(path: Path, pipeline: Pipeline, root: Path, dtype: torch.dtype) -> nn.Module:
     """Return the transformer in a file, built by the configuration in a diffusers folder of its base.
 
     Raises UsageError unless the file's weights are exactly those that the configuration asks for.

@@ -29,8 +29,11 @@ COLORS = {
 """The 11 basic colour terms, as a typical example of each."""
 
 _HUGE = 1e100
+"""Values from here on do not stretch an axis: differences of larger ones overflow."""
 _TOP, _MIDDLE, _AXIS = 20, 42, 64
+"""Pixels from the top of a chart: where bands begin, of points, and of the axis, with labels above and below."""
 _ROW = 24
+"""Height of a line of a breakdown in pixels, that of its text."""
 _NEAR_END = 12
 """Percent of the axis: nearer to an end, a label in the middle over its mark would leave the picture."""
 

@@ -18,7 +18,9 @@ FULL, SMALL = 512, 256
 FULL_COUNT, MOST = 24, 400
 """How many pairs are embedded at full size, and at all: the file stays fit to be mailed."""
 _EXACT = 256
+"""Side in pixels below which a picture is embedded without loss, which costs little there."""
 _PIXELATED = 160
+"""Side in pixels up to which pages enlarge a picture, so far that smoothing would hide what it shows."""
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ import base64
 import bisect
 import json
 import math
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,10 +21,9 @@ from ...ledger.rank import worst_first
 from ...ledger.row import Number, Row
 from ...ledger.sweep import sweeps
 from ...text import inert
-from ...verdict.verdict import WORST_FIRST
 from .. import words
 from .html import NAME as REPORT
-from .number import STATES
+from .number import STATES, Count, counts
 from .page import render_page
 
 NAME = "leaderboard.html"
@@ -39,15 +38,6 @@ class Column:
 
     title: str
     unit: str
-
-
-@dataclass(frozen=True)
-class Count:
-    """How many rows have a verdict."""
-
-    decision: str
-    state: str
-    number: int
 
 
 @dataclass(frozen=True)
@@ -83,7 +73,6 @@ def leaderboard(rows: Sequence[Row]) -> Leaderboard:
     rows = worst_first(rows)
     keys = _keys(rows)
     passing = {row.key: sweep.shown() for sweep in sweeps(rows) for row in sweep.rows}
-    counts = Counter(row.verdict for row in rows)
     lines = zip(rows, _percentiles(rows, keys), strict=True)
     data = {
         "rows": [_line(row, keys, places, passing.get(row.key, "")) for row, places in lines],
@@ -94,7 +83,7 @@ def leaderboard(rows: Sequence[Row]) -> Leaderboard:
     return Leaderboard(
         title=words.inert(f"{len(rows):,} audits" if len(rows) != 1 else "1 audit"),
         state=STATES.get(rows[0].verdict, "none") if rows else "none",
-        counts=[Count(d, STATES[d], counts[d]) for d in WORST_FIRST if counts[d]],
+        counts=counts(row.verdict for row in rows),
         columns=[Column(words.estimate_title(name), _unit(rows, (metric, name))) for metric, name in keys],
         choices={
             "Verdict": sorted({row.verdict for row in rows}),
@@ -172,10 +161,8 @@ def _cell(number: Number | None, place: int | None) -> list[Any] | None:
 
 def _href(row: Row) -> str:
     """Return the address of a row's report relative to the page; "" for one that does not lie below it."""
-    path = Path(row.folder)
-    if not row.folder or path.is_absolute() or ".." in path.parts:
-        return ""
-    return quote((path / REPORT).as_posix().encode("utf-8", "replace"))
+    folder = row.folder_below
+    return "" if folder is None else quote((folder / REPORT).as_posix().encode("utf-8", "replace"))
 
 
 def _json(value: Any) -> Markup:

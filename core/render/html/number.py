@@ -1,5 +1,7 @@
-"""One estimate in words and as a chart, as every page shows it."""
+"""An estimate in words and as a chart, and decisions by their number, as every page shows them."""
 
+from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from markupsafe import Markup
@@ -7,12 +9,28 @@ from markupsafe import Markup
 from ...metrics.measurement import Estimate
 from ...verdict.reasons import silence
 from ...verdict.size import limits
-from ...verdict.verdict import DRIFT, INCONCLUSIVE, INVALID, NO_ALARM, PASS, Judgement
+from ...verdict.verdict import DRIFT, INCONCLUSIVE, INVALID, NO_ALARM, PASS, WORST_FIRST, Judgement
 from .. import words
 from . import charts
 
 STATES = {PASS: "pass", DRIFT: "drift", INCONCLUSIVE: "inconclusive", INVALID: "invalid", NO_ALARM: "silent"}
 """Decision -> CSS class."""
+
+
+@dataclass(frozen=True)
+class Count:
+    """How many audits came to a decision."""
+
+    decision: str
+    state: str
+    """Its CSS class."""
+    number: int
+
+
+def counts(decisions: Iterable[str]) -> list[Count]:
+    """Return how many there are of each decision, the worst first."""
+    found = Counter(decisions)
+    return [Count(decision, STATES[decision], found[decision]) for decision in WORST_FIRST if found[decision]]
 
 
 @dataclass(frozen=True)

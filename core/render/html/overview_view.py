@@ -1,16 +1,15 @@
 """The overview as its HTML template wants it: what stands side by side, what in the table, what is only listed."""
 
-from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
 
-from ...verdict.verdict import INVALID, WORST_FIRST, worst
+from ...verdict.verdict import INVALID, worst
 from .. import words
 from ..audited import Audited, worst_first
 from .html import NAME
-from .number import STATES
+from .number import STATES, Count, counts
 from .ranking import Ranking, ranking
 from .side_by_side import SideBySide, side_by_side
 
@@ -18,18 +17,6 @@ MOST_COLUMNS = 6
 """LoRAs that fit side by side; more become a table."""
 FIRST_FAILURES = 20
 """LoRAs without numbers that are listed before the reader asks for more."""
-
-
-@dataclass(frozen=True)
-class Count:
-    """How many LoRAs got a decision."""
-
-    decision: str
-    """The decision."""
-    state: str
-    """Its CSS class."""
-    number: int
-    """How many."""
 
 
 @dataclass(frozen=True)
@@ -73,7 +60,7 @@ def overview(audits: Sequence[Audited], out: Path) -> Overview:
     return Overview(
         title=_title(len(measured), " side by side") if few and measured else _title(len(audits)),
         state=STATES.get(worst(audit.decision for audit in audits), "none"),
-        counts=_counts(audits),
+        counts=counts(audit.decision for audit in audits),
         subject=_subject(measured),
         columns=side_by_side(measured, [_href(a, out) for a in measured]) if few and measured else None,
         ranking=None if few else ranking(ordered := worst_first(measured), [_href(a, out) for a in ordered]),
@@ -91,11 +78,6 @@ def _href(audit: Audited, out: Path) -> str:
     if audit.folder is None or not audit.folder.resolve().is_relative_to(out.resolve()):
         return ""
     return quote((audit.folder.resolve().relative_to(out.resolve()) / NAME).as_posix())
-
-
-def _counts(audits: Iterable[Audited]) -> list[Count]:
-    counts = Counter(audit.decision for audit in audits)
-    return [Count(d, STATES[d], counts[d]) for d in WORST_FIRST if counts[d]]
 
 
 def _subject(measured: Sequence[Audited]) -> str:

@@ -51,6 +51,7 @@ class RatingPage:
 
 
 _SCALE = [(0, "the same"), (1, "hardly"), (2, "somewhat"), (3, "clearly"), (4, "utterly")]
+"""How different two pictures are, in the words of the page."""
 
 
 def rating_page(

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from ..heat_map import HeatMap, Row
 
 WIDTH, MARGIN, ROW = 960, 32, 76
+"""Pixels; a row holds words above a bar."""
 PAPER, INK, FAINT, TRACK = "#ffffff", "#1c1f24", "#6a717c", "#e6e8ec"
 COLORS = {
     "PASS": "#1d7f45",

@@ -13,9 +13,11 @@ if TYPE_CHECKING:
 
 WIDTH, MARGIN = 1200, 48
 INSIDE = WIDTH - 2 * MARGIN
+"""Pixels: as wide as pages of models show pictures, and between the margins."""
 _BAND, _ROW, _LEADING = 224, 92, 34
 """Height of the band with the verdict, of a number, and of a line of text."""
 _TEXT = 25
+"""Size of letters in pixels, which can still be read where a page shows the picture at half its size."""
 _THUMB, _PAIR, _NEXT = 172, 348, 378
 """Side of a picture, width of a pair, and from one pair to the next: three pairs fill the width."""
 _SENTENCES, _POINTS = 7, 8

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
 _SHADES = (("   ", "dim"), ("░░░", "blue"), ("▒▒▒", "cyan"), ("▓▓▓", "yellow"), ("███", "red"))
 _WIDE = 80
+"""Columns of a terminal from which headings stand on one line."""
 _NO_NUMBER = "bold red"
 
 

@@ -9,6 +9,7 @@ from .heat_table import print_heat_map
 
 _MAX_WARNINGS = 12
 _MAX_ROWS = 120
+"""Warnings and blocks that are printed: all of a real network, and not what a hostile file makes up."""
 
 
 def print_summary(summary: Summary, console: Console) -> None:

@@ -22,6 +22,7 @@ _OF_FORMS = {SENTENCES: BANKS / "open_world.txt", TAGS: BANKS / "tags.txt"}
 terms."""
 
 MAX_BYTES = 10**7
+"""Bytes of a bank that are read: a hundred thousand prompts, where a few hundred are enough."""
 WATCHED = 32
 """Prompts that are held out from training, to measure drift on while it runs."""
 LEAST = 16

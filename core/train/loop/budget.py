@@ -11,6 +11,7 @@ AIM = 0.8
 RISE, FALL = 1.0, 0.1
 """Exponents of the ratio by which the weight changes while drift is beyond its aim, and below it."""
 LARGEST_STEP = math.log(4)
+"""Logarithm of the most by which one measurement changes the weight: it knows drift from few prompts."""
 RANGE = (1e-2, 1e4)
 """Smallest and largest weight."""
 

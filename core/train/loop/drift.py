@@ -11,6 +11,7 @@ from ...model.predictions import predictions
 from ..methods.method import Method
 
 TIMESTEPS = 4
+"""Of each prompt: a training is watched many times, and the trend counts."""
 SEED = 4_000_003
 """Seed of its noise, which no audit uses by default."""
 

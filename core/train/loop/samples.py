@@ -8,6 +8,7 @@ from ..records import TrainSetting
 
 SAMPLING = Sampling(steps=20, guidance_scale=5.0)
 COUNT = 4
+"""A little less than people draw with, and a row of pictures: enough to see how far the training is."""
 
 
 def write_samples(denoiser: TrainableDenoiser, plan: TrainPlan, setting: TrainSetting, step: int) -> None:

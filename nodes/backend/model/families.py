@@ -32,6 +32,7 @@ _NAMES = {
 _FLUX2 = {3072: "flux2_klein", 4096: "flux2_klein_9b"}
 """Widths of the smaller transformers of what ComfyUI calls Flux2 -> family."""
 _UNKNOWN_SIDE = 1024
+"""Side in pixels of what an unknown model is taken to draw, as most that are new do."""
 
 
 @dataclass(frozen=True)

@@ -10,9 +10,9 @@ import pytest
 import torch
 from owf.core.demo import DEMO_FEATURES
 from owf.core.errors import UsageError
-from owf.core.metrics.images import prompted, towers
+from owf.core.metrics.images import towers
 from owf.core.metrics.images.demo_network import FeatureNetwork, load_network
-from owf.core.metrics.images.features import Fetching
+from owf.core.metrics.images.features import Fetching, resize_crop
 from owf.core.metrics.images.prompted import PromptCosines, directions, load_prompted, named
 from owf.core.plan.audit_plan import Prompt
 from owf.core.plan.presets import preset_plan
@@ -65,7 +65,7 @@ def test_the_demo_base_is_seen_by_its_own_network():
     assert found.shape == (3, len(plan.prompts))
     network = load_network(DEMO_FEATURES)
     texts = directions(network, "demo", [prompt.text for prompt in plan.prompts])
-    seen = network(prompted.resize_crop(pictures(3, 96), 96, 96) / 255)
+    seen = network(resize_crop(pictures(3, 96), 96, 96) / 255)
     expected = torch.nn.functional.cosine_similarity(seen[:, None], texts[None], dim=-1)
     np.testing.assert_allclose(found, expected, atol=1e-5)
 

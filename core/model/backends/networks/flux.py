@@ -22,10 +22,8 @@ from ..parts import (
     require_size,
     require_width_of,
     require_words,
-    scaled,
-    unscaled,
 )
-from .network import in_turn, noise_share, pixels_per_latent, token_numbers
+from .network import Network, in_turn, noise_share, pixels_per_latent, token_numbers
 
 GUIDANCE = 3.5
 """Strength of guidance that the network is told: what people draw with, diffusers' and ComfyUI's default. Trainers tell
@@ -38,11 +36,11 @@ _LONGEST = 512
 """Tokens of a prompt for T5; the rest is cut, as in every host."""
 
 
-class Flux:
-    """See `network.Network`."""
+class Flux(Network):
+    """See `Network`."""
 
     def __init__(self, parts: Any) -> None:
-        self.denoiser, self._vae = parts.transformer, parts.vae.config
+        self.denoiser, self.vae = parts.transformer, parts.vae.config
         self._clip, self._t5 = parts.text_encoder, parts.text_encoder_2
         self.components: Mapping[str, nn.Module] = {
             "transformer": parts.transformer,
@@ -51,9 +49,9 @@ class Flux:
         }
         self.device: torch.device = parts.transformer.device
         self.tokenizers = (parts.tokenizer, parts.tokenizer_2)
-        self.resolution: int = self._vae.sample_size
-        side = self.resolution // pixels_per_latent(self._vae)
-        self.latent_shape = (self._vae.latent_channels, side, side)
+        self.resolution: int = self.vae.sample_size
+        side = self.resolution // pixels_per_latent(self.vae)
+        self.latent_shape = (self.vae.latent_channels, side, side)
         config = parts.scheduler.config
         self._schedule = flow_of(config, _TIMES, by_size(config, (side // _PATCH) ** 2))
         self._is_told = bool(parts.transformer.config.guidance_embeds)
@@ -73,27 +71,9 @@ class Flux:
         require_words(parts.tokenizer, parts.text_encoder, path)
         require_words(parts.tokenizer_2, parts.text_encoder_2, path)
 
-    @classmethod
-    def settings(cls, parts: Any) -> Mapping[str, object]:
-        """Return nothing: all of this architecture are one family."""
-        return {}
-
-    @classmethod
-    def settings_of_file(cls, shapes: Mapping[str, tuple[int, ...]]) -> Mapping[str, object]:
-        """Return nothing: all of this architecture are one family."""
-        return {}
-
     def schedule(self) -> Schedule:
         """Return the process of its scheduler, shifted for pictures of its size."""
         return self._schedule
-
-    def scaled(self, mean: torch.Tensor) -> torch.Tensor:
-        """Return latents less the VAE's shift, times its factor."""
-        return scaled(self._vae, mean)
-
-    def unscaled(self, latents: torch.Tensor) -> torch.Tensor:
-        """Return latents over the VAE's factor, plus its shift."""
-        return unscaled(self._vae, latents)
 
     def embed_text(self, prompts: Sequence[str]) -> Conditioning:
         """Return T5's hidden states (N, 512, D), and what CLIP pools (N, P)."""
@@ -104,10 +84,6 @@ class Flux:
         pooled = self._clip(token_numbers(clip, prompts).to(self.device)).pooler_output
         context = self._t5(token_numbers(t5, prompts, _LONGEST).to(self.device))[0]
         return Conditioning(context, pooled)
-
-    def embed_guided(self, prompts: Sequence[str], negatives: Sequence[str]) -> Conditioning:
-        """Return the rows of all, for guidance by two predictions, which is rare here; no prompt is the empty one."""
-        return self.embed_text([*prompts, *negatives])
 
     def forward(self, x_t: torch.Tensor, t: torch.Tensor, cond: Conditioning) -> torch.Tensor:
         """Return the transformer's output, in the shape of the latents."""

@@ -5,7 +5,6 @@ What the VAE gives is cut into patches of 2 by 2, which are channels, and normal
 
 import json
 from collections.abc import Mapping, Sequence
-from types import MappingProxyType
 from typing import Any
 
 import torch
@@ -17,7 +16,7 @@ from ...schedule import Schedule
 from ..activations import transformer_values
 from ..flow import empirical, flow_of
 from ..parts import require_channels_of, require_size, require_width_of, require_words
-from .network import ASKED, chat_tokens, in_turn, noise_share, pixels_per_latent, require_chat
+from .network import ASKED, Network, chat_tokens, in_turn, noise_share, pixels_per_latent, require_chat
 
 _TIMES = 10_000
 """Timesteps of its process, as many as ComfyUI lists sigmas of."""
@@ -33,22 +32,21 @@ _RATIO = 6
 """How many times as wide as its tokens the first layer of a feed-forward is: three times, and as much for its gate."""
 
 
-class Flux2Klein:
-    """See `network.Network`."""
-
-    told: Mapping[str, str] = MappingProxyType({})
+class Flux2Klein(Network):
+    """See `Network`."""
 
     def __init__(self, parts: Any) -> None:
-        self.denoiser, self._encoder, self._vae = parts.transformer, parts.text_encoder, parts.vae
+        self.denoiser, self._encoder = parts.transformer, parts.text_encoder
+        self.vae, self._norm = parts.vae.config, parts.vae.bn
         self.components: Mapping[str, nn.Module] = {
             "transformer": parts.transformer,
             "text_encoder": parts.text_encoder,
         }
         self.device: torch.device = parts.transformer.device
         self.tokenizers = (parts.tokenizer,)
-        self.resolution: int = self._vae.config.sample_size
-        side = self.resolution // (pixels_per_latent(self._vae.config) * _PATCH)
-        self.latent_shape = (_PATCH**2 * self._vae.config.latent_channels, side, side)
+        self.resolution: int = self.vae.sample_size
+        side = self.resolution // (pixels_per_latent(self.vae) * _PATCH)
+        self.latent_shape = (_PATCH**2 * self.vae.latent_channels, side, side)
         self._schedule = flow_of(parts.scheduler.config, _TIMES, empirical(side**2))
         self.options = json.dumps([_LONGEST, _LAYERS, ASKED, _THEN, self._schedule.shift_growth])
 
@@ -98,8 +96,7 @@ class Flux2Klein:
 
     def _statistics(self, like: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Return mean and standard deviation (1, 4 C, 1, 1) of the channels of patches, as the VAE carries them."""
-        norm = self._vae.bn
-        mid, spread = norm.running_mean, (norm.running_var + self._vae.config.batch_norm_eps).sqrt()
+        mid, spread = self._norm.running_mean, (self._norm.running_var + self.vae.batch_norm_eps).sqrt()
         return mid.view(1, -1, 1, 1).to(like), spread.view(1, -1, 1, 1).to(like)
 
     def embed_text(self, prompts: Sequence[str]) -> Conditioning:
@@ -115,10 +112,6 @@ class Flux2Klein:
             use_cache=False,
         )
         return Conditioning(torch.cat([found.hidden_states[layer] for layer in _LAYERS], dim=-1))
-
-    def embed_guided(self, prompts: Sequence[str], negatives: Sequence[str]) -> Conditioning:
-        """Return the rows of all; no prompt is the empty one, in its template."""
-        return self.embed_text([*prompts, *negatives])
 
     def forward(self, x_t: torch.Tensor, t: torch.Tensor, cond: Conditioning) -> torch.Tensor:
         """Return the transformer's output, in the shape of the latents."""

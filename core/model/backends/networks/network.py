@@ -1,7 +1,9 @@
 """What is asked of an architecture: how its prompts are encoded, and its denoiser called."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Protocol
+from types import MappingProxyType
+from typing import Any
 
 import torch
 from torch import nn
@@ -9,9 +11,10 @@ from torch import nn
 from ....errors import UsageError
 from ...denoiser import Conditioning, Token, joined
 from ...schedule import Schedule
+from ..parts import scaled, unscaled
 
 
-class Network(Protocol):
+class Network(ABC):
     """The parts of one pipeline (see `parts.Parts`), which know of each other here and nowhere else."""
 
     denoiser: Any
@@ -26,59 +29,65 @@ class Network(Protocol):
     """(C, H, W) of one image's latents at the size that the model was made for."""
     resolution: int
     """Side of the square images that the model was made for, in pixels."""
-    options: str
+    options: str = ""
     """What else its answers depend on, as text; a base's digest has it."""
-    told: Mapping[str, str]
+    told: Mapping[str, str] = MappingProxyType({})
     """What it is told besides prompts and that people set as they draw, such as guidance; rows of a report."""
+    vae: Any
+    """Settings of the VAE."""
 
+    @abstractmethod
     def __init__(self, parts: Any) -> None: ...
 
+    @abstractmethod
     def schedule(self) -> Schedule:
         """Return its forward process; raise UsageError for a scheduler that is none of its kind."""
-        ...
 
     def scaled(self, mean: torch.Tensor) -> torch.Tensor:
         """Return latents as the denoiser has them from the mean that the VAE's encoder gives."""
-        ...
+        return scaled(self.vae, mean)
 
     def unscaled(self, latents: torch.Tensor) -> torch.Tensor:
         """Return what the VAE's decoder takes; the inverse of `scaled`."""
-        ...
+        return unscaled(self.vae, latents)
 
     @classmethod
+    @abstractmethod
     def require_fit(cls, parts: Any, path: str) -> None:
-        """Raise UsageError where the parts do not make a model that can be asked for its predictions."""
-        ...
+        """Raise UsageError where the parts do not make a text-to-image model that can be asked for its predictions."""
 
     @classmethod
     def settings(cls, parts: Any) -> Mapping[str, object]:
-        """Return the settings of the denoiser that families are told apart by."""
-        ...
+        """Return the settings of the denoiser that families are told apart by; none where all of it are one family."""
+        return {}
 
     @classmethod
     def settings_of_file(cls, shapes: Mapping[str, tuple[int, ...]]) -> Mapping[str, object]:
         """Return the same of a single file, by the shapes of its weights."""
-        ...
+        return {}
 
+    @abstractmethod
     def embed_text(self, prompts: Sequence[str]) -> Conditioning:
         """Return the conditioning of the prompts, one row each, with gradients."""
-        ...
 
     def embed_guided(self, prompts: Sequence[str], negatives: Sequence[str]) -> Conditioning:
-        """Return the rows of the prompts, then those of what guidance leads away from: "" is no prompt at all."""
-        ...
+        """Return the rows of the prompts, then those of what guidance leads away from: "" is no prompt at all.
 
+        That is the empty prompt, in its template where prompts have one, unless the model was trained otherwise.
+        """
+        return self.embed_text([*prompts, *negatives])
+
+    @abstractmethod
     def forward(self, x_t: torch.Tensor, t: torch.Tensor, cond: Conditioning) -> torch.Tensor:
         """Return the denoiser's prediction for x_t (N, C, h, w) at timesteps t (N,), with gradients."""
-        ...
 
+    @abstractmethod
     def row_values(self) -> int:
         """Return the numbers that are alive at once while one row goes through the denoiser, at most."""
-        ...
 
+    @abstractmethod
     def token(self, word: str) -> Token:
         """Return the one token of a word; raise UsageError where it is none or several."""
-        ...
 
 
 def token_numbers(tokenizer: Any, prompts: Sequence[str], length: int = 0) -> torch.Tensor:

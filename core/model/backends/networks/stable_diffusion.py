@@ -1,7 +1,6 @@
 """Stable Diffusion 1 and 2: one CLIP text encoder, whose last hidden states a U-Net reads."""
 
 from collections.abc import Mapping, Sequence
-from types import MappingProxyType
 from typing import Any
 
 import torch
@@ -20,27 +19,22 @@ from ..parts import (
     require_width,
     require_words,
     resolution,
-    scaled,
-    unscaled,
 )
 from ..scheduler import schedule_of
-from .network import token_numbers
+from .network import Network, token_numbers
 
 _CROSS_ATTENTION = "model.diffusion_model.input_blocks.1.1.transformer_blocks.0.attn2.to_k.weight"
 """A weight whose inputs are as many as the text encoder's width."""
 
 
-class StableDiffusion:
-    """See `network.Network`."""
-
-    options = ""
-    told: Mapping[str, str] = MappingProxyType({})
+class StableDiffusion(Network):
+    """See `Network`."""
 
     def __init__(self, parts: Any) -> None:
         self.denoiser, self._text_encoder, self._tokenizer = parts.unet, parts.text_encoder, parts.tokenizer
         self.components: Mapping[str, nn.Module] = {"unet": parts.unet, "text_encoder": parts.text_encoder}
         self.device: torch.device = parts.unet.device
-        self._vae, self._scheduler = parts.vae.config, parts.scheduler.config
+        self.vae, self._scheduler = parts.vae.config, parts.scheduler.config
         self.tokenizers = (parts.tokenizer,)
         self.latent_shape, self.resolution = latent_shape(parts), resolution(parts)
 
@@ -70,22 +64,10 @@ class StableDiffusion:
         """Return the process of its scheduler."""
         return schedule_of(self._scheduler)
 
-    def scaled(self, mean: torch.Tensor) -> torch.Tensor:
-        """Return latents times the VAE's factor."""
-        return scaled(self._vae, mean)
-
-    def unscaled(self, latents: torch.Tensor) -> torch.Tensor:
-        """Return latents over the VAE's factor."""
-        return unscaled(self._vae, latents)
-
     def embed_text(self, prompts: Sequence[str]) -> Conditioning:
         """Return the text encoder's last hidden states (N, 77, D)."""
         numbers = token_numbers(self._tokenizer, prompts)
         return Conditioning(self._text_encoder(numbers.to(self.device))[0])
-
-    def embed_guided(self, prompts: Sequence[str], negatives: Sequence[str]) -> Conditioning:
-        """Return the rows of all; no prompt is the empty one, as the model was trained."""
-        return self.embed_text([*prompts, *negatives])
 
     def forward(self, x_t: torch.Tensor, t: torch.Tensor, cond: Conditioning) -> torch.Tensor:
         """Return the U-Net's output."""

@@ -3,7 +3,6 @@
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from types import MappingProxyType
 from typing import Any
 
 import torch
@@ -21,11 +20,9 @@ from ..parts import (
     require_width,
     require_words,
     resolution,
-    scaled,
-    unscaled,
 )
 from ..scheduler import schedule_of
-from .network import token_numbers
+from .network import Network, token_numbers
 
 _SIZES = 6
 """Numbers about its size that the U-Net is told of a picture: height and width that it had, the corner at which it was
@@ -36,14 +33,12 @@ _WITH_SIZES = "text_time"
 """What a U-Net that is told a pooled vector and sizes calls that."""
 
 
-class StableDiffusionXL:
-    """See `network.Network`."""
-
-    told: Mapping[str, str] = MappingProxyType({})
+class StableDiffusionXL(Network):
+    """See `Network`."""
 
     def __init__(self, parts: Any) -> None:
         self.denoiser = parts.unet
-        self._vae, self._scheduler = parts.vae.config, parts.scheduler.config
+        self.vae, self._scheduler = parts.vae.config, parts.scheduler.config
         self._encoders = (parts.text_encoder, parts.text_encoder_2)
         self.components: Mapping[str, nn.Module] = {
             "unet": parts.unet,
@@ -71,27 +66,9 @@ class StableDiffusionXL:
         require_words(parts.tokenizer_2, parts.text_encoder_2, path)
         require_side(config, path)
 
-    @classmethod
-    def settings(cls, parts: Any) -> Mapping[str, object]:
-        """Return nothing: all of this architecture are one family."""
-        return {}
-
-    @classmethod
-    def settings_of_file(cls, shapes: Mapping[str, tuple[int, ...]]) -> Mapping[str, object]:
-        """Return nothing: all of this architecture are one family."""
-        return {}
-
     def schedule(self) -> Schedule:
         """Return the process of its scheduler."""
         return schedule_of(self._scheduler)
-
-    def scaled(self, mean: torch.Tensor) -> torch.Tensor:
-        """Return latents times the VAE's factor."""
-        return scaled(self._vae, mean)
-
-    def unscaled(self, latents: torch.Tensor) -> torch.Tensor:
-        """Return latents over the VAE's factor."""
-        return unscaled(self._vae, latents)
 
     def embed_text(self, prompts: Sequence[str]) -> Conditioning:
         """Return the penultimate hidden states of both encoders (N, 77, D), and what the second pools (N, P)."""

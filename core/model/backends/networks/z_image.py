@@ -6,7 +6,6 @@ latents minus noise.
 
 import json
 from collections.abc import Mapping, Sequence
-from types import MappingProxyType
 from typing import Any
 
 import torch
@@ -23,10 +22,8 @@ from ..parts import (
     require_size,
     require_width_of,
     require_words,
-    scaled,
-    unscaled,
 )
-from .network import ASKED, chat_tokens, in_turn, noise_share, pixels_per_latent, require_chat
+from .network import ASKED, Network, chat_tokens, in_turn, noise_share, pixels_per_latent, require_chat
 
 _TIMES = 1_000
 """Timesteps of its process, as many as ComfyUI lists sigmas of."""
@@ -40,22 +37,20 @@ _RATIO = 8 / 3
 """How many times as wide as its tokens a feed-forward is."""
 
 
-class ZImage:
-    """See `network.Network`."""
-
-    told: Mapping[str, str] = MappingProxyType({})
+class ZImage(Network):
+    """See `Network`."""
 
     def __init__(self, parts: Any) -> None:
-        self.denoiser, self._encoder, self._vae = parts.transformer, parts.text_encoder, parts.vae.config
+        self.denoiser, self._encoder, self.vae = parts.transformer, parts.text_encoder, parts.vae.config
         self.components: Mapping[str, nn.Module] = {
             "transformer": parts.transformer,
             "text_encoder": parts.text_encoder,
         }
         self.device: torch.device = parts.transformer.device
         self.tokenizers = (parts.tokenizer,)
-        self.resolution: int = self._vae.sample_size
-        side = self.resolution // pixels_per_latent(self._vae)
-        self.latent_shape = (self._vae.latent_channels, side, side)
+        self.resolution: int = self.vae.sample_size
+        side = self.resolution // pixels_per_latent(self.vae)
+        self.latent_shape = (self.vae.latent_channels, side, side)
         config = parts.scheduler.config
         self._schedule = flow_of(config, _TIMES, by_size(config, (side // _PATCH) ** 2))
         self.options = json.dumps([_LONGEST, _LAYER, ASKED])
@@ -73,27 +68,9 @@ class ZImage:
             raise UsageError(f"{path}: the transformer is not one that draws from text alone, in patches of {_PATCH}.")
         require_chat(parts.tokenizer, path)
 
-    @classmethod
-    def settings(cls, parts: Any) -> Mapping[str, object]:
-        """Return nothing: all of this architecture are one family."""
-        return {}
-
-    @classmethod
-    def settings_of_file(cls, shapes: Mapping[str, tuple[int, ...]]) -> Mapping[str, object]:
-        """Return nothing: all of this architecture are one family."""
-        return {}
-
     def schedule(self) -> Schedule:
         """Return the process of its scheduler."""
         return self._schedule
-
-    def scaled(self, mean: torch.Tensor) -> torch.Tensor:
-        """Return latents less the VAE's shift, times its factor."""
-        return scaled(self._vae, mean)
-
-    def unscaled(self, latents: torch.Tensor) -> torch.Tensor:
-        """Return latents over the VAE's factor, plus its shift."""
-        return unscaled(self._vae, latents)
 
     def embed_text(self, prompts: Sequence[str]) -> Conditioning:
         """Return the text encoder's hidden states (N, 512, D) before its last layer, and which are of the prompts."""
@@ -104,10 +81,6 @@ class ZImage:
         mask = mask.to(self.device).bool()
         found = self._encoder(input_ids=numbers.to(self.device), attention_mask=mask, output_hidden_states=True)
         return Conditioning(found.hidden_states[_LAYER], mask=mask)
-
-    def embed_guided(self, prompts: Sequence[str], negatives: Sequence[str]) -> Conditioning:
-        """Return the rows of all; no prompt is the empty one, in its template."""
-        return self.embed_text([*prompts, *negatives])
 
     def forward(self, x_t: torch.Tensor, t: torch.Tensor, cond: Conditioning) -> torch.Tensor:
         """Return the transformer's output, negated, in the shape of the latents."""
