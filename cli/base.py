@@ -4,8 +4,8 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-from ..core.audit.base_files import Brought, described, export_results, import_results
-from ..core.audit.base_results import About
+from ..core.audit.base.base_files import Brought, described, export_results, import_results
+from ..core.audit.base.base_results import About
 from ..core.audit.versions import versions
 from ..core.disk.stores import size
 from ..core.errors import UsageError

@@ -6,7 +6,7 @@ from typing import Any
 import torch
 
 from ..core.adapter import Adapter
-from ..core.audit.cost import audit_cost
+from ..core.audit.evidence.cost import audit_cost
 from ..core.audit.forecast import Forecast, forecast
 from ..core.audit.references import concept_of, likeness_rows
 from ..core.audit.request import AuditRequest, plan_for

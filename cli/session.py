@@ -11,9 +11,9 @@ import torch
 from ..core.adapter import Adapter
 from ..core.adapter.naming.stated_base import StatedBase, stated_base
 from ..core.audit.audit import AuditSetting
-from ..core.audit.base_in_use import difference, is_named
+from ..core.audit.base.base_in_use import difference, is_named
+from ..core.audit.base.find_base import find_base, used_base
 from ..core.audit.change import AdapterChange, report_stem
-from ..core.audit.find_base import find_base, used_base
 from ..core.audit.outlook import outlook
 from ..core.audit.references import left_out_of
 from ..core.audit.request import AuditRequest

@@ -74,7 +74,7 @@ def forecast(inputs: Mapping[str, str]) -> str:
 
 
 def _rows(inputs: Mapping[str, str]) -> str:
-    from ..core.audit.cost import Remaining, audit_cost
+    from ..core.audit.evidence.cost import Remaining, audit_cost
     from ..core.audit.outlook import rows_ahead
     from ..core.audit.request import plan_for
     from ..core.plan.audit_plan import plan_digest

@@ -13,7 +13,7 @@ from ..adapter.naming.stated_base import base_digits, stated_base
 from ..model.denoiser import Denoiser, Hosted
 from ..text import inert
 from ..verdict.report import AdapterRecord, BlockChange
-from .base_in_use import other_family
+from .base.base_in_use import other_family
 from .versions import versions
 
 PREDICTION = "prediction type"

@@ -28,15 +28,15 @@ from ..verdict.rejudge import NO_KNOWLEDGE
 from ..verdict.report import BaseRecord, ImagePair, Report
 from ..verdict.verdict import DRIFT, invalid
 from .adapter_record import environment, with_base
-from .base_in_use import other_family
-from .base_results import About, joined_digest, open_results
+from .base.base_in_use import other_family
+from .base.base_results import About, joined_digest, open_results
 from .change import Change
-from .confirm import confirm
-from .cost import Cost, Remaining, audit_cost, remaining
-from .gather import gather_base, gather_tuned
+from .evidence.confirm import confirm
+from .evidence.cost import Cost, Remaining, audit_cost, remaining
+from .evidence.gather import gather_base, gather_tuned
+from .evidence.pairs import write_pairs
+from .evidence.recorder import ModelPass
 from .learned.evidence import Drawing
-from .pairs import write_pairs
-from .recorder import ModelPass
 from .references import References, concept_of, likeness_rows, measure_references, without
 
 _EARLY = "It was decided before that, as was asked for: what is left could only break further limits."

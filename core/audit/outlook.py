@@ -7,7 +7,7 @@ from ..plan.audit_plan import AuditPlan
 from ..text import inert
 from .audit import AuditSetting, to_do
 from .change import Change
-from .cost import Cost, Remaining
+from .evidence.cost import Cost, Remaining
 from .references import likeness_rows
 
 

@@ -12,7 +12,7 @@ from owf.core import families
 from owf.core.adapter import read_adapter
 from owf.core.audit.audit import AuditSetting, to_do
 from owf.core.audit.change import AdapterChange
-from owf.core.audit.cost import audit_cost, sample_rows
+from owf.core.audit.evidence.cost import audit_cost, sample_rows
 from owf.core.datasets.labelled import LabelledImages
 from owf.core.errors import Setting
 from owf.core.model.backends.diffusers import DiffusersDenoiser
@@ -294,8 +294,8 @@ def test_a_base_at_chance_is_invalid_with_what_would_help(denoiser, plan, images
 
 
 def test_without_labelled_images_the_base_makes_them(denoiser, plan, tmp_path):
-    from owf.core.audit.gather import gather_base, gather_tuned
-    from owf.core.audit.recorder import ModelPass
+    from owf.core.audit.evidence.gather import gather_base, gather_tuned
+    from owf.core.audit.evidence.recorder import ModelPass
     from owf.core.disk.store import SampleStore
     from owf.core.metrics.evidence import Answers
 

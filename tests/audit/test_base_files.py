@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 from imports import heavy_imports
 from owf.cli.audit import main
-from owf.core.audit.base_files import MAGIC, described, export_results, import_results
-from owf.core.audit.base_results import STAGES, About, open_results, read_about
+from owf.core.audit.base.base_files import MAGIC, described, export_results, import_results
+from owf.core.audit.base.base_results import STAGES, About, open_results, read_about
 from owf.core.disk.store import measured_in
 from owf.core.disk.stores import stores
 from owf.core.errors import UsageError
@@ -164,7 +164,7 @@ def test_the_commands_show_and_move_what_is_kept(tmp_path, capsys):
 
 
 def test_stages_are_those_that_an_audit_counts():
-    from owf.core.audit.cost import sample_rows
+    from owf.core.audit.evidence.cost import sample_rows
     from owf.core.plan.presets import preset_plan
 
     assert tuple(sample_rows(preset_plan("quick"))) == STAGES

@@ -6,7 +6,7 @@ import pytest
 from owf.core import families
 from owf.core.adapter.naming.metadata import training
 from owf.core.adapter.naming.stated_base import StatedBase, base_digits, stated_base
-from owf.core.audit.base_in_use import UsedBase, difference, other_family, says_something
+from owf.core.audit.base.base_in_use import UsedBase, difference, other_family, says_something
 
 A, B = "a" * 64, "b" * 64
 OLD_A, OLD_B = "1" * 8, "2" * 8

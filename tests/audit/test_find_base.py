@@ -5,9 +5,9 @@ import os
 
 import pytest
 from owf.core.adapter.naming.stated_base import StatedBase
-from owf.core.audit import find_base as module
-from owf.core.audit.base_in_use import UsedBase
-from owf.core.audit.find_base import find_base, used_base
+from owf.core.audit.base import find_base as module
+from owf.core.audit.base.base_in_use import UsedBase
+from owf.core.audit.base.find_base import find_base, used_base
 from owf.core.disk.digests import Digests, legacy_hash
 from owf.core.errors import UsageError
 from owf.core.model.base import BaseChoice

@@ -10,7 +10,7 @@ import pytest
 import torch
 from gaussian_denoiser import GaussianDenoiser
 from owf.core.audit.audit import AuditSetting, audit_change
-from owf.core.audit.cost import audit_cost
+from owf.core.audit.evidence.cost import audit_cost
 from owf.core.model.batch import Batching
 from owf.core.model.denoiser import Conditioning
 from owf.core.plan.audit_plan import Prompt

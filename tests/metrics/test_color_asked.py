@@ -5,8 +5,8 @@ import dataclasses
 import numpy as np
 import pytest
 import torch
-from owf.core.audit.cost import audit_cost, image_rows
-from owf.core.audit.recorder import audit_draws, color_draws
+from owf.core.audit.evidence.cost import audit_cost, image_rows
+from owf.core.audit.evidence.recorder import audit_draws, color_draws
 from owf.core.errors import InvalidError
 from owf.core.metrics.color_asked import AskedRows, measure_color_asked, summarise_asked
 from owf.core.metrics.evidence import ColorDrawings

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 from owf.core import families
-from owf.core.audit.cost import FLOOR_PROMPTS, answer_rows, audit_cost, image_rows
-from owf.core.audit.recorder import draw_seed
+from owf.core.audit.evidence.cost import FLOOR_PROMPTS, answer_rows, audit_cost, image_rows
+from owf.core.audit.evidence.recorder import draw_seed
 from owf.core.datasets.shipped import read_shipped
 from owf.core.errors import Setting, UsageError
 from owf.core.metrics.images.color_terms import TERMS

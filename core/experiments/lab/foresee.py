@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from ...audit.cost import Cost, audit_cost
+from ...audit.evidence.cost import Cost, audit_cost
 from ...audit.learned.evidence import drawn_rows
 from ...audit.request import plan_for
 from ...datasets.accounts import MODELS, account, evaluations

@@ -3,12 +3,12 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from ..metrics.evidence import Answers, ColorDrawings, Confirmed, Drawings, Predictions, Screened
-from ..metrics.metric import chosen, needed
-from ..model.reading import READING_PICTURES, READING_ROWS
-from ..plan.audit_plan import AuditPlan, elimination_rows
-from ..plan.confirmation import GROUPS, LOOK_ROWS, PICTURES
-from ..plan.screening import CANDIDATES, PILOTS, plan_concepts
+from ...metrics.evidence import Answers, ColorDrawings, Confirmed, Drawings, Predictions, Screened
+from ...metrics.metric import chosen, needed
+from ...model.reading import READING_PICTURES, READING_ROWS
+from ...plan.audit_plan import AuditPlan, elimination_rows
+from ...plan.confirmation import GROUPS, LOOK_ROWS, PICTURES
+from ...plan.screening import CANDIDATES, PILOTS, plan_concepts
 
 FLOOR_PROMPTS = 8
 """Prompts whose predictions the base repeats row by row, to see what arithmetic alone changes."""

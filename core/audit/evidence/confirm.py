@@ -6,12 +6,12 @@ from dataclasses import dataclass, field
 import numpy as np
 import torch
 
-from ..metrics.confirmed import drop_so_far, is_decided
-from ..metrics.evidence import Confirmed, Suspects
-from ..model.classifier import image_errors
-from ..model.drawings import draw_name
-from ..plan.audit_plan import Stage
-from ..plan.confirmation import BLOCK, LOOK_ROWS, PICTURES, TIMESTEPS
+from ...metrics.confirmed import drop_so_far, is_decided
+from ...metrics.evidence import Confirmed, Suspects
+from ...model.classifier import image_errors
+from ...model.drawings import draw_name
+from ...plan.audit_plan import Stage
+from ...plan.confirmation import BLOCK, LOOK_ROWS, PICTURES, TIMESTEPS
 from .cost import confirmation_rows, image_rows
 from .recorder import SEEDS, ModelPass
 

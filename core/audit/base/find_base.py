@@ -4,14 +4,14 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..adapter.naming.stated_base import StatedBase
-from ..disk.digests import Digests, legacy_hash
-from ..disk.files import scan
-from ..disk.tensor_files import SAFETENSORS
-from ..errors import UsageError
-from ..model.base import BaseChoice
-from ..progress import Progress
-from ..text import inert
+from ...adapter.naming.stated_base import StatedBase
+from ...disk.digests import Digests, legacy_hash
+from ...disk.files import scan
+from ...disk.tensor_files import SAFETENSORS
+from ...errors import UsageError
+from ...model.base import BaseChoice
+from ...progress import Progress
+from ...text import inert
 from .base_in_use import UsedBase, is_named, same_hash, same_name, says_something
 
 

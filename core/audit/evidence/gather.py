@@ -5,13 +5,13 @@ from typing import Any
 
 import numpy as np
 
-from ..datasets.labelled import LabelledImages
-from ..errors import InvalidError
-from ..metrics.evidence import Answers, ColorDrawings, Drawings, Evidence, Predictions, Screened
-from ..model.batch import Batching
-from ..model.reading import READING_PICTURES, judge_reading, require_right_reading
-from ..plan.audit_plan import AuditPlan
-from ..plan.screening import plan_cells, plan_concepts, plan_contrasts
+from ...datasets.labelled import LabelledImages
+from ...errors import InvalidError
+from ...metrics.evidence import Answers, ColorDrawings, Drawings, Evidence, Predictions, Screened
+from ...model.batch import Batching
+from ...model.reading import READING_PICTURES, judge_reading, require_right_reading
+from ...plan.audit_plan import AuditPlan
+from ...plan.screening import plan_cells, plan_concepts, plan_contrasts
 from .cost import FLOOR_PROMPTS
 from .recorder import Draws, ModelPass, audit_draws, color_draws, draw_seed
 from .screen import Screening, read_texts, telling_timesteps

@@ -16,11 +16,11 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from ..disk.files import open_regular, replacing
-from ..disk.store import SampleStore
-from ..disk.stores import open_cached, stores
-from ..errors import UsageError
-from ..foreign import foreign
+from ...disk.files import open_regular, replacing
+from ...disk.store import SampleStore
+from ...disk.stores import open_cached, stores
+from ...errors import UsageError
+from ...foreign import foreign
 from .base_results import STAGES, About, open_results, read_about
 
 MAGIC = b"OWFBASE1"

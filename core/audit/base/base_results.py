@@ -5,9 +5,9 @@ import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from ..disk.store import SampleStore
-from ..disk.stores import open_cached
-from ..verdict.typed import require_types
+from ...disk.store import SampleStore
+from ...disk.stores import open_cached
+from ...verdict.typed import require_types
 
 STAGES = (
     "draw", "draw-other", "color", "color-other", "probe", "predict", "predict-again", "screen", "screen-contrast",

@@ -3,9 +3,9 @@
 import re
 from dataclasses import dataclass
 
-from .. import families
-from ..adapter.naming.stated_base import SHORT_HASH, StatedBase
-from ..text import inert
+from ... import families
+from ...adapter.naming.stated_base import SHORT_HASH, StatedBase
+from ...text import inert
 
 _SAYS_NOTHING = frozenset(
     {"base", "basemodel", "checkpoint", "ckpt", "custom", "diffusionpytorchmodel", "final", "last", "latest", "merge"}

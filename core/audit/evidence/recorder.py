@@ -7,17 +7,17 @@ from contextlib import AbstractContextManager
 import numpy as np
 import torch
 
-from ..datasets.labelled import LabelledImages
-from ..disk.store import Arrays, SampleStore
-from ..model import reading
-from ..model.batch import Batching
-from ..model.classifier import image_errors
-from ..model.denoiser import Denoiser, overflow
-from ..model.drawings import draw_name
-from ..model.predictions import predictions
-from ..model.sample import Sampling, generate_latents
-from ..plan.audit_plan import AuditPlan
-from ..progress import Progress
+from ...datasets.labelled import LabelledImages
+from ...disk.store import Arrays, SampleStore
+from ...model import reading
+from ...model.batch import Batching
+from ...model.classifier import image_errors
+from ...model.denoiser import Denoiser, overflow
+from ...model.drawings import draw_name
+from ...model.predictions import predictions
+from ...model.sample import Sampling, generate_latents
+from ...plan.audit_plan import AuditPlan
+from ...progress import Progress
 from .cost import answer_rows
 
 Draws = tuple[tuple[str, int], ...]
