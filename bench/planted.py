@@ -27,7 +27,7 @@ from owf.core.datasets.shipped import read_shipped
 from owf.core.demo import DEMO_BASE
 from owf.core.metrics.images.features import load_features
 from owf.core.metrics.metric import chosen
-from owf.core.model.batch import Batching
+from owf.core.model.diffusion.batch import Batching
 from owf.core.plan.presets import in_order, preset_plan
 from owf.core.plan.screening import plan_concepts, with_vocabulary
 from owf.core.progress import SILENT

@@ -8,9 +8,9 @@ from pathlib import Path
 import torch
 from owf.core import families
 from owf.core.adapter import LoraCard, LoraPair, write_kohya
-from owf.core.model.batch import Batching
-from owf.core.model.denoiser import Conditioning
-from owf.core.model.sample import Sampling, generate_latents
+from owf.core.model.diffusion.batch import Batching
+from owf.core.model.diffusion.denoiser import Conditioning
+from owf.core.model.diffusion.sample import Sampling, generate_latents
 from owf.core.plan.vocabulary import Concept
 from torch import nn
 

@@ -23,7 +23,7 @@ from owf.core.datasets.shipped import read_shipped
 from owf.core.demo import DEMO_BASE
 from owf.core.experiments.lab.likeness import word_in_place
 from owf.core.metrics.images.features import load_features
-from owf.core.model.batch import Batching
+from owf.core.model.diffusion.batch import Batching
 from owf.core.plan.audit_plan import AuditPlan, Stage
 from owf.core.plan.concept import Concept
 from owf.core.plan.presets import preset_plan

@@ -60,7 +60,7 @@ def pictures_of(denoiser, count: int) -> torch.Tensor:
 
 
 def time_ours(denoiser, batch: int, steps: int, terms: tuple[str, ...]) -> list[float]:
-    from owf.core.model.batch import Batching
+    from owf.core.model.diffusion.batch import Batching
     from owf.core.progress import SILENT
     from owf.core.train.data.bank import Bank
     from owf.core.train.plan import TrainPlan

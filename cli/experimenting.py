@@ -19,14 +19,14 @@ from ..core.experiments.runner import run_jobs
 from ..core.experiments.study import Asked, Study, read_concepts, shipped_concepts
 from ..core.metrics.images.features import Fetching
 from ..core.model.base import BaseChoice, choose_base
-from ..core.model.batch import batching_for, default_batching
 from ..core.model.blueprint import Blueprint, blueprint
 from ..core.model.cards import SHARE
 from ..core.model.device import choose_device
+from ..core.model.diffusion.batch import batching_for, default_batching
+from ..core.model.diffusion.speed import attained
 from ..core.model.footprint import BESIDES, GIB, footprint
 from ..core.model.memory import AS_LOADED
 from ..core.model.names import base_names
-from ..core.model.speed import attained
 from ..core.model.stored import dtype_of_base
 from ..core.text import inert
 from ..core.train.plan import TrainPlan

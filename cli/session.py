@@ -23,9 +23,9 @@ from ..core.disk.digests import Digests
 from ..core.errors import Setting, UsageError
 from ..core.metrics.images.features import Fetching
 from ..core.model.base import BaseChoice, choose_base, load_base
-from ..core.model.batch import Batching, default_batching
-from ..core.model.denoiser import Denoiser
 from ..core.model.device import choose_device
+from ..core.model.diffusion.batch import Batching, default_batching
+from ..core.model.diffusion.denoiser import Denoiser
 from ..core.model.memory import AS_LOADED, Keeping
 from ..core.model.names import base_names
 from ..core.model.settings import checkpoint_folders, config_file

@@ -6,7 +6,7 @@ from contextlib import AbstractContextManager, nullcontext
 
 from ..core.batch.worker import Voice, serve
 from ..core.model.base import BaseChoice
-from ..core.model.denoiser import Denoiser
+from ..core.model.diffusion.denoiser import Denoiser
 from ..core.progress import BASE, LORA, Progress
 from .arguments import parser
 from .auditor import FileAuditor, of_many

@@ -139,7 +139,7 @@ class NodeAudits:
         return self._audit(GraphChange(self.base, Pair(model or pair.model, clip or pair.clip)), "graph")
 
     def _audit(self, change: "LoraChange | GraphChange", name: str) -> AuditResult:
-        from ..core.model.batch import Batching, default_batching
+        from ..core.model.diffusion.batch import Batching, default_batching
 
         base, progress = self.base, self._progress
         progress.resumes = change.is_repeatable

@@ -55,7 +55,7 @@ def run_training(
 
     Queued again after an interrupt, the same training continues from its last checkpoint to the same bytes.
     """
-    from ..core.model.batch import Batching, default_batching
+    from ..core.model.diffusion.batch import Batching, default_batching
     from ..core.train.curves import Curves
     from ..core.train.records import TrainSetting
     from ..core.train.session import TrainRequest, TrainSession

@@ -14,7 +14,7 @@ from owf.core.model.backends.diffusers import DiffusersDenoiser
 from owf.core.model.backends.markers import prediction
 from owf.core.model.backends.scheduler import schedule_of
 from owf.core.model.backends.weight_files import Header
-from owf.core.model.batch import Batching
+from owf.core.model.diffusion.batch import Batching
 from owf.core.plan.presets import preset_plan
 from owf.core.progress import SILENT
 from owf.core.verdict.policy import default_policy

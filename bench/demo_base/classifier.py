@@ -6,14 +6,14 @@ import numpy as np
 import torch
 from owf.core.datasets.labelled import LabelledImages
 from owf.core.metrics.semantic import predicted_class
-from owf.core.model.batch import default_batching
-from owf.core.model.classifier import image_errors
+from owf.core.model.diffusion.batch import default_batching
+from owf.core.model.diffusion.classifier import image_errors
 from owf.core.plan.audit_plan import Stage
 
 from .world import CLASSES, article
 
 if TYPE_CHECKING:
-    from owf.core.model.denoiser import Denoiser
+    from owf.core.model.diffusion.denoiser import Denoiser
 
 CLASS_PROMPTS = tuple(f"a photo of {article(name)}" for name in CLASSES)
 

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import torch
 from owf.core.model.base import BaseChoice, load_base
-from owf.core.model.batch import Batching
-from owf.core.model.sample import Sampling, generate
+from owf.core.model.diffusion.batch import Batching
+from owf.core.model.diffusion.sample import Sampling, generate
 
 if TYPE_CHECKING:
     from owf.core.model.backends.diffusers import DiffusersDenoiser

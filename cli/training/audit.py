@@ -9,8 +9,8 @@ from ...core.audit.outlook import outlook
 from ...core.audit.session import Published
 from ...core.errors import OwfError
 from ...core.metrics.images.features import Fetching
-from ...core.model.batch import default_batching
-from ...core.model.denoiser import Denoiser
+from ...core.model.diffusion.batch import default_batching
+from ...core.model.diffusion.denoiser import Denoiser
 from ...core.plan.audit_plan import AuditPlan
 from ...core.text import inert
 from ...core.train.audited import audit_trained

@@ -10,8 +10,8 @@ from ...core.disk.writable import require_writable
 from ...core.errors import Setting, UsageError
 from ...core.metrics.images.features import Fetching
 from ...core.model.base import BaseChoice, choose_base
-from ...core.model.batch import default_batching
-from ...core.model.denoiser import Denoiser
+from ...core.model.diffusion.batch import default_batching
+from ...core.model.diffusion.denoiser import Denoiser
 from ...core.model.names import base_names
 from ...core.render.pictures.curves import write_curves
 from ...core.text import inert

@@ -15,8 +15,8 @@ from ..metrics.images.features import FeatureNetwork
 from ..metrics.measurement import Measurement, require_numbers
 from ..metrics.metric import Tools, chosen, needed
 from ..metrics.screening.suspects import suspects
-from ..model.batch import Batching
-from ..model.denoiser import Denoiser
+from ..model.diffusion.batch import Batching
+from ..model.diffusion.denoiser import Denoiser
 from ..plan.audit_plan import AuditPlan, plan_data, plan_digest
 from ..plan.concept import Concept
 from ..plan.screening import asked_instead

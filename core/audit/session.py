@@ -15,8 +15,8 @@ from ..disk.stores import give_up
 from ..disk.writable import require_writable
 from ..errors import Setting, with_words
 from ..metrics.images.features import FeatureNetwork, Fetching
-from ..model.batch import Batching
-from ..model.denoiser import Denoiser
+from ..model.diffusion.batch import Batching
+from ..model.diffusion.denoiser import Denoiser
 from ..plan.audit_plan import AuditPlan, plan_digest
 from ..progress import BASE, LORA, Progress
 from ..render.formats.format import default_formats, publish

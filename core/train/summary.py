@@ -4,10 +4,10 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 
 from ..errors import Setting, with_words
-from ..model.batch import Batching
-from ..model.denoiser import Denoiser
-from ..model.drawings import SAMPLING
-from ..model.speed import estimate
+from ..model.diffusion.batch import Batching
+from ..model.diffusion.denoiser import Denoiser
+from ..model.diffusion.drawings import SAMPLING
+from ..model.diffusion.speed import estimate
 from ..text import counted, inert
 from ..verdict.outcome import said
 from .cost import drawings, rows_until, step_rows, teacher_rows

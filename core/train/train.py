@@ -12,8 +12,8 @@ from .. import families
 from ..adapter import LoraCard
 from ..audit.learned.evidence import drawn_rows
 from ..errors import Setting, UsageError
-from ..model.denoiser import TrainableDenoiser
-from ..model.drawings import LatentCache
+from ..model.diffusion.denoiser import TrainableDenoiser
+from ..model.diffusion.drawings import LatentCache
 from ..plan.concept import Concept
 from ..verdict.learning import Learning, learning_facts
 from .base_check import check_base

@@ -16,7 +16,7 @@ from owf.core.audit.evidence.cost import audit_cost, sample_rows
 from owf.core.datasets.labelled import LabelledImages
 from owf.core.errors import Setting
 from owf.core.model.backends.diffusers import DiffusersDenoiser
-from owf.core.model.batch import Batching
+from owf.core.model.diffusion.batch import Batching
 from owf.core.plan.audit_plan import Prompt, Stage
 from owf.core.plan.presets import METRICS, preset_plan
 from owf.core.progress import SILENT, Progress
@@ -61,7 +61,7 @@ def plan():
 def labelled(denoiser, count: int = 12) -> LabelledImages:
     """Return noise pictures that the random base happens to answer right: a base must beat chance."""
     from owf.core.metrics.semantic import predicted_class
-    from owf.core.model.classifier import image_errors
+    from owf.core.model.diffusion.classifier import image_errors
 
     rng = np.random.default_rng(0)
     images = rng.integers(0, 256, (count, 3, 64, 64), np.uint8)

@@ -11,8 +11,8 @@ import torch
 from gaussian_denoiser import GaussianDenoiser
 from owf.core.audit.audit import AuditSetting, audit_change
 from owf.core.audit.evidence.cost import audit_cost
-from owf.core.model.batch import Batching
-from owf.core.model.denoiser import Conditioning
+from owf.core.model.diffusion.batch import Batching
+from owf.core.model.diffusion.denoiser import Conditioning
 from owf.core.plan.audit_plan import Prompt
 from owf.core.plan.presets import preset_plan
 from owf.core.plan.screening import TIMESTEPS, asked_instead, plan_concepts, with_vocabulary
@@ -142,8 +142,8 @@ def test_an_interrupted_map_goes_on_where_it_was(denoiser, plan, tmp_path):
 
 
 def test_rows_of_a_concept_are_at_its_own_cells(denoiser):
-    from owf.core.model.predictions import cell_predictions
-    from owf.core.model.schedule import spaced_timesteps
+    from owf.core.model.diffusion.predictions import cell_predictions
+    from owf.core.model.diffusion.schedule import spaced_timesteps
     from owf.core.plan.block_design import Cells, block_design
 
     cells = block_design(4, 8, 8, 3, seed=0)
@@ -160,7 +160,7 @@ def test_rows_of_a_concept_are_at_its_own_cells(denoiser):
 
 def test_noise_goes_with_the_item_and_not_with_the_prompt(denoiser):
     """So another prompt is compared on the same noised picture."""
-    from owf.core.model.predictions import cell_predictions
+    from owf.core.model.diffusion.predictions import cell_predictions
     from owf.core.plan.block_design import block_design
 
     cells, pictures, timesteps = block_design(1, 8, 8, 3, seed=0), torch.randn(3, 3, 8, 8), range(0, 800, 100)

@@ -19,7 +19,7 @@ from owf.core.disk.lock import only_one
 from owf.core.errors import UsageError
 from owf.core.metrics.images import features
 from owf.core.model.base import BaseChoice, choose_base
-from owf.core.model.denoiser import Denoiser
+from owf.core.model.diffusion.denoiser import Denoiser
 from safetensors.torch import save_file
 
 

@@ -80,8 +80,8 @@ def measured(path: Path, folder: Path) -> dict:
     from owf.core.audit.change import AdapterChange
     from owf.core.demo import DEMO_BASE
     from owf.core.metrics.images.features import load_features
-    from owf.core.model.batch import Batching
-    from owf.core.model.sample import Sampling, generate
+    from owf.core.model.diffusion.batch import Batching
+    from owf.core.model.diffusion.sample import Sampling, generate
     from owf.core.plan.concept import Concept
     from owf.core.plan.presets import preset_plan
     from owf.core.progress import SILENT

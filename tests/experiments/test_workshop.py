@@ -17,9 +17,9 @@ from owf.core.experiments.lab.workshop import LORAS, Workshop
 from owf.core.experiments.runner import run_jobs
 from owf.core.experiments.study import Asked, ConceptPictures, Study
 from owf.core.metrics.images.features import Fetching
-from owf.core.model import drawings
-from owf.core.model.batch import Batching
-from owf.core.model.sample import Sampling
+from owf.core.model.diffusion import drawings
+from owf.core.model.diffusion.batch import Batching
+from owf.core.model.diffusion.sample import Sampling
 from owf.core.progress import SILENT
 from owf.core.verdict.report import BlockChange
 from PIL import Image

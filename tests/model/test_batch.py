@@ -3,7 +3,7 @@
 import pytest
 import torch
 from owf.core.errors import UsageError
-from owf.core.model.batch import Batching
+from owf.core.model.diffusion.batch import Batching
 
 
 @pytest.mark.parametrize("workers", [1, 3])

@@ -1,7 +1,7 @@
 """Noise is a pure function of its counters."""
 
 import numpy as np
-from owf.core.model.noise import gaussian
+from owf.core.model.diffusion.noise import gaussian
 
 
 def test_same_counters_same_bytes():

@@ -9,10 +9,10 @@ import torch
 from audits import audit
 from gaussian_denoiser import GaussianDenoiser, ddpm_schedule, rectified_flow
 from owf.core.model.base import choose_base, load_base
-from owf.core.model.batch import Batching
-from owf.core.model.reading import READING_LEVELS, judge_reading, level_timesteps, reading_sums
-from owf.core.model.sample import Sampling, generate_latents
-from owf.core.model.schedule import zero_terminal
+from owf.core.model.diffusion.batch import Batching
+from owf.core.model.diffusion.reading import READING_LEVELS, judge_reading, level_timesteps, reading_sums
+from owf.core.model.diffusion.sample import Sampling, generate_latents
+from owf.core.model.diffusion.schedule import zero_terminal
 from owf.core.plan.presets import preset_plan
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -203,7 +203,7 @@ def test_in_half_precision_a_misread_base_is_called_that_and_not_nan(half_demo, 
 
 def test_what_is_not_finite_for_another_reason_keeps_its_message(demo):
     from owf.core.errors import InvalidError
-    from owf.core.model.reading import ToDraw, explained
+    from owf.core.model.diffusion.reading import ToDraw, explained
 
     draws = ToDraw(("a bag", "a shoe"), (0, 1), Sampling(10, 1.0))
     with pytest.raises(InvalidError, match="decoded"), explained(demo, draws, Batching(16)):

@@ -3,7 +3,7 @@
 import pytest
 import torch
 from gaussian_denoiser import ddpm_schedule, rectified_flow
-from owf.core.model.schedule import spaced_timesteps
+from owf.core.model.diffusion.schedule import spaced_timesteps
 
 
 def schedules():

@@ -8,8 +8,8 @@ import torch
 
 from ...metrics.confirmed import drop_so_far, is_decided
 from ...metrics.evidence import Confirmed, Suspects
-from ...model.classifier import image_errors
-from ...model.drawings import draw_name
+from ...model.diffusion.classifier import image_errors
+from ...model.diffusion.drawings import draw_name
 from ...plan.audit_plan import Stage
 from ...plan.confirmation import BLOCK, LOOK_ROWS, PICTURES, TIMESTEPS
 from .cost import confirmation_rows, image_rows

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from ...metrics.evidence import Answers, ColorDrawings, Confirmed, Drawings, Predictions, Screened
 from ...metrics.metric import chosen, needed
-from ...model.reading import READING_PICTURES, READING_ROWS
+from ...model.diffusion.reading import READING_PICTURES, READING_ROWS
 from ...plan.audit_plan import AuditPlan, elimination_rows
 from ...plan.confirmation import GROUPS, LOOK_ROWS, PICTURES
 from ...plan.screening import CANDIDATES, PILOTS, plan_concepts

@@ -8,8 +8,8 @@ import numpy as np
 from ...datasets.labelled import LabelledImages
 from ...errors import InvalidError
 from ...metrics.evidence import Answers, ColorDrawings, Drawings, Evidence, Predictions, Screened
-from ...model.batch import Batching
-from ...model.reading import READING_PICTURES, judge_reading, require_right_reading
+from ...model.diffusion.batch import Batching
+from ...model.diffusion.reading import READING_PICTURES, judge_reading, require_right_reading
 from ...plan.audit_plan import AuditPlan
 from ...plan.screening import plan_cells, plan_concepts, plan_contrasts
 from .cost import FLOOR_PROMPTS

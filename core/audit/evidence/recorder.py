@@ -9,13 +9,13 @@ import torch
 
 from ...datasets.labelled import LabelledImages
 from ...disk.store import Arrays, SampleStore
-from ...model import reading
-from ...model.batch import Batching
-from ...model.classifier import image_errors
-from ...model.denoiser import Denoiser, overflow
-from ...model.drawings import draw_name
-from ...model.predictions import predictions
-from ...model.sample import Sampling, generate_latents
+from ...model.diffusion import reading
+from ...model.diffusion.batch import Batching
+from ...model.diffusion.classifier import image_errors
+from ...model.diffusion.denoiser import Denoiser, overflow
+from ...model.diffusion.drawings import draw_name
+from ...model.diffusion.predictions import predictions
+from ...model.diffusion.sample import Sampling, generate_latents
 from ...plan.audit_plan import AuditPlan
 from ...progress import Progress
 from .cost import answer_rows

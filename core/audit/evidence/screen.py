@@ -5,9 +5,9 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 import torch
 
-from ...model.denoiser import overflow
-from ...model.predictions import cell_predictions
-from ...model.schedule import spaced_timesteps
+from ...model.diffusion.denoiser import overflow
+from ...model.diffusion.predictions import cell_predictions
+from ...model.diffusion.schedule import spaced_timesteps
 from ...plan.block_design import Cells
 from ...plan.screening import CANDIDATES, TIMESTEPS, plan_pilot
 from ...plan.vocabulary import Concept

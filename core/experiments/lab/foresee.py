@@ -8,7 +8,7 @@ from ...audit.learned.evidence import drawn_rows
 from ...audit.request import plan_for
 from ...datasets.accounts import MODELS, account, evaluations
 from ...model.blueprint import Blueprint
-from ...model.drawings import SAMPLING
+from ...model.diffusion.drawings import SAMPLING
 from ...plan.audit_plan import AuditPlan
 from ...plan.concept import Concept
 from ...plan.presets import PAPER

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import torch
 
 from ...errors import UsageError
-from ...model.denoiser import Denoiser, overflow
-from ...model.noise import at_least_float32
+from ...model.diffusion.denoiser import Denoiser, overflow
+from ...model.diffusion.noise import at_least_float32
 from ...pictures import cover, open_picture
 from ..plan import TrainPlan
 from .buckets import bucket_shapes, epoch_order, nearest_bucket

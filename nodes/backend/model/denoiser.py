@@ -9,8 +9,8 @@ import torch
 from torch import nn
 
 from ....core.errors import InvalidError, UsageError
-from ....core.model.denoiser import Conditioning
-from ....core.model.schedule import Schedule
+from ....core.model.diffusion.denoiser import Conditioning
+from ....core.model.diffusion.schedule import Schedule
 from ....core.progress import SILENT, Progress
 from .. import host
 from . import components

@@ -281,7 +281,7 @@ def test_a_weight_that_forbids_learning_is_no_pass_and_none_at_all_drifts(
 def test_an_audit_that_cannot_run_is_a_sentence(trained, monkeypatch, capsys):
     import torch
     from owf.cli.training.audit import audit_and_tell
-    from owf.core.model.batch import Batching
+    from owf.core.model.diffusion.batch import Batching
     from rich.console import Console
 
     def refuse(*_):

@@ -7,8 +7,8 @@ import torch
 from torch import nn
 
 from ....errors import UsageError
-from ...denoiser import Conditioning, Token, joined
-from ...schedule import Schedule
+from ...diffusion.denoiser import Conditioning, Token, joined
+from ...diffusion.schedule import Schedule
 
 
 class Network(Protocol):

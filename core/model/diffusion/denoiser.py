@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from ..errors import InvalidError, Setting
+from ...errors import InvalidError, Setting
 from .schedule import Schedule
 
 

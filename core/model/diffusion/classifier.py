@@ -7,8 +7,8 @@ averaged over timesteps and noise shared by all classes, is smallest.
 import numpy as np
 import torch
 
-from ..plan.audit_plan import Stage, stage_positions
-from ..progress import SILENT, Progress
+from ...plan.audit_plan import Stage, stage_positions
+from ...progress import SILENT, Progress
 from .batch import Batching
 from .denoiser import Conditioning, Denoiser, overflow
 from .noise import at_least_float32, gaussian

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from ..errors import InvalidError
+from ...errors import InvalidError
 from .batch import Batching
 from .denoiser import Conditioning, Denoiser
 from .noise import at_least_float32, gaussian

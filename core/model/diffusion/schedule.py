@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import torch
 
-from ..errors import UsageError
+from ...errors import UsageError
 
 PREDICTION_TYPES = ("epsilon", "v_prediction", "flow")
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 import torch
 
-from ..progress import SILENT, Progress
+from ...progress import SILENT, Progress
 from .batch import Batching
 from .denoiser import Conditioning, Denoiser
 from .noise import gaussian

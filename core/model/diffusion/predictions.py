@@ -5,8 +5,8 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 
-from ..plan.block_design import Cells
-from ..progress import SILENT, Progress
+from ...plan.block_design import Cells
+from ...progress import SILENT, Progress
 from .batch import Batching
 from .denoiser import Conditioning, Denoiser
 from .noise import at_least_float32, gaussian

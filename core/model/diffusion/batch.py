@@ -7,8 +7,8 @@ from typing import TypeVar
 
 import torch
 
-from ..errors import Setting, UsageError
-from ..foreign import is_out_of_memory
+from ...errors import Setting, UsageError
+from ...foreign import is_out_of_memory
 from .denoiser import Denoiser
 
 T = TypeVar("T")

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import torch
 
-from ..disk.store import SampleStore
-from ..disk.stores import open_cached
-from ..progress import Progress
+from ...disk.store import SampleStore
+from ...disk.stores import open_cached
+from ...progress import Progress
 from .batch import Batching
 from .denoiser import Denoiser, overflow
 from .sample import Sampling, generate_latents
