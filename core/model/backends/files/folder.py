@@ -11,14 +11,14 @@ from typing import Any
 import torch
 from torch import nn
 
-from ... import families
-from ...disk.files import is_folder, listing, require_files
-from ...errors import UsageError
-from ...families import Part, Pipeline
-from ...foreign import foreign
-from ...text import inert
-from .networks import network_named
-from .parts import Parts, SchedulerConfig, dtype_of, require_finite_weights
+from .... import families
+from ....disk.files import is_folder, listing, require_files
+from ....errors import UsageError
+from ....families import Part, Pipeline
+from ....foreign import foreign
+from ....text import inert
+from ..networks import network_named
+from ..parts import Parts, SchedulerConfig, dtype_of, require_finite_weights
 from .weight_files import STEMS, choose_variant, read_object, require_floats, weight_files
 
 LARGEST = 2**14

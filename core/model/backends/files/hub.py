@@ -5,11 +5,11 @@ from pathlib import Path
 
 import torch
 
-from ...errors import UsageError
-from ...families import Part, Pipeline
-from ...foreign import Advice, foreign
+from ....errors import UsageError
+from ....families import Part, Pipeline
+from ....foreign import Advice, foreign
+from ..parts import dtype_of
 from .folder import pipeline_of
-from .parts import dtype_of
 from .weight_files import STEMS, choose_variant, read_object, variant_files, weight_files
 
 

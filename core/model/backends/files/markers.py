@@ -4,11 +4,11 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from ...disk.files import open_regular
-from ...errors import UsageError
-from ...foreign import foreign
-from ...prediction_types import EPSILON, V, is_flow, prediction_named
-from ...text import inert
+from ....disk.files import open_regular
+from ....errors import UsageError
+from ....foreign import foreign
+from ....prediction_types import EPSILON, V, is_flow, prediction_named
+from ....text import inert
 from .weight_files import Header
 
 

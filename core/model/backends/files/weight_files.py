@@ -11,10 +11,10 @@ from typing import Any
 
 import torch
 
-from ...disk.files import listing, open_regular, read_regular
-from ...disk.tensor_files import PICKLES, START, instead_of_header
-from ...errors import Setting, UsageError
-from ...foreign import foreign
+from ....disk.files import listing, open_regular, read_regular
+from ....disk.tensor_files import PICKLES, START, instead_of_header
+from ....errors import Setting, UsageError
+from ....foreign import foreign
 
 STEMS = {"diffusers": "diffusion_pytorch_model", "transformers": "model"}
 """How each library names the weights of a model."""

@@ -9,14 +9,14 @@ from typing import Any
 
 import torch
 
-from ... import families
-from ...errors import Setting, UsageError
-from ...families import Part, Pipeline
-from ...foreign import foreign
+from .... import families
+from ....errors import Setting, UsageError
+from ....families import Part, Pipeline
+from ....foreign import foreign
+from ..networks import network_named
+from ..parts import Parts, SchedulerConfig, dtype_of, require_channels, require_finite_weights
 from .folder import class_of, dtype_option
 from .markers import prediction
-from .networks import network_named
-from .parts import Parts, SchedulerConfig, dtype_of, require_channels, require_finite_weights
 from .text_encoders import load_text_encoder, shipped_tokenizer
 from .weight_files import Header, opened, read_object, require_floats
 

@@ -12,9 +12,9 @@ from typing import Any
 
 import torch
 
-from ...errors import Setting, UsageError
-from ...foreign import foreign
-from ...text import inert
+from ....errors import Setting, UsageError
+from ....foreign import foreign
+from ....text import inert
 
 _SCALES = ("scale_weight", "weight_scale")
 """What the scale of a layer's weight is called."""

@@ -7,11 +7,11 @@ from typing import Any
 
 import torch
 
-from ...errors import UsageError
-from ...families import Part
-from ...foreign import foreign
+from ....errors import UsageError
+from ....families import Part
+from ....foreign import foreign
+from ..parts import require_finite_weights
 from .folder import class_of, load_tokenizer
-from .parts import require_finite_weights
 from .weight_files import opened, read_object
 
 _LEVEL = "text_model."
@@ -92,7 +92,7 @@ def _of_open_clip(held: Mapping[str, torch.Tensor]) -> Iterator[tuple[str, torch
             yield name, value
 
 
-_VOCABULARY = Path(__file__).resolve().parents[2] / "families" / "configs" / "sd15" / "tokenizer"
+_VOCABULARY = Path(__file__).resolve().parents[3] / "families" / "configs" / "sd15" / "tokenizer"
 """Where CLIP's vocabulary ships: it is the same in all of its sizes, and is here once."""
 
 

@@ -10,12 +10,12 @@ from typing import Any
 import torch
 from torch import nn
 
-from ... import families
-from ...errors import Setting, UsageError
-from ...families import Layers, LivePart, Pipeline, flat
-from ...foreign import foreign
+from .... import families
+from ....errors import Setting, UsageError
+from ....families import Layers, LivePart, Pipeline, flat
+from ....foreign import foreign
+from ..parts import require_finite_weights
 from .folder import class_of, require_sane
-from .parts import require_finite_weights
 from .scaled import Scales, is_beside
 from .weight_files import Header, opened, read_object, require_floats
 
