@@ -9,7 +9,7 @@ from owf.core.audit.evidence.cost import FLOOR_PROMPTS, answer_rows, audit_cost,
 from owf.core.audit.evidence.recorder import draw_seed
 from owf.core.datasets.shipped import read_shipped
 from owf.core.errors import Setting, UsageError
-from owf.core.metrics.images.color_terms import TERMS
+from owf.core.metrics.images.color.color_terms import TERMS
 from owf.core.plan.audit_plan import Stage, plan_digest, stage_positions
 from owf.core.plan.demo import BACKGROUNDS
 from owf.core.plan.presets import OF_FAMILIES, PRESETS, preset_plan

@@ -50,7 +50,7 @@ def pixel_change(a: np.ndarray, b: np.ndarray) -> float:
     """Return the mean colour distance (CIE76 Delta-E) of corresponding pixels of two (3, H, W) images."""
     import torch
 
-    from ...metrics.images.cielab import lab_pixels
+    from ...metrics.images.color.cielab import lab_pixels
 
     before, after = (lab_pixels(torch.from_numpy(np.ascontiguousarray(image))) for image in (a, b))
     return float((before - after).square().sum(1).sqrt().mean())

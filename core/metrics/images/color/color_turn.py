@@ -5,8 +5,8 @@ A turn of the whole circle of hues moves the mean colour as well, so whoever loo
 
 import numpy as np
 
-from ..measurement import Estimate
-from ..statistics import jackknife_covariance, student_quantile
+from ...measurement import Estimate
+from ...statistics import jackknife_covariance, student_quantile
 
 _LEAST = 3
 """Prompts, below which leaving one out leaves no two to compare."""

@@ -8,7 +8,7 @@ from functools import lru_cache
 import numpy as np
 import torch
 
-from ...errors import InvalidError
+from ....errors import InvalidError
 from .cielab import lab_pixels, name_shares
 
 _ORBITS = (

@@ -10,7 +10,7 @@ from functools import lru_cache
 import numpy as np
 import torch
 
-from ...errors import InvalidError
+from ....errors import InvalidError
 from .cielab import lab_pixels
 
 LEVELS = 32
