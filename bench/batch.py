@@ -132,7 +132,7 @@ class Bench:
 
     def leaderboard(self) -> list[Held]:
         """Ten thousand rows: opened and sorted in Chromium, where playwright has one."""
-        from owf.core.render.html.leaderboard import render_leaderboard
+        from owf.core.render.html.overview.leaderboard import render_leaderboard
 
         page = self.out / "leaderboard-10000.html"
         page.write_text(render_leaderboard([synthetic(i, self.random) for i in range(10_000)]), encoding="utf-8")

@@ -10,7 +10,7 @@ import pytest
 import report_samples as samples
 from owf.core.ledger.row import Number, Row, numbers, worst
 from owf.core.render.formats.format import publish_run
-from owf.core.render.html.leaderboard import leaderboard, render_leaderboard
+from owf.core.render.html.overview.leaderboard import leaderboard, render_leaderboard
 
 
 def row(name="a.safetensors", report=None, **changes):

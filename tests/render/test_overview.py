@@ -17,7 +17,7 @@ from owf.cli.tell import tell_overview
 from owf.core.metrics.measurement import Part
 from owf.core.render.audited import Audited, headlines, worst_first
 from owf.core.render.html.html import write_html
-from owf.core.render.html.overview import overview_name, render_overview, write_overview
+from owf.core.render.html.overview.overview import overview_name, render_overview, write_overview
 from owf.core.verdict.judge import judge
 from owf.core.verdict.verdict import INVALID, worst
 from rich.console import Console
@@ -251,7 +251,7 @@ def test_hosts_read_json_lines(make, tmp_path, capsys):
 
 
 def test_rendering_needs_no_torch():
-    assert "torch" not in heavy_imports("owf.core.render.html.overview")
+    assert "torch" not in heavy_imports("owf.core.render.html.overview.overview")
 
 
 @pytest.mark.skipif(

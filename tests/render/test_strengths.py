@@ -6,8 +6,8 @@ import pytest
 import report_samples as samples
 from owf.core.ledger.row import Number, Row
 from owf.core.ledger.sweep import sweeps
-from owf.core.render.html.leaderboard import render_leaderboard
-from owf.core.render.html.strengths import render_strengths, write_strengths
+from owf.core.render.html.overview.leaderboard import render_leaderboard
+from owf.core.render.html.overview.strengths import render_strengths, write_strengths
 
 
 def row(strength, value, name="a.safetensors", metric="color", estimate="cdi"):

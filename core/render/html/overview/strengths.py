@@ -7,13 +7,13 @@ from pathlib import Path
 
 from markupsafe import Markup, escape
 
-from ...disk.files import write_text
-from ...ledger.row import Row
-from ...ledger.sweep import Curve, Sweep, sweeps
-from ...verdict.verdict import PASS
-from .. import words
-from .number import STATES
-from .page import render_page
+from ....disk.files import write_text
+from ....ledger.row import Row
+from ....ledger.sweep import Curve, Sweep, sweeps
+from ....verdict.verdict import PASS
+from ... import words
+from ..number import STATES
+from ..page import render_page
 
 NAME = "strengths.html"
 """File name in a run's folder."""

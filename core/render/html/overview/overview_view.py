@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
 
-from ...verdict.verdict import INVALID, WORST_FIRST, worst
-from .. import words
-from ..audited import Audited, worst_first
-from .html import NAME
-from .number import STATES
+from ....verdict.verdict import INVALID, WORST_FIRST, worst
+from ... import words
+from ...audited import Audited, worst_first
+from ..html import NAME
+from ..number import STATES
 from .ranking import Ranking, ranking
 from .side_by_side import SideBySide, side_by_side
 

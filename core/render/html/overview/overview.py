@@ -4,10 +4,10 @@ import hashlib
 from collections.abc import Sequence
 from pathlib import Path
 
-from ...disk.files import write_text
-from ..audited import Audited
+from ....disk.files import write_text
+from ...audited import Audited
+from ..page import render_page
 from .overview_view import overview
-from .page import render_page
 
 
 def write_overview(audits: Sequence[Audited], out: Path) -> Path:

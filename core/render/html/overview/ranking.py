@@ -6,14 +6,14 @@ from dataclasses import dataclass
 
 from markupsafe import Markup
 
-from ...metrics.measurement import Estimate
-from ...verdict.report import Report
-from ...verdict.size import limits
-from ...verdict.verdict import Judgement
-from .. import words
-from ..audited import Audited, Key, estimate_of, headlines, judgement_of
-from . import charts
-from .number import STATES
+from ....metrics.measurement import Estimate
+from ....verdict.report import Report
+from ....verdict.size import limits
+from ....verdict.verdict import Judgement
+from ... import words
+from ...audited import Audited, Key, estimate_of, headlines, judgement_of
+from .. import charts
+from ..number import STATES
 
 CHARTED = 300
 """LoRAs whose intervals are drawn: more would make the page slow to open, and its numbers say the same."""

@@ -16,16 +16,16 @@ from urllib.parse import quote
 
 from markupsafe import Markup
 
-from ...disk.files import write_text
-from ...ledger.rank import worst_first
-from ...ledger.row import Number, Row
-from ...ledger.sweep import sweeps
-from ...text import inert
-from ...verdict.verdict import WORST_FIRST
-from .. import words
-from .html import NAME as REPORT
-from .number import STATES
-from .page import render_page
+from ....disk.files import write_text
+from ....ledger.rank import worst_first
+from ....ledger.row import Number, Row
+from ....ledger.sweep import sweeps
+from ....text import inert
+from ....verdict.verdict import WORST_FIRST
+from ... import words
+from ..html import NAME as REPORT
+from ..number import STATES
+from ..page import render_page
 
 NAME = "leaderboard.html"
 """File name in a run's folder."""

@@ -7,16 +7,16 @@ from pathlib import Path
 
 from markupsafe import Markup
 
-from ...metrics.measurement import Part
-from ...metrics.metric import all_metrics
-from ...verdict.report import ImagePair, Report
-from ...verdict.size import limits
-from ...verdict.verdict import Judgement
-from .. import words
-from ..audited import Audited, Key, estimate_of, headlines, judgement_of
-from . import charts, images
-from .breakdowns import first_rows
-from .number import STATES, Number, number
+from ....metrics.measurement import Part
+from ....metrics.metric import all_metrics
+from ....verdict.report import ImagePair, Report
+from ....verdict.size import limits
+from ....verdict.verdict import Judgement
+from ... import words
+from ...audited import Audited, Key, estimate_of, headlines, judgement_of
+from .. import charts, images
+from ..breakdowns import first_rows
+from ..number import STATES, Number, number
 
 FIRST_PAIRS, MOST_PAIRS = 8, 24
 """Rows of pictures shown before the reader asks for more, and at all."""
