@@ -29,7 +29,7 @@ from owf.core.metrics.images.features import load_features
 from owf.core.metrics.metric import chosen
 from owf.core.model.diffusion.batch import Batching
 from owf.core.plan.presets import in_order, preset_plan
-from owf.core.plan.screening import plan_concepts, with_vocabulary
+from owf.core.plan.screening.screening import plan_concepts, with_vocabulary
 from owf.core.progress import SILENT
 from owf.core.verdict.policy import default_policy
 from owf.core.verdict.report import Report, to_json

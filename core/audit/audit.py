@@ -19,7 +19,7 @@ from ..model.diffusion.batch import Batching
 from ..model.diffusion.denoiser import Denoiser
 from ..plan.audit_plan import AuditPlan, plan_data, plan_digest
 from ..plan.concept import Concept
-from ..plan.screening import asked_instead
+from ..plan.screening.screening import asked_instead
 from ..progress import BASE, LORA, Progress
 from ..verdict.judge import judge
 from ..verdict.learning import Learning

@@ -15,7 +15,7 @@ from ..metrics.evidence import Screened
 from ..metrics.metric import all_metrics, chosen, needed
 from ..plan.audit_plan import AuditPlan, Stage
 from ..plan.presets import METRICS, in_form, in_order, preset_plan
-from ..plan.screening import with_vocabulary
+from ..plan.screening.screening import with_vocabulary
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..datasets.labelled import LabelledImages
-from ..plan.block_design import Cells
+from ..plan.screening.block_design import Cells
 from ..plan.vocabulary import Concept
 
 

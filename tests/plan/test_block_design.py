@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from owf.core.plan.block_design import block_design
+from owf.core.plan.screening.block_design import block_design
 
 
 @pytest.mark.parametrize(

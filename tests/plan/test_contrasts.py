@@ -4,9 +4,9 @@ from collections import Counter
 
 import pytest
 from owf.core.families.prompt_form import IN_SENTENCES
-from owf.core.plan.contrasts import contrasts
 from owf.core.plan.presets import preset_plan
-from owf.core.plan.screening import plan_concepts, plan_contrasts, with_vocabulary
+from owf.core.plan.screening.contrasts import contrasts
+from owf.core.plan.screening.screening import plan_concepts, plan_contrasts, with_vocabulary
 from owf.core.plan.vocabulary import KIND, shipped_vocabulary, words_vocabulary
 
 DEMO = shipped_vocabulary("demo", IN_SENTENCES)

@@ -11,7 +11,7 @@ from ...metrics.evidence import Confirmed, Suspects
 from ...model.diffusion.classifier import image_errors
 from ...model.diffusion.drawings import draw_name
 from ...plan.audit_plan import Stage
-from ...plan.confirmation import BLOCK, LOOK_ROWS, PICTURES, TIMESTEPS
+from ...plan.screening.confirmation import BLOCK, LOOK_ROWS, PICTURES, TIMESTEPS
 from .cost import confirmation_rows, image_rows
 from .recorder import SEEDS, ModelPass
 

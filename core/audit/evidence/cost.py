@@ -7,8 +7,8 @@ from ...metrics.evidence import Answers, ColorDrawings, Confirmed, Drawings, Pre
 from ...metrics.metric import chosen, needed
 from ...model.diffusion.reading import READING_PICTURES, READING_ROWS
 from ...plan.audit_plan import AuditPlan, elimination_rows
-from ...plan.confirmation import GROUPS, LOOK_ROWS, PICTURES
-from ...plan.screening import CANDIDATES, PILOTS, plan_concepts
+from ...plan.screening.confirmation import GROUPS, LOOK_ROWS, PICTURES
+from ...plan.screening.screening import CANDIDATES, PILOTS, plan_concepts
 
 FLOOR_PROMPTS = 8
 """Prompts whose predictions the base repeats row by row, to see what arithmetic alone changes."""

@@ -11,7 +11,7 @@ from ...metrics.evidence import Answers, ColorDrawings, Drawings, Evidence, Pred
 from ...model.diffusion.batch import Batching
 from ...model.diffusion.reading import READING_PICTURES, judge_reading, require_right_reading
 from ...plan.audit_plan import AuditPlan
-from ...plan.screening import plan_cells, plan_concepts, plan_contrasts
+from ...plan.screening.screening import plan_cells, plan_concepts, plan_contrasts
 from .cost import FLOOR_PROMPTS
 from .recorder import Draws, ModelPass, audit_draws, color_draws, draw_seed
 from .screen import Screening, read_texts, telling_timesteps

@@ -8,8 +8,8 @@ import torch
 from ...model.diffusion.denoiser import overflow
 from ...model.diffusion.predictions import cell_predictions
 from ...model.diffusion.schedule import spaced_timesteps
-from ...plan.block_design import Cells
-from ...plan.screening import CANDIDATES, TIMESTEPS, plan_pilot
+from ...plan.screening.block_design import Cells
+from ...plan.screening.screening import CANDIDATES, TIMESTEPS, plan_pilot
 from ...plan.vocabulary import Concept
 from .recorder import ModelPass
 

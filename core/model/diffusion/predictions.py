@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 
-from ...plan.block_design import Cells
+from ...plan.screening.block_design import Cells
 from ...progress import SILENT, Progress
 from .batch import Batching
 from .denoiser import Conditioning, Denoiser

@@ -6,7 +6,7 @@ A prediction that moved as far as another prompt would move it is that of anothe
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from .vocabulary import KIND, Concept
+from ..vocabulary import KIND, Concept
 
 
 @dataclass(frozen=True)

@@ -3,11 +3,11 @@
 import dataclasses
 from collections.abc import Sequence
 
-from ..families.prompt_form import PromptForm
-from .audit_plan import AuditPlan
+from ...families.prompt_form import PromptForm
+from ..audit_plan import AuditPlan
+from ..vocabulary import Concept, shipped_vocabulary, vocabulary_digest, words_vocabulary
 from .block_design import Cells, block_design
 from .contrasts import Contrasts, contrasts
-from .vocabulary import Concept, shipped_vocabulary, vocabulary_digest, words_vocabulary
 
 TIMESTEPS = 8
 """Timesteps of the screening: as many as of denoiser_drift in quick audits, and 2, 4 and 8 rows divide them."""
