@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from ..core.adapter.naming.stated_base import stated_base
+from ..core.adapter.naming.stated.stated_base import stated_base
 from ..core.errors import InvalidError, OwfError
 from ..core.ledger.row import FAILED, REFUSED
 from ..core.text import inert

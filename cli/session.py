@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from ..core.adapter import Adapter
-from ..core.adapter.naming.stated_base import StatedBase, stated_base
+from ..core.adapter.naming.stated.stated_base import StatedBase, stated_base
 from ..core.audit.audit import AuditSetting
 from ..core.audit.base.base_in_use import difference, is_named
 from ..core.audit.base.find_base import find_base, used_base

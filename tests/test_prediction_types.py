@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from audits import audit
 from owf.core.adapter import read_adapter
-from owf.core.adapter.naming import metadata
+from owf.core.adapter.naming.stated import metadata
 from owf.core.audit.adapter_record import with_base
 from owf.core.audit.audit import AuditSetting
 from owf.core.errors import UsageError

@@ -9,7 +9,7 @@ import torch
 from ..adapter import Adapter, MatchReport
 from ..adapter.adapter import Below
 from ..adapter.blocks import block_norms
-from ..adapter.naming.stated_base import base_digits, stated_base
+from ..adapter.naming.stated.stated_base import base_digits, stated_base
 from ..model.diffusion.denoiser import Denoiser, Hosted
 from ..text import inert
 from ..verdict.report import AdapterRecord, BlockChange

@@ -4,8 +4,8 @@ import re
 
 import pytest
 from owf.core import families
-from owf.core.adapter.naming.metadata import training
-from owf.core.adapter.naming.stated_base import StatedBase, base_digits, stated_base
+from owf.core.adapter.naming.stated.metadata import training
+from owf.core.adapter.naming.stated.stated_base import StatedBase, base_digits, stated_base
 from owf.core.audit.base.base_in_use import UsedBase, difference, other_family, says_something
 
 A, B = "a" * 64, "b" * 64

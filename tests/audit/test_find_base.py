@@ -4,7 +4,7 @@ import hashlib
 import os
 
 import pytest
-from owf.core.adapter.naming.stated_base import StatedBase
+from owf.core.adapter.naming.stated.stated_base import StatedBase
 from owf.core.audit.base import find_base as module
 from owf.core.audit.base.base_in_use import UsedBase
 from owf.core.audit.base.find_base import find_base, used_base

@@ -11,7 +11,7 @@ from ..algorithms.lora import RANDOM_RANKS
 from ..containers.source import Source
 from ..contents import Contents
 from ..module import ALPHA_EXTREME, AdapterModule
-from ..naming.metadata import Training
+from ..naming.stated.metadata import Training
 from ..naming.unexpected import shown
 from .scales import about_scales
 

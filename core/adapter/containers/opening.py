@@ -9,9 +9,9 @@ from ...disk.files import is_folder
 from ...disk.tensor_files import PICKLES, START, is_pickle, what_it_is
 from ...errors import AdapterError, Setting
 from ...text import inert
-from ..naming.metadata import rank_stabilised
 from ..naming.names import place
-from ..naming.peft_config import NO_CONFIG, RANK_STABILISED, PeftConfig, from_metadata, from_text
+from ..naming.stated.metadata import rank_stabilised
+from ..naming.stated.peft_config import NO_CONFIG, RANK_STABILISED, PeftConfig, from_metadata, from_text
 from .downloads import note_beside
 from .lora_folder import CONFIG, WEIGHTS, component_of, config_beside, require_whole, weights_of
 from .safetensors import open_safetensors, regular_size

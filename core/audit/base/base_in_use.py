@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass
 
 from ... import families
-from ...adapter.naming.stated_base import SHORT_HASH, StatedBase
+from ...adapter.naming.stated.stated_base import SHORT_HASH, StatedBase
 from ...text import inert
 
 _SAYS_NOTHING = frozenset(

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from ...adapter.naming.stated_base import StatedBase
+from ...adapter.naming.stated.stated_base import StatedBase
 from ...disk.digests import Digests, legacy_hash
 from ...disk.files import scan
 from ...disk.tensor_files import SAFETENSORS

@@ -6,7 +6,7 @@ import pytest
 import torch
 from owf.cli.inspect import main
 from owf.core.adapter import read_adapter
-from owf.core.adapter.naming.accelerators import accelerator_named
+from owf.core.adapter.naming.stated.accelerators import accelerator_named
 from safetensors.torch import save_file
 
 UNET = "lora_unet_input_blocks_4_1_transformer_blocks_0_attn2_to_k"

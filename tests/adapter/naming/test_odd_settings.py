@@ -4,8 +4,8 @@ import json
 import math
 
 import pytest
-from owf.core.adapter.naming.metadata import _folder_tags
-from owf.core.adapter.naming.peft_config import from_fields
+from owf.core.adapter.naming.stated.metadata import _folder_tags
+from owf.core.adapter.naming.stated.peft_config import from_fields
 from owf.core.errors import AdapterError
 
 

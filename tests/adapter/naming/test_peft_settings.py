@@ -8,8 +8,8 @@ import pytest
 import torch
 from effort import calls
 from owf.core.adapter import match, read_adapter
-from owf.core.adapter.naming.peft_config import from_fields
-from owf.core.adapter.naming.peft_settings import _HARMLESS, _HONOURED, _REFUSED
+from owf.core.adapter.naming.stated.peft_config import from_fields
+from owf.core.adapter.naming.stated.peft_settings import _HARMLESS, _HONOURED, _REFUSED
 from owf.core.errors import AdapterError
 from safetensors.torch import load_file, save_file
 

@@ -5,8 +5,8 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from ...prediction_types import V, prediction_named
-from ...text import inert
+from ....prediction_types import V, prediction_named
+from ....text import inert
 
 MAX_JSON = 1024 * 1024
 """Characters of JSON that are parsed: the values take up to twenty times as much memory."""

@@ -2,8 +2,8 @@
 
 from collections.abc import Mapping
 
-from ...errors import AdapterError
-from ...text import inert
+from ....errors import AdapterError
+from ....text import inert
 
 _HONOURED = frozenset(
     {

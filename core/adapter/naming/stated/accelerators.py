@@ -10,9 +10,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from ...disk.tensor_files import PICKLES, SAFETENSORS
-from ...text import counted
-from ..module import AdapterModule
+from ....disk.tensor_files import PICKLES, SAFETENSORS
+from ....text import counted
+from ...module import AdapterModule
 from .metadata import parsed
 
 

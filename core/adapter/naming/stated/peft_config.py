@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 
-from ...errors import AdapterError
-from ...text import inert
-from ..algorithms import Algorithm, all_algorithms
-from ..module import Scaling
+from ....errors import AdapterError
+from ....text import inert
+from ...algorithms import Algorithm, all_algorithms
+from ...module import Scaling
 from .metadata import MAX_JSON
 from .peft_settings import require_understood
 
