@@ -23,7 +23,7 @@ from demo_base.pictures import load_demo_base
 from owf.core.adapter import read_adapter
 from owf.core.audit.audit import AuditSetting, audit_change
 from owf.core.audit.change import AdapterChange
-from owf.core.datasets.shipped import read_shipped
+from owf.core.datasets.images.shipped import read_shipped
 from owf.core.demo import DEMO_BASE
 from owf.core.metrics.images.features import load_features
 from owf.core.metrics.metric import chosen

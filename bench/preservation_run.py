@@ -19,7 +19,7 @@ from owf.core import families
 from owf.core.adapter import applied, read_adapter
 from owf.core.audit.audit import AuditSetting, audit_change
 from owf.core.audit.change import AdapterChange
-from owf.core.datasets.shipped import read_shipped
+from owf.core.datasets.images.shipped import read_shipped
 from owf.core.demo import DEMO_BASE
 from owf.core.experiments.lab.likeness import word_in_place
 from owf.core.metrics.images.features import load_features

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from owf.core.adapter import Switch, read_adapter
-from owf.core.datasets.shipped import read_shipped
+from owf.core.datasets.images.shipped import read_shipped
 from owf.core.demo import DEMO_LORAS
 from owf.core.metrics.semantic import (
     SemanticRows,

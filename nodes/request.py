@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     import torch
 
     from ..core.audit.request import AuditRequest
-    from ..core.datasets.labelled import LabelledImages
+    from ..core.datasets.images.labelled import LabelledImages
     from ..core.verdict.policy import Policy
 
 AUTO = "auto"
@@ -68,7 +68,7 @@ def label_images(images: "torch.Tensor", text: str, side: int) -> "LabelledImage
     """Return an IMAGE batch with its labels, one for each image, separated by lines or commas."""
     import numpy as np
 
-    from ..core.datasets.labelled import LabelledImages
+    from ..core.datasets.images.labelled import LabelledImages
     from .backend.images import square
 
     names = [name.strip() for name in text.replace("\n", ",").split(",") if name.strip()]

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from ..core.audit.audit import AuditSetting
     from ..core.audit.request import AuditRequest
-    from ..core.datasets.labelled import LabelledImages
+    from ..core.datasets.images.labelled import LabelledImages
     from ..core.plan.audit_plan import AuditPlan
     from ..core.verdict.report import Report
     from .backend.change import GraphChange, LoraChange

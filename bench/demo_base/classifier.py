@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
-from owf.core.datasets.labelled import LabelledImages
+from owf.core.datasets.images.labelled import LabelledImages
 from owf.core.metrics.semantic import predicted_class
 from owf.core.model.diffusion.batch import default_batching
 from owf.core.model.diffusion.classifier import image_errors

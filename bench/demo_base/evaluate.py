@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 from owf.core.adapter import applied, read_adapter
-from owf.core.datasets.labelled import LabelledImages
+from owf.core.datasets.images.labelled import LabelledImages
 from owf.core.metrics.images.demo_network import FeatureNetwork
 from owf.core.metrics.images.demo_network import load_network as load_features
 

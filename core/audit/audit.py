@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ..datasets.labelled import LabelledImages
+from ..datasets.images.labelled import LabelledImages
 from ..disk.store import measured_in, whole_store
 from ..errors import InvalidError
 from ..metrics.evidence import Confirmed, Drawings, Evidence, Screened

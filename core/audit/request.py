@@ -7,8 +7,8 @@ from pathlib import Path
 
 from .. import families
 from ..datasets.dataset import GENERAL, find_dataset
-from ..datasets.labelled import LabelledImages
-from ..datasets.shipped import read_shipped
+from ..datasets.images.labelled import LabelledImages
+from ..datasets.images.shipped import read_shipped
 from ..errors import Setting, UsageError
 from ..families.prompt_form import AUTO
 from ..metrics.evidence import Screened

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..datasets.labelled import LabelledImages
+from ..datasets.images.labelled import LabelledImages
 from ..disk.files import remove_unfinished
 from ..disk.lock import only_one
 from ..disk.places import CACHE_LIMIT

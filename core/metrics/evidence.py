@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..datasets.labelled import LabelledImages
+from ..datasets.images.labelled import LabelledImages
 from ..plan.screening.block_design import Cells
 from ..plan.vocabulary import Concept
 

@@ -13,7 +13,7 @@ from owf.core.adapter import read_adapter
 from owf.core.audit.audit import AuditSetting, to_do
 from owf.core.audit.change import AdapterChange
 from owf.core.audit.evidence.cost import audit_cost, sample_rows
-from owf.core.datasets.labelled import LabelledImages
+from owf.core.datasets.images.labelled import LabelledImages
 from owf.core.errors import Setting
 from owf.core.model.backends.diffusers import DiffusersDenoiser
 from owf.core.model.diffusion.batch import Batching

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 from owf.core import families
-from owf.core.datasets.shipped import read_shipped
+from owf.core.datasets.images.shipped import read_shipped
 from owf.core.pictures import cover
 from PIL import Image
 

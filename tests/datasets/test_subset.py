@@ -1,7 +1,7 @@
 """Which pictures of a class are taken."""
 
 import pytest
-from owf.core.datasets.subset import drawn, first
+from owf.core.datasets.images.subset import drawn, first
 
 NAMES = [f"picture {i}" for i in range(40)]
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 from owf.core.audit.evidence.cost import audit_cost
-from owf.core.datasets.labelled import LabelledImages
+from owf.core.datasets.images.labelled import LabelledImages
 from owf.core.families.prompt_form import IN_SENTENCES
 from owf.core.metrics.evidence import Answers, ColorDrawings, Confirmed, Drawings, Predictions, Screened, Suspects
 from owf.core.metrics.metric import Tools, all_metrics

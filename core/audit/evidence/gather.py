@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from ...datasets.labelled import LabelledImages
+from ...datasets.images.labelled import LabelledImages
 from ...errors import InvalidError
 from ...metrics.evidence import Answers, ColorDrawings, Drawings, Evidence, Predictions, Screened
 from ...model.diffusion.batch import Batching

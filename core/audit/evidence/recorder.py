@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager
 import numpy as np
 import torch
 
-from ...datasets.labelled import LabelledImages
+from ...datasets.images.labelled import LabelledImages
 from ...disk.store import Arrays, SampleStore
 from ...model.diffusion import reading
 from ...model.diffusion.batch import Batching

@@ -4,8 +4,8 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from ..families import shipped
-from ..pictures import cover
+from ...families import shipped
+from ...pictures import cover
 from .labelled import LabelledImages
 
 

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..disk.files import is_folder, read_regular
-from ..errors import Setting, UsageError, naming
-from ..foreign import Advice, foreign
-from ..pictures import cover, open_picture
-from ..text import inert
+from ...disk.files import is_folder, read_regular
+from ...errors import Setting, UsageError, naming
+from ...foreign import Advice, foreign
+from ...pictures import cover, open_picture
+from ...text import inert
 from .labelled import LabelledImages
 from .subset import Choose
 
