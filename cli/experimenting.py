@@ -10,13 +10,13 @@ from ..core import families
 from ..core.disk.writable import require_writable
 from ..core.errors import Setting, UsageError
 from ..core.experiments.experiment import Experiment
-from ..core.experiments.job import Job, Result
+from ..core.experiments.jobs.job import Job, Result
+from ..core.experiments.jobs.runner import run_jobs
+from ..core.experiments.jobs.study import Asked, Study, read_concepts, shipped_concepts
 from ..core.experiments.lab.bench import Bench
 from ..core.experiments.lab.foresee import Foreseen, described, foresee
 from ..core.experiments.lab.workshop import Workshop
 from ..core.experiments.page import write_block
-from ..core.experiments.runner import run_jobs
-from ..core.experiments.study import Asked, Study, read_concepts, shipped_concepts
 from ..core.metrics.images.features import Fetching
 from ..core.model.base import BaseChoice, choose_base
 from ..core.model.blueprint import Blueprint, blueprint

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from owf.core.experiments.correlation import LEAST_GROUPS, rank_correlation
+from owf.core.experiments.findings.correlation import LEAST_GROUPS, rank_correlation
 from scipy.stats import spearmanr
 
 

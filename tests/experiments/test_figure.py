@@ -1,7 +1,7 @@
 """Points lie where they belong, and what cannot be drawn is an error."""
 
 import pytest
-from owf.core.experiments.figure import BOTTOM, COLORS, HEIGHT, LEFT, RIGHT, TOP, WIDTH, Figure, Series
+from owf.core.experiments.findings.figure import BOTTOM, COLORS, HEIGHT, LEFT, RIGHT, TOP, WIDTH, Figure, Series
 from PIL import ImageColor
 
 

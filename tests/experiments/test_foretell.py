@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from owf.core.experiments.foretell import COVERED, FOLDS, RIDGE, folds_of, foretell
+from owf.core.experiments.findings.foretell import COVERED, FOLDS, RIDGE, folds_of, foretell
 
 
 def test_folds_are_groups_where_there_are_enough():

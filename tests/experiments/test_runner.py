@@ -5,8 +5,8 @@ import math
 import pytest
 from owf.core.disk.lock import only_one
 from owf.core.errors import UsageError
-from owf.core.experiments.job import Job, Learned, Lesson, distinct, read_learned, read_result, write_result
-from owf.core.experiments.runner import RESULTS, run_jobs
+from owf.core.experiments.jobs.job import Job, Learned, Lesson, distinct, read_learned, read_result, write_result
+from owf.core.experiments.jobs.runner import RESULTS, run_jobs
 from owf.core.metrics.measurement import Estimate
 from owf.core.train.plan import TrainPlan
 from studies import result

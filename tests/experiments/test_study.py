@@ -2,7 +2,7 @@
 
 import pytest
 from owf.core.errors import Setting, UsageError
-from owf.core.experiments.study import read_concepts, shipped_concepts
+from owf.core.experiments.jobs.study import read_concepts, shipped_concepts
 from studies import study
 
 

@@ -16,8 +16,8 @@ from ...text import counted
 from ...train.cost import all_rows, rows_until, teacher_rows
 from ...train.data.bank import Bank, make_bank, read_bank, shipped_bank
 from ...train.plan import TrainPlan
-from ..job import REFERENCE, Job, Lesson, distinct
-from ..study import Study
+from ..jobs.job import REFERENCE, Job, Lesson, distinct
+from ..jobs.study import Study
 from .examiner import audit_request
 
 BACKWARD = 3

@@ -4,9 +4,9 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
-from ..metrics.measurement import Estimate
-from ..metrics.statistics import mean_estimate
-from .job import Result
+from ...metrics.measurement import Estimate
+from ...metrics.statistics import mean_estimate
+from ..jobs.job import Result
 
 FEW = 4
 """Runs below which an interval says nothing: of three, the t quantile alone is above four."""

@@ -3,11 +3,11 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..disk.files import composed, is_folder, listing
-from ..errors import Setting, UsageError
-from ..families import shipped
-from ..text import counted
-from ..train.plan import TrainPlan
+from ...disk.files import composed, is_folder, listing
+from ...errors import Setting, UsageError
+from ...families import shipped
+from ...text import counted
+from ...train.plan import TrainPlan
 
 TRAINED, HELD_OUT = "train", "held_out"
 """Folders inside that of a concept: pictures that are learned from, and others of it."""

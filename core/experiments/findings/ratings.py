@@ -11,12 +11,12 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from ..disk.files import read_regular
-from ..errors import Setting, UsageError
-from ..render.formats.json_ import NAME
-from ..text import inert
-from ..verdict.report import Report, read_report
-from ..verdict.typed import require_types
+from ...disk.files import read_regular
+from ...errors import Setting, UsageError
+from ...render.formats.json_ import NAME
+from ...text import inert
+from ...verdict.report import Report, read_report
+from ...verdict.typed import require_types
 
 VERSION = 1
 """Of key and answers."""

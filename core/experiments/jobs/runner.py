@@ -4,8 +4,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Protocol
 
-from ..disk.files import remove_unfinished
-from ..disk.lock import only_one
+from ...disk.files import remove_unfinished
+from ...disk.lock import only_one
 from .job import Job, Result, read_result, write_result
 
 RESULTS = "results"

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ..metrics.measurement import Estimate
-from ..metrics.statistics import jackknife_spread, student_quantile
+from ...metrics.measurement import Estimate
+from ...metrics.statistics import jackknife_spread, student_quantile
 
 LEAST_GROUPS = 5
 """Groups below which the jackknife says nothing: of four, the t quantile alone is above three."""

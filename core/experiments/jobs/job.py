@@ -6,11 +6,11 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TypeVar
 
-from ..disk.files import read_regular, write_text
-from ..errors import UsageError
-from ..metrics.measurement import Estimate
-from ..train.plan import TrainPlan
-from ..verdict.typed import require_types
+from ...disk.files import read_regular, write_text
+from ...errors import UsageError
+from ...metrics.measurement import Estimate
+from ...train.plan import TrainPlan
+from ...verdict.typed import require_types
 
 CONTINUED, STACKED = "continued", "stacked"
 """How several LoRAs come to be: each trained on top of those before it, or each on the base alone."""

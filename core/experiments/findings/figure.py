@@ -4,8 +4,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from ..render.pictures.curves import FAINT, GRID, INK, ticks_over
-from ..render.pictures.lettering import font
+from ...render.pictures.curves import FAINT, GRID, INK, ticks_over
+from ...render.pictures.lettering import font
 
 if TYPE_CHECKING:
     from PIL.Image import Image

@@ -7,7 +7,7 @@ reading; weights, steps and rates are not known and are those of the study.
 
 from dataclasses import replace
 
-from ..train.plan import TrainPlan
+from ...train.plan import TrainPlan
 from .job import Job, Lesson
 from .study import ConceptPictures, Study
 
