@@ -6,21 +6,21 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from ..core.batch.driver import Asked, Done, Driver, ask_digest
-from ..core.batch.here import Here
-from ..core.batch.task import LOOKED, Auditor, Listener, Outcome, Task, measured
-from ..core.disk.digests import Digests
-from ..core.disk.lock import only_one
-from ..core.disk.refusals import described
-from ..core.errors import InvalidError, OwfError, UsageError
-from ..core.ledger.ledger import NAME, Ledger
-from ..core.ledger.row import FAILED, REFUSED
-from ..core.metrics.metric import chosen
-from ..core.render.formats.format import default_formats, publish, publish_run
-from ..core.text import inert
-from .backend import places
-from .ui.progress import NodeProgress
-from .ui.wording import in_graph
+from ...core.batch.driver import Asked, Done, Driver, ask_digest
+from ...core.batch.here import Here
+from ...core.batch.task import LOOKED, Auditor, Listener, Outcome, Task, measured
+from ...core.disk.digests import Digests
+from ...core.disk.lock import only_one
+from ...core.disk.refusals import described
+from ...core.errors import InvalidError, OwfError, UsageError
+from ...core.ledger.ledger import NAME, Ledger
+from ...core.ledger.row import FAILED, REFUSED
+from ...core.metrics.metric import chosen
+from ...core.render.formats.format import default_formats, publish, publish_run
+from ...core.text import inert
+from ..backend import places
+from ..ui.progress import NodeProgress
+from ..ui.wording import in_graph
 
 if TYPE_CHECKING:
     from .run import AuditResult, NodeAudits
@@ -71,7 +71,7 @@ def _drive(ledger: Ledger, tasks: Sequence[Task], auditor: Auditor, audits: "Nod
 
 def _asked(audits: "NodeAudits") -> dict[str, object]:
     """Return all that numbers depend on besides the LoRA, by name."""
-    from ..core.adapter.adapter import READING
+    from ...core.adapter.adapter import READING
 
     request, base = audits.question.request, audits.base
     return {

@@ -10,14 +10,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from ..core.errors import OwfError
-from ..core.ledger.known import LEDGER
-from ..core.render.words import duration
-from ..core.text import inert
-from .backend import places
+from ...core.errors import OwfError
+from ...core.ledger.known import LEDGER
+from ...core.render.words import duration
+from ...core.text import inert
+from ..backend import places
 
 if TYPE_CHECKING:
-    from .backend.model.denoiser import ComfyDenoiser
+    from ..backend.model.denoiser import ComfyDenoiser
 
 ROUTE = "/owf/forecast"
 """Where web/owf.js asks."""
@@ -59,7 +59,7 @@ def pace(digest: str, rows: int) -> str:
 
 def forecast(inputs: Mapping[str, str]) -> str:
     """Return what an audit node with these inputs would compute, and what is known already; "" for wrong inputs."""
-    from .load import known_of
+    from .known import known_of
 
     try:
         said = _rows(inputs)
@@ -74,10 +74,10 @@ def forecast(inputs: Mapping[str, str]) -> str:
 
 
 def _rows(inputs: Mapping[str, str]) -> str:
-    from ..core.audit.evidence.cost import Remaining, audit_cost
-    from ..core.audit.outlook import rows_ahead
-    from ..core.audit.request import plan_for
-    from ..core.plan.audit_plan import plan_digest
+    from ...core.audit.evidence.cost import Remaining, audit_cost
+    from ...core.audit.outlook import rows_ahead
+    from ...core.audit.request import plan_for
+    from ...core.plan.audit_plan import plan_digest
     from .request import AUTO, audit_request
 
     digest, last = next(reversed(_BASES.items()), ("", Base("", _FAMILY, _SIDE, 0.0)))

@@ -5,24 +5,24 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..core.errors import UsageError
-from ..core.text import file_stem
-from .backend import places
+from ...core.errors import UsageError
+from ...core.text import file_stem
+from ..backend import places
+from ..ui.progress import NodeProgress
+from ..ui.wording import in_graph
 from .forecast import audited, pace
 from .request import label_images, policy_from, require_one_source
-from .ui.progress import NodeProgress
-from .ui.wording import in_graph
 
 if TYPE_CHECKING:
     import torch
 
-    from ..core.audit.audit import AuditSetting
-    from ..core.audit.request import AuditRequest
-    from ..core.datasets.images.labelled import LabelledImages
-    from ..core.plan.audit_plan import AuditPlan
-    from ..core.verdict.report import Report
-    from .backend.change import GraphChange, LoraChange
-    from .backend.model.denoiser import ComfyDenoiser, Pair
+    from ...core.audit.audit import AuditSetting
+    from ...core.audit.request import AuditRequest
+    from ...core.datasets.images.labelled import LabelledImages
+    from ...core.plan.audit_plan import AuditPlan
+    from ...core.verdict.report import Report
+    from ..backend.change import GraphChange, LoraChange
+    from ..backend.model.denoiser import ComfyDenoiser, Pair
 
 
 _LEAST_SHARE = 0.5
@@ -97,10 +97,10 @@ class NodeAudits:
     """
 
     def __init__(self, base: "Pair", vae: Any, question: Question, progress: NodeProgress) -> None:
-        from ..core.audit.session import AuditSession, Places
-        from ..core.metrics.images.features import Fetching
-        from .backend.features import HostFeatures
-        from .backend.model.denoiser import ComfyDenoiser
+        from ...core.audit.session import AuditSession, Places
+        from ...core.metrics.images.features import Fetching
+        from ..backend.features import HostFeatures
+        from ..backend.model.denoiser import ComfyDenoiser
 
         self.question, self.policy, self._progress = question, policy_from(question.policy), progress
         where = Places(places.reports_folder(), places.cache_folder(), reuse=True)
@@ -122,8 +122,8 @@ class NodeAudits:
 
     def lora(self, choice: str, strength: float) -> AuditResult:
         """Return the result of auditing a LoRA of `places.lora_choices` at a strength."""
-        from ..core.adapter import read_adapter
-        from .backend.change import LoraChange
+        from ...core.adapter import read_adapter
+        from ..backend.change import LoraChange
 
         self._progress.stage("Applying the change")
         change = LoraChange(self.base, read_adapter(places.lora_path(choice)), strength)
@@ -131,15 +131,15 @@ class NodeAudits:
 
     def graph(self, model: Any, clip: Any) -> AuditResult:
         """Return the result of auditing what the graph made of MODEL, of CLIP, or of both; None is the base's own."""
-        from .backend.change import GraphChange
-        from .backend.model.denoiser import Pair
+        from ..backend.change import GraphChange
+        from ..backend.model.denoiser import Pair
 
         self._progress.stage("Applying the change")
         pair = self.base.base
         return self._audit(GraphChange(self.base, Pair(model or pair.model, clip or pair.clip)), "graph")
 
     def _audit(self, change: "LoraChange | GraphChange", name: str) -> AuditResult:
-        from ..core.model.diffusion.batch import Batching, default_batching
+        from ...core.model.diffusion.batch import Batching, default_batching
 
         base, progress = self.base, self._progress
         progress.resumes = change.is_repeatable
@@ -179,8 +179,8 @@ def _ahead(
     denoiser: "ComfyDenoiser", change: "LoraChange | GraphChange", plan: "AuditPlan", setting: "AuditSetting"
 ) -> str:
     """Return the rows that are left of an audit, what of it is cached, and how long it takes where that is known."""
-    from ..core.audit.audit import to_do
-    from ..core.audit.outlook import rows_ahead
+    from ...core.audit.audit import to_do
+    from ...core.audit.outlook import rows_ahead
 
     left, whole = to_do(denoiser, change.key, plan, setting)
     return f"{rows_ahead(left, whole)}.{pace(denoiser.digest(), left.tuned + left.base)}"

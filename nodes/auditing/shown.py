@@ -6,7 +6,7 @@ from .gate import blocker
 from .run import AuditResult
 
 if TYPE_CHECKING:
-    from ..core.verdict.report import Report
+    from ...core.verdict.report import Report
 
 
 def remembered(result: AuditResult) -> tuple[str, ...]:
@@ -19,7 +19,7 @@ def remembered(result: AuditResult) -> tuple[str, ...]:
 
 def report_images(result: AuditResult) -> tuple[Any, Any, Any]:
     """Return the chart sheet, and the base's and the tuned model's images, most changed first."""
-    from .backend.images import from_pictures, read_pictures
+    from ..backend.images import from_pictures, read_pictures
 
     sheet = from_pictures([report_sheet(result.report)])
     pairs = result.report.pairs
@@ -34,9 +34,9 @@ def report_images(result: AuditResult) -> tuple[Any, Any, Any]:
 
 def report_sheet(report: "Report") -> Any:
     """Return the charts of a report as a picture."""
-    from ..core.render.bars import bars
-    from ..core.render.pictures.sheet import chart_sheet
-    from .ui.panel import reasons
+    from ...core.render.bars import bars
+    from ...core.render.pictures.sheet import chart_sheet
+    from ..ui.panel import reasons
 
     title = f"{report.adapter.name} on {report.base.name}"
     return chart_sheet(title, report.verdict.decision, reasons(report), bars(report))

@@ -7,11 +7,11 @@ shows the sentence once for every input that such a method names, so they name f
 import logging
 from typing import TYPE_CHECKING
 
-from ..core.errors import OwfError, UsageError
-from ..core.metrics.metric import chosen
-from ..core.plan.presets import METRICS
-from .backend import places
-from .ui.wording import graph_words
+from ...core.errors import OwfError, UsageError
+from ...core.metrics.metric import chosen
+from ...core.plan.presets import METRICS
+from ..backend import places
+from ..ui.wording import graph_words
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -19,9 +19,9 @@ if TYPE_CHECKING:
 
     import torch
 
-    from ..core.audit.request import AuditRequest
-    from ..core.datasets.images.labelled import LabelledImages
-    from ..core.verdict.policy import Policy
+    from ...core.audit.request import AuditRequest
+    from ...core.datasets.images.labelled import LabelledImages
+    from ...core.verdict.policy import Policy
 
 AUTO = "auto"
 NOT_LINKED = object()
@@ -32,7 +32,7 @@ def audit_request(
     preset: str, seed: int, metrics: str, per_class: int, guidance_scale: float, features: str, probe_folder: str
 ) -> "AuditRequest":
     """Return what an audit node's inputs ask for; raise UsageError for unknown metrics and folders."""
-    from ..core.audit.request import AuditRequest
+    from ...core.audit.request import AuditRequest
 
     return AuditRequest(
         preset=preset,
@@ -54,8 +54,8 @@ def metrics_from(text: str) -> tuple[str, ...]:
 def _probe_folder(name: str) -> "Path | None":
     if not name:
         return None
-    from ..core.datasets.dataset import find_dataset
-    from ..core.disk.files import named
+    from ...core.datasets.dataset import find_dataset
+    from ...core.disk.files import named
 
     folder = places.input_folder(name)
     left_out = find_dataset(folder).left_out(folder)
@@ -68,8 +68,8 @@ def label_images(images: "torch.Tensor", text: str, side: int) -> "LabelledImage
     """Return an IMAGE batch with its labels, one for each image, separated by lines or commas."""
     import numpy as np
 
-    from ..core.datasets.images.labelled import LabelledImages
-    from .backend.images import square
+    from ...core.datasets.images.labelled import LabelledImages
+    from ..backend.images import square
 
     names = [name.strip() for name in text.replace("\n", ",").split(",") if name.strip()]
     if len(names) != len(images):
@@ -84,7 +84,7 @@ def label_images(images: "torch.Tensor", text: str, side: int) -> "LabelledImage
 
 def policy_from(text: str) -> "Policy":
     """Return the limits written in the node, or the default ones."""
-    from ..core.verdict.policy import default_policy, parse_policy
+    from ...core.verdict.policy import default_policy, parse_policy
 
     return parse_policy(text, "policy of the node") if text.strip() else default_policy()
 

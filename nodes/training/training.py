@@ -7,20 +7,20 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..core.disk.files import replacing
-from ..core.disk.writable import require_writable
-from ..core.errors import Setting, UsageError
-from ..core.plan.concept import Concept
-from ..core.train.plan import TrainPlan
-from .backend import places
-from .ui.curves import Watcher
-from .ui.wording import in_graph
+from ...core.disk.files import replacing
+from ...core.disk.writable import require_writable
+from ...core.errors import Setting, UsageError
+from ...core.plan.concept import Concept
+from ...core.train.plan import TrainPlan
+from ..backend import places
+from ..ui.curves import Watcher
+from ..ui.wording import in_graph
 
 if TYPE_CHECKING:
     import torch
 
-    from ..core.train.records import Networks, Picture, Trained
-    from .backend.model.trainer import ComfyTrainer
+    from ...core.train.records import Networks, Picture, Trained
+    from ..backend.model.trainer import ComfyTrainer
 
 DEMO_PICTURES = "[demo] concept"
 """Choice for the five pictures that ship with the demo base."""
@@ -55,10 +55,10 @@ def run_training(
 
     Queued again after an interrupt, the same training continues from its last checkpoint to the same bytes.
     """
-    from ..core.model.diffusion.batch import Batching, default_batching
-    from ..core.train.curves import Curves
-    from ..core.train.records import TrainSetting
-    from ..core.train.session import TrainRequest, TrainSession
+    from ...core.model.diffusion.batch import Batching, default_batching
+    from ...core.train.curves import Curves
+    from ...core.train.records import TrainSetting
+    from ...core.train.session import TrainRequest, TrainSession
 
     pictures = pictures_from(inputs, plan, denoiser.resolution)
     session = TrainSession(TrainRequest(plan, pictures, bank=bank or None))
@@ -97,16 +97,16 @@ def require_places(folder: Path) -> None:
 
 def learned_networks(denoiser: "ComfyTrainer", watcher: Watcher) -> "Networks":
     """Return what loads the networks for a base, under ComfyUI's memory management."""
-    from ..core.audit.learned.networks import load_networks
-    from ..core.metrics.images.features import Fetching
-    from .backend.features import HostFeatures
+    from ...core.audit.learned.networks import load_networks
+    from ...core.metrics.images.features import Fetching
+    from ..backend.features import HostFeatures
 
     return lambda: load_networks(denoiser.family, Fetching(progress=watcher.progress), HostFeatures)
 
 
 def pictures_from(inputs: PictureInputs, plan: TrainPlan, resolution: int) -> "Path | tuple[Picture, ...]":
     """Return the folder or the images to learn from; raise UsageError unless there is exactly one of them."""
-    from ..core.train.records import Picture
+    from ...core.train.records import Picture
 
     require_pictures(inputs.images is not None, inputs.folder)
     if inputs.images is None:
@@ -136,9 +136,9 @@ def captions_for(text: str, count: int, plan: TrainPlan) -> list[str]:
 def _batch_pixels(images: "torch.Tensor", side: int, bucket: int) -> "list[torch.Tensor]":
     from PIL import Image
 
-    from ..core.train.data.buckets import bucket_shapes
-    from ..core.train.data.concept import in_bucket
-    from .backend.images import to_bytes
+    from ...core.train.data.buckets import bucket_shapes
+    from ...core.train.data.concept import in_bucket
+    from ..backend.images import to_bytes
 
     shapes = bucket_shapes(side, bucket)
     return [in_bucket(Image.fromarray(p.movedim(0, -1).contiguous().numpy()), shapes) for p in to_bytes(images)]
@@ -146,7 +146,7 @@ def _batch_pixels(images: "torch.Tensor", side: int, bucket: int) -> "list[torch
 
 def _folder(name: str) -> Path:
     if name == DEMO_PICTURES:
-        from ..core.demo import DEMO_CONCEPT
+        from ...core.demo import DEMO_CONCEPT
 
         return DEMO_CONCEPT
     return places.input_folder(name)
@@ -154,7 +154,7 @@ def _folder(name: str) -> Path:
 
 def training_report(trained: "Trained", watcher: Watcher) -> tuple[list[str], str]:
     """Return a few sentences on a training, and the same with everything that its file says of itself."""
-    from ..core.train.summary import notes
+    from ...core.train.summary import notes
 
     found = [*notes(trained, watcher.plan, watcher.records, in_graph), *watcher.left_out]
     return found, "\n".join([*found, "", *(f"{key}: {value}" for key, value in trained.facts)])

@@ -4,10 +4,10 @@ from collections.abc import Sequence
 
 from comfy_api.latest import io
 
-from ..core.train.plan import ALGORITHMS, CONTROLS, TARGETS, TrainPlan
-from .prompts import Bank
+from ...core.train.plan import ALGORITHMS, CONTROLS, TARGETS, TrainPlan
+from ..prompts import Bank
+from ..ui.schema import ADVANCED
 from .training import DEMO_PICTURES
-from .ui.schema import ADVANCED
 
 PRESETS = {"drift correction": ("dc",), "prior preservation": ("prior",), "plain": (), "as in preserve": None}
 """Name -> preservation terms; None takes the input `preserve`."""

@@ -2,10 +2,10 @@
 
 from comfy_api.latest import io
 
-from ..core.metrics.images.network_names import FEATURES
-from ..core.plan.presets import PRESETS
+from ...core.metrics.images.network_names import FEATURES
+from ...core.plan.presets import PRESETS
+from ..ui.schema import ADVANCED
 from .request import AUTO
-from .ui.schema import ADVANCED
 
 
 def base_inputs() -> list[io.Input]:

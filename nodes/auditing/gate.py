@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from ..core.verdict.verdict import DRIFT, INVALID, PASS
+from ...core.verdict.verdict import DRIFT, INVALID, PASS
 
 GATES = ("never", "on DRIFT or INVALID", "unless PASS")
 """When the outputs `model` and `clip` stop whatever is connected to them."""
