@@ -12,7 +12,7 @@ from ..core.errors import InvalidError, OwfError
 from ..core.ledger.row import FAILED, REFUSED
 from ..core.text import inert
 from ..core.verdict.verdict import EXIT_CODES, worst
-from .wording import worded
+from .output.wording import worded
 
 if TYPE_CHECKING:
     from ..core.adapter import Adapter

@@ -10,8 +10,8 @@ from ..core.audit.versions import versions
 from ..core.disk.stores import size
 from ..core.errors import UsageError
 from ..core.text import counted, inert
+from .arguments.paths import cache_folder, user_path
 from .command import guarded, print_failure
-from .paths import cache_folder, user_path
 
 
 def main(argv: Sequence[str]) -> int:

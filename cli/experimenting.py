@@ -30,8 +30,8 @@ from ..core.model.names import base_names
 from ..core.model.stored import dtype_of_base
 from ..core.text import inert
 from ..core.train.plan import TrainPlan
-from .paths import cache_folder
-from .progress import progress_on
+from .arguments.paths import cache_folder
+from .output.progress import progress_on
 from .session import load_chosen
 
 if TYPE_CHECKING:

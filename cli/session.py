@@ -34,11 +34,11 @@ from ..core.plan.audit_plan import AuditPlan
 from ..core.progress import Progress
 from ..core.text import inert
 from ..core.verdict.policy import default_policy, read_policy
+from .arguments.paths import cache_folder
 from .below import read_below
 from .command import say, say_left_out
-from .paths import cache_folder
-from .progress import JsonLines, progress_kind, progress_on
-from .wording import option
+from .output.progress import JsonLines, progress_kind, progress_on
+from .output.wording import option
 
 if TYPE_CHECKING:
     from ..core.audit.forecast import Forecast

@@ -16,10 +16,10 @@ from ...core.text import inert
 from ...core.train.audited import audit_trained
 from ...core.train.records import Trained
 from ...core.verdict.outcome import said
-from ..paths import cache_folder
+from ..arguments.paths import cache_folder
+from ..output.tell import tell_report
+from ..output.wording import option, worded
 from ..session import progress_on
-from ..tell import tell_report
-from ..wording import option, worded
 from .options import RunOptions
 
 

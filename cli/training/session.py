@@ -23,11 +23,11 @@ from ...core.train.plan import TrainPlan
 from ...core.train.records import Networks, StepRecord, Trained, TrainSetting
 from ...core.train.session import Training, TrainRequest, TrainSession, is_another, mark_finished
 from ...core.train.summary import above_budget, doubts, summary
+from ..arguments.paths import cache_folder
 from ..command import INTERRUPTED
-from ..events import TrainingStopped, emit
-from ..paths import cache_folder
+from ..output.events import TrainingStopped, emit
+from ..output.wording import option
 from ..session import load_chosen
-from ..wording import option
 from .audit import audit_and_tell
 from .config import write_config
 from .interrupt import Interrupt

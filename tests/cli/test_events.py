@@ -7,9 +7,9 @@ from typing import get_args
 
 import jsonschema
 import pytest
-from owf.cli import events
+from owf.cli.output import events
 
-SCHEMA = json.loads((Path(events.__file__).with_name("events.schema.json")).read_text())
+SCHEMA = json.loads((Path(events.__file__).parents[1] / "events.schema.json").read_text())
 MADE = [
     *(events.Rows(event=e, stage="Drawing", rows=3, total=9, eta_seconds=None) for e in ("stage", "progress", "end")),
     events.TrainingStep(

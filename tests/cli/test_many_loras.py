@@ -10,11 +10,11 @@ from typing import ClassVar
 
 import pytest
 import report_samples as samples
-from owf.cli import many
 from owf.cli import session as session_module
-from owf.cli.arguments import parser
-from owf.cli.asked import asked
+from owf.cli.arguments.arguments import parser
 from owf.cli.audit import main
+from owf.cli.batch import many
+from owf.cli.batch.asked import asked
 from owf.core import demo as demo_files
 from owf.core.adapter import read_adapter
 from owf.core.audit.session import Published

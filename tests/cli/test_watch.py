@@ -3,8 +3,8 @@
 import contextlib
 
 import pytest
-from owf.cli import watch as module
-from owf.cli.watch import watch
+from owf.cli.batch import watch as module
+from owf.cli.batch.watch import watch
 
 
 class Ended(Exception):

@@ -2,11 +2,11 @@
 
 import pytest
 from core_sources import named_settings
-from owf.cli.arguments import parser as audit_parser
+from owf.cli.arguments.arguments import parser as audit_parser
 from owf.cli.command import say_left_out
 from owf.cli.experiment import parser as experiment_parser
+from owf.cli.output.wording import flag, option, worded
 from owf.cli.training.arguments import parser as train_parser
-from owf.cli.wording import flag, option, worded
 from owf.core.adapter.find import find_loras
 from owf.core.errors import OFF, Setting, UsageError
 

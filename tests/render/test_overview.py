@@ -13,7 +13,7 @@ from urllib.parse import unquote
 import pytest
 import report_samples as samples
 from imports import heavy_imports
-from owf.cli.tell import tell_overview
+from owf.cli.output.tell import tell_overview
 from owf.core.metrics.measurement import Part
 from owf.core.render.audited import Audited, headlines, worst_first
 from owf.core.render.html.html import write_html

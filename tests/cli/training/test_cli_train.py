@@ -11,7 +11,7 @@ from types import SimpleNamespace
 
 import jsonschema
 import pytest
-from owf.cli import events
+from owf.cli.output import events
 from owf.cli.train import main
 from owf.cli.training.options import RunOptions
 from owf.core.errors import UsageError
@@ -20,7 +20,7 @@ from owf.core.train.metadata import read_metadata
 
 ROOT = Path(__file__).resolve().parents[3]
 CONCEPT = ROOT / "demo" / "concept"
-EVENTS = json.loads(Path(events.__file__).with_name("events.schema.json").read_text())
+EVENTS = json.loads((Path(events.__file__).parents[1] / "events.schema.json").read_text())
 RUN_TRAIN = ROOT / "tests" / "support" / "run_train.py"
 
 

@@ -4,7 +4,7 @@ import sys
 import time
 from typing import Any
 
-from ..core.progress import Progress
+from ...core.progress import Progress
 from .events import Rows, emit
 
 

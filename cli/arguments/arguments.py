@@ -4,16 +4,16 @@ import argparse
 import os
 from pathlib import Path
 
-from ..core.disk.places import CACHE_LIMIT
-from ..core.errors import UsageError
-from ..core.model.device import DEVICES, DISK, DTYPES
-from ..core.model.memory import OFFLOADS, QUANTIZED, TILE
-from ..core.render.formats.format import all_formats, chosen_formats, default_formats
+from ...core.disk.places import CACHE_LIMIT
+from ...core.errors import UsageError
+from ...core.model.device import DEVICES, DISK, DTYPES
+from ...core.model.memory import OFFLOADS, QUANTIZED, TILE
+from ...core.render.formats.format import all_formats, chosen_formats, default_formats
+from ..output.wording import worded
 from .batch_arguments import add_batch_options
 from .numbers import above_zero, eighths, finite, positive, some_of
 from .paths import user_path
 from .plan_arguments import add_plan_options
-from .wording import worded
 
 EPILOG = """exit codes: 0 PASS, 1 DRIFT, 2 usage error, 3 INCONCLUSIVE, 4 INVALID; of several LoRAs
 the worst; with --demo 0 if each LoRA gets the verdict that it is there to show; 70 a bug,

@@ -1,4 +1,4 @@
-"""What `--progress json` writes: one record a line, for programs. `events.schema.json` describes them and ships."""
+"""What `--progress json` writes: one record a line, for programs. `cli/events.schema.json` describes them and ships."""
 
 import dataclasses
 import json

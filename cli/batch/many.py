@@ -11,27 +11,27 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ..core.batch.driver import Asked, Done, Driver, ask_digest
-from ..core.batch.here import Here
-from ..core.batch.processes import LocalWorkers
-from ..core.batch.task import LOOK, Task, Workers
-from ..core.disk.digests import Digests
-from ..core.disk.files import is_folder, remove_unfinished
-from ..core.disk.lock import only_one
-from ..core.disk.writable import require_writable
-from ..core.errors import Setting
-from ..core.ledger.ledger import NAME, Ledger
-from ..core.ledger.sweep import sweeps
-from ..core.render.audited import Audited
-from ..core.render.formats.format import publish, publish_all, publish_run
-from ..core.verdict.policy import default_policy, read_policy
-from ..core.verdict.report import Report
+from ...core.batch.driver import Asked, Done, Driver, ask_digest
+from ...core.batch.here import Here
+from ...core.batch.processes import LocalWorkers
+from ...core.batch.task import LOOK, Task, Workers
+from ...core.disk.digests import Digests
+from ...core.disk.files import is_folder, remove_unfinished
+from ...core.disk.lock import only_one
+from ...core.disk.writable import require_writable
+from ...core.errors import Setting
+from ...core.ledger.ledger import NAME, Ledger
+from ...core.ledger.sweep import sweeps
+from ...core.render.audited import Audited
+from ...core.render.formats.format import publish, publish_all, publish_run
+from ...core.verdict.policy import default_policy, read_policy
+from ...core.verdict.report import Report
+from ..arguments.paths import cache_folder
+from ..auditor import FileAuditor, names_of, of_many, worker_command
+from ..below import stack_of
+from ..beside import LeftBeside
 from .asked import AUTO, asked
-from .auditor import FileAuditor, names_of, of_many, worker_command
 from .batch_progress import AtOnce, OneByOne
-from .below import stack_of
-from .beside import LeftBeside
-from .paths import cache_folder
 from .stopping import stoppable
 
 LOCK = ".run.lock"
@@ -159,7 +159,7 @@ def _workers(options: argparse.Namespace, argv: Sequence[str]) -> tuple[Workers,
     from rich.console import Console
 
     if options.ray is not None:
-        from ..core.batch.ray_workers import RayWorkers
+        from ...core.batch.ray_workers import RayWorkers
 
         command = functools.partial(worker_command, list(argv))
         ray = RayWorkers(options.ray, command, options.workers, options.time_limit, options.ray_gpus)
@@ -169,7 +169,7 @@ def _workers(options: argparse.Namespace, argv: Sequence[str]) -> tuple[Workers,
             LocalWorkers(worker_command(argv), options.workers, options.time_limit),
             Console(stderr=options.progress == "json"),
         )
-    from . import session as session_module
+    from .. import session as session_module
 
     session = session_module.Session(options)
     return Here(FileAuditor(session, options.allow_pickle)), session.console

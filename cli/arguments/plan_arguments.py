@@ -3,14 +3,14 @@
 import argparse
 from pathlib import Path
 
-from ..core.datasets.dataset import all_datasets, layouts
-from ..core.errors import UsageError
-from ..core.families.prompt_form import ASKED_FORMS, AUTO
-from ..core.metrics.images.network_names import FEATURES
-from ..core.metrics.metric import all_metrics
-from ..core.plan.audit_plan import LOSSES, Stage
-from ..core.plan.presets import METRICS, PRESETS
-from ..core.plan.vocabulary import parse_words, read_words
+from ...core.datasets.dataset import all_datasets, layouts
+from ...core.errors import UsageError
+from ...core.families.prompt_form import ASKED_FORMS, AUTO
+from ...core.metrics.images.network_names import FEATURES
+from ...core.metrics.metric import all_metrics
+from ...core.plan.audit_plan import LOSSES, Stage
+from ...core.plan.presets import METRICS, PRESETS
+from ...core.plan.vocabulary import parse_words, read_words
 from .numbers import positive, seed, some_of
 from .paths import user_path
 

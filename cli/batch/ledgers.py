@@ -7,24 +7,24 @@ from collections.abc import Iterable, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
-from ..core.batch.driver import Asked, judge_again
-from ..core.disk.lock import only_one
-from ..core.disk.writable import require_writable
-from ..core.errors import Setting, UsageError
-from ..core.ledger.compare import compare
-from ..core.ledger.ledger import NAME, Ledger
-from ..core.ledger.merge import merge
-from ..core.ledger.row import Row
-from ..core.ledger.sweep import sweeps
-from ..core.render.formats.format import default_formats, publish, publish_run
-from ..core.render.formats.jsonl import row_data
-from ..core.text import counted, inert
-from ..core.verdict.policy import read_policy
-from ..core.verdict.report import Report
-from ..core.verdict.verdict import EXIT_CODES, worst
-from .command import guarded, print_failure, say
+from ...core.batch.driver import Asked, judge_again
+from ...core.disk.lock import only_one
+from ...core.disk.writable import require_writable
+from ...core.errors import Setting, UsageError
+from ...core.ledger.compare import compare
+from ...core.ledger.ledger import NAME, Ledger
+from ...core.ledger.merge import merge
+from ...core.ledger.row import Row
+from ...core.ledger.sweep import sweeps
+from ...core.render.formats.format import default_formats, publish, publish_run
+from ...core.render.formats.jsonl import row_data
+from ...core.text import counted, inert
+from ...core.verdict.policy import read_policy
+from ...core.verdict.report import Report
+from ...core.verdict.verdict import EXIT_CODES, worst
+from ..arguments.paths import user_path
+from ..command import guarded, print_failure, say
 from .many import LOCK
-from .paths import user_path
 
 _SHOWN = 60
 """Characters of a name in a line."""

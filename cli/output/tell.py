@@ -4,17 +4,17 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..core.render.audited import Audited
-from ..core.render.terminal.overview import print_overview
-from ..core.render.terminal.terminal import print_report
-from ..core.text import inert
-from ..core.verdict.outcome import outcome, summary
-from ..core.verdict.verdict import worst
+from ...core.render.audited import Audited
+from ...core.render.terminal.overview import print_overview
+from ...core.render.terminal.terminal import print_report
+from ...core.text import inert
+from ...core.verdict.outcome import outcome, summary
+from ...core.verdict.verdict import worst
 from .events import Judged, Overview, Reported, emit
 from .wording import option
 
 if TYPE_CHECKING:
-    from ..core.audit.session import Published
+    from ...core.audit.session import Published
 
 
 def tell_report(published: "Published", files: Sequence[Path], console: Any, progress: str) -> None:

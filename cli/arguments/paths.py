@@ -4,8 +4,8 @@ import argparse
 import os
 from pathlib import Path
 
-from ..core.disk.places import cache_home, expanded
-from ..core.errors import UsageError
+from ...core.disk.places import cache_home, expanded
+from ...core.errors import UsageError
 
 
 def user_path(text: str) -> Path:

@@ -5,8 +5,8 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from ..core.batch.here import Here
-from ..core.batch.task import Workers
+from ...core.batch.here import Here
+from ...core.batch.task import Workers
 
 
 @contextmanager

@@ -1,7 +1,7 @@
 """What `core` says, in the words of the command line: options instead of settings."""
 
-from ..core.errors import OFF, OwfError, Setting
-from ..core.plan.option import key
+from ...core.errors import OFF, OwfError, Setting
+from ...core.plan.option import key
 
 
 def flag(name: str) -> str:

@@ -2,8 +2,8 @@
 
 import argparse
 
-from ..core.render.beside import KINDS
-from ..core.verdict.verdict import EXIT_CODES
+from ...core.render.beside import KINDS
+from ...core.verdict.verdict import EXIT_CODES
 from .numbers import above_zero, finite, some_of, whole
 
 

@@ -4,13 +4,13 @@ import argparse
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 
-from ..core.batch.worker import Voice, serve
-from ..core.model.base import BaseChoice
-from ..core.model.diffusion.denoiser import Denoiser
-from ..core.progress import BASE, LORA, Progress
-from .arguments import parser
-from .auditor import FileAuditor, of_many
-from .session import Session
+from ...core.batch.worker import Voice, serve
+from ...core.model.base import BaseChoice
+from ...core.model.diffusion.denoiser import Denoiser
+from ...core.progress import BASE, LORA, Progress
+from ..arguments.arguments import parser
+from ..auditor import FileAuditor, of_many
+from ..session import Session
 
 
 def main(argv: Sequence[str]) -> int:

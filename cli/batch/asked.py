@@ -5,14 +5,14 @@ import hashlib
 import os
 from pathlib import Path
 
-from ..core.adapter.adapter import READING
-from ..core.disk.digests import Digests
-from ..core.disk.files import scan
-from ..core.errors import UsageError
-from ..core.foreign import foreign
-from ..core.metrics.metric import chosen
-from ..core.model.base import choose_base
-from ..core.model.settings import checkpoint_folders, configured_bases
+from ...core.adapter.adapter import READING
+from ...core.disk.digests import Digests
+from ...core.disk.files import scan
+from ...core.errors import UsageError
+from ...core.foreign import foreign
+from ...core.metrics.metric import chosen
+from ...core.model.base import choose_base
+from ...core.model.settings import checkpoint_folders, configured_bases
 
 AUTO = "auto"
 """The base that the LoRA names, where the user has it."""

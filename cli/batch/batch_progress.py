@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from ..core.batch.task import Listener
-from .progress import progress_kind, progress_on
+from ...core.batch.task import Listener
+from ..output.progress import progress_kind, progress_on
 
 
 class OneByOne(Listener):
