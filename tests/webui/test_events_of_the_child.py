@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 from owf.cli.output import events
-from owf.webui.events import _RULES, _SAID_OF_IT, LONGEST, fits, read_event, schema
+from owf.webui.jobs.events import _RULES, _SAID_OF_IT, LONGEST, fits, read_event, schema
 
 PLAIN = st.one_of(st.none(), st.booleans(), st.integers(-3, 3), st.sampled_from(["stage", "PASS", "report", ""]))
 VALUES = st.recursive(

@@ -10,7 +10,7 @@ from owf.core.verdict.report import write_report
 from owf.webui import cards, host, request, start, view
 from owf.webui.api import is_allowed
 from owf.webui.host import Refusal, Settings
-from owf.webui.job import Command, Job, Verdict
+from owf.webui.jobs.job import Command, Job, Verdict
 from owf.webui.request import AuditAsk, TrainAsk
 from report_samples import report
 

@@ -10,9 +10,9 @@ import time
 from pathlib import Path
 
 import pytest
-from owf.webui import runner as runners
-from owf.webui.job import CANCELLED, DONE, FAILED, RUNNING, WAITING, Command, Job
-from owf.webui.runner import Busy, Runner, Turn
+from owf.webui.jobs import runner as runners
+from owf.webui.jobs.job import CANCELLED, DONE, FAILED, RUNNING, WAITING, Command, Job
+from owf.webui.jobs.runner import Busy, Runner, Turn
 
 FAKES = Path(__file__).resolve().parent / "fakes"
 LONG = 60.0

@@ -37,7 +37,7 @@ def main(arguments: list[str]) -> int:
 
 def _bind_checkout() -> None:
     """Import the checkout that this file lies in as the package `owf`: an installed one may be of another version."""
-    root = Path(__file__).resolve().parent.parent
+    root = Path(__file__).resolve().parents[2]
     spec = importlib.util.spec_from_file_location("owf", root / "__init__.py", submodule_search_locations=[str(root)])
     assert spec is not None and spec.loader is not None
     module = importlib.util.module_from_spec(spec)

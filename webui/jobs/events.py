@@ -5,7 +5,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-SCHEMA = Path(__file__).resolve().parent.parent / "cli" / "events.schema.json"
+SCHEMA = Path(__file__).resolve().parents[2] / "cli" / "events.schema.json"
 LONGEST = 1 << 20
 """Bytes of a line that are read as an event: names of a thousand pages fit in."""
 _TYPES = {
