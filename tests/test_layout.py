@@ -109,7 +109,7 @@ def test_only_the_backend_and_one_file_import_diffusers():
     allowed = {
         *(ROOT / "core" / "model" / "backends").glob("*.py"),
         *(ROOT / "core" / "model" / "backends" / "files").glob("*.py"),
-        ROOT / "core" / "adapter" / "naming" / "convert.py",
+        ROOT / "core" / "adapter" / "apply" / "convert.py",
     }
     assert importers <= allowed
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from ..errors import AdapterError
 from ..text import inert
-from .containers.opening import Part
+from .opening import Part
 from .containers.scalars import scalar
 from .containers.source import Bytes, Entry, all_mapped
 from .module import AGAIN, AdapterModule, BrokenModule, build_module

@@ -10,7 +10,7 @@ from ..text import counted, inert
 from .adapter import Adapter
 from .apply.complaints import about_training, complaints, hash_mismatch
 from .containers.hashes import hash_all
-from .containers.opening import Part, open_parts
+from .opening import Part, open_parts
 from .contents import Contents, collect
 from .naming.identify import Identity, format_of, identify
 from .naming.stated import metadata as meta

@@ -9,7 +9,7 @@ from .adapter import Adapter
 from .apply.coverage import coverage_of_file
 from .apply.sketch import Sketch, sketch
 from .blocks import Block, block_of, kind_of
-from .naming.unexpected import shown, unexpected_in_modules
+from .apply.unexpected import shown, unexpected_in_modules
 
 MAX_LISTED = 20
 HUGE = 1e4

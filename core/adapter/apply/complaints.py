@@ -12,7 +12,7 @@ from ..containers.source import Source
 from ..contents import Contents
 from ..module import ALPHA_EXTREME, AdapterModule
 from ..naming.stated.metadata import Training
-from ..naming.unexpected import shown
+from .unexpected import shown
 from .scales import about_scales
 
 _UNBOUNDED = 2**62

@@ -15,7 +15,7 @@ from ..blocks import ModuleNorms, block_of, kind_of
 from ..containers.source import Loader, Source, all_mapped, all_reading
 from ..module import AdapterModule
 from ..naming.names import flatten, is_typical
-from ..naming.unexpected import LivePaths, near_misses, unexpected_in_modules
+from .unexpected import LivePaths, near_misses, unexpected_in_modules
 from .coverage import Coverage, Unapplied, left_out_of_file
 from .delta import Delta, delta, misfit
 from .places import Components, Places
@@ -212,7 +212,7 @@ def _in_live_names(adapter: Adapter, components: Components) -> tuple[Adapter, s
     live = {flatten("transformer", dotted) for dotted, _ in transformer.named_modules()}
     if all(module.path in live for module in adapter.modules if module.component == "transformer"):
         return adapter, None
-    from ..naming.convert import converted
+    from .convert import converted
 
     try:
         return converted(adapter, transformer), "not supported yet: neither the base nor diffusers knows this name"

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from ... import families
 from ..module import AdapterModule
 from ..naming.names import flatten
-from ..naming.unexpected import LivePaths
+from .unexpected import LivePaths
 from .weights import Fused
 
 if TYPE_CHECKING:

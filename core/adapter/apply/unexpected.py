@@ -9,8 +9,8 @@ from itertools import islice
 from ...text import inert
 from ..adapter import Adapter
 from ..module import AdapterModule
-from . import ldm_names
-from .names import flatten, place
+from ..naming import ldm_names
+from ..naming.names import flatten, place
 
 _ASKED = 200
 """Unknown tensors that are compared with module names; no sound file has more, so that further ones count as such."""

@@ -5,17 +5,17 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from ...disk.files import is_folder
-from ...disk.tensor_files import PICKLES, START, is_pickle, what_it_is
-from ...errors import AdapterError, Setting
-from ...text import inert
-from ..naming.names import place
-from ..naming.stated.metadata import rank_stabilised
-from ..naming.stated.peft_config import NO_CONFIG, RANK_STABILISED, PeftConfig, from_metadata, from_text
-from .downloads import note_beside
-from .lora_folder import CONFIG, WEIGHTS, component_of, config_beside, require_whole, weights_of
-from .safetensors import open_safetensors, regular_size
-from .source import Source
+from ..disk.files import is_folder
+from ..disk.tensor_files import PICKLES, START, is_pickle, what_it_is
+from ..errors import AdapterError, Setting
+from ..text import inert
+from .naming.names import place
+from .naming.stated.metadata import rank_stabilised
+from .naming.stated.peft_config import NO_CONFIG, RANK_STABILISED, PeftConfig, from_metadata, from_text
+from .containers.downloads import note_beside
+from .containers.lora_folder import CONFIG, WEIGHTS, component_of, config_beside, require_whole, weights_of
+from .containers.safetensors import open_safetensors, regular_size
+from .containers.source import Source
 
 _CONFIG_LIMIT = 1024 * 1024
 
@@ -142,7 +142,7 @@ def _open_container(path: Path, allow_pickle: bool) -> Source:
             f"{path.suffix} files are pickles, which can run code: convert it, or say that you trust it",
             Setting("allow_pickle"),
         )
-    from .pickle import open_pickle
+    from .containers.pickle import open_pickle
 
     return open_pickle(path)
 

@@ -12,7 +12,7 @@ from ...errors import AdapterError
 from ...text import inert
 from ..adapter import Adapter
 from ..containers.memory import in_memory
-from ..containers.opening import Part
+from ..opening import Part
 from ..containers.source import all_reading
 from ..contents import collect
 
