@@ -9,13 +9,13 @@ from ..disk.files import is_folder
 from ..disk.tensor_files import PICKLES, START, is_pickle, what_it_is
 from ..errors import AdapterError, Setting
 from ..text import inert
-from .naming.names import place
-from .naming.stated.metadata import rank_stabilised
-from .naming.stated.peft_config import NO_CONFIG, RANK_STABILISED, PeftConfig, from_metadata, from_text
 from .containers.downloads import note_beside
 from .containers.lora_folder import CONFIG, WEIGHTS, component_of, config_beside, require_whole, weights_of
 from .containers.safetensors import open_safetensors, regular_size
 from .containers.source import Source
+from .naming.names import place
+from .naming.stated.metadata import rank_stabilised
+from .naming.stated.peft_config import NO_CONFIG, RANK_STABILISED, PeftConfig, from_metadata, from_text
 
 _CONFIG_LIMIT = 1024 * 1024
 

@@ -8,8 +8,8 @@ from ..text import counted, inert
 from .adapter import Adapter
 from .apply.coverage import coverage_of_file
 from .apply.sketch import Sketch, sketch
-from .blocks import Block, block_of, kind_of
 from .apply.unexpected import shown, unexpected_in_modules
+from .blocks import Block, block_of, kind_of
 
 MAX_LISTED = 20
 HUGE = 1e4

@@ -12,7 +12,7 @@ from ..text import counted, inert
 from ..verdict.outcome import said
 from .cost import drawings, rows_until, step_rows, teacher_rows
 from .data.bank import Bank
-from .methods.forms import FORMS
+from .forms import FORMS
 from .plan import TrainPlan
 from .records import Picture, StepRecord, Trained
 from .session import Training, TrainSession

@@ -12,8 +12,8 @@ from ..containers.source import Source
 from ..contents import Contents
 from ..module import ALPHA_EXTREME, AdapterModule
 from ..naming.stated.metadata import Training
-from .unexpected import shown
 from .scales import about_scales
+from .unexpected import shown
 
 _UNBOUNDED = 2**62
 

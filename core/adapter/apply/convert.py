@@ -12,9 +12,9 @@ from ...errors import AdapterError
 from ...text import inert
 from ..adapter import Adapter
 from ..containers.memory import in_memory
-from ..opening import Part
 from ..containers.source import all_reading
 from ..contents import collect
+from ..opening import Part
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -15,11 +15,11 @@ from ..blocks import ModuleNorms, block_of, kind_of
 from ..containers.source import Loader, Source, all_mapped, all_reading
 from ..module import AdapterModule
 from ..naming.names import flatten, is_typical
-from .unexpected import LivePaths, near_misses, unexpected_in_modules
 from .coverage import Coverage, Unapplied, left_out_of_file
 from .delta import Delta, delta, misfit
 from .places import Components, Places
 from .sketch import changes_nothing
+from .unexpected import LivePaths, near_misses, unexpected_in_modules
 from .weights import Fused, read_weight
 
 if TYPE_CHECKING:
