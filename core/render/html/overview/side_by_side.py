@@ -14,8 +14,8 @@ from ....verdict.size import limits
 from ....verdict.verdict import Judgement
 from ... import words
 from ...audited import Audited, Key, estimate_of, headlines, judgement_of
+from ...rows import first_rows
 from .. import charts, images
-from ..breakdowns import first_rows
 from ..number import STATES, Number, number
 
 FIRST_PAIRS, MOST_PAIRS = 8, 24
