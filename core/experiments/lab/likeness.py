@@ -49,7 +49,7 @@ def load_seers(family: str, fetching: Fetching) -> Seers:
         return Seers({"concept_own": load_features(family, fetching)}, None)
     names = {"concept_dino": "dino", "concept_clip_i": "clip"}
     networks = {number: load_features(name, fetching) for number, name in names.items()}
-    model, tokenizer = load_clip(fetching)
+    model, tokenizer = load_clip(fetching.offline)
     return Seers(networks, lambda texts: embed_texts(model, tokenizer, texts).numpy())
 
 

@@ -17,13 +17,14 @@ from ...families import get, shipped
 from ...families.prompt_form import IN_SENTENCES
 from ...plan.vocabulary import shipped_vocabulary
 from .demo_network import FeatureNetwork as DemoNetwork
-from .features import Fetching, ImageFeatures, assemble, resize_crop
+from .features import Fetching, ImageFeatures, assemble
 from .openclip import KIND, load_open_clip
+from .preparation import resize_crop
 from .towers import CLIP, clip_preparation, embed_texts, load_clip
 
 if TYPE_CHECKING:
     from ...plan.audit_plan import AuditPlan
-    from .features import Prepare
+    from .preparation import Prepare
 
 _ATTRIBUTES = {"label": "class", "color": "colour", "pattern": "pattern", "background": "background"}
 """Head of the demo base's network -> what its vocabulary calls the same; the levels are in the order of the answers."""
@@ -66,7 +67,7 @@ def load_prompted(plan: "AuditPlan", fetching: Fetching) -> ImageFeatures:
 
 def _clip(texts: Sequence[str], fetching: Fetching) -> "tuple[Prepare, nn.Module, torch.Tensor]":
     """Return CLIP's preparation and image tower, and the texts' projected features."""
-    model, tokenizer = load_clip(fetching)
+    model, tokenizer = load_clip(fetching.offline)
     features = embed_texts(model, tokenizer, texts)
     return clip_preparation(model.config.vision_config.image_size), _ClipImages(model), features
 
