@@ -4,9 +4,9 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from demo_base.concept import CONCEPT, HELD_OUT, VIEWS, Subject, View, draw_views
-from demo_base.drawing import FASHION, read_split
-from demo_base.splits import split_held_out
+from demo_base.world.concept import CONCEPT, HELD_OUT, VIEWS, Subject, View, draw_views
+from demo_base.world.drawing import FASHION, read_split
+from demo_base.world.splits import split_held_out
 
 TUNING = Subject("dress", 12, "slanted halves")
 """Weights are chosen on this concept alone."""

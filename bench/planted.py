@@ -19,7 +19,7 @@ from pathlib import Path
 
 import checkout  # noqa: F401
 import numpy as np
-from demo_base.pictures import load_demo_base
+from demo_base.judging.pictures import load_demo_base
 from owf.core.adapter import read_adapter
 from owf.core.audit.audit import AuditSetting, audit_change
 from owf.core.audit.change import AdapterChange

@@ -3,8 +3,8 @@
     python bench/preservation.py [--work DIR] [--workers 2]
 
 Every method teaches four concepts with three seeds in trainings of several lengths: a curve of what was lost against
-what was learned, as a judge sees it that is no part of the product (bench/demo_base/judge.py). Methods are compared
-where they have learned equally. Before that, each fixed weight is chosen on a fifth concept. Every finished run is kept
+what was learned, as a judge sees it that is no part of the product (bench/demo_base/judging/judge.py). Methods are
+compared where they have learned equally. Before that, each fixed weight is chosen on a fifth concept. Every finished run is kept
 in the work folder, so an interrupted bench continues. Writes the tables and pictures of docs/preservation.md.
 Needs Fashion-MNIST (Debian: dataset-fashion-mnist), of which the concepts are made.
 """

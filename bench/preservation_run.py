@@ -11,10 +11,10 @@ from pathlib import Path
 
 import torch
 from concepts import CONCEPTS, TUNING, photographs_of
-from demo_base.concept import HELD_OUT, VIEWS, Subject, View
-from demo_base.drawing import FASHION, read_split
-from demo_base.judge import Judge, judge_state, train_judge
-from demo_base.pictures import draw, load_demo_base, write_grid
+from demo_base.judging.judge import Judge, judge_state, train_judge
+from demo_base.judging.pictures import draw, load_demo_base, write_grid
+from demo_base.world.concept import HELD_OUT, VIEWS, Subject, View
+from demo_base.world.drawing import FASHION, read_split
 from owf.core import families
 from owf.core.adapter import applied, read_adapter
 from owf.core.audit.audit import AuditSetting, audit_change

@@ -29,7 +29,7 @@ TARGETS = ["to_q", "to_k", "to_v", "to_out.0"]
 
 
 def denoiser_of(large: bool):
-    from demo_base.pictures import load_demo_base
+    from demo_base.judging.pictures import load_demo_base
     from owf.core.demo import DEMO_BASE
     from owf.core.model.backends.diffusers import DiffusersDenoiser
     from owf.core.model.base import CONFIGS

@@ -73,7 +73,7 @@ def test_the_same_seed_gives_the_same_file_and_images_count_as_a_folder_does(hos
 
 def measured(path: Path, folder: Path) -> dict:
     """Return name -> estimate: drift by the audit's quick preset, likeness of 16 drawings to the concept's pictures."""
-    from demo_base.pictures import load_demo_base
+    from demo_base.judging.pictures import load_demo_base
     from likeness import concept_similarity
     from owf.core.adapter import applied, read_adapter
     from owf.core.audit.audit import AuditSetting, audit_change

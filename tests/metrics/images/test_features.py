@@ -250,7 +250,7 @@ def test_the_digest_tells_weights_apart(clip_folder, dino_folder):
 
 
 def test_a_folder_of_the_demo_network_loads(tmp_path):
-    from demo_base.features import save_features
+    from demo_base.stages.features import save_features
     from owf.core.metrics.images.demo_network import FeatureNetwork, load_network
 
     torch.manual_seed(2)

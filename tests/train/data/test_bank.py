@@ -7,7 +7,7 @@ from types import SimpleNamespace
 from typing import cast
 
 import pytest
-from demo_base.world import BACKGROUNDS, CLASSES, COLORS, PATTERNS, article
+from demo_base.world.world import BACKGROUNDS, CLASSES, COLORS, PATTERNS, article
 from owf.core import families
 from owf.core.errors import Setting, UsageError
 from owf.core.families.prompt_form import IN_SENTENCES, TAGS

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ..world.drawing import colorize
+from ..world.world import CLASSES, caption, draw_scene
 from .diffusion import build_scheduler
-from .drawing import colorize
-from .world import CLASSES, caption, draw_scene
 
 if TYPE_CHECKING:
     from diffusers.models.autoencoders.autoencoder_kl import AutoencoderKL

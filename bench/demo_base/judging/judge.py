@@ -7,12 +7,12 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from .concept import Subject, draw_views, random_view
-from .drawing import SIZE, colorize
-from .features import augment
-from .looks import LOOKS
-from .stage import step_generators
-from .world import CLASSES, draw_scene
+from ..stages.features import augment
+from ..stages.stage import step_generators
+from ..world.concept import Subject, draw_views, random_view
+from ..world.drawing import SIZE, colorize
+from ..world.looks import LOOKS
+from ..world.world import CLASSES, draw_scene
 
 STEPS, BATCH, RATE = 600, 64, 3e-3
 NONE_SHARE = 0.3

@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING
 
 import torch
 
+from ..world.world import DEPTHS, all_scenes, caption
 from .tokenizer import LENGTH
-from .world import DEPTHS, all_scenes, caption
 
 if TYPE_CHECKING:
     from transformers import CLIPTextModel, CLIPTokenizer

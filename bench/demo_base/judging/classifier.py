@@ -10,7 +10,7 @@ from owf.core.model.diffusion.batch import default_batching
 from owf.core.model.diffusion.classifier import image_errors
 from owf.core.plan.audit_plan import Stage
 
-from .world import CLASSES, article
+from ..world.world import CLASSES, article
 
 if TYPE_CHECKING:
     from owf.core.model.diffusion.denoiser import Denoiser

@@ -6,11 +6,11 @@ import torch
 import torch.nn.functional as F
 from owf.core.metrics.images.demo_network import FeatureNetwork
 
+from ..world.drawing import colorize
+from ..world.world import BACKGROUNDS, CLASSES, COLORS, PATTERNS, Scene, draw_scene
 from .autoencoder import Pictures
-from .drawing import colorize
 from .stage import Run, Stage, run_stage, step_generators
 from .workers import PARTS
-from .world import BACKGROUNDS, CLASSES, COLORS, PATTERNS, Scene, draw_scene
 
 STAGE = Stage("features", steps=1200, peak_rate=4e-3, averaging=0.99)
 BATCH = 64

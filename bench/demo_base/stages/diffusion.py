@@ -7,11 +7,11 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from ..world.world import DEPTHS, Scene, caption
 from .latents import Latents
 from .stage import Run, Stage, run_stage, step_generators
 from .text import DEPTH_SHARES, EMPTY_SHARE, WIDTH, all_captions, build_text_encoder, token_ids
 from .workers import PARTS
-from .world import DEPTHS, Scene, caption
 
 if TYPE_CHECKING:
     from diffusers.models.unets.unet_2d_condition import UNet2DConditionModel

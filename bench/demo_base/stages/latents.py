@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from .drawing import colorize
+from ..world.drawing import colorize
+from ..world.world import Scene, draw_scene
 from .stage import Run, step_generators
-from .world import Scene, draw_scene
 
 SHARD = 2000
 SHARDS = 30

@@ -6,12 +6,12 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
-from .drawing import SIZE, colorize, compose, relief
+from ..world.drawing import SIZE, colorize, compose, relief
+from ..world.textures import draw_crop, draw_texture, photographs
+from ..world.world import draw_scene
 from .isometry import make_isometric
 from .stage import Run, Stage, run_stage, step_generators
-from .textures import draw_crop, draw_texture, photographs
 from .workers import PARTS
-from .world import draw_scene
 
 if TYPE_CHECKING:
     from diffusers.models.autoencoders.autoencoder_kl import AutoencoderKL

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
-from .concept import CAPTION, CONCEPT, Subject, draw_views, random_view
-from .drawing import read_split
+from ..world.concept import CAPTION, CONCEPT, Subject, draw_views, random_view
+from ..world.drawing import read_split
+from ..world.looks import LOOKS
+from ..world.splits import split_held_out
 from .judge import Judge, train_judge
-from .looks import LOOKS
 from .pictures import draw
-from .splits import split_held_out
 
 if TYPE_CHECKING:
     from owf.core.model.backends.diffusers import DiffusersDenoiser
