@@ -34,8 +34,8 @@ from owf.core.progress import SILENT
 from owf.core.verdict.policy import default_policy
 from owf.core.verdict.report import Report, to_json
 from owf.core.verdict.verdict import DRIFT, PASS
-from planting import Planting
-from plants import PLANTS, Plant, World
+from plants.planting import Planting
+from plants.plants import PLANTS, Plant, World
 
 VERSION = 1
 """Part of every run's key: change it when runs are to be made anew."""

@@ -17,7 +17,7 @@ from owf.core.demo import DEMO_BASE
 from owf.core.ledger.ledger import NAME, Ledger
 from owf.core.ledger.row import Row
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 _PAGE = os.sysconf("SC_PAGE_SIZE") if hasattr(os, "sysconf") else 4096
 _TICKS = os.sysconf("SC_CLK_TCK") if hasattr(os, "sysconf") else 100
 _LOOK = 1.0

@@ -10,7 +10,6 @@ from functools import cache
 from pathlib import Path
 
 import torch
-from concepts import CONCEPTS, TUNING, photographs_of
 from demo_base.judging.judge import Judge, judge_state, train_judge
 from demo_base.judging.pictures import draw, load_demo_base, write_grid
 from demo_base.world.concept import HELD_OUT, VIEWS, Subject, View
@@ -33,6 +32,8 @@ from owf.core.train.plan import TrainPlan
 from owf.core.train.records import Picture, StepRecord, Trained, TrainSetting
 from owf.core.train.train import train
 from owf.core.verdict.policy import default_policy
+
+from preserving.concepts import CONCEPTS, TUNING, photographs_of
 
 VERSION = 3
 """Part of every run's key: change it when runs are to be made anew."""

@@ -17,9 +17,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import atheris
-import checkout  # noqa: F401 - binds owf
 import torch
 from safetensors.torch import save_file
+
+from .. import checkout  # noqa: F401 - binds owf
 
 with atheris.instrument_imports(include=["owf"]):
     from owf.core.adapter.apply.match import ReportBuilder, deltas, match_modules

@@ -14,8 +14,9 @@ import time
 from pathlib import Path
 
 import atheris
-import checkout  # noqa: F401 - binds owf
 import torch
+
+from .. import checkout  # noqa: F401 - binds owf
 
 with atheris.instrument_imports(include=["owf"]):
     from owf.core.adapter.apply.match import match

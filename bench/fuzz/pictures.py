@@ -16,7 +16,8 @@ import zlib
 from pathlib import Path
 
 import atheris
-from checkout import ROOT
+
+from ..checkout import ROOT
 
 sys.path.append(str(ROOT / "tests" / "support"))
 

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 from owf.core.plan.vocabulary import Concept
-from planting import Lesson
+
+from plants.planting import Lesson
 
 TRIGGER = "zgz"
 """A word that no concept of the base has."""
