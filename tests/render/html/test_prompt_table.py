@@ -14,7 +14,7 @@ from owf.core.render.html.html import render_html
 from owf.core.render.html.prompt_table import MOST, prompt_table
 from owf.core.verdict.report import parse_report, to_json
 
-SCRIPT = Path(__file__).parents[2] / "core" / "render" / "html" / "table_sort.js"
+SCRIPT = Path(__file__).parents[3] / "core" / "render" / "html" / "table_sort.js"
 
 
 def with_prompts(texts=("a red bag", "a blue bag", "a green bag"), **numbers):

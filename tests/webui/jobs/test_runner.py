@@ -14,7 +14,7 @@ from owf.webui.jobs import runner as runners
 from owf.webui.jobs.job import CANCELLED, DONE, FAILED, RUNNING, WAITING, Command, Job
 from owf.webui.jobs.runner import Busy, Runner, Turn
 
-FAKES = Path(__file__).resolve().parent / "fakes"
+FAKES = Path(__file__).resolve().parents[1] / "fakes"
 LONG = 60.0
 
 

@@ -15,7 +15,7 @@ from owf.core.model.diffusion.sample import Sampling, generate_latents
 from owf.core.model.diffusion.schedule import zero_terminal
 from owf.core.plan.presets import preset_plan
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 SHAPE = (4, 16, 16)
 
 
