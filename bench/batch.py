@@ -20,10 +20,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
-import batch_loras
-import batch_runs
-from batch_checks import Held, differing, limit, none, synthetic, timed_in_chromium
-from batch_runs import audit, command, orphans, reports, rows, same, watched
+from batches import loras, runs
+from batches.checks import Held, differing, limit, none, synthetic, timed_in_chromium
+from batches.runs import audit, command, orphans, reports, rows, same, watched
 from owf.core.ledger.row import COMPLETE, REFUSED, UNMEASURABLE, Row
 from owf.core.verdict.verdict import DRIFT, INVALID
 
@@ -38,7 +37,7 @@ class Bench:
     def __init__(self, out: Path, size: int, seed: int, workers: int) -> None:
         self.out, self.random, self.workers = out, random.Random(seed), workers
         self.loras, self.cache = out / "loras", out / "cache"
-        self.kinds = batch_loras.make(self.loras, size, seed)
+        self.kinds = loras.make(self.loras, size, seed)
 
     def run(self) -> list[Held]:
         """Every LoRA: its row, its cost, memory and the driver's share of the time."""
@@ -84,7 +83,7 @@ class Bench:
         # A start takes seconds; moments are spread over what a call takes from there to the end of some LoRAs.
         whom = ("driver", "worker")
         moments = [(self.random.uniform(0.05, 0.6) * took, self.random.choice(whom)) for _ in range(KILLS)]
-        hit = [said for said in batch_runs.killed(again, moments) if not said.startswith("nothing")]
+        hit = [said for said in runs.killed(again, moments) if not said.startswith("nothing")]
         subprocess.run(again, check=False)
         one, other = ([repr(same(row)) for row in sorted(rows(w), key=lambda r: r.name)] for w in (whole, cut))
         return [
@@ -100,7 +99,7 @@ class Bench:
         where = self.out / "fault"
         fresh(where, cache)
         with subprocess.Popen(audit(some, where, cache)) as first:
-            while not (where / batch_runs.NAME).exists() and first.poll() is None:
+            while not (where / runs.NAME).exists() and first.poll() is None:
                 time.sleep(0.2)
             second = said(audit(some, where, cache))
             first.wait()
@@ -116,7 +115,7 @@ class Bench:
         some, seen = self._some(self.out / "ray-loras", 2 * KILLED_LORAS), {}
         (self.out / "path").mkdir(exist_ok=True)
         if not (self.out / "path" / "owf").exists():  # actors import the package by its name
-            (self.out / "path" / "owf").symlink_to(batch_runs.ROOT)
+            (self.out / "path" / "owf").symlink_to(runs.ROOT)
         os.environ["PYTHONPATH"] = str(self.out / "path")
         for name, more in (("processes", ()), ("ray-1", ("--ray", "local")), ("ray-2", ("--ray", "local"))):
             where, cache = self.out / name, self.out / f"{name}-cache"
@@ -133,7 +132,7 @@ class Bench:
 
     def leaderboard(self) -> list[Held]:
         """Ten thousand rows: opened and sorted in Chromium, where playwright has one."""
-        from owf.core.render.html.leaderboard import render_leaderboard
+        from owf.core.render.html.overview.leaderboard import render_leaderboard
 
         page = self.out / "leaderboard-10000.html"
         page.write_text(render_leaderboard([synthetic(i, self.random) for i in range(10_000)]), encoding="utf-8")
@@ -199,7 +198,7 @@ def idle(found: Sequence[Row]) -> float:
 
 
 def wrong(row: Row, kind: str) -> bool:
-    if kind == batch_loras.GOOD:
+    if kind == loras.GOOD:
         return row.status != COMPLETE or row.verdict == INVALID or not row.numbers
     return row.status not in (REFUSED, UNMEASURABLE) or row.verdict != INVALID or not row.reason or bool(row.numbers)
 

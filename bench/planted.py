@@ -19,23 +19,23 @@ from pathlib import Path
 
 import checkout  # noqa: F401
 import numpy as np
-from demo_base.pictures import load_demo_base
+from demo_base.judging.pictures import load_demo_base
 from owf.core.adapter import read_adapter
 from owf.core.audit.audit import AuditSetting, audit_change
 from owf.core.audit.change import AdapterChange
-from owf.core.datasets.shipped import read_shipped
+from owf.core.datasets.images.shipped import read_shipped
 from owf.core.demo import DEMO_BASE
 from owf.core.metrics.images.features import load_features
 from owf.core.metrics.metric import chosen
-from owf.core.model.batch import Batching
+from owf.core.model.diffusion.batch import Batching
 from owf.core.plan.presets import in_order, preset_plan
-from owf.core.plan.screening import plan_concepts, with_vocabulary
+from owf.core.plan.screening.screening import plan_concepts, with_vocabulary
 from owf.core.progress import SILENT
 from owf.core.verdict.policy import default_policy
 from owf.core.verdict.report import Report, to_json
 from owf.core.verdict.verdict import DRIFT, PASS
-from planting import Planting
-from plants import PLANTS, Plant, World
+from plants.planting import Planting
+from plants.plants import PLANTS, Plant, World
 
 VERSION = 1
 """Part of every run's key: change it when runs are to be made anew."""

@@ -3,10 +3,10 @@
     python bench/preservation.py [--work DIR] [--workers 2]
 
 Every method teaches four concepts with three seeds in trainings of several lengths: a curve of what was lost against
-what was learned, as a judge sees it that is no part of the product (bench/demo_base/judge.py). Methods are compared
-where they have learned equally. Before that, each fixed weight is chosen on a fifth concept. Every finished run is kept
-in the work folder, so an interrupted bench continues. Writes the tables and pictures of docs/preservation.md.
-Needs Fashion-MNIST (Debian: dataset-fashion-mnist), of which the concepts are made.
+what was learned, as a judge sees it that is no part of the product (bench/demo_base/judging/judge.py). Methods are
+compared where they have learned equally. Before that, each fixed weight is chosen on a fifth concept. Every finished
+run is kept in the work folder, so an interrupted bench continues. Writes the tables and pictures of
+docs/preservation.md. Needs Fashion-MNIST (Debian: dataset-fashion-mnist), of which the concepts are made.
 """
 
 import argparse
@@ -18,9 +18,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from concepts import CONCEPTS, TUNING
 from owf.core.experiments.page import fill_block
-from preservation_report import (
+from preserving.concepts import CONCEPTS, TUNING
+from preserving.preservation_report import (
     budget_table,
     chosen_weights,
     concept_table,
@@ -31,7 +31,7 @@ from preservation_report import (
     runs_table,
     tuning_table,
 )
-from preservation_run import METHODS, Job, Worker
+from preserving.preservation_run import METHODS, Job, Worker
 
 SEEDS = 3
 """Of every method, concept and length: twelve runs of each, enough for an interval."""

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from owf.core.adapter import Switch, read_adapter
-from owf.core.datasets.shipped import read_shipped
+from owf.core.datasets.images.shipped import read_shipped
 from owf.core.demo import DEMO_LORAS
 from owf.core.metrics.semantic import (
     SemanticRows,
@@ -30,10 +30,10 @@ from owf.core.metrics.semantic import (
 )
 from owf.core.metrics.statistics import normal_quantile
 from owf.core.model.base import CONFIGS, choose_base, load_base
-from owf.core.model.batch import Batching
-from owf.core.model.classifier import image_errors, images_at_once
-from owf.core.model.denoiser import Conditioning
-from owf.core.model.schedule import spaced_timesteps
+from owf.core.model.diffusion.batch import Batching
+from owf.core.model.diffusion.classifier import image_errors, images_at_once
+from owf.core.model.diffusion.denoiser import Conditioning
+from owf.core.model.diffusion.schedule import spaced_timesteps
 from owf.core.plan.audit_plan import Stage
 from owf.core.plan.presets import preset_plan
 from owf.core.progress import Progress
@@ -121,7 +121,7 @@ class Timed:
 
     def __init__(self):
         from diffusers import UNet2DConditionModel
-        from owf.core.model.schedule import variance_preserving
+        from owf.core.model.diffusion.schedule import variance_preserving
 
         config = UNet2DConditionModel.load_config(CONFIGS / "sd15" / "unet")
         torch.manual_seed(0)

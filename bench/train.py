@@ -29,7 +29,7 @@ TARGETS = ["to_q", "to_k", "to_v", "to_out.0"]
 
 
 def denoiser_of(large: bool):
-    from demo_base.pictures import load_demo_base
+    from demo_base.judging.pictures import load_demo_base
     from owf.core.demo import DEMO_BASE
     from owf.core.model.backends.diffusers import DiffusersDenoiser
     from owf.core.model.base import CONFIGS
@@ -60,7 +60,7 @@ def pictures_of(denoiser, count: int) -> torch.Tensor:
 
 
 def time_ours(denoiser, batch: int, steps: int, terms: tuple[str, ...]) -> list[float]:
-    from owf.core.model.batch import Batching
+    from owf.core.model.diffusion.batch import Batching
     from owf.core.progress import SILENT
     from owf.core.train.data.bank import Bank
     from owf.core.train.plan import TrainPlan

@@ -40,7 +40,7 @@ if __name__ == "__main__":
     if sys.argv[1:] == ["imagenet"]:
         (FOLDER / "imagenet.txt").write_text(imagenet(), "utf-8")
     elif sys.argv[1:] == ["demo"]:
-        from demo_base.world import BACKGROUNDS, CLASSES, COLORS, PATTERNS
+        from demo_base.world.world import BACKGROUNDS, CLASSES, COLORS, PATTERNS
 
         (FOLDER / "demo.txt").write_text(demo(CLASSES, COLORS, PATTERNS, BACKGROUNDS), "utf-8")
     else:

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 from ..core.errors import OwfError, UsageError
 from ..core.verdict.verdict import DRIFT, EXIT_CODES, INVALID
-from .arguments import parser
+from .arguments.arguments import parser
 from .auditor import WORKER, exit_code, names_of, read_lora
 from .command import guarded, print_failure, quiet_libraries, say_doubts, say_left_out
-from .wording import worded
+from .output.wording import worded
 
 LEDGERS, BASE = ("history", "rejudge", "merge", "compare"), "base"
 """Commands on what runs kept, and on base results; a file or folder that is called so is a LoRA, or holds some."""
@@ -63,13 +63,13 @@ def _other_command(argv: Sequence[str]) -> Callable[[], int] | None:
         return lambda: inspect_main(rest)
     if word == WORKER:  # what a run over many LoRAs starts for itself
         quiet_libraries()
-        from .worker import main as worker_main
+        from .batch.worker import main as worker_main
 
         return lambda: worker_main(rest)
     if word in (*LEDGERS, BASE) and Path(word).exists():
         return None
     if word in LEDGERS:
-        from .ledgers import main as ledgers_main
+        from .batch.ledgers import main as ledgers_main
 
         return lambda: ledgers_main(word, rest)
     if word == BASE:
@@ -95,7 +95,7 @@ def with_map(argv: Sequence[str]) -> Sequence[str]:
 
 def _watch(options: argparse.Namespace, argv: Sequence[str]) -> int:
     from ..core.adapter.find import find_loras
-    from .watch import watch
+    from .batch.watch import watch
 
     if not options.loras:
         raise UsageError("Name the folder to watch. See owf-audit --help.")
@@ -157,7 +157,7 @@ def _foresee_each(session: Any, files: Sequence[Path], options: argparse.Namespa
 def _audit_one(session: Any, adapter: "Adapter", options: argparse.Namespace) -> int:
     from ..core.render.audited import Audited
     from ..core.render.formats.format import publish_all
-    from .tell import tell_report
+    from .output.tell import tell_report
 
     published = session.audit(adapter)
     audited = Audited(adapter.path.name, published.report, published.folder)
@@ -181,9 +181,9 @@ def _leave_beside(lora: Path, published: "Published", options: argparse.Namespac
 
 def _audit_many(files: Sequence[Path], options: argparse.Namespace, argv: Sequence[str]) -> int:
     """Audit each; a file that cannot be audited is one line of the overview, not the end of the run."""
-    from .many import audit_many
-    from .tell import tell_overview
-    from .watch import SIGNALLED
+    from .batch.many import audit_many
+    from .batch.watch import SIGNALLED
+    from .output.tell import tell_overview
 
     ended = audit_many(files, options, argv)
     tell_overview(ended.audits, ended.pages, ended.console, options.progress)

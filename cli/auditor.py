@@ -7,12 +7,12 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from ..core.adapter.naming.stated_base import stated_base
+from ..core.adapter.naming.stated.stated_base import stated_base
 from ..core.errors import InvalidError, OwfError
 from ..core.ledger.row import FAILED, REFUSED
 from ..core.text import inert
 from ..core.verdict.verdict import EXIT_CODES, worst
-from .wording import worded
+from .output.wording import worded
 
 if TYPE_CHECKING:
     from ..core.adapter import Adapter

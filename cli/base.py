@@ -4,14 +4,14 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-from ..core.audit.base_files import Brought, described, export_results, import_results
-from ..core.audit.base_results import About
+from ..core.audit.base.base_files import Brought, described, export_results, import_results
+from ..core.audit.base.base_results import About
 from ..core.audit.versions import versions
 from ..core.disk.stores import size
 from ..core.errors import UsageError
 from ..core.text import counted, inert
+from .arguments.paths import cache_folder, user_path
 from .command import guarded, print_failure
-from .paths import cache_folder, user_path
 
 
 def main(argv: Sequence[str]) -> int:

@@ -14,8 +14,8 @@ from ..core.disk.refusals import described
 from ..core.errors import OwfError, with_words
 from ..core.foreign import is_out_of_memory, seen
 from ..core.text import inert
-from .events import Failure, emit
-from .wording import option, worded
+from .output.events import Failure, emit
+from .output.wording import option, worded
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -6,19 +6,19 @@ from typing import Any
 import torch
 
 from ..core.adapter import Adapter
-from ..core.audit.cost import audit_cost
+from ..core.audit.evidence.cost import audit_cost
 from ..core.audit.forecast import Forecast, forecast
 from ..core.audit.references import concept_of, likeness_rows
 from ..core.audit.request import AuditRequest, plan_for
 from ..core.datasets.accounts import account
 from ..core.model.base import BaseChoice
-from ..core.model.batch import batching_for
 from ..core.model.blueprint import blueprint
 from ..core.model.cards import CARDS, SHARE, TRANSFER, Card
+from ..core.model.diffusion.batch import batching_for
+from ..core.model.diffusion.speed import attained, memory_of
 from ..core.model.footprint import BESIDES, GIB, footprint
 from ..core.model.memory import TILE, Keeping
 from ..core.model.names import base_names
-from ..core.model.speed import attained, memory_of
 from ..core.plan.presets import PAPER
 from ..core.text import inert
 

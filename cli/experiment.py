@@ -10,9 +10,9 @@ from ..core.errors import Setting, UsageError
 from ..core.experiments.experiment import Experiment, all_experiments, find_experiment
 from ..core.model.device import DEVICES, DTYPES
 from ..core.plan.presets import PRESETS
+from .arguments.numbers import positive
+from .arguments.paths import user_path
 from .command import INTERRUPTED, guarded, print_failure, quiet_libraries
-from .numbers import positive
-from .paths import user_path
 from .training.arguments import names
 
 PROGRAM = "owf-experiment"

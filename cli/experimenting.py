@@ -10,28 +10,28 @@ from ..core import families
 from ..core.disk.writable import require_writable
 from ..core.errors import Setting, UsageError
 from ..core.experiments.experiment import Experiment
-from ..core.experiments.job import Job, Result
+from ..core.experiments.jobs.job import Job, Result
+from ..core.experiments.jobs.runner import run_jobs
+from ..core.experiments.jobs.study import Asked, Study, read_concepts, shipped_concepts
 from ..core.experiments.lab.bench import Bench
 from ..core.experiments.lab.foresee import Foreseen, described, foresee
 from ..core.experiments.lab.workshop import Workshop
 from ..core.experiments.page import write_block
-from ..core.experiments.runner import run_jobs
-from ..core.experiments.study import Asked, Study, read_concepts, shipped_concepts
 from ..core.metrics.images.features import Fetching
 from ..core.model.base import BaseChoice, choose_base
-from ..core.model.batch import batching_for, default_batching
 from ..core.model.blueprint import Blueprint, blueprint
 from ..core.model.cards import SHARE
 from ..core.model.device import choose_device
+from ..core.model.diffusion.batch import batching_for, default_batching
+from ..core.model.diffusion.speed import attained
 from ..core.model.footprint import BESIDES, GIB, footprint
 from ..core.model.memory import AS_LOADED
 from ..core.model.names import base_names
-from ..core.model.speed import attained
 from ..core.model.stored import dtype_of_base
 from ..core.text import inert
 from ..core.train.plan import TrainPlan
-from .paths import cache_folder
-from .progress import progress_on
+from .arguments.paths import cache_folder
+from .output.progress import progress_on
 from .session import load_chosen
 
 if TYPE_CHECKING:

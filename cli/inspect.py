@@ -12,9 +12,9 @@ from ..core.adapter.summary import Summary, summarise
 from ..core.errors import InvalidError, OwfError, UsageError
 from ..core.render.inspection import summary_data
 from ..core.text import inert
+from .arguments.paths import user_path
 from .command import guarded, print_failure, say_doubts, say_left_out
-from .paths import user_path
-from .wording import worded
+from .output.wording import worded
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from ..core.adapter import Adapter
-from ..core.adapter.naming.stated_base import StatedBase, stated_base
+from ..core.adapter.naming.stated.stated_base import StatedBase, stated_base
 from ..core.audit.audit import AuditSetting
-from ..core.audit.base_in_use import difference, is_named
+from ..core.audit.base.base_in_use import difference, is_named
+from ..core.audit.base.find_base import find_base, used_base
 from ..core.audit.change import AdapterChange, report_stem
-from ..core.audit.find_base import find_base, used_base
 from ..core.audit.outlook import outlook
 from ..core.audit.references import left_out_of
 from ..core.audit.request import AuditRequest
@@ -23,9 +23,9 @@ from ..core.disk.digests import Digests
 from ..core.errors import Setting, UsageError
 from ..core.metrics.images.features import Fetching
 from ..core.model.base import BaseChoice, choose_base, load_base
-from ..core.model.batch import Batching, default_batching
-from ..core.model.denoiser import Denoiser
 from ..core.model.device import choose_device
+from ..core.model.diffusion.batch import Batching, default_batching
+from ..core.model.diffusion.denoiser import Denoiser
 from ..core.model.memory import AS_LOADED, Keeping
 from ..core.model.names import base_names
 from ..core.model.settings import checkpoint_folders, config_file
@@ -34,11 +34,11 @@ from ..core.plan.audit_plan import AuditPlan
 from ..core.progress import Progress
 from ..core.text import inert
 from ..core.verdict.policy import default_policy, read_policy
+from .arguments.paths import cache_folder
 from .below import read_below
 from .command import say, say_left_out
-from .paths import cache_folder
-from .progress import JsonLines, progress_kind, progress_on
-from .wording import option
+from .output.progress import JsonLines, progress_kind, progress_on
+from .output.wording import option
 
 if TYPE_CHECKING:
     from ..core.audit.forecast import Forecast

@@ -6,7 +6,7 @@ from typing import Any
 from comfy_api.latest import io
 
 from ..core.text import inert
-from .audit_inputs import (
+from .auditing.audit_inputs import (
     base_inputs,
     detail_inputs,
     gate_input,
@@ -15,11 +15,11 @@ from .audit_inputs import (
     probe_folder_input,
     strength_input,
 )
+from .auditing.gate import blocker, closed_note, is_closed
+from .auditing.request import AUTO, NOT_LINKED, audit_request, limits_wrong, require_one_source, wrong
+from .auditing.run import AuditResult, Probes, Question, Tuned, run_audit
+from .auditing.shown import remembered, report_images
 from .backend import places
-from .gate import blocker, closed_note, is_closed
-from .request import AUTO, NOT_LINKED, audit_request, limits_wrong, require_one_source, wrong
-from .run import AuditResult, Probes, Question, Tuned, run_audit
-from .shown import remembered, report_images
 from .ui.progress import NodeProgress
 from .ui.schema import ADVANCED, found_by
 from .ui.wording import graph_words

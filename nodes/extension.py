@@ -46,7 +46,7 @@ class OwfExtension(ComfyExtension):
 def _serve() -> None:
     """Let the page ask what an audit costs; without it nodes work as ever."""
     try:
-        from .forecast import serve
+        from .auditing.forecast import serve
     except ImportError as error:
         logging.warning("OWF: audits say nothing of their cost before they are queued: %s", error)
     else:

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 from comfy_api.latest import io
 
-from .audit_inputs import (
+from .auditing.audit_inputs import (
     base_inputs,
     detail_inputs,
     limit_inputs,
@@ -12,9 +12,9 @@ from .audit_inputs import (
     probe_folder_input,
     strength_input,
 )
+from .auditing.request import AUTO, audit_request, limits_wrong, wrong
+from .auditing.run import NodeAudits, Question
 from .backend import places
-from .request import AUTO, audit_request, limits_wrong, wrong
-from .run import NodeAudits, Question
 from .ui.progress import NodeProgress
 from .ui.schema import found_by
 from .ui.wording import graph_words
@@ -89,8 +89,8 @@ class FolderAudit(io.ComfyNode):
         features: str = AUTO,
     ) -> io.NodeOutput:
         """Run the audits."""
+        from .auditing.many import audit_many
         from .backend.model.denoiser import Pair
-        from .many import audit_many
 
         progress = NodeProgress(cls.hidden.unique_id)
         with graph_words():

@@ -1,20 +1,19 @@
 """OWF_LoadAuditedLoRA: a LoRA loaded with the verdict that is known of it, and a gate."""
 
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from comfy_api.latest import io
 
-from ..core.errors import OwfError
-from ..core.ledger.known import LEDGER, Known, by_file, by_ledger, by_note, known_at
+from ..core.ledger.known import LEDGER, Known
 from ..core.verdict.verdict import PASS
-from .audit_inputs import gate_input, lora_input, strength_input
+from .auditing.audit_inputs import gate_input, lora_input, strength_input
+from .auditing.gate import blocker, closed_note, is_closed
+from .auditing.known import known_of
+from .auditing.request import wrong
 from .backend import places
-from .gate import blocker, closed_note, is_closed
-from .request import wrong
 from .ui.schema import found_by
-from .ui.wording import graph_words, in_graph
+from .ui.wording import graph_words
 
 UNKNOWN = "NOT AUDITED"
 """Stands for a verdict where none is known at this strength."""
@@ -84,30 +83,3 @@ def answer(path: Path, known: Known | None, notes: list[str], tuned: Any, stop_g
         model, clip = blocker(), blocker()
         notes = [closed_note(stop_graph), *notes]
     return io.NodeOutput(model, clip, verdict, ui={"owf": [known_panel(path.name, trusted, known, notes)]})
-
-
-def known_of(path: Path, strength: float) -> tuple[Known | None, list[str]]:
-    """Return what is known of a file at a strength, and what could not be asked."""
-    from ..core.adapter.identity import content_digest
-    from ..core.disk.digests import Digests
-    from ..core.ledger.ledger import Ledger
-    from ..core.train.metadata import read_metadata
-
-    sha256, notes = content_digest(path, Digests(places.cache_folder())), []
-    found = by_note(path, sha256)
-    if ledger().is_file():
-        try:
-            with Ledger(ledger(), writes=False) as rows:
-                found += by_ledger(rows.of_content(sha256))
-        except OwfError as error:
-            notes.append(error.worded(in_graph))
-    with suppress(OwfError):  # not safetensors, or not sound: then it says nothing of itself
-        found += by_file(read_metadata(path))
-    return known_at(found, strength), notes
-
-
-def ledger() -> Path:
-    """Return where the ledger of this computer's audits lies, if there is one."""
-    from ..core.ledger.ledger import NAME
-
-    return places.reports_folder() / NAME

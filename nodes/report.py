@@ -48,8 +48,8 @@ class LoadReport(io.ComfyNode):
     def execute(cls, name: str) -> io.NodeOutput:
         """Read it."""
         from ..core.verdict.report import read_report
+        from .auditing.shown import report_sheet
         from .backend.images import from_pictures
-        from .shown import report_sheet
 
         path = places.report_file(name)
         report = read_report(path)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 from comfy_api.latest import io
 
 from ..core.errors import UsageError
-from .audit_inputs import (
+from .auditing.audit_inputs import (
     MOST_STRENGTH,
     base_inputs,
     detail_inputs,
@@ -15,9 +15,9 @@ from .audit_inputs import (
     plan_inputs,
     probe_folder_input,
 )
+from .auditing.request import AUTO, audit_request, limits_wrong, wrong
+from .auditing.run import NodeAudits, Question
 from .backend import places
-from .request import AUTO, audit_request, limits_wrong, wrong
-from .run import NodeAudits, Question
 from .ui.progress import NodeProgress
 from .ui.schema import found_by
 from .ui.wording import graph_words
@@ -105,8 +105,8 @@ class StrengthSweep(io.ComfyNode):
         features: str = AUTO,
     ) -> io.NodeOutput:
         """Run the audits."""
+        from .auditing.many import audit_many
         from .backend.model.denoiser import Pair
-        from .many import audit_many
 
         progress = NodeProgress(cls.hidden.unique_id)
         with graph_words():

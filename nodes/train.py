@@ -9,10 +9,17 @@ from ..core.errors import UsageError
 from ..core.text import file_stem
 from ..core.train.plan import TrainPlan
 from ..core.train.preserve.term import find_term
+from .auditing.request import NOT_LINKED, wrong
 from .backend import places
-from .request import NOT_LINKED, wrong
-from .train_inputs import PRESETS, train_inputs
-from .training import DEMO_PICTURES, PictureInputs, learned_networks, require_pictures, run_training, training_report
+from .training.train_inputs import PRESETS, train_inputs
+from .training.training import (
+    DEMO_PICTURES,
+    PictureInputs,
+    learned_networks,
+    require_pictures,
+    run_training,
+    training_report,
+)
 from .ui.curves import Watcher
 from .ui.progress import NodeProgress
 from .ui.schema import found_by

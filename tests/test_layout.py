@@ -26,6 +26,31 @@ def test_pyproject_lists_every_subpackage():
     assert listed == found | {"owf"}
 
 
+MOST = 12
+"""Modules side by side in a folder: what a reader looks over."""
+REGISTRIES = {
+    "core/adapter/algorithms": "ALGORITHM",
+    "core/datasets": "DATASET",
+    "core/experiments": "EXPERIMENT",
+    "core/families": "FAMILY",
+    "core/metrics": "METRIC",
+    "core/render/formats": "FORMAT",
+    "core/train/preserve": "TERM",
+}
+"""Folder -> what its records are called: one file each, all alike, however many. What else lies there is counted."""
+
+
+def test_no_folder_holds_more_modules_than_a_reader_looks_over():
+    folders = {}
+    for path in [*CODE, *(ROOT / "bench").rglob("*.py")]:
+        if path.name != "__init__.py":
+            folders.setdefault(path.parent.relative_to(ROOT).as_posix(), []).append(path)
+    assert REGISTRIES.keys() <= folders.keys()
+    for folder, record in REGISTRIES.items():
+        folders[folder] = [path for path in folders[folder] if not re.search(rf"^{record} = ", path.read_text(), re.M)]
+    assert {folder: len(modules) for folder, modules in folders.items() if len(modules) > MOST} == {}
+
+
 def test_code_imports_itself_only_relatively():
     for path in CODE:
         for node in ast.walk(ast.parse(path.read_text())):
@@ -108,7 +133,8 @@ def test_only_the_backend_and_one_file_import_diffusers():
     # The backend loads and runs models; the other borrows the name tables for LoRAs of transformers.
     allowed = {
         *(ROOT / "core" / "model" / "backends").glob("*.py"),
-        ROOT / "core" / "adapter" / "naming" / "convert.py",
+        *(ROOT / "core" / "model" / "backends" / "files").glob("*.py"),
+        ROOT / "core" / "adapter" / "apply" / "convert.py",
     }
     assert importers <= allowed
 

@@ -6,15 +6,15 @@ from pathlib import Path
 import pytest
 from audits import audit
 from owf.core.adapter import read_adapter
-from owf.core.adapter.naming import metadata
+from owf.core.adapter.naming.stated import metadata
 from owf.core.audit.adapter_record import with_base
 from owf.core.audit.audit import AuditSetting
 from owf.core.errors import UsageError
 from owf.core.model.backends.diffusers import DiffusersDenoiser
-from owf.core.model.backends.markers import prediction
+from owf.core.model.backends.files.markers import prediction
+from owf.core.model.backends.files.weight_files import Header
 from owf.core.model.backends.scheduler import schedule_of
-from owf.core.model.backends.weight_files import Header
-from owf.core.model.batch import Batching
+from owf.core.model.diffusion.batch import Batching
 from owf.core.plan.presets import preset_plan
 from owf.core.progress import SILENT
 from owf.core.verdict.policy import default_policy

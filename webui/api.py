@@ -9,10 +9,10 @@ from typing import Any
 
 from . import host
 from .host import Refusal
-from .job import Job
+from .jobs.job import Job
+from .jobs.runner import Busy
 from .reports import report_of
 from .request import AuditAsk
-from .runner import Busy
 from .start import start_audit
 
 PREFIX = "/owf/v1"

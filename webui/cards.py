@@ -10,7 +10,7 @@ from ..core.disk.files import write_text
 from ..core.render.beside import Said, headline, write_note
 from ..core.text import inert
 from . import host
-from .job import Job, Verdict
+from .jobs.job import Job, Verdict
 from .reports import FILE, read
 
 _LARGEST = 1 << 20

@@ -11,8 +11,8 @@ from typing import Any
 
 from ..core.text import inert
 from . import environment
-from .job import ENDED, Job
-from .runner import Runner, Turn
+from .jobs.job import ENDED, Job
+from .jobs.runner import Runner, Turn
 
 SECTION = ("owf", "OWF")
 """Identifier and title of the settings."""

@@ -9,7 +9,7 @@ from typing import Any
 
 from . import host
 from .host import Refusal
-from .runner import CHILD, environment_of_child
+from .jobs.runner import CHILD, environment_of_child
 
 _LONGEST = 120.0
 """Seconds: importing what is needed takes a few, and the largest files are read in less."""

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from ..core.errors import OwfError
 from . import host
-from .job import Job
+from .jobs.job import Job
 
 if TYPE_CHECKING:
     from ..core.verdict.report import Report

@@ -13,7 +13,7 @@ from ..core.plan.presets import METRICS, PRESETS
 from ..core.text import file_stem, inert
 from . import host
 from .host import Refusal
-from .job import Command, Job
+from .jobs.job import Command, Job
 
 MOST_LORAS = 100
 """LoRAs of one audit; more are a matter of days, and of the command line's length."""

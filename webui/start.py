@@ -4,9 +4,9 @@ import sys
 
 from . import cards, environment, host
 from .host import Refusal
-from .job import Command, Job
+from .jobs.job import Command, Job
+from .jobs.runner import Step, nothing
 from .request import AuditAsk, TrainAsk
-from .runner import Step, nothing
 
 
 def start_audit(ask: AuditAsk) -> Job:

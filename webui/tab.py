@@ -9,8 +9,8 @@ from ..core.plan.presets import METRICS, PRESETS
 from . import environment, host, reports, view
 from .host import Refusal
 from .inspection import inspect
+from .jobs.runner import Busy
 from .request import AuditAsk, TrainAsk
-from .runner import Busy
 from .start import prepare, start_audit, start_training
 
 if TYPE_CHECKING:

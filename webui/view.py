@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..core.text import file_stem, inert
 from . import host
-from .job import CANCELLED, DONE, ENDED, FAILED, RUNNING, WAITING, Job
+from .jobs.job import CANCELLED, DONE, ENDED, FAILED, RUNNING, WAITING, Job
 from .reports import PAGE, Earlier, changed_at, is_ours
 
 if TYPE_CHECKING:

@@ -9,22 +9,22 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 from owf.core.adapter import applied, read_adapter
-from owf.core.datasets.labelled import LabelledImages
+from owf.core.datasets.images.labelled import LabelledImages
 from owf.core.metrics.images.demo_network import FeatureNetwork
 from owf.core.metrics.images.demo_network import load_network as load_features
 
 from . import DEMO
-from .classifier import classification_errors, recognised
-from .concept import VIEWS, Subject, draw_views
-from .drawing import FASHION, colorize, read_split
-from .features import shown_colors
-from .judge import Judge
-from .looks import LOOKS
-from .pictures import SAMPLING, draw, load_demo_base, write_grid
-from .quality import write_quality
-from .splits import split_held_out
-from .taught import RULER, SHOWN, TITLES, make_judge, measure_concept, write_row
-from .world import BACKGROUNDS, CLASSES, COLORS, PATTERNS, Scene, caption, draw_scene
+from .judging.classifier import classification_errors, recognised
+from .judging.judge import Judge
+from .judging.pictures import SAMPLING, draw, load_demo_base, write_grid
+from .judging.quality import write_quality
+from .judging.taught import RULER, SHOWN, TITLES, make_judge, measure_concept, write_row
+from .stages.features import shown_colors
+from .world.concept import VIEWS, Subject, draw_views
+from .world.drawing import FASHION, colorize, read_split
+from .world.looks import LOOKS
+from .world.splits import split_held_out
+from .world.world import BACKGROUNDS, CLASSES, COLORS, PATTERNS, Scene, caption, draw_scene
 
 if TYPE_CHECKING:
     from owf.core.model.backends.diffusers import DiffusersDenoiser

@@ -5,18 +5,18 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from . import DEMO
-from .autoencoder import Pictures, finish_decoder, train_autoencoder
-from .concept import CONCEPT, VIEWS, draw_views, write_concept
-from .diffusion import train_diffusion
-from .drawing import FASHION, read_split
-from .export import export_base, export_probes
-from .features import save_features, train_features
-from .latents import encode_train
-from .splits import split_held_out
-from .stage import Run
-from .text import load_tokenizer
-from .tokenizer import write_tokenizer
-from .workers import PARTS, Workers, run_workers
+from .stages.autoencoder import Pictures, finish_decoder, train_autoencoder
+from .stages.diffusion import train_diffusion
+from .stages.export import export_base, export_probes
+from .stages.features import save_features, train_features
+from .stages.latents import encode_train
+from .stages.stage import Run
+from .stages.text import load_tokenizer
+from .stages.tokenizer import write_tokenizer
+from .stages.workers import PARTS, Workers, run_workers
+from .world.concept import CONCEPT, VIEWS, draw_views, write_concept
+from .world.drawing import FASHION, read_split
+from .world.splits import split_held_out
 
 
 def train_base(workers: Workers, fashion: Path, out: Path, work: Path, logs: Path, share: float) -> None:

@@ -6,9 +6,9 @@ from collections.abc import Callable
 from typing import Any
 
 from ...core.train.plan import TrainPlan
-from ..numbers import number, whole
-from ..paths import user_path
-from ..wording import flag
+from ..arguments.numbers import number, whole
+from ..arguments.paths import user_path
+from ..output.wording import flag
 from .options import RunOptions
 
 EPILOG = """exit codes: 0 trained (whatever the audit says), 2 usage error, 70 a bug, 130 interrupted,

@@ -9,17 +9,17 @@ from ...core.audit.outlook import outlook
 from ...core.audit.session import Published
 from ...core.errors import OwfError
 from ...core.metrics.images.features import Fetching
-from ...core.model.batch import default_batching
-from ...core.model.denoiser import Denoiser
+from ...core.model.diffusion.batch import default_batching
+from ...core.model.diffusion.denoiser import Denoiser
 from ...core.plan.audit_plan import AuditPlan
 from ...core.text import inert
 from ...core.train.audited import audit_trained
 from ...core.train.records import Trained
 from ...core.verdict.outcome import said
-from ..paths import cache_folder
+from ..arguments.paths import cache_folder
+from ..output.tell import tell_report
+from ..output.wording import option, worded
 from ..session import progress_on
-from ..tell import tell_report
-from ..wording import option, worded
 from .options import RunOptions
 
 

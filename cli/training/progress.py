@@ -6,8 +6,8 @@ from typing import Any
 
 from ...core.train.curves import Smoothed
 from ...core.train.records import StepRecord
-from ..events import TrainingStep, emit
-from ..progress import Bar, JsonLines, Quiet, progress_kind
+from ..output.events import TrainingStep, emit
+from ..output.progress import Bar, JsonLines, Quiet, progress_kind
 
 
 def train_progress(option: str, console: Any, steps: int) -> "StepBar | StepLines | QuietSteps":

@@ -10,8 +10,8 @@ from ...core.disk.writable import require_writable
 from ...core.errors import Setting, UsageError
 from ...core.metrics.images.features import Fetching
 from ...core.model.base import BaseChoice, choose_base
-from ...core.model.batch import default_batching
-from ...core.model.denoiser import Denoiser
+from ...core.model.diffusion.batch import default_batching
+from ...core.model.diffusion.denoiser import Denoiser
 from ...core.model.names import base_names
 from ...core.render.pictures.curves import write_curves
 from ...core.text import inert
@@ -23,11 +23,11 @@ from ...core.train.plan import TrainPlan
 from ...core.train.records import Networks, StepRecord, Trained, TrainSetting
 from ...core.train.session import Training, TrainRequest, TrainSession, is_another, mark_finished
 from ...core.train.summary import above_budget, doubts, summary
+from ..arguments.paths import cache_folder
 from ..command import INTERRUPTED
-from ..events import TrainingStopped, emit
-from ..paths import cache_folder
+from ..output.events import TrainingStopped, emit
+from ..output.wording import option
 from ..session import load_chosen
-from ..wording import option
 from .audit import audit_and_tell
 from .config import write_config
 from .interrupt import Interrupt

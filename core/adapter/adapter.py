@@ -6,7 +6,7 @@ from pathlib import Path
 from .containers.hashes import Hashes
 from .containers.source import Entry
 from .module import AdapterModule, BrokenModule
-from .naming.metadata import Training
+from .naming.stated.metadata import Training
 
 READING = 2
 """Raised whenever a release reads the same file as another change of the base: what was measured of it is not its own

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 
 from ..errors import AdapterError
 from ..text import inert
-from .containers.opening import Part
 from .containers.scalars import scalar
 from .containers.source import Bytes, Entry, all_mapped
 from .module import AGAIN, AdapterModule, BrokenModule, build_module
 from .naming.names import Place, adapter_names, dotted, place
 from .naming.refusals import refuse_other_kinds
+from .opening import Part
 
 _BUNDLED = re.compile(
     r"bundle_emb\..+\.(?:string_to_param\.\*|emb_params|(?:clip_[lg]|t5|t5xxl|llama)(?:_out)?)", re.DOTALL

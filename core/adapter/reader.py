@@ -10,13 +10,13 @@ from ..text import counted, inert
 from .adapter import Adapter
 from .apply.complaints import about_training, complaints, hash_mismatch
 from .containers.hashes import hash_all
-from .containers.opening import Part, open_parts
 from .contents import Contents, collect
-from .naming import metadata as meta
-from .naming.accelerators import accelerator_notes
-from .naming.halves import half_notes
 from .naming.identify import Identity, format_of, identify
-from .naming.metadata import Training
+from .naming.stated import metadata as meta
+from .naming.stated.accelerators import accelerator_notes
+from .naming.stated.halves import half_notes
+from .naming.stated.metadata import Training
+from .opening import Part, open_parts
 
 
 def read_adapter(path: str | Path, *, allow_pickle: bool = False) -> Adapter:

@@ -7,9 +7,9 @@ from dataclasses import asdict, dataclass
 from ..text import counted, inert
 from .adapter import Adapter
 from .apply.coverage import coverage_of_file
-from .apply.sketch import Sketch, sketch
+from .apply.unexpected import shown, unexpected_in_modules
 from .blocks import Block, block_of, kind_of
-from .naming.unexpected import shown, unexpected_in_modules
+from .change.sketch import Sketch, sketch
 
 MAX_LISTED = 20
 """Tensors of a kind that a summary lists: a damaged file has thousands, all alike."""

@@ -9,11 +9,11 @@ import torch
 from ..adapter import Adapter, MatchReport
 from ..adapter.adapter import Below
 from ..adapter.blocks import block_norms
-from ..adapter.naming.stated_base import base_digits, stated_base
-from ..model.denoiser import Denoiser, Hosted
+from ..adapter.naming.stated.stated_base import base_digits, stated_base
+from ..model.diffusion.denoiser import Denoiser, Hosted
 from ..text import inert
 from ..verdict.report import AdapterRecord, BlockChange
-from .base_in_use import other_family
+from .base.base_in_use import other_family
 from .versions import versions
 
 PREDICTION = "prediction type"

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ..datasets.labelled import LabelledImages
+from ..datasets.images.labelled import LabelledImages
 from ..disk.store import measured_in, whole_store
 from ..errors import InvalidError
 from ..metrics.evidence import Confirmed, Drawings, Evidence, Screened
@@ -15,11 +15,11 @@ from ..metrics.images.features import FeatureNetwork
 from ..metrics.measurement import Measurement, require_numbers
 from ..metrics.metric import Tools, chosen, needed
 from ..metrics.screening.suspects import suspects
-from ..model.batch import Batching
-from ..model.denoiser import Denoiser
+from ..model.diffusion.batch import Batching
+from ..model.diffusion.denoiser import Denoiser
 from ..plan.audit_plan import AuditPlan, plan_data, plan_digest
 from ..plan.concept import Concept
-from ..plan.screening import asked_instead
+from ..plan.screening.screening import asked_instead
 from ..progress import BASE, LORA, Progress
 from ..verdict.judge import judge
 from ..verdict.learning import Learning
@@ -28,15 +28,15 @@ from ..verdict.rejudge import NO_KNOWLEDGE
 from ..verdict.report import BaseRecord, ImagePair, Report
 from ..verdict.verdict import DRIFT, invalid
 from .adapter_record import environment, with_base
-from .base_in_use import other_family
-from .base_results import About, joined_digest, open_results
+from .base.base_in_use import other_family
+from .base.base_results import About, joined_digest, open_results
 from .change import Change
-from .confirm import confirm
-from .cost import Cost, Remaining, audit_cost, remaining
-from .gather import gather_base, gather_tuned
+from .evidence.confirm import confirm
+from .evidence.cost import Cost, Remaining, audit_cost, remaining
+from .evidence.gather import gather_base, gather_tuned
+from .evidence.pairs import write_pairs
+from .evidence.recorder import ModelPass
 from .learned.evidence import Drawing
-from .pairs import write_pairs
-from .recorder import ModelPass
 from .references import References, concept_of, likeness_rows, measure_references, without
 
 _EARLY = "It was decided before that, as was asked for: what is left could only break further limits."

@@ -9,7 +9,7 @@ from ..model.blueprint import Blueprint
 from ..model.footprint import LoraBytes
 from ..plan.audit_plan import AuditPlan
 from .change import mismatch
-from .cost import Cost
+from .evidence.cost import Cost
 
 
 @dataclass(frozen=True)

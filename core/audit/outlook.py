@@ -1,13 +1,13 @@
 """What an audit is about to do, in a sentence."""
 
-from ..model.denoiser import Denoiser
+from ..model.diffusion.denoiser import Denoiser
+from ..model.diffusion.speed import estimate
 from ..model.footprint import GIB
-from ..model.speed import estimate
 from ..plan.audit_plan import AuditPlan
 from ..text import inert
 from .audit import AuditSetting, to_do
 from .change import Change
-from .cost import Cost, Remaining
+from .evidence.cost import Cost, Remaining
 from .references import likeness_rows
 
 

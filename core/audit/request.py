@@ -7,15 +7,15 @@ from pathlib import Path
 
 from .. import families
 from ..datasets.dataset import GENERAL, find_dataset
-from ..datasets.labelled import LabelledImages
-from ..datasets.shipped import read_shipped
+from ..datasets.images.labelled import LabelledImages
+from ..datasets.images.shipped import read_shipped
 from ..errors import Setting, UsageError
 from ..families.prompt_form import AUTO
 from ..metrics.evidence import Screened
 from ..metrics.metric import all_metrics, chosen, needed
 from ..plan.audit_plan import AuditPlan, Stage
 from ..plan.presets import METRICS, in_form, in_order, preset_plan
-from ..plan.screening import with_vocabulary
+from ..plan.screening.screening import with_vocabulary
 
 
 @dataclass(frozen=True)

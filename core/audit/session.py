@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..datasets.labelled import LabelledImages
+from ..datasets.images.labelled import LabelledImages
 from ..disk.files import remove_unfinished
 from ..disk.lock import only_one
 from ..disk.places import CACHE_LIMIT
@@ -15,8 +15,8 @@ from ..disk.stores import give_up
 from ..disk.writable import require_writable
 from ..errors import Setting, with_words
 from ..metrics.images.features import FeatureNetwork, Fetching
-from ..model.batch import Batching
-from ..model.denoiser import Denoiser
+from ..model.diffusion.batch import Batching
+from ..model.diffusion.denoiser import Denoiser
 from ..plan.audit_plan import AuditPlan, plan_digest
 from ..progress import BASE, LORA, Progress
 from ..render.formats.format import default_formats, publish

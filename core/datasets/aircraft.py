@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from .dataset import Dataset, Published
-from .labelled import LabelledImages
-from .layout import Listed, lines, part, place, read_listed, require_place, wrong
+from .images.labelled import LabelledImages
+from .images.layout import Listed, lines, part, place, read_listed, require_place, wrong
+from .images.subset import Choose
 from .protocol import Protocol, rounds
-from .subset import Choose
 
 if TYPE_CHECKING:
     from PIL import Image

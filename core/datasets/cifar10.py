@@ -13,11 +13,11 @@ from ..errors import UsageError
 from ..foreign import Advice, foreign
 from ..pictures import cover
 from .dataset import Dataset, Published
-from .labelled import LabelledImages
-from .layout import IMAGES, content, place, require_place, wrong
+from .images.labelled import LabelledImages
+from .images.layout import IMAGES, content, place, require_place, wrong
+from .images.python_batch import read_batch
+from .images.subset import Choose
 from .protocol import Protocol, rounds
-from .python_batch import read_batch
-from .subset import Choose
 
 SIDE = 32
 """Pixels of a picture."""

@@ -8,9 +8,9 @@ from pathlib import Path
 from ..disk.files import LeftOut
 from ..errors import Setting, UsageError
 from ..registry import records
-from .labelled import LabelledImages
+from .images.labelled import LabelledImages
+from .images.subset import Choose, drawn, first
 from .protocol import Protocol
-from .subset import Choose, drawn, first
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,7 @@ class Dataset:
 @cache
 def all_datasets() -> tuple[Dataset, ...]:
     """Return every data set; the layout that any folder may have comes last."""
-    helpers = ("accounts", "labelled", "layout", "protocol", "python_batch", "shipped", "subset")
+    helpers = ("accounts", "protocol")
     found = records(__name__, "DATASET", Dataset, helpers)
     return tuple(sorted(found, key=lambda dataset: (dataset.name == GENERAL, dataset.name)))
 

@@ -11,10 +11,10 @@ import numpy as np
 
 from ..foreign import Advice, foreign
 from .dataset import Dataset, Published
-from .labelled import LabelledImages
-from .layout import IMAGES, Listed, content, place, read_listed, require_place, wrong
+from .images.labelled import LabelledImages
+from .images.layout import IMAGES, Listed, content, place, read_listed, require_place, wrong
+from .images.subset import Choose
 from .protocol import Protocol, rounds
-from .subset import Choose
 
 _NAMES = """
     pink primrose, hard-leaved pocket orchid, canterbury bells, sweet pea, english marigold, tiger lily, moon orchid,

@@ -10,8 +10,8 @@ from ..errors import Setting, UsageError
 from ..pictures import SUFFIXES, cover, open_picture
 from ..pictures.folder import pictures_in
 from .dataset import Dataset
-from .labelled import LabelledImages
-from .subset import Choose
+from .images.labelled import LabelledImages
+from .images.subset import Choose
 
 _IMAGES = Setting("images")
 

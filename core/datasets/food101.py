@@ -9,10 +9,10 @@ from pathlib import Path
 
 from ..foreign import Advice, foreign
 from .dataset import Dataset, Published
-from .labelled import LabelledImages
-from .layout import IMAGES, Listed, content, part, place, read_listed, require_place, wrong
+from .images.labelled import LabelledImages
+from .images.layout import IMAGES, Listed, content, part, place, read_listed, require_place, wrong
+from .images.subset import Choose
 from .protocol import Protocol, rounds
-from .subset import Choose
 
 _LIST = "meta/test.json"
 _LAYOUT = f"Food-101: images and {_LIST}"

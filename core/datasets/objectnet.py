@@ -17,10 +17,10 @@ from ..disk.files import is_folder, listing
 from ..foreign import Advice, foreign
 from ..pictures import SUFFIXES
 from .dataset import Dataset, Published
-from .labelled import LabelledImages
-from .layout import IMAGES, Listed, content, part, place, read_listed, require_place, wrong
+from .images.labelled import LabelledImages
+from .images.layout import IMAGES, Listed, content, part, place, read_listed, require_place, wrong
+from .images.subset import Choose
 from .protocol import Protocol, rounds
-from .subset import Choose
 
 if TYPE_CHECKING:
     from PIL import Image

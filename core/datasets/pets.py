@@ -8,10 +8,10 @@ from pathlib import Path
 
 from ..foreign import Advice, foreign
 from .dataset import Dataset, Published
-from .labelled import LabelledImages
-from .layout import IMAGES, Listed, lines, part, place, read_listed, require_place, wrong
+from .images.labelled import LabelledImages
+from .images.layout import IMAGES, Listed, lines, part, place, read_listed, require_place, wrong
+from .images.subset import Choose
 from .protocol import Protocol, rounds
-from .subset import Choose
 
 BREEDS = 37
 _LIST = "annotations/test.txt"

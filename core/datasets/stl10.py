@@ -12,10 +12,10 @@ from ..errors import UsageError
 from ..foreign import Advice, foreign
 from ..pictures import cover
 from .dataset import Dataset, Published
-from .labelled import LabelledImages
-from .layout import IMAGES, place, require_place
+from .images.labelled import LabelledImages
+from .images.layout import IMAGES, place, require_place
+from .images.subset import Choose
 from .protocol import Protocol, rounds
-from .subset import Choose
 
 SIDE = 96
 """Pixels of a picture."""

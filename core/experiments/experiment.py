@@ -6,9 +6,9 @@ from functools import cache
 
 from ..errors import UsageError
 from ..registry import records
-from .figure import Figure
-from .job import Job, Result
-from .study import Study
+from .findings.figure import Figure
+from .jobs.job import Job, Result
+from .jobs.study import Study
 
 
 @dataclass(frozen=True)
@@ -44,20 +44,7 @@ class Experiment:
 @cache
 def all_experiments() -> tuple[Experiment, ...]:
     """Return every experiment by name."""
-    helpers = (
-        "claims",
-        "compare",
-        "correlation",
-        "figure",
-        "foretell",
-        "job",
-        "learning_methods",
-        "page",
-        "ratings",
-        "runner",
-        "study",
-    )
-    return records(__name__, "EXPERIMENT", Experiment, helpers)
+    return records(__name__, "EXPERIMENT", Experiment, helpers=("page",))
 
 
 def find_experiment(name: str) -> Experiment:

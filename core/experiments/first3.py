@@ -7,12 +7,12 @@ preservation, as the rows DB and DB-DC of the tables have.
 
 from collections.abc import Sequence
 
-from .compare import SHARE, counted_runs, floor_of, learned_cell, mean_cell, mean_of, plain, rows_of, table
 from .experiment import Experiment, Findings
-from .figure import Figure, Series
-from .job import Job, Lesson, Result
-from .learning_methods import method_plan
-from .study import Study
+from .findings.compare import SHARE, counted_runs, floor_of, learned_cell, mean_cell, mean_of, plain, rows_of, table
+from .findings.figure import Figure, Series
+from .jobs.job import Job, Lesson, Result
+from .jobs.learning_methods import method_plan
+from .jobs.study import Study
 
 METRICS = ("denoiser_drift", "semantic", "color", "kid")
 """What the paper names as signs of failure: accuracy, colours and KID."""

@@ -14,12 +14,12 @@ from ..metrics.measurement import Estimate
 from ..metrics.statistics import mean_estimate
 from ..train.plan import TrainPlan
 from ..verdict.learning import LEAST
-from .compare import SHARE, cell, counted_runs, mean_of, rows_of, table
 from .experiment import Experiment, Findings
-from .figure import Figure, Series
-from .job import Job, Lesson, Result
-from .learning_methods import taught
-from .study import ConceptPictures, Study
+from .findings.compare import SHARE, cell, counted_runs, mean_of, rows_of, table
+from .findings.figure import Figure, Series
+from .jobs.job import Job, Lesson, Result
+from .jobs.learning_methods import taught
+from .jobs.study import ConceptPictures, Study
 
 METRICS = ("denoiser_drift", "semantic")
 """What is lost: the function that drift correction itself holds, and answers, which it does not see."""

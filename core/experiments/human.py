@@ -12,12 +12,10 @@ from ..metrics.measurement import Estimate
 from ..metrics.metric import quantity
 from ..render.html.rating_page import ShownPair, rating_page
 from ..verdict.report import Report
-from .correlation import rank_correlation
 from .experiment import Experiment, Findings
-from .figure import Figure, Series
-from .job import Job, Result
-from .learning_methods import method_jobs
-from .ratings import (
+from .findings.correlation import rank_correlation
+from .findings.figure import Figure, Series
+from .findings.ratings import (
     LARGEST,
     QUESTIONS,
     Answer,
@@ -30,7 +28,9 @@ from .ratings import (
     read_key,
     read_reports,
 )
-from .study import Study
+from .jobs.job import Job, Result
+from .jobs.learning_methods import method_jobs
+from .jobs.study import Study
 
 PAGE, KEY = "ratings.html", "ratings-key.json"
 """What is given to people, and what is kept from them."""

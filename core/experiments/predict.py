@@ -9,14 +9,14 @@ import numpy as np
 
 from ..metrics.measurement import Estimate
 from ..train.plan import TrainPlan
-from .compare import counted_runs, table
-from .correlation import rank_correlation, ranks
 from .experiment import Experiment, Findings
-from .figure import Figure, Series
-from .foretell import COVERED, folds_of, foretell
-from .job import Job, Lesson, Result
-from .learning_methods import by_custom_diffusion, taught
-from .study import Study
+from .findings.compare import counted_runs, table
+from .findings.correlation import rank_correlation, ranks
+from .findings.figure import Figure, Series
+from .findings.foretell import COVERED, folds_of, foretell
+from .jobs.job import Job, Lesson, Result
+from .jobs.learning_methods import by_custom_diffusion, taught
+from .jobs.study import Study
 
 METRICS = ("denoiser_drift", "semantic", "color")
 RANKS = (2, 8, 32)

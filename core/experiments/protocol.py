@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from ..datasets.accounts import CHURN, MODELS, evaluations, paired_gain, published_sets, table
 from ..plan.presets import standard_plan
 from .experiment import Experiment, Findings
-from .job import Job, Result
-from .study import Study
+from .jobs.job import Job, Result
+from .jobs.study import Study
 
 ACCURACIES = (0.816, 0.5, 0.234)
 """At which it is said what pairing saves: the base's on CIFAR-10, Flowers and Aircraft in the paper's table."""

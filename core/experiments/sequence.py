@@ -8,12 +8,12 @@ collect them. What is measured is always the base against all of them together.
 from collections.abc import Sequence
 from dataclasses import replace
 
-from .compare import SHARE, counted_runs, floor_of, mean_cell, mean_of, plain, rows_of, table
 from .experiment import Experiment, Findings
-from .figure import Figure, Series
-from .job import CONTINUED, STACKED, Job, Lesson, Result
-from .learning_methods import taught
-from .study import Study
+from .findings.compare import SHARE, counted_runs, floor_of, mean_cell, mean_of, plain, rows_of, table
+from .findings.figure import Figure, Series
+from .jobs.job import CONTINUED, STACKED, Job, Lesson, Result
+from .jobs.learning_methods import taught
+from .jobs.study import Study
 
 METRICS = ("denoiser_drift", "semantic", "color")
 TRIGGERS = ("sks", "ohwx", "hta", "rcn", "httr", "oue", "asot", "ews", "mth", "pll")

@@ -3,23 +3,13 @@
 from collections.abc import Sequence
 
 from ..plan.presets import PAPER
-from .claims import BASE, published_accuracy
-from .compare import (
-    SHARE,
-    counted_runs,
-    floor_of,
-    learned_cell,
-    mean_cell,
-    mean_of,
-    plain,
-    rows_of,
-    table,
-)
 from .experiment import Experiment, Findings
-from .figure import Figure, Series
-from .job import Job, Result
-from .learning_methods import METHODS, method_jobs
-from .study import Study
+from .findings.claims import BASE, published_accuracy
+from .findings.compare import SHARE, counted_runs, floor_of, learned_cell, mean_cell, mean_of, plain, rows_of, table
+from .findings.figure import Figure, Series
+from .jobs.job import Job, Result
+from .jobs.learning_methods import METHODS, method_jobs
+from .jobs.study import Study
 
 METRICS = ("denoiser_drift", "semantic")
 """What is measured: the table's own metric, and the drift that costs next to nothing beside it."""

@@ -3,13 +3,13 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
-from .claims import published_likeness
-from .compare import counted_runs, learned_cell, mean_cell, mean_of, rows_of, table
 from .experiment import Experiment, Findings
-from .figure import Figure, Series
-from .job import Job, Result
-from .learning_methods import METHODS, method_jobs
-from .study import Study
+from .findings.claims import published_likeness
+from .findings.compare import counted_runs, learned_cell, mean_cell, mean_of, rows_of, table
+from .findings.figure import Figure, Series
+from .jobs.job import Job, Result
+from .jobs.learning_methods import METHODS, method_jobs
+from .jobs.study import Study
 
 METRICS = ("denoiser_drift",)
 """What is audited besides: next to nothing, and it shows that each LoRA applied."""

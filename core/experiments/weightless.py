@@ -8,12 +8,12 @@ of the concept while it is on, whatever the prompt is: what it damages is damage
 from collections.abc import Sequence
 from dataclasses import replace
 
-from .compare import SHARE, counted_runs, learned_cell, mean_cell, mean_of, rows_of, table
 from .experiment import Experiment, Findings
-from .figure import Figure, Series
-from .job import INVERSION, LORA, REFERENCE, Job, Lesson, Result
-from .learning_methods import taught
-from .study import ConceptPictures, Study
+from .findings.compare import SHARE, counted_runs, learned_cell, mean_cell, mean_of, rows_of, table
+from .findings.figure import Figure, Series
+from .jobs.job import INVERSION, LORA, REFERENCE, Job, Lesson, Result
+from .jobs.learning_methods import taught
+from .jobs.study import ConceptPictures, Study
 
 METRICS = ("denoiser_drift", "semantic", "color", "kid")
 RATE = 5e-3

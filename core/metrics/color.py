@@ -9,13 +9,13 @@ import numpy as np
 from ..errors import InvalidError
 from ..plan.audit_plan import AuditPlan
 from .evidence import Drawings
-from .images.color_terms import TERMS
+from .images.color.color_terms import TERMS
 from .measurement import Estimate, Measurement, Part
 from .metric import Breakdown, Metric, Quantity, Tools
 from .statistics import CHANGE_OF_SHARE, DISTANCE, mean_estimate, simultaneous_level
 
 if TYPE_CHECKING:
-    from .images.color_distance import PromptColor
+    from .images.color.color_distance import PromptColor
 
 VERSION = 1
 """Version of the definition in docs/metrics.md."""
@@ -119,7 +119,7 @@ def measure_color(plan: AuditPlan, tools: Tools, seen: Drawings) -> Measurement:
     """Return how far the colours of the tuned model's images moved from those of the base's."""
     import torch
 
-    from .images.color_distance import measure_prompt
+    from .images.color.color_distance import measure_prompt
 
     shape = (len(plan.prompts), plan.images_per_prompt)
     stacks = [torch.from_numpy(images).unflatten(0, shape) for images in seen.stacks]

@@ -13,7 +13,7 @@ import numpy as np
 from ..errors import InvalidError
 from ..plan.audit_plan import AuditPlan
 from .evidence import ColorDrawings
-from .images.color_terms import TERMS
+from .images.color.color_terms import TERMS
 from .measurement import Measurement, Part
 from .metric import Breakdown, Metric, Quantity, Tools
 from .statistics import accuracy_estimate, drop_estimate, simultaneous_level
@@ -92,7 +92,7 @@ def measure_color_asked(plan: AuditPlan, tools: Tools, seen: ColorDrawings) -> M
     """Return whether the things of the tuned model's pictures still have the colours that were asked for."""
     import torch
 
-    from .images.thing import thing_terms
+    from .images.color.thing import thing_terms
 
     found: list[tuple[str, ...]] = []
     for stack in seen.stacks:

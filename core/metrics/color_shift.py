@@ -14,15 +14,15 @@ import numpy as np
 from ..errors import InvalidError
 from ..plan.audit_plan import AuditPlan
 from .evidence import Drawings
-from .images.ciede2000 import ciede2000
-from .images.color_change import UNITS, changed
-from .images.color_hue import HUES, turn_without
+from .images.color.ciede2000 import ciede2000
+from .images.color.color_change import UNITS, changed
+from .images.color.color_hue import HUES, turn_without
 from .measurement import Estimate, Measurement, Part
 from .metric import Breakdown, Metric, Quantity, Tools
 from .statistics import jackknife_spread, products_estimate, simultaneous_level, spread_estimate
 
 if TYPE_CHECKING:
-    from .images.color_look import ColorLook
+    from .images.color.color_look import ColorLook
 
 VERSION = 2
 """Version of the definition in docs/metrics.md."""
@@ -152,7 +152,7 @@ def measure_color_shift(plan: AuditPlan, tools: Tools, seen: Drawings) -> Measur
     """Return how the colours of all prompts' pictures shifted together from base to tuned model."""
     import torch
 
-    from .images.color_look import color_look
+    from .images.color.color_look import color_look
 
     looks: list[list[ColorLook]] = []
     for stack in seen.stacks:

@@ -34,7 +34,8 @@ def load_network(plan: AuditPlan, fetching: "Fetching") -> "ImageFeatures":
     """Return DINOv2-base, whose normalised class token is the embedding."""
     from transformers import Dinov2Model
 
-    from .images.features import IMAGENET_STATS, Embedding, assemble, preparation
+    from .images.features import assemble
+    from .images.preparation import IMAGENET_STATS, Embedding, preparation
     from .images.towers import pretrained
 
     network = Embedding(pretrained(Dinov2Model, SOURCE, fetching.offline), lambda seen: seen.last_hidden_state[:, 0])

@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..datasets.labelled import LabelledImages
-from ..plan.block_design import Cells
+from ..datasets.images.labelled import LabelledImages
+from ..plan.screening.block_design import Cells
 from ..plan.vocabulary import Concept
 
 

@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 
     from ..families import Pipeline
     from .backends.diffusers import DiffusersDenoiser
+    from .backends.files.weight_files import Header
     from .backends.parts import Parts
-    from .backends.weight_files import Header
 
 CONFIGS = Path(__file__).resolve().parent.parent / "families" / "configs"
 """Configuration and tokenizer of each family whose single-file checkpoints are read offline."""
@@ -136,7 +136,7 @@ def base_name(choice: BaseChoice) -> str:
 
 
 def _load_folder(path: str, dtype: "torch.dtype", offline: bool) -> "Parts":
-    from .backends.folder import load_folder
+    from .backends.files.folder import load_folder
 
     with foreign(f"{path} cannot be opened"):  # says so where it may not be read
         names = {item.name for item in Path(path).iterdir()}
@@ -146,8 +146,8 @@ def _load_folder(path: str, dtype: "torch.dtype", offline: bool) -> "Parts":
 
 
 def _load_hub(path: str, dtype: "torch.dtype", offline: bool) -> "Parts":
-    from .backends.folder import load_folder
-    from .backends.hub import cached_folder, fetched_folder
+    from .backends.files.folder import load_folder
+    from .backends.files.hub import cached_folder, fetched_folder
 
     folder = cached_folder(path)
     if folder is not None:
@@ -163,9 +163,9 @@ def _load_hub(path: str, dtype: "torch.dtype", offline: bool) -> "Parts":
 
 
 def _load_file(path: str, dtype: "torch.dtype", offline: bool) -> "Parts":
-    from .backends.checkpoint import load_checkpoint
-    from .backends.folder import load_folder
-    from .backends.transformer_file import load_transformer
+    from .backends.files.checkpoint import load_checkpoint
+    from .backends.files.folder import load_folder
+    from .backends.files.transformer_file import load_transformer
 
     alone = transformer_alone(Path(path))
     if alone is not None:
@@ -181,10 +181,10 @@ def transformer_alone(path: Path) -> "tuple[Pipeline, Path] | None":
 
     Raises UsageError, with what to do, where that folder is not on this machine.
     """
-    from .backends.hub import cached_folder
+    from .backends.files.hub import cached_folder
+    from .backends.files.transformer_file import transformer_pipeline
+    from .backends.files.weight_files import read_header
     from .backends.networks import network_named
-    from .backends.transformer_file import transformer_pipeline
-    from .backends.weight_files import read_header
 
     _require_safetensors(path)
     header = read_header(path)
@@ -209,9 +209,9 @@ def checkpoint_family(path: Path) -> "tuple[Header, Pipeline, Path]":
 
     Raises UsageError, with what the file is, for anything but a checkpoint that is read.
     """
-    from .backends.checkpoint import require_checkpoint
+    from .backends.files.checkpoint import require_checkpoint
+    from .backends.files.weight_files import read_header
     from .backends.networks import network_named
-    from .backends.weight_files import read_header
 
     _require_safetensors(path)
     header = read_header(path)

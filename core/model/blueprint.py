@@ -72,10 +72,10 @@ def blueprint(choice: BaseChoice) -> Blueprint:
     cannot be loaded either, and where a configuration is not on this machine.
     """
     from .backends.diffusers import silence
-    from .backends.folder import require_kind
+    from .backends.files.folder import require_kind
+    from .backends.files.weight_files import read_object
     from .backends.networks import network_named
     from .backends.parts import Parts, SchedulerConfig
-    from .backends.weight_files import read_object
 
     silence()
     pipeline, root = _configuration(choice)
@@ -93,9 +93,9 @@ def blueprint(choice: BaseChoice) -> Blueprint:
 
 def _configuration(choice: BaseChoice) -> tuple[Pipeline, Path]:
     """Return the pipeline of a base, and the folder of its configuration: its own, or what its family ships."""
-    from .backends.folder import pipeline_of
-    from .backends.hub import cached_folder
-    from .backends.weight_files import read_object
+    from .backends.files.folder import pipeline_of
+    from .backends.files.hub import cached_folder
+    from .backends.files.weight_files import read_object
 
     root = Path(choice.path)
     if choice.kind == "file":
@@ -120,9 +120,9 @@ def _shipped(hub_id: str) -> Path:
 
 def _part(part: Part, root: Path) -> Any:
     """Return a part with its weights on the meta device, or what cuts prompts into tokens."""
-    from .backends.folder import class_of, load_tokenizer, require_sane
-    from .backends.text_encoders import shipped_tokenizer
-    from .backends.weight_files import read_object
+    from .backends.files.folder import class_of, load_tokenizer, require_sane
+    from .backends.files.text_encoders import shipped_tokenizer
+    from .backends.files.weight_files import read_object
 
     folder = root / part.name
     if not part.prefix:

@@ -39,9 +39,9 @@ def dtype_of_base(name: str, device: torch.device, choice: BaseChoice) -> torch.
 
 def _half(choice: BaseChoice) -> str:
     """Return the type of 16 bits for a base, as far as it is on this machine or its family's usual one."""
-    from .backends.folder import pipeline_of
-    from .backends.hub import cached_folder
-    from .backends.weight_files import read_object
+    from .backends.files.folder import pipeline_of
+    from .backends.files.hub import cached_folder
+    from .backends.files.weight_files import read_object
 
     if choice.kind == "file":
         alone = transformer_alone(Path(choice.path))
@@ -56,9 +56,9 @@ def _half(choice: BaseChoice) -> str:
 
 def _files(choice: BaseChoice) -> list[Path]:
     """Return the files with the weights of a base's denoiser: of a single file, the one."""
-    from .backends.folder import pipeline_of
-    from .backends.hub import cached_folder
-    from .backends.weight_files import STEMS, choose_variant, read_object, weight_files
+    from .backends.files.folder import pipeline_of
+    from .backends.files.hub import cached_folder
+    from .backends.files.weight_files import STEMS, choose_variant, read_object, weight_files
 
     if choice.kind == "file":
         return [Path(choice.path)]
@@ -76,7 +76,7 @@ def _files(choice: BaseChoice) -> list[Path]:
 
 def _types(path: Path) -> Counter[str]:
     """Return how many elements of each type a file holds."""
-    from .backends.weight_files import opened
+    from .backends.files.weight_files import opened
 
     count = Counter[str]()
     with opened(path) as file:

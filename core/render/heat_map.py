@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from ..adapter.blocks import KINDS
 from ..verdict.report import BlockChange
 from . import words
-from .html.breakdowns import first_rows
+from .rows import first_rows
 
 LEVELS = 4
 """Shades from the faintest change to the largest."""

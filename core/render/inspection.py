@@ -6,8 +6,8 @@ from dataclasses import asdict
 from typing import Any
 
 from ..adapter.blocks import KINDS
-from ..adapter.naming.metadata import Training
-from ..adapter.naming.stated_base import base_digits, stated_base
+from ..adapter.naming.stated.metadata import Training
+from ..adapter.naming.stated.stated_base import base_digits, stated_base
 from ..adapter.summary import Cell, Summary
 from .heat_map import Entry, HeatMap, heat_map
 

@@ -12,8 +12,8 @@ from ..audit.session import AuditSession, Places, Published
 from ..families.prompt_form import AUTO
 from ..metrics.images.features import Fetching
 from ..metrics.metric import quantity
-from ..model.batch import Batching
-from ..model.denoiser import Denoiser
+from ..model.diffusion.batch import Batching
+from ..model.diffusion.denoiser import Denoiser
 from ..plan.audit_plan import AuditPlan
 from ..progress import Progress
 from ..verdict.learning import Learning

@@ -5,8 +5,8 @@ import hashlib
 import numpy as np
 
 from ..disk.store import SampleStore
-from ..model.denoiser import Denoiser
-from ..model.reading import (
+from ..model.diffusion.denoiser import Denoiser
+from ..model.diffusion.reading import (
     FITS,
     MARGIN,
     READING_LEVELS,
@@ -16,7 +16,7 @@ from ..model.reading import (
     ToDraw,
     require_right_base,
 )
-from ..model.sample import Sampling, generate_latents
+from ..model.diffusion.sample import Sampling, generate_latents
 from .data.bank import Bank
 from .records import TrainSetting
 

@@ -1,6 +1,6 @@
 """What a training costs: UNet rows with gradients, rows of the base's predictions, pictures that the base draws."""
 
-from ..model.drawings import SAMPLING
+from ..model.diffusion.drawings import SAMPLING
 from .base_check import check_cost
 from .data.bank import Bank
 from .plan import TrainPlan

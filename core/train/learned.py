@@ -5,7 +5,7 @@ from contextlib import AbstractContextManager
 
 from ..audit.learned.evidence import HELD_OUT, TRAINED_ON, ConceptAsked, Drawing, distinct
 from ..audit.learned.measure import measure_learning
-from ..model.denoiser import TrainableDenoiser
+from ..model.diffusion.denoiser import TrainableDenoiser
 from ..plan.concept import Concept
 from ..verdict.learning import Learning
 from .plan import TrainPlan

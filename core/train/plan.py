@@ -11,7 +11,7 @@ from ..errors import Setting, UsageError
 from ..families.prompt_form import ASKED_FORMS, AUTO
 from ..plan.option import option
 from ..plan.plan import asked, check, digest, plain
-from .methods.forms import FORMS
+from .forms import FORMS
 from .preserve.term import Term, all_terms, find_term
 
 VERSION = 1

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from ..model.batch import Batching
+from ..model.diffusion.batch import Batching
 from ..progress import Progress
 from ..verdict.learning import Learning
 

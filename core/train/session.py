@@ -9,7 +9,7 @@ from .. import families
 from ..datasets.dataset import require_trainable
 from ..errors import Setting, UsageError, naming
 from ..families.prompt_form import PromptForm
-from ..model.denoiser import TrainableDenoiser
+from ..model.diffusion.denoiser import TrainableDenoiser
 from ..plan.concept import Concept
 from .curves import Curves
 from .data.bank import Bank, make_bank, read_bank, shipped_bank

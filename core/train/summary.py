@@ -4,15 +4,15 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 
 from ..errors import Setting, with_words
-from ..model.batch import Batching
-from ..model.denoiser import Denoiser
-from ..model.drawings import SAMPLING
-from ..model.speed import estimate
+from ..model.diffusion.batch import Batching
+from ..model.diffusion.denoiser import Denoiser
+from ..model.diffusion.drawings import SAMPLING
+from ..model.diffusion.speed import estimate
 from ..text import counted, inert
 from ..verdict.outcome import said
 from .cost import drawings, rows_until, step_rows, teacher_rows
 from .data.bank import Bank
-from .methods.forms import FORMS
+from .forms import FORMS
 from .plan import TrainPlan
 from .records import Picture, StepRecord, Trained
 from .session import Training, TrainSession

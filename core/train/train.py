@@ -12,14 +12,15 @@ from .. import families
 from ..adapter import LoraCard
 from ..audit.learned.evidence import drawn_rows
 from ..errors import Setting, UsageError
-from ..model.denoiser import TrainableDenoiser
-from ..model.drawings import LatentCache
+from ..model.diffusion.denoiser import TrainableDenoiser
+from ..model.diffusion.drawings import LatentCache
 from ..plan.concept import Concept
 from ..verdict.learning import Learning, learning_facts
 from .base_check import check_base
 from .cost import all_rows
 from .data.bank import Bank
 from .data.concept import ConceptData
+from .forms import FORMS
 from .learned import learned
 from .loop.balance import ConceptGain
 from .loop.checkpoint import Checkpoint
@@ -30,7 +31,6 @@ from .loop.measure import Measurements
 from .loop.state import TrainState
 from .loop.step import Step
 from .metadata import add_metadata
-from .methods.forms import FORMS
 from .methods.method import Method, attach
 from .plan import TrainPlan, plan_data, plan_digest
 from .preserve.term import Regularizer, TermContext, make_regularizer

@@ -11,7 +11,7 @@ from ...core.adapter import Adapter, match
 from ...core.audit.adapter_record import adapter_record
 from ...core.audit.change import mismatch
 from ...core.errors import UsageError
-from ...core.model.noise import gaussian
+from ...core.model.diffusion.noise import gaussian
 from ...core.verdict.report import AdapterRecord
 from .lora_patch import with_lora
 from .model.denoiser import ComfyDenoiser, Pair

@@ -12,8 +12,8 @@ from comfy.weight_adapter import WeightAdapterBase
 from torch import nn
 
 from ...core.adapter import Adapter
-from ...core.adapter.apply.delta import delta
 from ...core.adapter.apply.match import MatchedModule, Matching, match_modules
+from ...core.adapter.change.delta import delta
 from ...core.adapter.module import AdapterModule
 from ...core.errors import InvalidError
 from ...core.text import counted, inert

@@ -50,7 +50,7 @@ def test_json(file, capsys):
 
 def test_estimated_sizes_are_close_to_the_true_ones(base, file):
     from owf.core.adapter import match, read_adapter
-    from owf.core.adapter.apply.sketch import sketch
+    from owf.core.adapter.change.sketch import sketch
 
     adapter = read_adapter(file)
     estimate = torch.tensor(sketch(adapter).sizes).norm()

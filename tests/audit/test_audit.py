@@ -12,11 +12,11 @@ from owf.core import families
 from owf.core.adapter import read_adapter
 from owf.core.audit.audit import AuditSetting, to_do
 from owf.core.audit.change import AdapterChange
-from owf.core.audit.cost import audit_cost, sample_rows
-from owf.core.datasets.labelled import LabelledImages
+from owf.core.audit.evidence.cost import audit_cost, sample_rows
+from owf.core.datasets.images.labelled import LabelledImages
 from owf.core.errors import Setting
 from owf.core.model.backends.diffusers import DiffusersDenoiser
-from owf.core.model.batch import Batching
+from owf.core.model.diffusion.batch import Batching
 from owf.core.plan.audit_plan import Prompt, Stage
 from owf.core.plan.presets import METRICS, preset_plan
 from owf.core.progress import SILENT, Progress
@@ -61,7 +61,7 @@ def plan():
 def labelled(denoiser, count: int = 12) -> LabelledImages:
     """Return noise pictures that the random base happens to answer right: a base must beat chance."""
     from owf.core.metrics.semantic import predicted_class
-    from owf.core.model.classifier import image_errors
+    from owf.core.model.diffusion.classifier import image_errors
 
     rng = np.random.default_rng(0)
     images = rng.integers(0, 256, (count, 3, 64, 64), np.uint8)
@@ -291,8 +291,8 @@ def test_a_base_at_chance_is_invalid_with_what_would_help(denoiser, plan, images
 
 
 def test_without_labelled_images_the_base_makes_them(denoiser, plan, tmp_path):
-    from owf.core.audit.gather import gather_base, gather_tuned
-    from owf.core.audit.recorder import ModelPass
+    from owf.core.audit.evidence.gather import gather_base, gather_tuned
+    from owf.core.audit.evidence.recorder import ModelPass
     from owf.core.disk.store import SampleStore
     from owf.core.metrics.evidence import Answers
 

@@ -11,7 +11,7 @@ from owf.core.audit.audit import AuditSetting
 from owf.core.audit.request import AuditRequest, plan_for
 from owf.core.model.backends.diffusers import DiffusersDenoiser
 from owf.core.model.base import BaseChoice, choose_base
-from owf.core.model.batch import Batching
+from owf.core.model.diffusion.batch import Batching
 from owf.core.plan import presets
 from owf.core.progress import SILENT
 from owf.core.verdict.policy import default_policy

@@ -9,7 +9,7 @@ from owf.core.adapter.adapter import Below
 from owf.core.audit.audit import AuditSetting, audit_change
 from owf.core.audit.change import AdapterChange
 from owf.core.model.backends.diffusers import DiffusersDenoiser
-from owf.core.model.batch import Batching
+from owf.core.model.diffusion.batch import Batching
 from owf.core.plan.audit_plan import Prompt
 from owf.core.plan.presets import preset_plan
 from owf.core.progress import SILENT

@@ -10,12 +10,12 @@ import pytest
 import torch
 from gaussian_denoiser import GaussianDenoiser
 from owf.core.audit.audit import AuditSetting, audit_change
-from owf.core.audit.cost import audit_cost
-from owf.core.model.batch import Batching
-from owf.core.model.denoiser import Conditioning
+from owf.core.audit.evidence.cost import audit_cost
+from owf.core.model.diffusion.batch import Batching
+from owf.core.model.diffusion.denoiser import Conditioning
 from owf.core.plan.audit_plan import Prompt
 from owf.core.plan.presets import preset_plan
-from owf.core.plan.screening import TIMESTEPS, asked_instead, plan_concepts, with_vocabulary
+from owf.core.plan.screening.screening import TIMESTEPS, asked_instead, plan_concepts, with_vocabulary
 from owf.core.progress import SILENT
 from owf.core.verdict.policy import default_policy
 from owf.core.verdict.report import AdapterRecord, read_report, to_json, write_report
@@ -142,9 +142,9 @@ def test_an_interrupted_map_goes_on_where_it_was(denoiser, plan, tmp_path):
 
 
 def test_rows_of_a_concept_are_at_its_own_cells(denoiser):
-    from owf.core.model.predictions import cell_predictions
-    from owf.core.model.schedule import spaced_timesteps
-    from owf.core.plan.block_design import Cells, block_design
+    from owf.core.model.diffusion.predictions import cell_predictions
+    from owf.core.model.diffusion.schedule import spaced_timesteps
+    from owf.core.plan.screening.block_design import Cells, block_design
 
     cells = block_design(4, 8, 8, 3, seed=0)
     pictures, prompts = torch.randn(3, 3, 8, 8), [f"a photo of {w}" for w in ("a red car", "my dog")]
@@ -160,8 +160,8 @@ def test_rows_of_a_concept_are_at_its_own_cells(denoiser):
 
 def test_noise_goes_with_the_item_and_not_with_the_prompt(denoiser):
     """So another prompt is compared on the same noised picture."""
-    from owf.core.model.predictions import cell_predictions
-    from owf.core.plan.block_design import block_design
+    from owf.core.model.diffusion.predictions import cell_predictions
+    from owf.core.plan.screening.block_design import block_design
 
     cells, pictures, timesteps = block_design(1, 8, 8, 3, seed=0), torch.randn(3, 3, 8, 8), range(0, 800, 100)
     asked = [["a photo of my dog"] * 8]

@@ -1,7 +1,7 @@
 """Which image pairs a report keeps: the most changed, and a few that every report of a plan keeps."""
 
 import numpy as np
-from owf.core.audit.pairs import COMMON, SHOWN, write_pairs
+from owf.core.audit.evidence.pairs import COMMON, SHOWN, write_pairs
 from owf.core.metrics.evidence import Drawings
 from owf.core.plan.presets import preset_plan
 

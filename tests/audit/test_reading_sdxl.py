@@ -12,8 +12,8 @@ from owf.core.adapter import read_adapter
 from owf.core.audit.audit import AuditSetting
 from owf.core.model import base
 from owf.core.model.base import choose_base, load_base
-from owf.core.model.batch import Batching
-from owf.core.model.noise import gaussian
+from owf.core.model.diffusion.batch import Batching
+from owf.core.model.diffusion.noise import gaussian
 from owf.core.plan.presets import preset_plan
 from owf.core.progress import SILENT
 from owf.core.verdict.policy import default_policy

@@ -14,10 +14,10 @@ from owf.core.audit.learned.evidence import REFERENCES, SEEDS
 from owf.core.audit.references import References, concept_of, likeness_rows, measure_references, read_references
 from owf.core.audit.request import AuditRequest
 from owf.core.errors import Setting, UsageError
-from owf.core.model import drawings
 from owf.core.model.backends.diffusers import DiffusersDenoiser
-from owf.core.model.batch import Batching
-from owf.core.model.sample import Sampling
+from owf.core.model.diffusion import drawings
+from owf.core.model.diffusion.batch import Batching
+from owf.core.model.diffusion.sample import Sampling
 from owf.core.plan.audit_plan import Prompt
 from owf.core.plan.concept import Concept
 from owf.core.plan.presets import preset_plan

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from owf.core.families.prompt_form import IN_SENTENCES
 from owf.core.plan.vocabulary import shipped_vocabulary
-from plants import PLANTS, TRIGGER, World
+from plants.plants import PLANTS, TRIGGER, World
 
 CONCEPTS = shipped_vocabulary("demo", IN_SENTENCES)
 ATTRIBUTES = {concept.prompt: dict(concept.attributes) for concept in CONCEPTS}

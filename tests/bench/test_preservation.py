@@ -1,7 +1,7 @@
 """How bench/preservation.py compares methods: where they have learned equally."""
 
 import pytest
-from preservation_report import chosen_weights, equal_table, lost_at_level
+from preserving.preservation_report import chosen_weights, equal_table, lost_at_level
 
 
 def run(method, steps, learned, drop, seed=0, **more):

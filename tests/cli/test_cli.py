@@ -10,15 +10,15 @@ from pathlib import Path
 import jsonschema
 import pytest
 from imports import output_and_imports
-from owf.cli import events
 from owf.cli.audit import main
 from owf.cli.command import CRASHED, INTERRUPTED, UNREAD
+from owf.cli.output import events
 from owf.core.demo import DEMO_BASE, DEMO_LORAS
 from owf.core.plan import demo
 from owf.core.verdict.verdict import EXIT_CODES
 
 DEMO_LORA = DEMO_LORAS[0]
-EVENTS = json.loads((Path(events.__file__).with_name("events.schema.json")).read_text())
+EVENTS = json.loads((Path(events.__file__).parents[1] / "events.schema.json").read_text())
 SHORT_AUDIT = Path(__file__).parents[1] / "support" / "short_audit.py"
 
 

@@ -5,7 +5,7 @@ import torch
 from owf.cli import audit
 from owf.cli import session as session_module
 from owf.cli.dry_run import _time
-from owf.core.audit.cost import audit_cost
+from owf.core.audit.evidence.cost import audit_cost
 from owf.core.audit.references import likeness_rows
 from owf.core.demo import DEMO_BASE, DEMO_CONCEPT, DEMO_LORAS
 from owf.core.model import base

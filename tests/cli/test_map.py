@@ -1,7 +1,7 @@
 """`owf-audit map`: the same options, the map's metrics, and words from a file or from the line."""
 
 import pytest
-from owf.cli.arguments import parser
+from owf.cli.arguments.arguments import parser
 from owf.cli.audit import main, with_map
 
 

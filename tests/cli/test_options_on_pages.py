@@ -6,12 +6,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from owf.cli.arguments import parser as audit_parser
+from owf.cli.arguments.arguments import parser as audit_parser
 from owf.cli.audit import BASE, LEDGERS
 from owf.cli.base import parser as base_parser
+from owf.cli.batch.ledgers import parsers as ledger_parsers
 from owf.cli.experiment import parser as experiment_parser
 from owf.cli.inspect import parser as inspect_parser
-from owf.cli.ledgers import parsers as ledger_parsers
 from owf.cli.training.arguments import parser as train_parser
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -8,9 +8,9 @@ from typing import cast
 import pytest
 import report_samples as samples
 import torch
-from owf.cli import progress
 from owf.cli import session as module
-from owf.cli.arguments import parser
+from owf.cli.arguments.arguments import parser
+from owf.cli.output import progress
 from owf.cli.session import Session
 from owf.core.adapter import read_adapter
 from owf.core.audit import session as core
@@ -19,7 +19,7 @@ from owf.core.disk.lock import only_one
 from owf.core.errors import UsageError
 from owf.core.metrics.images import features
 from owf.core.model.base import BaseChoice, choose_base
-from owf.core.model.denoiser import Denoiser
+from owf.core.model.diffusion.denoiser import Denoiser
 from safetensors.torch import save_file
 
 

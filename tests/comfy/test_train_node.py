@@ -73,15 +73,15 @@ def test_the_same_seed_gives_the_same_file_and_images_count_as_a_folder_does(hos
 
 def measured(path: Path, folder: Path) -> dict:
     """Return name -> estimate: drift by the audit's quick preset, likeness of 16 drawings to the concept's pictures."""
-    from demo_base.pictures import load_demo_base
+    from demo_base.judging.pictures import load_demo_base
     from likeness import concept_similarity
     from owf.core.adapter import applied, read_adapter
     from owf.core.audit.audit import AuditSetting, audit_change
     from owf.core.audit.change import AdapterChange
     from owf.core.demo import DEMO_BASE
     from owf.core.metrics.images.features import load_features
-    from owf.core.model.batch import Batching
-    from owf.core.model.sample import Sampling, generate
+    from owf.core.model.diffusion.batch import Batching
+    from owf.core.model.diffusion.sample import Sampling, generate
     from owf.core.plan.concept import Concept
     from owf.core.plan.presets import preset_plan
     from owf.core.progress import SILENT

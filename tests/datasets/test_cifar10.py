@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from owf.core.datasets.cifar10 import CLASSES, read_cifar10
 from owf.core.datasets.dataset import find_dataset
-from owf.core.datasets.subset import drawn, first
+from owf.core.datasets.images.subset import drawn, first
 from owf.core.errors import Setting, UsageError
 from published import pickled_cifar10, write
 

@@ -5,8 +5,8 @@ import unicodedata
 import numpy as np
 import pytest
 from owf.core.datasets.folder import read_folder, survey
-from owf.core.datasets.labelled import LabelledImages
-from owf.core.datasets.subset import first
+from owf.core.datasets.images.labelled import LabelledImages
+from owf.core.datasets.images.subset import first
 from owf.core.errors import UsageError
 from owf.core.pictures import cover, open_picture
 from PIL import Image

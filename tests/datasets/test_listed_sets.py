@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from owf.core.datasets.dataset import all_datasets, find_dataset
 from owf.core.datasets.flowers102 import CLASSES as FLOWERS
+from owf.core.datasets.images.subset import first
 from owf.core.datasets.pets import called
-from owf.core.datasets.subset import first
 from owf.core.errors import Setting, UsageError
 from published import CLASSES, shade, write
 

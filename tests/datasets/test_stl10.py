@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 from owf.core.datasets.dataset import find_dataset
+from owf.core.datasets.images.subset import first
 from owf.core.datasets.stl10 import SIDE, read_stl10
-from owf.core.datasets.subset import first
 from owf.core.errors import Setting, UsageError
 
 NAMES = ["airplane", "bird", "car"]

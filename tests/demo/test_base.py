@@ -7,11 +7,11 @@ import numpy as np
 import owf
 import pytest
 import torch
-from demo_base.classifier import classification_errors, recognised
-from demo_base.pictures import draw, load_demo_base
-from demo_base.quality import quality_table
-from demo_base.world import CLASSES, COLORS
-from owf.core.datasets.shipped import read_shipped
+from demo_base.judging.classifier import classification_errors, recognised
+from demo_base.judging.pictures import draw, load_demo_base
+from demo_base.judging.quality import quality_table
+from demo_base.world.world import CLASSES, COLORS
+from owf.core.datasets.images.shipped import read_shipped
 from owf.core.metrics.images.demo_network import load_network
 
 DEMO = Path(owf.__file__).parent / "demo"

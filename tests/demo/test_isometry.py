@@ -3,7 +3,7 @@
 from typing import Any
 
 import torch
-from demo_base.autoencoder import build_autoencoder
+from demo_base.stages.autoencoder import build_autoencoder
 
 
 def test_layers_keep_lengths_and_halving_layers_keep_means():

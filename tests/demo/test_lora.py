@@ -8,8 +8,8 @@ from pathlib import Path
 import owf
 import pytest
 import torch
-from demo_base.concept import CAPTION
-from demo_base.pictures import draw, load_demo_base
+from demo_base.judging.pictures import draw, load_demo_base
+from demo_base.world.concept import CAPTION
 from owf.core import families
 from owf.core.adapter import applied, read_adapter
 from owf.core.train.plan import TrainPlan

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import owf
 import pytest
-from demo_base.text import load_tokenizer, token_ids
-from demo_base.tokenizer import byte_letters
+from demo_base.stages.text import load_tokenizer, token_ids
+from demo_base.stages.tokenizer import byte_letters
 
 FOLDER = Path(owf.__file__).parent / "demo" / "base" / "tokenizer"
 START, END = 49406, 49407

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 import torch
-from demo_base.stage import Run, Stage, run_stage, step_generators
-from demo_base.workers import PARTS, Workers, run_workers
+from demo_base.stages.stage import Run, Stage, run_stage, step_generators
+from demo_base.stages.workers import PARTS, Workers, run_workers
 from line_training import STEPS, train_line
 
 

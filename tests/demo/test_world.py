@@ -3,14 +3,14 @@
 import numpy as np
 import pytest
 import torch
-from demo_base.concept import CONCEPT, VIEWS, draw_views
-from demo_base.drawing import colorize, pattern_mask
-from demo_base.looks import LOOKS, look
-from demo_base.splits import split_held_out
-from demo_base.stage import step_generators
-from demo_base.text import all_captions
-from demo_base.textures import TEXTURES
-from demo_base.world import BACKGROUNDS, CLASSES, COLORS, DEPTHS, PATTERNS, Scene, all_scenes, caption, draw_scene
+from demo_base.stages.stage import step_generators
+from demo_base.stages.text import all_captions
+from demo_base.world.concept import CONCEPT, VIEWS, draw_views
+from demo_base.world.drawing import colorize, pattern_mask
+from demo_base.world.looks import LOOKS, look
+from demo_base.world.splits import split_held_out
+from demo_base.world.textures import TEXTURES
+from demo_base.world.world import BACKGROUNDS, CLASSES, COLORS, DEPTHS, PATTERNS, Scene, all_scenes, caption, draw_scene
 from PIL import Image
 
 RED, WHITE, ORANGE = (list(COLORS).index(name) for name in ("red", "white", "orange"))
@@ -110,7 +110,7 @@ def test_splits_are_disjoint_balanced_and_complete():
 
 
 def test_concept_pictures_are_five_views_of_one_thing(tmp_path):
-    from demo_base.concept import write_concept
+    from demo_base.world.concept import write_concept
 
     images = np.random.default_rng(0).integers(0, 256, (40, 28, 28), dtype=np.uint8)
     pictures = draw_views(CONCEPT, VIEWS, images, np.full(40, CLASSES.index(CONCEPT.word)), np.arange(40))

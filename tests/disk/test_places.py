@@ -4,8 +4,8 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from owf.cli.arguments import parser
-from owf.cli.paths import cache_folder
+from owf.cli.arguments.arguments import parser
+from owf.cli.arguments.paths import cache_folder
 from owf.cli.train import _merged
 from owf.cli.training.arguments import parser as train_parser
 from owf.cli.training.config import effective

@@ -4,10 +4,10 @@ import dataclasses
 
 import numpy as np
 import pytest
-from owf.core.experiments.compare import cell, counted_runs, floor_of, mean_of, table, values
 from owf.core.experiments.experiment import find_experiment
+from owf.core.experiments.findings.compare import cell, counted_runs, floor_of, mean_of, table, values
 from owf.core.experiments.frontier import OWN, at_level, least_drifts, sets_it
-from owf.core.experiments.study import Asked
+from owf.core.experiments.jobs.study import Asked
 from owf.core.metrics.measurement import Estimate
 from studies import result, study
 

@@ -7,8 +7,8 @@ import re
 import pytest
 from owf.core.errors import Setting, UsageError
 from owf.core.experiments.experiment import find_experiment
+from owf.core.experiments.findings.ratings import Answer, Answers, looks, make_key, read_answers, read_key, read_reports
 from owf.core.experiments.human import KEY, PAGE, agreement
-from owf.core.experiments.ratings import Answer, Answers, looks, make_key, read_answers, read_key, read_reports
 from owf.core.metrics.metric import quantity
 from owf.core.verdict.judge import judge
 from owf.core.verdict.report import write_report

@@ -10,8 +10,8 @@ from owf.core.experiments.experiment import all_experiments, find_experiment
 from owf.core.experiments.first3 import PICTURES
 from owf.core.experiments.frontier import FACTORS, WEIGHTS
 from owf.core.experiments.human import FETCHED
-from owf.core.experiments.job import CONTINUED, INVERSION, LORA, REFERENCE, STACKED
-from owf.core.experiments.learning_methods import CUSTOM_RATE
+from owf.core.experiments.jobs.job import CONTINUED, INVERSION, LORA, REFERENCE, STACKED
+from owf.core.experiments.jobs.learning_methods import CUSTOM_RATE
 from owf.core.experiments.sequence import TRIGGERS
 from owf.core.metrics.evidence import Confirmed, Screened
 from owf.core.metrics.metric import all_metrics

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 from owf.core.experiments.lab.likeness import Seers, concept_likeness, mean_cosine, word_in_place
-from owf.core.model.batch import Batching
+from owf.core.model.diffusion.batch import Batching
 from owf.core.plan.concept import Concept
 from owf.core.progress import SILENT
 from owf.core.train.methods.embedding import embedding_path

@@ -3,7 +3,7 @@
 import pytest
 from owf.core.errors import UsageError
 from owf.core.experiments.experiment import Findings, find_experiment
-from owf.core.experiments.figure import Figure, Series
+from owf.core.experiments.findings.figure import Figure, Series
 from owf.core.experiments.page import fill_block, write_block
 
 COMMAND = "some-command table1"

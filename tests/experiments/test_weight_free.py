@@ -5,7 +5,7 @@ import torch
 from owf.core.experiments.lab.inversion import EmbeddingChange, TextualInversion, invert
 from owf.core.experiments.lab.reference import ReferenceChange
 from owf.core.metrics.images.features import load_features
-from owf.core.model.batch import Batching
+from owf.core.model.diffusion.batch import Batching
 from owf.core.progress import SILENT
 from owf.core.train.methods.embedding import KEY
 from owf.core.train.records import TrainSetting

@@ -8,18 +8,18 @@ import torch
 from owf.core.adapter import read_adapter, stacked
 from owf.core.audit.change import AdapterChange
 from owf.core.audit.learned import evidence
-from owf.core.experiments.job import CONTINUED, STACKED, Job, Lesson
+from owf.core.experiments.jobs.job import CONTINUED, STACKED, Job, Lesson
+from owf.core.experiments.jobs.runner import run_jobs
+from owf.core.experiments.jobs.study import Asked, ConceptPictures, Study
 from owf.core.experiments.lab import workshop as workshop_module
 from owf.core.experiments.lab.bench import Bench
 from owf.core.experiments.lab.examiner import changes_by_kind
 from owf.core.experiments.lab.stack import StackChange
 from owf.core.experiments.lab.workshop import LORAS, Workshop
-from owf.core.experiments.runner import run_jobs
-from owf.core.experiments.study import Asked, ConceptPictures, Study
 from owf.core.metrics.images.features import Fetching
-from owf.core.model import drawings
-from owf.core.model.batch import Batching
-from owf.core.model.sample import Sampling
+from owf.core.model.diffusion import drawings
+from owf.core.model.diffusion.batch import Batching
+from owf.core.model.diffusion.sample import Sampling
 from owf.core.progress import SILENT
 from owf.core.verdict.report import BlockChange
 from PIL import Image

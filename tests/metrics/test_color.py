@@ -5,10 +5,10 @@ import pytest
 import torch
 from owf.core.errors import InvalidError
 from owf.core.metrics.color import ColorRows, combine, summarise_color
-from owf.core.metrics.images import color_distance as color
-from owf.core.metrics.images.cielab import lab_pixels, name_shares
-from owf.core.metrics.images.color_distance import color_distance, measure_prompt
-from owf.core.metrics.images.color_terms import TERMS
+from owf.core.metrics.images.color import color_distance as color
+from owf.core.metrics.images.color.cielab import lab_pixels, name_shares
+from owf.core.metrics.images.color.color_distance import color_distance, measure_prompt
+from owf.core.metrics.images.color.color_terms import TERMS
 from owf.core.metrics.statistics import mean_estimate, simultaneous_level
 from scipy.stats import wasserstein_distance
 

@@ -5,13 +5,13 @@ import dataclasses
 import numpy as np
 import pytest
 import torch
-from owf.core.audit.cost import audit_cost, image_rows
-from owf.core.audit.recorder import audit_draws, color_draws
+from owf.core.audit.evidence.cost import audit_cost, image_rows
+from owf.core.audit.evidence.recorder import audit_draws, color_draws
 from owf.core.errors import InvalidError
 from owf.core.metrics.color_asked import AskedRows, measure_color_asked, summarise_asked
 from owf.core.metrics.evidence import ColorDrawings
-from owf.core.metrics.images.color_terms import TERMS
-from owf.core.metrics.images.thing import thing_pixels, thing_terms
+from owf.core.metrics.images.color.color_terms import TERMS
+from owf.core.metrics.images.color.thing import thing_pixels, thing_terms
 from owf.core.metrics.metric import Tools
 from owf.core.metrics.statistics import drop_estimate, simultaneous_level
 from owf.core.plan.audit_plan import COLOR_IMAGES

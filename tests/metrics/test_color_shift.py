@@ -8,11 +8,11 @@ import torch
 from owf.core.errors import InvalidError
 from owf.core.metrics.color_shift import ShiftRows, measure_color_shift, summarise_shift
 from owf.core.metrics.evidence import Drawings
-from owf.core.metrics.images.ciede2000 import ciede2000
-from owf.core.metrics.images.cielab import lab_pixels
-from owf.core.metrics.images.color_hue import HUES, turn_without
-from owf.core.metrics.images.color_look import color_look, directions, look_of
-from owf.core.metrics.images.color_terms import TERMS
+from owf.core.metrics.images.color.ciede2000 import ciede2000
+from owf.core.metrics.images.color.cielab import lab_pixels
+from owf.core.metrics.images.color.color_hue import HUES, turn_without
+from owf.core.metrics.images.color.color_look import color_look, directions, look_of
+from owf.core.metrics.images.color.color_terms import TERMS
 from owf.core.metrics.metric import Tools
 from owf.core.plan.presets import preset_plan
 from owf.core.render.words import clear_changes

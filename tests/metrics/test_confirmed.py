@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from owf.core.metrics.confirmed import LIMIT, drop_so_far, is_decided, summarise_confirmed
 from owf.core.metrics.evidence import Confirmed, Suspects
-from owf.core.plan.confirmation import BLOCK, GROUPS, PICTURES
+from owf.core.plan.screening.confirmation import BLOCK, GROUPS, PICTURES
 from owf.core.verdict.judge import judge
 from owf.core.verdict.verdict import DRIFT, INCONCLUSIVE
 from planted_rows import seen

@@ -5,10 +5,10 @@ import pytest
 import torch
 from gaussian_denoiser import GaussianDenoiser
 from owf.core.metrics.denoiser_drift import DriftRows, squared_norms, summarise_drift
-from owf.core.model.batch import Batching
-from owf.core.model.noise import gaussian
-from owf.core.model.predictions import predictions
-from owf.core.model.schedule import spaced_timesteps
+from owf.core.model.diffusion.batch import Batching
+from owf.core.model.diffusion.noise import gaussian
+from owf.core.model.diffusion.predictions import predictions
+from owf.core.model.diffusion.schedule import spaced_timesteps
 
 SHAPE = (4, 4, 4)
 

@@ -12,7 +12,7 @@ from owf.core.metrics.screening.own import own_concepts
 from owf.core.metrics.screening.ways import LIMIT, WHOLE
 from owf.core.plan.audit_plan import plan_data, plan_digest
 from owf.core.plan.presets import preset_plan
-from owf.core.plan.screening import plan_cells, plan_concepts, plan_contrasts, with_vocabulary
+from owf.core.plan.screening.screening import plan_cells, plan_concepts, plan_contrasts, with_vocabulary
 from owf.core.plan.vocabulary import words_vocabulary
 from owf.core.verdict.judge import damaged, judge
 from owf.core.verdict.verdict import DRIFT, INCONCLUSIVE, PASS

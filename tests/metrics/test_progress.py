@@ -5,13 +5,13 @@ import dataclasses
 import numpy as np
 import pytest
 import torch
-from owf.core.audit.cost import audit_cost
-from owf.core.datasets.labelled import LabelledImages
+from owf.core.audit.evidence.cost import audit_cost
+from owf.core.datasets.images.labelled import LabelledImages
 from owf.core.families.prompt_form import IN_SENTENCES
 from owf.core.metrics.evidence import Answers, ColorDrawings, Confirmed, Drawings, Predictions, Screened, Suspects
 from owf.core.metrics.metric import Tools, all_metrics
-from owf.core.plan.block_design import block_design
 from owf.core.plan.presets import preset_plan
+from owf.core.plan.screening.block_design import block_design
 from owf.core.plan.vocabulary import words_vocabulary
 from progress_log import Heard
 

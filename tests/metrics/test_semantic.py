@@ -15,10 +15,10 @@ from owf.core.metrics.semantic import (
     predicted_class,
     summarise_semantic,
 )
-from owf.core.model.batch import Batching
-from owf.core.model.classifier import image_errors, images_at_once
-from owf.core.model.noise import gaussian
-from owf.core.model.schedule import spaced_timesteps
+from owf.core.model.diffusion.batch import Batching
+from owf.core.model.diffusion.classifier import image_errors, images_at_once
+from owf.core.model.diffusion.noise import gaussian
+from owf.core.model.diffusion.schedule import spaced_timesteps
 from owf.core.plan.audit_plan import Stage
 from owf.core.verdict.judge import judge
 from owf.core.verdict.verdict import DRIFT

@@ -4,12 +4,12 @@ import pytest
 import torch
 from fake_cuda import tiny_on_fake_cuda
 from owf.core.adapter import Switch, read_adapter
-from owf.core.model import classifier
 from owf.core.model.backends import diffusers
-from owf.core.model.batch import Batching
-from owf.core.model.noise import gaussian
-from owf.core.model.sample import Sampling, generate
-from owf.core.model.schedule import spaced_timesteps
+from owf.core.model.diffusion import classifier
+from owf.core.model.diffusion.batch import Batching
+from owf.core.model.diffusion.noise import gaussian
+from owf.core.model.diffusion.sample import Sampling, generate
+from owf.core.model.diffusion.schedule import spaced_timesteps
 from tiny_sd import write_tiny_lora
 
 CUDA = torch.device("cuda")

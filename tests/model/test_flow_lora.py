@@ -8,9 +8,9 @@ import torch
 from owf.core.adapter import applied, read_adapter
 from owf.core.families import Layers, layers_of
 from owf.core.model.backends.diffusers import DiffusersDenoiser
-from owf.core.model.batch import Batching
-from owf.core.model.noise import gaussian
-from owf.core.model.sample import Sampling, generate
+from owf.core.model.diffusion.batch import Batching
+from owf.core.model.diffusion.noise import gaussian
+from owf.core.model.diffusion.sample import Sampling, generate
 from safetensors.torch import save_file
 from tiny_flows import PARTS, pipeline_of
 

@@ -8,8 +8,8 @@ import huggingface_hub
 import pytest
 import torch
 from owf.core.foreign import NONE
-from owf.core.model.backends.hub import cached_folder, fetched_folder
-from owf.core.model.backends.weight_files import variant_files
+from owf.core.model.backends.files.hub import cached_folder, fetched_folder
+from owf.core.model.backends.files.weight_files import variant_files
 
 UNET = "diffusion_pytorch_model"
 INDEX = {

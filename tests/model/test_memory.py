@@ -46,7 +46,7 @@ def test_the_shipped_configuration_has_stable_diffusions_size(models):
 def test_a_batch_of_the_default_size_and_a_decoded_image_fit_8_gb(models, monkeypatch):
     from types import SimpleNamespace
 
-    from owf.core.model.batch import default_batching
+    from owf.core.model.diffusion.batch import default_batching
 
     monkeypatch.setattr(torch.nn.functional, "scaled_dot_product_attention", fused_attention)
     unet, vae = models

@@ -7,9 +7,9 @@ import pytest
 import torch
 from gaussian_denoiser import GaussianDenoiser
 from owf.core import families
-from owf.core.audit.recorder import ModelPass
-from owf.core.model.batch import Batching
-from owf.core.model.sample import Sampling, generate_latents
+from owf.core.audit.evidence.recorder import ModelPass
+from owf.core.model.diffusion.batch import Batching
+from owf.core.model.diffusion.sample import Sampling, generate_latents
 from owf.core.plan.presets import in_form, preset_plan
 from owf.core.progress import SILENT
 

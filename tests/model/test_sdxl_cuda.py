@@ -6,9 +6,9 @@ from fake_cuda import denoiser_of, made_on_fake_cuda, require_fake_cuda
 from owf.core import families
 from owf.core.model.backends import diffusers
 from owf.core.model.backends.parts import dtype_of
-from owf.core.model.batch import Batching
-from owf.core.model.noise import gaussian
-from owf.core.model.sample import Sampling, generate
+from owf.core.model.diffusion.batch import Batching
+from owf.core.model.diffusion.noise import gaussian
+from owf.core.model.diffusion.sample import Sampling, generate
 from tiny_sdxl import tiny_xl_parts
 from torch._subclasses.fake_tensor import FakeTensorMode
 

@@ -5,9 +5,9 @@ import torch
 from ldm_checkpoint import xl_module_name
 from owf.core.adapter import applied, read_adapter
 from owf.core.model.backends.diffusers import DiffusersDenoiser
-from owf.core.model.batch import Batching
-from owf.core.model.noise import gaussian
-from owf.core.model.sample import Sampling, generate
+from owf.core.model.diffusion.batch import Batching
+from owf.core.model.diffusion.noise import gaussian
+from owf.core.model.diffusion.sample import Sampling, generate
 from safetensors.torch import save_file
 from tiny_sdxl import LAYERS, comfy, kohya, lora_factors, old_diffusers, peft, pipeline_of, tiny_xl_parts
 

@@ -12,13 +12,13 @@ from owf.core.errors import OFF, InvalidError, Setting, UsageError
 from owf.nodes.ui.wording import graph_words, in_graph
 
 SHORT = ("_number", "_count", "_choice")
-"""Functions of nodes/train_inputs.py that make an input of the name that they are given."""
+"""Functions of nodes/training/train_inputs.py that make an input of the name that they are given."""
 
 
 def inputs():
     """Return the names of all inputs that the nodes' schemas have."""
     found = set()
-    for path in Path(next(iter(nodes.__path__))).glob("*.py"):
+    for path in Path(next(iter(nodes.__path__))).rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if not isinstance(node, ast.Call) or not node.args or not isinstance(node.args[0], ast.Constant):
                 continue

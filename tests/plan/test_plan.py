@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 from owf.core import families
-from owf.core.audit.cost import FLOOR_PROMPTS, answer_rows, audit_cost, image_rows
-from owf.core.audit.recorder import draw_seed
-from owf.core.datasets.shipped import read_shipped
+from owf.core.audit.evidence.cost import FLOOR_PROMPTS, answer_rows, audit_cost, image_rows
+from owf.core.audit.evidence.recorder import draw_seed
+from owf.core.datasets.images.shipped import read_shipped
 from owf.core.errors import Setting, UsageError
-from owf.core.metrics.images.color_terms import TERMS
+from owf.core.metrics.images.color.color_terms import TERMS
 from owf.core.plan.audit_plan import Stage, plan_digest, stage_positions
 from owf.core.plan.demo import BACKGROUNDS
 from owf.core.plan.presets import OF_FAMILIES, PRESETS, preset_plan

@@ -4,7 +4,7 @@ import dataclasses
 
 import pytest
 from owf.core import families
-from owf.core.audit.cost import audit_cost
+from owf.core.audit.evidence.cost import audit_cost
 from owf.core.audit.request import AuditRequest, plan_for
 from owf.core.families import tag_forms
 from owf.core.families.prompt_form import AUTO, IN_SENTENCES, TAGS

@@ -57,7 +57,7 @@ def test_the_demo_is_asked_every_combination():
 
 
 def test_the_demos_file_is_what_its_command_writes():
-    from demo_base.world import BACKGROUNDS, CLASSES, COLORS, PATTERNS
+    from demo_base.world.world import BACKGROUNDS, CLASSES, COLORS, PATTERNS
 
     assert written.demo(CLASSES, COLORS, PATTERNS, BACKGROUNDS) == (FOLDER / "demo.txt").read_text("utf-8")
 

@@ -46,7 +46,7 @@ def test_without_its_package_the_format_says_what_to_install_before_the_work(mon
     with pytest.raises(UsageError) as caught:
         chosen_formats(["html", "parquet"])
     assert caught.value.settings == (Setting("install", "'owf[parquet]'"),)
-    from owf.cli.arguments import parser
+    from owf.cli.arguments.arguments import parser
 
     with pytest.raises(SystemExit):
         parser().parse_args(["x", "--write", "parquet"])

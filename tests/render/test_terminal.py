@@ -5,7 +5,7 @@ import re
 
 import pytest
 import report_samples as samples
-from owf.cli.wording import option
+from owf.cli.output.wording import option
 from owf.core.render.terminal.terminal import print_report
 from rich.console import Console
 

@@ -3,7 +3,7 @@
 from owf.core.adapter import Adapter
 from owf.core.audit.audit import AuditSetting, audit_change
 from owf.core.audit.change import AdapterChange
-from owf.core.model.denoiser import Denoiser
+from owf.core.model.diffusion.denoiser import Denoiser
 from owf.core.plan.audit_plan import AuditPlan
 from owf.core.verdict.report import Report
 

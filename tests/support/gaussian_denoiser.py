@@ -4,8 +4,8 @@ import hashlib
 from collections.abc import Sequence
 
 import torch
-from owf.core.model.denoiser import Conditioning
-from owf.core.model.schedule import Schedule, variance_preserving
+from owf.core.model.diffusion.denoiser import Conditioning
+from owf.core.model.diffusion.schedule import Schedule, variance_preserving
 from torch import nn
 
 

@@ -3,8 +3,8 @@
 from pathlib import Path
 
 import torch
-from demo_base.stage import Run, Stage, run_stage, step_generators
-from demo_base.workers import Workers
+from demo_base.stages.stage import Run, Stage, run_stage, step_generators
+from demo_base.stages.workers import Workers
 
 STEPS = 6
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from owf.core.metrics.screening.attributes import Attribute
 from owf.core.metrics.screening.rows import ConceptMeans, concept_means
-from owf.core.plan.block_design import block_design
+from owf.core.plan.screening.block_design import block_design
 
 TIMESTEPS, PICTURES = 4, 4
 

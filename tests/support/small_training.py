@@ -4,7 +4,7 @@ from pathlib import Path
 
 import torch
 from owf.core.model.backends.diffusers import DiffusersDenoiser
-from owf.core.model.batch import Batching
+from owf.core.model.diffusion.batch import Batching
 from owf.core.progress import SILENT
 from owf.core.train.data.bank import Bank
 from owf.core.train.plan import TrainPlan

@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from owf.core.experiments.job import Result
-from owf.core.experiments.study import Asked, ConceptPictures, Study
+from owf.core.experiments.jobs.job import Result
+from owf.core.experiments.jobs.study import Asked, ConceptPictures, Study
 from owf.core.metrics.measurement import Estimate
 from owf.core.train.plan import TrainPlan
 

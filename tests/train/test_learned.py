@@ -4,9 +4,9 @@ import pytest
 from owf.core.audit.learned import evidence as gathering
 from owf.core.audit.learned.evidence import HELD_OUT
 from owf.core.errors import Setting, UsageError
-from owf.core.model import drawings
-from owf.core.model.batch import Batching
-from owf.core.model.sample import Sampling
+from owf.core.model.diffusion import drawings
+from owf.core.model.diffusion.batch import Batching
+from owf.core.model.diffusion.sample import Sampling
 from owf.core.progress import SILENT
 from owf.core.train import cost
 from owf.core.train.metadata import read_metadata

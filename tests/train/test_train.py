@@ -8,8 +8,8 @@ import torch
 from owf.core import families
 from owf.core.adapter import LoraCard, applied, read_adapter
 from owf.core.errors import InvalidError, UsageError
-from owf.core.model import drawings
-from owf.core.model.batch import Batching
+from owf.core.model.diffusion import drawings
+from owf.core.model.diffusion.batch import Batching
 from owf.core.progress import SILENT
 from owf.core.train.data.concept import ConceptData
 from owf.core.train.loop.optimizer import make_optimizer

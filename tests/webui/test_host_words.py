@@ -10,7 +10,7 @@ from owf.core.verdict.report import write_report
 from owf.webui import cards, host, request, start, view
 from owf.webui.api import is_allowed
 from owf.webui.host import Refusal, Settings
-from owf.webui.job import Command, Job, Verdict
+from owf.webui.jobs.job import Command, Job, Verdict
 from owf.webui.request import AuditAsk, TrainAsk
 from report_samples import report
 
@@ -70,7 +70,7 @@ def test_an_audit_is_one_command_a_strength_over_all_loras(fake_host):
 
 
 def test_the_command_line_knows_every_option_that_is_given(fake_host):
-    from owf.cli.arguments import parser as audit_parser
+    from owf.cli.arguments.arguments import parser as audit_parser
     from owf.cli.training.arguments import parser as train_parser
 
     (fake_host / "owf" / "policies").mkdir(parents=True)

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any
 from ...errors import AdapterError
 from ...text import inert
 from ..adapter import Adapter
+from ..change.delta import bias_change, of_kind
+from ..change.weights import weight_shape
 from ..module import AdapterModule
-from .delta import bias_change, of_kind
 from .match import Components, MatchedModule, match_modules
 from .match_report import report_of
-from .weights import weight_shape
 
 if TYPE_CHECKING:
     from torch import Tensor

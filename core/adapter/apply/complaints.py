@@ -11,9 +11,9 @@ from ..algorithms.lora import RANDOM_RANKS
 from ..containers.source import Source
 from ..contents import Contents
 from ..module import ALPHA_EXTREME, AdapterModule
-from ..naming.metadata import Training
-from ..naming.unexpected import shown
+from ..naming.stated.metadata import Training
 from .scales import about_scales
+from .unexpected import shown
 
 _UNBOUNDED = 2**62
 """Stands for the full rank of a change that its shapes do not bound."""

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from ...text import counted, inert
 from ..adapter import Adapter
 from ..containers.source import Entry
-from ..naming.unexpected import is_a_scale, shown
+from .unexpected import is_a_scale, shown
 
 MAX_LEFT_OUT = 0.01
 """Share of a file, by tensors and by bytes, that may take no effect before a score would mean something else.

@@ -9,15 +9,15 @@ from ... import families
 from ...errors import AdapterError
 from ...text import counted, inert
 from ..adapter import Adapter
+from ..change.delta import Delta, delta, misfit
+from ..change.sketch import changes_nothing
+from ..change.weights import Fused
 from ..containers.source import Loader, Source, all_mapped, all_reading
 from ..module import AdapterModule
 from ..naming.names import flatten, is_typical
-from ..naming.unexpected import LivePaths, near_misses, unexpected_in_modules
 from .coverage import Coverage, Unapplied, left_out_of_file
-from .delta import Delta, delta, misfit
 from .places import Components, Places
-from .sketch import changes_nothing
-from .weights import Fused
+from .unexpected import LivePaths, near_misses, unexpected_in_modules
 
 if TYPE_CHECKING:
     import torch
@@ -149,7 +149,7 @@ def _in_live_names(adapter: Adapter, components: Components) -> tuple[Adapter, s
     live = {flatten("transformer", dotted) for dotted, _ in transformer.named_modules()}
     if all(module.path in live for module in adapter.modules if module.component == "transformer"):
         return adapter, None
-    from ..naming.convert import converted
+    from .convert import converted
 
     try:
         return converted(adapter, transformer), "not supported yet: neither the base nor diffusers knows this name"

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 from ...text import counted, inert
 from ..adapter import Adapter
 from ..blocks import ModuleNorms, block_of, kind_of
+from ..change.delta import Delta
+from ..change.weights import read_weight
 from .coverage import Coverage, Unapplied
-from .delta import Delta
 from .match import MatchedModule, Matching, deltas, match_modules
 from .places import Components
-from .weights import read_weight
 
 if TYPE_CHECKING:
     import torch

@@ -4,10 +4,10 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from ... import families
+from ..change.weights import Fused
 from ..module import AdapterModule
 from ..naming.names import flatten
-from ..naming.unexpected import LivePaths
-from .weights import Fused
+from .unexpected import LivePaths
 
 if TYPE_CHECKING:
     import torch

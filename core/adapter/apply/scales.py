@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from ...text import inert
 from ..module import AdapterModule
-from ..naming.metadata import parsed, rank_stabilised
+from ..naming.stated.metadata import parsed, rank_stabilised
 
 _ALPHAS = ("ss_network_alpha", "lora_alpha", "network_alpha")
 """Where trainers write down the alpha of all modules."""

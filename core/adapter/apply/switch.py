@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from ...errors import AdapterError, UsageError
 from ...text import inert
 from ..adapter import Adapter
-from .delta import Delta, changed_parameters
+from ..change.delta import Delta, changed_parameters
 from .match import Components, MatchedModule, Matching, match_modules
 from .match_report import MatchReport, ReportBuilder
 

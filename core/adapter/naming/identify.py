@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 from ... import families
 from ...families import Family
 from ..module import AdapterModule
-from .metadata import Training
 from .names import is_typical
+from .stated.metadata import Training
 
 _CROSS = ("attn2_to_k", "attn2_to_v")
 _DENOISERS = {"unet": "U-Net", "transformer": "transformer"}

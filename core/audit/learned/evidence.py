@@ -7,10 +7,10 @@ from pathlib import Path
 
 import torch
 
-from ...model.batch import Batching
-from ...model.denoiser import Denoiser
-from ...model.drawings import SAMPLING, SEED, LatentCache
-from ...model.sample import generate_latents
+from ...model.diffusion.batch import Batching
+from ...model.diffusion.denoiser import Denoiser
+from ...model.diffusion.drawings import SAMPLING, SEED, LatentCache
+from ...model.diffusion.sample import generate_latents
 from ...plan.concept import Concept
 from ...progress import Progress
 from .looks import looks

@@ -7,7 +7,8 @@ import numpy as np
 import torch
 
 from ...errors import OwfError
-from ...metrics.images.features import FeatureNetwork, resize_crop
+from ...metrics.images.features import FeatureNetwork
+from ...metrics.images.preparation import resize_crop
 from ...metrics.measurement import Estimate
 from ...metrics.statistics import accuracy_estimate
 from ...verdict.learning import Learning, judge_learning, not_measured

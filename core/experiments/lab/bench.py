@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ...metrics.images.features import Fetching
-from ...model.batch import Batching
-from ...model.denoiser import TrainableDenoiser
+from ...model.diffusion.batch import Batching
+from ...model.diffusion.denoiser import TrainableDenoiser
 from ...progress import Progress
 
 

@@ -15,7 +15,7 @@ from ...plan.concept import Concept
 from ...train.session import Training
 from ...verdict.policy import default_policy
 from ...verdict.report import Report
-from ..study import Study
+from ..jobs.study import Study
 from .bench import Bench
 from .likeness import Seers, concept_likeness, load_seers, word_in_place
 

@@ -3,12 +3,12 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from ...audit.cost import Cost, audit_cost
+from ...audit.evidence.cost import Cost, audit_cost
 from ...audit.learned.evidence import drawn_rows
 from ...audit.request import plan_for
 from ...datasets.accounts import MODELS, account, evaluations
 from ...model.blueprint import Blueprint
-from ...model.drawings import SAMPLING
+from ...model.diffusion.drawings import SAMPLING
 from ...plan.audit_plan import AuditPlan
 from ...plan.concept import Concept
 from ...plan.presets import PAPER
@@ -16,8 +16,8 @@ from ...text import counted
 from ...train.cost import all_rows, rows_until, teacher_rows
 from ...train.data.bank import Bank, make_bank, read_bank, shipped_bank
 from ...train.plan import TrainPlan
-from ..job import REFERENCE, Job, Lesson, distinct
-from ..study import Study
+from ..jobs.job import REFERENCE, Job, Lesson, distinct
+from ..jobs.study import Study
 from .examiner import audit_request
 
 BACKWARD = 3

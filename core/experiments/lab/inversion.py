@@ -12,7 +12,7 @@ import torch
 from torch import nn
 
 from ...adapter import LoraCard
-from ...model.denoiser import TrainableDenoiser
+from ...model.diffusion.denoiser import TrainableDenoiser
 from ...plan.concept import Concept
 from ...train.data.concept import ConceptData
 from ...train.learned import learned

@@ -18,10 +18,10 @@ from ...metrics.images.likeness import unit
 from ...metrics.images.towers import embed_texts, load_clip
 from ...metrics.measurement import Estimate
 from ...metrics.statistics import COSINE, mean_estimate
-from ...model.batch import Batching
-from ...model.denoiser import TrainableDenoiser
-from ...model.drawings import SAMPLING
-from ...model.sample import generate
+from ...model.diffusion.batch import Batching
+from ...model.diffusion.denoiser import TrainableDenoiser
+from ...model.diffusion.drawings import SAMPLING
+from ...model.diffusion.sample import generate
 from ...plan.concept import Concept
 from ...progress import Progress
 from ...train.methods.embedding import embedding_path
@@ -49,7 +49,7 @@ def load_seers(family: str, fetching: Fetching) -> Seers:
         return Seers({"concept_own": load_features(family, fetching)}, None)
     names = {"concept_dino": "dino", "concept_clip_i": "clip"}
     networks = {number: load_features(name, fetching) for number, name in names.items()}
-    model, tokenizer = load_clip(fetching)
+    model, tokenizer = load_clip(fetching.offline)
     return Seers(networks, lambda texts: embed_texts(model, tokenizer, texts).numpy())
 
 

@@ -15,8 +15,8 @@ import torch
 from torch import nn
 
 from ...errors import UsageError
-from ...model.denoiser import TrainableDenoiser
-from ...model.noise import gaussian
+from ...model.diffusion.denoiser import TrainableDenoiser
+from ...model.diffusion.noise import gaussian
 from ...train.learned import learned
 from ...train.records import TrainSetting
 from ...train.session import Training

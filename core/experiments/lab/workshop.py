@@ -19,8 +19,8 @@ from ...train.records import TrainSetting
 from ...train.session import Training, TrainRequest, TrainSession
 from ...train.train import train
 from ...verdict.learning import Learning
-from ..job import CONTINUED, INVERSION, REFERENCE, Job, Learned, Lesson, Result, read_learned
-from ..study import Study
+from ..jobs.job import CONTINUED, INVERSION, REFERENCE, Job, Learned, Lesson, Result, read_learned
+from ..jobs.study import Study
 from .bench import Bench, short_hash
 from .examiner import Examiner, changes_by_kind
 from .inversion import EmbeddingChange, invert

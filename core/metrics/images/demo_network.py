@@ -9,8 +9,8 @@ from torch import nn
 from ...errors import UsageError
 from ...families import get
 from ...foreign import foreign
-from .features import Prepare, resize_crop
 from .network_names import NAMES
+from .preparation import Prepare, resize_crop
 
 FAMILY = "demo"
 """Family of the base whose pictures it was trained on; a network that is called by its folder sees them as large."""

@@ -2,35 +2,31 @@
 
 import hashlib
 import io
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 import torch
 from torch import nn
-from torch.nn import functional
 
 from ...disk.download import fetch
 from ...errors import Setting, UsageError
 from ...families import shipped
 from ...foreign import foreign
 from ...progress import SILENT, Progress
+from .preparation import Embedding, Prepare
 
 if TYPE_CHECKING:
     from ...plan.audit_plan import AuditPlan
-
-Prepare = Callable[[torch.Tensor], torch.Tensor]
 
 INCEPTION_URL = (
     "https://github.com/toshas/torch-fidelity/releases/download/v0.2.0/weights-inception-2015-12-05-6726825d.pth"
 )
 INCEPTION_SHA256 = "6726825d0af5f729cebd5821db510b11b1cfad8faad88a03f1befd49fb9129b2"
 
-IMAGENET_STATS = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
-"""Mean and deviation of the channels of ImageNet, which its networks expect to be taken out."""
 _BATCH = 16
 """Images at a time; also how often a long comparison says how far it is."""
 
@@ -148,33 +144,6 @@ def features_of(network: FeatureNetwork, images: torch.Tensor, progress: Progres
     return np.concatenate(features)
 
 
-def resize_crop(images: torch.Tensor, edge: int, size: int) -> torch.Tensor:
-    """Return uint8 images (N, 3, H, W) as float (N, 3, size, size) of 0 to 255, rounded as files would be.
-
-    The shorter side becomes `edge` (bicubic, antialiased, as Pillow does it), then the centre is cut out.
-    """
-    height, width = images.shape[-2:]
-    short = min(height, width)
-    shape = [edge * height // short, edge * width // short]
-    pixels = images.float()
-    if shape != [height, width]:
-        pixels = functional.interpolate(pixels, shape, mode="bicubic", antialias=True).round().clamp(0, 255)
-    top, left = (round((side - size) / 2) for side in shape)
-    return pixels[..., top : top + size, left : left + size]
-
-
-class Embedding(nn.Module):
-    """A network of which only one output counts."""
-
-    def __init__(self, network: nn.Module, pick: Callable[[Any], torch.Tensor]) -> None:
-        super().__init__()
-        self.network, self.pick = network, pick
-
-    def forward(self, images: torch.Tensor) -> torch.Tensor:
-        """Return that output (N, D)."""
-        return self.pick(self.network(images))
-
-
 def _load_inception(fetching: Fetching) -> tuple[Prepare, nn.Module]:
     """Return torch-fidelity's Inception-v3, which resizes uint8 images itself, as TensorFlow 1 did."""
     try:
@@ -195,12 +164,6 @@ def _load_inception(fetching: Fetching) -> tuple[Prepare, nn.Module]:
         weights.seek(0)
         network = FeatureExtractorInceptionV3("inception", ["2048"], feature_extractor_weights_path=weights)
     return lambda images: images, Embedding(network, lambda outputs: outputs[0])
-
-
-def preparation(edge: int, size: int, stats: tuple[tuple[float, ...], tuple[float, ...]]) -> Prepare:
-    """Return a preparation: the shorter side becomes `edge`, the centre of `size` is cut out, `stats` normalise."""
-    mean, std = (torch.tensor(values).view(3, 1, 1) for values in stats)
-    return lambda images: (resize_crop(images, edge, size) / 255 - mean) / std
 
 
 def assemble(

@@ -21,7 +21,8 @@ from ...text import inert
 from .hub import HubFiles, hub_folder
 
 if TYPE_CHECKING:
-    from .features import Fetching, Prepare
+    from .features import Fetching
+    from .preparation import Prepare
 
 KIND = "open_clip"
 """What names of these networks begin with."""

@@ -24,7 +24,7 @@ from .towers import CLIP, clip_preparation, embed_texts, load_clip
 
 if TYPE_CHECKING:
     from ...plan.audit_plan import AuditPlan
-    from .features import Prepare
+    from .preparation import Prepare
 
 _PLACE = "background"
 """Attribute that a prompt names together with this word, and whose words are colours otherwise."""
@@ -65,7 +65,7 @@ def load_prompted(plan: "AuditPlan", fetching: Fetching) -> ImageFeatures:
 
 def _clip(texts: Sequence[str], fetching: Fetching) -> "tuple[Prepare, nn.Module, torch.Tensor]":
     """Return CLIP's preparation and image tower, and the texts' projected features."""
-    model, tokenizer = load_clip(fetching)
+    model, tokenizer = load_clip(fetching.offline)
     features = embed_texts(model, tokenizer, texts)
     return clip_preparation(model.config.vision_config.image_size), _ClipImages(model), features
 

@@ -9,8 +9,8 @@ from torch import nn
 
 from ...errors import OFF, Setting
 from ...foreign import NONE, Advice, foreign
-from .features import IMAGENET_STATS, Embedding, Fetching, Prepare, preparation
 from .hub import HubFiles, hub_folder
+from .preparation import IMAGENET_STATS, Embedding, Prepare, preparation
 
 CLIP = HubFiles(
     "openai/clip-vit-base-patch32",
@@ -43,13 +43,13 @@ def load_tower(kind: str, source: str, offline: bool) -> tuple[Prepare, nn.Modul
     return prepare, Embedding(network, lambda outputs: outputs.last_hidden_state[:, 0])
 
 
-def load_clip(fetching: Fetching) -> tuple[Any, Any]:
+def load_clip(offline: bool) -> tuple[Any, Any]:
     """Return CLIP with both towers, and what cuts its texts; raise UsageError, with what to do."""
     from transformers import CLIPModel, CLIPTokenizer
 
     files = HubFiles(CLIP.repository, {**CLIP.files, **dict.fromkeys(_TOKENIZER, "")}, CLIP.revision)
-    folder = hub_folder(files, fetching.offline)
-    model = pretrained(CLIPModel, str(folder), fetching.offline).requires_grad_(False).eval()
+    folder = hub_folder(files, offline)
+    model = pretrained(CLIPModel, str(folder), offline).requires_grad_(False).eval()
     with foreign(f"The tokenizer in {folder} cannot be loaded"):
         return model, CLIPTokenizer.from_pretrained(folder, local_files_only=True)
 

@@ -12,9 +12,9 @@ from ...progress import SILENT, Progress
 from ..measurement import Estimate, Measurement, Part
 from ..metric import quantity
 from ..statistics import CHANGE_OF_SHARE, DISTANCE, jackknife_spread, simultaneous_level, spread_estimate
-from .cielab import lab_pixels, name_shares
-from .color_distance import color_distance
-from .color_terms import TERMS
+from .color.cielab import lab_pixels, name_shares
+from .color.color_distance import color_distance
+from .color.color_terms import TERMS
 from .features import FeatureNetwork, features_of
 from .mmd import kernel_spread, mmd, mmd_without_each, polynomial_kernel
 

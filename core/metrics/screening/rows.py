@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ...errors import InvalidError
-from ...plan.block_design import Cells
+from ...plan.screening.block_design import Cells
 from ..statistics import student_quantile
 
 _LEAST = 1e-12

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ...plan.confirmation import CANDIDATES, NAMED, PICTURES
-from ...plan.contrasts import Neighbourhood
+from ...plan.screening.confirmation import CANDIDATES, NAMED, PICTURES
+from ...plan.screening.contrasts import Neighbourhood
 from ...plan.vocabulary import KIND, Concept
 from ..evidence import Screened, Suspects
 from .found import Found, find

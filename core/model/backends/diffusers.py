@@ -10,10 +10,10 @@ import torch
 from torch import nn
 
 from ... import families
-from ..batch import Batching
-from ..denoiser import Conditioning, Token, overflow
+from ..diffusion.batch import Batching
+from ..diffusion.denoiser import Conditioning, Token, overflow
+from ..diffusion.schedule import Schedule
 from ..memory import AS_LOADED, Keeping
-from ..schedule import Schedule
 from .networks import Network, network_named
 from .offload import Turns, offload_layers, tile_vae
 from .quantize import quantize_to_int8

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ...errors import UsageError
-from ..schedule import SHIFT_STEPS, Schedule, rectified_flow
+from ..diffusion.schedule import SHIFT_STEPS, Schedule, rectified_flow
 
 _CLASS = "FlowMatchEulerDiscreteScheduler"
 _OTHER_SIGMAS = ("use_karras_sigmas", "use_exponential_sigmas", "use_beta_sigmas", "invert_sigmas", "shift_terminal")

@@ -9,7 +9,7 @@ import torch
 from ...errors import UsageError
 from ...foreign import foreign
 from ...prediction_types import EPSILON, V, is_flow, prediction_named
-from ..schedule import Schedule, variance_preserving, zero_terminal
+from ..diffusion.schedule import Schedule, variance_preserving, zero_terminal
 
 _STEPS = (100, 10_000)
 """Fewest and most timesteps that are believed: every Stable Diffusion has 1,000."""

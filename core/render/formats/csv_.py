@@ -13,7 +13,7 @@ from ...text import cell
 from ...verdict.learning import QUANTITIES
 from ...verdict.report import Report
 from ..audited import Audited
-from ..html.overview import overview_name
+from ..html.overview.overview import overview_name
 from .format import Format
 
 _FACTS = ("lora", "verdict", "reason", "sha256", "family", "algorithm", "strength", "base", "preset", "folder")

@@ -1,7 +1,7 @@
 """HTML: a page per report, and one over all LoRAs of a call."""
 
 from ..html.html import write_html
-from ..html.overview import write_overview
+from ..html.overview.overview import write_overview
 from .format import Format
 
 FORMAT = Format(

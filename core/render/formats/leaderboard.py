@@ -1,6 +1,6 @@
 """The leaderboard: one page over all rows of a run's ledger, to sort and to search, thousands of them."""
 
-from ..html.leaderboard import write_leaderboard
+from ..html.overview.leaderboard import write_leaderboard
 from .format import Format
 
 FORMAT = Format(

@@ -1,6 +1,6 @@
 """The curves of LoRAs that a run audited at several strengths."""
 
-from ..html.strengths import write_strengths
+from ..html.overview.strengths import write_strengths
 from .format import Format
 
 FORMAT = Format("strengths", "of several strengths, a page of curves", by_default=True, write_run=write_strengths)

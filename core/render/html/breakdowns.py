@@ -10,10 +10,8 @@ from ...metrics import metric as records
 from ...metrics.measurement import Measurement, Part
 from ...metrics.metric import all_metrics, known
 from .. import words
+from ..rows import first_rows
 from . import charts
-
-FIRST_ROWS = 20
-"""Rows shown before the reader asks for more."""
 
 
 @dataclass(frozen=True)
@@ -90,11 +88,6 @@ def _breakdown(name: str, key: str, measurement: Measurement) -> Breakdown:
         has_floor=any(p.estimate.floor is not None for p in parts),
         reference=words.quantity(overall, unit) if lines else "",
     )
-
-
-def first_rows(count: int) -> int:
-    """Return how many of `count` rows are shown at first; a few more are not worth asking for."""
-    return FIRST_ROWS if count > FIRST_ROWS + 5 else count
 
 
 def _extent(part: Part, signed: bool) -> list[float | None]:

@@ -7,16 +7,17 @@ from typing import TYPE_CHECKING
 import torch
 
 from ...errors import UsageError
-from ...model.denoiser import Denoiser, overflow
-from ...model.noise import at_least_float32
+from ...model.diffusion.denoiser import Denoiser, overflow
+from ...model.diffusion.noise import at_least_float32
 from ...pictures import cover, open_picture
-from ..plan import TrainPlan
 from .buckets import bucket_shapes, epoch_order, nearest_bucket
 from .images import TrainingImage
 from .rows import Draw, Rows
 
 if TYPE_CHECKING:
     from PIL.Image import Image
+
+    from ..plan import TrainPlan
 
 _SWEEP_SEED = 5_000_011
 """Seed of the noise of held-out pictures."""
@@ -26,7 +27,7 @@ class ConceptData:
     """Training pictures in aspect-ratio buckets, encoded once; every batch has exactly `plan.batch` rows."""
 
     def __init__(self, denoiser: Denoiser, pictures: Sequence[torch.Tensor], captions: Sequence[str],
-                 repeats: Sequence[int], plan: TrainPlan) -> None:  # fmt: skip
+                 repeats: Sequence[int], plan: "TrainPlan") -> None:  # fmt: skip
         """Encode uint8 `pictures` (3, H, W), already in the shapes of their buckets."""
         if not len(pictures) == len(captions) == len(repeats) > 0:
             raise UsageError("Training needs at least one picture, and a caption for each.")

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from ...model.noise import gaussian
+from ...model.diffusion.noise import gaussian
 
 
 @dataclass(frozen=True)

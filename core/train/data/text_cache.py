@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from ...model.denoiser import Conditioning, Denoiser, joined
+from ...model.diffusion.denoiser import Conditioning, Denoiser, joined
 
 
 class TextCache:

@@ -4,10 +4,10 @@ import numpy as np
 import torch
 
 from ...metrics.denoiser_drift import squared_norms
-from ...model.batch import Batching
-from ...model.denoiser import TrainableDenoiser
-from ...model.drawings import LatentCache
-from ...model.predictions import predictions
+from ...model.diffusion.batch import Batching
+from ...model.diffusion.denoiser import TrainableDenoiser
+from ...model.diffusion.drawings import LatentCache
+from ...model.diffusion.predictions import predictions
 from ..methods.method import Method
 
 TIMESTEPS = 4

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import torch
 import torch.nn.functional as F
 
-from ...model.denoiser import Conditioning, TrainableDenoiser
-from ...model.schedule import Schedule
+from ...model.diffusion.denoiser import Conditioning, TrainableDenoiser
+from ...model.diffusion.schedule import Schedule
 from ..data.rows import Draw, Rows, by_shape
 from ..data.text_cache import TextCache
 from ..methods.method import Method

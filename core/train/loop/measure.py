@@ -1,6 +1,6 @@
 """What is measured between steps: drift, which a budget follows, the loss of held-out pictures, and samples."""
 
-from ...model.denoiser import TrainableDenoiser
+from ...model.diffusion.denoiser import TrainableDenoiser
 from ..data.concept import ConceptData
 from ..plan import TrainPlan
 from ..records import StepRecord, TrainSetting

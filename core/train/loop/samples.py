@@ -1,7 +1,7 @@
 """Sample pictures drawn while a training runs."""
 
-from ...model.denoiser import TrainableDenoiser
-from ...model.sample import Sampling, generate
+from ...model.diffusion.denoiser import TrainableDenoiser
+from ...model.diffusion.sample import Sampling, generate
 from ...plan.concept import Concept
 from ..plan import TrainPlan
 from ..records import TrainSetting

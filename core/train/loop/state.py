@@ -9,7 +9,7 @@ from typing import Any
 import torch
 
 from ...errors import InvalidError, Setting
-from ...model.denoiser import TrainableDenoiser
+from ...model.diffusion.denoiser import TrainableDenoiser
 from ..methods.method import Method
 from ..plan import TrainPlan
 from .balance import START

@@ -14,7 +14,7 @@ from torch import nn
 
 from ...adapter import LoraCard, LoraPair, write_kohya
 from ...errors import Setting, UsageError
-from ...model.denoiser import TrainableDenoiser
+from ...model.diffusion.denoiser import TrainableDenoiser
 from ...plan.concept import Concept
 from ..plan import TrainPlan
 from .embedding import LearnedEmbedding, embedding_path

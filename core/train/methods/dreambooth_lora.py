@@ -14,7 +14,7 @@ from torch import nn
 
 from ...adapter import LoraCard, LoraFactors, LoraPair, write_kohya
 from ...errors import Setting, UsageError
-from ...model.denoiser import TrainableDenoiser
+from ...model.diffusion.denoiser import TrainableDenoiser
 from ..plan import TrainPlan
 
 _ATTENTION = r"attn\d\.(to_q|to_k|to_v|to_out\.0)"

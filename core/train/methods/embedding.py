@@ -9,7 +9,7 @@ from torch import nn
 from ...adapter.containers.safetensors import open_safetensors
 from ...disk.files import write_bytes
 from ...errors import AdapterError
-from ...model.denoiser import TrainableDenoiser
+from ...model.diffusion.denoiser import TrainableDenoiser
 
 KEY = "emb_params"
 """Name of the tensor in an embedding's file, as hosts read it."""

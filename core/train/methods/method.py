@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from ...adapter import LoraCard
-from ...model.denoiser import TrainableDenoiser
+from ...model.diffusion.denoiser import TrainableDenoiser
 from ..plan import TrainPlan
 
 

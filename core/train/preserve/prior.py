@@ -7,7 +7,7 @@ from .term import Examples, Regularizer, Term, TermContext, none_asked
 if TYPE_CHECKING:
     import torch
 
-    from ...model.schedule import Schedule
+    from ...model.diffusion.schedule import Schedule
     from ..data.rows import Draw, Rows
 
 

@@ -14,8 +14,8 @@ from ...registry import records
 if TYPE_CHECKING:
     import torch
 
-    from ...model.denoiser import TrainableDenoiser
-    from ...model.drawings import LatentCache
+    from ...model.diffusion.denoiser import TrainableDenoiser
+    from ...model.diffusion.drawings import LatentCache
     from ...plan.concept import Concept
     from ..data.bank import Bank
     from ..data.concept import ConceptData

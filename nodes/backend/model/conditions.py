@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 from ....core.errors import UsageError
-from ....core.model.denoiser import Conditioning
+from ....core.model.diffusion.denoiser import Conditioning
 from .. import host
 
 Entries = Mapping[str, Any]

@@ -9,8 +9,8 @@ import torch
 from torch import nn
 
 from ....core.errors import InvalidError, UsageError
-from ....core.model.denoiser import Conditioning
-from ....core.model.schedule import Schedule
+from ....core.model.diffusion.denoiser import Conditioning
+from ....core.model.diffusion.schedule import Schedule
 from ....core.progress import SILENT, Progress
 from .. import host
 from . import components
@@ -34,7 +34,7 @@ class Pair:
 
 
 class ComfyDenoiser:
-    """A base MODEL, CLIP and VAE as a Denoiser (see `core.model.denoiser`), able to stand in for a tuned pair.
+    """A base MODEL, CLIP and VAE as a Denoiser (`core.model.diffusion.denoiser`), able to stand in for a tuned pair.
 
     Weights are loaded through ComfyUI's memory management before every use, so models may be offloaded between.
     `on_images` hears of images that were decoded, `progress` of weights' bytes that were read for the digest.

@@ -5,7 +5,7 @@ from typing import Any
 import torch
 
 from ....core.errors import UsageError
-from ....core.model.schedule import Schedule
+from ....core.model.diffusion.schedule import Schedule
 
 
 def prediction_type(sampling: Any) -> str:

@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from ....core.errors import UsageError
-from ....core.model.denoiser import Conditioning, Token
+from ....core.model.diffusion.denoiser import Conditioning, Token
 from ....core.progress import Progress
 from .. import host
 from .conditions import HostConditioning, entries_of

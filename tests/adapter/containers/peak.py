@@ -61,7 +61,7 @@ def report(path, harmless, components):
 
 def yardstick():
     """Return the processor time of parsing as much JSON as is parsed at all, all of it lists."""
-    from owf.core.adapter.naming.metadata import MAX_JSON
+    from owf.core.adapter.naming.stated.metadata import MAX_JSON
 
     text = "[" + "[]," * (MAX_JSON // 3 - 1) + "[]]"
     start = time.process_time()

@@ -11,7 +11,7 @@ from types import SimpleNamespace
 
 import jsonschema
 import pytest
-from owf.cli import events
+from owf.cli.output import events
 from owf.cli.train import main
 from owf.cli.training.options import RunOptions
 from owf.core.errors import UsageError
@@ -20,7 +20,7 @@ from owf.core.train.metadata import read_metadata
 
 ROOT = Path(__file__).resolve().parents[3]
 CONCEPT = ROOT / "demo" / "concept"
-EVENTS = json.loads(Path(events.__file__).with_name("events.schema.json").read_text())
+EVENTS = json.loads((Path(events.__file__).parents[1] / "events.schema.json").read_text())
 RUN_TRAIN = ROOT / "tests" / "support" / "run_train.py"
 
 
@@ -281,7 +281,7 @@ def test_a_weight_that_forbids_learning_is_no_pass_and_none_at_all_drifts(
 def test_an_audit_that_cannot_run_is_a_sentence(trained, monkeypatch, capsys):
     import torch
     from owf.cli.training.audit import audit_and_tell
-    from owf.core.model.batch import Batching
+    from owf.core.model.diffusion.batch import Batching
     from rich.console import Console
 
     def refuse(*_):

@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 from imports import output_and_imports
+from owf.cli.output.wording import flag
 from owf.cli.train import main
 from owf.cli.training.arguments import parser
 from owf.cli.training.config import effective, read_config, write_config
 from owf.cli.training.options import RunOptions
-from owf.cli.wording import flag
 from owf.core.errors import UsageError
 from owf.core.train.plan import TrainPlan
 

@@ -17,7 +17,7 @@ management.load_models_gpu = loading
 backend, trainer = pack("nodes.backend.model.denoiser"), pack("nodes.backend.model.trainer")
 SILENT = pack("core.progress").SILENT
 features = pack("nodes.backend.features").host_features("demo", SILENT)
-gaussian = pack("core.model.noise").gaussian
+gaussian = pack("core.model.diffusion.noise").gaussian
 model, clip, vae = pack("nodes.backend.demo").load_demo()
 with torch.inference_mode():
     ours = backend.ComfyDenoiser(backend.Pair(model, clip), vae)

@@ -7,7 +7,7 @@ start()
 load_base, load_demo = pack("core.model.base").load_base, pack("nodes.backend.demo").load_demo
 choice = pack("core.model.base").BaseChoice(str(pack("core.demo").DEMO_BASE), "folder")
 backend = pack("nodes.backend.model.denoiser")
-gaussian = pack("core.model.noise").gaussian
+gaussian = pack("core.model.diffusion.noise").gaussian
 LAYER = (torch.nn.Linear, torch.nn.Conv2d)
 
 
@@ -30,7 +30,7 @@ with torch.inference_mode():
     x = torch.stack([gaussian((4, 8, 8), 0, str(i)) for i in range(3)])
     t = torch.tensor([10, 500, 990])
     images = theirs.decode(x)
-    plain = pack("core.model.denoiser").Conditioning(a.context, a.pooled)
+    plain = pack("core.model.diffusion.denoiser").Conditioning(a.context, a.pooled)
     answer(
         text=far(a.context, b.context),
         predicted=far(ours.predict(x, t, a), theirs.predict(x, t, b)),

@@ -12,7 +12,7 @@ stems = sorted({name.split(".")[0] for name in source})
 backend, change = pack("nodes.backend.model.denoiser"), pack("nodes.backend.change")
 read_adapter, core = pack("core.adapter").read_adapter, pack("core.audit.change")
 base = pack("core.model.base")
-gaussian = pack("core.model.noise").gaussian
+gaussian = pack("core.model.diffusion.noise").gaussian
 generator = torch.Generator().manual_seed(0)
 demo = base.BaseChoice(str(pack("core.demo").DEMO_BASE), "folder")
 theirs = base.load_base(demo, torch.device("cpu"), torch.float32, offline=True)

@@ -14,7 +14,7 @@ class Once(Server):
 
 
 start()
-pack("nodes.training")._SAVE_EVERY = 0.0
+pack("nodes.training.training")._SAVE_EVERY = 0.0
 places = HOME / "output" / "owf" / "training"
 stopped = run(GIVEN["prompt"], Once())
 kept = [path.name for path in places.rglob("*.checkpoint")]

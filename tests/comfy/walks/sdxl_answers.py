@@ -8,7 +8,7 @@ start()
 model, clip, vae, network = build(GIVEN["kind"])
 is_flow = GIVEN["kind"] == "FLOW"
 backend = pack("nodes.backend.model.denoiser")
-gaussian = pack("core.model.noise").gaussian
+gaussian = pack("core.model.diffusion.noise").gaussian
 
 
 def far(p, q):

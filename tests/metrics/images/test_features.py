@@ -11,7 +11,8 @@ import torch
 from owf.core.disk.download import fetch, file_sha256
 from owf.core.errors import OFF, Setting, UsageError
 from owf.core.metrics.images import features, towers
-from owf.core.metrics.images.features import Fetching, load_features, resize_crop
+from owf.core.metrics.images.features import Fetching, load_features
+from owf.core.metrics.images.preparation import IMAGENET_STATS, resize_crop
 from PIL import Image
 from progress_log import Heard
 
@@ -221,7 +222,7 @@ def test_dino_features_are_the_class_token(dino_folder):
 
     batch = images(2, 30, 30)
     seen = load_features(f"dino:{dino_folder}", Fetching(offline=True))(batch)
-    mean, std = (torch.tensor(v).view(3, 1, 1) for v in features.IMAGENET_STATS)
+    mean, std = (torch.tensor(v).view(3, 1, 1) for v in IMAGENET_STATS)
     with torch.no_grad():
         model = ViTModel.from_pretrained(dino_folder).eval()
         expected = model((resize_crop(batch, 32, 28) / 255 - mean) / std).last_hidden_state[:, 0]
@@ -249,7 +250,7 @@ def test_the_digest_tells_weights_apart(clip_folder, dino_folder):
 
 
 def test_a_folder_of_the_demo_network_loads(tmp_path):
-    from demo_base.features import save_features
+    from demo_base.stages.features import save_features
     from owf.core.metrics.images.demo_network import FeatureNetwork, load_network
 
     torch.manual_seed(2)

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from owf.core.metrics.evidence import Screened
 from owf.core.metrics.screening.suspects import CONTROL, MOVED_MOST, suspects
-from owf.core.plan.confirmation import CANDIDATES, PICTURES
 from owf.core.plan.presets import preset_plan
-from owf.core.plan.screening import asked_instead, plan_cells, plan_concepts, plan_contrasts, with_vocabulary
+from owf.core.plan.screening.confirmation import CANDIDATES, PICTURES
+from owf.core.plan.screening.screening import asked_instead, plan_cells, plan_concepts, plan_contrasts, with_vocabulary
 
 DEMO = with_vocabulary(preset_plan("quick", "demo"), "demo")
 

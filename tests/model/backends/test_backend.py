@@ -11,11 +11,11 @@ from owf.core.errors import OFF, InvalidError, Setting, UsageError
 from owf.core.model import base
 from owf.core.model.backends.diffusers import DiffusersDenoiser
 from owf.core.model.base import BaseChoice, choose_base, load_base
-from owf.core.model.batch import Batching
-from owf.core.model.classifier import image_errors
-from owf.core.model.noise import gaussian
-from owf.core.model.sample import Sampling, generate
-from owf.core.model.schedule import spaced_timesteps, trailing_timesteps
+from owf.core.model.diffusion.batch import Batching
+from owf.core.model.diffusion.classifier import image_errors
+from owf.core.model.diffusion.noise import gaussian
+from owf.core.model.diffusion.sample import Sampling, generate
+from owf.core.model.diffusion.schedule import spaced_timesteps, trailing_timesteps
 from owf.core.plan.audit_plan import Stage
 from tiny_sd import tiny_parts, write_tiny_lora
 

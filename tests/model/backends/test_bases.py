@@ -225,8 +225,8 @@ def test_eight_bit_floats_are_read_as_their_values(folder, saved):
 
 
 def test_zero_terminal_snr_with_v_is_read_and_finite(folder):
-    from owf.core.model.batch import Batching
-    from owf.core.model.sample import Sampling, generate
+    from owf.core.model.diffusion.batch import Batching
+    from owf.core.model.diffusion.sample import Sampling, generate
 
     settings(prediction_type="v_prediction", rescale_betas_zero_snr=True)(folder)
     loaded = load(folder)

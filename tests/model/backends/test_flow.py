@@ -6,7 +6,7 @@ import pytest
 import torch
 from owf.core.errors import UsageError
 from owf.core.model.backends.flow import Shift, by_size, empirical, flow_of
-from owf.core.model.schedule import SHIFT_STEPS, rectified_flow, shifted
+from owf.core.model.diffusion.schedule import SHIFT_STEPS, rectified_flow, shifted
 
 NO_SHIFT = Shift(0.0)
 

@@ -2,7 +2,7 @@
 
 import torch
 from owf.core import families
-from owf.core.model.backends.hub import _wanted
+from owf.core.model.backends.files.hub import _wanted
 
 PARTS = ("unet", "vae", "text_encoder", "text_encoder_2")
 

@@ -9,8 +9,8 @@ from owf.core.adapter import read_adapter
 from owf.core.audit.change import AdapterChange
 from owf.core.errors import UsageError
 from owf.core.model.backends.diffusers import DiffusersDenoiser
+from owf.core.model.diffusion.noise import gaussian
 from owf.core.model.memory import AS_LOADED, Keeping
-from owf.core.model.noise import gaussian
 from tiny_sd import tiny_parts, write_tiny_lora
 
 CPU, INT8 = torch.device("cpu"), Keeping(quantize="int8")

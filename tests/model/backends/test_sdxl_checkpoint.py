@@ -161,7 +161,7 @@ def test_what_ships_is_the_configuration_of_the_true_model():
 
 
 def test_the_second_tokenizer_pads_with_the_first_token_of_the_one_vocabulary():
-    from owf.core.model.backends.text_encoders import shipped_tokenizer
+    from owf.core.model.backends.files.text_encoders import shipped_tokenizer
 
     first, second = (shipped_tokenizer(base.CONFIGS / "sdxl" / name) for name in ("tokenizer", "tokenizer_2"))
     assert first.get_vocab() == second.get_vocab()

@@ -2,7 +2,7 @@
 
 from walk import answer, pack
 
-captions_for = pack("nodes.training").captions_for
+captions_for = pack("nodes.training.training").captions_for
 plan = pack("core.train.plan").TrainPlan(trigger="sks", class_word="bag")
 captions = [captions_for(text, 2, plan) for text in ("", "one", "one\n\ntwo")]
 try:

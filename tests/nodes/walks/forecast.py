@@ -8,7 +8,7 @@ from types import SimpleNamespace as Some
 from made_rows import done
 from walk import answer, pack
 
-module, places, load = pack("nodes.forecast"), pack("nodes.backend.places"), pack("nodes.load")
+module, places, found = pack("nodes.auditing.forecast"), pack("nodes.backend.places"), pack("nodes.auditing.known")
 ledger, identity = pack("core.ledger.ledger"), pack("core.disk.download")
 request, plans = pack("core.audit.request"), pack("core.plan.audit_plan")
 asked = {"preset": "quick", "metrics": "denoiser_drift"}
@@ -19,7 +19,7 @@ module.audited(base, plans.plan_digest(plan), 0.5)
 cached, other = module.forecast(asked), module.forecast({**asked, "audit_seed": "1"})
 places.reports_folder().mkdir(parents=True, exist_ok=True)
 sha256 = identity.file_sha256(places.lora_path(places.DEMO))
-with ledger.Ledger(load.ledger()) as kept:
+with ledger.Ledger(found.ledger()) as kept:
     kept.put(dataclasses.replace(done("x", 1.0, 0.1).row, sha256=sha256, base="My base"), None)
 known = [module.forecast({**asked, "lora": places.DEMO, "strength": strength}) for strength in ("1", "0.5")]
 wrong = [module.forecast({**asked, **given}) for given in ({"preset": "no"}, {"per_class": "x"}, {"lora": "gone"})]

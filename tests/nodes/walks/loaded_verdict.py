@@ -9,7 +9,7 @@ import folder_paths
 from made_rows import done
 from walk import ARGUMENTS, answer, pack
 
-places, load = pack("nodes.backend.places"), pack("nodes.load")
+places, load, found = pack("nodes.backend.places"), pack("nodes.load"), pack("nodes.auditing.known")
 ledger, row = pack("core.ledger.ledger"), pack("core.ledger.row")
 file, note, rows, strength, gate = ARGUMENTS
 path = Path(folder_paths.HOME, "loras", "mine.safetensors")
@@ -21,11 +21,11 @@ if note:
 marks = [load.LoadAuditedLora.fingerprint_inputs("mine.safetensors", strength)]
 if rows:
     places.reports_folder().mkdir(parents=True, exist_ok=True)
-    with ledger.Ledger(load.ledger()) as kept:
+    with ledger.Ledger(found.ledger()) as kept:
         for drift, at in rows:
             kept.put(dataclasses.replace(done("other name", at, drift).row, sha256=sha256), None)
 marks.append(load.LoadAuditedLora.fingerprint_inputs("mine.safetensors", strength))
-known, notes = load.known_of(path, strength)
+known, notes = found.known_of(path, strength)
 out = load.answer(path, known, notes, Some(model="MODEL", clip="CLIP"), gate)
 model, clip, verdict = out.args
 answer(verdict=verdict, open=[model, clip] == ["MODEL", "CLIP"], panel=out.ui["owf"][0], changed=len(set(marks)) > 1)

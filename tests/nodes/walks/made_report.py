@@ -36,4 +36,4 @@ def result(report):
     """Return it as what an audit left in the folder x, which is made."""
     folder = Path(pack("nodes.backend.places").reports_folder(), "x")
     folder.mkdir(parents=True)
-    return pack("nodes.run").AuditResult(report, folder, SimpleNamespace(model="MODEL", clip="CLIP"))
+    return pack("nodes.auditing.run").AuditResult(report, folder, SimpleNamespace(model="MODEL", clip="CLIP"))

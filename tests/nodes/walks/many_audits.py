@@ -9,7 +9,7 @@ from comfy import model_management as management
 from made_rows import report
 from walk import answer, pack
 
-many, errors, places = pack("nodes.many"), pack("core.errors"), pack("nodes.backend.places")
+many, errors, places = pack("nodes.auditing.many"), pack("core.errors"), pack("nodes.backend.places")
 for name in "abcd":
     Path(folder_paths.HOME, "loras", f"{name}.safetensors").write_bytes(name.encode() * 9)
 

@@ -3,7 +3,7 @@
 import torch
 from walk import answer, pack
 
-label, said = pack("nodes.request").label_images, []
+label, said = pack("nodes.auditing.request").label_images, []
 for labels in ("cat", "cat, cat"):
     try:
         label(torch.rand(2, 8, 12, 3), labels, 16)

@@ -8,5 +8,5 @@ paths = []
 for content in ("one", "two", "one"):
     made = Path(pack("nodes.backend.places").output_folder(), "made.safetensors")
     made.write_text(content)
-    paths.append(pack("nodes.training").publish(made, "mine").name)
+    paths.append(pack("nodes.training.training").publish(made, "mine").name)
 answer(paths=paths)

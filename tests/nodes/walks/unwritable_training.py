@@ -4,6 +4,6 @@ from walk import answer, pack
 
 try:
     with pack("nodes.ui.wording").graph_words():
-        pack("nodes.training").require_places(pack("nodes.backend.places").reports_folder() / "training" / "x")
+        pack("nodes.training.training").require_places(pack("nodes.backend.places").reports_folder() / "training" / "x")
 except pack("core.errors").UsageError as error:
     answer(said=str(error))

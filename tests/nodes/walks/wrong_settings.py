@@ -7,6 +7,6 @@ asked = {
     "probe_folder": "", **ARGUMENTS[0],
 }  # fmt: skip
 try:
-    pack("core.audit.request").plan_for(pack("nodes.request").audit_request(**asked), "sd15", 512)
+    pack("core.audit.request").plan_for(pack("nodes.auditing.request").audit_request(**asked), "sd15", 512)
 except pack("core.errors").UsageError as error:
     answer(said=str(error))

@@ -7,11 +7,11 @@ from types import SimpleNamespace
 from typing import cast
 
 import pytest
-from demo_base.world import BACKGROUNDS, CLASSES, COLORS, PATTERNS, article
+from demo_base.world.world import BACKGROUNDS, CLASSES, COLORS, PATTERNS, article
 from owf.core import families
 from owf.core.errors import Setting, UsageError
 from owf.core.families.prompt_form import IN_SENTENCES, TAGS
-from owf.core.model.denoiser import TrainableDenoiser
+from owf.core.model.diffusion.denoiser import TrainableDenoiser
 from owf.core.plan.concept import Concept
 from owf.core.plan.demo import THINGS
 from owf.core.plan.presets import COMMON_CLASSES, audit_prompts

@@ -3,7 +3,7 @@
 import pytest
 import torch
 from fake_cuda import tiny_on_fake_cuda
-from owf.core.model.denoiser import Conditioning
+from owf.core.model.diffusion.denoiser import Conditioning
 from owf.core.train.data.rows import Rows
 from owf.core.train.loop.loss import LossMaker
 from owf.core.train.methods.method import attach

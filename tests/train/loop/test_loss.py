@@ -3,8 +3,8 @@
 import pytest
 import torch
 from gaussian_denoiser import rectified_flow
-from owf.core.model.denoiser import Conditioning
-from owf.core.model.schedule import Schedule, variance_preserving
+from owf.core.model.diffusion.denoiser import Conditioning
+from owf.core.model.diffusion.schedule import Schedule, variance_preserving
 from owf.core.train.data.rows import Draw, Rows, by_shape
 from owf.core.train.loop.loss import LossMaker, min_snr_weights
 from owf.core.train.preserve.term import Examples, Regularizer

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 import torch
 from owf.core.errors import UsageError
-from owf.core.model.batch import Batching
-from owf.core.model.drawings import LatentCache
+from owf.core.model.diffusion.batch import Batching
+from owf.core.model.diffusion.drawings import LatentCache
 from owf.core.plan.concept import Concept
 from owf.core.progress import SILENT
 from owf.core.train import preserve

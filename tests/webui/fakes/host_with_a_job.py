@@ -9,8 +9,8 @@ HERE = Path(__file__).resolve().parent
 
 if __name__ == "__main__":
     runpy.run_path(str(HERE.parents[1] / "conftest.py"))
-    from owf.webui.job import Command, Job
-    from owf.webui.runner import Runner, Turn
+    from owf.webui.jobs.job import Command, Job
+    from owf.webui.jobs.runner import Runner, Turn
 
     Runner(Turn(), HERE / "fake_child.py").start(
         Job("audit", "a job", (Command(("audit", "stubborn", sys.argv[1]), ("lora",)),)), sys.executable

@@ -12,8 +12,8 @@ import torch
 from torch import nn
 
 from ....errors import UsageError
-from ...denoiser import Conditioning, Token
-from ...schedule import Schedule
+from ...diffusion.denoiser import Conditioning, Token
+from ...diffusion.schedule import Schedule
 from ..activations import transformer_values
 from ..flow import by_size, flow_of
 from ..parts import (

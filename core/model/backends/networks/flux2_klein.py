@@ -11,8 +11,8 @@ import torch
 from torch import nn
 
 from ....errors import UsageError
-from ...denoiser import Conditioning, Token
-from ...schedule import Schedule
+from ...diffusion.denoiser import Conditioning, Token
+from ...diffusion.schedule import Schedule
 from ..activations import transformer_values
 from ..flow import empirical, flow_of
 from ..parts import require_channels_of, require_size, require_width_of, require_words

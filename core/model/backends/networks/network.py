@@ -9,8 +9,8 @@ import torch
 from torch import nn
 
 from ....errors import UsageError
-from ...denoiser import Conditioning, Token, joined
-from ...schedule import Schedule
+from ...diffusion.denoiser import Conditioning, Token, joined
+from ...diffusion.schedule import Schedule
 from ..parts import scaled, unscaled
 
 

@@ -9,8 +9,8 @@ import torch
 from torch import nn
 
 from ....errors import UsageError
-from ...denoiser import Conditioning, Token
-from ...schedule import Schedule
+from ...diffusion.denoiser import Conditioning, Token
+from ...diffusion.schedule import Schedule
 from ..activations import unet_values
 from ..parts import (
     latent_shape,

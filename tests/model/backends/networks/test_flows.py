@@ -10,9 +10,9 @@ from owf.core.errors import UsageError
 from owf.core.model.backends.diffusers import DiffusersDenoiser
 from owf.core.model.backends.networks.flux import GUIDANCE
 from owf.core.model.base import choose_base, load_base
-from owf.core.model.batch import Batching
-from owf.core.model.noise import gaussian
-from owf.core.model.sample import Sampling, generate
+from owf.core.model.diffusion.batch import Batching
+from owf.core.model.diffusion.noise import gaussian
+from owf.core.model.diffusion.sample import Sampling, generate
 from tiny_flows import PARTS, SIDE, flux_parts, found, given, pipeline_of, save_folder
 
 CPU = torch.device("cpu")

@@ -8,9 +8,9 @@ import pytest
 import torch
 from owf.core.model.backends.diffusers import DiffusersDenoiser
 from owf.core.model.base import choose_base, load_base
-from owf.core.model.batch import Batching
-from owf.core.model.noise import gaussian
-from owf.core.model.sample import Sampling, generate
+from owf.core.model.diffusion.batch import Batching
+from owf.core.model.diffusion.noise import gaussian
+from owf.core.model.diffusion.sample import Sampling, generate
 from tiny_sdxl import POOLED, WIDTHS, pipeline_of, save_folder, tiny_xl_parts
 
 CPU = torch.device("cpu")

@@ -1,0 +1,1 @@
+"""What `bench/batch.py` runs, on which LoRAs, and what it says of it."""

@@ -1,0 +1,1 @@
+"""Damage that `bench/planted.py` plants, to see what the map of damage finds."""

@@ -1,0 +1,1 @@
+"""What `bench/preservation.py` teaches, runs and reports."""

@@ -1,0 +1,1 @@
+"""What commands write: events for programs, progress and sentences for people."""

@@ -1,0 +1,1 @@
+"""What metrics need, recorded sample by sample: rows, answers, drawings and what they cost."""

@@ -1,0 +1,145 @@
+"""How evidence is gathered: of the base first, then of the tuned model on the same latents, images, prompts, seeds."""
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+import numpy as np
+
+from ...datasets.images.labelled import LabelledImages
+from ...errors import InvalidError
+from ...metrics.evidence import Answers, ColorDrawings, Drawings, Evidence, Predictions, Screened
+from ...model.diffusion.batch import Batching
+from ...model.diffusion.reading import READING_PICTURES, judge_reading, require_right_reading
+from ...plan.audit_plan import AuditPlan
+from ...plan.screening.screening import plan_cells, plan_concepts, plan_contrasts
+from .cost import FLOOR_PROMPTS
+from .recorder import Draws, ModelPass, audit_draws, color_draws, draw_seed
+from .screen import Screening, read_texts, telling_timesteps
+
+OTHER_SEED = 1_000_003
+"""Added to the plan's seed for the classifier's base-against-base noise floor."""
+
+Rest = Callable[[ModelPass], Evidence]
+"""What remains to be done once the base is known: from the tuned model's pass to the whole evidence."""
+
+
+def gather_base(
+    kinds: Iterable[type[Evidence]], base: ModelPass, plan: AuditPlan, labelled: LabelledImages | None
+) -> tuple[list[Rest], str]:
+    """Return what remains for each kind of evidence once the base is known, and what speaks against the base, if so.
+
+    Without labelled images the base makes them. Raises InvalidError where the base is misread (see `reading`).
+    """
+    wanted = set(kinds)
+    checked = _checked(plan)
+    first = checked
+    if Drawings in wanted:
+        first = audit_draws(plan)
+    elif Predictions in wanted:
+        first = _first_draws(plan)
+    with base.explained(checked):
+        base.draw("Base: drawing", "draw", first)
+    doubt = _check_reading(base, checked)
+    return [begin(base, plan, labelled) for kind, begin in _BEGIN.items() if kind in wanted], doubt
+
+
+def gather_tuned(
+    rests: Iterable[Rest], tuned: ModelPass, enough: Callable[[Mapping[type[Evidence], Any]], bool] = lambda seen: False
+) -> Mapping[type[Evidence], Any]:
+    """Return the evidence of every kind, whole; only that up to where `enough` says so of what there is."""
+    seen: dict[type[Evidence], Any] = {}
+    for finish in rests:
+        evidence = finish(tuned)
+        seen[type(evidence)] = evidence
+        if enough(seen):
+            break
+    return seen
+
+
+def _first_draws(plan: AuditPlan) -> Draws:
+    """Return the first draw of each prompt."""
+    return audit_draws(plan)[:: plan.images_per_prompt]
+
+
+def _checked(plan: AuditPlan) -> Draws:
+    """Return the draws that are always there: those that show how the base is read."""
+    each = _first_draws(plan)
+    return each[:: max(1, len(each) // READING_PICTURES)][:READING_PICTURES]
+
+
+def _check_reading(base: ModelPass, draws: Draws) -> str:
+    """Raise InvalidError where the base is misread; return what speaks against it knowing anything, if that does."""
+    with base.explained(draws):
+        reading = judge_reading(base.read("Base: checking how it is read", "reading", draws), base.prediction_type)
+    require_right_reading(reading)
+    if not reading.fits_nothing:
+        return ""
+    base.require_not_misread(draws)
+    return reading.sentence()
+
+
+def _drawings(base: ModelPass, plan: AuditPlan, labelled: LabelledImages | None) -> Rest:
+    draws = audit_draws(plan)
+    images = base.images("draw", draws)
+    other = base.draw("Base: noise floor of images", "draw-other", audit_draws(plan, floor=True))
+    return lambda tuned: Drawings(images, tuned.draw("LoRA: drawing", "draw", draws), other)
+
+
+def _color_drawings(base: ModelPass, plan: AuditPlan, labelled: LabelledImages | None) -> Rest:
+    draws, terms = color_draws(plan), tuple(prompt.term for prompt, _ in plan.color_draws)
+    if not draws:
+        raise InvalidError("No prompt asks for a colour, so none can be got.")
+    images = base.draw("Base: drawing colours", "color", draws)
+    other = base.draw("Base: noise floor of colours", "color-other", color_draws(plan, floor=True))
+    return lambda tuned: ColorDrawings(images, tuned.draw("LoRA: drawing colours", "color", draws), other, terms)
+
+
+def _predictions(base: ModelPass, plan: AuditPlan, labelled: LabelledImages | None) -> Rest:
+    latents = base.latents("draw", _first_draws(plan))
+    seen = base.predict("Base: predicting", "predict", latents)
+    floor, single = latents[:FLOOR_PROMPTS], Batching(1)
+    again = base.predict("Base: noise floor of predictions", "predict-again", floor, single)
+    return lambda tuned: Predictions(seen, tuned.predict("LoRA: predicting", "predict", latents), again)
+
+
+def _screened(base: ModelPass, plan: AuditPlan, labelled: LabelledImages | None) -> Rest:
+    # Pictures that are drawn in any case: noise hides most of what they show, and the prompt is what is asked about.
+    latents, concepts = base.latents("draw", _checked(plan)), plan_concepts(plan)
+    timesteps, instead = telling_timesteps(base, concepts, latents), plan_contrasts(plan, concepts)
+    screening = Screening("screen", concepts, plan_cells(plan, len(concepts), len(latents)), timesteps, latents)
+    screening.ask_base(base, "Base: asking the vocabulary")
+    texts = read_texts(base, concepts)
+    contrast, _ = screening.contrast(base, "Base: asking for something else", instead.prompts)
+
+    def finish(tuned: ModelPass) -> Screened:
+        change, norm = screening.compare(tuned, "LoRA: asking the vocabulary", base)
+        exchanged = np.array(instead.exchanged)
+        return Screened(concepts, screening.cells, change, norm, contrast, exchanged, screening.timesteps, texts)
+
+    return finish
+
+
+def _answers(base: ModelPass, plan: AuditPlan, labelled: LabelledImages | None) -> Rest:
+    images = _make_labelled(base, plan) if labelled is None else labelled
+    seen = base.classify("Base: classifying", "classify", images, plan.seed)
+    other = base.classify("Base: noise floor of answers", "classify-other", images, plan.seed + OTHER_SEED)
+    return lambda tuned: Answers(
+        images, seen, tuned.classify("LoRA: classifying", "classify", images, plan.seed), other
+    )
+
+
+def _make_labelled(base: ModelPass, plan: AuditPlan) -> LabelledImages:
+    """Return labelled images that the base makes of its own idea of each class."""
+    draws: Draws = tuple((prompt, draw_seed(plan, i)) for prompt in plan.class_prompts for i in range(plan.per_class))
+    images = base.draw("Base: making labelled images", "probe", draws)
+    return LabelledImages(images, np.repeat(np.arange(len(plan.classes)), plan.per_class), plan.classes)
+
+
+_BEGIN = {
+    Predictions: _predictions,
+    Screened: _screened,
+    Answers: _answers,
+    Drawings: _drawings,
+    ColorDrawings: _color_drawings,
+}
+"""Kind of evidence -> how it begins, in the order in which they are gathered."""

@@ -1,0 +1,1 @@
+"""What measurements come to: means, correlations, forecasts, people's ratings, and their plots."""

@@ -1,0 +1,1 @@
+"""Colours: CIELAB, differences, turns of hue, and the words for them."""

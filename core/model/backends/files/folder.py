@@ -1,0 +1,218 @@
+"""A model out of a diffusers folder, every part checked before and after it is loaded."""
+
+import importlib
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from types import MappingProxyType
+from typing import Any
+
+import torch
+from torch import nn
+
+from .... import families
+from ....disk.files import is_folder, listing, require_files
+from ....errors import UsageError
+from ....families import Part, Pipeline
+from ....foreign import foreign
+from ....text import inert
+from ..networks import network_named
+from ..parts import Parts, SchedulerConfig, dtype_of, require_finite_weights
+from .weight_files import STEMS, choose_variant, read_object, require_floats, weight_files
+
+LARGEST = 2**14
+"""Largest width in a part's configuration: 5,120 in Stable Diffusion 2 is the largest that there is."""
+LARGEST_ID = 2**18
+"""Largest number of a token, and size of a vocabulary: Stable Diffusion's has 49,408, a Qwen3's 151,936."""
+MOST_LAYERS = 64
+"""Most layers of a kind: the deepest text encoder has 32. Building each takes time, whatever its width."""
+MOST_ITEMS = 64
+"""Most items of a list: they are one per level of a UNet, or per label of a classifier."""
+MOST_SIDE = 1024
+"""Largest side of latents, that of pictures of 8,192 pixels."""
+
+
+_OTHERS = {
+    "StableDiffusionInpaintPipeline": "an inpainting model",
+    "StableDiffusionInstructPix2PixPipeline": "a model that edits pictures",
+    "StableDiffusionXLInpaintPipeline": "an inpainting model",
+    "StableDiffusionXLImg2ImgPipeline": "made to change pictures, as the refiner of Stable Diffusion XL",
+    "StableDiffusionXLInstructPix2PixPipeline": "a model that edits pictures",
+    "FluxControlPipeline": "a model that follows a depth map or edges",
+    "FluxFillPipeline": "an inpainting model",
+    "FluxKontextPipeline": "a model that edits pictures",
+    "Flux2Pipeline": "FLUX.2-dev, whose text encoder is another than klein's",
+}
+"""Pipelines that people take for text-to-image ones -> what they are."""
+
+
+def load_folder(path: Path, dtype: torch.dtype, ready: Mapping[str, nn.Module] = MappingProxyType({})) -> Parts:
+    """Return the parts in a diffusers folder, in `dtype`; safetensors only. Those that are `ready` are not read.
+
+    Raises UsageError that names the file for anything but a whole text-to-image model of a pipeline that is known.
+    """
+    require_files(path)
+    index = read_object(path / "model_index.json")
+    pipeline = pipeline_of(index, str(path))
+    for part in pipeline.parts:
+        require_kind(index, part, pipeline, path)
+    for place in (path / name for name in ("scheduler", *(part.name for part in pipeline.parts))):
+        if is_folder(place):
+            require_files(place)
+    scheduler = read_object(path / "scheduler" / "scheduler_config.json")
+    for part in pipeline.weighted:
+        require_sane(read_object(path / part.name / "config.json"), path / part.name / "config.json")
+    models: dict[str, Any] = dict(ready)
+    for part in pipeline.parts:
+        if part.name not in ready:
+            load = _load if part.prefix else _load_words
+            models[part.name] = load(path, part, dtype)
+    parts = Parts(pipeline, models, SchedulerConfig(scheduler), index)
+    network_named(pipeline.network).require_fit(parts, str(path))
+    return parts
+
+
+def pipeline_of(index: Mapping[str, Any], path: str) -> Pipeline:
+    """Return the pipeline of a folder's index; raise UsageError for one that audits do not run on."""
+    kind = str(index.get("_class_name"))
+    known = {pipeline.name: pipeline for pipeline in families.pipelines()}
+    if kind in known:
+        return known[kind]
+    what = f", {_OTHERS[kind]}" if kind in _OTHERS else ""
+    names = ", ".join(f"{pipeline.title} ({pipeline.name})" for pipeline in known.values())
+    raise UsageError(f"{path} is a {kind}{what}; audits run on text-to-image models of {names} so far.")
+
+
+def require_kind(index: Mapping[str, Any], part: Part, pipeline: Pipeline, path: Path) -> None:
+    """Raise UsageError for a part whose class is none that audits ask."""
+    kind = index.get(part.name)
+    if not isinstance(kind, list) or len(kind) != 2 or kind[0] != part.library or kind[1] not in part.classes:
+        raise UsageError(
+            f"{path / 'model_index.json'}: the {part.name} is {kind!r}; a {pipeline.name} that audits run on has "
+            f"{part.library}'s {part.classes[0]} there."
+        )
+
+
+def require_sane(config: Mapping[str, Any], path: Path) -> None:
+    """Raise UsageError for numbers that no model has: building what they say would take all memory, or forever."""
+    for key, value in config.items():
+        values = value if isinstance(value, list) else [value]
+        if len(values) > MOST_ITEMS:
+            raise UsageError(f"{path}: {inert(key)} lists {len(values)} items, and no model of this kind has so many.")
+        most = _most(key)
+        for number in values:
+            if isinstance(number, (int, float)) and not abs(number) <= most:
+                raise UsageError(f"{path}: {inert(key)} is {number}, and no model of this kind has more than {most}.")
+
+
+_NO_SIZES = ("max_position_embeddings", "rope_theta")
+"""Settings of language models that say how places are turned into angles, and make nothing larger."""
+_LARGEST_PLACE = 2**24
+"""Largest of those: a Qwen3's rope_theta is 1,000,000."""
+
+
+def _most(key: str) -> int:
+    if key == "sample_size":
+        return MOST_SIDE
+    if key in _NO_SIZES:
+        return _LARGEST_PLACE
+    if "layers" in key:
+        return MOST_LAYERS
+    return LARGEST_ID if key == "vocab_size" or key.endswith("_id") else LARGEST
+
+
+def _load_words(path: Path, part: Part, dtype: torch.dtype) -> Any:
+    return load_tokenizer(path / part.name, part)
+
+
+def _load(path: Path, part: Part, dtype: torch.dtype) -> nn.Module:
+    """Return a part with all its weights from its files, and all of its files' weights."""
+    folder = path / part.name
+    dtype = dtype_of(part, read_object(folder / "config.json"), dtype)
+    stem = STEMS[part.library]
+    variant = choose_variant([p.name for p in folder.iterdir()], stem, dtype, str(folder))
+    files = weight_files(folder, stem, variant)
+    require_floats(files)
+    with _small_endings(folder, files) as readable, foreign(f"{folder} cannot be loaded"):
+        model, seen = class_of(part).from_pretrained(
+            str(readable.parent),
+            subfolder=part.name,
+            variant=variant,
+            local_files_only=True,
+            use_safetensors=True,
+            output_loading_info=True,
+            **(dtype_option(dtype) if part.library == "diffusers" else {}),
+        )
+    _require_same_weights(
+        folder, part, [str(k) for k in seen["missing_keys"]], [str(k) for k in seen["unexpected_keys"]]
+    )
+    require_finite_weights(model, dtype, str(folder))
+    return model.to(dtype)
+
+
+@contextmanager
+def _small_endings(folder: Path, files: Sequence[Path]) -> Iterator[Path]:
+    """Return the part's folder, or one like it whose endings are in small letters: the libraries know no others."""
+    if all(file.suffix == ".safetensors" for file in files):
+        yield folder
+        return
+    with TemporaryDirectory() as place:
+        part = Path(place) / folder.name
+        part.mkdir()
+        there = listing(folder)
+        links = {file.stem + file.suffix.lower(): file for file in there} | {file.name: file for file in there}
+        for link, file in links.items():
+            (part / link).symlink_to(file.absolute())
+        yield part
+
+
+def class_of(part: Part) -> Any:
+    """Return the library's class of a part: the first that this release of it has; raise UsageError without any."""
+    library = importlib.import_module(part.library)
+    found = next(filter(None, (getattr(library, name, None) for name in part.classes)), None)
+    if found is None:
+        raise UsageError(f"This release of {part.library} has no {part.classes[0]}; a newer one is needed.")
+    return found
+
+
+_BESIDE = ("position_ids", "vision_model.", "visual_projection.", "text_projection.", "logit_scale", "lm_head.")
+"""Parts of names of weights that a text encoder's file may hold besides its own: those of the whole CLIP, and the layer
+with which a language model writes."""
+
+
+def _require_same_weights(folder: Path, part: Part, missing: list[str], unexpected: list[str]) -> None:
+    """Raise UsageError where the libraries filled in random numbers, or left weights out: they only log both."""
+    if missing:
+        raise UsageError(
+            f"{folder}: {len(missing)} weights that its config.json asks for are not in its file under names known "
+            f"here, such as {min(missing)}. The file is of another model or layout than its configuration says, or was "
+            "saved by a release of transformers or diffusers that is newer than the one installed."
+        )
+    beside = _BESIDE if part.library == "transformers" else ()
+    unknown = [name for name in unexpected if not any(other in name for other in beside)]
+    if unknown:
+        raise UsageError(
+            f"{folder}: its file holds {len(unknown)} weights that its config.json has no place for, such as "
+            f"{min(unknown)}: without them it is another model."
+        )
+
+
+def load_tokenizer(folder: Path, part: Part, settings: Mapping[str, Any] | None = None) -> Any:
+    """Return the tokenizer in a folder, with settings in place of its own where they are given.
+
+    Raises UsageError where a file of it is not there or cannot be read.
+    """
+    for name in ("vocab.json", "merges.txt"):
+        if not (folder / name).is_file() and not (folder / "tokenizer.json").is_file():
+            raise UsageError(f"{folder / name} is not there, and no tokenizer.json either: nothing can read prompts.")
+    with foreign(f"{folder} cannot be loaded as a tokenizer"):
+        return class_of(part).from_pretrained(str(folder), local_files_only=True, **(settings or {}))
+
+
+def dtype_option(dtype: torch.dtype) -> dict[str, torch.dtype]:
+    """Return the loading option for the type of the weights, which diffusers renamed."""
+    from diffusers.utils import deprecation_utils
+
+    renamed = hasattr(deprecation_utils, "_TORCH_DTYPE_DEPRECATION_MESSAGE")
+    return {"dtype" if renamed else "torch_dtype": dtype}

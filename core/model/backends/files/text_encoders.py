@@ -1,0 +1,108 @@
+"""The text encoders of single-file checkpoints, under the names of CLIP or OpenCLIP, and their tokenizers."""
+
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from ....errors import UsageError
+from ....families import Part
+from ....foreign import foreign
+from ..parts import require_finite_weights
+from .folder import class_of, load_tokenizer
+from .weight_files import opened, read_object
+
+_LEVEL = "text_model."
+"""What the names of a text encoder's weights begin with, but for those of the first anime models."""
+_BESIDE = re.compile(r".*(position_ids|logit_scale|attn_mask)")
+"""What trainers and mergers leave under a part's prefix, and no picture depends on."""
+_PROJECTION = "text_projection"
+"""The layer after the pooled state, which only text encoders that are asked for it have."""
+
+
+def load_text_encoder(path: Path, part: Part, config: Path, dtype: torch.dtype) -> torch.nn.Module:
+    """Return a text encoder of transformers' from its weights in a file, read with a folder of its configuration."""
+    kind = class_of(part)
+    with opened(path) as file:
+        names = [name for name in file.keys() if name.startswith(part.prefix) and not _BESIDE.fullmatch(name)]  # noqa: SIM118
+        held = {name[len(part.prefix) :]: file.get_tensor(name).to(dtype) for name in names}
+    weights = dict(_of_open_clip(held)) if part.is_open_clip else {_LEVEL + _bare(k): v for k, v in held.items()}
+    if not kind.__name__.endswith("WithProjection"):
+        weights = {name: value for name, value in weights.items() if _PROJECTION not in name}
+    with foreign(f"{path}: its {part.title} cannot be loaded"):
+        model = kind.from_pretrained(None, config=kind.config_class.from_pretrained(str(config)), state_dict=weights)
+    _require_same_names({_bare(name) for name in weights}, {_bare(name) for name in model.state_dict()}, path, part)
+    require_finite_weights(model, dtype, f"{path}, {part.title}")
+    return model.to(dtype)
+
+
+def _bare(name: str) -> str:
+    return name.removeprefix(_LEVEL)
+
+
+def _require_same_names(held: set[str], asked: set[str], path: Path, part: Part) -> None:
+    missing = {name for name in asked - held if not _BESIDE.fullmatch(name)}
+    if missing:
+        raise UsageError(
+            f"{path}: {len(missing)} weights of the {part.title} are not in the file, such as {min(missing)}."
+        )
+    if held - asked:
+        raise UsageError(
+            f"{path}: {len(held - asked)} weights of the {part.title} have no place in it, such as {min(held - asked)}."
+        )
+
+
+_OUTER = {
+    "positional_embedding": "embeddings.position_embedding.weight",
+    "token_embedding.weight": "embeddings.token_embedding.weight",
+    "ln_final.weight": "final_layer_norm.weight",
+    "ln_final.bias": "final_layer_norm.bias",
+}
+"""OpenCLIP's names -> those of transformers, outside of the layers."""
+_INNER = {
+    "ln_1": "layer_norm1",
+    "ln_2": "layer_norm2",
+    "mlp.c_fc": "mlp.fc1",
+    "mlp.c_proj": "mlp.fc2",
+    "attn.out_proj": "self_attn.out_proj",
+}
+"""The same within a layer."""
+_LAYER = re.compile(r"transformer\.resblocks\.(\d+)\.(.+)\.(weight|bias)")
+_TOGETHER = re.compile(r"transformer\.resblocks\.(\d+)\.attn\.in_proj_(weight|bias)")
+
+
+def _of_open_clip(held: Mapping[str, torch.Tensor]) -> Iterator[tuple[str, torch.Tensor]]:
+    """Yield names and weights as transformers has them.
+
+    One that is not known, or cannot be cut or turned, stays as it is and has no place there.
+    """
+    for name, value in held.items():
+        if name == _PROJECTION and value.ndim == 2:  # a matrix from the right there, a layer here
+            yield f"{_PROJECTION}.weight", value.T.contiguous()
+        elif name in _OUTER:
+            yield _LEVEL + _OUTER[name], value
+        elif (found := _TOGETHER.fullmatch(name)) and value.ndim:
+            for layer, part in zip(("q_proj", "k_proj", "v_proj"), value.chunk(3), strict=False):
+                yield f"{_LEVEL}encoder.layers.{found[1]}.self_attn.{layer}.{found[2]}", part.contiguous()
+        elif (found := _LAYER.fullmatch(name)) and found[2] in _INNER:
+            yield f"{_LEVEL}encoder.layers.{found[1]}.{_INNER[found[2]]}.{found[3]}", value
+        else:
+            yield name, value
+
+
+_VOCABULARY = Path(__file__).resolve().parents[3] / "families" / "configs" / "sd15" / "tokenizer"
+"""Where CLIP's vocabulary ships: it is the same in all of its sizes, and is here once."""
+
+
+_CLIP = Part("tokenizer", "transformers", ("CLIPTokenizer",))
+
+
+def shipped_tokenizer(folder: Path) -> Any:
+    """Return the tokenizer of a family's configuration: its own settings, with the one vocabulary if it has none."""
+    if (folder / "vocab.json").is_file():
+        return load_tokenizer(folder, _CLIP)
+    settings = read_object(folder / "tokenizer_config.json")
+    settings.pop("tokenizer_class", None)
+    return load_tokenizer(_VOCABULARY, _CLIP, settings)

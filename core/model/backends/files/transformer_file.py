@@ -1,0 +1,131 @@
+"""A transformer alone in a file, under the names of its original code; the rest of its base lies in a diffusers folder.
+
+People have transformers of many gigabytes so: one for each variant, and text encoders and VAE once.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from .... import families
+from ....errors import Setting, UsageError
+from ....families import Layers, LivePart, Pipeline, flat
+from ....foreign import foreign
+from ..parts import require_finite_weights
+from .folder import class_of, require_sane
+from .scaled import Scales, is_beside
+from .weight_files import Header, opened, read_object, require_floats
+
+_PREFIXES = ("model.diffusion_model.", "diffusion_model.")
+"""What programs put before the names of a transformer's weights."""
+_LEAVES = {"weight": "weight", "bias": "bias", "scale": "weight"}
+"""What the original code calls the parameters of its layers -> what diffusers does."""
+_MOST = 0.8
+"""Least share of a file's tensors in blocks with such names, before it is taken for a transformer: trainers and
+quantisers leave some of their own."""
+_BESIDE = frozenset({"norm_final.weight"})
+"""What files of Z-Image hold besides, and nothing computes with; diffusers passes it over too."""
+
+
+def transformer_pipeline(header: Header) -> Pipeline | None:
+    """Return the pipeline whose transformer a file is, alone; None where it is another file."""
+    names = [_plain(name) for name in header.shapes]
+    known = {pipeline.name: _original(names, pipeline) for pipeline in families.pipelines()}
+    # Of those with blocks of like names, the one that knows most of them.
+    pipeline = max(families.pipelines(), key=lambda pipeline: len(known[pipeline.name]))
+    original = known[pipeline.name]
+    blocks = {name.split(".")[0] for name in original}
+    inside = sum(name.split(".")[0] in blocks for name in names)  # some have one name in both codes
+    return pipeline if original and inside >= _MOST * len(names) else None
+
+
+def _original(names: Iterable[str], pipeline: Pipeline) -> list[str]:
+    """Return the names that the original code gives to weights of a pipeline's transformer, and diffusers does not."""
+    layers = Layers(pipeline.layers)
+    return [name for name in names if layers.parts(_split(name)[0])]
+
+
+def load_transformer(path: Path, pipeline: Pipeline, root: Path, dtype: torch.dtype) -> nn.Module:
+    """Return the transformer in a file, built by the configuration in a diffusers folder of its base.
+
+    Raises UsageError unless the file's weights are exactly those that the configuration asks for.
+    """
+    part = pipeline.parts[0]
+    require_floats([path])
+    settings = root / part.name / "config.json"
+    config = read_object(settings)
+    require_sane(config, settings)
+    with foreign(f"{settings} cannot be read as a {part.title}"), torch.device("meta"):
+        model = class_of(part).from_config(config)
+    held = _placed(path, Layers(pipeline.layers), model, dtype)
+    missing = model.state_dict().keys() - held.keys()
+    if missing:
+        raise UsageError(
+            f"{path}: {len(missing)} weights that {settings} asks for are not in the file, such as {min(missing)}. The "
+            "file is of another model than the folder.",
+            Setting("base"),
+        )
+    with foreign(f"{path} cannot be loaded as a {part.title}"):
+        model.load_state_dict(held, strict=True, assign=True)
+    require_finite_weights(model, dtype, str(path))
+    return model.eval()
+
+
+def _placed(path: Path, layers: Layers, model: Any, dtype: torch.dtype) -> dict[str, torch.Tensor]:
+    """Return the weights of a file by the names of a model's parameters, cut and turned as it has them."""
+    shapes = {name: tuple(value.shape) for name, value in model.state_dict().items()}
+    live = {flat(name): name for name in shapes}
+    pieces: dict[str, dict[int, torch.Tensor]] = {}
+    with opened(path) as file:
+        names = list(file.keys())
+        scales = Scales(path, names, file)
+        for name in names:
+            if _plain(name) in _BESIDE or is_beside(name):
+                continue
+            for key, half, value in _parts(path, name, scales.value(name).to(dtype), layers, live, shapes):
+                if half in pieces.setdefault(key, {}):
+                    raise UsageError(f"{path} holds {key} twice, once as {name}.")
+                pieces[key][half] = value
+    held = {key: torch.cat([found[half] for half in sorted(found)]) for key, found in pieces.items()}
+    for key, value in held.items():
+        if tuple(value.shape) != shapes[key]:
+            raise UsageError(f"{path}: {key} has shape {list(value.shape)}, and the base's {list(shapes[key])}.")
+    return held
+
+
+def _parts(
+    path: Path,
+    name: str,
+    value: torch.Tensor,
+    layers: Layers,
+    live: Mapping[str, str],
+    shapes: Mapping[str, tuple[int, ...]],
+) -> Iterator[tuple[str, int, torch.Tensor]]:
+    """Yield which parameters a tensor of a file is: name, half (0 for all), and its rows."""
+    stem, leaf = _split(_plain(name))
+    parts = layers.parts(stem) or (LivePart(stem, None),)
+    keys = [live.get(f"{part.path}_{leaf}" if leaf else part.path) for part in parts]
+    known = [key for key in keys if key is not None]
+    if len(known) < len(keys):
+        raise UsageError(f"{path}: {name} has no place in the transformer of its base.")
+    rows = [shapes[key][0] // (1 if part.half is None else 2) for key, part in zip(known, parts, strict=True)]
+    if len(known) > 1 and sum(rows) != value.shape[0]:
+        raise UsageError(f"{path}: {name} has {value.shape[0]} rows, and the layers that it is here {sum(rows)}.")
+    cut = value.split(rows) if len(known) > 1 else (value,)
+    for key, part, piece in zip(known, parts, cut, strict=True):
+        yield key, part.half or 0, piece.contiguous()
+
+
+def _plain(name: str) -> str:
+    return next((name.removeprefix(prefix) for prefix in _PREFIXES if name.startswith(prefix)), name)
+
+
+def _split(name: str) -> tuple[str, str]:
+    """Return the flattened path of a layer and what its parameter is called; that is empty for one without a layer."""
+    stem, _, leaf = name.rpartition(".")
+    if leaf in _LEAVES and stem:
+        return flat(stem), _LEAVES[leaf]
+    return flat(name), ""

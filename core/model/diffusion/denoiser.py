@@ -1,0 +1,156 @@
+"""The boundary to every foreign model: what the measurements may ask of a text-to-image diffusion model."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
+
+import numpy as np
+import torch
+from torch import nn
+
+from ...errors import InvalidError, Setting
+from .schedule import Schedule
+
+
+@dataclass(frozen=True)
+class Conditioning:
+    """Encoded prompts, one row each."""
+
+    context: torch.Tensor
+    """(N, L, D) hidden states for cross-attention."""
+    pooled: torch.Tensor | None = None
+    """(N, P) pooled embedding, for families that use one."""
+    sizes: torch.Tensor | None = None
+    """(N, S) numbers that say which size a picture has and where it was cut, for families that are told."""
+    mask: torch.Tensor | None = None
+    """(N, L) which hidden states are those of a prompt and not what fills it up, for families that leave these out."""
+
+    def __len__(self) -> int:
+        return len(self.context)
+
+    def rows(self, index: torch.Tensor | np.ndarray | Sequence[int]) -> "Conditioning":
+        """Return the rows at integer positions `index`, repeated and reordered at will."""
+        index = torch.as_tensor(index, device=self.context.device, dtype=torch.long)
+        return Conditioning(self.context[index], *(_rows(part, index) for part in (self.pooled, self.sizes, self.mask)))
+
+
+def _rows(part: torch.Tensor | None, index: torch.Tensor) -> torch.Tensor | None:
+    return None if part is None else part[index]
+
+
+def joined(parts: Sequence[Conditioning]) -> Conditioning:
+    """Return the rows of several conditionings of one model as one."""
+    if len(parts) == 1:
+        return parts[0]
+    return Conditioning(
+        torch.cat([part.context for part in parts]),
+        _joined([part.pooled for part in parts]),
+        _joined([part.sizes for part in parts]),
+        _joined([part.mask for part in parts]),
+    )
+
+
+def _joined(parts: Sequence[torch.Tensor | None]) -> torch.Tensor | None:
+    found = [part for part in parts if part is not None]
+    return torch.cat(found) if found else None
+
+
+@runtime_checkable
+class Hosted(Protocol):
+    """A model that another program runs: its version and settings count as those of a library do."""
+
+    @property
+    def host(self) -> Mapping[str, str]:
+        """Return what names the program and how it computes, as rows of a report's environment."""
+        ...
+
+
+def overflow(what: str, dtype: torch.dtype) -> InvalidError:
+    """Return the error of numbers that are not finite; it advises a wider type where there is one."""
+    if dtype in (torch.float32, torch.float64):
+        return InvalidError(f"{what}.")
+    return InvalidError(f"{what}; try the type float32.", Setting("dtype", "float32"))
+
+
+class Denoiser(Protocol):
+    """A latent text-to-image diffusion model with its weights on one device.
+
+    Epsilon, v and flow models differ only in `schedule`; an error is always loss(predict, schedule.target).
+    """
+
+    name: str
+    """How people call the model: hub id, file or folder name."""
+    family: str
+    """Name of its record in `families`."""
+    schedule: Schedule
+    """Forward process: noise() and target()."""
+    components: Mapping[str, nn.Module]
+    """The modules that adapters change: "unet", "text_encoder" and so on."""
+    resolution: int
+    """Side of the square images the model was made for, in pixels."""
+    latent_shape: tuple[int, int, int]
+    """(C, H, W) of one image's latents at that resolution."""
+
+    @property
+    def device(self) -> torch.device:
+        """Return where the weights are."""
+        ...
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """Return their floating-point type."""
+        ...
+
+    def encode_text(self, prompts: Sequence[str]) -> Conditioning:
+        """Return the conditioning of the prompts, one row each."""
+        ...
+
+    def encode_guided(self, prompts: Sequence[str], negatives: Sequence[str]) -> Conditioning:
+        """Return the rows of the prompts, then those of what guidance leads away from: "" is no prompt at all."""
+        ...
+
+    def encode_image(self, images: torch.Tensor) -> torch.Tensor:
+        """Return scaled latents (N, C, h, w) of uint8 images (N, 3, H, W): the posterior's mean."""
+        ...
+
+    def decode(self, latents: torch.Tensor) -> torch.Tensor:
+        """Return uint8 images (N, 3, H, W) on the CPU."""
+        ...
+
+    def predict(self, x_t: torch.Tensor, t: torch.Tensor, cond: Conditioning) -> torch.Tensor:
+        """Return the network's prediction for x_t (N, C, h, w) at integer timesteps t (N,)."""
+        ...
+
+    def digest(self) -> str:
+        """Return the SHA-256 over the configuration and weights of the unadapted model."""
+        ...
+
+
+class TrainableDenoiser(Denoiser, Protocol):
+    """A Denoiser that also answers with gradients, for training."""
+
+    def forward(self, x_t: torch.Tensor, t: torch.Tensor, cond: Conditioning) -> torch.Tensor:
+        """Return what `predict` returns, with gradients."""
+        ...
+
+    def embed_text(self, prompts: Sequence[str]) -> Conditioning:
+        """Return what `encode_text` returns, with gradients."""
+        ...
+
+    def checkpoint_gradients(self, on: bool) -> None:
+        """Turn recomputing of activations in the backward pass on or off, which saves memory."""
+        ...
+
+    def token(self, word: str) -> "Token":
+        """Return the one token of a word; raise UsageError where it is none or several."""
+        ...
+
+
+@dataclass(frozen=True)
+class Token:
+    """A word of the text encoder's vocabulary."""
+
+    number: int
+    """Its row in the embedding layer."""
+    embedding: nn.Embedding
+    """The layer."""

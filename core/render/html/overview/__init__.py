@@ -1,0 +1,1 @@
+"""Pages over many LoRAs: the overview with its ranking and comparison, the leaderboard, the strengths."""

@@ -1,0 +1,127 @@
+"""The inputs that several nodes share: a LoRA and what to do with it, a base, what is asked of it, and limits."""
+
+from comfy_api.latest import io
+
+from ...core.metrics.images.network_names import FEATURES
+from ...core.plan.presets import PRESETS
+from ..backend import places
+from ..ui.schema import ADVANCED
+from .gate import GATES
+from .request import AUTO
+
+MOST_STRENGTH = 10.0
+"""Largest strength either way, ten times what a LoRA was trained for."""
+
+
+def lora_input(tooltip: str) -> io.Input:
+    """Return the input that names a LoRA."""
+    return io.Combo.Input("lora", options=places.lora_choices()[1:], default=places.DEMO, tooltip=tooltip)
+
+
+def strength_input(tooltip: str) -> io.Input:
+    """Return the input of one strength."""
+    return io.Float.Input(
+        "strength", default=1.0, min=-MOST_STRENGTH, max=MOST_STRENGTH, step=0.01, round=0.001, tooltip=tooltip
+    )
+
+
+def gate_input() -> io.Input:
+    """Return the input that says when the graph stops."""
+    return io.Combo.Input(
+        "stop_graph",
+        options=list(GATES),
+        default=GATES[0],
+        tooltip="When the outputs model and clip stop whatever is connected to them.",
+    )
+
+
+def base_inputs() -> list[io.Input]:
+    """Return the inputs of the base."""
+    return [
+        io.Model.Input("model", tooltip="The base: what is compared against."),
+        io.Clip.Input("clip", tooltip="The base's text encoder."),
+        io.Vae.Input("vae", tooltip="The base's autoencoder."),
+    ]
+
+
+def plan_inputs() -> list[io.Input]:
+    """Return the inputs that say how much is measured."""
+    return [
+        io.Combo.Input("preset", options=list(PRESETS), default="quick", tooltip="How much is measured."),
+        io.Int.Input("audit_seed", default=0, min=0, max=2**31 - 1, tooltip="Seed of all noise.", extra_dict=ADVANCED),
+    ]
+
+
+def probe_folder_input() -> io.Input:
+    """Return the input that names a folder of labelled images."""
+    return io.String.Input(
+        "probe_folder",
+        optional=True,
+        default="",
+        tooltip="Labelled images: a folder below ComfyUI's input folder, such as one with a subfolder for each class.",
+        extra_dict=ADVANCED,
+    )
+
+
+def limit_inputs() -> list[io.Input]:
+    """Return the inputs that say what is judged, and by which limits."""
+    return [
+        io.String.Input(
+            "policy",
+            optional=True,
+            default="",
+            multiline=True,
+            tooltip="Limits as in a policy file: [[limit]] tables in TOML. Empty: the default limits.",
+            extra_dict=ADVANCED,
+        ),
+        io.String.Input(
+            "metrics",
+            optional=True,
+            default="",
+            tooltip="Metrics to run, with commas between; the help page names them. Empty: the usual ones.",
+            extra_dict=ADVANCED,
+        ),
+    ]
+
+
+def detail_inputs() -> list[io.Input]:
+    """Return the inputs that overrule single settings of a preset."""
+    return [
+        io.Int.Input(
+            "per_class",
+            optional=True,
+            default=0,
+            min=0,
+            max=10000,
+            tooltip="Labelled images of each class. 0: as the preset says.",
+            extra_dict=ADVANCED,
+        ),
+        io.Int.Input(
+            "resolution",
+            optional=True,
+            default=0,
+            min=0,
+            max=4096,
+            tooltip="Side of the images in pixels. 0: what the family is made for.",
+            extra_dict=ADVANCED,
+        ),
+        io.Float.Input(
+            "guidance_scale",
+            optional=True,
+            default=0.0,
+            min=0.0,
+            max=30.0,
+            step=0.1,
+            round=0.01,
+            tooltip="0: as usual for the model. 1 turns guidance off, as distilled models want it.",
+            extra_dict=ADVANCED,
+        ),
+        io.Combo.Input(
+            "features",
+            optional=True,
+            options=[AUTO, *FEATURES],
+            default=AUTO,
+            tooltip="Feature network of KID; auto takes the one that fits the base.",
+            extra_dict=ADVANCED,
+        ),
+    ]

@@ -1,0 +1,206 @@
+"""Audits in the graph: everything between a node's inputs and the report on disk."""
+
+import logging
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ...core.errors import UsageError
+from ...core.text import file_stem
+from ..backend import places
+from ..ui.progress import NodeProgress
+from ..ui.wording import in_graph
+from .forecast import audited, pace
+from .request import label_images, policy_from, require_one_source
+
+if TYPE_CHECKING:
+    import torch
+
+    from ...core.audit.audit import AuditSetting
+    from ...core.audit.request import AuditRequest
+    from ...core.datasets.images.labelled import LabelledImages
+    from ...core.plan.audit_plan import AuditPlan
+    from ...core.verdict.report import Report
+    from ..backend.change import GraphChange, LoraChange
+    from ..backend.model.denoiser import ComfyDenoiser, Pair
+
+
+_LEAST_SHARE = 0.5
+"""Share of a family's own resolution below which nothing is audited."""
+
+
+@dataclass(frozen=True)
+class Tuned:
+    """What is audited: a LoRA by name, or a second pair of MODEL and CLIP."""
+
+    lora: str
+    """Choice among ComfyUI's LoRA files, or `places.NONE`."""
+    strength: float
+    """Strength of the LoRA."""
+    model: Any = None
+    """Second MODEL; None for a LoRA."""
+    clip: Any = None
+    """Second CLIP; None where only MODEL differs."""
+
+    @property
+    def from_graph(self) -> bool:
+        """Return whether it is whatever the graph did, and not a LoRA file."""
+        return self.model is not None or self.clip is not None
+
+
+@dataclass(frozen=True)
+class Probes:
+    """Labelled images of the user's own, if any."""
+
+    images: "torch.Tensor | None" = None
+    """IMAGE batch."""
+    labels: str = ""
+    """Class of each image of the batch."""
+    folder: str = ""
+    """Folder below ComfyUI's input folder, in any layout that `core/datasets` reads."""
+
+
+@dataclass(frozen=True)
+class AuditResult:
+    """What an audit left behind."""
+
+    report: "Report"
+    """The report."""
+    folder: Path
+    """Where it lies."""
+    tuned: "Pair"
+    """The MODEL and CLIP that were judged."""
+    remembered: bool = False
+    """Whether an earlier audit measured it, and this one nothing."""
+
+
+@dataclass(frozen=True)
+class Question:
+    """What is asked of every change of a base, as a node has it."""
+
+    request: "AuditRequest"
+    """The plan."""
+    policy: str = ""
+    """Limits in TOML; empty for the default ones."""
+    resolution: int = 0
+    """Side of the images in pixels; 0 for what the family is made for."""
+    probes: Probes = field(default_factory=Probes)
+    """Labelled images."""
+
+
+class NodeAudits:
+    """Audits changes of one base, all asked the same; networks and the base's digest are read once.
+
+    Every audit leaves the graph's models as they were. It raises UsageError, which says what to change, and ComfyUI's
+    exception when the user pressed cancel; an interrupted audit of a LoRA file continues where it stopped when it is
+    queued again, and a finished one stands.
+    """
+
+    def __init__(self, base: "Pair", vae: Any, question: Question, progress: NodeProgress) -> None:
+        from ...core.audit.session import AuditSession, Places
+        from ...core.metrics.images.features import Fetching
+        from ..backend.features import HostFeatures
+        from ..backend.model.denoiser import ComfyDenoiser
+
+        self.question, self.policy, self._progress = question, policy_from(question.policy), progress
+        where = Places(places.reports_folder(), places.cache_folder(), reuse=True)
+        fetching = Fetching(progress=progress)
+        self._session = AuditSession(question.request, self.policy, where, fetching, HostFeatures)
+        note = self._session.note(in_graph)
+        if note:
+            logging.warning("OWF: %s", note)
+        self.base = ComfyDenoiser(base, vae, question.resolution or None, progress.preview, progress)
+        _require_size(self.base)
+        self._given = _labelled(question.probes, self.base.resolution)
+        progress.stage("Reading the base")
+        self.base.digest()
+
+    @property
+    def given_digest(self) -> str:
+        """Return what tells the labelled images that were connected; "" without any."""
+        return "" if self._given is None else self._given.digest()
+
+    def lora(self, choice: str, strength: float) -> AuditResult:
+        """Return the result of auditing a LoRA of `places.lora_choices` at a strength."""
+        from ...core.adapter import read_adapter
+        from ..backend.change import LoraChange
+
+        self._progress.stage("Applying the change")
+        change = LoraChange(self.base, read_adapter(places.lora_path(choice)), strength)
+        return self._audit(change, Path(choice).stem)
+
+    def graph(self, model: Any, clip: Any) -> AuditResult:
+        """Return the result of auditing what the graph made of MODEL, of CLIP, or of both; None is the base's own."""
+        from ..backend.change import GraphChange
+        from ..backend.model.denoiser import Pair
+
+        self._progress.stage("Applying the change")
+        pair = self.base.base
+        return self._audit(GraphChange(self.base, Pair(model or pair.model, clip or pair.clip)), "graph")
+
+    def _audit(self, change: "LoraChange | GraphChange", name: str) -> AuditResult:
+        from ...core.model.diffusion.batch import Batching, default_batching
+
+        base, progress = self.base, self._progress
+        progress.resumes = change.is_repeatable
+        # ComfyUI is not made for several threads in one model, so slices are not run side by side.
+        batch = Batching(default_batching(base).size)
+
+        def announce(plan: "AuditPlan", setting: "AuditSetting") -> None:
+            progress.ahead(_ahead(base, change, plan, setting))
+
+        try:
+            published = self._session.audit(
+                base, change, file_stem(name, "lora"), batch, progress, given=self._given, announce=announce
+            )
+        finally:
+            base.load_base()
+        if published.report.status == "complete" and not base.is_patched:
+            audited(base, published.report.plan_digest, progress.seconds_per_row)
+        return AuditResult(published.report, published.folder, change.tuned, published.remembered)
+
+
+def run_audit(base: "Pair", vae: Any, tuned: Tuned, question: Question, progress: NodeProgress) -> AuditResult:
+    """Return the result of auditing `tuned` against `base`, and keep that of a file in the ledger; see `NodeAudits`."""
+    from .many import keep
+
+    by_name = tuned.lora != places.NONE
+    require_one_source(by_name, tuned.from_graph)
+    audits = NodeAudits(base, vae, question, progress)
+    if not by_name:
+        return audits.graph(tuned.model, tuned.clip)
+    result = audits.lora(tuned.lora, tuned.strength)
+    if not audits.base.is_patched:  # its verdict would be taken for one on the base as it was
+        keep(audits, tuned.lora, tuned.strength, result)
+    return result
+
+
+def _ahead(
+    denoiser: "ComfyDenoiser", change: "LoraChange | GraphChange", plan: "AuditPlan", setting: "AuditSetting"
+) -> str:
+    """Return the rows that are left of an audit, what of it is cached, and how long it takes where that is known."""
+    from ...core.audit.audit import to_do
+    from ...core.audit.outlook import rows_ahead
+
+    left, whole = to_do(denoiser, change.key, plan, setting)
+    return f"{rows_ahead(left, whole)}.{pace(denoiser.digest(), left.tuned + left.base)}"
+
+
+def _require_size(denoiser: "ComfyDenoiser") -> None:
+    """Raise UsageError for images so small that the family never learned any like them: they hide drift."""
+    usual = denoiser.usual_resolution
+    if denoiser.resolution < _LEAST_SHARE * usual:
+        least = int(_LEAST_SHARE * usual)
+        raise UsageError(
+            f"resolution {denoiser.resolution} is too small for {denoiser.name}, which is made for {usual}; "
+            f"choose at least {least}, or 0."
+        )
+
+
+def _labelled(probes: Probes, side: int) -> "LabelledImages | None":
+    """Return the images of the graph with their labels; None where they come from elsewhere."""
+    if probes.images is not None and probes.folder:
+        raise UsageError("Connect probe_images or name a probe_folder, not both.")
+    if probes.labels.strip() and probes.images is None:
+        raise UsageError("probe_labels has labels, but there are no probe_images; connect them.")
+    return None if probes.images is None else label_images(probes.images, probes.labels, side)

@@ -1,0 +1,1 @@
+"""What the training node takes, and its run."""

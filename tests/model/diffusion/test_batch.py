@@ -1,0 +1,40 @@
+"""Batches: the same slices whatever the workers, and smaller ones when memory runs out."""
+
+import pytest
+import torch
+from owf.core.errors import UsageError
+from owf.core.model.diffusion.batch import Batching
+
+
+@pytest.mark.parametrize("workers", [1, 3])
+def test_covers_everything_in_order(workers):
+    assert Batching(4, workers).run(10, lambda rows: (rows.start, rows.stop)) == [(0, 3), (3, 6), (6, 10)]
+    assert Batching(4, workers).run(0, lambda rows: rows) == []
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_halves_when_memory_runs_out(workers):
+    def work(rows: slice) -> int:
+        if rows.stop - rows.start > 2:
+            raise torch.cuda.OutOfMemoryError("CUDA out of memory")
+        return rows.stop - rows.start
+
+    batch = Batching(8, workers)
+    assert batch.run(5, work) == [1, 2, 2]
+    assert batch.size == 2
+
+
+def test_one_row_too_many_says_what_to_do():
+    def work(rows: slice) -> None:
+        raise RuntimeError("DefaultCPUAllocator: can't allocate memory")
+
+    with pytest.raises(UsageError, match="Out of memory"):
+        Batching(4).run(4, work)
+
+
+def test_other_errors_pass():
+    def work(rows: slice) -> None:
+        raise RuntimeError("shape mismatch")
+
+    with pytest.raises(RuntimeError, match="shape"):
+        Batching(4).run(4, work)

@@ -1,0 +1,53 @@
+"""What is asked instead of a concept differs in one attribute, or is another one of its kind."""
+
+from collections import Counter
+
+import pytest
+from owf.core.families.prompt_form import IN_SENTENCES
+from owf.core.plan.presets import preset_plan
+from owf.core.plan.screening.contrasts import contrasts
+from owf.core.plan.screening.screening import plan_concepts, plan_contrasts, with_vocabulary
+from owf.core.plan.vocabulary import KIND, shipped_vocabulary, words_vocabulary
+
+DEMO = shipped_vocabulary("demo", IN_SENTENCES)
+BY_PROMPT = {c.prompt: c for c in DEMO}
+
+
+def test_one_attribute_is_exchanged_and_each_as_often():
+    found = contrasts(DEMO, DEMO, 2, seed=0)
+    for concept, prompts, names in zip(DEMO, found.prompts, found.exchanged, strict=True):
+        for prompt, name in zip(prompts, names, strict=True):
+            other = dict(BY_PROMPT[prompt].attributes)
+            assert [n for n, level in concept.attributes if other[n] != level] == [name]
+    counts = Counter(name for names in found.exchanged for name in names)
+    assert max(counts.values()) - min(counts.values()) <= 2
+    assert set(counts) == {name for name, _ in DEMO[0].attributes if name != KIND}
+
+
+@pytest.mark.parametrize("family", ["sd15", "demo"])
+def test_it_is_another_one_of_its_kind(family):
+    concepts = shipped_vocabulary(family, IN_SENTENCES)
+    kinds = {c.prompt: dict(c.attributes)[KIND] for c in concepts}
+    found = contrasts(concepts, concepts, 2, seed=1)
+    for concept, prompts in zip(concepts, found.prompts, strict=True):
+        assert concept.prompt not in prompts
+        assert {kinds[prompt] for prompt in prompts} == {kinds[concept.prompt]}
+
+
+def test_the_seed_decides():
+    assert contrasts(DEMO, DEMO, 2, seed=0) == contrasts(DEMO, DEMO, 2, seed=0)
+    assert contrasts(DEMO, DEMO, 2, seed=0) != contrasts(DEMO, DEMO, 2, seed=1)
+
+
+def test_words_that_mean_the_same_are_compared_with_what_ships():
+    plan = with_vocabulary(preset_plan("quick"), "sd15", ("car", "automobile"))
+    asked = plan_contrasts(plan, plan_concepts(plan))
+    shipped = {c.prompt for c in shipped_vocabulary("sd15", IN_SENTENCES)}
+    assert all(set(prompts) <= shipped and len(prompts) == plan.concept_rows for prompts in asked.prompts)
+    assert {name for names in asked.exchanged for name in names} == {KIND}
+
+
+def test_one_concept_alone_has_nothing_to_be_compared_with():
+    alone = words_vocabulary(["a car"], IN_SENTENCES)
+    with pytest.raises(ValueError, match="alone"):
+        contrasts(alone, alone, 2, seed=0)
