@@ -150,7 +150,8 @@ def test_another_file_is_refused(tmp_path, content):
 
 def test_the_commands_show_and_move_what_is_kept(tmp_path, capsys):
     other = dataclasses.replace(ABOUT, base="second", digest="0" * 64)
-    measured(tmp_path / "a"), measured(tmp_path / "a", other)
+    measured(tmp_path / "a")
+    measured(tmp_path / "a", other)
     cache = ("--cache", str(tmp_path / "a"))
     assert main(["base", "list", *cache]) == 0
     assert len(capsys.readouterr().out.splitlines()) == 2

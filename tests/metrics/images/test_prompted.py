@@ -12,7 +12,8 @@ from owf.core.demo import DEMO_FEATURES
 from owf.core.errors import UsageError
 from owf.core.metrics.images import towers
 from owf.core.metrics.images.demo_network import FeatureNetwork, load_network
-from owf.core.metrics.images.features import Fetching, resize_crop
+from owf.core.metrics.images.features import Fetching
+from owf.core.metrics.images.preparation import resize_crop
 from owf.core.metrics.images.prompted import PromptCosines, directions, load_prompted, named
 from owf.core.plan.audit_plan import Prompt
 from owf.core.plan.presets import preset_plan
