@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
-from owf.core.experiments.compare import FEW, cell
+from owf.core.experiments.findings.compare import FEW, cell
 from owf.core.experiments.frontier import at_level
 from owf.core.metrics.statistics import mean_estimate, ratio_estimate
 

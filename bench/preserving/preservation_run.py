@@ -20,8 +20,8 @@ from owf.core.audit.audit import AuditSetting, audit_change
 from owf.core.audit.change import AdapterChange
 from owf.core.datasets.images.shipped import read_shipped
 from owf.core.demo import DEMO_BASE
+from owf.core.experiments.jobs.learning_methods import CUSTOM_RATE
 from owf.core.experiments.lab.likeness import word_in_place
-from owf.core.experiments.learning_methods import CUSTOM_RATE
 from owf.core.metrics.images.features import load_features
 from owf.core.model.diffusion.batch import Batching
 from owf.core.plan.audit_plan import AuditPlan, Stage
