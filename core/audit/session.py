@@ -141,7 +141,10 @@ class AuditSession:
             if published is None:
                 if change.refusal() is None:
                     announce(plan, setting)
-                published = self._measured(denoiser, plan, setting, finished, change, learning)
+                with _samples(setting.folder, change):
+                    report = audit_change(denoiser, change, plan, setting)
+                progress.stage("Writing the report")
+                published = self._publish(_with(report, learning, references), setting.folder, finished, change)
         give_up(setting.cache, self._places.cache_limit)
         return published
 
@@ -168,21 +171,6 @@ class AuditSession:
         if not self._places.resume:
             _remove_samples(setting.folder)
         return None
-
-    def _measured(
-        self,
-        denoiser: Denoiser,
-        plan: AuditPlan,
-        setting: AuditSetting,
-        finished: Finished,
-        change: Change,
-        learning: Learning | None,
-    ) -> Published:
-        """Return the report of a change that is measured now."""
-        with _samples(setting.folder, change):
-            report = audit_change(denoiser, change, plan, setting)
-        setting.progress.stage("Writing the report")
-        return self._publish(_with(report, learning, setting.references), setting.folder, finished, change)
 
     def _publish(self, report: Report, folder: Path, finished: Finished, change: Change) -> Published:
         """Write a report, and forget the samples that are not needed any more."""

@@ -36,13 +36,14 @@ def test_text_and_images_are_encoded_on_the_gpu(denoiser):
 
 
 def test_errors_of_the_classifier(denoiser):
-    latents = denoiser.encode_image(torch.zeros(1, 3, 64, 64, dtype=torch.uint8))[0]
+    latents = denoiser.encode_image(torch.zeros(2, 3, 64, 64, dtype=torch.uint8))
     times = spaced_timesteps(4, 1000)
-    noise = torch.stack([gaussian((4, 8, 8), 0, "x", t) for t in times]).to(latents.device, latents.dtype)
-    cells = [(k, i) for i in range(4) for k in range(3)]
+    noises = [torch.stack([gaussian((4, 8, 8), 0, item, t) for t in times]) for item in ("x", "y")]
+    noise = torch.stack(noises).to(latents.device, latents.dtype)
+    cells = [(n, k, i) for n in range(2) for i in range(4) for k in range(3)]
     classes = denoiser.encode_text(["a", "b", "c"])
     for loss in ("l1", "l2"):
-        check(classifier._errors(denoiser, latents, noise, times, classes, cells, loss), (12,), torch.float32)
+        check(classifier._errors(denoiser, latents, noise, times, classes, cells, loss), (24,), torch.float32)
 
 
 def test_sampling_and_decoding(denoiser, monkeypatch):
