@@ -41,7 +41,9 @@ def _load_model(folder: Path) -> Any:
     weights = {names[name]: tensor for name, tensor in _weights(folder, "unet").items()}
     offload = comfy.model_management.unet_offload_device()
     model = config.get_model(weights, device=offload)
-    _set_groups(model.diffusion_model, _config(folder, "unet")["norm_num_groups"])
+    unet = _config(folder, "unet")
+    _set_groups(model.diffusion_model, unet["norm_num_groups"])
+    _set_heads(model.diffusion_model, dict(zip(unet["block_out_channels"], unet["attention_head_dim"], strict=True)))
     model.load_model_weights(weights)
     return comfy.model_patcher.ModelPatcher(model.eval(), load_device=device, offload_device=offload)
 
@@ -80,7 +82,7 @@ def _unet_config(config: dict[str, Any]) -> dict[str, Any]:
         "transformer_depth_output": [n for n in attends for _ in range(depth + 1)],
         "transformer_depth_middle": 1,
         "context_dim": config["cross_attention_dim"],
-        "num_heads": config["attention_head_dim"],
+        "num_heads": 1,  # everywhere; see `_set_heads`
         "num_head_channels": -1,
         "use_spatial_transformer": True,
         "use_linear_in_transformer": config["use_linear_projection"],
@@ -155,3 +157,13 @@ def _set_groups(root: nn.Module, groups: int) -> None:
     for module in root.modules():
         if isinstance(module, nn.GroupNorm):
             module.num_groups, module.num_channels = groups, len(module.weight)
+
+
+def _set_heads(root: nn.Module, heads: dict[int, int]) -> None:
+    """Give every attention as many heads as its width has; ComfyUI's UNet knows one number, or one width of a head."""
+    for module in root.modules():
+        if hasattr(module, "attn2"):
+            (width,) = module.norm1.normalized_shape
+            module.n_heads, module.d_head = heads[width], width // heads[width]
+            for attention in (module.attn1, module.attn2):
+                attention.heads, attention.dim_head = module.n_heads, module.d_head

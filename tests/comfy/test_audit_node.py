@@ -70,7 +70,7 @@ def test_the_node_reads_what_the_command_line_reads(host, tmp_path):
 GATE = {
     "1": DEMO,
     "3": {"class_type": "CLIPTextEncode", "inputs": {"clip": ["2", 6], "text": "a photo of a red bag"}},
-    "4": {"class_type": "EmptyLatentImage", "inputs": {"width": 64, "height": 64, "batch_size": 1}},
+    "4": {"class_type": "EmptyLatentImage", "inputs": {"width": 96, "height": 96, "batch_size": 1}},
     "5": {
         "class_type": "KSampler",
         "inputs": {

@@ -51,7 +51,7 @@ def test_the_panel_follows_the_run_survives_a_reload_and_fits_both_themes(page, 
     slider = "const range = document.querySelector('.owf-slider input'); range.value = 0;"
     page.evaluate(f"() => {{ {slider} range.dispatchEvent(new Event('input')) }}")
     assert "0%" in page.evaluate("() => document.querySelectorAll('.owf-slider img')[1].style.clipPath")
-    loaded = "() => [...document.querySelectorAll('.owf-slider img')].every(i => i.complete && i.naturalWidth === 64)"
+    loaded = "() => [...document.querySelectorAll('.owf-slider img')].every(i => i.complete && i.naturalWidth === 96)"
     until(lambda: page.evaluate(loaded), 300)
 
     saved = json.loads(page.evaluate("() => JSON.stringify(app.graph.serialize())"))

@@ -91,7 +91,7 @@ def measured(path: Path, folder: Path) -> dict:
 
     concept = Concept("sks", "pullover")
     references = torch.stack(
-        list(load_pictures(read_images(ROOT / "demo" / "concept", concept, "a photo of {}"), 64, 0))
+        list(load_pictures(read_images(ROOT / "demo" / "concept", concept, "a photo of {}"), 96, 0))
     )
     denoiser, features, adapter = load_demo_base(DEMO_BASE), load_features("demo"), read_adapter(path)
     plan = replace(preset_plan("quick", "demo"), metrics=("denoiser_drift",))
@@ -132,8 +132,8 @@ def test_models_that_comfyui_itself_loads_are_trained_too(host):
 
 def test_stable_diffusion_xl_is_trained_and_its_lora_audited(host):
     """With the pooled vector and sizes that its network takes besides the text."""
-    judge = audit(lora="none", tuned_model=["3", 0], metrics="denoiser_drift", resolution=64)
-    prompt = {"1": DEMO, "2": train(steps=4, drift_every=2, resolution=64), "3": LOADER, "4": judge}
+    judge = audit(lora="none", tuned_model=["3", 0], metrics="denoiser_drift", resolution=96)
+    prompt = {"1": DEMO, "2": train(steps=4, drift_every=2, resolution=96), "3": LOADER, "4": judge}
     found = host.run("train_sdxl", prompt=prompt)
     assert found["success"], found["errors"]
     curves = found["panel"]["curves"]

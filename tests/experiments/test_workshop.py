@@ -20,6 +20,7 @@ from owf.core.metrics.images.features import Fetching
 from owf.core.model.diffusion import drawings
 from owf.core.model.diffusion.batch import Batching
 from owf.core.model.diffusion.sample import Sampling
+from owf.core.plan import demo
 from owf.core.progress import SILENT
 from owf.core.verdict.report import BlockChange
 from PIL import Image
@@ -76,6 +77,7 @@ def job(*words, way=CONTINUED, **more):
 def test_lessons_are_taught_once_and_on_top_of_each_other(study, monkeypatch):
     for module in (drawings, evidence):
         monkeypatch.setattr(module, "SAMPLING", Sampling(2, 1.0))  # what was learned is another test's
+    monkeypatch.setattr(demo, "PROMPTS", demo.PROMPTS[::9])
     denoiser = tiny_denoiser()
     before = parameters(denoiser)
     jobs = [job("bag"), job("bag", "coat"), job("bag", "coat", way=STACKED, probes=2)]

@@ -224,12 +224,14 @@ def test_an_audit_becomes_metadata():
 
 @pytest.mark.slow
 def test_the_audit_at_the_end_is_run_and_told_by_file_and_stdout(trained, cache, tmp_path, monkeypatch):
-    """Of the audit only drift, to save time; the rest of the way is the command's own."""
+    """Of the audit only drift on a few prompts, to save time; the rest of the way is the command's own."""
     from owf.core.adapter import read_adapter
     from owf.core.audit.request import AuditRequest
+    from owf.core.plan import demo
     from owf.core.train import audited
 
     monkeypatch.setattr(audited, "REQUEST", AuditRequest(metrics=("denoiser_drift",)))
+    monkeypatch.setattr(demo, "PROMPTS", demo.PROMPTS[::4])
     before = read_adapter(trained[0] / "pullover.safetensors").hashes
     rest = [a for a in SMALL if a != "--no-audit"]
     code, lines, stderr = call(

@@ -23,7 +23,9 @@ with torch.inference_mode():
     ours = backend.ComfyDenoiser(backend.Pair(model, clip), vae)
     cond = ours.encode_text(["a bag"] * 3)
     asked.clear()
-    ours.predict(torch.stack([gaussian((4, 8, 8), 0, str(i)) for i in range(3)]), torch.tensor([10, 500, 990]), cond)
+    ours.predict(
+        torch.stack([gaussian(ours.latent_shape, 0, str(i)) for i in range(3)]), torch.tensor([10, 500, 990]), cond
+    )
     (predicting,) = asked
     asked.clear()
     vectors = features(torch.zeros(6, 3, 64, 64, dtype=torch.uint8))
@@ -32,5 +34,5 @@ with torch.inference_mode():
 with torch.inference_mode(False):
     trainer.ComfyTrainer(backend.Pair(model, clip), vae, None, SILENT)
 training = asked[-1]
-needs = [model.memory_required([rows, 4, 8, 8]) + management.minimum_inference_memory() for rows in (3, 1)]
+needs = [model.memory_required([rows, *ours.latent_shape]) + management.minimum_inference_memory() for rows in (3, 1)]
 answer(predicting=predicting, needs=needs, looking=looking, shape=list(vectors.shape), training=training)
