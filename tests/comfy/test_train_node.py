@@ -19,7 +19,7 @@ SETTINGS = {
 }  # fmt: skip
 OPTIONS = (
     "--demo-base --trigger sks --class pullover --steps 20 --batch 1 --rank 4 --rate 1e-3 --seed 0 --bank-prompts 16 "
-    "--drift-every 20 --progress none --no-audit --name mine"
+    "--dc-weight 8 --drift-every 20 --progress none --no-audit --name mine"
 )
 
 LOADER = {
