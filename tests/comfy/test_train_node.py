@@ -74,12 +74,13 @@ def test_the_same_seed_gives_the_same_file_and_images_count_as_a_folder_does(hos
 def measured(path: Path, folder: Path) -> dict:
     """Return name -> estimate: drift by the audit's quick preset, likeness of 16 drawings to the concept's pictures."""
     from demo_base.judging.pictures import load_demo_base
-    from likeness import concept_similarity
     from owf.core.adapter import applied, read_adapter
     from owf.core.audit.audit import AuditSetting, audit_change
     from owf.core.audit.change import AdapterChange
     from owf.core.demo import DEMO_BASE
     from owf.core.metrics.images.features import load_features
+    from owf.core.metrics.images.likeness import unit
+    from owf.core.metrics.statistics import mean_estimate
     from owf.core.model.diffusion.batch import Batching
     from owf.core.model.diffusion.sample import Sampling, generate
     from owf.core.plan.concept import Concept
@@ -104,8 +105,9 @@ def measured(path: Path, folder: Path) -> dict:
         drawn, _ = generate(
             denoiser, [concept.caption("a photo of {}")] * 16, range(16), Sampling(15, 4.0), Batching(16)
         )
-    likeness = concept_similarity(features(drawn), features(references))
-    return {"drift": drift, "likeness": likeness}
+    # Each drawing has a seed of its own: an independent unit.
+    likeness = (unit(features(drawn)) @ unit(features(references)).T).mean(axis=1)
+    return {"drift": drift, "likeness": mean_estimate(likeness, "cosine")}
 
 
 def test_both_trainings_end_with_the_same_drift_and_likeness(host, tmp_path):
