@@ -161,9 +161,9 @@ def _set_groups(root: nn.Module, groups: int) -> None:
 
 def _set_heads(root: nn.Module, heads: dict[int, int]) -> None:
     """Give every attention as many heads as its width has; ComfyUI's UNet knows one number, or one width of a head."""
-    for module in root.modules():
-        if hasattr(module, "attn2"):
-            (width,) = module.norm1.normalized_shape
-            module.n_heads, module.d_head = heads[width], width // heads[width]
-            for attention in (module.attn1, module.attn2):
-                attention.heads, attention.dim_head = module.n_heads, module.d_head
+    blocks: list[Any] = [module for module in root.modules() if hasattr(module, "attn2")]
+    for block in blocks:
+        (width,) = block.norm1.normalized_shape
+        block.n_heads, block.d_head = heads[width], width // heads[width]
+        for attention in (block.attn1, block.attn2):
+            attention.heads, attention.dim_head = block.n_heads, block.d_head
