@@ -31,7 +31,7 @@ from owf.core.metrics.semantic import (
 from owf.core.metrics.statistics import normal_quantile
 from owf.core.model.base import CONFIGS, choose_base, load_base
 from owf.core.model.diffusion.batch import Batching
-from owf.core.model.diffusion.classifier import image_errors, images_at_once
+from owf.core.model.diffusion.classifier import image_errors
 from owf.core.model.diffusion.denoiser import Conditioning
 from owf.core.model.diffusion.schedule import spaced_timesteps
 from owf.core.plan.audit_plan import Stage
@@ -67,14 +67,10 @@ def measure(denoiser, labelled, switch, stages, seeds) -> tuple[list[np.ndarray]
         switch.on(1.0) if on else switch.off()
         classes = denoiser.encode_text(plan.class_prompts)
         latents = denoiser.encode_image(torch.from_numpy(labelled.images))
-        items, batch = labelled.items, Batching(64)
-        size = images_at_once(len(classes), stages, batch)
-        parts = [slice(start, start + size) for start in range(0, len(latents), size)]
-        errors = [
-            image_errors(denoiser, latents[i], items[i], classes, stages, plan.loss, seed, batch, counter)
-            for i in parts
-        ]
-        sides.append(np.concatenate(errors))
+        errors = image_errors(
+            denoiser, latents, labelled.items, classes, stages, plan.loss, seed, Batching(64), counter
+        )
+        sides.append(errors)
     switch.off()
     return sides, counter.rows, time.perf_counter() - start
 

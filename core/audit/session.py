@@ -114,9 +114,8 @@ class AuditSession:
 
         `names` are further names of the base, as its metadata may give it. `other_base` goes into the report, see
         `AuditSetting`, and so does `learning`, what a training knows of the change. `claimed` are words by which a file
-        calls what it changes. `announce` hears of plan and setting before a change that fits is measured. Raises
-        UsageError where another run is at the same audit. What does not fit is INVALID at once: nothing is fetched for
-        it.
+        calls what it changes. `announce` hears of plan and setting before a change that fits is measured; for one that
+        does not, nothing is fetched: it is INVALID at once. Raises UsageError where another run is at the same audit.
         """
         plan, labelled = plan_for(self._request, denoiser.family, denoiser.resolution, given, (denoiser.name, *names))
         networks, references = self._loaded(denoiser, change, plan, progress)

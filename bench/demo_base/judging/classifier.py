@@ -7,7 +7,7 @@ import torch
 from owf.core.datasets.images.labelled import LabelledImages
 from owf.core.metrics.semantic import predicted_class
 from owf.core.model.diffusion.batch import default_batching
-from owf.core.model.diffusion.classifier import image_errors, images_at_once
+from owf.core.model.diffusion.classifier import image_errors
 from owf.core.plan.audit_plan import Stage
 
 from ..world.world import CLASSES, article
@@ -25,11 +25,7 @@ def classification_errors(
     prompts = denoiser.encode_text(CLASS_PROMPTS)
     latents = denoiser.encode_image(torch.from_numpy(labelled.images))
     stages, batch = (Stage(timesteps, 1),), default_batching(denoiser)
-    size = images_at_once(len(CLASSES), stages, batch)
-    parts = [slice(start, start + size) for start in range(0, len(latents), size)]
-    items = labelled.items
-    errors = [image_errors(denoiser, latents[i], items[i], prompts, stages, loss, seed, batch) for i in parts]
-    return np.concatenate(errors)
+    return image_errors(denoiser, latents, labelled.items, prompts, stages, loss, seed, batch)
 
 
 def recognised(errors: np.ndarray, labels: np.ndarray) -> np.ndarray:
