@@ -200,7 +200,7 @@ class _Comparing:
 def _confirmed(tuned: ModelPass, change: Change, seen: Screened, setting: AuditSetting) -> Confirmed:
     """Return what a screening's suspects come to; it switches the change itself, which is off before and after."""
     plan = tuned.plan
-    further = asked_instead(plan, seen.concepts) if plan.words else ()
+    further = asked_instead(plan) if plan.words else ()
     groups = suspects(seen, further, setting.told, setting.claimed, plan.seed)
     return confirm(tuned, groups, change.on, change.off)
 

@@ -11,10 +11,10 @@ from ..datasets.images.labelled import LabelledImages
 from ..datasets.images.shipped import read_shipped
 from ..errors import Setting, UsageError
 from ..families.prompt_form import AUTO
-from ..metrics.evidence import Screened
+from ..metrics.evidence import Confirmed, Screened
 from ..metrics.metric import all_metrics, chosen, needed
 from ..plan.audit_plan import AuditPlan, Stage
-from ..plan.presets import METRICS, in_form, in_order, preset_plan
+from ..plan.presets import METRICS, OF_FAMILIES, in_form, in_order, preset_plan
 from ..plan.screening.screening import with_vocabulary
 
 
@@ -99,8 +99,11 @@ def plan_for(
         features=request.features or plan.features,
         open_clip=request.open_clip,
     )
-    if Screened in needed(plan.metrics):
-        plan = with_vocabulary(plan, family, request.words)
+    if Screened in (kinds := needed(plan.metrics)):
+        # A confirmation compares what it draws with all that is near it, a map alone is what was asked for, and a
+        # family with plans of its own is too small to save rows.
+        whole = Confirmed in kinds or kinds == {Screened} or family in OF_FAMILIES
+        plan = with_vocabulary(plan, family, request.words, whole)
     name = GENERAL
     if dataset is not None and request.images is not None:
         name, given = dataset.name, dataset.images(request.images, side, plan.per_class, plan.seed)

@@ -72,8 +72,10 @@ class Screened:
     """(V, R) squared norm of tuned minus base prediction."""
     norm: np.ndarray
     """(V, R) squared norm of the base prediction."""
+    toward: np.ndarray
+    """(V, R) product of the change with what another prompt changes the base prediction by."""
     contrast: np.ndarray
-    """(V, R) squared norm of what another prompt changes the base prediction by; see `plan/contrasts.py`."""
+    """(V, R) squared norm of the latter; see `plan/screening/contrasts.py`."""
     exchanged: np.ndarray
     """(V, R) names of the attribute that this prompt differs in."""
     timesteps: tuple[int, ...]

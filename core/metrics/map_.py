@@ -16,10 +16,10 @@ from .screening.moved import Moved
 from .screening.naming import Named
 from .screening.rows import ConceptMeans
 from .screening.shrinkage import shrink
-from .screening.ways import LIMIT, NOISE, WHOLE, allowed_beside, way
+from .screening.ways import CONFUSED, LIMIT, NOISE, WHOLE, allowed_beside, confusion, way
 from .statistics import LEVEL, simultaneous_level, student_quantile
 
-VERSION = 2
+VERSION = 3
 """Version of the definition in docs/metrics.md."""
 
 SHARE = 0.05
@@ -49,6 +49,7 @@ def summarise_map(seen: Screened, told: Sequence[str] = (), claimed: Sequence[st
         estimates={
             "worst_damage": worst_way,
             "typical_way": moved.thing_way(named.groups[0]),
+            "confusion": _confusion(seen, found.places),
             "damaged_share": _share(found.damaged, found.p),
             "typical_drift": _typical(moved.means),
         },
@@ -93,6 +94,14 @@ def _worst(moved: Moved, named: Named) -> tuple[str, Estimate]:
     worst = max(parts, key=lambda part: part.estimate.value)
     low, high = (max(ends) for ends in zip(*((p.estimate.low, p.estimate.high) for p in parts), strict=True))
     return worst.label, Estimate(worst.estimate.value, low, high, worst.estimate.n, "relative")
+
+
+def _confusion(seen: Screened, places: np.ndarray) -> Estimate:
+    contrast, norm, exchanged = (each[places] for each in (seen.contrast, seen.norm, seen.exchanged))
+    scale = norm.copy()  # of each attribute, what exchanging it changes
+    for name in np.unique(exchanged):
+        scale[exchanged == name] *= float((contrast / norm)[exchanged == name].mean())
+    return confusion(seen.toward[places], contrast, scale)
 
 
 def _share(damaged: np.ndarray, p: np.ndarray) -> Estimate:
@@ -172,7 +181,13 @@ METRIC = Metric(
         "worst_damage": Quantity(
             "Worst damage", "way to another concept of what moved most", limit=LIMIT, names="worst"
         ),
-        "typical_way": Quantity("Way of all", "way to another concept of all together", limit=WHOLE),
+        # Alarms: that what all predictions moved by is little is for denoiser_drift to show.
+        "typical_way": Quantity(
+            "Way of all", "way to another concept of all together", limit=WHOLE, test="alarm", is_level=True
+        ),
+        "confusion": Quantity(
+            "Confusion", "share of what tells concepts apart that is gone", limit=CONFUSED, test="alarm", is_level=True
+        ),
         # With two rows a concept nobody knows of those near the limit, so it can be shown to be high and not to be low.
         "damaged_share": Quantity(
             "Damaged concepts", "share of damaged concepts", limit=SHARE, test="alarm", is_level=True

@@ -102,6 +102,8 @@ class AuditPlan:
     """SHA-256 of the concepts and of what they are compared with: another release may ask others."""
     open_clip: str = ""
     """Network of open_clip, "MODEL/TAG", that stands for CLIP; empty for CLIP ViT-B/32."""
+    concept_run: int = 1
+    """Concepts of the vocabulary in a row of which one is asked."""
 
     def __post_init__(self) -> None:
         metrics, images = Setting("metrics"), Setting("images")
@@ -167,7 +169,17 @@ def with_article(name: str) -> str:
     return f"{'an' if name[:1].lower() in 'aeiou' else 'a'} {name}"
 
 
-_LATER = ("prompt_form", "prefix", "negative", "concept_rows", "vocabulary", "words", "vocabulary_digest", "open_clip")
+_LATER = (
+    "prompt_form",
+    "prefix",
+    "negative",
+    "concept_rows",
+    "vocabulary",
+    "words",
+    "vocabulary_digest",
+    "open_clip",
+    "concept_run",
+)
 """Fields that plans of this version once lacked: at their defaults they are left out, so that what is cached and
 reported of the same questions is found."""
 

@@ -11,7 +11,7 @@ from .demo import for_demo
 from .prompts import open_world_prompts
 from .tag_prompts import CLASS_TAGS, tag_prompts
 
-METRICS = ("denoiser_drift", "semantic", "color", "color_shift", "kid")
+METRICS = ("denoiser_drift", "map", "semantic", "color", "color_shift", "kid")
 """What every preset measures; any other metric is asked for by name."""
 
 
@@ -73,7 +73,7 @@ def _preset(
 
 
 def quick_plan() -> AuditPlan:
-    """Return the plan that decides clear cases in minutes: at most 6,000 UNet rows for the tuned model."""
+    """Return the plan that decides clear cases in minutes: at most 8,000 UNet rows for the tuned model."""
     return _preset(
         "quick",
         per_class=6,
@@ -87,7 +87,7 @@ def quick_plan() -> AuditPlan:
 
 
 def standard_plan() -> AuditPlan:
-    """Return the plan for a decision in most cases: at most 40,000 UNet rows for the tuned model."""
+    """Return the plan for a decision in most cases: at most 50,000 UNet rows for the tuned model."""
     return _preset(
         "standard",
         per_class=25,

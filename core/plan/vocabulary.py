@@ -33,6 +33,9 @@ FOLDER = Path(__file__).with_name("vocabularies")
 KIND = "kind"
 """Attribute that every concept has: its section."""
 
+_KEPT = 2
+"""Version of what is kept of each answer: change it with that, so that nothing older is taken for it."""
+
 MOST_WORDS = 5000
 """Concepts of a user's own: twice what ships."""
 _LARGEST = 1_000_000
@@ -71,7 +74,7 @@ def words_vocabulary(words: Sequence[str], form: PromptForm) -> tuple[Concept, .
 
 def vocabulary_digest(concepts: Iterable[Concept], instead: Sequence[Sequence[str]]) -> str:
     """Return the SHA-256 of everything that a vocabulary asks and says, and of what is asked `instead`."""
-    asked = [(c.prompt, c.label, c.attributes) for c in concepts], [list(prompts) for prompts in instead]
+    asked = _KEPT, [(c.prompt, c.label, c.attributes) for c in concepts], [list(prompts) for prompts in instead]
     return hashlib.sha256(repr(asked).encode()).hexdigest()
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from ..errors import Setting
 from ..metrics.measurement import Estimate
 from ..verdict.report import Report
-from ..verdict.size import goes_either_way, size
+from ..verdict.size import size
 from ..verdict.verdict import INVALID, NO_ALARM, WORST_FIRST, Judgement
 from . import words
 
@@ -57,7 +57,7 @@ class Audited:
 def headlines(reports: Iterable[Report]) -> list[Key]:
     """Return the numbers worth comparing, in reading order: each metric's headline, then what else was judged.
 
-    A change that goes either way counts where it set off an alarm: a metric has several of them.
+    Of what is watched by an alarm only, what set one off counts: most never do, and a table has room for few.
     """
     found: dict[Key, int] = {}
     for report in reports:
@@ -65,7 +65,7 @@ def headlines(reports: Iterable[Report]) -> list[Key]:
             found[name, measurement.headline] = 0
         for j in report.verdict.judgements:
             is_there = j.metric in report.measurements and j.estimate in report.measurements[j.metric].estimates
-            if is_there and not (j.decision == NO_ALARM and goes_either_way(j.estimate)):
+            if is_there and j.decision != NO_ALARM:
                 found.setdefault((j.metric, j.estimate), 1)
     return sorted(found, key=lambda key: (words.metric_order(key[0]), found[key], key[1]))
 

@@ -68,6 +68,16 @@ class Taken(Moved):
         self._by = means[denoiser.places[meaning]] - self._before
 
 
+class Exchanged(Moved):
+    """A change that gives every prompt the meaning of the one before."""
+
+    def __init__(self, denoiser: Worded) -> None:
+        super().__init__(denoiser, "", 0.0)
+        self._row = denoiser.means.weight.data
+        self._before = self._row.clone()
+        self._by = self._before.roll(1, 0) - self._before
+
+
 @pytest.fixture
 def plan():
     prompts = tuple(Prompt(f"a {c} bag", "colours", c) for c in ("red", "green", "blue"))
@@ -77,7 +87,7 @@ def plan():
 
 @pytest.fixture
 def denoiser(plan):
-    concepts = (*plan_concepts(plan), *asked_instead(plan, ()))
+    concepts = (*plan_concepts(plan), *asked_instead(plan))
     return Worded(list(dict.fromkeys(["", *(p.text for p in plan.prompts), *(c.prompt for c in concepts)])))
 
 
@@ -109,6 +119,13 @@ def test_a_model_that_did_not_change_drifts_nowhere(denoiser, plan, tmp_path):
     assert found.estimates["worst_damage"].value == pytest.approx(0, abs=1e-6)
     assert found.estimates["damaged_share"].high == 0
     assert report.verdict.decision == PASS
+
+
+def test_what_every_prompt_lost_to_another_is_confusion(denoiser, plan, tmp_path):
+    report = audit_change(denoiser, Exchanged(denoiser), plan, setting(tmp_path))
+    found = report.measurements["map"]
+    assert found.estimates["confusion"].low > 0.5
+    assert report.verdict.decision == DRIFT
 
 
 class Stop(Exception):

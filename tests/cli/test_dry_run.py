@@ -7,10 +7,10 @@ from owf.cli import session as session_module
 from owf.cli.dry_run import _time
 from owf.core.audit.evidence.cost import audit_cost
 from owf.core.audit.references import likeness_rows
+from owf.core.audit.request import AuditRequest, plan_for
 from owf.core.demo import DEMO_BASE, DEMO_CONCEPT, DEMO_LORAS
 from owf.core.model import base
 from owf.core.plan.concept import Concept
-from owf.core.plan.presets import preset_plan
 from published import write
 from safetensors.torch import load_file, save_file
 
@@ -39,7 +39,7 @@ def test_the_plan_rows_time_and_memory_are_said(said):
         "would apply to",
         "nothing in names and shapes speaks against it",
         "Base: OWF demo base",
-        "Plan: preset quick: denoiser_drift, semantic, color, color_shift, kid",
+        "Plan: preset quick: denoiser_drift, map, semantic, color, color_shift, kid",
         "for the LoRA",
         "once, then cached",
         "This machine (cpu, float32",
@@ -52,7 +52,7 @@ def test_the_plan_rows_time_and_memory_are_said(said):
 
 
 def test_rows_are_those_of_the_cost_that_a_run_announces(said):
-    plan = preset_plan("quick", "demo")
+    plan, _ = plan_for(AuditRequest(), "demo", 96)
     cost = audit_cost(plan, plan.per_class * len(plan.classes))
     _, text = said(DEMO_LORAS[0])
     assert f"{cost.tuned:,} for the LoRA, {cost.base:,} for the base" in text

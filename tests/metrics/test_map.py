@@ -1,9 +1,11 @@
 """The damage map names what was planted, counts it, and leaves out what the LoRA is for."""
 
 import dataclasses
+from collections import Counter
 
 import numpy as np
 import pytest
+from owf.core.audit.request import AuditRequest, plan_for
 from owf.core.errors import InvalidError, UsageError
 from owf.core.families.prompt_form import IN_SENTENCES
 from owf.core.metrics.evidence import Screened
@@ -35,7 +37,7 @@ def screened(damaged, seed=0, plan=PLAN, damage=DAMAGE) -> Screened:
     exchanged = np.array(plan_contrasts(plan, concepts).exchanged)
     change = np.exp(size + of_timestep + noise) * norm
     texts = rng.normal(size=(len(concepts), 8))
-    return Screened(concepts, cells, change, norm, contrast, exchanged, tuple(range(8)), texts)
+    return Screened(concepts, cells, change, norm, 0 * norm, contrast, exchanged, tuple(range(8)), texts)
 
 
 PLANTS = {
@@ -99,12 +101,21 @@ def test_nothing_is_decided_where_groups_are_near_the_limit():
 
 
 def test_a_model_that_moved_as_a_whole_is_judged_by_what_all_moved():
-    """Nothing stands out; the limit of all together is half the way."""
+    """Nothing stands out; the limit of all together is the way to another prompt."""
     for damage, decision in ((0.1 * WHOLE**2 * ANOTHER, PASS), (4 * WHOLE**2 * ANOTHER, DRIFT)):
         found = summarise_map(screened(lambda c: True, damage=damage))
         assert judge({"map": found}).decision == decision
         assert found.estimates["typical_way"].value == pytest.approx(np.sqrt(damage / ANOTHER), rel=0.1)
         assert {part.label for part in found.breakdowns["thing"]} <= {"everything"}
+
+
+def test_half_of_what_tells_concepts_apart_is_the_most_that_may_go():
+    """However far all predictions moved: what lies nearer to other concepts than before is what is lost."""
+    for gone, decision in ((0.3, PASS), (0.7, DRIFT)):
+        seen = screened(lambda c: True, damage=0.5 * ANOTHER)
+        found = summarise_map(dataclasses.replace(seen, toward=gone / 2 * seen.contrast))
+        assert found.estimates["confusion"].value == pytest.approx(gone)
+        assert judge({"map": found}).decision == decision
 
 
 def test_a_base_that_does_not_listen_is_invalid():
@@ -145,7 +156,7 @@ def test_harmless_and_untouched_models_have_nothing_damaged():
 
 
 def test_damage_everywhere_is_everything():
-    found = summarise_map(screened(lambda c: True))
+    found = summarise_map(screened(lambda c: True, damage=4 * ANOTHER))
     assert [part.label for part in found.breakdowns["thing"]] == ["everything"]
     assert found.estimates["damaged_share"].value > 0.5  # of all; with two rows each, some are not shown to be
 
@@ -189,22 +200,37 @@ def test_whole_words_name_a_concept(word, own):
 def test_few_words_get_more_rows(count):
     plan = with_vocabulary(preset_plan("quick"), "sd15", tuple(f"thing {i}" for i in range(count)))
     assert plan.concept_rows == {1: 32, 2: 32, 9: 8, 200: 2}[count]
-    found = summarise_map(screened(lambda c: True, plan=plan))
+    found = summarise_map(screened(lambda c: True, plan=plan, damage=4 * ANOTHER))
     low, high = found.estimates["worst_damage"].low, found.estimates["worst_damage"].high
-    assert LIMIT < low < high < 10
+    assert LIMIT < low < high < 20
     assert found.facts["damaged"] == ("thing 0" if count == 1 else "everything")
 
 
 def test_plans_without_a_vocabulary_are_what_they_were():
     plan = preset_plan("quick")
-    assert not {"concept_rows", "vocabulary", "words", "vocabulary_digest"} & set(plan_data(plan))
+    assert not {"concept_rows", "concept_run", "vocabulary", "words", "vocabulary_digest"} & set(plan_data(plan))
     one, other = (with_vocabulary(plan, "sd15", words) for words in (("a",), ("b",)))
     assert len({plan_digest(p) for p in (plan, one, other, with_vocabulary(plan, "sd15"))}) == 4
 
 
-def test_words_are_asked_of_the_map_alone():
-    from owf.core.audit.request import AuditRequest
+def test_beside_other_metrics_a_quick_audit_asks_a_quarter_of_every_level():
+    """A map alone, or one that is confirmed, asks all; and so do larger presets, and whoever asks words."""
+    every = plan_concepts(plan_for(AuditRequest(metrics=("map",)), "sd15", 512)[0])
+    assert len(every) == 2587
+    for request in (AuditRequest(metrics=("map", "confirmed")), AuditRequest(preset="standard")):
+        assert plan_concepts(plan_for(request, "sd15", 512)[0]) == every
+    assert plan_concepts(plan_for(AuditRequest(), "demo", 96)[0]) == CONCEPTS  # rows of a small model cost nothing
+    part = plan_for(AuditRequest(), "sd15", 512)[0]
+    asked = plan_concepts(part)
+    assert asked == plan_concepts(part) and set(asked) < set(every) and len(asked) == 647
+    counts, whole = (Counter(level for c in concepts for level in c.attributes) for concepts in (asked, every))
+    assert all(abs(counts[level] - whole[level] / 4) <= 2 * whole[level] ** 0.5 for level in whole)
+    assert asked != plan_concepts(plan_for(AuditRequest(seed=1), "sd15", 512)[0])
+    words = plan_for(AuditRequest(words=("red car", "my dog")), "sd15", 512)[0]
+    assert [concept.label for concept in plan_concepts(words)] == ["red car", "my dog"]
 
+
+def test_words_are_asked_of_the_map_alone():
     with pytest.raises(UsageError, match="damage map"):
-        AuditRequest(words=("car",))
+        AuditRequest(words=("car",), metrics=("kid",))
     assert AuditRequest(words=("car",), metrics=("map",)).words == ("car",)

@@ -7,6 +7,7 @@ import pytest
 from owf.core import families
 from owf.core.audit.evidence.cost import FLOOR_PROMPTS, answer_rows, audit_cost, image_rows
 from owf.core.audit.evidence.recorder import draw_seed
+from owf.core.audit.request import AuditRequest, plan_for
 from owf.core.datasets.images.shipped import read_shipped
 from owf.core.errors import Setting, UsageError
 from owf.core.metrics.images.color.color_terms import TERMS
@@ -108,7 +109,7 @@ def test_plans_of_families_ask_for_what_ships_with_their_base(preset, family):
 
 @pytest.mark.parametrize("preset", list(PRESETS))
 def test_the_readme_states_the_cost_of_each_preset(preset):
-    plan = preset_plan(preset)
+    plan, _ = plan_for(AuditRequest(preset=preset), "sd15", 512)
     cost = audit_cost(plan, len(plan.classes) * plan.per_class)
     (line,) = [x for x in (ROOT / "README.md").read_text().splitlines() if x.startswith(f"| `{preset}`")]
     assert f"{cost.tuned:,}" in line

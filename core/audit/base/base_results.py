@@ -10,8 +10,8 @@ from ...disk.stores import open_cached
 from ...verdict.typed import require_types
 
 STAGES = (
-    "draw", "draw-other", "color", "color-other", "probe", "predict", "predict-again", "screen", "screen-contrast",
-    "pilot", "pilot-contrast", "texts", "confirm-base", "confirm-tuned", "look-base", "look-tuned", "reading",
+    "draw", "draw-other", "color", "color-other", "probe", "predict", "predict-again", "screen", "screen-instead",
+    "pilot", "pilot-instead", "texts", "confirm-base", "confirm-tuned", "look-base", "look-tuned", "reading",
     "classify", "classify-other",
 )  # fmt: skip
 """Kinds of samples, as `gather` calls them."""

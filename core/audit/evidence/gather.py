@@ -109,12 +109,14 @@ def _screened(base: ModelPass, plan: AuditPlan, labelled: LabelledImages | None)
     screening = Screening("screen", concepts, plan_cells(plan, len(concepts), len(latents)), timesteps, latents)
     screening.ask_base(base, "Base: asking the vocabulary")
     texts = read_texts(base, concepts)
-    contrast, _ = screening.contrast(base, "Base: asking for something else", instead.prompts)
+    contrast, _ = screening.ask_instead(base, "Base: asking for something else", instead.prompts)
 
     def finish(tuned: ModelPass) -> Screened:
-        change, norm = screening.compare(tuned, "LoRA: asking the vocabulary", base)
+        change, norm, toward = screening.compare(tuned, "LoRA: asking the vocabulary", base)
         exchanged = np.array(instead.exchanged)
-        return Screened(concepts, screening.cells, change, norm, contrast, exchanged, screening.timesteps, texts)
+        return Screened(
+            concepts, screening.cells, change, norm, toward, contrast, exchanged, screening.timesteps, texts
+        )
 
     return finish
 

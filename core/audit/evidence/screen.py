@@ -23,34 +23,46 @@ class Screening:
         """Take the stage of the store, V concepts, their (V, R) cells, which timesteps these mean, and the latents
         (P, C, h, w) of the pictures."""
         self.concepts, self.cells, self.timesteps = concepts, cells, tuple(timesteps)
-        self._stage, self._contrast, self._latents = stage, f"{stage}-contrast", latents
+        self._stage, self._instead, self._latents = stage, f"{stage}-instead", latents
 
     def ask_base(self, base: ModelPass, title: str) -> None:
-        """Keep the predictions of every concept, as float16: thousands of them."""
-        for part, values in self._predicted(base, title, self._stage, self._own_prompts):
-            base.keep(self._stage, [(str(i), {"prediction": v}) for i, v in zip(part, values, strict=True)])
+        """Keep the base's predictions of every concept, as float16: thousands of them."""
+        self._keep(base, title, self._stage, self._own_prompts)
 
-    def contrast(self, base: ModelPass, title: str, instead: Sequence[Sequence[str]]) -> tuple[np.ndarray, np.ndarray]:
-        """Return the squared norms (V, R) of what the prompts `instead` change each of the base's predictions by, and
-        of these."""
-        return self._changes(base, title, self._contrast, instead, base)
-
-    def compare(self, tuned: ModelPass, title: str, base: ModelPass) -> tuple[np.ndarray, np.ndarray]:
-        """Return the squared norms (V, R) of the change of each of the predictions that `base` keeps, and of these."""
-        return self._changes(tuned, title, self._stage, self._own_prompts, base)
-
-    def _changes(
-        self, model: ModelPass, title: str, stage: str, asked: Sequence[Sequence[str]], base: ModelPass
+    def ask_instead(
+        self, base: ModelPass, title: str, instead: Sequence[Sequence[str]]
     ) -> tuple[np.ndarray, np.ndarray]:
-        for part, values in self._predicted(model, title, stage, asked):
+        """Keep its predictions under the prompts `instead`; return the squared norms (V, R) of what these change, and
+        of its predictions."""
+        self._keep(base, title, self._instead, instead)
+        own, others = self._kept(base, self._stage), self._kept(base, self._instead)
+        found = [(_squares(other - before), _squares(before)) for before, other in zip(own, others, strict=True)]
+        contrast, norm = zip(*found, strict=True)
+        return np.stack(contrast), np.stack(norm)
+
+    def compare(self, tuned: ModelPass, title: str, base: ModelPass) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Return, of the change of each of the predictions that `base` keeps, the squared norms (V, R), those of the
+        predictions, and the products (V, R) of the change with what the prompts `instead` change."""
+        for part, values in self._predicted(tuned, title, self._stage, self._own_prompts):
+            before, others = (self._kept(base, stage, part) for stage in (self._stage, self._instead))
             samples = []
-            for i, value in zip(part, values, strict=True):
-                before = base.sample(self._stage, str(i))["prediction"].astype(np.float64)
-                change = np.square(value - before).sum(axis=(1, 2, 3))
-                samples.append((str(i), {"change": change, "norm": np.square(before).sum(axis=(1, 2, 3))}))
-            model.keep(stage, samples)
-        found = [model.sample(stage, str(i)) for i in range(len(self.concepts))]
-        return np.stack([sample["change"] for sample in found]), np.stack([sample["norm"] for sample in found])
+            for i, value, own, other in zip(part, values, before, others, strict=True):
+                change, apart = value - own, other - own
+                toward = (change * apart).sum(axis=(1, 2, 3))
+                samples.append((str(i), {"change": _squares(change), "norm": _squares(own), "toward": toward}))
+            tuned.keep(self._stage, samples)
+        found = [tuned.sample(self._stage, str(i)) for i in range(len(self.concepts))]
+        change, norm, toward = (np.stack([sample[name] for sample in found]) for name in ("change", "norm", "toward"))
+        return change, norm, toward
+
+    def _keep(self, base: ModelPass, title: str, stage: str, asked: Sequence[Sequence[str]]) -> None:
+        for part, values in self._predicted(base, title, stage, asked):
+            base.keep(stage, [(str(i), {"prediction": v}) for i, v in zip(part, values, strict=True)])
+
+    def _kept(self, base: ModelPass, stage: str, places: Sequence[int] | None = None) -> Iterator[np.ndarray]:
+        """Yield the predictions (R, C, h, w) float64 that the base keeps, of every concept or of some."""
+        for i in range(len(self.concepts)) if places is None else places:
+            yield base.sample(stage, str(i))["prediction"].astype(np.float64)
 
     @property
     def _own_prompts(self) -> list[list[str]]:
@@ -94,10 +106,15 @@ def telling_timesteps(base: ModelPass, concepts: Sequence[Concept], latents: np.
     pilot = Screening("pilot", [concepts[i] for i in chosen], cells, candidates, latents)
     title = "Base: where the prompt says most"
     pilot.ask_base(base, title)
-    change, norm = pilot.contrast(base, title, instead.prompts)
+    change, norm = pilot.ask_instead(base, title, instead.prompts)
     # Of logarithms, as in what follows; a prompt that says nothing at all leaves every timestep alike.
     told = np.log(change / norm + np.finfo(np.float64).tiny).mean(axis=0)
     return sorted(candidates[i] for i in np.argsort(-told, kind="stable")[:TIMESTEPS])
+
+
+def _squares(values: np.ndarray) -> np.ndarray:
+    """Return the squared norms (R,) of predictions (R, C, h, w)."""
+    return np.square(values).sum(axis=(1, 2, 3))
 
 
 def read_texts(base: ModelPass, concepts: Sequence[Concept]) -> np.ndarray:

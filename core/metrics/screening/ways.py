@@ -3,7 +3,8 @@
 100 % is as far as the base's own predictions are apart where prompts differ in one attribute, or in lists between two
 entries. At half the way a prediction is as near to what the base says of something else as to what it said before,
 which is where a classifier that compares errors changes its answer. What everything else moved by is no damage of a
-single thing, so it is subtracted first.
+single thing, so it is subtracted first. Of everything together nothing can be subtracted, and what moves every
+prediction need not make one concept another: there the direction counts as well.
 """
 
 from collections.abc import Sequence
@@ -14,10 +15,15 @@ import numpy as np
 from ...errors import InvalidError, Setting
 from ...plan.vocabulary import KIND, Concept
 from ..measurement import Estimate
+from ..statistics import LEVEL, student_quantile
 from .rows import ConceptMeans
 
-WHOLE = 0.5
-"""The way from which on everything is damaged: nearer to other prompts' predictions than to its own."""
+WHOLE = 1.0
+"""The way from which on everything is damaged: all predictions changed by as much as other prompts would change them.
+Half of it is no damage by itself: what moves alike under every prompt, as a look does, leaves them as far apart."""
+
+CONFUSED = 0.5
+"""Confusion from which on everything is damaged: half of what tells concepts apart is gone."""
 
 LIMIT = 1 / 3
 """The same of one thing. It is lost to its nearest neighbour, as red to orange, and not to an average one: half the way
@@ -124,3 +130,21 @@ def way_estimate(mean: float, half: float, allowed: float, unit: float, n: int) 
     """Return a way from a mean of logarithms and the half-width of its interval."""
     value, low, high = (float(way(end, allowed, unit)) for end in (mean, mean - half, mean + half))
     return Estimate(value, low, high, n, "relative")
+
+
+def confusion(toward: np.ndarray, contrast: np.ndarray, scale: np.ndarray) -> Estimate:
+    """Return how much of what tells concepts apart is gone: twice the share of the way towards others.
+
+    `toward` (V, R) are products of the changes with what other prompts change, and `contrast` the squared norms of the
+    latter. Where every concept becomes any other one, or all become the same, predictions go half the way towards one
+    drawn by chance, on average. Rows are divided by `scale`, so that what a prompt changes much does not stand for what
+    it changes little. The concept is the unit of the interval, or the row where there is one alone.
+    """
+    went, whole = (each / scale for each in (toward, contrast))
+    went, whole = (np.ravel(each) if len(each) == 1 else each.mean(axis=1) for each in (went, whole))
+    count, share = len(went), float(went.sum() / whole.sum())
+    # Of a ratio of means: the delta method.
+    spread = float(np.sqrt(np.square(went - share * whole).sum() / (count * (count - 1))) / whole.mean())
+    half = student_quantile(LEVEL, count - 1) * spread
+    value, low, high = (max(0.0, 2 * end) for end in (share, share - half, share + half))
+    return Estimate(value, low, high, count, "share")

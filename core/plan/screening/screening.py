@@ -22,14 +22,22 @@ PILOTS = 8
 _ROWS = {"quick": 2, "standard": 4, "paper": 8}
 """Preset -> rows of each concept. Two are the least that show how exact they are."""
 
+_RUNS = {"quick": 4, "standard": 1, "paper": 1}
+"""Preset -> concepts of the vocabulary in a row of which one is asked, unless it is to be whole. A quarter still has
+every kind and every level of an attribute dozens of times; what is lost in a pair of levels only may be missed."""
+
 _FEW = ((8, 32), (128, 8))
 """(Concepts, rows): fewer concepts get as many rows at least. Below 128 not every timestep would meet the others often
 enough to be compared; below 8, thousands of rows cost nothing, and one concept alone must show how exact it is."""
 
 
-def with_vocabulary(plan: AuditPlan, family: str, words: Sequence[str] = ()) -> AuditPlan:
-    """Return a plan that asks a user's words, or without any the vocabulary that ships for bases of a family."""
-    plan = dataclasses.replace(plan, vocabulary=family, words=tuple(words), concept_rows=1)
+def with_vocabulary(plan: AuditPlan, family: str, words: Sequence[str] = (), whole: bool = True) -> AuditPlan:
+    """Return a plan that asks a user's words, or without any the vocabulary that ships for bases of a family.
+
+    Unless it is to be asked `whole`, the preset says how much of it is.
+    """
+    run = 1 if whole or words else _RUNS[plan.preset]
+    plan = dataclasses.replace(plan, vocabulary=family, words=tuple(words), concept_rows=1, concept_run=run)
     concepts = plan_concepts(plan)
     rows = max(_ROWS[plan.preset], *(rows for most, rows in _FEW if len(concepts) < most), 0)
     plan = dataclasses.replace(plan, concept_rows=rows)
@@ -39,10 +47,20 @@ def with_vocabulary(plan: AuditPlan, family: str, words: Sequence[str] = ()) -> 
 
 def plan_concepts(plan: AuditPlan) -> tuple[Concept, ...]:
     """Return the concepts that a plan asks; none where it asks no vocabulary."""
-    form = PromptForm(plan.prompt_form, plan.prefix, plan.negative)
     if plan.concept_rows == 0:
         return ()
-    return words_vocabulary(plan.words, form) if plan.words else shipped_vocabulary(plan.vocabulary, form)
+    if plan.words:
+        return words_vocabulary(plan.words, _form(plan))
+    return _one_of_each_run(shipped_vocabulary(plan.vocabulary, _form(plan)), plan.concept_run, plan.seed)
+
+
+def _one_of_each_run(concepts: Sequence[Concept], run: int, seed: int) -> tuple[Concept, ...]:
+    """Return one of every `run` concepts in a row, by chance: what is listed together is asked as evenly as can be."""
+    import numpy as np
+
+    draw = np.random.default_rng([seed, run])
+    runs = [concepts[start : start + run] for start in range(0, len(concepts), run)]
+    return tuple(each[int(draw.integers(len(each)))] for each in runs)
 
 
 def plan_cells(plan: AuditPlan, concepts: int, pictures: int) -> Cells:
@@ -52,16 +70,15 @@ def plan_cells(plan: AuditPlan, concepts: int, pictures: int) -> Cells:
 
 def plan_contrasts(plan: AuditPlan, concepts: Sequence[Concept]) -> Contrasts:
     """Return what is asked instead of each concept at each of its rows."""
-    return contrasts(concepts, asked_instead(plan, concepts), plan.concept_rows, plan.seed)
+    return contrasts(concepts, asked_instead(plan), plan.concept_rows, plan.seed)
 
 
-def asked_instead(plan: AuditPlan, concepts: Sequence[Concept]) -> Sequence[Concept]:
-    """Return the concepts that others are compared with.
+def asked_instead(plan: AuditPlan) -> Sequence[Concept]:
+    """Return the concepts that those of a plan are compared with: all that ship.
 
-    A user's words may all mean nearly the same, so for these it is the vocabulary that ships.
+    A user's words may all mean nearly the same, and of a part of what ships hardly two differ in one attribute alone.
     """
-    form = PromptForm(plan.prompt_form, plan.prefix, plan.negative)
-    return shipped_vocabulary(plan.vocabulary, form) if plan.words else concepts
+    return shipped_vocabulary(plan.vocabulary, _form(plan))
 
 
 def plan_pilot(plan: AuditPlan, concepts: Sequence[Concept], pictures: int) -> tuple[list[int], Cells, Contrasts]:
@@ -72,5 +89,9 @@ def plan_pilot(plan: AuditPlan, concepts: Sequence[Concept], pictures: int) -> t
     chosen = [i * len(concepts) // count for i in range(count)]
     timestep = np.tile(np.arange(CANDIDATES), (count, 1))
     picture = np.tile(np.arange(count)[:, None] % pictures, (1, CANDIDATES))
-    instead = contrasts([concepts[i] for i in chosen], asked_instead(plan, concepts), CANDIDATES, plan.seed)
+    instead = contrasts([concepts[i] for i in chosen], asked_instead(plan), CANDIDATES, plan.seed)
     return chosen, Cells(timestep, picture), instead
+
+
+def _form(plan: AuditPlan) -> PromptForm:
+    return PromptForm(plan.prompt_form, plan.prefix, plan.negative)

@@ -11,6 +11,7 @@ from owf.core.metrics.screening.ways import (
     WHOLE,
     Units,
     allowed,
+    confusion,
     each_allowed,
     limit,
     logarithms,
@@ -91,3 +92,43 @@ def test_intervals_of_ways_cover():
         estimate = found.thing_way(lost)
         missed += not estimate.low <= true_way <= estimate.high
     assert missed <= 14
+
+
+def apart(count, rng):
+    """Return predictions (V, D) of concepts that lie about equally far from one another."""
+    return rng.normal(size=(count, 512))
+
+
+@pytest.mark.parametrize(
+    ("change", "gone"),
+    [
+        (lambda x, rng: x, 0.0),
+        (lambda x, rng: x + 5 * rng.normal(size=512), 0.0),  # alike under every prompt, and farther than any other
+        (lambda x, rng: x + rng.normal(size=x.shape), 0.0),  # each its own way, towards no other
+        (lambda x, rng: x[rng.permutation(len(x))], 1.0),
+        (lambda x, rng: np.repeat(x[:1], len(x), axis=0), 1.0),
+        (lambda x, rng: 0.6 * x + 0.4 * x.mean(axis=0), 0.4),
+    ],
+)
+def test_confusion_is_what_is_gone_of_what_tells_concepts_apart(change, gone):
+    rng = np.random.default_rng(0)
+    own, rows = apart(400, rng), 4
+    moved = change(own, rng) - own
+    others = (np.arange(400)[:, None] + rng.integers(1, 400, (400, rows))) % 400
+    contrasts = own[others] - own[:, None]
+    toward, contrast = (moved[:, None] * contrasts).sum(axis=2), np.square(contrasts).sum(axis=2)
+    found = confusion(toward, contrast, np.ones_like(contrast))
+    assert found.value == pytest.approx(gone, abs=0.06)
+    assert found.low - 0.02 <= gone <= found.high + 0.02
+    alone = confusion(toward[:1], contrast[:1], np.ones_like(contrast[:1]))
+    assert np.isfinite([alone.low, alone.value, alone.high]).all() and alone.n == rows
+
+
+def test_intervals_of_confusion_cover():
+    rng, covered = np.random.default_rng(1), 0
+    for _ in range(400):
+        contrast = rng.gamma(4, size=(60, 2))
+        toward = 0.15 * contrast + rng.normal(0, 0.5, (60, 2)) + rng.normal(0, 0.3, (60, 1))
+        found = confusion(toward, contrast, np.ones_like(contrast))
+        covered += found.low <= 0.3 <= found.high
+    assert 0.92 <= covered / 400 <= 0.98
