@@ -93,8 +93,8 @@ def test_the_digest_tells_pictures_and_networks_apart():
 
 def test_words_are_for_the_map_or_for_references(tmp_path):
     with pytest.raises(UsageError, match="damage map"):
-        AuditRequest(concept=("sks dog",))
-    assert AuditRequest(concept=("sks dog",), references=tmp_path).concept == ("sks dog",)
+        AuditRequest(concept=("sks dog",), metrics=("kid",))
+    assert AuditRequest(concept=("sks dog",), metrics=("kid",), references=tmp_path).concept == ("sks dog",)
 
 
 @pytest.fixture
