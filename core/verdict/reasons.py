@@ -41,7 +41,10 @@ def format_value(value: float, unit: str) -> str:
 
 def reason(limit: Limit, estimate: Estimate, decision: str, more: int | None) -> str:
     """Return why a limit says what it does; `more` samples in all would decide it."""
-    show = lambda v: format_value(v, estimate.unit)  # noqa: E731
+    known = quantity(limit.estimate)
+    # A share that is no change is a percentage, as in tables.
+    unit = "relative" if estimate.unit == "share" and known is not None and known.is_level else estimate.unit
+    show = lambda v: format_value(v, unit)  # noqa: E731
     name = title(limit.metric, limit.estimate)
     floor = "" if estimate.floor is None else f"; noise floor {show(estimate.floor)}"
     interval = f"95 % interval {show(estimate.low)} to {show(estimate.high)}"

@@ -8,7 +8,7 @@ from ...metrics.measurement import Measurement
 from ...verdict.learning import Learning
 from ...verdict.outcome import outcome, summary
 from ...verdict.report import ImagePair, Report
-from ...verdict.verdict import Judgement
+from ...verdict.verdict import NO_ALARM, Judgement
 from .. import words
 from ..heat_map import Part, by_component, relative_heat_map
 from . import images
@@ -99,6 +99,8 @@ class View:
     """Of a training, how much was learned and kept; "" after an audit alone."""
     reasons: list[tuple[str, str]]
     """Each reason after the CSS class of the decision that it is about."""
+    silent: list[str]
+    """What is said of alarms that did not go off."""
     learned: Learned | None
     """What a training learned."""
     cards: list[Card]
@@ -124,6 +126,7 @@ class View:
 def view(report: Report, folder: Path) -> View:
     """Return the page's content; image files are read from the report's folder."""
     decision = words.shown_decision(report)
+    reasons = [(words.decision_of(reason, report.verdict), reason) for reason in report.verdict.reasons]
     names = sorted(report.measurements, key=words.metric_order)
     return View(
         report=report,
@@ -132,9 +135,8 @@ def view(report: Report, folder: Path) -> View:
         sentence=words.meaning(report),
         outcome=outcome(report),
         summary=summary(report),
-        reasons=[
-            (STATES.get(words.decision_of(reason, report.verdict), "none"), reason) for reason in report.verdict.reasons
-        ],
+        reasons=[(STATES.get(about, "none"), reason) for about, reason in reasons if about != NO_ALARM],
+        silent=[reason for about, reason in reasons if about == NO_ALARM],
         learned=_learned(report.learning),
         cards=[_card(name, report.measurements[name], report.verdict.judgements) for name in names],
         breakdowns=breakdowns(report.measurements),
