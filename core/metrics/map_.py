@@ -81,13 +81,13 @@ def summarise_map(seen: Screened, told: Sequence[str] = (), claimed: Sequence[st
 
 
 def _worst(moved: Moved, named: Named) -> tuple[str, Estimate]:
-    """Return the worst thing but everything, and its way: what is named first, or else the bounds of the worst level.
+    """Return the worst thing and its way: what is named first, or else the bounds of the worst level.
 
     A level has rows enough to be shown to be whole, and a single concept of many has not: these count in its place only
     where nothing has levels.
     """
-    if things := [thing for thing in named.things if moved.is_one(thing)]:
-        return moved.name(things[0]), moved.thing_way(things[0])
+    if named.things:
+        return moved.name(named.things[0]), moved.thing_way(named.things[0])
     parts = [Part(moved.name(group), moved.thing_way(group)) for group in named.groups if moved.is_one(group)]
     every = np.arange(len(moved.concepts))
     parts = parts or list(moved.concept_ways(every, simultaneous_level(len(every))))

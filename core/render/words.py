@@ -61,8 +61,12 @@ def shown_decision(report: Report) -> str:
 
 
 def decision_of(reason: str, verdict: Verdict) -> str:
-    """Return the decision that a reason of the verdict is about: its limit's own, or the verdict's."""
-    return next((j.decision for j in verdict.judgements if j.reason == reason), verdict.decision)
+    """Return the decision that a reason of the verdict is about: its limit's own, or the verdict's where none is judged.
+
+    "" for what is said beside, such as what was not measured.
+    """
+    without = "" if verdict.judgements else verdict.decision
+    return next((j.decision for j in verdict.judgements if j.reason == reason), without)
 
 
 @dataclass(frozen=True)
