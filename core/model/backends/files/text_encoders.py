@@ -12,6 +12,7 @@ from ....families import Part
 from ....foreign import foreign
 from ..parts import require_finite_weights
 from .folder import class_of, load_tokenizer
+from .scaled import values
 from .weight_files import opened, read_object
 
 _LEVEL = "text_model."
@@ -26,8 +27,8 @@ def load_text_encoder(path: Path, part: Part, config: Path, dtype: torch.dtype) 
     """Return a text encoder of transformers' from its weights in a file, read with a folder of its configuration."""
     kind = class_of(part)
     with opened(path) as file:
-        names = [name for name in file.keys() if name.startswith(part.prefix) and not _BESIDE.fullmatch(name)]  # noqa: SIM118
-        held = {name[len(part.prefix) :]: file.get_tensor(name).to(dtype) for name in names}
+        found = values(path, file, part.prefix, dtype)
+        held = {name[len(part.prefix) :]: value for name, value in found if not _BESIDE.fullmatch(name)}
     weights = dict(_of_open_clip(held)) if part.is_open_clip else {_LEVEL + _bare(k): v for k, v in held.items()}
     if not kind.__name__.endswith("WithProjection"):
         weights = {name: value for name, value in weights.items() if _PROJECTION not in name}

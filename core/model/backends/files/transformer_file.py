@@ -16,7 +16,7 @@ from ....families import Layers, LivePart, Pipeline, flat
 from ....foreign import foreign
 from ..parts import require_finite_weights
 from .folder import class_of, require_sane
-from .scaled import Scales, is_beside
+from .scaled import Scales, is_beside, require_known_formats
 from .weight_files import Header, opened, read_object, require_floats
 
 _PREFIXES = ("model.diffusion_model.", "diffusion_model.")
@@ -54,6 +54,7 @@ def load_transformer(path: Path, pipeline: Pipeline, root: Path, dtype: torch.dt
     Raises UsageError unless the file's weights are exactly those that the configuration asks for.
     """
     part = pipeline.parts[0]
+    require_known_formats(path)
     require_floats([path])
     settings = root / part.name / "config.json"
     config = read_object(settings)
@@ -80,9 +81,8 @@ def _placed(path: Path, layers: Layers, model: Any, dtype: torch.dtype) -> dict[
     live = {flat(name): name for name in shapes}
     pieces: dict[str, dict[int, torch.Tensor]] = {}
     with opened(path) as file:
-        names = list(file.keys())
-        scales = Scales(path, names, file)
-        for name in names:
+        scales = Scales(path, file)
+        for name in file.keys():  # noqa: SIM118 - not a dict
             if _plain(name) in _BESIDE or is_beside(name):
                 continue
             for key, half, value in _parts(path, name, scales.value(name).to(dtype), layers, live, shapes):
