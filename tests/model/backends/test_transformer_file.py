@@ -4,6 +4,7 @@ import json
 
 import pytest
 import torch
+from ldm_checkpoint import vae_tensors
 from owf.core.errors import UsageError
 from owf.core.families import Layers, layers_of
 from owf.core.model.base import BaseChoice, choose_base, load_base
@@ -123,6 +124,89 @@ def test_weights_of_8_bits_that_hold_values_are_read(family, parts, folder, tmp_
     found = loaded.components["transformer"].state_dict()
     for name, value in parts.transformer.state_dict().items():
         assert torch.equal(found[name], value.to(torch.float8_e4m3fn).float())
+
+
+ENCODERS = {
+    "flux": {"text_encoder": "text_encoders.clip_l.transformer.", "text_encoder_2": "text_encoders.t5xxl.transformer."},
+    "z_image": {"text_encoder": "text_encoders.qwen3_4b.transformer."},
+}
+"""How ComfyUI's whole checkpoints begin the names of text encoders."""
+
+
+def _whole(family, parts):
+    """Return the weights of all parts as ComfyUI's whole checkpoints have them: those of text encoders once each."""
+    tensors = {f"model.diffusion_model.{name}": value for name, value in original_names(parts.transformer).items()}
+    tensors |= {f"vae.{name}": value for name, value in vae_tensors(parts.vae).items()}
+    for part, prefix in ENCODERS[family].items():
+        encoder = getattr(parts, part)
+        level = {"CLIPTextModel": "text_model.", "Qwen3Model": "model."}.get(type(encoder).__name__, "")
+        for name, value in encoder.named_parameters():
+            tensors[f"{prefix}{level}{name.removeprefix('text_model.')}"] = value.detach()
+    clip = ENCODERS["flux"]["text_encoder"]
+    more = {f"{clip}text_projection.weight": torch.eye(24), "text_encoders.clip_l.logit_scale": torch.tensor(4.6)}
+    return tensors | (more if family == "flux" else {})
+
+
+@pytest.fixture(params=ENCODERS)
+def whole(request, tmp_path, monkeypatch):
+    """Family, parts and weights of a whole file; the folder that the settings name holds other weights."""
+    family = request.param
+    parts, other = PARTS[family](), PARTS[family](seed=1)
+    folder = save_folder(family, other, tmp_path / "base")
+    (tmp_path / "config.toml").write_text(f'[bases]\n{family} = "{folder}"\n')
+    monkeypatch.setenv("OWF_CONFIG", str(tmp_path / "config.toml"))
+    return family, parts, _whole(family, parts)
+
+
+def _base(tensors, path):
+    save_file(tensors, path)
+    return load_base(choose_base(str(path), None), CPU, torch.float32, offline=True)
+
+
+def test_a_whole_file_is_read_with_its_own_text_encoders_and_vae(whole, tmp_path):
+    family, parts, tensors = whole
+    loaded = _base(tensors, tmp_path / "whole.safetensors")
+    assert loaded.family == family
+    for name in ("transformer", *ENCODERS[family]):
+        found, expected = loaded.components[name].state_dict(), getattr(parts, name).state_dict()
+        bare = {key.removeprefix("text_model."): value for key, value in found.items()}
+        assert all(torch.equal(bare[key.removeprefix("text_model.")], value) for key, value in expected.items())
+    latents = torch.randn(1, *loaded.latent_shape, generator=torch.Generator().manual_seed(0))
+    own = _base({k: v for k, v in tensors.items() if not k.startswith("vae.")}, tmp_path / "less.safetensors")
+    assert not torch.equal(loaded.decode(latents), own.decode(latents))  # the folder's VAE is another
+    with torch.no_grad():
+        picture = parts.vae.decode(latents / 0.3611 + 0.1159).sample
+    expected = ((picture / 2 + 0.5).clamp(0, 1) * 255).round().to(torch.uint8)
+    assert (loaded.decode(latents).int() - expected.int()).abs().max() <= 1
+
+
+@pytest.mark.parametrize("change", ["text encoder", "vae", "strange", "other encoder"])
+def test_whole_files_that_are_not_whole_are_refused(whole, change, tmp_path):
+    family, _, tensors = whole
+    prefix = next(iter(ENCODERS[family].values()))
+    if change == "text encoder":
+        del tensors[min(name for name in tensors if name.startswith(prefix) and "layer" in name)]
+    elif change == "vae":
+        del tensors["vae.decoder.conv_in.weight"]
+    elif change == "strange":
+        tensors["control_model.input.weight"] = torch.ones(2, 2)
+    else:
+        tensors["text_encoders.another.transformer.layer.weight"] = torch.ones(2, 2)
+    words = {"text encoder": "not in the file", "vae": "VAE"}.get(change, "belong to no part")
+    with pytest.raises(UsageError, match=words):
+        _base(tensors, tmp_path / "whole.safetensors")
+
+
+def test_a_whole_klein_is_refused_for_its_vae_that_diffusers_does_not_convert(tmp_path, monkeypatch):
+    parts = PARTS["flux2_klein"]()
+    folder = save_folder("flux2_klein", parts, tmp_path / "base")
+    (tmp_path / "config.toml").write_text(f'[bases]\nflux2_klein = "{folder}"\n')
+    monkeypatch.setenv("OWF_CONFIG", str(tmp_path / "config.toml"))
+    tensors = {f"model.diffusion_model.{name}": value for name, value in original_names(parts.transformer).items()}
+    _base(tensors, tmp_path / "alone.safetensors")
+    tensors |= {f"vae.{name}": value for name, value in vae_tensors(parts.vae).items()}
+    with pytest.raises(UsageError, match="VAE"):
+        _base(tensors, tmp_path / "whole.safetensors")
 
 
 def _rounded(tensors, scale_name, per_row, text):

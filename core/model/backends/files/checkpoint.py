@@ -103,7 +103,10 @@ def load_checkpoint(path: Path, header: Header, pipeline: Pipeline, config: Path
         if not part.prefix:
             models[part.name] = shipped_tokenizer(config / part.name)
             continue
-        place, load = config / part.name, {"diffusers": _load, "transformers": load_text_encoder}[part.library]
+        place, load = (
+            config / part.name,
+            {"diffusers": load_autoencoder, "transformers": load_text_encoder}[part.library],
+        )
         own = dtype_of(part, read_object(place / "config.json"), dtype)
         models[part.name] = load(path, part, place, own)
     parts = Parts(pipeline, models, SchedulerConfig(scheduler), read_object(config / "model_index.json"))
@@ -111,7 +114,7 @@ def load_checkpoint(path: Path, header: Header, pipeline: Pipeline, config: Path
     return parts
 
 
-def _load(path: Path, part: Part, config: Path, dtype: torch.dtype) -> torch.nn.Module:
+def load_autoencoder(path: Path, part: Part, config: Path, dtype: torch.dtype) -> torch.nn.Module:
     """Return a UNet or VAE of diffusers' own from its weights in a file."""
     with opened(path) as file:
         weights = dict(values(path, file, part.prefix, dtype))
