@@ -43,6 +43,8 @@ class AdapterModule:
     """The scale that the configuration says beside the file's alpha, which is not used; None where it says none."""
     bias_missing: bool = False
     """Whether the layer's own bias, where it has one, was trained too; it is not among the tensors."""
+    up_exchanged: bool = False
+    """Whether the halves of the rows of `up`, and of nothing else, stand the other way round than the layer's."""
 
     @property
     def is_dora(self) -> bool:

@@ -71,6 +71,8 @@ class AuditSetting:
     """Pictures of the concept that what the LoRA draws is compared with; None where that is not asked."""
     decide_early: bool = False
     """Whether what is left is not measured once the verdict is DRIFT."""
+    not_asked: str = ""
+    """What was asked for and has no meaning on the base, as a sentence; see `request.not_asked`."""
 
     @property
     def concept(self) -> Concept | None:
@@ -100,6 +102,8 @@ def audit_change(denoiser: Denoiser, change: Change, plan: AuditPlan, setting: A
         verdict = judge(measurements, setting.policy)
         if len(measurements) < len(plan.metrics):
             verdict = dataclasses.replace(verdict, reasons=(*verdict.reasons, _EARLY))
+        if setting.not_asked:
+            verdict = dataclasses.replace(verdict, reasons=(*verdict.reasons, setting.not_asked))
         if doubt:
             verdict = dataclasses.replace(verdict, reasons=(*verdict.reasons, doubt + NO_KNOWLEDGE))
         learning = _learned(denoiser, change, setting)

@@ -12,10 +12,11 @@ from ..datasets.images.shipped import read_shipped
 from ..errors import Setting, UsageError
 from ..families.prompt_form import AUTO
 from ..metrics.evidence import Confirmed, Screened
-from ..metrics.metric import all_metrics, chosen, needed
+from ..metrics.metric import Metric, all_metrics, chosen, needed
 from ..plan.audit_plan import AuditPlan, Stage
 from ..plan.presets import METRICS, OF_FAMILIES, in_form, in_order, preset_plan
 from ..plan.screening.screening import with_vocabulary
+from ..verdict.rejudge import NO_FEW_STEPS
 
 
 @dataclass(frozen=True)
@@ -78,10 +79,10 @@ def plan_for(
     the folder asked for, or those that ship for the base; None where it makes them. Raises UsageError for what cannot
     be read or run.
     """
-    chosen(request.metrics)
     known = families.get(family)
     plan = in_form(preset_plan(request.preset, family), known.prompt_form(request.prompt_form, names))
     usual = known.drawing(names)
+    metrics = in_order(_asked(request, usual))
     dataset = None
     if given is None and request.images is not None:
         dataset = find_dataset(request.images, request.dataset)
@@ -89,7 +90,7 @@ def plan_for(
     plan = dataclasses.replace(
         plan,
         seed=request.seed,
-        metrics=in_order(request.metrics),
+        metrics=metrics,
         per_class=request.per_class or plan.per_class,
         class_prompt=request.class_prompt or plan.class_prompt,
         stages=request.stages or plan.stages,
@@ -110,3 +111,22 @@ def plan_for(
     if given is not None:
         return dataclasses.replace(plan, dataset=name, dataset_digest=given.digest(), classes=given.classes), given
     return plan, read_shipped(plan.dataset, side, plan.per_class)
+
+
+def _asked(request: AuditRequest, usual: families.Drawing) -> list[str]:
+    """Return the metrics that are asked of a base that people draw with so; raise UsageError where none is left."""
+    asked = [metric.name for metric in chosen(request.metrics) if not metric.of_few_steps or usual.steps]
+    if not asked:
+        raise UsageError(f"{_not_asked(chosen(request.metrics))} Ask others too.", Setting("metrics"))
+    return asked
+
+
+def not_asked(request: AuditRequest, plan: AuditPlan) -> str:
+    """Return in a sentence which metrics of a request its plan for a base leaves out, and why; "" for none."""
+    left_out = [metric for metric in chosen(request.metrics) if metric.name not in plan.metrics]
+    return _not_asked(left_out) if left_out else ""
+
+
+def _not_asked(metrics: Sequence[Metric]) -> str:
+    names = " and ".join(metric.name for metric in metrics)
+    return f"Not asked: {names}{NO_FEW_STEPS}"

@@ -31,7 +31,7 @@ from .finished import Finished
 from .learned.evidence import Images
 from .networks import Hosted, Networks
 from .references import References, read_references
-from .request import AuditRequest, plan_for
+from .request import AuditRequest, not_asked, plan_for
 
 DECIDE_EARLY = "decided early"
 """Marks audits that may have left something out: none of them stands for a whole one."""
@@ -133,6 +133,7 @@ class AuditSession:
             tuple(claimed),
             references,
             self._request.decide_early,
+            not_asked(self._request, plan),
         )
         finished = Finished(setting.cache, run, denoiser.digest(), plan_digest(plan), change)
         with only_one(setting.folder):

@@ -38,7 +38,7 @@ METRICS = (
     *("denoiser_drift", "semantic", "color", "color_shift", "color_asked", "kid"),
     *("dino", "clip_i", "clip_t", "diversity"),
 )
-"""What answers are compared with: everything but what asks a vocabulary, which is no question about these pictures."""
+"""What answers are compared with: all but what asks a vocabulary or more steps: no question about these pictures."""
 FETCHED = ("dino_drift", "lpips")
 """Compared too, but for a base that ships: their networks would be fetched, and know no world like its."""
 

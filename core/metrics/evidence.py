@@ -61,6 +61,14 @@ class ColorDrawings(Drawings):
 
 
 @dataclass(frozen=True)
+class LongDrawings(Drawings):
+    """Images of some of the concept-free prompts in more steps, from the noise that `Drawings` have for them."""
+
+    places: range
+    """Which of `Drawings` have the same prompts and noise."""
+
+
+@dataclass(frozen=True)
 class Screened:
     """How far predictions moved under the prompts of a vocabulary: few rows of each of many concepts."""
 
@@ -110,5 +118,5 @@ class Confirmed:
     """Prompt, seed, and the pictures (3, H, W) uint8 of base and tuned model, of a few."""
 
 
-Evidence = Predictions | Answers | Drawings | ColorDrawings | Screened | Confirmed
+Evidence = Predictions | Answers | Drawings | ColorDrawings | LongDrawings | Screened | Confirmed
 """Any of them."""

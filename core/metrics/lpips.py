@@ -14,6 +14,7 @@ import numpy as np
 from ..errors import InvalidError, UsageError
 from ..foreign import foreign
 from ..plan.audit_plan import AuditPlan
+from ..progress import Progress
 from .evidence import Drawings
 from .measurement import Measurement
 from .metric import Metric, Quantity, Tools
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     import torch
     from torch import nn
 
-    from .images.features import Fetching, ImageFeatures
+    from .images.features import FeatureNetwork, Fetching, ImageFeatures
 
 VERSION = 1
 """Version of the definition in this file."""
@@ -87,14 +88,14 @@ def _require_published(path: Path) -> None:
         raise UsageError(f"{path} does not hold the published weights of LPIPS: delete it and run again.")
 
 
-def distances(tools: Tools, a: np.ndarray, b: np.ndarray) -> np.ndarray:
+def distances(network: "FeatureNetwork", progress: Progress, a: np.ndarray, b: np.ndarray) -> np.ndarray:
     """Return LPIPS of each pair of uint8 images (N, 3, H, W) as (N,); raise InvalidError for NaN and infinite ones."""
     import torch
 
     from .images.features import features_of
 
     pairs = torch.from_numpy(np.concatenate([a, b], axis=2))
-    found = features_of(tools.networks["lpips"], pairs, tools.progress).astype(np.float64).reshape(-1)
+    found = features_of(network, pairs, progress).astype(np.float64).reshape(-1)
     if not np.isfinite(found).all():
         raise InvalidError("LPIPS returned NaN or infinite values.")
     return found
@@ -103,8 +104,11 @@ def distances(tools: Tools, a: np.ndarray, b: np.ndarray) -> np.ndarray:
 def measure_lpips(plan: AuditPlan, tools: Tools, seen: Drawings) -> Measurement:
     """Return the mean distance of the pairs; the prompt is the independent unit, other noise the floor."""
     shape = len(plan.prompts), plan.images_per_prompt
-    changed = distances(tools, seen.base, seen.tuned).reshape(shape).mean(1)
-    rolled = distances(tools, seen.base, seen.other).reshape(shape).mean(1)
+    network = tools.networks["lpips"]
+    changed, rolled = (
+        distances(network, tools.progress, seen.base, after).reshape(shape).mean(1)
+        for after in (seen.tuned, seen.other)
+    )
     tools.progress.advance(len(seen.base))  # of the third stack, each picture was seen along with one of the others
     estimate = replace(mean_estimate(changed, within=DISTANCE), floor=float(rolled.mean()))
     facts: dict[str, str | int | float] = {"network": "VGG16, weights 0.1", "prompts": len(plan.prompts)}

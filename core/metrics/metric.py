@@ -119,6 +119,8 @@ class Metric:
     """Breakdown -> how it is shown, in reading order."""
     network: "Callable[[AuditPlan, Fetching], ImageFeatures] | None" = None
     """Loads the network that `measure` uses, before anything is measured; None if it uses none."""
+    of_few_steps: bool = False
+    """Whether it is asked of bases only that people draw with in few steps."""
     takes_open_clip: bool = False
     """Whether that is the network of open_clip which a plan may name."""
 

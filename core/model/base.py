@@ -165,19 +165,18 @@ def _load_hub(path: str, dtype: "torch.dtype", offline: bool) -> "Parts":
 def _load_file(path: str, dtype: "torch.dtype", offline: bool) -> "Parts":
     from .backends.files.checkpoint import load_checkpoint
     from .backends.files.folder import load_folder
-    from .backends.files.transformer_file import load_transformer
+    from .backends.files.transformer_file import load_parts
 
-    alone = transformer_alone(Path(path))
+    alone = original_transformer(Path(path))
     if alone is not None:
         pipeline, root = alone
-        model = load_transformer(Path(path), pipeline, root, dtype)
-        return load_folder(root, dtype, {pipeline.parts[0].name: model})
+        return load_folder(root, dtype, load_parts(Path(path), pipeline, root, dtype))
     header, pipeline, config = checkpoint_family(Path(path))
     return load_checkpoint(Path(path), header, pipeline, config, dtype)
 
 
-def transformer_alone(path: Path) -> "tuple[Pipeline, Path] | None":
-    """Return pipeline and folder of the rest of its base, for a file that is a transformer alone; else None.
+def original_transformer(path: Path) -> "tuple[Pipeline, Path] | None":
+    """Return pipeline and folder of the rest of its base, for a file with a transformer in original names; else None.
 
     Raises UsageError, with what to do, where that folder is not on this machine.
     """
@@ -197,8 +196,9 @@ def transformer_alone(path: Path) -> "tuple[Pipeline, Path] | None":
     root = cached_folder(rest.path) if rest.kind == "hub" else Path(rest.path)
     if rest.kind == "file" or root is None or not (root / "model_index.json").is_file():
         raise UsageError(
-            f"{path} is the transformer of a {family.title} alone. Its text encoders and VAE are taken from a "
-            f"diffusers folder, and {rest.path} is none on this machine: name one under [bases] in "
+            f"{path} holds the transformer of a {family.title}, alone or with other parts. What it lacks, settings and "
+            f"tokenizers at least, is taken from a diffusers folder, and {rest.path} is none on this machine: name one "
+            f"under [bases] in "
             f'{config_file() or "a file that OWF_CONFIG names"}, as {family.name} = "folder".'
         )
     return pipeline, root

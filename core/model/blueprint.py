@@ -13,7 +13,7 @@ from .. import families
 from ..errors import Setting, UsageError
 from ..families import Family, Part, Pipeline
 from ..foreign import foreign
-from .base import CONFIGS, BaseChoice, base_name, checkpoint_family, transformer_alone
+from .base import CONFIGS, BaseChoice, base_name, checkpoint_family, original_transformer
 
 if TYPE_CHECKING:
     from .backends.networks import Network
@@ -99,7 +99,7 @@ def _configuration(choice: BaseChoice) -> tuple[Pipeline, Path]:
 
     root = Path(choice.path)
     if choice.kind == "file":
-        alone = transformer_alone(root)
+        alone = original_transformer(root)
         return checkpoint_family(root)[1:] if alone is None else alone
     if choice.kind == "hub":
         root = cached_folder(choice.path) or _shipped(choice.path)

@@ -8,7 +8,7 @@ import torch
 
 from .. import families
 from ..errors import Setting, UsageError
-from .base import BaseChoice, transformer_alone
+from .base import BaseChoice, original_transformer
 from .device import AUTO, DISK, choose_dtype
 
 _TYPES = {"F64": torch.float32, "F32": torch.float32, "F16": torch.float16, "BF16": torch.bfloat16}
@@ -44,7 +44,7 @@ def _half(choice: BaseChoice) -> str:
     from .backends.files.weight_files import read_object
 
     if choice.kind == "file":
-        alone = transformer_alone(Path(choice.path))
+        alone = original_transformer(Path(choice.path))
         return "float16" if alone is None else alone[0].half
     root = cached_folder(choice.path) if choice.kind == "hub" else Path(choice.path)
     if root is not None and (root / "model_index.json").is_file():

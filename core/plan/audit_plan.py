@@ -22,6 +22,12 @@ COLOR_IMAGES = 20
 """Images in which each basic colour term is asked for, at least, where that is what is asked: the interval of a term
 that is lost in all of them begins at 66 points, with eleven terms that hold together."""
 
+STEP_PROMPTS = 32
+"""Prompts, at most, of which a picture is drawn in more steps too: enough for an interval, at a cost that stays below
+that of all pictures in few."""
+STEP_FACTOR = 4
+"""How many times as many steps that picture has: a distilled model of four to eight is at its end with sixteen."""
+
 MAX_TIMESTEPS = 1000
 """Timesteps of the models that are audited."""
 
@@ -145,6 +151,12 @@ class AuditPlan:
         counts = Counter(prompt.term for prompt in self.prompts)
         asking = [prompt for prompt in self.prompts if prompt.term]
         return tuple((p, trial) for p in asking for trial in range(max(2, -(-COLOR_IMAGES // counts[p.term]))))
+
+    @property
+    def step_places(self) -> range:
+        """Which of the images, in their order, are drawn in more steps too: the first of prompts spread over all."""
+        every = -(-len(self.prompts) // STEP_PROMPTS)
+        return range(0, self.images, every * self.images_per_prompt)
 
 
 def _check_stages(stages: tuple[Stage, ...]) -> None:

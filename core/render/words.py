@@ -61,7 +61,7 @@ def shown_decision(report: Report) -> str:
 
 
 def decision_of(reason: str, verdict: Verdict) -> str:
-    """Return the decision that a reason of the verdict is about: its limit's own, or the verdict's where none is judged.
+    """Return the decision that a reason of the verdict is about: its limit's own, or the verdict's without any limit.
 
     "" for what is said beside, such as what was not measured.
     """

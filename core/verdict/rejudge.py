@@ -9,14 +9,18 @@ from .verdict import DRIFT, INCONCLUSIVE, Verdict
 
 NO_KNOWLEDGE = " What was measured says how far its function moved, not what it forgot."
 """How the reason ends that a verdict on a base has which seems to know nothing."""
+NO_FEW_STEPS = ", for nobody draws with this base in few steps."
+"""How a sentence ends about what was asked for and has no meaning on the base."""
+_STAYS = (NO_KNOWLEDGE, NO_FEW_STEPS)
+"""How reasons end that no policy changes."""
 
 
 def rejudged(report: Report, policy: Policy) -> Report:
     """Return the report with the verdict that a policy gives its measurements; one without any stays INVALID.
 
-    What spoke against the base still does. A report that was decided early lacks what it did not need: a policy by
-    which it is no DRIFT decides nothing of it. Raises UsageError where the policy judges an estimate that was not
-    measured.
+    What spoke against the base still does, and what had no meaning on it still has none. A report that was decided
+    early lacks what it did not need: a policy by which it is no DRIFT decides nothing of it. Raises UsageError where
+    the policy judges an estimate that was not measured.
     """
     if not report.measurements:
         return report
@@ -25,8 +29,8 @@ def rejudged(report: Report, policy: Policy) -> Report:
     if missing and verdict.decision != DRIFT:
         said = f"It was decided early by another policy, before {', '.join(missing)}: this one needs another audit."
         verdict = Verdict(INCONCLUSIVE, (said,), (), policy.name)
-    doubts = tuple(reason for reason in report.verdict.reasons if reason.endswith(NO_KNOWLEDGE))
-    return dataclasses.replace(report, verdict=dataclasses.replace(verdict, reasons=(*verdict.reasons, *doubts)))
+    stays = tuple(reason for reason in report.verdict.reasons if reason.endswith(_STAYS))
+    return dataclasses.replace(report, verdict=dataclasses.replace(verdict, reasons=(*verdict.reasons, *stays)))
 
 
 def left_out(report: Report) -> tuple[str, ...]:

@@ -13,7 +13,7 @@ from owf.core.experiments.human import FETCHED
 from owf.core.experiments.jobs.job import CONTINUED, INVERSION, LORA, REFERENCE, STACKED
 from owf.core.experiments.jobs.learning_methods import CUSTOM_RATE
 from owf.core.experiments.sequence import TRIGGERS
-from owf.core.metrics.evidence import Confirmed, Screened
+from owf.core.metrics.evidence import Confirmed, LongDrawings, Screened
 from owf.core.metrics.metric import all_metrics
 from studies import NOWHERE, study
 
@@ -155,7 +155,9 @@ def test_the_protocol_needs_nothing():
 
 def test_people_are_shown_every_method_or_the_reports_that_are_named():
     assert {job.row for job in jobs_of("human")} == set(ROWS)
-    by_pictures = {metric.name for metric in all_metrics() if not {Screened, Confirmed} & set(metric.needs)}
+    by_pictures = {
+        metric.name for metric in all_metrics() if not {Screened, Confirmed, LongDrawings} & set(metric.needs)
+    }
     assert {name for job in jobs_of("human", family="sd15") for name in job.metrics} == by_pictures
     assert by_pictures - {name for job in jobs_of("human", family="demo") for name in job.metrics} == set(FETCHED)
     assert jobs_of("human", reports=(NOWHERE,)) == ()

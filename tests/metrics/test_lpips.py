@@ -111,4 +111,4 @@ def test_other_weights_and_pickles_that_call_something_are_refused(weights):
 def test_numbers_that_are_none_are_invalid():
     broken = lambda images: np.full((len(images), 1), np.nan)  # noqa: E731
     with pytest.raises(InvalidError, match="LPIPS"):
-        lpips.distances(tools(broken, Heard()), pictures(1, 0), pictures(1, 1))
+        lpips.distances(broken, Heard(), pictures(1, 0), pictures(1, 1))

@@ -83,10 +83,16 @@ def _with_level(key: str) -> str:
 
 def _unet_and_vae(parts, unet_name=_unet_name) -> dict:
     tensors = {f"model.diffusion_model.{unet_name(k)}": v for k, v in parts.unet.state_dict().items()}
-    for key, value in parts.vae.state_dict().items():
+    return tensors | {f"first_stage_model.{name}": value for name, value in vae_tensors(parts.vae).items()}
+
+
+def vae_tensors(vae) -> dict:
+    """Return the weights of an autoencoder under the names of its original code."""
+    tensors = {}
+    for key, value in vae.state_dict().items():
         name = _rename(key, VAE)
         is_conv = ".attn_1." in name and value.ndim == 2  # the original code's attention is made of 1x1 convolutions
-        tensors[f"first_stage_model.{name}"] = value[:, :, None, None] if is_conv else value
+        tensors[name] = (value[:, :, None, None] if is_conv else value).contiguous()
     return tensors
 
 

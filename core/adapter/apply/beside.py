@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from ...errors import AdapterError
 from ...text import inert
 from ..adapter import Adapter
-from ..change.delta import bias_change, of_kind
+from ..change.delta import bias_change, read_factors
 from ..change.weights import weight_shape
 from ..module import AdapterModule
 from .match import Components, MatchedModule, match_modules
@@ -122,10 +122,7 @@ class _Share:
 
         module, owner = self._pair.module, self._pair.owner
         wide = torch.float64 if output.dtype == torch.float64 else torch.float32
-        factors = {
-            slot: of_kind(output, self._tensors[entry.name]).to(device=output.device, dtype=wide)
-            for slot, entry in module.factors.items()
-        }
+        factors = read_factors(module, output, self._tensors.__getitem__, output.device, wide)
         assert module.algorithm.product is not None
         left, right = (factors[slot].flatten(1) for slot in module.algorithm.product)
         bias, whole = bias_change(module, self._pair.whole or owner, factors), self._pair.whole

@@ -16,6 +16,7 @@ from ..containers.source import Loader, Source, all_mapped, all_reading
 from ..module import AdapterModule
 from ..naming.names import flatten, is_typical
 from .coverage import Coverage, Unapplied, left_out_of_file
+from .omi import in_live_order
 from .places import Components, Places
 from .unexpected import LivePaths, near_misses, unexpected_in_modules
 
@@ -133,19 +134,22 @@ def _once(matched: Sequence[MatchedModule]) -> tuple[list[MatchedModule], list[A
 
     Files of some programs hold a fused layer and its parts besides: adding both would apply the change twice.
     """
-    first: dict[torch.nn.Module, str] = {}
-    again: dict[str, AdapterModule] = {}
+    first: dict[torch.nn.Module, AdapterModule] = {}
+    again: dict[int, AdapterModule] = {}  # two spellings of a layer may have one name here
     for pair in matched:
-        if first.setdefault(pair.owner, pair.module.name) != pair.module.name:
-            again[pair.module.name] = pair.module
-    return [pair for pair in matched if pair.module.name not in again], list(again.values())
+        if first.setdefault(pair.owner, pair.module) is not pair.module:
+            again[id(pair.module)] = pair.module
+    return [pair for pair in matched if id(pair.module) not in again], list(again.values())
 
 
 def _in_live_names(adapter: Adapter, components: Components) -> tuple[Adapter, str | None]:
     """Return the adapter as the live transformer names it, and why that is impossible where it is."""
     transformer = components.get("transformer")
-    if transformer is None or families.layers_of(type(transformer).__name__):
+    if transformer is None:
         return adapter, None
+    layers = families.layers_of(type(transformer).__name__)
+    if layers:
+        return in_live_order(adapter, families.Layers(layers)), None
     live = {flatten("transformer", dotted) for dotted, _ in transformer.named_modules()}
     if all(module.path in live for module in adapter.modules if module.component == "transformer"):
         return adapter, None

@@ -33,17 +33,28 @@ def delta(module: AdapterModule, owner: Owner, load: Loader, device: "torch.devi
     device = weight.device if device is None else device
     wide = torch.float64 if weight.dtype == torch.float64 else torch.float32
     base = weight.to(device=device, dtype=wide)
-    factors = {
-        slot: of_kind(weight, load(entry.name)).to(device=device, dtype=wide) for slot, entry in module.factors.items()
-    }
+    factors = read_factors(module, weight, load, device, wide)
     change = module.algorithm.change(base, factors, module.scale).reshape(base.shape)
     if module.is_dora:
         change = _decomposed(base, change, factors, module.algorithm.magnitude_axis)
     return Delta(change, bias_change(module, owner, factors))
 
 
-def of_kind(weight: "Tensor", factor: "Tensor") -> "Tensor":
-    """Return the factor as a tensor of the weight's kind: fake where the weight is fake."""
+def read_factors(
+    module: AdapterModule, like: "Tensor", load: Loader, device: "torch.device", dtype: "torch.dtype"
+) -> "dict[str, Tensor]":
+    """Return the factors of a module as it is computed with them, by slot: fake where the tensor `like` is."""
+    import torch
+
+    factors = {
+        slot: _of_kind(like, load(entry.name)).to(device=device, dtype=dtype) for slot, entry in module.factors.items()
+    }
+    if module.up_exchanged and "up" in factors:
+        factors["up"] = torch.cat(factors["up"].chunk(2)[::-1])
+    return factors
+
+
+def _of_kind(weight: "Tensor", factor: "Tensor") -> "Tensor":
     from torch._subclasses.fake_tensor import FakeTensor
 
     return weight.fake_mode.from_tensor(factor) if isinstance(weight, FakeTensor) else factor

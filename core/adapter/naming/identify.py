@@ -8,6 +8,7 @@ from ... import families
 from ...families import Family
 from ..module import AdapterModule
 from .names import is_typical
+from .prefixes import FIRST_OF_SEVERAL
 from .stated.metadata import Training
 
 _CROSS = ("attn2_to_k", "attn2_to_v")
@@ -26,10 +27,6 @@ _FORMATS = {
     "xlabs": "XLabs",
     "bare": "bare module names",
 }
-
-
-_FIRST_OF_SEVERAL = ("lora_te1_", "lycoris_te1_")
-"""What the first text encoder is called where there are more: alone, it is that of several families."""
 
 
 @dataclass(frozen=True)
@@ -181,7 +178,7 @@ def _family_by_text_encoder(modules: Sequence[AdapterModule]) -> Family | None:
         for module in modules
         if module.path.endswith(("_q_proj", "_k_proj", "_v_proj", "_mlp_fc1")) and _inputs(module)
     }
-    if not seen or (len(seen) == 1 and any(module.stem.startswith(_FIRST_OF_SEVERAL) for module in modules)):
+    if not seen or (len(seen) == 1 and any(module.stem.startswith(FIRST_OF_SEVERAL) for module in modules)):
         return None
     fits = [family for family in families.all_families() if seen <= set(family.text_widths)]
     exact = [family for family in fits if len(family.text_widths) == len(seen)]

@@ -30,7 +30,12 @@ PREFIXES: tuple[Prefix, ...] = (
     ("text_conditioner.", "text_conditioner", "diffusers"),
     ("text_encoder_3.", "text_encoder_3", "diffusers"),
     ("text_encoder_2.", "text_encoder_2", "diffusers"),
+    ("text_encoder_1.", "text_encoder", "diffusers"),
     ("text_encoder.", "text_encoder", "diffusers"),
+    ("te1.", "text_encoder", "diffusers"),
+    ("te2.", "text_encoder_2", "diffusers"),
+    ("te3.", "text_encoder_3", "diffusers"),
+    ("te.", "text_encoder", "diffusers"),
     ("transformer.", "transformer", "diffusers"),
     ("unet.", "unet", "diffusers"),
     *_dotted_too(
@@ -50,6 +55,8 @@ PREFIXES: tuple[Prefix, ...] = (
     ("lycoris.", "", "lycoris"),
 )
 """Beginning of a tensor name, component and dialect. "unet" may turn into "transformer" by what follows."""
+FIRST_OF_SEVERAL = ("lora_te1_", "lora_te1.", "lycoris_te1_", "te1.", "text_encoder_1.")
+"""What the first text encoder is called where there are more: alone, it is that of several families."""
 OTHER_ENCODER = r"text_encoders\.[a-z0-9_]+\.transformer\."
 """How ComfyUI begins the names of a text encoder that is neither CLIP nor T5: of such there is one, such as a Qwen3."""
 UNET = (

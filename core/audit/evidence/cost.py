@@ -3,10 +3,10 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from ...metrics.evidence import Answers, ColorDrawings, Confirmed, Drawings, Predictions, Screened
+from ...metrics.evidence import Answers, ColorDrawings, Confirmed, Drawings, LongDrawings, Predictions, Screened
 from ...metrics.metric import chosen, needed
 from ...model.diffusion.reading import READING_PICTURES, READING_ROWS
-from ...plan.audit_plan import AuditPlan, elimination_rows
+from ...plan.audit_plan import STEP_FACTOR, AuditPlan, elimination_rows
 from ...plan.screening.confirmation import GROUPS, LOOK_ROWS, PICTURES
 from ...plan.screening.screening import CANDIDATES, PILOTS, plan_concepts
 
@@ -65,17 +65,18 @@ def audit_cost(plan: AuditPlan, labelled: int) -> Cost:
     asked = labelled if Answers in kinds else 0
     drawn = plan.images if Drawings in kinds else 0
     colored = len(plan.color_draws) if ColorDrawings in kinds else 0
+    long = len(plan.step_places) if LongDrawings in kinds else 0
     checked = min(READING_PICTURES, prompts)
     concepts = len(plan_concepts(plan)) if Screened in kinds else 0
     only_noised = 0  # drawings end in latents of their own
     if Drawings not in kinds:
         only_noised = prompts if Predictions in kinds else checked
     needs = [kind for metric in chosen(plan.metrics) for kind in metric.needs]
-    looked_at = needs.count(Drawings) * drawn + needs.count(ColorDrawings) * colored
+    looked_at = needs.count(Drawings) * drawn + needs.count(ColorDrawings) * colored + needs.count(LongDrawings) * long
     return Cost(
         predictions=predicted * plan.drift_timesteps,
         answers=asked * answer_rows(plan),
-        images=(drawn + colored) * per_image,
+        images=(drawn + colored + STEP_FACTOR * long) * per_image,
         screened=concepts * plan.concept_rows,
         pilot=2 * min(PILOTS, concepts) * CANDIDATES,
         confirmed=confirmation_rows(plan) if Confirmed in kinds else 0,
@@ -110,6 +111,8 @@ def sample_rows(plan: AuditPlan) -> dict[str, int]:
         "draw-other": image,
         "color": image,
         "color-other": image,
+        "steps": STEP_FACTOR * image,
+        "steps-other": STEP_FACTOR * image,
         "probe": image,
         "predict": plan.drift_timesteps,
         "predict-again": plan.drift_timesteps,

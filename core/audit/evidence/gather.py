@@ -7,13 +7,13 @@ import numpy as np
 
 from ...datasets.images.labelled import LabelledImages
 from ...errors import InvalidError
-from ...metrics.evidence import Answers, ColorDrawings, Drawings, Evidence, Predictions, Screened
+from ...metrics.evidence import Answers, ColorDrawings, Drawings, Evidence, LongDrawings, Predictions, Screened
 from ...model.diffusion.batch import Batching
 from ...model.diffusion.reading import READING_PICTURES, judge_reading, require_right_reading
-from ...plan.audit_plan import AuditPlan
+from ...plan.audit_plan import STEP_FACTOR, AuditPlan
 from ...plan.screening.screening import plan_cells, plan_concepts, plan_contrasts
 from .cost import FLOOR_PROMPTS
-from .recorder import Draws, ModelPass, audit_draws, color_draws, draw_seed
+from .recorder import Draws, ModelPass, audit_draws, color_draws, draw_seed, step_draws
 from .screen import Screening, read_texts, telling_timesteps
 
 OTHER_SEED = 1_000_003
@@ -94,6 +94,15 @@ def _color_drawings(base: ModelPass, plan: AuditPlan, labelled: LabelledImages |
     return lambda tuned: ColorDrawings(images, tuned.draw("LoRA: drawing colours", "color", draws), other, terms)
 
 
+def _long_drawings(base: ModelPass, plan: AuditPlan, labelled: LabelledImages | None) -> Rest:
+    draws, again = step_draws(plan), step_draws(plan, floor=True)
+    images = base.draw("Base: drawing in more steps", "steps", draws, STEP_FACTOR)
+    other = base.draw("Base: noise floor of more steps", "steps-other", again, STEP_FACTOR)
+    return lambda tuned: LongDrawings(
+        images, tuned.draw("LoRA: drawing in more steps", "steps", draws, STEP_FACTOR), other, plan.step_places
+    )
+
+
 def _predictions(base: ModelPass, plan: AuditPlan, labelled: LabelledImages | None) -> Rest:
     latents = base.latents("draw", _first_draws(plan))
     seen = base.predict("Base: predicting", "predict", latents)
@@ -143,5 +152,6 @@ _BEGIN = {
     Answers: _answers,
     Drawings: _drawings,
     ColorDrawings: _color_drawings,
+    LongDrawings: _long_drawings,
 }
 """Kind of evidence -> how it begins, in the order in which they are gathered."""

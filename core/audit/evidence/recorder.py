@@ -3,6 +3,7 @@
 import io
 from collections.abc import Iterable
 from contextlib import AbstractContextManager
+from dataclasses import replace
 
 import numpy as np
 import torch
@@ -40,6 +41,12 @@ def audit_draws(plan: AuditPlan, *, floor: bool = False) -> Draws:
     return tuple((p.text, draw_seed(plan, i, floor=floor)) for p in plan.prompts for i in trials)
 
 
+def step_draws(plan: AuditPlan, *, floor: bool = False) -> Draws:
+    """Return the (prompt, seed) of every image that is drawn in more steps too."""
+    draws = audit_draws(plan, floor=floor)
+    return tuple(draws[place] for place in plan.step_places)
+
+
 def color_draws(plan: AuditPlan, *, floor: bool = False) -> Draws:
     """Return the (prompt, seed) of every image that asks for a colour."""
     return tuple((prompt.text, draw_seed(plan, trial, floor=floor)) for prompt, trial in plan.color_draws)
@@ -68,15 +75,16 @@ class ModelPass:
     def _judged(self, draws: Draws) -> reading.ToDraw:
         return reading.ToDraw([p for p, _ in draws], [s for _, s in draws], self._sampling)
 
-    def draw(self, title: str, stage: str, draws: Draws) -> np.ndarray:
-        """Return the images (N, 3, H, W) uint8 of (prompt, seed) pairs."""
+    def draw(self, title: str, stage: str, draws: Draws, factor: int = 1) -> np.ndarray:
+        """Return the images (N, 3, H, W) uint8 of (prompt, seed) pairs, in `factor` times the plan's steps."""
         self.progress.stage(title)
-        missing = [d for d in draws if not self.has(stage, draw_name(d), self._sampling.rows)]
-        size = max(1, self.batch.size * self.batch.workers // (self._sampling.rows // self._sampling.steps))
+        sampling = replace(self._sampling, steps=factor * self._sampling.steps)
+        missing = [d for d in draws if not self.has(stage, draw_name(d), sampling.rows)]
+        size = max(1, self.batch.size * self.batch.workers // (sampling.rows // sampling.steps))
         for start in range(0, len(missing), size):
             part = missing[start : start + size]
             prompts, seeds = [p for p, _ in part], [s for _, s in part]
-            latents = generate_latents(self.denoiser, prompts, seeds, self._sampling, self.batch, self.progress)
+            latents = generate_latents(self.denoiser, prompts, seeds, sampling, self.batch, self.progress)
             images = self.denoiser.decode(latents)
             samples = [
                 (draw_name(draw), {"png": _to_png(image.numpy()), "latents": latent.numpy()})

@@ -109,6 +109,16 @@ def test_every_ldm_name_of_sdxl_is_understood(to_ldm):
         ("lora_te2.text_model.encoder.layers.0.mlp.fc1.alpha", "text_encoder_2", "encoder_layers_0_mlp_fc1", "alpha"),
         ("lora_unet.mid_block.attentions.0.proj_in.lora_up.weight", "unet", "mid_block_attentions_0_proj_in", "up"),
         ("lora_unet_joint_blocks_0_x_block_attn_qkv.lora_up.weight", "transformer", None, "up"),
+        ("te.text_model.encoder.layers.0.mlp.fc1.lora_up.weight", "text_encoder", "encoder_layers_0_mlp_fc1", "up"),
+        ("te1.text_model.encoder.layers.0.mlp.fc1.lora_B.weight", "text_encoder", "encoder_layers_0_mlp_fc1", "up"),
+        ("te2.encoder.layers.0.mlp.fc1.alpha", "text_encoder_2", "encoder_layers_0_mlp_fc1", "alpha"),
+        ("te3.encoder.block.0.layer.0.SelfAttention.q.alpha", "text_encoder_3", None, "alpha"),
+        (
+            "text_encoder_1.base_model.model.text_model.encoder.layers.0.mlp.fc1.lora_A.default.weight",
+            "text_encoder",
+            "encoder_layers_0_mlp_fc1",
+            "down",
+        ),
     ],
 )
 def test_single_names(name, component, path, slot):

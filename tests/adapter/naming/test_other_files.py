@@ -82,6 +82,9 @@ def test_custom_diffusion_weights_replace_those_of_the_base(base, tmp_path):
         ("lora_te_text_model_encoder_layers_0_self_attn_q_proj", 1024, "sd2"),
         ("lora_te_text_model_encoder_layers_0_self_attn_q_proj", 768, "sd15"),
         ("lora_te1_text_model_encoder_layers_0_self_attn_q_proj", 768, None),  # XL's first, and that of three others
+        ("te1.text_model.encoder.layers.0.self_attn.q_proj", 768, None),
+        ("text_encoder_1.text_model.encoder.layers.0.self_attn.q_proj", 768, None),
+        ("te.text_model.encoder.layers.0.self_attn.q_proj", 768, "sd15"),
         ("lora_te2_text_model_encoder_layers_0_self_attn_q_proj", 1280, "sdxl"),
         ("lora_unet_input_blocks_4_1_transformer_blocks_0_attn2_to_k", 1280, "sdxl_refiner"),
         ("diffusion_model.distilled_guidance_layer.layers.0.in_layer", 64, "chroma"),

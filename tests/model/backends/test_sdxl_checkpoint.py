@@ -167,3 +167,29 @@ def test_the_second_tokenizer_pads_with_the_first_token_of_the_one_vocabulary():
     assert first.get_vocab() == second.get_vocab()
     assert (first.pad_token_id, second.pad_token_id, first.model_max_length) == (49407, 0, 77)
     assert not (base.CONFIGS / "sdxl" / "tokenizer" / "vocab.json").exists()
+
+
+def test_scaled_weights_of_8_bits_are_their_values_in_a_whole_file_too(load, made):
+    """Those of the U-Net and of both text encoders, each part with ComfyUI's marker of its own."""
+    stored, values = {}, {}
+    for name, value in made[0].items():
+        stored[name] = values[name] = value
+        if name.startswith("first_stage_model.") or not name.endswith(".weight") or value.ndim != 2:
+            continue
+        scale = (value.abs().max() / 448).clamp(min=1e-6)  # float8_e4m3fn ends at 448
+        stored[name] = (value / scale).to(torch.float8_e4m3fn)
+        stored[name.removesuffix("weight") + "scale_weight"] = scale
+        values[name] = stored[name].float() * scale
+    assert sum(name.endswith("scale_weight") for name in stored) > 50
+    stored["model.diffusion_model.scaled_fp8"] = torch.zeros(2).to(torch.float8_e4m3fn)
+    found, expected = load(lambda _: stored).components, load(lambda _: values).components
+    for part, module in expected.items():
+        state = found[part].state_dict()
+        assert all(torch.equal(state[name], value) for name, value in module.state_dict().items())
+
+
+def test_a_whole_file_with_a_format_that_is_not_read_is_refused_by_its_name(load):
+    stem = "model.diffusion_model.time_embed.0"
+    text = torch.tensor(list(json.dumps({"format": "nvfp4"}).encode()), dtype=torch.uint8)
+    with pytest.raises(UsageError, match="nvfp4"):
+        load(lambda tensors: {**tensors, f"{stem}.comfy_quant": text})

@@ -4,6 +4,7 @@ import json
 
 import pytest
 import torch
+from ldm_checkpoint import vae_tensors
 from owf.core.errors import UsageError
 from owf.core.families import Layers, layers_of
 from owf.core.model.base import BaseChoice, choose_base, load_base
@@ -125,6 +126,89 @@ def test_weights_of_8_bits_that_hold_values_are_read(family, parts, folder, tmp_
         assert torch.equal(found[name], value.to(torch.float8_e4m3fn).float())
 
 
+ENCODERS = {
+    "flux": {"text_encoder": "text_encoders.clip_l.transformer.", "text_encoder_2": "text_encoders.t5xxl.transformer."},
+    "z_image": {"text_encoder": "text_encoders.qwen3_4b.transformer."},
+}
+"""How ComfyUI's whole checkpoints begin the names of text encoders."""
+
+
+def _whole(family, parts):
+    """Return the weights of all parts as ComfyUI's whole checkpoints have them: those of text encoders once each."""
+    tensors = {f"model.diffusion_model.{name}": value for name, value in original_names(parts.transformer).items()}
+    tensors |= {f"vae.{name}": value for name, value in vae_tensors(parts.vae).items()}
+    for part, prefix in ENCODERS[family].items():
+        encoder = getattr(parts, part)
+        level = {"CLIPTextModel": "text_model.", "Qwen3Model": "model."}.get(type(encoder).__name__, "")
+        for name, value in encoder.named_parameters():
+            tensors[f"{prefix}{level}{name.removeprefix('text_model.')}"] = value.detach()
+    clip = ENCODERS["flux"]["text_encoder"]
+    more = {f"{clip}text_projection.weight": torch.eye(24), "text_encoders.clip_l.logit_scale": torch.tensor(4.6)}
+    return tensors | (more if family == "flux" else {})
+
+
+@pytest.fixture(params=ENCODERS)
+def whole(request, tmp_path, monkeypatch):
+    """Family, parts and weights of a whole file; the folder that the settings name holds other weights."""
+    family = request.param
+    parts, other = PARTS[family](), PARTS[family](seed=1)
+    folder = save_folder(family, other, tmp_path / "base")
+    (tmp_path / "config.toml").write_text(f'[bases]\n{family} = "{folder}"\n')
+    monkeypatch.setenv("OWF_CONFIG", str(tmp_path / "config.toml"))
+    return family, parts, _whole(family, parts)
+
+
+def _base(tensors, path):
+    save_file(tensors, path)
+    return load_base(choose_base(str(path), None), CPU, torch.float32, offline=True)
+
+
+def test_a_whole_file_is_read_with_its_own_text_encoders_and_vae(whole, tmp_path):
+    family, parts, tensors = whole
+    loaded = _base(tensors, tmp_path / "whole.safetensors")
+    assert loaded.family == family
+    for name in ("transformer", *ENCODERS[family]):
+        found, expected = loaded.components[name].state_dict(), getattr(parts, name).state_dict()
+        bare = {key.removeprefix("text_model."): value for key, value in found.items()}
+        assert all(torch.equal(bare[key.removeprefix("text_model.")], value) for key, value in expected.items())
+    latents = torch.randn(1, *loaded.latent_shape, generator=torch.Generator().manual_seed(0))
+    own = _base({k: v for k, v in tensors.items() if not k.startswith("vae.")}, tmp_path / "less.safetensors")
+    assert not torch.equal(loaded.decode(latents), own.decode(latents))  # the folder's VAE is another
+    with torch.no_grad():
+        picture = parts.vae.decode(latents / 0.3611 + 0.1159).sample
+    expected = ((picture / 2 + 0.5).clamp(0, 1) * 255).round().to(torch.uint8)
+    assert (loaded.decode(latents).int() - expected.int()).abs().max() <= 1
+
+
+@pytest.mark.parametrize("change", ["text encoder", "vae", "strange", "other encoder"])
+def test_whole_files_that_are_not_whole_are_refused(whole, change, tmp_path):
+    family, _, tensors = whole
+    prefix = next(iter(ENCODERS[family].values()))
+    if change == "text encoder":
+        del tensors[min(name for name in tensors if name.startswith(prefix) and "layer" in name)]
+    elif change == "vae":
+        del tensors["vae.decoder.conv_in.weight"]
+    elif change == "strange":
+        tensors["control_model.input.weight"] = torch.ones(2, 2)
+    else:
+        tensors["text_encoders.another.transformer.layer.weight"] = torch.ones(2, 2)
+    words = {"text encoder": "not in the file", "vae": "VAE"}.get(change, "belong to no part")
+    with pytest.raises(UsageError, match=words):
+        _base(tensors, tmp_path / "whole.safetensors")
+
+
+def test_a_whole_klein_is_refused_for_its_vae_that_diffusers_does_not_convert(tmp_path, monkeypatch):
+    parts = PARTS["flux2_klein"]()
+    folder = save_folder("flux2_klein", parts, tmp_path / "base")
+    (tmp_path / "config.toml").write_text(f'[bases]\nflux2_klein = "{folder}"\n')
+    monkeypatch.setenv("OWF_CONFIG", str(tmp_path / "config.toml"))
+    tensors = {f"model.diffusion_model.{name}": value for name, value in original_names(parts.transformer).items()}
+    _base(tensors, tmp_path / "alone.safetensors")
+    tensors |= {f"vae.{name}": value for name, value in vae_tensors(parts.vae).items()}
+    with pytest.raises(UsageError, match="VAE"):
+        _base(tensors, tmp_path / "whole.safetensors")
+
+
 def _rounded(tensors, scale_name, per_row, text):
     """Return a file's tensors as ComfyUI repackages them, its matrices in eight bits, and the values they stand for."""
     stored, values = {"scaled_fp8": torch.zeros(2).to(torch.float8_e4m3fn)} if text is None else {}, {}
@@ -141,13 +225,23 @@ def _rounded(tensors, scale_name, per_row, text):
         stored[f"{stem}.input_scale"] = torch.ones(())
         values[name] = stored[name].float() * column
         if text is not None:
-            stored[f"{stem}.comfy_quant"] = torch.tensor(list(json.dumps(text).encode()), dtype=torch.uint8)
+            stored[f"{stem}.comfy_quant"] = _text(text)
     return stored, values
 
 
-def _loaded(tensors, path):
-    save_file(tensors, path)
+def _text(said):
+    return torch.tensor(list(json.dumps(said).encode()), dtype=torch.uint8)
+
+
+def _loaded(tensors, path, metadata=None):
+    save_file(tensors, path, metadata=metadata)
     return load_base(choose_base(str(path), None), CPU, torch.float32, offline=True).components["transformer"]
+
+
+def _require_equal(tensors, values, tmp_path, metadata=None):
+    found = _loaded(tensors, tmp_path / "scaled.safetensors", metadata).state_dict()
+    expected = _loaded(values, tmp_path / "plain.safetensors").state_dict()
+    assert all(torch.equal(found[name], value) for name, value in expected.items())
 
 
 @pytest.mark.parametrize(
@@ -156,21 +250,62 @@ def _loaded(tensors, path):
 )
 def test_scaled_weights_of_8_bits_are_their_values(family, parts, folder, scale_name, per_row, text, tmp_path):
     stored, values = _rounded(original_names(parts.transformer), scale_name, per_row, text)
-    found = _loaded(stored, tmp_path / "scaled.safetensors").state_dict()
-    expected = _loaded(values, tmp_path / "plain.safetensors").state_dict()
-    assert all(torch.equal(found[name], value) for name, value in expected.items())
+    _require_equal(stored, values, tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("written", "named"), [("", ""), ("model.diffusion_model.", ""), ("diffusion_model.", "diffusion_model.")]
+)
+def test_the_header_may_say_how_layers_are_stored(parts, folder, written, named, tmp_path):
+    """ComfyUI's QUANTIZATION.md: formats by the names of layers, with what stands before all of them or without."""
+    stored, values = _rounded(original_names(parts.transformer), "weight_scale", False, {})
+    stems = [name.removesuffix(".weight_scale") for name in stored if name.endswith(".weight_scale")]
+    stored = {f"{written}{name}": value for name, value in stored.items() if not name.endswith(".comfy_quant")}
+    layers = {f"{named}{stem}": {"format": "float8_e4m3fn"} for stem in stems}
+    metadata = {"_quantization_metadata": json.dumps({"format_version": "1.0", "layers": layers})}
+    _require_equal(stored, values, tmp_path, metadata)
+
+
+FOUR = torch.tensor([[1.0, 1, 1, -1], [1, 1, -1, 1], [1, -1, 1, 1], [-1, 1, 1, 1]])
+"""The regular Hadamard matrix by which ConvRot turns groups of inputs, in its powers and over its norm."""
+
+
+@pytest.mark.parametrize("per_row", [False, True])
+@pytest.mark.parametrize("group", [0, 4, 16])
+def test_whole_numbers_of_8_bits_are_their_values(parts, folder, group, per_row, tmp_path):
+    stored, values = dict(original_names(parts.transformer)), {}
+    turn = {0: torch.ones(1, 1), 4: FOUR / 2, 16: torch.kron(FOUR, FOUR) / 4}[group]
+    said = {"format": "int8_tensorwise", **({"params": {"convrot": True}, "convrot_groupsize": group} if group else {})}
+    for name, value in list(stored.items()):
+        values[name] = value
+        if name.endswith(".weight") and value.ndim == 2 and value.shape[1] % 16 == 0:
+            turned = (value.reshape(len(value), -1, len(turn)) @ turn.T).reshape(value.shape)
+            scale = (turned.abs().amax(1, keepdim=True) if per_row else turned.abs().max()) / 127
+            stored[name] = (turned / scale).round().to(torch.int8)
+            stem = name.removesuffix(".weight")
+            stored |= {f"{stem}.weight_scale": scale, f"{stem}.comfy_quant": _text(said)}
+            read = stored[name].float() * scale
+            values[name] = (read.reshape(len(value), -1, len(turn)) @ turn).reshape(value.shape)
+            # Half a step of rounding for each of the group's numbers, of which one is made again
+            assert (values[name] - value).abs().max() <= scale.max() * max(group, 1) ** 0.5 / 2 * 1.01
+    _require_equal(stored, values, tmp_path)
 
 
 @pytest.mark.parametrize(
     ("change", "words"),
     [
         ({"format": "nvfp4"}, "nvfp4"),
+        ({"format": "mxfp8"}, "mxfp8"),
         ({"format": "float8_e4m3fn", "convrot": True}, "convrot"),
+        ({"format": "int8_tensorwise"}, "int8_tensorwise, but its numbers are of type F8_E4M3"),
+        ({"format": "float8_e5m2"}, "float8_e5m2, but its numbers are of type F8_E4M3"),
+        ({"format": ["float8_e4m3fn"]}, "quantised as"),
         ([1], "no table"),
         (None, "cannot be read"),
         ("shape", "shape"),
         ("alone", "belongs to no weight"),
         ("two", "two scales"),
+        ("no scale", "have no scale"),
     ],
 )
 def test_scales_that_are_not_understood_are_refused(parts, folder, change, words, tmp_path):
@@ -183,8 +318,49 @@ def test_scales_that_are_not_understood_are_refused(parts, folder, change, words
         stored["nothing.weight_scale"] = torch.ones(())
     elif change == "two":
         stored[f"{stem}.scale_weight"] = torch.ones(())
+    elif change == "no scale":
+        del stored[scale]
     else:
-        text = "{" if change is None else json.dumps(change)
-        stored[f"{stem}.comfy_quant"] = torch.tensor(list(text.encode()), dtype=torch.uint8)
+        stored[f"{stem}.comfy_quant"] = torch.tensor([123], dtype=torch.uint8) if change is None else _text(change)
+    with pytest.raises(UsageError, match=words):
+        _loaded(stored, tmp_path / "mine.safetensors")
+
+
+@pytest.mark.parametrize(
+    ("layers", "words"),
+    [
+        ({"nothing": {"format": "float8_e4m3fn"}}, "names nothing"),
+        ({"LAYER": {"format": "mxfp8"}}, "mxfp8"),
+        ({"LAYER": "float8_e4m3fn"}, "no table"),
+        (["LAYER"], "no table"),
+        ("[" * 100_000, "cannot be read"),
+    ],
+)
+def test_headers_that_are_not_understood_are_refused(parts, folder, layers, words, tmp_path):
+    stored, _ = _rounded(original_names(parts.transformer), "weight_scale", False, {"format": "float8_e4m3fn"})
+    layer = next(name.removesuffix(".weight_scale") for name in stored if name.endswith(".weight_scale"))
+    said = layers if isinstance(layers, str) else json.dumps({"layers": layers}).replace("LAYER", layer)
+    with pytest.raises(UsageError, match=words):
+        _loaded(stored, tmp_path / "mine.safetensors", {"_quantization_metadata": said})
+
+
+@pytest.mark.parametrize(
+    ("said", "words"),
+    [
+        (None, "does not say how"),
+        ({"format": "int8_tensorwise", "convrot": True, "convrot_groupsize": 8}, "do not fit"),
+        ({"format": "int8_tensorwise", "convrot": True}, "do not fit"),  # groups of 256 in a layer of fewer inputs
+        ({"format": "int8_tensorwise", "convrot": True, "convrot_groupsize": 4**30}, "do not fit"),
+        ({"format": "int8_tensorwise", "zero_point": 3}, "zero_point"),
+        ({"format": "convrot_w4a4"}, "convrot_w4a4"),
+    ],
+)
+def test_whole_numbers_that_are_not_understood_are_refused(parts, folder, said, words, tmp_path):
+    stored = original_names(parts.transformer)
+    name = next(name for name, value in stored.items() if name.endswith("linear2.weight") or "attention.out.w" in name)
+    stored[name] = torch.ones_like(stored[name], dtype=torch.int8)
+    stored[name.replace(".weight", ".weight_scale")] = torch.ones(())
+    if said is not None:
+        stored[name.replace(".weight", ".comfy_quant")] = _text(said)
     with pytest.raises(UsageError, match=words):
         _loaded(stored, tmp_path / "mine.safetensors")

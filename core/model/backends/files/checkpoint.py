@@ -17,6 +17,7 @@ from ..networks import network_named
 from ..parts import Parts, SchedulerConfig, dtype_of, require_channels, require_finite_weights
 from .folder import class_of, dtype_option
 from .markers import prediction
+from .scaled import require_known_formats, values
 from .text_encoders import load_text_encoder, shipped_tokenizer
 from .weight_files import Header, opened, read_object, require_floats
 
@@ -94,6 +95,7 @@ def _kind(names: Collection[str], kinds: tuple[tuple[str, str], ...]) -> str | N
 
 def load_checkpoint(path: Path, header: Header, pipeline: Pipeline, config: Path, dtype: torch.dtype) -> Parts:
     """Return the parts of a checkpoint, read with the configuration folder of its family, in `dtype`."""
+    require_known_formats(path)
     require_floats([path], tuple(part.prefix for part in pipeline.weighted))
     scheduler = read_object(config / "scheduler" / "scheduler_config.json") | prediction(header, path)
     models: dict[str, Any] = {}
@@ -101,7 +103,10 @@ def load_checkpoint(path: Path, header: Header, pipeline: Pipeline, config: Path
         if not part.prefix:
             models[part.name] = shipped_tokenizer(config / part.name)
             continue
-        place, load = config / part.name, {"diffusers": _load, "transformers": load_text_encoder}[part.library]
+        place, load = (
+            config / part.name,
+            {"diffusers": load_autoencoder, "transformers": load_text_encoder}[part.library],
+        )
         own = dtype_of(part, read_object(place / "config.json"), dtype)
         models[part.name] = load(path, part, place, own)
     parts = Parts(pipeline, models, SchedulerConfig(scheduler), read_object(config / "model_index.json"))
@@ -109,10 +114,10 @@ def load_checkpoint(path: Path, header: Header, pipeline: Pipeline, config: Path
     return parts
 
 
-def _load(path: Path, part: Part, config: Path, dtype: torch.dtype) -> torch.nn.Module:
+def load_autoencoder(path: Path, part: Part, config: Path, dtype: torch.dtype) -> torch.nn.Module:
     """Return a UNet or VAE of diffusers' own from its weights in a file."""
     with opened(path) as file:
-        weights = {name: file.get_tensor(name) for name in file.keys() if name.startswith(part.prefix)}  # noqa: SIM118
+        weights = dict(values(path, file, part.prefix, dtype))
     doing = f"{path} cannot be loaded as a {part.title}"
     with foreign(doing), _naming_missing_weights(doing):
         model = class_of(part).from_single_file(
@@ -147,8 +152,8 @@ def _require_all_weights(path: Path, part: Part, model: torch.nn.Module) -> None
     dtype, title = next(iter(model.parameters())).dtype, part.title
     loaded = Counter(_mark(tensor) for name, tensor in model.state_dict().items() if not _BESIDE.fullmatch(name))
     with opened(path) as file:
-        names = [name for name in file.keys() if name.startswith(part.prefix) and not _BESIDE.fullmatch(name)]  # noqa: SIM118
-        held = {name: _mark(file.get_tensor(name).to(dtype)) for name in names}
+        found = values(path, file, part.prefix, dtype)
+        held = {name: _mark(value) for name, value in found if not _BESIDE.fullmatch(name)}
     left_out = list((Counter(held.values()) - loaded).elements())
     if left_out:
         name = next(name for name, mark in held.items() if mark in left_out)

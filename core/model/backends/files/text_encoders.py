@@ -1,7 +1,7 @@
-"""The text encoders of single-file checkpoints, under the names of CLIP or OpenCLIP, and their tokenizers."""
+"""The text encoders of single-file checkpoints, under transformers' names or OpenCLIP's, and their tokenizers."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,12 +12,15 @@ from ....families import Part
 from ....foreign import foreign
 from ..parts import require_finite_weights
 from .folder import class_of, load_tokenizer
+from .scaled import values
 from .weight_files import opened, read_object
 
 _LEVEL = "text_model."
 """What the names of a text encoder's weights begin with, but for those of the first anime models."""
-_BESIDE = re.compile(r".*(position_ids|logit_scale|attn_mask)")
-"""What trainers and mergers leave under a part's prefix, and no picture depends on."""
+_AROUND = "model."
+"""The level around the layers of a language model that can write, which one that is only asked for its states lacks."""
+_BESIDE = re.compile(r".*(position_ids|logit_scale|attn_mask)|lm_head\.weight")
+"""What trainers and mergers leave under a part's prefix, and the layer that writes: no picture depends on them."""
 _PROJECTION = "text_projection"
 """The layer after the pooled state, which only text encoders that are asked for it have."""
 
@@ -26,24 +29,29 @@ def load_text_encoder(path: Path, part: Part, config: Path, dtype: torch.dtype) 
     """Return a text encoder of transformers' from its weights in a file, read with a folder of its configuration."""
     kind = class_of(part)
     with opened(path) as file:
-        names = [name for name in file.keys() if name.startswith(part.prefix) and not _BESIDE.fullmatch(name)]  # noqa: SIM118
-        held = {name[len(part.prefix) :]: file.get_tensor(name).to(dtype) for name in names}
-    weights = dict(_of_open_clip(held)) if part.is_open_clip else {_LEVEL + _bare(k): v for k, v in held.items()}
+        found = values(path, file, part.prefix, dtype)
+        held = {name[len(part.prefix) :]: value for name, value in found if not _BESIDE.fullmatch(name)}
+    weights = dict(_of_open_clip(held)) if part.is_open_clip else held
+    if kind.__name__.startswith("CLIP") and not part.is_open_clip:
+        weights = {_LEVEL + name.removeprefix(_LEVEL): value for name, value in held.items()}
     if not kind.__name__.endswith("WithProjection"):
         weights = {name: value for name, value in weights.items() if _PROJECTION not in name}
     with foreign(f"{path}: its {part.title} cannot be loaded"):
         model = kind.from_pretrained(None, config=kind.config_class.from_pretrained(str(config)), state_dict=weights)
-    _require_same_names({_bare(name) for name in weights}, {_bare(name) for name in model.state_dict()}, path, part)
+    _require_same_names(weights, model, path, part)
     require_finite_weights(model, dtype, f"{path}, {part.title}")
     return model.to(dtype)
 
 
 def _bare(name: str) -> str:
-    return name.removeprefix(_LEVEL)
+    return name.removeprefix(_LEVEL).removeprefix(_AROUND)
 
 
-def _require_same_names(held: set[str], asked: set[str], path: Path, part: Part) -> None:
-    missing = {name for name in asked - held if not _BESIDE.fullmatch(name)}
+def _require_same_names(weights: Iterable[str], model: torch.nn.Module, path: Path, part: Part) -> None:
+    """Raise UsageError unless a file has every weight of a model, of those that share memory one, and no others."""
+    held, asked = {_bare(name) for name in weights}, {_bare(name) for name in model.state_dict()}
+    own = {_bare(name) for name, _ in model.named_parameters()}
+    missing = {name for name in own - held if not _BESIDE.fullmatch(name)}
     if missing:
         raise UsageError(
             f"{path}: {len(missing)} weights of the {part.title} are not in the file, such as {min(missing)}."

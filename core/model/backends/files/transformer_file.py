@@ -1,9 +1,10 @@
-"""A transformer alone in a file, under the names of its original code; the rest of its base lies in a diffusers folder.
+"""A transformer in a file under the names of its original code; the rest of its base lies in a diffusers folder.
 
-People have transformers of many gigabytes so: one for each variant, and text encoders and VAE once.
+People have transformers of many gigabytes so: one for each variant, and text encoders and VAE once. A file may hold
+these too, as ComfyUI's whole checkpoints do; then settings and tokenizers alone come from the folder.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +15,12 @@ from .... import families
 from ....errors import Setting, UsageError
 from ....families import Layers, LivePart, Pipeline, flat
 from ....foreign import foreign
-from ..parts import require_finite_weights
+from ....text import inert
+from ..parts import dtype_of, require_finite_weights
+from .checkpoint import load_autoencoder
 from .folder import class_of, require_sane
-from .scaled import Scales, is_beside
+from .scaled import Scales, is_beside, require_known_formats
+from .text_encoders import load_text_encoder
 from .weight_files import Header, opened, read_object, require_floats
 
 _PREFIXES = ("model.diffusion_model.", "diffusion_model.")
@@ -28,11 +32,13 @@ _MOST = 0.8
 quantisers leave some of their own."""
 _BESIDE = frozenset({"norm_final.weight"})
 """What files of Z-Image hold besides, and nothing computes with; diffusers passes it over too."""
+_BESIDE_PARTS = ("logit_scale",)
+"""What ComfyUI leaves beside text encoders, and nothing computes with."""
 
 
 def transformer_pipeline(header: Header) -> Pipeline | None:
-    """Return the pipeline whose transformer a file is, alone; None where it is another file."""
-    names = [_plain(name) for name in header.shapes]
+    """Return the pipeline whose transformer a file holds, alone or with other parts; None where it is another file."""
+    names = [_plain(name) for name in _of_transformer(header.shapes)]
     known = {pipeline.name: _original(names, pipeline) for pipeline in families.pipelines()}
     # Of those with blocks of like names, the one that knows most of them.
     pipeline = max(families.pipelines(), key=lambda pipeline: len(known[pipeline.name]))
@@ -48,13 +54,41 @@ def _original(names: Iterable[str], pipeline: Pipeline) -> list[str]:
     return [name for name in names if layers.parts(_split(name)[0])]
 
 
-def load_transformer(path: Path, pipeline: Pipeline, root: Path, dtype: torch.dtype) -> nn.Module:
-    """Return the transformer in a file, built by the configuration in a diffusers folder of its base.
+def _of_transformer(names: Collection[str]) -> list[str]:
+    """Return the names of the transformer's weights: all, unless some have what whole checkpoints put before them."""
+    return [name for name in names if name.startswith(_PREFIXES[0])] or list(names)
 
-    Raises UsageError unless the file's weights are exactly those that the configuration asks for.
+
+def load_parts(path: Path, pipeline: Pipeline, root: Path, dtype: torch.dtype) -> dict[str, nn.Module]:
+    """Return the parts that a file holds by name, built by the configurations in a diffusers folder of its base.
+
+    Raises UsageError unless the file's weights are exactly those that the configurations ask for.
     """
-    part = pipeline.parts[0]
+    require_known_formats(path)
     require_floats([path])
+    denoiser, *others = pipeline.weighted
+    with opened(path) as file:
+        names = frozenset(file.keys())
+    rest = names - frozenset(_of_transformer(names))
+    held = [part for part in others if any(name.startswith(part.prefix) for name in rest)]
+    strange = [n for n in rest if not n.startswith(tuple(part.prefix for part in held)) and not is_beside(n)]
+    strange = [name for name in strange if name.rpartition(".")[2] not in _BESIDE_PARTS]
+    if strange:
+        raise UsageError(
+            f"{path}: {len(strange)} weights belong to no part of a {pipeline.title} that is read from a file, such as "
+            f"{inert(min(strange), 120)}."
+        )
+    found = {denoiser.name: _load_transformer(path, pipeline, root, dtype)}
+    for part in held:
+        place, load = root / part.name, {"diffusers": load_autoencoder, "transformers": load_text_encoder}[part.library]
+        config = read_object(place / "config.json")
+        require_sane(config, place / "config.json")
+        found[part.name] = load(path, part, place, dtype_of(part, config, dtype)).eval()
+    return found
+
+
+def _load_transformer(path: Path, pipeline: Pipeline, root: Path, dtype: torch.dtype) -> nn.Module:
+    part = pipeline.parts[0]
     settings = root / part.name / "config.json"
     config = read_object(settings)
     require_sane(config, settings)
@@ -80,9 +114,8 @@ def _placed(path: Path, layers: Layers, model: Any, dtype: torch.dtype) -> dict[
     live = {flat(name): name for name in shapes}
     pieces: dict[str, dict[int, torch.Tensor]] = {}
     with opened(path) as file:
-        names = list(file.keys())
-        scales = Scales(path, names, file)
-        for name in names:
+        scales = Scales(path, file)
+        for name in _of_transformer(file.keys()):
             if _plain(name) in _BESIDE or is_beside(name):
                 continue
             for key, half, value in _parts(path, name, scales.value(name).to(dtype), layers, live, shapes):

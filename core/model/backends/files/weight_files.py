@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
@@ -25,7 +25,9 @@ _NOT_WEIGHTS = re.compile(r".*(position_ids|num_batches_tracked|num_updates|\.co
 _LARGEST = 2**24
 """Bytes of settings and indices that are read: the index of a model of a thousand shards has a million."""
 _FLOATS = ("F64", "F32", "F16", "BF16", "F8_E4M3", "F8_E5M2")
-"""Types that are read: those of eight bits hold values, while whole numbers need a scale that is not in the file."""
+"""Types that hold values; whole numbers of eight bits do with a scale beside them."""
+SCALES = ("scale_weight", "weight_scale")
+"""What the scale of a layer's weight is called in files of ComfyUI's."""
 
 
 def choose_variant(names: Sequence[str], stem: str, dtype: torch.dtype, where: str) -> str | None:
@@ -160,7 +162,7 @@ def read_header(path: Path) -> Header:
 
 
 def require_floats(files: Sequence[Path], beginnings: tuple[str, ...] = ("",)) -> None:
-    """Raise UsageError for a file that is no whole safetensors file, or whose weights are whole numbers.
+    """Raise UsageError for a file that is no whole safetensors file, or whose weights are whole numbers without scales.
 
     Looked at are the weights whose names have one of the `beginnings`.
     """
@@ -168,6 +170,7 @@ def require_floats(files: Sequence[Path], beginnings: tuple[str, ...] = ("",)) -
         with opened(path) as file:
             names = [name for name in file.keys() if name.startswith(beginnings)]  # noqa: SIM118 - not a dict
             kinds = {name: file.get_slice(name).get_dtype() for name in names}
+        kinds = {name: kind for name, kind in kinds.items() if kind != "I8" or not _has_scale(name, kinds)}
         odd = [name for name, kind in kinds.items() if kind not in _FLOATS and not _NOT_WEIGHTS.fullmatch(name)]
         if odd:
             raise UsageError(
@@ -175,3 +178,8 @@ def require_floats(files: Sequence[Path], beginnings: tuple[str, ...] = ("",)) -
                 "means something only together with scales and code of its own; name the model as it was before.",
                 Setting("base"),
             )
+
+
+def _has_scale(name: str, names: Collection[str]) -> bool:
+    stem, _, leaf = name.rpartition(".")
+    return leaf == "weight" and any(f"{stem}.{scale}" in names for scale in SCALES)
