@@ -75,7 +75,7 @@ class TrainPlan:
     rank: int = option(16, "rank of the change", least=1, most=4096)
     alpha: float = option(0.0, "the change is alpha / rank times its factors; 0 takes the rank")
     targets: str = option("attention", "layers that change: attention projections, whole transformers, or all", TARGETS)
-    train_text_encoder: bool = option(False, "train the text encoder's attention too")
+    train_text_encoder: bool = option(False, "train the text encoder too, or both of them")
 
     resolution: int = option(0, "side in pixels whose area the pictures get; 0 takes the base's own", most=8192)
     bucket: int = option(
