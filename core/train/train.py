@@ -145,6 +145,7 @@ def _finish(
         (concept.phrase,),
         base_model=denoiser.name,
         resolution=(side, side),
+        clip_skip=denoiser.clip_skip,
         prediction_type=denoiser.schedule.prediction_type,
         facts=facts,
     )

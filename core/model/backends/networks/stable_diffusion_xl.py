@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from ....errors import Setting, UsageError
+from ....errors import OFF, Setting, UsageError
 from ...diffusion.denoiser import Conditioning, Token
 from ...diffusion.schedule import Schedule
 from ..activations import unet_values
@@ -67,6 +67,14 @@ class StableDiffusionXL(Network):
     def schedule(self) -> Schedule:
         """Return the process of its scheduler."""
         return schedule_of(self._scheduler)
+
+    def skip_layers(self, clip_skip: int) -> None:
+        """Raise UsageError: there is no choice."""
+        raise UsageError(
+            "Stable Diffusion XL reads the penultimate layers of its text encoders by itself, which its children call "
+            "clip skip 2.",
+            Setting("clip_skip", OFF),
+        )
 
     def embed_text(self, prompts: Sequence[str]) -> Conditioning:
         """Return the penultimate hidden states of both encoders (N, 77, D), and what the second pools (N, P)."""
