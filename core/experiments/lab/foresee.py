@@ -94,7 +94,7 @@ def _concept(plan: TrainPlan) -> Concept:
 def _without_gradients(lesson: Lesson, bank: Bank, family: str) -> int:
     plan = lesson.plan
     taught = sum(teacher_rows(plan, step) for step in range(plan.steps))
-    return taught + all_rows(plan, bank) - rows_until(plan, plan.steps) + drawn_rows(_concept(plan), family)
+    return taught + all_rows(plan, bank) - rows_until(plan, plan.steps) + drawn_rows(_concept(plan), family, bank.form)
 
 
 def _asked(study: Study, metrics: tuple[str, ...], base: Blueprint, names: Sequence[str]) -> tuple[AuditPlan, Cost]:
