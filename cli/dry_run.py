@@ -33,7 +33,7 @@ def foresee(adapter: Adapter, choice: BaseChoice, request: AuditRequest) -> Fore
     plan, labelled = plan_for(request, base.family.name, base.resolution, names=names)
     count = len(plan.classes) * plan.per_class if labelled is None else len(labelled.labels)
     concept = concept_of(request.concept, adapter.trigger_words) if request.references else None
-    likeness = likeness_rows(concept, base.family.name)
+    likeness = likeness_rows(concept, base.family.name, plan.form)
     return forecast(adapter, base, plan, audit_cost(plan, count), likeness)
 
 

@@ -161,7 +161,15 @@ class Session:
             self._loaded = None
             self._loaded = (
                 choice,
-                load_chosen(choice, self.console, options.device, options.dtype, options.offline, self._keeping),
+                load_chosen(
+                    choice,
+                    self.console,
+                    options.device,
+                    options.dtype,
+                    options.offline,
+                    self._keeping,
+                    options.clip_skip or 0,
+                ),
             )
         return self._loaded[1]
 
@@ -219,9 +227,16 @@ def keeping_of(options: argparse.Namespace) -> Keeping:
 
 
 def load_chosen(
-    choice: BaseChoice, console: Any, device: str, dtype: str, offline: bool, keeping: Keeping = AS_LOADED
+    choice: BaseChoice,
+    console: Any,
+    device: str,
+    dtype: str,
+    offline: bool,
+    keeping: Keeping = AS_LOADED,
+    clip_skip: int = 0,
 ) -> "DiffusersDenoiser":
-    """Return the base on the device and in the type that their options name, kept as told."""
+    """Return the base on the device and in the type that their options name, kept and asked as told."""
     place = choose_device(device)
     with console.status("Loading the base model"):
-        return load_base(choice, place, dtype_of_base(dtype, place, choice), offline=offline, keeping=keeping)
+        kind, names = dtype_of_base(dtype, place, choice), base_names(choice)
+        return load_base(choice, place, kind, offline=offline, keeping=keeping, clip_skip=clip_skip, names=names)

@@ -55,6 +55,13 @@ def _add_model_options(group: argparse._ArgumentGroup) -> None:
         "config.toml, the local hub cache, then the hub); auto: the checkpoint that the LoRA names, if it is in "
         "checkpoints of [folders] there",
     )
+    group.add_argument(
+        "--clip-skip",
+        type=positive,
+        metavar="N",
+        help="layer of the text encoder, counted from its last, at which prompts are read (default: 2 for anime bases "
+        "of Stable Diffusion 1.5, told by their names, else 1)",
+    )
     group.add_argument("--offline", action="store_true", help="never fetch anything")
     group.add_argument("--strength", type=finite, metavar="X", default=1.0, help="strength of the LoRA (default 1.0)")
 

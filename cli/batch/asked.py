@@ -24,7 +24,7 @@ _PLAIN = (
 _WHERE_GIVEN = ("open_clip", "words", "concept")
 """Options that ledgers once lacked: where they are not given, the same is asked as before there were any."""
 
-_SELDOM = ("words", "concept", "decide_early")
+_SELDOM = ("words", "concept", "decide_early", "clip_skip")
 """Options that count where they are given: what older ledgers asked stays the same question."""
 
 

@@ -92,7 +92,9 @@ class TrainCommand:
 
     def _train_and_audit(self, session: TrainSession, choice: BaseChoice) -> int:
         options = self._options
-        denoiser = load_chosen(choice, self._console, options.device, options.dtype, options.offline)
+        denoiser = load_chosen(
+            choice, self._console, options.device, options.dtype, options.offline, clip_skip=options.clip_skip
+        )
         family = families.get(denoiser.family)
         if not family.trains:
             raise UsageError(f"{choice.path} is a base of {family.title}, on which audits run, and training not yet.")

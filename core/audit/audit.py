@@ -106,7 +106,7 @@ def audit_change(denoiser: Denoiser, change: Change, plan: AuditPlan, setting: A
             verdict = dataclasses.replace(verdict, reasons=(*verdict.reasons, setting.not_asked))
         if doubt:
             verdict = dataclasses.replace(verdict, reasons=(*verdict.reasons, doubt + NO_KNOWLEDGE))
-        learning = _learned(denoiser, change, setting)
+        learning = _learned(denoiser, change, plan, setting)
     except InvalidError as error:
         verdict = invalid(str(error), *error.settings)
     finally:
@@ -158,7 +158,7 @@ def _gather(
         tuned = ModelPass(denoiser, plan, run_store, setting.batch, setting.progress)
         cost = _cost(plan, setting)
         left = remaining(plan, cost, base.before, tuned.before)
-        likeness = 0 if setting.references is None else likeness_rows(setting.concept, denoiser.family)
+        likeness = 0 if setting.references is None else likeness_rows(setting.concept, denoiser.family, plan.form)
         setting.progress.total(left.base + left.tuned + cost.compared + likeness)
         setting.progress.subject(BASE)
         rests, doubt = gather_base(needed(plan.metrics), base, plan, setting.labelled)
@@ -209,14 +209,14 @@ def _confirmed(tuned: ModelPass, change: Change, seen: Screened, setting: AuditS
     return confirm(tuned, groups, change.on, change.off)
 
 
-def _learned(denoiser: Denoiser, change: Change, setting: AuditSetting) -> Learning | None:
+def _learned(denoiser: Denoiser, change: Change, plan: AuditPlan, setting: AuditSetting) -> Learning | None:
     """Return how far what the LoRA draws is like the references; None where there are none."""
     if setting.references is None:
         return None
     drawing = Drawing(
         denoiser, lambda: without(change, setting.progress), setting.cache, setting.batch, setting.progress
     )
-    return measure_references(setting.references, setting.concept, drawing)
+    return measure_references(setting.references, setting.concept, drawing, plan.form)
 
 
 def _about(denoiser: Denoiser, plan: AuditPlan, setting: AuditSetting) -> About:

@@ -10,18 +10,17 @@ import torch
 
 from ..disk.files import LeftOut, named
 from ..errors import Setting, UsageError, naming
+from ..families.prompt_form import IN_SENTENCES, PromptForm
 from ..metrics.images.features import FeatureNetwork
 from ..pictures import SUFFIXES, cover, open_picture
 from ..pictures.folder import pictures_in
-from ..plan.concept import Concept, tidy
+from ..plan.concept import CAPTION, Concept, tidy
 from ..progress import BASE, LORA, Progress
 from ..verdict.learning import Learning, not_measured
 from .change import Change
 from .learned.evidence import REFERENCES, ConceptAsked, Drawing, Images, drawn_rows
 from .learned.measure import measure_learning
 
-CAPTION = "a photo of {}"
-"""What is asked for, as trainings do whose pictures have no captions."""
 _LONGEST = 300
 """Characters of the concept's name: text encoders read about as many."""
 _SETTING = Setting("references")
@@ -70,18 +69,20 @@ def concept_of(told: Sequence[str], claimed: Sequence[str]) -> Concept | None:
     return Concept(words, words.split()[-1] if " " in words else "") if words else None
 
 
-def likeness_rows(concept: Concept | None, family: str) -> int:
+def likeness_rows(concept: Concept | None, family: str, form: PromptForm = IN_SENTENCES) -> int:
     """Return the UNet rows that `measure_references` costs at the most."""
-    return 0 if concept is None else drawn_rows(concept, family)
+    return 0 if concept is None else drawn_rows(concept, family, form)
 
 
-def measure_references(references: References, concept: Concept | None, drawing: Drawing) -> Learning:
-    """Return how far what the model draws of the concept is like the references."""
+def measure_references(
+    references: References, concept: Concept | None, drawing: Drawing, form: PromptForm = IN_SENTENCES
+) -> Learning:
+    """Return how far what the model draws of the concept, asked in a form, is like the references."""
     if concept is None:
         said = "Likeness to the references was not measured: nobody says by which words the LoRA is asked for."
         return not_measured(said, Setting("concept"))
     pictures = references.pictures
-    asked = ConceptAsked(concept, CAPTION, pictures, pictures, REFERENCES)
+    asked = ConceptAsked(concept, CAPTION, pictures, pictures, REFERENCES, form)
     found = measure_learning(asked, drawing, lambda: references.networks)
     # What a training may change is not for an audit to set; more pictures are.
     ours = tuple(_SETTING for setting in found.settings if setting.name == "validation")

@@ -185,6 +185,11 @@ class Family:
             return child.form
         return IN_TAGS if asked == TAGS else IN_SENTENCES
 
+    def clip_skip(self, names: Iterable[str]) -> int:
+        """Return the layer of the text encoder, counted from its last, at which a base of such names is asked."""
+        child = by_name(self.children, names)
+        return 1 if child is None else child.clip_skip
+
     def drawing(self, names: Iterable[str]) -> Drawing:
         """Return how people draw with a base of this family, known by its names, the surest first."""
         known = tuple(names)

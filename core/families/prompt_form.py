@@ -50,6 +50,8 @@ class Child:
     """Regular expression of something in its names, which are searched in small words; an empty one fits all."""
     form: PromptForm
     """How it is asked."""
+    clip_skip: int = 1
+    """Layer of the text encoder, counted from its last, at which its prompts are read, as hosts count."""
 
 
 class Named(Protocol):

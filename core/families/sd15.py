@@ -1,6 +1,7 @@
 """Stable Diffusion 1.x."""
 
 from .family import FEW_STEPS, Family, Part, Pipeline, Recipe
+from .prompt_form import IN_TAGS, Child
 
 PIPELINE = Pipeline(
     name="StableDiffusionPipeline",
@@ -14,6 +15,15 @@ PIPELINE = Pipeline(
         Part("tokenizer", "transformers", ("CLIPTokenizer", "CLIPTokenizerFast")),
     ),
 )
+
+# Merges of NovelAI's model, which read its prompts at the penultimate layer: people draw with them with clip skip 2.
+ANIME = Child(
+    r"novel ?ai|\bnai\b|anime ?full|\banything v?\d|counterfeit|abyss ?orange|\baom ?\d|meina|pastel ?mix|any ?lora"
+    "|dark ?sushi|mistoon|hassaku",
+    IN_TAGS,
+    clip_skip=2,
+)
+"""Those that learned from tags, by the names of the best known."""
 
 FAMILY = Family(
     name="sd15",
@@ -31,4 +41,5 @@ FAMILY = Family(
     # Usual for DreamBooth-LoRA on a few pictures; not measured here.
     recipes=(("quick", Recipe(steps=500, batch=1, rate=2e-4)), ("standard", Recipe(steps=1000, batch=1, rate=1e-4))),
     settings=(("cross_attention_dim", 768),),
+    children=(ANIME,),
 )

@@ -58,6 +58,7 @@ FAMILY = Family(
     architectures=("stable-diffusion-xl",),
     text_widths=(("text_encoder", 768), ("text_encoder_2", 1280)),
     pipeline=PIPELINE,
+    trains=True,
     drawings=(FEW_STEPS, Drawing("", guidance_scale=5.0)),
     children=CHILDREN,
 )

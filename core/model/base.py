@@ -3,7 +3,7 @@
 import re
 import stat
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -105,8 +105,14 @@ def load_base(
     *,
     offline: bool,
     keeping: Keeping = AS_LOADED,
+    clip_skip: int = 0,
+    names: Sequence[str] = (),
 ) -> "DiffusersDenoiser":
-    """Return the base model on the device, kept as told; raise UsageError that says what to do where it cannot be."""
+    """Return the base model on the device, kept as told; raise UsageError that says what to do where it cannot be.
+
+    `clip_skip` is the layer of the text encoder at which prompts are read, counted from its last; 0 takes that of bases
+    of such `names`.
+    """
     from .backends import diffusers
     from .backends.networks import network_named
 
@@ -117,8 +123,9 @@ def load_base(
         settings = network_named(parts.pipeline.network).settings(parts)
         family = families.of_base(parts.pipeline.name, settings)
         assert family is not None, "each pipeline has a family that asks for no settings"
+        skip = clip_skip or family.clip_skip((base_name(choice), *names))
         try:
-            denoiser = diffusers.DiffusersDenoiser(parts, base_name(choice), family.name)
+            denoiser = diffusers.DiffusersDenoiser(parts, base_name(choice), family.name, None if skip == 1 else skip)
         except UsageError as error:
             raise error.at(choice.path) from error
     with foreign(f"{choice.path} cannot be brought to {device}"):

@@ -7,7 +7,7 @@ from itertools import pairwise
 from typing import Any
 
 from ..errors import Setting
-from ..families.prompt_form import FORMS, SENTENCES
+from ..families.prompt_form import FORMS, SENTENCES, PromptForm
 from .plan import asked, check, digest, plain
 
 VERSION = 1
@@ -127,6 +127,11 @@ class AuditPlan:
         # These come from presets alone.
         check(self.images_per_prompt >= 1 and len(self.prompts) >= 1, "At least one image of one prompt is needed")
         check(self.sampling_steps >= 1 and self.drift_timesteps >= 1, "At least one step is needed")
+
+    @property
+    def form(self) -> PromptForm:
+        """How the base is asked."""
+        return PromptForm(self.prompt_form, self.prefix, self.negative)
 
     @property
     def class_prompts(self) -> tuple[str, ...]:

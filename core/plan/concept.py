@@ -7,6 +7,9 @@ from ..errors import Setting, UsageError
 from ..text import without_unseen
 from .audit_plan import with_article
 
+CAPTION = "a photo of {}"
+"""How trainings caption pictures that have no caption, and audits ask for a concept."""
+
 
 @dataclass(frozen=True)
 class Concept:

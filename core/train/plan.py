@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 from ..errors import Setting, UsageError
 from ..families.prompt_form import ASKED_FORMS, AUTO
+from ..plan.concept import CAPTION
 from ..plan.option import option
 from ..plan.plan import asked, check, digest, plain
 from .forms import FORMS
@@ -64,7 +65,7 @@ class TrainPlan:
 
     trigger: str = option("sks", "word that is to call the concept")
     class_word: str = option("", "what kind of thing the concept is, such as dog")
-    caption: str = option("a photo of {}", "caption of pictures without a .txt file; {} stands for trigger and class")
+    caption: str = option(CAPTION, "caption of pictures without a .txt file; {} stands for trigger and class")
     steps: int = option(800, "optimizer steps", least=1, most=1_000_000)
     batch: int = option(1, "concept rows of one UNet batch", least=1, most=4096)
     accumulate: int = option(1, "UNet batches per optimizer step", least=1, most=4096)
@@ -75,7 +76,7 @@ class TrainPlan:
     rank: int = option(16, "rank of the change", least=1, most=4096)
     alpha: float = option(0.0, "the change is alpha / rank times its factors; 0 takes the rank")
     targets: str = option("attention", "layers that change: attention projections, whole transformers, or all", TARGETS)
-    train_text_encoder: bool = option(False, "train the text encoder's attention too")
+    train_text_encoder: bool = option(False, "train the text encoder too, or both of them")
 
     resolution: int = option(0, "side in pixels whose area the pictures get; 0 takes the base's own", most=8192)
     bucket: int = option(

@@ -61,7 +61,7 @@ class TrainSession:
     def _bank(self, family: str, form: PromptForm) -> Bank:
         own, plan = self.request.bank, self.request.plan
         if own is not None:
-            return replace(make_bank(own, self.concept, plan.bank_prompts), negative=form.negative)
+            return replace(make_bank(own, self.concept, plan.bank_prompts), form=form)
         shipped = read_bank(shipped_bank(family, form.name))
         return make_bank(shipped, self.concept, plan.bank_prompts).put(form)
 

@@ -94,7 +94,7 @@ def _preservation(bank: Bank, plan: TrainPlan) -> str:
     budget = f", aiming at a drift of {plan.drift_budget:.2%}" if plan.drift_budget else ""
     left_out = f", {len(bank.left_out)} left out" if bank.left_out else ""
     asked = f" The bank has {len(bank.prompts)} prompts and {len(bank.watched)} held out to watch drift{left_out}."
-    tags = f" It is in tags, drawn away from {bank.negative!r}." if bank.negative else ""
+    tags = f" It is in tags, drawn away from {bank.form.negative!r}." if bank.form.negative else ""
     return f"Preserved by {terms}{budget}.{asked}{tags}"
 
 

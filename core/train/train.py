@@ -54,9 +54,8 @@ def train(
     """
     _require_torch()
     identity = fingerprint(denoiser, pictures, bank, plan)
-    learned_rows = (
-        drawn_rows(Concept(plan.trigger, plan.class_word), denoiser.family) if setting.networks is not None else 0
-    )
+    concept = Concept(plan.trigger, plan.class_word)
+    learned_rows = drawn_rows(concept, denoiser.family, bank.form) if setting.networks is not None else 0
     setting.progress.total(all_rows(plan, bank) + learned_rows)
     check_base(denoiser, bank, setting)
     setting.progress.stage("Encoding pictures")
@@ -79,7 +78,7 @@ def train(
         if not finished or setting.networks is None:
             return trained
         with state.averaged():  # the file is there already: what comes now may take minutes and be interrupted
-            learning = learned(denoiser, method.off, pictures, held_out, plan, setting)
+            learning = learned(denoiser, method.off, pictures, held_out, bank.form, plan, setting)
         return _knowing(trained, learning)
     finally:
         method.detach()
@@ -107,7 +106,7 @@ def _preservation(
     setting: TrainSetting,
 ) -> tuple[dict[str, Regularizer], DriftWatch | None]:
     """Return the plan's terms by name, and the watch over drift if the plan wants one."""
-    drawings = LatentCache(denoiser, setting.cache, setting.batch, setting.progress, bank.negative)
+    drawings = LatentCache(denoiser, setting.cache, setting.batch, setting.progress, bank.form.negative)
     concept = Concept(plan.trigger, plan.class_word)
     context = TermContext(denoiser, method, plan, concept, bank, drawings, data)
     with method.off():
@@ -145,6 +144,7 @@ def _finish(
         (concept.phrase,),
         base_model=denoiser.name,
         resolution=(side, side),
+        clip_skip=denoiser.clip_skip,
         prediction_type=denoiser.schedule.prediction_type,
         facts=facts,
     )

@@ -18,6 +18,7 @@ def check(host, kind: str, name: str):
     assert found["sizes"] == ["time_embedding.linear_1", "add_embedding.linear_1"], "as LoRAs of LCM and DMD2 name it"
     # ComfyUI gives denoised latents; getting the prediction back divides by sigma, at least 0.1 here.
     assert found["direct"] < 2e-5 and found["one"] < 2e-5
+    assert found["bucket"] < 2e-5, "latents of another shape are told their own size"
     assert found["split"] < 1e-4
     assert found["changed"] > 1e-4, "an attention patch must count"
     assert found["back"] == 0, "and must be gone afterwards"

@@ -48,6 +48,26 @@ def test_what_is_asked_for_overrides_the_name():
         assert families.get(family).prompt_form(AUTO, ["ponyDiffusionV6", "illustrious", "anime"]) == IN_SENTENCES
 
 
+@pytest.mark.parametrize(
+    ("name", "skip"),
+    [
+        ("anything-v5-PrtRE.safetensors", 2),
+        ("AbyssOrangeMix2_sfw", 2),
+        ("Counterfeit-V3.0_fp16", 2),
+        ("animefull-latest", 2),
+        ("stable-diffusion-v1-5/stable-diffusion-v1-5", 1),
+        ("anything_for_anyone", 1),
+        ("naive_mix", 1),
+        ("", 1),
+    ],
+)
+def test_anime_bases_of_sd15_are_told_by_their_names(name, skip):
+    family = families.get("sd15")
+    assert family.clip_skip([name]) == skip
+    assert family.prompt_form(AUTO, [name]) == (IN_TAGS if skip == 2 else IN_SENTENCES)
+    assert families.get("sdxl").clip_skip([name]) == 1  # its usual layer is the penultimate one
+
+
 def test_the_demo_base_has_no_tags():
     assert families.get("demo").prompt_form(AUTO, ["pony"]) == IN_SENTENCES
     with pytest.raises(UsageError, match="demo base") as caught:

@@ -2,16 +2,17 @@
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
 
+from ...families.prompt_form import IN_SENTENCES, SENTENCES, PromptForm
 from ...model.diffusion.batch import Batching
 from ...model.diffusion.denoiser import Denoiser
 from ...model.diffusion.drawings import SAMPLING, SEED, LatentCache
 from ...model.diffusion.sample import generate_latents
-from ...plan.concept import Concept
+from ...plan.concept import CAPTION, Concept
 from ...progress import Progress
 from .looks import looks
 
@@ -44,11 +45,16 @@ class ConceptAsked:
     """Pictures that were, or may have been, learned from."""
     source: str
     """Which pictures the views are: `HELD_OUT`, `TRAINED_ON` or `REFERENCES`."""
+    form: PromptForm = IN_SENTENCES
+    """Language of the base."""
 
     @property
     def prompt(self) -> str:
-        """What both models are asked for."""
-        return self.concept.caption(self.caption)
+        """What both models are asked for; of a caption that nobody wrote, tags take the name alone."""
+        if self.form.name == SENTENCES:
+            return self.concept.caption(self.caption)
+        template = "{}" if self.caption == CAPTION else self.caption
+        return self.form.worded(template.replace("{}", self.concept.phrase))
 
 
 @dataclass(frozen=True)
@@ -89,23 +95,24 @@ class ConceptEvidence:
     """Which pictures the views are."""
 
 
-def drawn_rows(concept: Concept, family: str) -> int:
+def drawn_rows(concept: Concept, family: str, form: PromptForm = IN_SENTENCES) -> int:
     """Return the UNet rows that gathering costs if none is cached."""
-    return (2 * SEEDS + OF_A_LOOK * len(looks(concept, family))) * SAMPLING.rows
+    return (2 * SEEDS + OF_A_LOOK * len(looks(concept, family, form))) * SAMPLING.rows
 
 
 def gather(asked: ConceptAsked, drawing: Drawing) -> ConceptEvidence:
     """Return the evidence; where views may have been learned from, each is compared with the others only."""
     denoiser, batch, progress = drawing.denoiser, drawing.batch, drawing.progress
-    others, views = looks(asked.concept, denoiser.family), spread(distinct(asked.views))
+    others, views = looks(asked.concept, denoiser.family, asked.form), spread(distinct(asked.views))
     with drawing.off(), torch.no_grad():
-        drawings = LatentCache(denoiser, drawing.cache, batch, progress)
+        drawings = LatentCache(denoiser, drawing.cache, batch, progress, asked.form.negative)
         base = _decoded(denoiser, drawings.latents("Base: drawing the trigger", [asked.prompt] * SEEDS))
         wanted = [look for look in others for _ in range(OF_A_LOOK)]
         drawn = _decoded(denoiser, drawings.latents("Base: drawing other looks", wanted)) if wanted else ()
         trips = tuple(denoiser.decode(denoiser.encode_image(view[None]))[0] for view in views)
     progress.stage("Drawing the concept")
-    tuned = generate_latents(denoiser, [asked.prompt] * SEEDS, range(SEED, SEED + SEEDS), SAMPLING, batch, progress)
+    sampling, seeds = replace(SAMPLING, negative=asked.form.negative), range(SEED, SEED + SEEDS)
+    tuned = generate_latents(denoiser, [asked.prompt] * SEEDS, seeds, sampling, batch, progress)
     return ConceptEvidence(
         asked.prompt,
         _decoded(denoiser, tuned),

@@ -53,7 +53,8 @@ def foresee(study: Study, jobs: Sequence[Job], base: Blueprint, names: Sequence[
     trained = [lesson for lesson in lessons if lesson.how != REFERENCE]
     bank = _banks(base, names)
     drawn = sum(_without_gradients(lesson, bank(lesson), base.family.name) for lesson in trained)
-    drawn += sum(drawn_rows(_concept(lesson.plan), base.family.name) for lesson in lessons if lesson.how == REFERENCE)
+    looked = [lesson for lesson in lessons if lesson.how == REFERENCE]
+    drawn += sum(drawn_rows(_concept(lesson.plan), base.family.name, bank(lesson).form) for lesson in looked)
     asked = {metrics: _asked(study, metrics, base, names) for metrics in dict.fromkeys(job.metrics for job in jobs)}
     return Foreseen(
         trainings=len(trained),
@@ -94,7 +95,7 @@ def _concept(plan: TrainPlan) -> Concept:
 def _without_gradients(lesson: Lesson, bank: Bank, family: str) -> int:
     plan = lesson.plan
     taught = sum(teacher_rows(plan, step) for step in range(plan.steps))
-    return taught + all_rows(plan, bank) - rows_until(plan, plan.steps) + drawn_rows(_concept(plan), family)
+    return taught + all_rows(plan, bank) - rows_until(plan, plan.steps) + drawn_rows(_concept(plan), family, bank.form)
 
 
 def _asked(study: Study, metrics: tuple[str, ...], base: Blueprint, names: Sequence[str]) -> tuple[AuditPlan, Cost]:

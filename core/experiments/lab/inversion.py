@@ -73,7 +73,7 @@ def invert(training: Training, path: Path, setting: TrainSetting) -> Learning:
         while state.step < plan.steps:
             step.take(state)
         method.write(path)
-        return learned(denoiser, method.off, pictures, training.held_out, plan, setting)
+        return learned(denoiser, method.off, pictures, training.held_out, training.bank.form, plan, setting)
     finally:
         method.detach()
 

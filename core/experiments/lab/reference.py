@@ -128,6 +128,7 @@ def look_up(training: Training, setting: TrainSetting) -> Learning:
     change = ReferenceChange(training.denoiser, training.pictures[0].pixels)
     change.on()
     try:
-        return learned(training.denoiser, change.without, training.pictures, training.held_out, training.plan, setting)
+        held_out, form = training.held_out, training.bank.form
+        return learned(training.denoiser, change.without, training.pictures, held_out, form, training.plan, setting)
     finally:
         change.off()

@@ -22,11 +22,15 @@ from .quantize import quantize_to_int8
 class DiffusersDenoiser:
     """A pipeline's parts (see `parts.Parts`) as a Denoiser (see `denoiser.Denoiser`)."""
 
-    def __init__(self, parts: Any, name: str, family: str) -> None:
+    def __init__(self, parts: Any, name: str, family: str, clip_skip: int | None = None) -> None:
+        """Take the layer at which prompts are read, counted from the last; None for the usual one."""
         pipeline = families.get(family).pipeline
         assert pipeline is not None, "only bases of families that audits run on are loaded"
         self.name, self.family = name, family
         self._network: Network = network_named(pipeline.network)(parts)
+        self.clip_skip = clip_skip
+        if clip_skip is not None:
+            self._network.skip_layers(clip_skip)
         self._vae = parts.vae
         self.components: Mapping[str, nn.Module] = self._network.components
         for module in (self._vae, *self.components.values()):

@@ -20,8 +20,6 @@ class Conditioning:
     """(N, L, D) hidden states for cross-attention."""
     pooled: torch.Tensor | None = None
     """(N, P) pooled embedding, for families that use one."""
-    sizes: torch.Tensor | None = None
-    """(N, S) numbers that say which size a picture has and where it was cut, for families that are told."""
     mask: torch.Tensor | None = None
     """(N, L) which hidden states are those of a prompt and not what fills it up, for families that leave these out."""
 
@@ -31,7 +29,7 @@ class Conditioning:
     def rows(self, index: torch.Tensor | np.ndarray | Sequence[int]) -> "Conditioning":
         """Return the rows at integer positions `index`, repeated and reordered at will."""
         index = torch.as_tensor(index, device=self.context.device, dtype=torch.long)
-        return Conditioning(self.context[index], *(_rows(part, index) for part in (self.pooled, self.sizes, self.mask)))
+        return Conditioning(self.context[index], *(_rows(part, index) for part in (self.pooled, self.mask)))
 
 
 def _rows(part: torch.Tensor | None, index: torch.Tensor) -> torch.Tensor | None:
@@ -45,7 +43,6 @@ def joined(parts: Sequence[Conditioning]) -> Conditioning:
     return Conditioning(
         torch.cat([part.context for part in parts]),
         _joined([part.pooled for part in parts]),
-        _joined([part.sizes for part in parts]),
         _joined([part.mask for part in parts]),
     )
 
@@ -128,6 +125,11 @@ class Denoiser(Protocol):
 
 class TrainableDenoiser(Denoiser, Protocol):
     """A Denoiser that also answers with gradients, for training."""
+
+    @property
+    def clip_skip(self) -> int | None:
+        """Return the layer of the text encoder at which prompts are read, counted from its last; None: the usual."""
+        ...
 
     def forward(self, x_t: torch.Tensor, t: torch.Tensor, cond: Conditioning) -> torch.Tensor:
         """Return what `predict` returns, with gradients."""

@@ -11,7 +11,7 @@ from pathlib import Path
 from ...disk.files import open_regular
 from ...disk.text_file import decoded
 from ...errors import Setting, UsageError
-from ...families.prompt_form import SENTENCES, TAGS, PromptForm
+from ...families.prompt_form import IN_SENTENCES, SENTENCES, TAGS, PromptForm
 from ...plan.concept import Concept, tidy
 from ...plan.presets import audit_prompts
 from ...text import counted
@@ -39,18 +39,18 @@ class Bank:
     """Never trained on; drift is measured on them."""
     left_out: tuple[str, ...] = ()
     """Prompts of the file that audits ask, that name the concept, or that are there already."""
-    negative: str = ""
-    """What guidance leads away from where the base draws them."""
+    form: PromptForm = IN_SENTENCES
+    """How the base is asked that draws them: away from its negative."""
 
     def digest(self) -> str:
         """Return the SHA-256 over both lists, and what is drawn away from, if that is anything."""
-        negative = ("", self.negative) if self.negative else ()
+        negative = ("", self.form.negative) if self.form.negative else ()
         return hashlib.sha256("\n".join((*self.prompts, "", *self.watched, *negative)).encode()).hexdigest()
 
     def put(self, form: PromptForm) -> "Bank":
         """Return the bank as a base is asked in a form: behind its prefix, and drawn away from its negative."""
         prompts, watched = (tuple(map(form.worded, texts)) for texts in (self.prompts, self.watched))
-        return replace(self, prompts=prompts, watched=watched, negative=form.negative)
+        return replace(self, prompts=prompts, watched=watched, form=form)
 
 
 def read_bank(path: Path) -> tuple[str, ...]:

@@ -35,7 +35,9 @@ class DreamBoothLora:
         self._layers: dict[tuple[str, str], Any] = {}
         self._attach("unet", denoiser.components["unet"], _LAYERS[plan.targets])
         if plan.train_text_encoder:
-            self._attach("text_encoder", denoiser.components["text_encoder"], _TEXT_LAYERS[plan.targets])
+            for name, encoder in denoiser.components.items():
+                if name.startswith("text_encoder"):
+                    self._attach(name, encoder, _TEXT_LAYERS[plan.targets])
         self.parameters: Mapping[str, nn.Parameter] = {
             f"{component}.{module}.{name}": parameter
             for (component, module), layer in self._layers.items()

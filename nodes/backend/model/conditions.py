@@ -22,12 +22,15 @@ class HostConditioning(Conditioning):
 
     entries: tuple[Entries, ...] = ()
     """What the model takes for each row."""
+    shape: tuple[int, ...] = ()
+    """(C, ...) of the latents that they are for: some models are told the size of a picture."""
 
     def rows(self, index: torch.Tensor | np.ndarray | Sequence[int]) -> "HostConditioning":
         """Return the rows at integer positions `index`, repeated and reordered at will."""
         positions = [int(i) for i in index]
         plain = super().rows(positions)
-        return HostConditioning(plain.context, plain.pooled, entries=tuple(self.entries[i] for i in positions))
+        entries = tuple(self.entries[i] for i in positions)
+        return HostConditioning(plain.context, plain.pooled, entries=entries, shape=self.shape)
 
 
 def encode(model: Any, clip: Any, prompts: Sequence[str], latents: torch.Tensor) -> HostConditioning:
@@ -39,7 +42,8 @@ def encode(model: Any, clip: Any, prompts: Sequence[str], latents: torch.Tensor)
         raise UsageError("MODEL takes no text conditioning, so there is nothing to ask it by prompts.")
     pooled = [p for _, p in parts if p is not None]
     together = torch.cat(pooled) if len(pooled) == len(parts) else None
-    return HostConditioning(context["context"].cond, together, entries=tuple(entry for entry, _ in parts))
+    entries, shape = tuple(entry for entry, _ in parts), tuple(latents.shape[1:])
+    return HostConditioning(context["context"].cond, together, entries=entries, shape=shape)
 
 
 def _encode_one(model: Any, clip: Any, prompt: str, latents: torch.Tensor) -> tuple[Entries, torch.Tensor | None]:
@@ -76,8 +80,11 @@ def _cut(chunks: Sequence[Sequence[Any]], empty: Sequence[Any]) -> list[Any]:
 
 
 def entries_of(model: Any, cond: Conditioning, latents: torch.Tensor) -> dict[str, Any]:
-    """Return the entries of conditioning rows, made anew from hidden states and pooled vectors where it has none."""
-    if isinstance(cond, HostConditioning):
+    """Return the entries of conditioning rows for latents shaped like `latents` (1, C, ...).
+
+    They are made anew from hidden states and pooled vectors where there are none, or for latents of another shape.
+    """
+    if isinstance(cond, HostConditioning) and cond.shape == tuple(latents.shape[1:]):
         return joined(cond.entries)
     from comfy.samplers import encode_model_conds
 

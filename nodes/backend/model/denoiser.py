@@ -137,7 +137,7 @@ class ComfyDenoiser:
         from comfy.samplers import calc_cond_batch
 
         x, sigma = to_host(self.schedule, x_t, t), self._sigma(t)
-        entries = entries_of(self.live.model, cond, self._blank())
+        entries = entries_of(self.live.model, cond, self._framed(x_t[:1]))
         host_x = self._framed(x)
         (denoised,) = calc_cond_batch(
             self.live.model.model, [[{"model_conds": entries, "uuid": None}]], host_x, sigma, options

@@ -30,6 +30,12 @@ class ComfyTrainer(ComfyDenoiser):
         make_trainable(base.model.model)
         self._is_alone = False
 
+    @property
+    def clip_skip(self) -> int | None:
+        """Return the layer at which CLIP reads prompts, counted from its last, where the graph says so."""
+        layer = self.base.clip.layer_idx
+        return None if layer is None else -layer
+
     def held(self) -> AbstractContextManager[None]:
         """Return a context in which the network stays where it is, so that layers may wrap its own."""
         return host.held(self.base.model)
@@ -40,7 +46,7 @@ class ComfyTrainer(ComfyDenoiser):
             host.offload_others(self.device)
             self._is_alone = True
         x, sigma = to_host(self.schedule, x_t, t), self._sigma(t)
-        entries = entries_of(self.base.model, cond, self._blank())
+        entries = entries_of(self.base.model, cond, self._framed(x_t[:1]))
         inputs = {name: entry.process_cond(batch_size=len(x), area=None).cond for name, entry in entries.items()}
         with self._running(len(x)) as options:
             transformer = options["transformer_options"]

@@ -1,15 +1,23 @@
 """What pictures of plain colours say of a concept: fidelity, retrieval, copies, and what they mean together."""
 
+from contextlib import nullcontext
 from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
-from owf.core.audit.learned.evidence import TRAINED_ON, VIEWS, ConceptEvidence, distinct, spread
+from owf.core import families
+from owf.core.audit.learned import evidence
+from owf.core.audit.learned.evidence import TRAINED_ON, VIEWS, ConceptAsked, ConceptEvidence, distinct, spread
 from owf.core.audit.learned.looks import looks, shipped_looks
 from owf.core.audit.learned.measure import learning
+from owf.core.families.prompt_form import IN_SENTENCES, TAGS, PromptForm
+from owf.core.model.diffusion import drawings
+from owf.core.model.diffusion.batch import Batching
 from owf.core.plan.concept import Concept
+from owf.core.progress import SILENT
 from owf.core.verdict.learning import CONCEPTS, LEARNED, NOT_LEARNED, NOT_SHOWN
+from small_training import tiny_denoiser
 
 RED, BLUE = (230, 20, 20), (20, 20, 230)
 
@@ -114,18 +122,54 @@ def test_of_many_views_some_from_first_to_last_are_compared(count):
     assert found == sorted(found)
 
 
-@pytest.mark.parametrize(("family", "file"), [("sd15", "open_world.txt"), ("demo", "demo.txt")])
-def test_nineteen_other_looks_of_the_class_none_of_which_names_the_concept(family, file):
-    assert shipped_looks(family).name == file
-    found = looks(Concept("sks", "bag"), family)
+@pytest.mark.parametrize(
+    ("family", "form", "file"),
+    [
+        ("sd15", IN_SENTENCES, "open_world.txt"),
+        ("demo", IN_SENTENCES, "demo.txt"),
+        ("sdxl", PromptForm(TAGS), "tags.txt"),
+    ],
+)
+def test_nineteen_other_looks_of_the_class_none_of_which_names_the_concept(family, form, file):
+    assert shipped_looks(family, form.name).name == file
+    found = looks(Concept("sks", "bag"), family, form)
     assert len(set(found)) == CONCEPTS - 1
     assert all("bag" in look and "{}" not in look for look in found)
     assert looks(Concept("sks", ""), family) == ()
     for trigger in ("red", "white", "black"):
-        others = looks(Concept(trigger, "bag"), family)
+        others = looks(Concept(trigger, "bag"), family, form)
         assert len(set(others)) == CONCEPTS - 1
         assert not any(trigger in look.split() for look in others)
-    assert looks(Concept("photo", "bag"), family) == ()
+    assert looks(Concept("photo" if form == IN_SENTENCES else "bag", "bag"), family, form) == ()
+
+
+def test_a_base_of_tags_is_asked_for_concept_and_looks_behind_its_prefix():
+    form, concept = families.get("sdxl").prompt_form("auto", ["ponyDiffusionV6XL"]), Concept("sks", "bag")
+    asked = ConceptAsked(concept, "a photo of {}", (), (), TRAINED_ON, form)
+    assert asked.prompt == f"{form.prefix}, sks bag"
+    assert replace(asked, caption="{}, on a table").prompt == f"{form.prefix}, sks bag, on a table"
+    assert replace(asked, form=IN_SENTENCES).prompt == "a photo of a sks bag"
+    bare = looks(concept, "sdxl", PromptForm(TAGS))
+    assert looks(concept, "sdxl", form) == tuple(f"{form.prefix}, {look}" for look in bare)
+
+
+@pytest.mark.parametrize("negative", ["", "worst quality"])
+def test_concept_looks_and_both_models_are_drawn_away_from_the_bases_negative(tmp_path, monkeypatch, negative):
+    drawn = []
+
+    def draw(denoiser, prompts, seeds, sampling, batch, progress):
+        drawn.extend((prompt, sampling.negative) for prompt in prompts)
+        return torch.zeros(len(prompts), 4, 8, 8)
+
+    monkeypatch.setattr(evidence, "generate_latents", draw)
+    monkeypatch.setattr(drawings, "generate_latents", draw)
+    form = PromptForm(TAGS, "masterpiece", negative) if negative else IN_SENTENCES
+    views = tuple(torch.zeros(3, 64, 64, dtype=torch.uint8) + i for i in range(3))
+    asked = ConceptAsked(Concept("sks", "bag"), "a photo of {}", views, views, TRAINED_ON, form)
+    evidence.gather(asked, evidence.Drawing(tiny_denoiser(), nullcontext, tmp_path, Batching(4), SILENT))
+    assert {away for _, away in drawn} == {negative}
+    assert len(drawn) * drawings.SAMPLING.rows == evidence.drawn_rows(asked.concept, "demo", form)
+    assert sum(prompt == asked.prompt for prompt, _ in drawn) == 2 * evidence.SEEDS
 
 
 def test_a_picture_that_is_there_several_times_is_one_view():

@@ -26,6 +26,9 @@ with torch.inference_mode():
     pooled = network.encode_adm(pooled_output=cond.pooled, width=64, height=64, device="cpu")
     time = sigma * 1000 if is_flow else t.float()
     direct = network.diffusion_model(x_t, time, context=cond.context, y=pooled)
+    wide = torch.stack([gaussian((4, 6, 12), 2, str(i)) for i in range(2)])
+    told = network.encode_adm(pooled_output=cond.pooled, width=96, height=48, device="cpu")
+    bucket = network.diffusion_model(wide, time, context=cond.context, y=told)
     one = torch.cat([ours.predict(x_t[i : i + 1], t[i : i + 1], cond.rows([i])) for i in range(2)])
     patched = model.clone()
     patched.set_model_attn1_output_patch(lambda out, extra: out * -20)
@@ -38,6 +41,7 @@ with torch.inference_mode():
         kind=ours.schedule.prediction_type,
         family=ours.family,
         direct=far(predicted, direct),
+        bucket=far(ours.predict(wide, t, cond), bucket),
         one=far(one, predicted),
         changed=far(changed, predicted),
         back=far(ours.predict(x_t, t, cond), predicted),

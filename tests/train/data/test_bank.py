@@ -82,9 +82,17 @@ def test_a_bank_in_tags_is_put_as_its_base_is_asked():
     put = plain.put(form)
     assert put.prompts == tuple(f"{form.prefix}, {prompt}" for prompt in plain.prompts)
     assert put.watched == tuple(f"{form.prefix}, {prompt}" for prompt in plain.watched)
-    assert put.negative == form.negative
+    assert put.form == form
     assert plain.put(IN_SENTENCES) == plain
-    assert len({bank.digest() for bank in (plain, put, replace(put, negative=""), replace(put, negative="x"))}) == 4
+    assert (
+        len(
+            {
+                bank.digest()
+                for bank in (plain, put, *(replace(put, form=replace(form, negative=text)) for text in ("", "x")))
+            }
+        )
+        == 4
+    )
 
 
 @pytest.mark.parametrize(
@@ -105,7 +113,7 @@ def test_a_training_takes_the_bank_in_the_language_of_its_base(family, name, ask
     plain = make_bank(prompts_of(shipped), DOG)
     assert [prompt[len(bank.prompts[0]) - len(plain.prompts[0]) :] for prompt in bank.prompts] == list(plain.prompts)
     assert bank.prompts[0].startswith(prefix)
-    assert bool(bank.negative) == bool(prefix)
+    assert bool(bank.form.negative) == bool(prefix)
     assert (bank == plain) == (not prefix)
 
 
@@ -115,7 +123,7 @@ def test_prompts_of_the_user_stay_as_they_are():
     base = cast(TrainableDenoiser, SimpleNamespace(family="sdxl", name="pony", resolution=64))
     bank = session.on(base).bank
     assert {*bank.prompts, *bank.watched} == set(own)
-    assert "score_4" in bank.negative
+    assert "score_4" in bank.form.negative
 
 
 def test_the_default_bank_has_the_lengths_that_people_write():

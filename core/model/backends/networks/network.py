@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from ....errors import UsageError
+from ....errors import OFF, Setting, UsageError
 from ...diffusion.denoiser import Conditioning, Token, joined
 from ...diffusion.schedule import Schedule
 from ..parts import scaled, unscaled
@@ -76,6 +76,17 @@ class Network(ABC):
         That is the empty prompt, in its template where prompts have one, unless the model was trained otherwise.
         """
         return self.embed_text([*prompts, *negatives])
+
+    def skip_layers(self, clip_skip: int) -> None:
+        """Read prompts at a layer of the text encoder counted from its last, which is 1; to be called before any is.
+
+        Raises UsageError where it has no such layer, or there is no choice.
+        """
+        raise UsageError(
+            "The base reads prompts at the layer that it was trained with; clip skip is a choice of "
+            "Stable Diffusion 1 and 2.",
+            Setting("clip_skip", OFF),
+        )
 
     @abstractmethod
     def forward(self, x_t: torch.Tensor, t: torch.Tensor, cond: Conditioning) -> torch.Tensor:

@@ -1,4 +1,4 @@
-"""Stable Diffusion 1 and 2: one CLIP text encoder, whose last hidden states a U-Net reads."""
+"""Stable Diffusion 1 and 2: one CLIP text encoder, whose hidden states a U-Net reads: the last, or earlier ones."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -37,6 +37,7 @@ class StableDiffusion(Network):
         self.vae, self._scheduler = parts.vae.config, parts.scheduler.config
         self.tokenizers = (parts.tokenizer,)
         self.latent_shape, self.resolution = latent_shape(parts), resolution(parts)
+        self._clip_skip = 1
 
     @classmethod
     def require_fit(cls, parts: Any, path: str) -> None:
@@ -64,10 +65,28 @@ class StableDiffusion(Network):
         """Return the process of its scheduler."""
         return schedule_of(self._scheduler)
 
+    def skip_layers(self, clip_skip: int) -> None:
+        """See `Network`."""
+        layers = self._text_encoder.config.num_hidden_layers
+        if not 1 <= clip_skip <= layers:
+            said = f"The text encoder has {layers} layers: there is no clip skip {clip_skip}."
+            raise UsageError(said, Setting("clip_skip", "2"))
+        self._clip_skip = clip_skip
+        if clip_skip > 1:  # else the base is the one that it was before there was a choice
+            self.options, self.told = f"clip skip {clip_skip}", {"clip skip": str(clip_skip)}
+
     def embed_text(self, prompts: Sequence[str]) -> Conditioning:
-        """Return the text encoder's last hidden states (N, 77, D)."""
-        numbers = token_numbers(self._tokenizer, prompts)
-        return Conditioning(self._text_encoder(numbers.to(self.device))[0])
+        """Return the text encoder's last hidden states (N, 77, D), or earlier ones under its last normalisation.
+
+        So hosts have it; diffusers' `clip_skip` counts one less.
+        """
+        numbers = token_numbers(self._tokenizer, prompts).to(self.device)
+        if self._clip_skip == 1:
+            return Conditioning(self._text_encoder(numbers)[0])
+        states = self._text_encoder(numbers, output_hidden_states=True).hidden_states
+        # transformers 5 dropped a level of names.
+        whole = getattr(self._text_encoder, "text_model", self._text_encoder)
+        return Conditioning(whole.final_layer_norm(states[-self._clip_skip]))
 
     def forward(self, x_t: torch.Tensor, t: torch.Tensor, cond: Conditioning) -> torch.Tensor:
         """Return the U-Net's output."""

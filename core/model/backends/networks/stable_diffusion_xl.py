@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from ....errors import UsageError
+from ....errors import OFF, Setting, UsageError
 from ...diffusion.denoiser import Conditioning, Token
 from ...diffusion.schedule import Schedule
 from ..activations import unet_values
@@ -22,7 +22,7 @@ from ..parts import (
     resolution,
 )
 from ..scheduler import schedule_of
-from .network import Network, token_numbers
+from .network import Network, pixels_per_latent, token_numbers
 
 _SIZES = 6
 """Numbers about its size that the U-Net is told of a picture: height and width that it had, the corner at which it was
@@ -48,8 +48,6 @@ class StableDiffusionXL(Network):
         self.device: torch.device = parts.unet.device
         self.tokenizers = (parts.tokenizer, parts.tokenizer_2)
         self.latent_shape, self.resolution = latent_shape(parts), resolution(parts)
-        height = width = self.resolution
-        self._sizes = torch.tensor([height, width, 0, 0, height, width], dtype=torch.float32)
         # What diffusers takes where a pipeline's settings say nothing.
         self._is_nothing_zero = bool(parts.index.get("force_zeros_for_empty_prompt", True))
         self.options = json.dumps([self._is_nothing_zero, [t.pad_token_id for t in self.tokenizers]])
@@ -70,6 +68,14 @@ class StableDiffusionXL(Network):
         """Return the process of its scheduler."""
         return schedule_of(self._scheduler)
 
+    def skip_layers(self, clip_skip: int) -> None:
+        """Raise UsageError: there is no choice."""
+        raise UsageError(
+            "Stable Diffusion XL reads the penultimate layers of its text encoders by itself, which its children call "
+            "clip skip 2.",
+            Setting("clip_skip", OFF),
+        )
+
     def embed_text(self, prompts: Sequence[str]) -> Conditioning:
         """Return the penultimate hidden states of both encoders (N, 77, D), and what the second pools (N, P)."""
         contexts, pooled = [], None
@@ -78,8 +84,7 @@ class StableDiffusionXL(Network):
             found = encoder(numbers, output_hidden_states=True)
             contexts.append(found.hidden_states[-2])
             pooled = found[0]  # of the second, which projects: its first output
-        sizes = self._sizes.to(self.device).expand(len(prompts), -1)
-        return Conditioning(torch.cat(contexts, dim=-1), pooled, sizes)
+        return Conditioning(torch.cat(contexts, dim=-1), pooled)
 
     def embed_guided(self, prompts: Sequence[str], negatives: Sequence[str]) -> Conditioning:
         """Return the rows of all; no prompt is zeros, as the model was trained, unless its pipeline says otherwise."""
@@ -95,8 +100,8 @@ class StableDiffusionXL(Network):
         )
 
     def forward(self, x_t: torch.Tensor, t: torch.Tensor, cond: Conditioning) -> torch.Tensor:
-        """Return the U-Net's output."""
-        more = {"text_embeds": cond.pooled, "time_ids": cond.sizes}
+        """Return the U-Net's output; it is told that the pictures have the size of these latents, and are whole."""
+        more = {"text_embeds": cond.pooled, "time_ids": picture_sizes(x_t, pixels_per_latent(self.vae))}
         return self.denoiser(x_t, t, encoder_hidden_states=cond.context, added_cond_kwargs=more).sample
 
     def row_values(self) -> int:
@@ -105,7 +110,18 @@ class StableDiffusionXL(Network):
 
     def token(self, word: str) -> Token:
         """Raise UsageError: a word has an embedding in each text encoder, and one would be trained."""
-        raise UsageError(f"{word!r} cannot be trained as a word: Stable Diffusion XL reads words with two encoders.")
+        raise UsageError(
+            f"{word!r} cannot be trained as a word: Stable Diffusion XL reads words with two encoders.",
+            Setting("method", "dreambooth_lora"),
+        )
+
+
+def picture_sizes(latents: torch.Tensor, pixels: int) -> torch.Tensor:
+    """Return what the U-Net is told of each picture's size (N, 6) float32, for latents of `pixels` pixels a side."""
+    sizes = torch.zeros(len(latents), _SIZES, device=latents.device)
+    height, width = (pixels * side for side in latents.shape[-2:])
+    sizes[:, ::4], sizes[:, 1::4] = height, width  # before and after it was cut, at the corner (0, 0)
+    return sizes
 
 
 def _require_sizes(config: Any, pooled: int, path: str) -> None:
