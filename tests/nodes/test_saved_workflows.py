@@ -3,10 +3,14 @@
 import json
 import re
 import subprocess
+import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
+import report_samples as samples
 from node import NODE
+from owf.nodes.ui.panel import report_panel
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
@@ -225,6 +229,63 @@ def test_an_alarm_is_called_alarm(tmp_path):
     (tmp_path / "panel.json").write_text(json.dumps({**saved, "bars": [bar]}))
     (found,) = shown(tmp_path, tmp_path / "panel.json")
     assert any("alarm 25.0 points" in text for text in found["texts"]) and "owf-NO-ALARM" in found["classes"]
+
+
+@pytest.mark.skipif(not NODE, reason="needs node to parse JavaScript")
+def test_a_silent_alarm_is_folded_away_and_what_is_judged_is_not(tmp_path):
+    saved = json.loads((HERE / "saved" / "report_panel.json").read_text())
+    silent = {**saved["bars"][0], "title": "Hues", "limit_word": "alarm", "state": "NO ALARM"}
+    for number, said in ((0, None), (1, "One alarm is silent"), (3, "3 alarms are silent")):
+        (tmp_path / "panel.json").write_text(json.dumps({**saved, "bars": [silent] * number + saved["bars"]}))
+        (found,) = shown(tmp_path, tmp_path / "panel.json")
+        assert [folded[0] for folded in found["folded"]] == ([said] if said else [])
+        assert all(folded.count("Hues") == number for folded in found["folded"])
+        assert not any(saved["bars"][0]["title"] in folded for folded in found["folded"])
+        assert saved["bars"][0]["title"] in found["texts"]
+
+
+@pytest.mark.skipif(not NODE, reason="needs node to parse JavaScript")
+def test_the_panel_ranks_what_is_damaged_and_names_the_untouched(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "folder_paths", SimpleNamespace(get_output_directory=lambda: str(tmp_path)))
+    panel = report_panel(samples.mapped_report(), tmp_path)
+    (tmp_path / "panel.json").write_text(json.dumps(panel))
+    (found,) = shown(tmp_path, tmp_path / "panel.json")
+    texts = found["texts"]
+    assert found["warnings"] == [] and "owf-ranked" in found["classes"]
+    at = texts.index("Damaged, 95 % interval")
+    assert texts[at + 1 : at + 4] == ["green (14 concepts)", "110 %", "100 to 120"]
+    assert texts.index("Moved least, 95 % interval") > at and "black dress" in texts
+
+
+@pytest.mark.skipif(not NODE, reason="needs node to parse JavaScript")
+def test_a_concept_of_a_stranger_is_text_and_a_list_of_any_length_stays_short(tmp_path):
+    # The words that are asked may come from a file, and a panel from a workflow that was sent.
+    hostile = "<img src=x onerror=alert(1)>"
+    line = [hostile, "<b>1 %</b>", "0 to 2"]
+    lists = [{"title": hostile, "lines": [line] * 500}] * 61
+    saved = json.loads((HERE / "saved" / "report_panel.json").read_text())
+    (tmp_path / "panel.json").write_text(json.dumps({**saved, "lists": lists, "pairs": []}))
+    (found,) = shown(tmp_path, tmp_path / "panel.json")
+    assert found["pictures"] == [] and found["warnings"] == []
+    assert found["texts"].count(hostile) == 60 * 60
+    assert found["texts"].count(f"{hostile}, 95 % interval") == 60
+
+
+@pytest.mark.skipif(not NODE, reason="needs node to parse JavaScript")
+def test_an_audit_of_several_says_what_each_is_called(tmp_path):
+    row = {
+        "name": "a.safetensors",
+        "verdict": "PASS",
+        "symbol": "v",
+        "text": "Worst class drop 16.7 points",
+        "reason": "",
+    }
+    (tmp_path / "panel.json").write_text(
+        json.dumps({"kind": "table", "title": "1 on base", "notes": [], "rows": [row]})
+    )
+    (found,) = shown(tmp_path, tmp_path / "panel.json")
+    assert "owf-named" in found["classes"]
+    assert {"a.safetensors", "v PASS", row["text"]} <= set(found["texts"])
 
 
 @pytest.mark.skipif(not NODE, reason="needs node to parse JavaScript")
