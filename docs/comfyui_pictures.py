@@ -29,8 +29,10 @@ SHOWN = {
     "gate_a_graph": "OWF_DriftAudit",
 }
 """Example -> the node that its picture is about."""
-THUMBNAIL = 640
-"""Pixels of a thumbnail's width."""
+THUMBNAIL = 960
+"""Pixels of a thumbnail's longer side."""
+SCREEN = {"width": 2400, "height": 1600}
+"""Page on which a whole workflow is large enough to be read."""
 MARGIN = 24
 HIDDEN = ".p-toast, .minimap-main-container { display: none !important }"
 
@@ -45,8 +47,8 @@ def main() -> None:
             page.add_style_tag(content=HIDDEN)
             finish(page, name)
             picture = fitted(page)
-            small = picture.resize((THUMBNAIL, round(THUMBNAIL * picture.height / picture.width)))
-            small.save(ROOT / "examples" / f"{name}.jpg", quality=85, optimize=True)
+            picture.thumbnail((THUMBNAIL, THUMBNAIL))
+            picture.save(ROOT / "examples" / f"{name}.jpg", quality=85, optimize=True)
             if name == "audit_a_lora":
                 screenshots(page, node)
 
@@ -64,6 +66,10 @@ def finish(page: Any, name: str) -> None:
 def fitted(page: Any) -> Image.Image:
     """Return the whole workflow, without the page around it."""
     page.keyboard.press("Escape")  # a closed gate says why in a dialog
+    before = page.viewport_size
+    page.set_viewport_size(SCREEN)
+    # From far away the canvas leaves all texts out.
+    page.evaluate("async () => { await app.extensionManager.setting.set('LiteGraph.Canvas.MinFontSizeForLOD', 0) }")
     page.evaluate("async () => { await app.extensionManager.command.execute('Comfy.Canvas.FitView') }")
     time.sleep(2)
     corners = """() => {
@@ -76,6 +82,7 @@ def fitted(page: Any) -> Image.Image:
     }"""
     left, top, right, bottom = page.evaluate(corners)
     picture = Image.open(io.BytesIO(page.screenshot())).convert("RGB")
+    page.set_viewport_size(before)
     return picture.crop((left - MARGIN, top - MARGIN, right + MARGIN, bottom + MARGIN))
 
 
