@@ -43,7 +43,9 @@ globalThis.clearTimeout = (timer) => pending.delete(timer);
 const asked = [];
 const fetchApi = async (path) => (asked.push(path), { ok: true, json: async () => ({ text: `Cost ${asked.length}.` }) });
 const listeners = {};
-const graph = { getNodeById: (id) => (id === 7 ? current : null), get _nodes() { return [current]; } };
+const graph = { getNodeById: (id) => ({ 7: current, 3: outer })[id] ?? null, get _nodes() { return [current, outer]; } };
+const inside = { getNodeById: (id) => (id === 7 ? current : null) };
+let outer; // a subgraph that holds the same node
 globalThis.owfTest = {
   app: { registerExtension: (given) => (extension = given), graph },
   api: { apiURL: (path) => path, fetchApi, addEventListener: (name, act) => (listeners[name] = act) },
@@ -68,6 +70,7 @@ async function shown(panel) {
   node.properties = panel?.events || panel?.widgets ? {} : { owf_panel: panel };
   node.onConfigure({});
   current = node;
+  outer = { subgraph: inside, size: [420, 60], computeSize: () => [420, 60], addDOMWidget: () => ({}) };
   for (const [name, value] of Object.entries(panel?.set ?? {})) {
     const widget = node.widgets.find((each) => each.name === name);
     widget.value = value;
@@ -91,6 +94,7 @@ async function shown(panel) {
     folded: elements.filter((element) => element.tag === "details").map((element) => textsOf(all(element))),
     classes: elements.flatMap((element) => element.className.split(" ")),
     pictures: elements.filter((element) => element.tag === "img").map((element) => element.src),
+    outer: outer.owfElement ? textsOf(all(outer.owfElement)) : null,
     warnings: warnings.splice(0),
     heights,
     asked: asked.splice(0),
