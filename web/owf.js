@@ -52,9 +52,14 @@ function draw(node) {
 /** Make the node as high as its panel now is: one that is not on the screen has no height yet, and keeps its own. */
 function fit(node) {
   const height = Math.min(TALLEST, Math.ceil(node.owfContent.offsetHeight ?? 0));
-  if (!height || height === node.owfHeight) return;
+  if (!height) return;
+  const changed = height !== node.owfHeight;
   node.owfHeight = height;
-  node.setSize?.([node.size[0], node.computeSize()[1]]);
+  // Vue nodes fold inputs away, which `computeSize` does not know: there the panel gets what is left of the node.
+  const room = globalThis.LiteGraph?.vueNodesMode ? node.owfElement.clientHeight : 0;
+  const spare = room && room - height;
+  if (!changed && Math.abs(spare) <= EDGE) return;
+  node.setSize?.([node.size[0], spare ? node.size[1] - spare : node.computeSize()[1]]);
   node.setDirtyCanvas?.(true, true);
 }
 
@@ -111,7 +116,10 @@ function addPanel(node) {
   widget.serialize = false;
   node.setSize?.([Math.max(node.size[0], WIDTH), node.computeSize()[1]]);
   // Pictures arrive, fonts load, the user makes the node wider, or it comes onto the screen.
-  if (globalThis.ResizeObserver) new ResizeObserver(() => fit(node)).observe(content);
+  if (globalThis.ResizeObserver) {
+    const observer = new ResizeObserver(() => fit(node));
+    for (const each of [content, element]) observer.observe(each);
+  }
   const after = (name, act) => {
     const before = node[name];
     node[name] = function (...values) {
