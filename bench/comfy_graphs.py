@@ -143,7 +143,7 @@ def files(pack: Mapping[str, Mapping[str, Any]]) -> Iterator[tuple[str, str]]:
     """Yield path and content of each file, by what the schemas of the pack's nodes say."""
     known = Schemas(pack)
     for graph in EXAMPLES:
-        yield f"examples/{graph.name}.json", _text(workflow(graph, known))
+        yield f"example_workflows/{graph.name}.json", _text(workflow(graph, known))
     for described in BLUEPRINTS:
         yield f"subgraphs/{described.graph.name}.json", _text(blueprint(described, known))
 

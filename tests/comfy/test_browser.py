@@ -17,7 +17,7 @@ pytest.importorskip("playwright.sync_api", reason="needs playwright and a Chromi
 AUDIT, TRAIN = "OWF_DriftAudit", "OWF_TrainLoRADC"
 METRICS, STEPS = "at_8", "at_4"
 """Places of widgets: lora, strength, preset, seed, gate, labels, folder, policy, metrics; name ... preset, steps."""
-EXAMPLES = sorted(path.stem for path in (ROOT / "examples").glob("*.json"))
+EXAMPLES = sorted(path.stem for path in (ROOT / "example_workflows").glob("*.json"))
 FRONT_END = os.environ.get("COMFYUI_FRONTEND")
 KINDS = [
     "canvas",

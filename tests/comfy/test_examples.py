@@ -7,7 +7,7 @@ import pytest
 from graphs import from_interface, inside, on_demo
 
 ROOT = Path(__file__).resolve().parents[2]
-GRAPHS = [*sorted((ROOT / "examples").glob("*.json")), *sorted((ROOT / "subgraphs").glob("*.json"))]
+GRAPHS = [*sorted((ROOT / "example_workflows").glob("*.json")), *sorted((ROOT / "subgraphs").glob("*.json"))]
 
 
 @pytest.mark.parametrize("path", GRAPHS, ids=lambda path: path.stem)

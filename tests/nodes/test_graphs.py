@@ -92,7 +92,7 @@ def test_a_description_that_no_longer_fits_the_nodes_is_refused(pack):
 
 def test_there_is_a_set_on_ordinary_checkpoints_with_comfyuis_own_loader():
     found = {}
-    for path in (ROOT / "examples").glob("*.json"):
+    for path in (ROOT / "example_workflows").glob("*.json"):
         for node in json.loads(path.read_text())["nodes"]:
             if node["type"] == LOADER:
                 found.setdefault(node["widgets_values"][0], set()).add(path.stem)

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-EXAMPLES = sorted((ROOT / "examples").glob("*.json"))
+EXAMPLES = sorted((ROOT / "example_workflows").glob("*.json"))
 BLUEPRINTS = sorted((ROOT / "subgraphs").glob("*.json"))
 GRAPHS = [*EXAMPLES, *BLUEPRINTS]
 WIDGETS = {"INT": (int,), "FLOAT": (int, float), "STRING": (str,), "COMBO": (str,), "BOOLEAN": (bool,)}
