@@ -66,7 +66,7 @@ def on_demo(prompt: dict) -> dict:
         inputs = node["inputs"]
         if node["class_type"] == "CheckpointLoaderSimple":
             prompt[id] = DEMO | {"inputs": {}}
-        elif node["class_type"] == "OWF_TrainLoRADC" and inputs["folder"] == "my_dog":
+        elif node["class_type"] == "OWF_TrainLoRADC" and inputs["folder"] in ("", "my_dog"):
             inputs.update(folder="[demo] concept", class_word="pullover", steps=6, check_learned=False)
         elif inputs.get("lora") == "none" and "tuned_model" not in inputs:
             inputs["lora"] = DEMO_LORA
