@@ -3,6 +3,7 @@
 import json
 import urllib.error
 import urllib.request
+from typing import Any
 
 import pytest
 from serve import NAME, ROOT, server
@@ -11,7 +12,7 @@ from workflows.graph import COMFY, NOTE
 FILES = {path.stem: path.read_text() for path in (ROOT / "subgraphs").glob("*.json")}
 
 
-def read(address):
+def read(address) -> Any:
     """Return what is at an address, or None where there is nothing."""
     try:
         with urllib.request.urlopen(address, timeout=60) as answer:
