@@ -70,7 +70,7 @@ def _categories(node: dict[str, Any]) -> list[str]:
     return [name for name in node["category"].split("/") if name != OUTERMOST]
 
 
-def _nodes() -> Nodes:
+def schemas() -> Nodes:
     """Return what the schemas say on the stub host of the tests: no ComfyUI is needed."""
     tests = ROOT / "tests"
     stub = (tests / "nodes" / "stub_host", tests / "nodes" / "walks" / "schemas.py")
@@ -84,7 +84,7 @@ def _nodes() -> Nodes:
 
 def main() -> None:
     """Write them all."""
-    for name, content in files(_nodes(), read_table()).items():
+    for name, content in files(schemas(), read_table()).items():
         path = FOLDER / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(content, encoding="utf-8")

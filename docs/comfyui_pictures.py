@@ -1,12 +1,13 @@
-"""Run the example workflows in a real ComfyUI and take their pictures: thumbnails for examples/, screenshots for docs/.
+"""Run the example workflows in a real ComfyUI and take their pictures: their thumbnails, and screenshots for docs/.
 
     pip install playwright
     COMFYUI_DIR=~/ComfyUI COMFYUI_PYTHON=~/ComfyUI/venv/bin/python python docs/comfyui_pictures.py [EXAMPLE ...]
 
-ComfyUI's template browser shows `examples/NAME.jpg` beside `examples/NAME.json`.
+ComfyUI's template browser shows `example_workflows/NAME.jpg` beside `example_workflows/NAME.json`.
 """
 
 import io
+import json
 import sys
 import tempfile
 import time
@@ -14,46 +15,61 @@ from pathlib import Path
 from typing import Any
 
 from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "tests" / "comfy"))
 
 import browser  # noqa: E402
 
-SHOWN = {
-    "audit_a_lora": "OWF_DriftAudit",
-    "find_the_strength": "OWF_StrengthSweep",
-    "audit_many_loras": "OWF_FolderAudit",
-    "train_then_audit": "OWF_TrainLoRADC",
-    "meter_two_batches": "OWF_CDIKIDMeter",
-    "gate_a_graph": "OWF_DriftAudit",
-}
-"""Example -> the node that its picture is about."""
-THUMBNAIL = 640
-"""Pixels of a thumbnail's width."""
+PICTURED = "audit_a_lora"
+"""The example of which the documentation shows a node, in both themes."""
+THUMBNAIL = 960
+"""Pixels of a thumbnail's longer side."""
+SCREEN = {"width": 2400, "height": 1600}
+"""Page on which a whole workflow is large enough to be read."""
 MARGIN = 24
 HIDDEN = ".p-toast, .minimap-main-container { display: none !important }"
 
 
 def main() -> None:
     """Take the pictures of the examples that are named, or of all."""
-    for name, node in SHOWN.items():
+    for name in sorted(path.stem for path in (ROOT / "example_workflows").glob("*.json")):
         if sys.argv[1:] and name not in sys.argv[1:]:
             continue
         print(name, flush=True)
-        with tempfile.TemporaryDirectory() as home, browser.opened(Path(home)) as page:
-            page.add_style_tag(content=HIDDEN)
-            finish(page, name)
-            picture = fitted(page)
-            small = picture.resize((THUMBNAIL, round(THUMBNAIL * picture.height / picture.width)))
-            small.save(ROOT / "examples" / f"{name}.jpg", quality=85, optimize=True)
-            if name == "audit_a_lora":
-                screenshots(page, node)
+        with tempfile.TemporaryDirectory() as home:
+            pretend(Path(home), name)
+            take(Path(home), name)
+
+
+def pretend(home: Path, name: str) -> None:
+    """Put empty files where the page looks for the checkpoints of an example, which it would mark in red otherwise."""
+    for node in browser.workflow(name)["nodes"]:
+        for file in node["properties"].get("models", ()):
+            folder = home / "models" / file["directory"]
+            folder.mkdir(parents=True, exist_ok=True)
+            (folder / file["name"]).touch()
+
+
+def take(home: Path, name: str) -> None:
+    """Take the pictures of an example."""
+    with browser.opened(home) as page:
+        page.add_style_tag(content=HIDDEN)
+        finish(page, name)
+        picture = fitted(page)
+        picture.thumbnail((THUMBNAIL, THUMBNAIL))
+        picture.save(ROOT / "example_workflows" / f"{name}.jpg", quality=85, optimize=True)
+        if name == PICTURED:
+            screenshots(page)
 
 
 def finish(page: Any, name: str) -> None:
-    """Run an example to the end."""
-    browser.load(page, browser.workflow(name), name)
+    """Run an example to the end; one on a checkpoint that does not ship is shown as it is loaded."""
+    graph = browser.workflow(name)
+    browser.load(page, graph, name)
+    if not any(node["type"] == "OWF_DemoCheckpoint" for node in graph["nodes"]):
+        return
     browser.queue(page)
     idle = "async () => { const r = await fetch('/queue'); const q = await r.json(); return !q.queue_running.length }"
     time.sleep(5)
@@ -64,6 +80,10 @@ def finish(page: Any, name: str) -> None:
 def fitted(page: Any) -> Image.Image:
     """Return the whole workflow, without the page around it."""
     page.keyboard.press("Escape")  # a closed gate says why in a dialog
+    before = page.viewport_size
+    page.set_viewport_size(SCREEN)
+    # From far away the canvas leaves all texts out.
+    page.evaluate("async () => { await app.extensionManager.setting.set('LiteGraph.Canvas.MinFontSizeForLOD', 0) }")
     page.evaluate("async () => { await app.extensionManager.command.execute('Comfy.Canvas.FitView') }")
     time.sleep(2)
     corners = """() => {
@@ -76,18 +96,22 @@ def fitted(page: Any) -> Image.Image:
     }"""
     left, top, right, bottom = page.evaluate(corners)
     picture = Image.open(io.BytesIO(page.screenshot())).convert("RGB")
+    page.set_viewport_size(before)
     return picture.crop((left - MARGIN, top - MARGIN, right + MARGIN, bottom + MARGIN))
 
 
-def screenshots(page: Any, node: str) -> None:
-    """Save the node in both themes."""
+def screenshots(page: Any) -> None:
+    """Save the audit's node in both themes; dropped on ComfyUI's page, such a picture loads its workflow."""
+    information = PngInfo()
+    information.add_text("workflow", json.dumps(browser.workflow(PICTURED)))
+    page.set_viewport_size({"width": 1500, "height": 1400})  # as high as the node
     for palette, name in (("dark", "comfyui-audit"), ("light", "comfyui-light")):
         page.evaluate(
             "async palette => { await app.extensionManager.setting.set('Comfy.ColorPalette', palette) }", palette
         )
-        browser.centre(page, node, 0.9)
+        browser.centre(page, "OWF_DriftAudit", 0.9)
         picture = Image.open(io.BytesIO(page.screenshot())).convert("P", palette=Image.Palette.ADAPTIVE)
-        picture.save(ROOT / "docs" / f"{name}.png", optimize=True)
+        picture.save(ROOT / "docs" / f"{name}.png", optimize=True, pnginfo=information)
 
 
 if __name__ == "__main__":

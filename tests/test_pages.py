@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
-FOLDERS = ("core", "cli", "nodes", "web", "webui", "scripts", "tests", "bench", "demo", "examples", "docs")
+FOLDERS = ("core", "cli", "nodes", "web", "webui", "scripts", "tests", "bench", "demo", "example_workflows", "docs")
 PAGES = sorted(
     path.relative_to(ROOT).as_posix()
     for pattern in ("*.md", "docs/*.md", "docs/design/*.md", "demo/*.md", "web/docs/*.md")

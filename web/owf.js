@@ -19,6 +19,7 @@ const FORECAST = ["lora", "strength", "preset", "audit_seed", "metrics", "per_cl
 const SETTLED = 400; // milliseconds without another change
 const LEAST = 40; // pixels of a panel: one line, until the browser has laid out more
 const TALLEST = 900; // a longer panel scrolls: a node should not be higher than a screen
+const EDGE = 10; // pixels that ComfyUI leaves around an element on each side
 const WIDTH = 420;
 const KEY = "owf_panel";
 const EMPTY = "Queue the graph to see results here.";
@@ -51,9 +52,14 @@ function draw(node) {
 /** Make the node as high as its panel now is: one that is not on the screen has no height yet, and keeps its own. */
 function fit(node) {
   const height = Math.min(TALLEST, Math.ceil(node.owfContent.offsetHeight ?? 0));
-  if (!height || height === node.owfHeight) return;
+  if (!height) return;
+  const changed = height !== node.owfHeight;
   node.owfHeight = height;
-  node.setSize?.([node.size[0], node.computeSize()[1]]);
+  // Vue nodes fold inputs away, which `computeSize` does not know: there the panel gets what is left of the node.
+  const room = globalThis.LiteGraph?.vueNodesMode ? node.owfElement.clientHeight : 0;
+  const spare = room && room - height;
+  if (!changed && Math.abs(spare) <= EDGE) return;
+  node.setSize?.([node.size[0], spare ? node.size[1] - spare : node.computeSize()[1]]);
   node.setDirtyCanvas?.(true, true);
 }
 
@@ -105,12 +111,15 @@ function addPanel(node) {
   const element = make("div", "owf", content);
   element.addEventListener("wheel", (event) => element.scrollHeight > element.clientHeight && event.stopPropagation(), { passive: true });
   Object.assign(node, { owfElement: element, owfContent: content, owfHeight: LEAST });
-  const options = { serialize: false, hideOnZoom: false, getMinHeight: () => node.owfHeight };
+  const options = { serialize: false, hideOnZoom: false, margin: EDGE, getMinHeight: () => node.owfHeight + 2 * EDGE };
   const widget = node.addDOMWidget(KEY, "owf", element, options);
   widget.serialize = false;
   node.setSize?.([Math.max(node.size[0], WIDTH), node.computeSize()[1]]);
   // Pictures arrive, fonts load, the user makes the node wider, or it comes onto the screen.
-  if (globalThis.ResizeObserver) new ResizeObserver(() => fit(node)).observe(content);
+  if (globalThis.ResizeObserver) {
+    const observer = new ResizeObserver(() => fit(node));
+    for (const each of [content, element]) observer.observe(each);
+  }
   const after = (name, act) => {
     const before = node[name];
     node[name] = function (...values) {
@@ -127,29 +136,44 @@ function addPanel(node) {
   draw(node);
 }
 
-/** Return the node a message is about; ids of nodes in subgraphs are paths. */
+/**
+ * Return the node a message is about and the subgraphs that it is in, outermost first; ids of nodes in these are paths.
+ * A subgraph shows what its nodes do: while it is closed, nothing of them is seen.
+ */
 function find(id) {
   let graph = app.graph;
-  let node = null;
+  const found = [];
   for (const part of String(id).split(":")) {
-    node = graph?.getNodeById?.(Number(part)) ?? graph?.getNodeById?.(part);
-    graph = node?.subgraph;
+    const node = graph?.getNodeById?.(Number(part)) ?? graph?.getNodeById?.(part);
+    if (!node) return [];
+    found.push(node);
+    graph = node.subgraph;
   }
-  return node?.owfElement ? node : null;
+  if (!found.at(-1).owfElement) return [];
+  for (const node of found) if (!node.owfElement) addPanel(node);
+  return found;
 }
 
 function onProgress({ detail }) {
-  const node = find(detail.node);
-  if (!node) return;
-  node.owfProgress = { ...detail, picture: detail.picture ?? node.owfProgress?.picture };
-  node.owfStopped = "";
-  draw(node);
+  for (const node of find(detail.node)) {
+    node.owfProgress = { ...detail, picture: detail.picture ?? node.owfProgress?.picture };
+    node.owfStopped = "";
+    draw(node);
+  }
+}
+
+/** Show what a node found on the subgraphs that it is in; it shows it itself. */
+function onDone({ detail }) {
+  const panel = detail?.output?.owf?.[0];
+  for (const node of panel ? find(detail.node).slice(0, -1) : []) keep(node, panel);
 }
 
 /** Take one step of a training: a value for some of the curves. */
 function onTraining({ detail }) {
-  const node = find(detail.node);
-  if (!node) return;
+  for (const node of find(detail.node)) addStep(node, detail);
+}
+
+function addStep(node, detail) {
   const old = node.properties?.[KEY];
   const fresh = detail.step <= 1 || old?.kind !== "curves" || old.run !== detail.run;
   const data = fresh ? { kind: "curves", title: detail.title, run: detail.run, curves: {} } : old;
@@ -180,10 +204,10 @@ function stop(graph, said) {
 /** Show an error of one of our nodes on it; ComfyUI's own box of it may be closed. */
 function onError({ detail }) {
   stop(app.graph, () => "");
-  const node = find(detail?.node_id);
-  if (!node) return;
-  node.owfStopped = String(detail.exception_message ?? "").trim();
-  draw(node);
+  for (const node of find(detail?.node_id)) {
+    node.owfStopped = String(detail.exception_message ?? "").trim();
+    draw(node);
+  }
 }
 
 app.registerExtension({
@@ -191,11 +215,15 @@ app.registerExtension({
   setup() {
     api.addEventListener("owf.progress", onProgress);
     api.addEventListener("owf.training", onTraining);
+    api.addEventListener("executed", onDone);
     api.addEventListener("execution_error", onError);
     api.addEventListener("execution_interrupted", () => stop(app.graph, cancelled));
   },
   nodeCreated(node) {
     if (NODES.has(node.comfyClass)) addPanel(node);
     if (node.comfyClass === AUDIT) addForecast(node);
+  },
+  loadedGraphNode(node) {
+    if (node.subgraph && node.properties?.[KEY] && !node.owfElement) addPanel(node);
   },
 });

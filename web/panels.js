@@ -4,6 +4,7 @@
 import { api } from "../../scripts/api.js";
 
 const MOST = 60; // rows of a panel: a workflow may claim any number
+const SILENT = "NO ALARM";
 
 /** Return a new element with a class and children; strings become text. */
 export function make(tag, className = "", ...children) {
@@ -140,13 +141,32 @@ function head(data, badge, state = badge) {
   return make("div", `owf-head ${stateClass(state)}`, ...(badge ? [make("span", "owf-badge", badge)] : []), title);
 }
 
+/** Return bars; alarms that are silent decide nothing, so they are folded away. */
+function foldedBars(list) {
+  const silent = list.filter((each) => each.state === SILENT);
+  const parts = list.filter((each) => each.state !== SILENT).map(bar);
+  if (!silent.length) return parts;
+  const count = silent.length === 1 ? "One alarm is silent" : `${silent.length} alarms are silent`;
+  return [...parts, make("details", "owf-silent", make("summary", "owf-faint", count), ...silent.map(bar))];
+}
+
+/** Return concepts with their numbers and intervals, a line each. */
+function ranking(list) {
+  const lines = some(list.lines).map(([name, value, interval]) => {
+    const label = make("span", "owf-title", name);
+    label.title = name;
+    return make("div", "owf-ranked", label, make("b", "", value), make("span", "owf-faint", interval));
+  });
+  return make("div", "owf-list", make("div", "owf-faint", `${list.title}, 95 % interval`), ...lines);
+}
+
 function reportPanel(data) {
   const top = head(data, data.outcome || data.verdict, data.verdict);
   top.firstChild.prepend(`${data.symbol} `);
   // The bars say what the other reasons would; all of them are in the full report.
   const reason = make("p", "owf-reason owf-faint", data.reasons[0] ?? data.sentence);
   const notes = some(data.notes).map((note) => make("p", "owf-note", note));
-  const parts = [top, reason, ...notes, ...some(data.bars).map(bar)];
+  const parts = [top, reason, ...notes, ...foldedBars(some(data.bars)), ...some(data.lists).map(ranking)];
   if (data.report) parts.push(make("div", "owf-row", button("Open the full report", () => openReport(data.report))));
   if (data.pairs.length) parts.push(pairs(data.pairs));
   return parts;
@@ -190,14 +210,16 @@ function tablePanel(data) {
   const lines = some(data.rows).map((row) => {
     const title = make("span", "owf-title", row.name);
     title.title = [row.name, row.reason].join("\n");
-    const line = make("div", `owf-head ${stateClass(row.verdict)}`, make("span", "owf-badge", `${row.symbol} ${row.verdict}`));
-    line.append(title, make("span", "owf-faint", row.text));
+    // What it is called and what it comes to stand below each other: beside each other a node is too narrow for both.
+    const named = make("div", "owf-named", title, make("small", "owf-faint", row.text));
+    const badge = make("span", "owf-badge", `${row.symbol} ${row.verdict}`);
+    const line = make("div", `owf-head ${stateClass(row.verdict)}`, badge, named);
     if (row.report) line.append(button("Report", () => openReport(row.report)));
     return line;
   });
   const notes = some(data.notes).map((note) => make("p", "owf-reason", note));
   const charts = some(data.curves).map((each) => curve(each.title, each.points, data.most, each.limit, each.last));
-  return [head(data), ...notes, ...lines, ...charts];
+  return [head(data), ...notes, ...lines, make("div", "owf-curves", ...charts)];
 }
 
 const PANELS = { report: reportPanel, meter: meterPanel, facts: factsPanel, curves: curvesPanel, table: tablePanel };

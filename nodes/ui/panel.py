@@ -7,6 +7,7 @@ from typing import Any
 from ...core.ledger.known import Known
 from ...core.render import words
 from ...core.render.bars import bar, bars
+from ...core.render.ranked import Ranked, ranked
 from ...core.text import inert
 from ...core.verdict.learning import LEARNED, NOT_LEARNED, NOT_SHOWN, Learning
 from ...core.verdict.outcome import outcome, summary
@@ -36,6 +37,7 @@ def report_panel(report: Report, folder: Path, notes: Sequence[str] = ()) -> dic
         "notes": [inert(note, 400) for note in notes],
         "title": f"{inert(report.adapter.name)} on {inert(report.base.name)}",
         "bars": bars(report),
+        "lists": [_list(each) for each in ranked(report.measurements)],
         "pairs": [_pair(pair, folder) for pair in report.pairs[:PAIRS] if _is_inside(pair, folder)],
         "report": view_url(folder / "report.html"),
     }
@@ -76,6 +78,15 @@ def learned_panel(learning: Learning | None) -> dict[str, Any]:
         return {}
     found = [bar(name, estimate) for name, estimate in learning.estimates.items()]
     return {"badge": learning.decision, "state": _STATES[learning.decision], "bars": found}
+
+
+def _list(found: Ranked) -> dict[str, Any]:
+    """Return a list of concepts: of each its name, its number and its interval."""
+    lines = [
+        [inert(part.label, 80), words.quantity(e.value, e.unit), words.interval(e.low, e.high, e.unit)]
+        for part, e in ((part, part.estimate) for part in found.parts)
+    ]
+    return {"title": found.title, "lines": lines}
 
 
 def _is_inside(pair: ImagePair, folder: Path) -> bool:

@@ -47,7 +47,7 @@ def ready(page: Any) -> None:
 
 def workflow(name: str) -> dict[str, Any]:
     """Return an example workflow."""
-    return json.loads((ROOT / "examples" / f"{name}.json").read_text())
+    return json.loads((ROOT / "example_workflows" / f"{name}.json").read_text())
 
 
 def example(name: str, node: str, **values: Any) -> dict[str, Any]:

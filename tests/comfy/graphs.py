@@ -45,3 +45,46 @@ def _widgets(types: dict) -> list[str]:
                 if settings.get("control_after_generate") or name in ("seed", "noise_seed"):
                     names.append(f"control {name}")
     return names
+
+
+def inside(blueprint: dict) -> dict:
+    """Return what is inside of a blueprint as a workflow of its own."""
+    (definition,) = blueprint["definitions"]["subgraphs"]
+    ends = ("id", "origin_id", "origin_slot", "target_id", "target_slot", "type")
+    own = [link for link in definition["links"] if min(link["origin_id"], link["target_id"]) > 0]
+    kept = {link["id"] for link in own}
+    nodes = [
+        {**node, "inputs": [{**i, "link": i["link"] if i["link"] in kept else None} for i in node["inputs"]]}
+        for node in definition["nodes"]
+    ]
+    return {"nodes": nodes, "links": [[link[end] for end in ends] for link in own]}
+
+
+def on_demo(prompt: dict) -> dict:
+    """Return a prompt with the demo's checkpoint, LoRA and pictures in place of what people have."""
+    for id, node in prompt.items():
+        inputs = node["inputs"]
+        if node["class_type"] == "CheckpointLoaderSimple":
+            prompt[id] = DEMO | {"inputs": {}}
+        elif node["class_type"] == "OWF_TrainLoRADC" and inputs["folder"] in ("", "my_dog"):
+            inputs.update(folder="[demo] concept", class_word="pullover", steps=6, check_learned=False)
+        elif inputs.get("lora") == "none" and "tuned_model" not in inputs:
+            inputs["lora"] = DEMO_LORA
+    return prompt
+
+
+def blueprint_on_demo(blueprint: dict, audit_values: dict[int, object]) -> dict:
+    """Return a blueprint with the demo's checkpoint inside, and these values, by their places, in its audit."""
+    (definition,) = blueprint["definitions"]["subgraphs"]
+    (outside,) = blueprint["nodes"]
+    base = next(node for node in definition["nodes"] if node["type"] == "CheckpointLoaderSimple")
+    place = next(place for place, slot in enumerate(definition["inputs"]) if slot["name"] == "ckpt_name")
+    base.update(type="OWF_DemoCheckpoint", inputs=[], widgets_values=[], properties={})
+    del definition["inputs"][place], outside["inputs"][place]
+    definition["links"] = [link for link in definition["links"] if link["target_id"] != base["id"]]
+    for link in definition["links"]:
+        link["origin_slot"] -= link["origin_id"] < 0 and link["origin_slot"] > place
+    (audited,) = (node for node in definition["nodes"] if node["type"] == "OWF_DriftAudit")
+    for at, value in audit_values.items():
+        audited["widgets_values"][at] = value
+    return blueprint

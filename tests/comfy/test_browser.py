@@ -10,12 +10,14 @@ import re
 import time
 
 import pytest
-from browser import centre, example, load, opened, panel, queue, ready, until
+from browser import ROOT, centre, example, load, opened, panel, queue, ready, until, workflow
+from graphs import DEMO_LORA, blueprint_on_demo
 
 pytest.importorskip("playwright.sync_api", reason="needs playwright and a Chromium")
 AUDIT, TRAIN = "OWF_DriftAudit", "OWF_TrainLoRADC"
 METRICS, STEPS = "at_8", "at_4"
 """Places of widgets: lora, strength, preset, seed, gate, labels, folder, policy, metrics; name ... preset, steps."""
+EXAMPLES = sorted(path.stem for path in (ROOT / "example_workflows").glob("*.json"))
 FRONT_END = os.environ.get("COMFYUI_FRONTEND")
 KINDS = [
     "canvas",
@@ -36,6 +38,10 @@ def shown(page) -> bool:
     return page.evaluate(f"() => {box}.isConnected && {box}.getBoundingClientRect().height > 100")
 
 
+SCROLLING = """() => [...document.querySelectorAll('.owf')]
+    .filter(panel => panel.scrollHeight > panel.clientHeight).map(panel => panel.textContent)"""
+
+
 def test_the_panel_follows_the_run_survives_a_reload_and_fits_both_themes(page, tmp_path):
     load(page, example("audit_a_lora", AUDIT, **{METRICS: "denoiser_drift, color"}), "audit")
     assert "Queue the graph" in panel(page, AUDIT)
@@ -46,7 +52,7 @@ def test_the_panel_follows_the_run_survives_a_reload_and_fits_both_themes(page, 
     for part in ("DRIFT", "Denoiser drift", "Colour drift", "95 %", "limit", "a photo of", "Open the full report"):
         assert part in text
     centre(page, AUDIT)
-    assert shown(page)
+    assert shown(page) and page.evaluate(SCROLLING) == []
     page.screenshot(path=tmp_path / "dark.png")
     slider = "const range = document.querySelector('.owf-slider input'); range.value = 0;"
     page.evaluate(f"() => {{ {slider} range.dispatchEvent(new Event('input')) }}")
@@ -131,6 +137,37 @@ def test_a_training_draws_its_curves_as_it_goes(page, tmp_path):
     page.screenshot(path=tmp_path / "trained.png")
     page.evaluate("async () => { const { api } = await import('/scripts/api.js'); await api.interrupt() }")
     time.sleep(3)  # the audit that follows in this workflow is another test's
+
+
+def test_a_blueprint_shows_what_goes_on_in_it_also_after_a_reload(page, tmp_path):
+    saved = json.loads((ROOT / "subgraphs" / "Audit this LoRA.json").read_text())
+    metrics = int(METRICS.removeprefix("at_"))
+    load(page, blueprint_on_demo(saved, {0: DEMO_LORA, metrics: "denoiser_drift"}), "blueprint")
+    kinds = page.evaluate("() => app.graph._nodes[0].widgets.map(widget => widget.name)")
+    assert kinds[:4] == ["lora", "strength", "preset", "stop_graph"]
+    outer = "() => app.graph._nodes[0].owfElement?.textContent ?? ''"
+    queue(page)
+    until(lambda: "DRIFT" in page.evaluate(outer), 900, lambda: page.evaluate(outer))
+    text, saved = page.evaluate(outer), json.loads(page.evaluate("() => JSON.stringify(app.graph.serialize())"))
+    page.screenshot(path=tmp_path / "blueprint.png")
+    page.reload()
+    ready(page)
+    load(page, saved, "blueprint")
+    assert page.evaluate(outer) == "Saved with the workflow; queue the graph to measure here." + text
+
+
+OVERLAPS = """() => {
+    const boxes = app.graph._nodes.map(node => [node.type, ...node.getBounding()]);
+    const apart = (a, b) => a[1] + a[3] <= b[1] || b[1] + b[3] <= a[1] || a[2] + a[4] <= b[2] || b[2] + b[4] <= a[2];
+    return boxes.flatMap((a, i) => boxes.slice(0, i).filter(b => !apart(a, b)).map(b => `${a[0]} and ${b[0]}`));
+}"""
+
+
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_no_node_of_an_example_lies_on_another_as_large_as_the_page_makes_them(page, name):
+    load(page, workflow(name), name)
+    page.keyboard.press("Escape")  # what offers a checkpoint that is missing
+    assert page.evaluate(OVERLAPS) == []
 
 
 def contrast(*colors: str) -> float:

@@ -1,19 +1,22 @@
-"""The example workflows run to the end on the demo base, through ComfyUI's own executor."""
+"""The example workflows and the blueprints run to the end on the demo base, through ComfyUI's own executor."""
 
 import json
 from pathlib import Path
 
 import pytest
-from graphs import from_interface
+from graphs import from_interface, inside, on_demo
 
-EXAMPLES = sorted((Path(__file__).resolve().parents[2] / "examples").glob("*.json"))
+ROOT = Path(__file__).resolve().parents[2]
+GRAPHS = [*sorted((ROOT / "example_workflows").glob("*.json")), *sorted((ROOT / "subgraphs").glob("*.json"))]
 
 
-@pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", GRAPHS, ids=lambda path: path.stem)
 def test_an_example_runs(host, path):
     workflow = json.loads(path.read_text())
+    if "definitions" in workflow:
+        workflow = inside(workflow)
     types = host.run("node_types", names=sorted({node["type"] for node in workflow["nodes"]}))
-    prompt = from_interface(workflow, types)
+    prompt = on_demo(from_interface(workflow, types))
     # As the example says, only fewer labelled pictures: the quick preset takes minutes on one core.
     for node in prompt.values():
         if "per_class" in node["inputs"]:

@@ -1,7 +1,8 @@
 // Shows saved panels as web/owf.js does in ComfyUI's page, on as much of a page as it needs, and writes their texts.
-// node show_panel.mjs SCRIPT PANEL...: for each panel a JSON list of its texts, its buttons and its pictures. A file with
-// "events", a list of names and details, is no panel, but what ComfyUI's server says of a node that has none yet; one with
-// "widgets", values by name, is an audit's node that asks the server what it would cost, and "set" changes one of them.
+// node show_panel.mjs SCRIPT PANEL...: for each panel a JSON list of its texts, which of them are folded away, its classes
+// and its pictures. A file with "events", a list of names and details, is no panel, but what ComfyUI's server says of a node
+// that has none yet; one with "widgets", values by name, is an audit's node that asks the server what it would cost, and
+// "set" changes one of them.
 import { readFileSync } from "node:fs";
 import { pathToFileURL } from "node:url";
 
@@ -42,7 +43,9 @@ globalThis.clearTimeout = (timer) => pending.delete(timer);
 const asked = [];
 const fetchApi = async (path) => (asked.push(path), { ok: true, json: async () => ({ text: `Cost ${asked.length}.` }) });
 const listeners = {};
-const graph = { getNodeById: (id) => (id === 7 ? current : null), get _nodes() { return [current]; } };
+const graph = { getNodeById: (id) => ({ 7: current, 3: outer })[id] ?? null, get _nodes() { return [current, outer]; } };
+const inside = { getNodeById: (id) => (id === 7 ? current : null) };
+let outer; // a subgraph that holds the same node
 globalThis.owfTest = {
   app: { registerExtension: (given) => (extension = given), graph },
   api: { apiURL: (path) => path, fetchApi, addEventListener: (name, act) => (listeners[name] = act) },
@@ -67,6 +70,7 @@ async function shown(panel) {
   node.properties = panel?.events || panel?.widgets ? {} : { owf_panel: panel };
   node.onConfigure({});
   current = node;
+  outer = { subgraph: inside, size: [420, 60], computeSize: () => [420, 60], addDOMWidget: () => ({}) };
   for (const [name, value] of Object.entries(panel?.set ?? {})) {
     const widget = node.widgets.find((each) => each.name === name);
     widget.value = value;
@@ -78,6 +82,7 @@ async function shown(panel) {
   }
   for (const [name, detail] of panel?.events ?? []) listeners[name]({ detail });
   const elements = all(node.owfElement);
+  const textsOf = (elements) => elements.flatMap((element) => element.children.filter((child) => typeof child === "string"));
   // As tall as its content when that is laid out, and as it was while it is not on the screen.
   const heights = [123, 2000, 0, 50].map((height) => {
     node.owfContent.offsetHeight = height;
@@ -85,9 +90,11 @@ async function shown(panel) {
     return node.size[1] - 60;
   });
   return {
-    texts: elements.flatMap((element) => element.children.filter((child) => typeof child === "string")),
+    texts: textsOf(elements),
+    folded: elements.filter((element) => element.tag === "details").map((element) => textsOf(all(element))),
     classes: elements.flatMap((element) => element.className.split(" ")),
     pictures: elements.filter((element) => element.tag === "img").map((element) => element.src),
+    outer: outer.owfElement ? textsOf(all(outer.owfElement)) : null,
     warnings: warnings.splice(0),
     heights,
     asked: asked.splice(0),

@@ -134,3 +134,4 @@ def test_what_is_damaged_is_named_first_and_ranked():
     assert "most of all dress and green (14 concepts)." in text
     assert re.search(r"Damaged Way .*green \(14 concepts\) 110 100 to 120", text)
     assert "thing number" not in text
+    assert re.search(r"Moved least: black dress 0 %", text)

@@ -18,11 +18,12 @@ from ...verdict.report import Report
 from ...verdict.verdict import DRIFT, INCONCLUSIVE, INVALID, PASS, Judgement
 from .. import words
 from ..heat_map import relative_heat_map
+from ..ranked import LEAST, LINES, least, worst_first
 from .console_text import console_text
 from .heat_table import print_heat_map
 
-WORST_LINES, MOVED_LINES = 5, 6
-"""Lines of a breakdown that are named: of those that got worse, and of those that went either way."""
+MOVED_LINES = 6
+"""Lines of a breakdown that are named, of those that went either way."""
 MOST_BLOCKS = 24
 """Blocks whose change is shown: those that change most."""
 _STYLES = {PASS: "green", DRIFT: "red", INCONCLUSIVE: "yellow", INVALID: "magenta"}
@@ -132,7 +133,9 @@ def _print_breakdowns(report: Report, console: Console) -> None:
         measurement = report.measurements.get(metric.name)
         found = {} if measurement is None else measurement.breakdowns
         for key, breakdown in metric.breakdowns.items():
-            if key in found and breakdown.in_terminal:
+            if key in found and breakdown.grid:
+                _print_least(found[key], console)
+            elif key in found and breakdown.in_terminal:
                 if breakdown.signed:
                     _print_moved(breakdown.in_terminal, found[key], console)
                 else:
@@ -140,11 +143,11 @@ def _print_breakdowns(report: Report, console: Console) -> None:
 
 
 def _print_worst(breakdown: Breakdown, parts: Iterable[Part], console: Console) -> None:
-    lost = sorted((part for part in parts if part.estimate.value > 0), key=lambda part: -part.estimate.value)
+    lost = worst_first(parts)
     if not lost:
         return
     table = _table(console, breakdown.in_terminal, breakdown.column, "95 % interval", "Floor")
-    for part in lost[:WORST_LINES]:
+    for part in lost[:LINES]:
         e = part.estimate
         floor = "" if e.floor is None else words.floor_number(e.floor, e.unit)
         cells = (words.number(e.value, e.unit), words.interval(e.low, e.high, e.unit), floor)
@@ -162,6 +165,13 @@ def _print_moved(title: str, parts: Iterable[Part], console: Console) -> None:
     moved = (f"{part.label} {words.number(part.estimate.value, part.estimate.unit, True)}" for part in ordered)
     console.print()
     console.print(console_text(console, f"{title}: {', '.join(moved)}", limit=400))
+
+
+def _print_least(parts: Iterable[Part], console: Console) -> None:
+    """Print what a map says of the untouched; the worst of it are in the lists beside it."""
+    untouched = (f"{part.label} {words.quantity(part.estimate.value, part.estimate.unit)}" for part in least(parts))
+    console.print()
+    console.print(console_text(console, f"{LEAST}: {', '.join(untouched)}", limit=400))
 
 
 def _print_verdict(report: Report, console: Console, word: Callable[[Setting], str]) -> None:

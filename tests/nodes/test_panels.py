@@ -1,0 +1,246 @@
+"""Panels as the browser shows them: plain data of this version, of an older one, or of a stranger."""
+
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+import report_samples as samples
+from node import NODE
+from owf.nodes.ui.panel import report_panel
+
+HERE = Path(__file__).resolve().parent
+ROOT = HERE.parents[1]
+
+
+def shown(tmp_path, *panels):
+    """Return what the browser shows of saved panels: texts, classes, addresses of pictures, warnings."""
+    for name in ("owf", "panels"):  # ComfyUI's page, of which they take these, is not there
+        text = re.sub(r'import { \w+ } from "../../scripts/\w+.js";\n', "", (ROOT / "web" / f"{name}.js").read_text())
+        text = text.replace("./panels.js", "./panels.mjs").replace("import.meta.url", '"http://x/owf.js"')
+        (tmp_path / f"{name}.mjs").write_text(f"const {{ app, api }} = owfTest;\n{text}")
+    script = tmp_path / "owf.mjs"
+    command = [NODE, str(HERE / "show_panel.mjs"), str(script), *map(str, panels)]
+    result = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert result.returncode == 0, result.stderr
+    return json.loads(result.stdout)
+
+
+@pytest.mark.skipif(not NODE, reason="needs node to parse JavaScript")
+def test_a_panel_that_an_older_version_saved_is_shown(tmp_path):
+    # As the version before layout 2 of reports saved it: bars have no note, and a silent alarm is PASS.
+    panel = HERE / "saved" / "report_panel.json"
+    (found,) = shown(tmp_path, panel)
+    saved = json.loads(panel.read_text())
+    assert found["warnings"] == []
+    for text in ("Saved with the workflow; queue the graph to measure here.", saved["title"], saved["reasons"][0]):
+        assert text in found["texts"]
+    assert {bar["title"] for bar in saved["bars"]} < set(found["texts"])
+    assert {"owf-head", "owf-PASS"} <= set(found["classes"])
+    assert len(found["pictures"]) == 2 and all("zigzag_bag" in picture for picture in found["pictures"])
+
+
+@pytest.mark.skipif(not NODE, reason="needs node to parse JavaScript")
+@pytest.mark.parametrize("panel", [{"kind": "report"}, {"kind": "of a later version"}, {}, [], None])
+def test_a_panel_that_cannot_be_shown_does_not_keep_a_workflow_from_loading(tmp_path, panel):
+    (tmp_path / "panel.json").write_text(json.dumps(panel))
+    (found,) = shown(tmp_path, tmp_path / "panel.json")
+    assert "Queue the graph to see results here." in found["texts"]
+
+
+@pytest.mark.skipif(not NODE, reason="needs node to parse JavaScript")
+def test_a_training_shows_what_it_learned_before_its_curves_and_a_report_before_its_verdict(tmp_path):
+    bar = {"title": "Concept fidelity", "value": "4.0 %", "interval": "-3.0 to 11.0", "floor": "", "limit": "",
+           "note": "", "state": "", "at": {"zero": 10, "low": 5, "value": 14, "high": 20}}  # fmt: skip
+    curves = {"kind": "curves", "title": "sks_bag", "steps": 2, "curves": {"loss": [[1, 0.5], [2, 0.4]]}, "notes": []}
+    learned = {**curves, "badge": "NOT LEARNED", "state": "DRIFT", "bars": [bar]}
+    report = {**json.loads((HERE / "saved" / "report_panel.json").read_text()), "outcome": "NOT LEARNED, PASS"}
+    panels = []
+    for name, panel in (("without", curves), ("with", learned), ("report", report)):
+        panels.append(tmp_path / f"{name}.json")
+        panels[-1].write_text(json.dumps(panel))
+    without, with_it, judged = shown(tmp_path, *panels)
+    assert not any(found["warnings"] for found in (without, with_it, judged))
+    assert "NOT LEARNED" not in without["texts"] and "NOT LEARNED" in with_it["texts"]
+    assert "Concept fidelity" in with_it["texts"]
+    assert "owf-DRIFT" in with_it["classes"]
+    assert "NOT LEARNED, PASS" in judged["texts"]
+
+
+def progress(**values):
+    """Return what a node that is 11.4 % through tells the browser."""
+    told = {
+        "node": "7",
+        "stage": "LoRA: drawing",
+        "done": 57,
+        "total": 500,
+        "share": 0.114,
+        "left": None,
+        "ahead": "Rows.",
+    }
+    return ["owf.progress", {**told, **values}]
+
+
+@pytest.mark.skipif(not NODE, reason="needs node to parse JavaScript")
+@pytest.mark.parametrize(
+    ("events", "texts", "gone"),
+    [
+        ([progress()], ["LoRA: drawing", "11 %", "Rows."], []),
+        (
+            [progress(resumes=True), ["execution_interrupted", {}]],
+            ["Cancelled at 11 %; queue again to go on."],
+            ["LoRA: drawing"],
+        ),
+        (
+            [progress(resumes=False), ["execution_interrupted", {}]],
+            ["Cancelled at 11 %; queue again to start over."],
+            [],
+        ),
+        (
+            [progress(), ["execution_error", {"node_id": "7", "exception_message": "It broke.\n"}]],
+            ["It broke."],
+            ["11 %"],
+        ),
+        ([progress(), ["execution_error", {"node_id": "9", "exception_message": "Other."}]], [], ["11 %", "Other."]),
+        (
+            [["execution_error", {"node_id": "7", "exception_message": "It broke."}], progress()],
+            ["11 %"],
+            ["It broke."],
+        ),
+    ],
+)
+def test_the_panel_says_how_a_run_ended(tmp_path, events, texts, gone):
+    (tmp_path / "events.json").write_text(json.dumps({"events": events}))
+    (found,) = shown(tmp_path, tmp_path / "events.json")
+    assert set(texts) <= set(found["texts"]) and not set(gone) & set(found["texts"])
+
+
+@pytest.mark.skipif(not NODE, reason="needs node to parse JavaScript")
+def test_a_subgraph_shows_what_the_node_in_it_does(tmp_path):
+    panel = json.loads((HERE / "saved" / "report_panel.json").read_text())
+    done = ["executed", {"node": "3:7", "output": {"owf": [panel]}}]
+    runs = {
+        "running": [progress(node="3:7")],
+        "failed": [progress(node="3:7"), ["execution_error", {"node_id": "3:7", "exception_message": "It broke."}]],
+        "cancelled": [progress(node="3:7", resumes=True), ["execution_interrupted", {}]],
+        "done": [progress(node="3:7"), done],
+        "alone": [progress(), ["executed", {"node": "7", "output": {"owf": [panel]}}]],
+        "elsewhere": [["executed", {"node": "3:8", "output": {"owf": [panel]}}], progress(node="9:7")],
+    }
+    for name, events in runs.items():
+        (tmp_path / f"{name}.json").write_text(json.dumps({"events": events}))
+    found = dict(zip(runs, shown(tmp_path, *(tmp_path / f"{name}.json" for name in runs)), strict=True))
+    assert "11 %" in found["running"]["outer"] and "11 %" in found["running"]["texts"]
+    assert "It broke." in found["failed"]["outer"] and "11 %" not in found["failed"]["outer"]
+    assert "Cancelled at 11 %; queue again to go on." in found["cancelled"]["outer"]
+    assert panel["title"] in found["done"]["outer"] and "11 %" not in found["done"]["outer"]
+    assert found["alone"]["outer"] is None and found["elsewhere"]["outer"] is None
+    assert not any(each["warnings"] for each in found.values())
+
+
+PICTURE = "data:image/jpeg;base64,/9j/4AAQ"
+
+
+@pytest.mark.skipif(not NODE, reason="needs node to parse JavaScript")
+@pytest.mark.parametrize(
+    ("events", "pictures"),
+    [
+        ([progress(picture=PICTURE)], [PICTURE]),
+        ([progress(picture=PICTURE), progress()], [PICTURE]),  # it stays until there is another
+        ([progress(picture=PICTURE), ["execution_interrupted", {}]], []),  # and goes away with the run
+        ([progress(picture="https://example.org/a.jpg")], []),
+        ([progress(picture="data:image/svg+xml;base64,PHN2Zz4=")], []),
+    ],
+)
+def test_what_was_drawn_last_is_shown_while_it_runs(tmp_path, events, pictures):
+    (tmp_path / "events.json").write_text(json.dumps({"events": events}))
+    (found,) = shown(tmp_path, tmp_path / "events.json")
+    assert found["pictures"] == pictures
+
+
+@pytest.mark.skipif(not NODE, reason="needs node to parse JavaScript")
+def test_a_panel_is_as_high_as_its_content(tmp_path):
+    (found,) = shown(tmp_path, HERE / "saved" / "report_panel.json")
+    edges = 20  # which ComfyUI leaves above and below
+    assert [height - edges for height in found["heights"]] == [123, 900, 900, 50]
+
+
+@pytest.mark.skipif(not NODE, reason="needs node to parse JavaScript")
+def test_an_alarm_is_called_alarm(tmp_path):
+    saved = json.loads((HERE / "saved" / "report_panel.json").read_text())
+    bar = {**saved["bars"][0], "limit": "25.0 points", "limit_word": "alarm", "state": "NO ALARM"}
+    (tmp_path / "panel.json").write_text(json.dumps({**saved, "bars": [bar]}))
+    (found,) = shown(tmp_path, tmp_path / "panel.json")
+    assert any("alarm 25.0 points" in text for text in found["texts"]) and "owf-NO-ALARM" in found["classes"]
+
+
+@pytest.mark.skipif(not NODE, reason="needs node to parse JavaScript")
+def test_a_silent_alarm_is_folded_away_and_what_is_judged_is_not(tmp_path):
+    saved = json.loads((HERE / "saved" / "report_panel.json").read_text())
+    silent = {**saved["bars"][0], "title": "Hues", "limit_word": "alarm", "state": "NO ALARM"}
+    for number, said in ((0, None), (1, "One alarm is silent"), (3, "3 alarms are silent")):
+        (tmp_path / "panel.json").write_text(json.dumps({**saved, "bars": [silent] * number + saved["bars"]}))
+        (found,) = shown(tmp_path, tmp_path / "panel.json")
+        assert [folded[0] for folded in found["folded"]] == ([said] if said else [])
+        assert all(folded.count("Hues") == number for folded in found["folded"])
+        assert not any(saved["bars"][0]["title"] in folded for folded in found["folded"])
+        assert saved["bars"][0]["title"] in found["texts"]
+
+
+@pytest.mark.skipif(not NODE, reason="needs node to parse JavaScript")
+def test_the_panel_ranks_what_is_damaged_and_names_the_untouched(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "folder_paths", SimpleNamespace(get_output_directory=lambda: str(tmp_path)))
+    panel = report_panel(samples.mapped_report(), tmp_path)
+    (tmp_path / "panel.json").write_text(json.dumps(panel))
+    (found,) = shown(tmp_path, tmp_path / "panel.json")
+    texts = found["texts"]
+    assert found["warnings"] == [] and "owf-ranked" in found["classes"]
+    at = texts.index("Damaged, 95 % interval")
+    assert texts[at + 1 : at + 4] == ["green (14 concepts)", "110 %", "100 to 120"]
+    assert texts.index("Moved least, 95 % interval") > at and "black dress" in texts
+
+
+@pytest.mark.skipif(not NODE, reason="needs node to parse JavaScript")
+def test_a_concept_of_a_stranger_is_text_and_a_list_of_any_length_stays_short(tmp_path):
+    # The words that are asked may come from a file, and a panel from a workflow that was sent.
+    hostile = "<img src=x onerror=alert(1)>"
+    line = [hostile, "<b>1 %</b>", "0 to 2"]
+    lists = [{"title": hostile, "lines": [line] * 500}] * 61
+    saved = json.loads((HERE / "saved" / "report_panel.json").read_text())
+    (tmp_path / "panel.json").write_text(json.dumps({**saved, "lists": lists, "pairs": []}))
+    (found,) = shown(tmp_path, tmp_path / "panel.json")
+    assert found["pictures"] == [] and found["warnings"] == []
+    assert found["texts"].count(hostile) == 60 * 60
+    assert found["texts"].count(f"{hostile}, 95 % interval") == 60
+
+
+@pytest.mark.skipif(not NODE, reason="needs node to parse JavaScript")
+def test_an_audit_of_several_says_what_each_is_called(tmp_path):
+    row = {
+        "name": "a.safetensors",
+        "verdict": "PASS",
+        "symbol": "v",
+        "text": "Worst class drop 16.7 points",
+        "reason": "",
+    }
+    (tmp_path / "panel.json").write_text(
+        json.dumps({"kind": "table", "title": "1 on base", "notes": [], "rows": [row]})
+    )
+    (found,) = shown(tmp_path, tmp_path / "panel.json")
+    assert "owf-named" in found["classes"]
+    assert {"a.safetensors", "v PASS", row["text"]} <= set(found["texts"])
+
+
+@pytest.mark.skipif(not NODE, reason="needs node to parse JavaScript")
+def test_an_audit_says_what_it_costs_before_it_is_queued_and_asks_once_for_several_changes(tmp_path):
+    widgets = {"lora": "a b.safetensors", "strength": 1, "preset": "quick", "stop_graph": "never"}
+    asked = {"widgets": widgets, "set": {"preset": "standard", "strength": 0.5}}
+    (tmp_path / "asked.json").write_text(json.dumps(asked))
+    (tmp_path / "run.json").write_text(json.dumps({**asked, "events": [progress()]}))
+    before, running = shown(tmp_path, tmp_path / "asked.json", tmp_path / "run.json")
+    assert before["asked"] == ["/owf/forecast?lora=a+b.safetensors&strength=0.5&preset=standard"]
+    assert "Cost 1." in before["texts"] and "Queue the graph to see results here." in before["texts"]
+    assert "Cost 1." not in running["texts"]
