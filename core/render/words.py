@@ -11,6 +11,7 @@ from ..metrics.metric import quantity as metric_quantity
 from ..text import inert
 from ..verdict.judge import damaged
 from ..verdict.learning import LEARNED, NOT_LEARNED, NOT_SHOWN, QUANTITIES
+from ..verdict.reasons import LEAST_FLOOR
 from ..verdict.report import Report
 from ..verdict.size import Judged, goes_either_way
 from ..verdict.verdict import DRIFT, INCONCLUSIVE, INVALID, NO_ALARM, PASS, Verdict
@@ -176,14 +177,10 @@ def limit(judged: Judged, unit: str) -> str:
     return either_way(judged) + quantity(judged.limit, unit, judged.estimate)
 
 
-_LEAST_FLOOR = 1e-4
-"""Shown units below which a noise floor is arithmetic alone: no limit is near it, and its digits differ by machine."""
-
-
 def floor_number(value: float | None, unit: str = "") -> str:
     """Return a noise floor without its unit; the digits of one that is all but zero say nothing."""
-    if unit and value is not None and 0 < value * scale_of(unit) < _LEAST_FLOOR:
-        return f"<{_LEAST_FLOOR:.4f}"
+    if unit and value is not None and 0 < value * scale_of(unit) < LEAST_FLOOR:
+        return f"<{LEAST_FLOOR:.4f}"
     return number(value, unit)
 
 

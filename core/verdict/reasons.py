@@ -28,6 +28,9 @@ def subject(measurements: Mapping[str, Measurement], metric: str, estimate: str)
 _PLAIN = ("nats", "L*", "a*", "b*")
 """Units that are written as they are."""
 
+LEAST_FLOOR = 1e-4
+"""Shown units below which a noise floor is arithmetic alone: no limit is near it, and its digits differ by machine."""
+
 
 def format_value(value: float, unit: str) -> str:
     """Return a number as people read it: shares as points, colours in Delta-E."""
@@ -39,6 +42,14 @@ def format_value(value: float, unit: str) -> str:
     return f"{value * (100 if unit == 'relative' else 1):.3g}{suffix}"
 
 
+def _floor(value: float, unit: str) -> str:
+    """Return a noise floor; the digits of one that is all but zero say nothing."""
+    least = LEAST_FLOOR / (100 if unit == "relative" else 1)
+    if unit == "share" or not 0 < value < least:
+        return format_value(value, unit)
+    return f"below {format_value(least, unit)}"
+
+
 def reason(limit: Limit, estimate: Estimate, decision: str, more: int | None) -> str:
     """Return why a limit says what it does; `more` samples in all would decide it."""
     known = quantity(limit.estimate)
@@ -46,7 +57,7 @@ def reason(limit: Limit, estimate: Estimate, decision: str, more: int | None) ->
     unit = "relative" if estimate.unit == "share" and known is not None and known.is_level else estimate.unit
     show = lambda v: format_value(v, unit)  # noqa: E731
     name = title(limit.metric, limit.estimate)
-    floor = "" if estimate.floor is None else f"; noise floor {show(estimate.floor)}"
+    floor = "" if estimate.floor is None else f"; noise floor {_floor(estimate.floor, unit)}"
     interval = f"95 % interval {show(estimate.low)} to {show(estimate.high)}"
     seen = f"The {name} is {show(estimate.value)} ({interval}{floor})"
     at = show(limit.limit) + (" either way" if goes_either_way(limit.estimate) else "")

@@ -8,6 +8,7 @@ from owf.core.errors import InvalidError, Setting, UsageError
 from owf.core.metrics.measurement import Estimate, Measurement, Part, require_numbers
 from owf.core.verdict.judge import follows, judge, samples_to_decide, unjudged
 from owf.core.verdict.policy import Limit, Policy, default_policy, read_policy
+from owf.core.verdict.reasons import reason
 from owf.core.verdict.verdict import DRIFT, INCONCLUSIVE, INVALID, NO_ALARM, PASS, invalid
 
 
@@ -173,3 +174,11 @@ def test_what_is_no_number_is_no_measurement(broken):
 
 def test_nobody_draws_as_many_samples_as_a_limit_next_to_the_number_would_take():
     assert samples_to_decide(Estimate(1e-300, -1e300, 1e300, 100), 0.0) is None
+
+
+@pytest.mark.parametrize(
+    ("floor", "said"), [(1.9e-13, "noise floor below 0.0001 %"), (2e-3, "noise floor 0.2 %"), (0.0, "noise floor 0 %")]
+)
+def test_a_floor_that_is_arithmetic_alone_has_no_digits(floor, said):
+    estimate = Estimate(0.003, 0.002, 0.004, 40, "relative", floor)
+    assert said in reason(Limit("denoiser_drift", "drift", 0.01), estimate, PASS, None)
