@@ -67,7 +67,7 @@ def test_help_names_every_exit_code_and_where_the_defaults_are(capsys):
         (["{lora}", "--images", "/no/such/images", "--dataset", "stl10"], "(--images, --dataset)"),
         (["{lora}", "--dataset", "stl10"], "none is named (--images)"),
         (["{lora}", "--device", "cuda"], "--device"),
-        (["{lora}", "--skip", "semantic,kid,color,color_shift,denoiser_drift"], "--skip"),
+        (["{lora}", "--skip", "map,semantic,kid,color,color_shift,denoiser_drift"], "--skip"),
         (["{empty}"], "no LoRA"),
     ],
 )
@@ -88,7 +88,7 @@ def test_broken_files_are_invalid(tmp_path, capsys):
     assert "broken.safetensors" in capsys.readouterr().err
 
 
-QUICK = ("--base", DEMO_BASE, "--skip", "semantic", "--offline", "--batch", "8")
+QUICK = ("--base", DEMO_BASE, "--skip", "semantic,map", "--offline", "--batch", "8")
 DRAWN = 4 * 2 * 18
 """Rows of a batch's pictures: 8 rows are 4 prompts with and without guidance, and the preset takes 18 steps."""
 

@@ -10,9 +10,9 @@ from ...disk.stores import open_cached
 from ...verdict.typed import require_types
 
 STAGES = (
-    "draw", "draw-other", "color", "color-other", "probe", "predict", "predict-again", "screen", "screen-instead",
-    "pilot", "pilot-instead", "texts", "confirm-base", "confirm-tuned", "look-base", "look-tuned", "reading",
-    "classify", "classify-other",
+    "draw", "draw-other", "color", "color-other", "steps", "steps-other", "probe", "predict", "predict-again",
+    "screen", "screen-instead", "pilot", "pilot-instead", "texts", "confirm-base", "confirm-tuned", "look-base",
+    "look-tuned", "reading", "classify", "classify-other",
 )  # fmt: skip
 """Kinds of samples, as `gather` calls them."""
 _MOST = 2**16
