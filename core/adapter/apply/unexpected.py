@@ -76,14 +76,19 @@ def unexpected_in_modules(adapter: Adapter, live: LivePaths = _NOWHERE) -> str |
 
     Known are the modules of the file and those of a `live` base. Such a module's change is only
     known in part, so that even one tensor is too many: a DoRA without its magnitudes is another model. The same goes
-    for a second account of a module, and for what is called a scale: it may be that of every module.
+    for a second account of a module, for what is called a scale, and for a single number that is no whole one: it may
+    be that of every module, whatever it is called.
     """
     named = [second.stem for _, second in adapter.twice]
     if adapter.unknown:
         paths = {module.path for module in adapter.modules} | live.layers
         tree = _tree(paths | {flatten("", module.stem) for module in adapter.modules})
         asked = adapter.unknown[:_ASKED]
-        named += [entry.name for entry in asked if _changes_one(entry.name, paths, tree) or live.hold(entry.name)]
+        named += [
+            entry.name
+            for entry in asked
+            if entry.is_a_number or _changes_one(entry.name, paths, tree) or live.hold(entry.name)
+        ]
         named += [entry.name for entry in adapter.unknown[_ASKED:]]
     if not named:
         return None

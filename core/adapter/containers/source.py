@@ -48,6 +48,11 @@ class Entry:
             count *= side
         return count
 
+    @property
+    def is_a_number(self) -> bool:
+        """Return whether it is a single number that is no whole one: a counter is none, a factor may be one."""
+        return self.is_float and self.numel == 1
+
 
 class Source(Protocol):
     """A container of tensors that has been checked, with its tensors still unread; equal only to itself."""

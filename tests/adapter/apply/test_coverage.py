@@ -86,8 +86,15 @@ def test_no_tensor_hides_behind_many_counters(base, kohya_tensors, tmp_path):
         assert problems
 
 
+@pytest.mark.parametrize("name", ["a", "rank", "w", "beta", "temperature", "noise_offset"])
+def test_a_single_number_may_multiply_everything_whatever_it_is_called(base, kohya_tensors, tmp_path, name):
+    with_base, without = _problems({**kohya_tensors(), name: torch.tensor(0.5)}, base, tmp_path)
+    assert all(any(f"what {name} would change" in problem for problem in found) for found in (with_base, without))
+    assert not any(_problems({**kohya_tensors(), name: torch.tensor(5)}, base, tmp_path))  # counters are told
+
+
 def test_a_tensor_of_a_module_that_only_the_base_has_is_a_problem(base, kohya_tensors, tmp_path):
-    tensors = {**kohya_tensors(), "lora_unet_conv_in.a_new_thing": torch.ones(1)}
+    tensors = {**kohya_tensors(), "lora_unet_conv_in.a_new_thing": torch.ones(2)}
     with_base, without = _problems(tensors, base, tmp_path)
     assert any("conv_in" in problem for problem in with_base)
     assert not without  # nothing in the file says that there is such a module
