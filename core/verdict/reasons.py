@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Mapping
+from functools import partial
 
 from ..metrics.measurement import Estimate, Measurement
 from ..metrics.metric import quantity
@@ -55,7 +56,7 @@ def reason(limit: Limit, estimate: Estimate, decision: str, more: int | None) ->
     known = quantity(limit.estimate)
     # A share that is no change is a percentage, as in tables.
     unit = "relative" if estimate.unit == "share" and known is not None and known.is_level else estimate.unit
-    show = lambda v: format_value(v, unit)  # noqa: E731
+    show = partial(format_value, unit=unit)
     name = title(limit.metric, limit.estimate)
     floor = "" if estimate.floor is None else f"; noise floor {_floor(estimate.floor, unit)}"
     interval = f"95 % interval {show(estimate.low)} to {show(estimate.high)}"

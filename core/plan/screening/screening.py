@@ -3,7 +3,6 @@
 import dataclasses
 from collections.abc import Sequence
 
-from ...families.prompt_form import PromptForm
 from ..audit_plan import AuditPlan
 from ..vocabulary import Concept, shipped_vocabulary, vocabulary_digest, words_vocabulary
 from .block_design import Cells, block_design
@@ -50,8 +49,8 @@ def plan_concepts(plan: AuditPlan) -> tuple[Concept, ...]:
     if plan.concept_rows == 0:
         return ()
     if plan.words:
-        return words_vocabulary(plan.words, _form(plan))
-    return _one_of_each_run(shipped_vocabulary(plan.vocabulary, _form(plan)), plan.concept_run, plan.seed)
+        return words_vocabulary(plan.words, plan.form)
+    return _one_of_each_run(shipped_vocabulary(plan.vocabulary, plan.form), plan.concept_run, plan.seed)
 
 
 def _one_of_each_run(concepts: Sequence[Concept], run: int, seed: int) -> tuple[Concept, ...]:
@@ -78,7 +77,7 @@ def asked_instead(plan: AuditPlan) -> Sequence[Concept]:
 
     A user's words may all mean nearly the same, and of a part of what ships hardly two differ in one attribute alone.
     """
-    return shipped_vocabulary(plan.vocabulary, _form(plan))
+    return shipped_vocabulary(plan.vocabulary, plan.form)
 
 
 def plan_pilot(plan: AuditPlan, concepts: Sequence[Concept], pictures: int) -> tuple[list[int], Cells, Contrasts]:
@@ -91,7 +90,3 @@ def plan_pilot(plan: AuditPlan, concepts: Sequence[Concept], pictures: int) -> t
     picture = np.tile(np.arange(count)[:, None] % pictures, (1, CANDIDATES))
     instead = contrasts([concepts[i] for i in chosen], asked_instead(plan), CANDIDATES, plan.seed)
     return chosen, Cells(timestep, picture), instead
-
-
-def _form(plan: AuditPlan) -> PromptForm:
-    return PromptForm(plan.prompt_form, plan.prefix, plan.negative)
