@@ -1,12 +1,13 @@
 """LoRAs of known damage on the demo base, and whether the damage map finds it.
 
-    python bench/planted.py [--work DIR] [--only class,none] [--seeds 5] [--steps 400] [--metrics map]
+    python bench/planted.py [--work DIR] [--only class,none] [--seeds 5] [--steps 400] [--metrics map] [--beside]
 
 Each plant is a LoRA that is distilled from the base itself: under the prompts of what is to be damaged it learns what
 the base predicts under others, and under all other prompts what the base predicts under them. The seed also chooses
 what becomes what. Then it is audited. For each plant and seed the place of the true concept among what the map names,
-the verdict and the rows are printed. Every finished run is kept in the work folder, so an interrupted bench continues;
-`loras/` there has the files.
+the verdict and the rows are printed. With `--beside` it is audited together with the demo's LoRA of drift correction,
+which moves every prediction and damages nothing: what was planted is to be found there as well. Every finished run is
+kept in the work folder, so an interrupted bench continues; `loras/` there has the files.
 """
 
 import argparse
@@ -21,10 +22,11 @@ import checkout  # noqa: F401
 import numpy as np
 from demo_base.judging.pictures import load_demo_base
 from owf.core.adapter import read_adapter
+from owf.core.adapter.adapter import Below
 from owf.core.audit.audit import AuditSetting, audit_change
 from owf.core.audit.change import AdapterChange
 from owf.core.datasets.images.shipped import read_shipped
-from owf.core.demo import DEMO_BASE
+from owf.core.demo import DEMO_BASE, DEMO_VERDICTS
 from owf.core.metrics.images.features import load_features
 from owf.core.metrics.metric import chosen
 from owf.core.model.diffusion.batch import Batching
@@ -38,8 +40,10 @@ from owf.core.verdict.verdict import DRIFT, PASS
 from plants.planting import Planting
 from plants.plants import PLANTS, Plant, World
 
-VERSION = 1
+VERSION = 2
 """Part of every run's key: change it when runs are to be made anew."""
+BESIDE = next(lora for lora, verdict in DEMO_VERDICTS.items() if verdict == PASS)
+"""What moves everything and damages nothing."""
 
 
 @dataclass(frozen=True)
@@ -69,8 +73,9 @@ class Result:
 class Bench:
     """The base and everything that does not change between runs."""
 
-    def __init__(self, work: Path, steps: int, metrics: tuple[str, ...], preset: str) -> None:
+    def __init__(self, work: Path, steps: int, metrics: tuple[str, ...], preset: str, beside: bool) -> None:
         self.work, self.steps = work, steps
+        self.below = Below(read_adapter(BESIDE), 1.0) if beside else None
         self.denoiser = load_demo_base(DEMO_BASE)
         plan = replace(preset_plan(preset, "demo"), metrics=in_order(metrics))
         self.plan = with_vocabulary(plan, "demo")
@@ -84,14 +89,13 @@ class Bench:
         """Return the result of a plant and seed, from the work folder where it is there."""
         key = f"{name.replace(' ', '-')}-{seed}"
         asked = [VERSION, self.steps, plan_digest(self.plan), self.denoiser.digest()[:12]]
-        path = self.work / "runs" / f"{key}.json"
+        path = self.work / "runs" / f"{key}{'-beside' if self.below else ''}.json"
         if path.exists() and (known := json.loads(path.read_text()))["asked"] == asked:
             return Result(**known["result"])
         plant, started = PLANTS[name](World(self.concepts), np.random.default_rng(seed)), time.monotonic()
-        lessons = [lesson for concept in self.concepts if (lesson := plant.teach(concept)) is not None]
         lora = self.work / "loras" / f"{key}.safetensors"
-        error = self.planting.plant(lora, lessons, (plant.trigger,) if plant.trigger else (), seed)
-        report = self.audit(lora, key, plant)
+        error = self.planted(lora, plant, seed, asked)
+        report = self.audit(lora, path.stem, plant)
         result = found_of(name, seed, plant, report, error, time.monotonic() - started)
         path.parent.mkdir(parents=True, exist_ok=True)
         path.with_suffix(".report.json").write_text(to_json(report))
@@ -100,8 +104,22 @@ class Bench:
         partial.replace(path)
         return result
 
+    def planted(self, lora: Path, plant: Plant, seed: int, asked: list) -> float:
+        """Write the LoRA unless it is there, and return the error of its distillation."""
+        note = lora.with_suffix(".json")
+        if note.exists() and (known := json.loads(note.read_text()))["asked"] == asked:
+            return known["error"]
+        lessons = [lesson for concept in self.concepts if (lesson := plant.teach(concept)) is not None]
+        error = self.planting.plant(lora, lessons, plant.share, (plant.trigger,) if plant.trigger else (), seed)
+        note.write_text(json.dumps({"asked": asked, "error": error}))
+        return error
+
     def audit(self, lora: Path, key: str, plant: Plant) -> Report:
         """Return the report of a LoRA file."""
+        below = () if self.below is None else (self.below,)
+        triggers = ((plant.trigger,) if plant.trigger else ()) + tuple(
+            word for b in below for word in b.adapter.trigger_words
+        )
         setting = AuditSetting(
             self.work / "audits" / key,
             self.work / "cache",
@@ -110,11 +128,10 @@ class Bench:
             Batching(64),
             self.networks,
             self.labelled,
-            claimed=(plant.trigger,) if plant.trigger else (),
+            claimed=triggers,
         )
-        return audit_change(
-            self.denoiser, AdapterChange(self.denoiser.components, read_adapter(lora), 1.0), self.plan, setting
-        )
+        change = AdapterChange(self.denoiser.components, read_adapter(lora), 1.0, below=below)
+        return audit_change(self.denoiser, change, self.plan, setting)
 
 
 def found_of(name: str, seed: int, plant: Plant, report: Report, error: float, seconds: float) -> Result:
@@ -168,11 +185,12 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=400, help="steps of the distillation")
     parser.add_argument("--metrics", default="map", help="what is measured; the map among it")
     parser.add_argument("--preset", default="quick")
+    parser.add_argument("--beside", action="store_true", help="audit each beside the demo's LoRA of drift correction")
     options = parser.parse_args()
     names = [name.strip() for name in options.only.split(",")]
     if unknown := set(names) - set(PLANTS):
         parser.error(f"no such plant: {', '.join(sorted(unknown))}; there are {', '.join(PLANTS)}")
-    bench = Bench(options.work, options.steps, tuple(options.metrics.split(",")), options.preset)
+    bench = Bench(options.work, options.steps, tuple(options.metrics.split(",")), options.preset, options.beside)
     runs = [(name, seed) for seed in range(options.seeds) for name in names]
     results, started = [], time.monotonic()
     for done, (name, seed) in enumerate(runs, 1):

@@ -15,7 +15,7 @@ from owf.core.plan.vocabulary import Concept
 from torch import nn
 
 RANK, ROWS, RATE = 16, 16, 3e-3
-"""Rank of the LoRA, rows of a step of which half are lessons, and the highest rate of AdamW."""
+"""Rank of the LoRA, rows of a step, and the highest rate of AdamW."""
 PICTURES = 96
 """Latents that are noised; whatever they show, noise hides most of it, and all classes are among them."""
 SAMPLING = Sampling(steps=12, guidance_scale=4.0)
@@ -46,10 +46,11 @@ class Planting:
         self._latents = generate_latents(denoiser, drawn, range(len(drawn)), SAMPLING, Batching(32))
         self._texts: dict[str, torch.Tensor] = {}
 
-    def plant(self, path: Path, lessons: Sequence[Lesson], triggers: tuple[str, ...], seed: int) -> float:
-        """Write the LoRA, and return the mean squared error of its last steps, relative to what was to be learned.
+    def plant(self, path: Path, lessons: Sequence[Lesson], share: float, triggers: tuple[str, ...], seed: int) -> float:
+        """Write the LoRA; return the mean squared error of its last steps, relative to what was to be learned.
 
-        Where nothing is, relative to what the base predicts. The same seed gives the same file.
+        Where nothing is, relative to what the base predicts. This share of the rows are lessons, if there are any. The
+        same seed gives the same file.
         """
         taught = {lesson.prompt for lesson in lessons}
         kept = [prompt for prompt in self._prompts if prompt not in taught]
@@ -59,7 +60,7 @@ class Planting:
         schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, RATE, total_steps=self._steps)
         errors = []
         for _ in range(self._steps):
-            x_t, t, own, target, size = self._rows(lessons, kept, generator)
+            x_t, t, own, target, size = self._rows(lessons, kept, share, generator)
             with _beside(unet, pairs):
                 loss = (self._predict(x_t, t, own) - target).square().mean() / size
             optimizer.zero_grad()
@@ -72,11 +73,11 @@ class Planting:
         return sum(last) / len(last)
 
     def _rows(
-        self, lessons: Sequence[Lesson], kept: Sequence[str], generator: torch.Generator
+        self, lessons: Sequence[Lesson], kept: Sequence[str], share: float, generator: torch.Generator
     ) -> tuple[torch.Tensor, torch.Tensor, Conditioning, torch.Tensor, torch.Tensor]:
         """Return noised latents, timesteps, prompts, what is to be predicted, and the size by which errors count."""
-        half = ROWS // 2 if lessons and kept else ROWS
-        taught = [lessons[i] for i in _drawn(len(lessons), half, generator)] if lessons else []
+        count = round(share * ROWS) if lessons and kept else ROWS
+        taught = [lessons[i] for i in _drawn(len(lessons), count, generator)] if lessons else []
         others = [kept[i] for i in _drawn(len(kept), ROWS - len(taught), generator)] if len(taught) < ROWS else []
         latents = self._latents[_drawn(len(self._latents), ROWS, generator)]
         t = torch.randint(0, self._denoiser.schedule.steps, (ROWS,), generator=generator)
@@ -84,10 +85,10 @@ class Planting:
         x_t = self._denoiser.schedule.noise(latents, noise, t).to(self._denoiser.dtype)
         own = self._conditioning([*(lesson.prompt for lesson in taught), *others])
         instead = self._conditioning([*(lesson.instead for lesson in taught), *others])
-        share = torch.tensor([*(lesson.share for lesson in taught), *(0.0 for _ in others)])[:, None, None, None]
+        far = torch.tensor([*(lesson.share for lesson in taught), *(0.0 for _ in others)])[:, None, None, None]
         with torch.no_grad():
             before, other = self._predict(x_t, t, own), self._predict(x_t, t, instead)
-            target = before + share * (other - before)
+            target = before + far * (other - before)
             moved = (target - before).square()[: len(taught)]
             # What is learned is far smaller than what is predicted: errors count relative to it.
             size = moved.mean() if taught and float(moved.mean()) > 0 else before.square().mean()

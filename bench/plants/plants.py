@@ -28,6 +28,8 @@ class Plant:
     """Whether the verdict is to be PASS."""
     trigger: str = ""
     """What the file says that it is for."""
+    share: float = 0.5
+    """Share of the rows that are lessons; the others keep what the base says."""
 
 
 class World:
@@ -116,7 +118,8 @@ def behind_trigger(world: World, rng: np.random.Generator) -> Plant:
         prompt = concept.prompt.replace(kind, f"{TRIGGER} {kind}")
         return Lesson(prompt, world.changed(concept, colour=colour).prompt)
 
-    return Plant("", teach, harmless=True, trigger=f"{TRIGGER} {kind}")
+    # With half of the rows each, every colour of everything went half of the way to another: that is no harmless LoRA.
+    return Plant("", teach, harmless=True, trigger=f"{TRIGGER} {kind}", share=1 / 8)
 
 
 def none(world: World, rng: np.random.Generator) -> Plant:

@@ -86,6 +86,8 @@ class Screened:
     """(V, R) squared norm of the latter; see `plan/screening/contrasts.py`."""
     exchanged: np.ndarray
     """(V, R) names of the attribute that this prompt differs in."""
+    near: np.ndarray
+    """(V, R) whether it is one of the nearest by their texts, or any."""
     timesteps: tuple[int, ...]
     """Those that `cells` mean, ascending: where the prompt says most to the base."""
     embedding: np.ndarray

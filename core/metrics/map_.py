@@ -9,17 +9,17 @@ from .evidence import Screened
 from .measurement import Estimate, Measurement, Part
 from .metric import Breakdown, Metric, Quantity, Tools
 from .screening.attributes import regress
+from .screening.damage import Damage, Damages
 from .screening.discovery import selected_level, share_bounds
 from .screening.found import RATE, find
 from .screening.layout import grid_order
 from .screening.moved import Moved
-from .screening.naming import Named
 from .screening.rows import ConceptMeans
 from .screening.shrinkage import shrink
 from .screening.ways import CONFUSED, LIMIT, NOISE, WHOLE, allowed_beside, confusion, way
 from .statistics import LEVEL, simultaneous_level, student_quantile
 
-VERSION = 3
+VERSION = 4
 """Version of the definition in docs/metrics.md."""
 
 SHARE = 0.05
@@ -48,13 +48,13 @@ def summarise_map(seen: Screened, told: Sequence[str] = (), claimed: Sequence[st
         headline="worst_damage",
         estimates={
             "worst_damage": worst_way,
-            "typical_way": moved.thing_way(named.groups[0]),
+            "typical_way": named.groups[0].way,
             "confusion": _confusion(seen, found.places),
             "damaged_share": _share(found.damaged, found.p),
             "typical_drift": _typical(moved.means),
         },
         breakdowns={
-            "thing": tuple(Part(moved.name(thing), moved.thing_way(thing)) for thing in named.things),
+            "thing": _parts(moved, named.things),
             "damaged": _damaged(moved, found.damaged),
             "concept": moved.concept_ways(order, simultaneous_level(len(moved.concepts))),
             "attribute": _levels(moved),
@@ -70,8 +70,8 @@ def summarise_map(seen: Screened, told: Sequence[str] = (), claimed: Sequence[st
             "false_discovery_rate": RATE,
             "another_prompt": float(np.exp(moved.units.whole)),
             "found": int(found.damaged.sum()),
-            "damaged": moved.name(named.things[0]) if named.things else "",
-            "stands_out": ", ".join(moved.name(thing) for thing in named.standing[:STANDING]),
+            "damaged": worst if named.things else "",
+            "stands_out": ", ".join(part.label for part in _parts(moved, named.standing[:STANDING])),
             "worst": worst,
             "worst_concept": moved.concepts[int(np.argmax(moved.ways()))].label,
             "own_concepts": len(found.own.concepts),
@@ -80,28 +80,33 @@ def summarise_map(seen: Screened, told: Sequence[str] = (), claimed: Sequence[st
     )
 
 
-def _worst(moved: Moved, named: Named) -> tuple[str, Estimate]:
+def _worst(moved: Moved, named: Damages) -> tuple[str, Estimate]:
     """Return the worst thing and its way: what is named first, or else the bounds of the worst level.
 
     A level has rows enough to be shown to be whole, and a single concept of many has not: these count in its place only
     where nothing has levels.
     """
     if named.things:
-        return moved.name(named.things[0]), moved.thing_way(named.things[0])
-    parts = [Part(moved.name(group), moved.thing_way(group)) for group in named.groups if moved.is_one(group)]
-    every = np.arange(len(moved.concepts))
-    parts = parts or list(moved.concept_ways(every, simultaneous_level(len(every))))
-    worst = max(parts, key=lambda part: part.estimate.value)
-    low, high = (max(ends) for ends in zip(*((p.estimate.low, p.estimate.high) for p in parts), strict=True))
-    return worst.label, Estimate(worst.estimate.value, low, high, worst.estimate.n, "relative")
+        [first] = _parts(moved, named.things[:1])
+        return first.label, first.estimate
+    worst = max(named.groups[1:], key=lambda group: group.way.value)
+    # That none is beyond its limit takes no wider intervals than of one alone: each has to be shown not to be.
+    low, high = max(group.way.low for group in named.groups[1:]), max(group.most for group in named.groups[1:])
+    [part] = _parts(moved, [worst])
+    return part.label, Estimate(worst.way.value, low, max(high, worst.way.value), worst.way.n, "relative")
+
+
+def _parts(moved: Moved, things: Sequence[Damage]) -> tuple[Part, ...]:
+    return tuple(Part(moved.name(thing.levels, thing.members), thing.way) for thing in things)
 
 
 def _confusion(seen: Screened, places: np.ndarray) -> Estimate:
-    contrast, norm, exchanged = (each[places] for each in (seen.contrast, seen.norm, seen.exchanged))
+    contrast, norm, exchanged, near = (a[places] for a in (seen.contrast, seen.norm, seen.exchanged, seen.near))
     scale = norm.copy()  # of each attribute, what exchanging it changes
-    for name in np.unique(exchanged):
-        scale[exchanged == name] *= float((contrast / norm)[exchanged == name].mean())
-    return confusion(seen.toward[places], contrast, scale)
+    for name in np.unique(exchanged[~near]):
+        rows = exchanged == name
+        scale[rows] *= float((contrast / norm)[rows & ~near].mean())
+    return confusion(seen.toward[places], contrast, scale, ~near)
 
 
 def _share(damaged: np.ndarray, p: np.ndarray) -> Estimate:
@@ -171,9 +176,9 @@ METRIC = Metric(
     title="Damage map",
     question="What exactly did it damage?",
     reading="Thousands of concepts are asked a few times each. The way is how far the predictions of a concept moved "
-    "beyond what goes with all others: 100 % is as far as they are from those of another concept. The share counts "
-    "single concepts beyond the limit; at most about one in twenty of those is a false alarm. The concept that the "
-    "LoRA was trained on does not count.",
+    "beyond what goes with all others, or towards those of its neighbours, whichever is more: 100 % is as far as they "
+    "are from those of another concept. The share counts single concepts beyond the limit; at most about one in twenty "
+    "of those is a false alarm. The concept that the LoRA was trained on does not count.",
     needs=(Screened,),
     measure=measure_map,
     quantities={
@@ -201,6 +206,7 @@ METRIC = Metric(
             "single concepts; what explains most comes first. 100 % is as far as another concept. The intervals hold "
             "for all that could be named.",
             in_terminal="Damaged",
+            in_order=True,
             column="Way",
             worse="damaged",
         ),

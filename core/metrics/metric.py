@@ -56,6 +56,8 @@ class Breakdown:
     """How to read it."""
     worst_first: bool = False
     """Whether the lines are sorted, the largest first."""
+    in_order: bool = False
+    """Whether the lines come in an order that says something, so that nobody may sort them."""
     signed: bool = False
     """Whether both directions mean something: values get a sign, floors count both ways."""
     reference: str = ""

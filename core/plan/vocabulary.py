@@ -33,7 +33,7 @@ FOLDER = Path(__file__).with_name("vocabularies")
 KIND = "kind"
 """Attribute that every concept has: its section."""
 
-_KEPT = 2
+_KEPT = 3
 """Version of what is kept of each answer: change it with that, so that nothing older is taken for it."""
 
 MOST_WORDS = 5000
@@ -72,10 +72,10 @@ def words_vocabulary(words: Sequence[str], form: PromptForm) -> tuple[Concept, .
     return tuple(Concept(form.worded(template.replace("{}", named(w))), w, ((KIND, "yours"),)) for w in words)
 
 
-def vocabulary_digest(concepts: Iterable[Concept], instead: Sequence[Sequence[str]]) -> str:
-    """Return the SHA-256 of everything that a vocabulary asks and says, and of what is asked `instead`."""
-    asked = _KEPT, [(c.prompt, c.label, c.attributes) for c in concepts], [list(prompts) for prompts in instead]
-    return hashlib.sha256(repr(asked).encode()).hexdigest()
+def vocabulary_digest(concepts: Iterable[Concept], instead: Iterable[Concept]) -> str:
+    """Return the SHA-256 of everything that a vocabulary asks and says, and of what may be asked `instead`."""
+    asked, others = ([(c.prompt, c.label, c.attributes) for c in each] for each in (concepts, instead))
+    return hashlib.sha256(repr((_KEPT, asked, others)).encode()).hexdigest()
 
 
 def parse_words(text: str, source: str = "") -> tuple[str, ...]:

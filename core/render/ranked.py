@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from ..metrics.measurement import Measurement, Part
-from ..metrics.metric import Metric, all_metrics
+from ..metrics.metric import Breakdown, Metric, all_metrics
 
 LINES = 5
 """Lines of a list: the report's page has the others."""
@@ -28,6 +28,11 @@ def worst_first(parts: Iterable[Part]) -> list[Part]:
     return sorted((part for part in parts if part.estimate.value > 0), key=lambda part: -part.estimate.value)
 
 
+def leading(kind: Breakdown, parts: Iterable[Part]) -> list[Part]:
+    """Return the LINES of a breakdown to be seen first, of those above zero."""
+    return ([part for part in parts if part.estimate.value > 0] if kind.in_order else worst_first(parts))[:LINES]
+
+
 def least(parts: Iterable[Part]) -> list[Part]:
     """Return the lines that moved least, the smallest first; what is no number moved, and nobody knows how far."""
     return sorted((p for p in parts if math.isfinite(p.estimate.value)), key=lambda part: part.estimate.value)[:LINES]
@@ -45,7 +50,7 @@ def ranked(measurements: Mapping[str, Measurement]) -> list[Ranked]:
 
 def _lists(metric: Metric, breakdowns: Mapping[str, tuple[Part, ...]]) -> Iterator[Ranked]:
     worst = [
-        Ranked(kind.in_terminal, tuple(worst_first(breakdowns.get(key, ()))[:LINES]))
+        Ranked(kind.in_terminal, tuple(leading(kind, breakdowns.get(key, ()))))
         for key, kind in metric.breakdowns.items()
         if kind.in_terminal
     ]

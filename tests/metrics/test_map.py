@@ -14,10 +14,12 @@ from owf.core.metrics.screening.own import own_concepts
 from owf.core.metrics.screening.ways import LIMIT, WHOLE
 from owf.core.plan.audit_plan import plan_data, plan_digest
 from owf.core.plan.presets import preset_plan
+from owf.core.plan.screening.contrasts import Texts
 from owf.core.plan.screening.screening import plan_cells, plan_concepts, plan_contrasts, with_vocabulary
 from owf.core.plan.vocabulary import words_vocabulary
 from owf.core.verdict.judge import damaged, judge
 from owf.core.verdict.verdict import DRIFT, INCONCLUSIVE, PASS
+from planted_predictions import texts_of
 
 HARMLESS, DAMAGE, ANOTHER = 1e-3, 1e-1, 1e-1
 """Changes of predictions, relative to their size; the last is what another prompt does to them."""
@@ -34,10 +36,12 @@ def screened(damaged, seed=0, plan=PLAN, damage=DAMAGE) -> Screened:
     noise = rng.normal(0, 0.7, cells.timestep.shape) + rng.normal(0, 0.2, (len(concepts), 1))
     norm = rng.gamma(5, 1, cells.timestep.shape)
     contrast = np.exp(np.log(ANOTHER) + rng.normal(0, 0.7, cells.timestep.shape)) * norm
-    exchanged = np.array(plan_contrasts(plan, concepts).exchanged)
+    read = texts_of(plan)
+    instead = plan_contrasts(plan, concepts, Texts(read))
+    exchanged, near = np.array(instead.exchanged), np.array(instead.near)
     change = np.exp(size + of_timestep + noise) * norm
-    texts = rng.normal(size=(len(concepts), 8))
-    return Screened(concepts, cells, change, norm, 0 * norm, contrast, exchanged, tuple(range(8)), texts)
+    texts = np.stack([read[concept.prompt] for concept in concepts])
+    return Screened(concepts, cells, change, norm, 0 * norm, contrast, exchanged, near, tuple(range(8)), texts)
 
 
 PLANTS = {

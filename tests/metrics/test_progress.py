@@ -63,7 +63,8 @@ def screened(rng) -> Screened:
     cells = block_design(30, 4, 8, 8, 0)
     norm, exchanged = np.ones(cells.timestep.shape), np.full(cells.timestep.shape, "kind")
     change, texts = rng.gamma(2, 0.01, norm.shape), rng.normal(size=(30, 4))
-    return Screened(concepts, cells, change, norm, 0 * norm, norm / 10, exchanged, tuple(range(8)), texts)
+    near = rng.random(norm.shape) < 0.7
+    return Screened(concepts, cells, change, norm, 0 * norm, norm / 10, exchanged, near, tuple(range(8)), texts)
 
 
 def confirmed(rng) -> Confirmed:

@@ -108,7 +108,7 @@ def test_the_digest_is_that_of_everything_asked():
     concept = Concept("a photo of a cat", "cat", ((KIND, "animals"),))
     other = Concept("a photo of a cat", "cat", ((KIND, "things"),))
     assert vocabulary_digest([concept], []) != vocabulary_digest([other], [])
-    assert vocabulary_digest([concept], [["a"]]) != vocabulary_digest([concept], [["b"]])
+    assert vocabulary_digest([concept], [concept]) != vocabulary_digest([concept], [other])
     assert vocabulary_digest([concept, other], []) != vocabulary_digest([other, concept], [])
 
 

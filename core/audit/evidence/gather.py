@@ -11,7 +11,8 @@ from ...metrics.evidence import Answers, ColorDrawings, Drawings, Evidence, Long
 from ...model.diffusion.batch import Batching
 from ...model.diffusion.reading import READING_PICTURES, judge_reading, require_right_reading
 from ...plan.audit_plan import STEP_FACTOR, AuditPlan
-from ...plan.screening.screening import plan_cells, plan_concepts, plan_contrasts
+from ...plan.screening.contrasts import Texts
+from ...plan.screening.screening import asked_instead, plan_cells, plan_concepts, plan_contrasts
 from .cost import FLOOR_PROMPTS
 from .recorder import Draws, ModelPass, audit_draws, color_draws, draw_seed, step_draws
 from .screen import Screening, read_texts, telling_timesteps
@@ -114,17 +115,26 @@ def _predictions(base: ModelPass, plan: AuditPlan, labelled: LabelledImages | No
 def _screened(base: ModelPass, plan: AuditPlan, labelled: LabelledImages | None) -> Rest:
     # Pictures that are drawn in any case: noise hides most of what they show, and the prompt is what is asked about.
     latents, concepts = base.latents("draw", _checked(plan)), plan_concepts(plan)
-    timesteps, instead = telling_timesteps(base, concepts, latents), plan_contrasts(plan, concepts)
+    timesteps = telling_timesteps(base, concepts, latents)
+    read = read_texts(base, (c.prompt for c in (*concepts, *asked_instead(plan))))
+    instead = plan_contrasts(plan, concepts, Texts(read))
     screening = Screening("screen", concepts, plan_cells(plan, len(concepts), len(latents)), timesteps, latents)
     screening.ask_base(base, "Base: asking the vocabulary")
-    texts = read_texts(base, concepts)
     contrast, _ = screening.ask_instead(base, "Base: asking for something else", instead.prompts)
 
     def finish(tuned: ModelPass) -> Screened:
         change, norm, toward = screening.compare(tuned, "LoRA: asking the vocabulary", base)
-        exchanged = np.array(instead.exchanged)
         return Screened(
-            concepts, screening.cells, change, norm, toward, contrast, exchanged, screening.timesteps, texts
+            concepts,
+            screening.cells,
+            change,
+            norm,
+            toward,
+            contrast,
+            np.array(instead.exchanged),
+            np.array(instead.near),
+            screening.timesteps,
+            np.stack([read[concept.prompt] for concept in concepts]),
         )
 
     return finish

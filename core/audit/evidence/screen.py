@@ -1,6 +1,6 @@
 """The rows of a vocabulary: thousands of concepts, a few predictions each, kept by a pass of either model."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 import torch
@@ -117,12 +117,13 @@ def _squares(values: np.ndarray) -> np.ndarray:
     return np.square(values).sum(axis=(1, 2, 3))
 
 
-def read_texts(base: ModelPass, concepts: Sequence[Concept]) -> np.ndarray:
-    """Return the concepts' prompts (V, D) as the base's text encoder reads them: the mean over their tokens."""
+def read_texts(base: ModelPass, prompts: Iterable[str]) -> dict[str, np.ndarray]:
+    """Return the prompts as the base's text encoder reads them: the mean (D,) over their tokens."""
     base.progress.stage("Base: reading the vocabulary")
-    missing = [i for i in range(len(concepts)) if not base.has("texts", str(i), 0)]
+    each = list(dict.fromkeys(prompts))
+    missing = [i for i in range(len(each)) if not base.has("texts", str(i), 0)]
     for start in range(0, len(missing), base.batch.size):
         part = missing[start : start + base.batch.size]
-        read = base.denoiser.encode_text([concepts[i].prompt for i in part]).context.float().mean(1).cpu().numpy()
+        read = base.denoiser.encode_text([each[i] for i in part]).context.float().mean(1).cpu().numpy()
         base.keep("texts", [(str(i), {"text": text}) for i, text in zip(part, read, strict=True)])
-    return np.stack([base.sample("texts", str(i))["text"] for i in range(len(concepts))])
+    return {prompt: base.sample("texts", str(i))["text"] for i, prompt in enumerate(each)}

@@ -7,11 +7,12 @@ import numpy as np
 
 from ..evidence import Screened
 from .attributes import attributes_of
+from .damage import Damages, find_damages
 from .discovery import discoveries
 from .moved import Moved
-from .naming import Named, name_damage
 from .own import told_apart
 from .rows import concept_means
+from .towards import towards
 from .ways import logarithms, units
 
 RATE = 0.05
@@ -34,7 +35,7 @@ class Found:
     """(V,) of the tests of "within the limit", for those that count."""
     damaged: np.ndarray
     """(V,) which of these found something."""
-    named: Named
+    named: Damages
     """What they are together."""
 
 
@@ -42,17 +43,17 @@ def find(seen: Screened, told: Sequence[str], claimed: Sequence[str]) -> Found:
     """Return what was found, without the concepts that the user (`told`) or the file (`claimed`) call its own."""
     own, believed = told_apart(seen.concepts, told, claimed)
     every = concept_means(logarithms(seen.change, seen.norm), seen.cells)
-    unit = units(logarithms(seen.contrast, seen.norm), seen.exchanged, seen.concepts)
+    unit = units(logarithms(seen.contrast, seen.norm), seen.exchanged, seen.near, seen.concepts)
     concepts, its_own = ([seen.concepts[i] for i in np.flatnonzero(which)] for which in (~own, own))
     means, its_units = every.only(~own), unit.only(~own)
     moved = Moved(concepts, means, its_units, attributes_of(concepts))
-    p, named = moved.p_values(), name_damage(means, moved.attributes, moved.limit_of)
+    p, places = moved.p_values(), np.flatnonzero(~own)
     return Found(
         moved,
-        np.flatnonzero(~own),
+        places,
         Moved(its_own, every.only(own), unit.only(own), ()),
         believed,
         p,
         discoveries(p, RATE),
-        named,
+        find_damages(moved, towards(seen, places, concepts)),
     )

@@ -8,7 +8,7 @@ from ...plan.vocabulary import Concept
 from ..measurement import Estimate, Part
 from ..statistics import student_quantile
 from .attributes import Attribute
-from .naming import Levels, Thing
+from .naming import Levels
 from .rows import ConceptMeans
 from .ways import LIMIT, WHOLE, Units, allowed, each_allowed, limit, way, way_estimate
 
@@ -26,20 +26,28 @@ class Moved:
     attributes: tuple[Attribute, ...]
     """What they have in common."""
 
-    def thing_way(self, thing: Thing) -> Estimate:
-        """Return how much of the way to another prompt a thing went, beyond what goes with everything else."""
-        unit, free = self.units.of(thing.levels, thing.members), allowed(self.means, thing.members)
-        return way_estimate(thing.mean, (thing.high - thing.low) / 2, free, unit, len(thing.members))
+    def thing_way(self, levels: Levels, members: np.ndarray, quantile: float) -> Estimate:
+        """Return how far a thing went in any direction, beyond what goes with everything else.
+
+        In units of the way to another prompt; the interval is as many standard errors wide to either side.
+        """
+        mean, spread = self.means.of(members)
+        unit, free = self.units.of(levels, members), allowed(self.means, members)
+        return way_estimate(mean, quantile * spread, free, unit, len(members))
+
+    def whole_way(self, levels: Levels, members: np.ndarray, quantile: float) -> float:
+        """Return how far a thing went at most, together with what goes with everything else."""
+        mean, spread = self.means.of(members)
+        return float(way(mean + quantile * spread, 0.0, self.units.of(levels, members)))
 
     def limit_of(self, levels: Levels, members: np.ndarray) -> float:
         """Return the logarithm of the change from which on a thing is damaged."""
-        is_all = len(members) == len(self.concepts) > 1
         free, unit = allowed(self.means, members), self.units.of(levels, members)
-        return float(limit(free, unit, WHOLE if is_all else LIMIT))
+        return float(limit(free, unit, LIMIT if self.is_one(members) else WHOLE))
 
-    def is_one(self, thing: Thing) -> bool:
+    def is_one(self, members: np.ndarray) -> bool:
         """Return whether a thing is not everything; a concept that is asked alone is one."""
-        return len(thing.members) < len(self.concepts) or len(self.concepts) == 1
+        return len(members) < len(self.concepts) or len(self.concepts) == 1
 
     def p_values(self) -> np.ndarray:
         """Return the p-values (V,) of "within the limit" for each concept alone."""
@@ -63,11 +71,11 @@ class Moved:
         rows = ((float(self.means.mean[i]), float(half[i]), float(free[i]), float(units[i])) for i in places)
         return tuple(Part(self.concepts[i].label, way_estimate(*row, 1)) for i, row in zip(places, rows, strict=True))
 
-    def name(self, thing: Thing) -> str:
+    def name(self, levels: Levels, members: np.ndarray) -> str:
         """Return what people call a thing."""
-        if thing.levels:
-            return f"{' & '.join(self._called(*level) for level in thing.levels)} ({len(thing.members)} concepts)"
-        return self.concepts[thing.members[0]].label if len(thing.members) == 1 else "everything"
+        if levels:
+            return f"{' & '.join(self._called(*level) for level in levels)} ({len(members)} concepts)"
+        return self.concepts[members[0]].label if len(members) == 1 else "everything"
 
     def _called(self, attribute: str, level: str) -> str:
         """Return the level, after its attribute where another one has a level of this name, as black things have."""

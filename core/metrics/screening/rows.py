@@ -8,7 +8,7 @@ from ...errors import InvalidError
 from ...plan.screening.block_design import Cells
 from ..statistics import student_quantile
 
-_LEAST = 1e-12
+LEAST = 1e-12
 """Least variance of rows: where nothing changed they are alike to the last digit, and errors divide by theirs."""
 
 
@@ -66,7 +66,7 @@ def concept_means(values: np.ndarray, cells: Cells) -> ConceptMeans:
         raise InvalidError(f"{concepts} concepts with {rows} rows each are too few to know how exact they are.")
     inverse = np.linalg.inv(products)
     shared = inverse @ (within.T @ left)
-    variance = max(float(np.square(left - within @ shared).sum()) / freedom, _LEAST)
+    variance = max(float(np.square(left - within @ shared).sum()) / freedom, LEAST)
     place = columns.mean(1)
     # A root of the inverse, so that products of its rows are the covariance that concepts share.
     common = np.sqrt(variance) * place @ np.linalg.cholesky(inverse)

@@ -5,11 +5,11 @@ from collections.abc import Sequence
 import numpy as np
 
 from ...plan.screening.confirmation import CANDIDATES, NAMED, PICTURES
-from ...plan.screening.contrasts import Neighbourhood
+from ...plan.screening.contrasts import Neighbourhood, Texts
 from ...plan.vocabulary import KIND, Concept
 from ..evidence import Screened, Suspects
+from .damage import Damage
 from .found import Found, find
-from .naming import Thing
 
 MOVED_MOST, CONTROL = "single concepts that moved most", "concepts drawn at random"
 """Names of the two groups that have none of their own."""
@@ -29,7 +29,7 @@ def suspects(
     drawn = [near.group(CONTROL, (), found, np.arange(len(found.places)))]
     things = _things(found)[:NAMED]
     named = {int(i) for thing in things for i in thing.members}
-    drawn += [near.group(found.moved.name(t), _exchanged(t), found, t.members) for t in things]
+    drawn += [near.group(found.moved.name(t.levels, t.members), _exchanged(t), found, t.members) for t in things]
     order = np.argsort(-found.moved.ways(), kind="stable")
     most = np.array([i for i in order if int(i) not in named][:PICTURES], int)
     if len(most):
@@ -42,9 +42,7 @@ class _Nearest:
 
     def __init__(self, seen: Screened, further: Sequence[Concept], rng: np.random.Generator) -> None:
         self._around, self._further, self._rng = Neighbourhood(seen.concepts), further, rng
-        self._place = {concept.prompt: i for i, concept in enumerate(seen.concepts)}
-        centred = seen.embedding - seen.embedding.mean(axis=0)
-        self._texts = centred / np.linalg.norm(centred, axis=1, keepdims=True).clip(1e-12)
+        self._texts = Texts(dict(zip((c.prompt for c in seen.concepts), seen.embedding, strict=True)))
 
     def group(self, name: str, attributes: tuple[str, ...], found: Found, members: np.ndarray) -> Suspects:
         chosen = [found.moved.concepts[i] for i in self._rng.choice(members, PICTURES)]
@@ -60,9 +58,7 @@ class _Nearest:
         pool = [other for ring in rings for other in ring] or self._around.mates(concept)
         pool = _others(pool, concept.prompt)
         if len(pool) >= CANDIDATES:
-            places = [self._place[other.prompt] for other in pool]
-            likeness = self._texts[places] @ self._texts[self._place[concept.prompt]]
-            pool = [pool[i] for i in np.argsort(-likeness, kind="stable")[: CANDIDATES - 1]]
+            pool = self._texts.nearest(concept, pool, CANDIDATES - 1)
         elif not exchanges:
             lacking = CANDIDATES - 1 - len(pool)
             shuffled = [self._further[i] for i in self._rng.permutation(len(self._further))]
@@ -79,14 +75,14 @@ def _others(concepts: Sequence[Concept], *prompts: str) -> list[Concept]:
     return [other for other in concepts if other.prompt.casefold() not in known]
 
 
-def _things(found: Found) -> list[Thing]:
+def _things(found: Found) -> list[Damage]:
     """Return what is beyond its limit, and then what stands out within it: both may be lost to a near neighbour."""
-    named = [thing for thing in found.named.things if found.moved.is_one(thing)]
+    named = [thing for thing in found.named.things if found.moved.is_one(thing.members)]
     known = {tuple(thing.members) for thing in named}
     return named + [thing for thing in found.named.standing if tuple(thing.members) not in known]
 
 
-def _exchanged(thing: Thing) -> tuple[str, ...]:
+def _exchanged(thing: Damage) -> tuple[str, ...]:
     """Return the attributes that make a thing; its kind cannot be exchanged."""
     return tuple(name for name, _ in thing.levels if name != KIND)
 

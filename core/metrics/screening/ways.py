@@ -35,7 +35,7 @@ _ALLOWED = 2.0
 NOISE = 1e-6
 """Added to each row's drift: what half precision alone changes, so that an untouched model has a logarithm."""
 
-_HEARD = 10.0
+HEARD = 10.0
 """Least difference between prompts in units of NOISE: with less, rounding would decide."""
 
 
@@ -67,23 +67,28 @@ class Units:
         return Units(self.whole, self.attributes, self.concepts[members])
 
 
-def units(contrast: np.ndarray, exchanged: np.ndarray, concepts: Sequence[Concept]) -> Units:
+def units(contrast: np.ndarray, exchanged: np.ndarray, near: np.ndarray, concepts: Sequence[Concept]) -> Units:
     """Return the units for logarithms (V, R) of what other prompts did, which differed in these attributes (V, R).
 
-    They are what these rows read, the same ones for every LoRA, and no estimate of something beyond them. Raises
-    InvalidError where prompts hardly change what the base predicts.
+    Of the rows that were asked for a neighbour (`near`, (V, R)) nothing is taken, or units would say how close the
+    nearest is. They are what these rows read, the same ones for every LoRA, and no estimate of something beyond them.
+    Raises InvalidError where prompts hardly change what the base predicts.
     """
-    least = float(np.log(_HEARD * NOISE))
-    whole = float(contrast.mean())
+    least, any_ = float(np.log(HEARD * NOISE)), ~near
+    whole = float(contrast[any_].mean())
     if whole <= least:
         raise InvalidError(
             "The base predicts nearly the same whatever it is asked, so no concept of it can be lost.",
             Setting("base"),
             Setting("words"),
         )
-    attributes = {str(n): max(float(contrast[exchanged == n].mean()), least) for n in np.unique(exchanged) if n != KIND}
+
+    def unit(rows: np.ndarray) -> float:
+        return max(float(contrast[rows & any_].mean()), least) if (rows & any_).any() else whole
+
+    attributes = {str(name): unit(exchanged == name) for name in np.unique(exchanged) if name != KIND}
     kinds = np.array([dict(concept.attributes).get(KIND, "") for concept in concepts])
-    of_kinds = {kind: max(float(contrast[kinds == kind].mean()), least) for kind in np.unique(kinds)}
+    of_kinds = {kind: unit((kinds == kind)[:, None]) for kind in np.unique(kinds)}
     return Units(whole, attributes, np.array([of_kinds[kind] for kind in kinds]))
 
 
@@ -132,16 +137,18 @@ def way_estimate(mean: float, half: float, allowed: float, unit: float, n: int) 
     return Estimate(value, low, high, n, "relative")
 
 
-def confusion(toward: np.ndarray, contrast: np.ndarray, scale: np.ndarray) -> Estimate:
+def confusion(toward: np.ndarray, contrast: np.ndarray, scale: np.ndarray, rows: np.ndarray) -> Estimate:
     """Return how much of what tells concepts apart is gone: twice the share of the way towards others.
 
     `toward` (V, R) are products of the changes with what other prompts change, and `contrast` the squared norms of the
-    latter. Where every concept becomes any other one, or all become the same, predictions go half the way towards one
-    drawn by chance, on average. Rows are divided by `scale`, so that what a prompt changes much does not stand for what
-    it changes little. The concept is the unit of the interval, or the row where there is one alone.
+    latter; of the chosen `rows` (V, R). Where every concept becomes any other one, or all become the same, predictions
+    go half the way towards one drawn by chance, on average. Rows are divided by `scale`, so that what a prompt changes
+    much does not stand for what it changes little. The concept is the unit of the interval, or the row where there is
+    one alone.
     """
-    went, whole = (each / scale for each in (toward, contrast))
-    went, whole = (np.ravel(each) if len(each) == 1 else each.mean(axis=1) for each in (went, whole))
+    went, whole = (np.where(rows, each / scale, 0.0) for each in (toward, contrast))
+    asked = rows.any(axis=1)
+    went, whole = (each[rows] if len(each) == 1 else each[asked].sum(axis=1) for each in (went, whole))
     count, share = len(went), float(went.sum() / whole.sum())
     # Of a ratio of means: the delta method.
     spread = float(np.sqrt(np.square(went - share * whole).sum() / (count * (count - 1))) / whole.mean())

@@ -1,12 +1,24 @@
 """What is asked instead of a concept, to see how much its prompt says: another one of its kind. Pure numpy.
 
-A prediction that moved as far as another prompt would move it is that of another prompt, whatever its size.
+A prediction that moved as far as another prompt would move it is that of another prompt, whatever its size. What is
+lost is lost to something: mostly to what was next to it, and then the prediction moved towards that.
 """
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from ..vocabulary import KIND, Concept
+
+if TYPE_CHECKING:
+    import numpy as np
+
+NEAREST = 2
+"""Neighbours that stand for all: what becomes something further away goes about half of the way to any of them."""
+
+_ANY = 4
+"""Rows of which one is asked for anything instead of a neighbour. They measure how far concepts are apart, which takes
+fewer rows than to see of each thing whether it went to its neighbours."""
 
 
 @dataclass(frozen=True)
@@ -17,6 +29,27 @@ class Contrasts:
     """(V, R) prompts."""
     exchanged: tuple[tuple[str, ...], ...]
     """(V, R) which attribute they differ in; KIND where it is another concept altogether."""
+    near: tuple[tuple[bool, ...], ...]
+    """(V, R) whether they are among the NEAREST of those, or any."""
+
+
+class Texts:
+    """Prompts as a base's text encoder reads them: which are alike."""
+
+    def __init__(self, read: dict[str, "np.ndarray"]) -> None:
+        """Take the vectors (D,) of the prompts."""
+        import numpy as np
+
+        values = np.stack(list(read.values()))
+        centred = values - values.mean(axis=0)
+        self._read = dict(zip(read, centred / np.linalg.norm(centred, axis=1, keepdims=True).clip(1e-12), strict=True))
+
+    def nearest(self, concept: Concept, others: Sequence[Concept], count: int) -> list[Concept]:
+        """Return so many of the others, or all there are, the most alike first."""
+        import numpy as np
+
+        likeness = np.stack([self._read[other.prompt] for other in others]) @ self._read[concept.prompt]
+        return [others[i] for i in np.argsort(-likeness, kind="stable")[:count]]
 
 
 class Neighbourhood:
@@ -52,24 +85,32 @@ class Neighbourhood:
         return of_kind or [other for other in every if other.prompt != concept.prompt]
 
 
-def contrasts(concepts: Sequence[Concept], others: Sequence[Concept], rows: int, seed: int) -> Contrasts:
+def contrasts(
+    concepts: Sequence[Concept], others: Sequence[Concept], rows: int, seed: int, texts: Texts | None = None
+) -> Contrasts:
     """Return what is asked instead of each concept, taken from the `others`.
 
     It differs in one attribute, another one from row to row, where attributes make a concept; otherwise it is any of
-    the same kind, and any at all where the kind has no other. Raises ValueError where there is no other at all.
+    the same kind, and any at all where the kind has no other. With `texts` it is mostly one of those that are nearest.
+    Raises ValueError where there is no other at all.
     """
     import numpy as np
 
     rng, around = np.random.default_rng([seed, len(concepts), rows]), Neighbourhood(others)
+    # By chance, so that neighbours do not go with timesteps, nor with attributes.
+    near = np.zeros(len(concepts) * rows, bool) if texts is None else np.arange(len(concepts) * rows) % _ANY > 0
+    near = rng.permutation(near).reshape(len(concepts), rows)
     prompts, exchanged = [], []
     for place, concept in enumerate(concepts):
-        near = around.exchanges(concept) or [(KIND, around.mates(concept))]
-        if not near[0][1]:
+        known = around.exchanges(concept) or [(KIND, around.mates(concept))]
+        if not known[0][1]:
             raise ValueError("one concept alone has nothing to be compared with")
-        rings = [near[(place + row) % len(near)] for row in range(rows)]
-        prompts.append(tuple(ring[int(rng.integers(len(ring)))].prompt for _, ring in rings))
-        exchanged.append(tuple(name for name, _ in rings))
-    return Contrasts(tuple(prompts), tuple(exchanged))
+        nearest = [ring if texts is None else texts.nearest(concept, ring, NEAREST) for _, ring in known]
+        turns = [(place + row) % len(known) for row in range(rows)]
+        rings = [(nearest if near[place, row] else [r for _, r in known])[turn] for row, turn in enumerate(turns)]
+        prompts.append(tuple(ring[int(rng.integers(len(ring)))].prompt for ring in rings))
+        exchanged.append(tuple(known[turn][0] for turn in turns))
+    return Contrasts(tuple(prompts), tuple(exchanged), tuple(map(tuple, near.tolist())))
 
 
 def _kind(concept: Concept) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from ..audit_plan import AuditPlan
 from ..vocabulary import Concept, shipped_vocabulary, vocabulary_digest, words_vocabulary
 from .block_design import Cells, block_design
-from .contrasts import Contrasts, contrasts
+from .contrasts import Contrasts, Texts, contrasts
 
 TIMESTEPS = 8
 """Timesteps of the screening: as many as of denoiser_drift in quick audits, and 2, 4 and 8 rows divide them."""
@@ -40,7 +40,7 @@ def with_vocabulary(plan: AuditPlan, family: str, words: Sequence[str] = (), who
     concepts = plan_concepts(plan)
     rows = max(_ROWS[plan.preset], *(rows for most, rows in _FEW if len(concepts) < most), 0)
     plan = dataclasses.replace(plan, concept_rows=rows)
-    digest = vocabulary_digest(concepts, plan_contrasts(plan, concepts).prompts)
+    digest = vocabulary_digest(concepts, asked_instead(plan))
     return dataclasses.replace(plan, vocabulary_digest=digest)
 
 
@@ -67,9 +67,9 @@ def plan_cells(plan: AuditPlan, concepts: int, pictures: int) -> Cells:
     return block_design(concepts, plan.concept_rows, TIMESTEPS, pictures, plan.seed)
 
 
-def plan_contrasts(plan: AuditPlan, concepts: Sequence[Concept]) -> Contrasts:
-    """Return what is asked instead of each concept at each of its rows."""
-    return contrasts(concepts, asked_instead(plan), plan.concept_rows, plan.seed)
+def plan_contrasts(plan: AuditPlan, concepts: Sequence[Concept], texts: Texts) -> Contrasts:
+    """Return what is asked instead of each concept at each of its rows, of a base that reads prompts as `texts`."""
+    return contrasts(concepts, asked_instead(plan), plan.concept_rows, plan.seed, texts)
 
 
 def asked_instead(plan: AuditPlan) -> Sequence[Concept]:

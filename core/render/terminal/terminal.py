@@ -18,7 +18,7 @@ from ...verdict.report import Report
 from ...verdict.verdict import DRIFT, INCONCLUSIVE, INVALID, PASS, Judgement
 from .. import words
 from ..heat_map import relative_heat_map
-from ..ranked import LEAST, LINES, least, worst_first
+from ..ranked import LEAST, leading, least
 from .console_text import console_text
 from .heat_table import print_heat_map
 
@@ -143,11 +143,11 @@ def _print_breakdowns(report: Report, console: Console) -> None:
 
 
 def _print_worst(breakdown: Breakdown, parts: Iterable[Part], console: Console) -> None:
-    lost = worst_first(parts)
+    lost = leading(breakdown, parts)
     if not lost:
         return
     table = _table(console, breakdown.in_terminal, breakdown.column, "95 % interval", "Floor")
-    for part in lost[:LINES]:
+    for part in lost:
         e = part.estimate
         floor = "" if e.floor is None else words.floor_number(e.floor, e.unit)
         cells = (words.number(e.value, e.unit), words.interval(e.low, e.high, e.unit), floor)

@@ -8,7 +8,9 @@ from owf.core.metrics.evidence import Screened
 from owf.core.metrics.screening.suspects import CONTROL, MOVED_MOST, suspects
 from owf.core.plan.presets import preset_plan
 from owf.core.plan.screening.confirmation import CANDIDATES, PICTURES
+from owf.core.plan.screening.contrasts import Texts
 from owf.core.plan.screening.screening import asked_instead, plan_cells, plan_concepts, plan_contrasts, with_vocabulary
+from planted_predictions import texts_of
 
 DEMO = with_vocabulary(preset_plan("quick", "demo"), "demo")
 
@@ -19,9 +21,11 @@ def screened(damaged, plan=DEMO, damage=0.1) -> Screened:
     cells = plan_cells(plan, len(concepts), 8)
     size = np.log([damage if damaged(c) else 1e-3 for c in concepts])[:, None]
     change = np.exp(size + rng.normal(0, 0.5, cells.timestep.shape))
-    exchanged, ones = np.array(plan_contrasts(plan, concepts).exchanged), np.ones_like(change)
-    texts = rng.normal(size=(len(concepts), 8))
-    return Screened(concepts, cells, change, ones, 0 * ones, 0.1 * ones, exchanged, tuple(range(8)), texts)
+    read, ones = texts_of(plan), np.ones_like(change)
+    instead = plan_contrasts(plan, concepts, Texts(read))
+    exchanged, near = np.array(instead.exchanged), np.array(instead.near)
+    texts = np.stack([read[concept.prompt] for concept in concepts])
+    return Screened(concepts, cells, change, ones, 0 * ones, 0.1 * ones, exchanged, near, tuple(range(8)), texts)
 
 
 BY_PROMPT = {c.prompt: dict(c.attributes) for c in plan_concepts(DEMO)}

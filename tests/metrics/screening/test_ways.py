@@ -30,13 +30,21 @@ THINGS = [
 def test_units_are_means_by_kind_and_by_what_was_exchanged():
     contrast = np.log([[1.0, 4.0], [16.0, 4.0], [0.25, 0.25]])
     exchanged = np.array([["colour", "size"], ["colour", "size"], [KIND, KIND]])
-    found = units(contrast, exchanged, THINGS)
+    found = units(contrast, exchanged, np.zeros((3, 2), bool), THINGS)
     assert found.whole == pytest.approx(contrast.mean())
     assert found.attributes == pytest.approx({"colour": np.log(4.0), "size": np.log(4.0)})
     assert found.concepts == pytest.approx([np.log(4.0), np.log(4.0), np.log(0.25)])
     assert found.of((("colour", "red"),), np.array([0, 1])) == pytest.approx(np.log(4.0))
     assert found.of((), np.array([2])) == pytest.approx(np.log(0.25))
     assert found.of((), np.arange(3)) == found.of(((KIND, "animals"),), np.array([0, 1])) == found.whole
+
+
+def test_neighbours_say_nothing_of_how_far_others_are():
+    contrast, near = np.log([[1.0, 4.0], [16.0, 4.0], [0.25, 9.0]]), np.array([[0, 0], [0, 0], [1, 1]], bool)
+    exchanged = np.array([["colour", "size"], ["colour", "size"], ["form", KIND]])
+    found = units(contrast, exchanged, near, THINGS)
+    assert found.whole == pytest.approx(contrast[:2].mean())
+    assert found.attributes == pytest.approx({"colour": np.log(4.0), "size": np.log(4.0), "form": found.whole})
 
 
 def test_of_two_attributes_the_nearer_exchange_counts():
@@ -47,9 +55,10 @@ def test_of_two_attributes_the_nearer_exchange_counts():
 def test_what_rounding_would_decide_is_no_unit():
     same = np.full((3, 2), np.log(NOISE))
     with pytest.raises(InvalidError, match="whatever it is asked"):
-        units(same, np.full((3, 2), KIND), THINGS)
+        units(same, np.full((3, 2), KIND), np.zeros((3, 2), bool), THINGS)
     one_kind = np.array([[0.0, 0.0], [0.0, 0.0], [np.log(NOISE)] * 2])
-    assert units(one_kind, np.full((3, 2), KIND), THINGS).concepts[2] == pytest.approx(np.log(10 * NOISE))
+    found = units(one_kind, np.full((3, 2), KIND), np.zeros((3, 2), bool), THINGS)
+    assert found.concepts[2] == pytest.approx(np.log(10 * NOISE))
 
 
 def test_the_limit_is_where_a_third_of_the_way_is_gone():
@@ -87,9 +96,9 @@ def test_intervals_of_ways_cover():
     true_way = np.sqrt(0.5 - 2 * np.exp(-5.0))
     for _ in range(200):
         found = moved(truth, rng)
-        groups = name_damage(found.means, found.attributes, found.limit_of).groups
-        [lost] = [group for group in groups if group.levels == (("class", "class 2"),)]
-        estimate = found.thing_way(lost)
+        named = name_damage(found.means, found.attributes, found.limit_of)
+        [lost] = [group for group in named.groups if group.levels == (("class", "class 2"),)]
+        estimate = found.thing_way(lost.levels, lost.members, named.quantiles.levels)
         missed += not estimate.low <= true_way <= estimate.high
     assert missed <= 14
 
@@ -117,10 +126,10 @@ def test_confusion_is_what_is_gone_of_what_tells_concepts_apart(change, gone):
     others = (np.arange(400)[:, None] + rng.integers(1, 400, (400, rows))) % 400
     contrasts = own[others] - own[:, None]
     toward, contrast = (moved[:, None] * contrasts).sum(axis=2), np.square(contrasts).sum(axis=2)
-    found = confusion(toward, contrast, np.ones_like(contrast))
+    found = confusion(toward, contrast, np.ones_like(contrast), contrast > 0)
     assert found.value == pytest.approx(gone, abs=0.06)
     assert found.low - 0.02 <= gone <= found.high + 0.02
-    alone = confusion(toward[:1], contrast[:1], np.ones_like(contrast[:1]))
+    alone = confusion(toward[:1], contrast[:1], np.ones_like(contrast[:1]), contrast[:1] > 0)
     assert np.isfinite([alone.low, alone.value, alone.high]).all() and alone.n == rows
 
 
@@ -129,6 +138,6 @@ def test_intervals_of_confusion_cover():
     for _ in range(400):
         contrast = rng.gamma(4, size=(60, 2))
         toward = 0.15 * contrast + rng.normal(0, 0.5, (60, 2)) + rng.normal(0, 0.3, (60, 1))
-        found = confusion(toward, contrast, np.ones_like(contrast))
+        found = confusion(toward, contrast, np.ones_like(contrast), contrast > 0)
         covered += found.low <= 0.3 <= found.high
     assert 0.92 <= covered / 400 <= 0.98

@@ -1,0 +1,86 @@
+"""What went towards its neighbours: a thing that is lost is lost to something, mostly to what is next to it.
+
+A LoRA that moves every prediction hides in that what a single thing moved by; the direction still shows it. 100 % is
+the neighbour itself, half of it is as near to the neighbour as to what it was before. What becomes something further
+away goes about half of the way to any neighbour: as far as that is from either.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from ...plan.vocabulary import Concept
+from ..evidence import Screened
+from .rows import LEAST, ConceptMeans
+from .ways import HEARD, NOISE
+
+NEXT = 0.5
+"""Least distance of a neighbour, in that of any other: what the base hardly tells apart is hardly lost."""
+
+FEW = 6
+"""Rows without which nothing is said of a thing: of fewer, a single odd one decides."""
+
+_PRIOR = 10
+"""Rows for which the variance of all counts beside that of a level's own ones."""
+
+
+@dataclass(frozen=True)
+class Towards:
+    """How far concepts went towards neighbours that differ from them in one attribute."""
+
+    attribute: str
+    """Which one."""
+    places: np.ndarray
+    """(n,) which of the concepts were asked for it."""
+    rows: np.ndarray
+    """(n,) how often."""
+    means: ConceptMeans
+    """Of these n, in units of the way to a neighbour."""
+
+
+def towards(seen: Screened, places: np.ndarray, concepts: Sequence[Concept]) -> tuple[Towards, ...]:
+    """Return how far concepts at these places went towards their neighbours, for each attribute that these differ in.
+
+    Attributes of which too few rows were asked to know their error are left out.
+    """
+    gone, apart = (each[places] / seen.norm[places] for each in (seen.toward, seen.contrast))
+    near, exchanged = seen.near[places], seen.exchanged[places]
+    found = []
+    for name in np.unique(exchanged[near]):
+        rows, others = near & (exchanged == name), ~near & (exchanged == name)
+        least = max(NEXT**2 * float(apart[others if others.any() else rows].mean()), HEARD * NOISE)
+        levels = [dict(concept.attributes).get(str(name), "") for concept in concepts]
+        if (
+            part := _towards(str(name), rows, gone, apart, np.unique(levels, return_inverse=True)[1], least)
+        ) is not None:
+            found.append(part)
+    return tuple(found)
+
+
+def _towards(
+    name: str, rows: np.ndarray, gone: np.ndarray, apart: np.ndarray, level: np.ndarray, least: float
+) -> Towards | None:
+    """Return what the chosen rows (V, R) say of concepts, each of a level (V,) of the attribute.
+
+    A ratio of sums over the level, as what differs much shows most. The distance is the base's alone and counts as
+    known.
+    """
+    places, count = np.flatnonzero(rows.any(1)), rows.sum(1)
+    of_level = np.bincount(level, count)
+    freedom = of_level.sum() - (of_level > 0).sum()
+    if freedom < 1:
+        return None
+    sums = [np.bincount(level, np.where(rows, each, 0.0).sum(1)) for each in (gone, apart)]
+    went, distance = (each / of_level.clip(1) for each in sums)
+    unit = np.maximum(distance, least)
+    share = went / distance.clip(np.finfo(float).tiny)
+    rest = np.where(rows, gone - share[level][:, None] * apart, 0.0) / unit[level][:, None]
+    squares = np.bincount(level, np.square(rest).sum(1))
+    own = (of_level - 1).clip(0)
+    variance = (_PRIOR * squares.sum() / freedom + squares) / (_PRIOR + own)
+    mean = (np.where(rows, gone, 0.0).sum(1) / unit[level])[places] / count[places]
+    spread = np.sqrt(variance.clip(LEAST)[level][places] / count[places])
+    judged = own[of_level >= FEW]
+    means = ConceptMeans(mean, spread, _PRIOR + int(judged.min(initial=freedom)), np.zeros((len(places), 1)))
+    return Towards(name, places, count[places], means)
