@@ -9,7 +9,7 @@ from ..plan.audit_plan import AuditPlan
 from .evidence import Confirmed, Screened
 from .measurement import Estimate, Measurement, Part
 from .metric import Breakdown, Metric, Quantity, Tools
-from .screening.sequence import mean_sequence
+from .screening.inference.sequence import mean_sequence
 from .statistics import accuracy_estimate, simultaneous_level
 
 VERSION = 1

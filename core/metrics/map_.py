@@ -8,14 +8,14 @@ from ..plan.audit_plan import AuditPlan
 from .evidence import Screened
 from .measurement import Estimate, Measurement, Part
 from .metric import Breakdown, Metric, Quantity, Tools
-from .screening.attributes import regress
 from .screening.damage import Damage, Damages
-from .screening.discovery import selected_level, share_bounds
 from .screening.found import RATE, find
+from .screening.inference.attributes import regress
+from .screening.inference.discovery import selected_level, share_bounds
+from .screening.inference.rows import ConceptMeans
+from .screening.inference.shrinkage import shrink
 from .screening.layout import grid_order
 from .screening.moved import Moved
-from .screening.rows import ConceptMeans
-from .screening.shrinkage import shrink
 from .screening.ways import CONFUSED, LIMIT, NOISE, WHOLE, allowed_beside, confusion, way
 from .statistics import LEVEL, simultaneous_level, student_quantile
 

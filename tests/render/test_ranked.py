@@ -28,7 +28,9 @@ def test_what_is_damaged_comes_first_and_the_untouched_last():
 
 def test_what_explains_most_stays_first():
     """That a part of it went further is the smaller news."""
-    things = tuple(Part(label, samples.estimate(way, 0.1, 1, "relative")) for label, way in (("coat", 0.5), ("bag", 0.9)))
+    things = tuple(
+        Part(label, samples.estimate(way, 0.1, 1, "relative")) for label, way in (("coat", 0.5), ("bag", 0.9))
+    )
     assert titles(with_parts(thing=things))["Damaged"] == ["coat", "bag"]
 
 

@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 
 import numpy as np
-from owf.core.metrics.screening.attributes import Attribute
-from owf.core.metrics.screening.rows import ConceptMeans, concept_means
+from owf.core.metrics.screening.inference.attributes import Attribute
+from owf.core.metrics.screening.inference.rows import ConceptMeans, concept_means
 from owf.core.plan.screening.block_design import block_design
 
 TIMESTEPS, PICTURES = 4, 4

@@ -7,7 +7,7 @@ import numpy as np
 
 from ..measurement import Estimate
 from ..statistics import LEVEL, simultaneous_level, student_quantile
-from .attributes import attributes_of
+from .inference.attributes import attributes_of
 from .moved import Moved
 from .naming import MOST, Levels, Named, Quantiles, Thing, name_damage
 from .towards import FEW, NEXT, Towards

@@ -6,12 +6,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..evidence import Screened
-from .attributes import attributes_of
 from .damage import Damages, find_damages
-from .discovery import discoveries
+from .inference.attributes import attributes_of
+from .inference.discovery import discoveries
+from .inference.rows import concept_means
 from .moved import Moved
 from .own import told_apart
-from .rows import concept_means
 from .towards import towards
 from .ways import logarithms, units
 

@@ -7,9 +7,9 @@ import numpy as np
 from ...plan.vocabulary import Concept
 from ..measurement import Estimate, Part
 from ..statistics import student_quantile
-from .attributes import Attribute
+from .inference.attributes import Attribute
+from .inference.rows import ConceptMeans
 from .naming import Levels
-from .rows import ConceptMeans
 from .ways import LIMIT, WHOLE, Units, allowed, each_allowed, limit, way, way_estimate
 
 

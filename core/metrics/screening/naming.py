@@ -8,8 +8,8 @@ from itertools import combinations
 import numpy as np
 
 from ..statistics import LEVEL, simultaneous_level, student_quantile
-from .attributes import Attribute
-from .rows import ConceptMeans
+from .inference.attributes import Attribute
+from .inference.rows import ConceptMeans
 
 MOST = 10
 """Things that are named: more make no sentence."""

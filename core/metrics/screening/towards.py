@@ -12,7 +12,7 @@ import numpy as np
 
 from ...plan.vocabulary import Concept
 from ..evidence import Screened
-from .rows import LEAST, ConceptMeans
+from .inference.rows import LEAST, ConceptMeans
 from .ways import HEARD, NOISE
 
 NEXT = 0.5
@@ -50,37 +50,34 @@ def towards(seen: Screened, places: np.ndarray, concepts: Sequence[Concept]) -> 
     for name in np.unique(exchanged[near]):
         rows, others = near & (exchanged == name), ~near & (exchanged == name)
         least = max(NEXT**2 * float(apart[others if others.any() else rows].mean()), HEARD * NOISE)
-        levels = [dict(concept.attributes).get(str(name), "") for concept in concepts]
-        if (
-            part := _towards(str(name), rows, gone, apart, np.unique(levels, return_inverse=True)[1], least)
-        ) is not None:
-            found.append(part)
+        levels = np.unique([dict(concept.attributes).get(str(name), "") for concept in concepts], return_inverse=True)[
+            1
+        ]
+        if rows.sum() > len(np.unique(levels[rows.any(axis=1)])):
+            found.append(_towards(str(name), rows, gone[rows], apart[rows], levels, least))
     return tuple(found)
 
 
 def _towards(
-    name: str, rows: np.ndarray, gone: np.ndarray, apart: np.ndarray, level: np.ndarray, least: float
-) -> Towards | None:
+    name: str, rows: np.ndarray, gone: np.ndarray, apart: np.ndarray, levels: np.ndarray, least: float
+) -> Towards:
     """Return what the chosen rows (V, R) say of concepts, each of a level (V,) of the attribute.
 
-    A ratio of sums over the level, as what differs much shows most. The distance is the base's alone and counts as
-    known.
+    `gone` and `apart` are of these rows alone. A ratio of sums over the level, as what differs much shows most. The
+    distance is the base's alone and counts as known.
     """
-    places, count = np.flatnonzero(rows.any(1)), rows.sum(1)
-    of_level = np.bincount(level, count)
-    freedom = of_level.sum() - (of_level > 0).sum()
-    if freedom < 1:
-        return None
-    sums = [np.bincount(level, np.where(rows, each, 0.0).sum(1)) for each in (gone, apart)]
-    went, distance = (each / of_level.clip(1) for each in sums)
+    owner = np.nonzero(rows)[0]
+    level = levels[owner]
+    count = np.bincount(level)
+    went, distance = (np.bincount(level, each) / count.clip(1) for each in (gone, apart))
     unit = np.maximum(distance, least)
     share = went / distance.clip(np.finfo(float).tiny)
-    rest = np.where(rows, gone - share[level][:, None] * apart, 0.0) / unit[level][:, None]
-    squares = np.bincount(level, np.square(rest).sum(1))
-    own = (of_level - 1).clip(0)
+    squares = np.bincount(level, np.square((gone - share[level] * apart) / unit[level]))
+    freedom, own = len(owner) - int((count > 0).sum()), (count - 1).clip(0)
     variance = (_PRIOR * squares.sum() / freedom + squares) / (_PRIOR + own)
-    mean = (np.where(rows, gone, 0.0).sum(1) / unit[level])[places] / count[places]
-    spread = np.sqrt(variance.clip(LEAST)[level][places] / count[places])
-    judged = own[of_level >= FEW]
-    means = ConceptMeans(mean, spread, _PRIOR + int(judged.min(initial=freedom)), np.zeros((len(places), 1)))
-    return Towards(name, places, count[places], means)
+    places, place = np.unique(owner, return_inverse=True)
+    asked = np.bincount(place)
+    mean = np.bincount(place, gone / unit[level]) / asked
+    spread = np.sqrt(variance.clip(LEAST)[levels[places]] / asked)
+    least_own = int(own[count >= FEW].min(initial=freedom))
+    return Towards(name, places, asked, ConceptMeans(mean, spread, _PRIOR + least_own, np.zeros((len(places), 1))))

@@ -16,7 +16,7 @@ from ...errors import InvalidError, Setting
 from ...plan.vocabulary import KIND, Concept
 from ..measurement import Estimate
 from ..statistics import LEVEL, student_quantile
-from .rows import ConceptMeans
+from .inference.rows import ConceptMeans
 
 WHOLE = 1.0
 """The way from which on everything is damaged: all predictions changed by as much as other prompts would change them.

@@ -6,7 +6,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 from owf.core.errors import InvalidError
-from owf.core.metrics.screening.sequence import mean_sequence
+from owf.core.metrics.screening.inference.sequence import mean_sequence
 
 # The error of 5 % is a bound by Ville's inequality; of 120 runs, 12 or more would exceed it with a chance of 2 %.
 RUNS, LENGTH, MOST_WRONG = 120, 80, 12

@@ -4,9 +4,9 @@ import math
 
 import numpy as np
 
-from ...errors import InvalidError
-from ..measurement import Estimate
-from ..statistics import LEVEL
+from ....errors import InvalidError
+from ...measurement import Estimate
+from ...statistics import LEVEL
 
 _GRID = 2001
 """Candidates of the mean: the interval's ends are exact to 1 / 2000 of the range, outward."""

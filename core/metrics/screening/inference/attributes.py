@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ...plan.vocabulary import Concept
-from ..statistics import LEVEL, simultaneous_level, student_quantile
+from ....plan.vocabulary import Concept
+from ...statistics import LEVEL, simultaneous_level, student_quantile
 
 LEAST = 3
 """Concepts of a level that say something of it beside their own."""

@@ -4,9 +4,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ...errors import InvalidError
-from ...plan.screening.block_design import Cells
-from ..statistics import student_quantile
+from ....errors import InvalidError
+from ....plan.screening.block_design import Cells
+from ...statistics import student_quantile
 
 LEAST = 1e-12
 """Least variance of rows: where nothing changed they are alike to the last digit, and errors divide by theirs."""

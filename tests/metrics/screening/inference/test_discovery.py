@@ -4,7 +4,7 @@ from itertools import combinations
 
 import numpy as np
 import pytest
-from owf.core.metrics.screening.discovery import discoveries, selected_level, share_bounds, true_at_least
+from owf.core.metrics.screening.inference.discovery import discoveries, selected_level, share_bounds, true_at_least
 from planted_rows import seen
 
 RUNS = 300

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..statistics import LEVEL, normal_quantile
+from ...statistics import LEVEL, normal_quantile
 from .attributes import Regression
 
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 from owf.core.errors import InvalidError
-from owf.core.metrics.screening.rows import concept_means
+from owf.core.metrics.screening.inference.rows import concept_means
 from owf.core.plan.screening.block_design import block_design
 from planted_rows import PICTURES, TIMESTEPS, centred, seen
 

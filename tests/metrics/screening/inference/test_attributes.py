@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from owf.core.metrics.screening.attributes import Attribute, regress
+from owf.core.metrics.screening.inference.attributes import Attribute, regress
 from planted_rows import World, centred
 
 

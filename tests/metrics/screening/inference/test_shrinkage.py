@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 import scipy.stats
-from owf.core.metrics.screening.attributes import regress
-from owf.core.metrics.screening.shrinkage import critical_value, shrink
+from owf.core.metrics.screening.inference.attributes import regress
+from owf.core.metrics.screening.inference.shrinkage import critical_value, shrink
 
 CONCEPTS, RUNS = 200, 60
 

@@ -1,0 +1,1 @@
+"""What few rows of many concepts say: means, regression, discoveries, sequences. Statistics alone."""
