@@ -200,11 +200,15 @@ def prompts(report: "Report") -> list[str]:
 
 
 def infotext(prompt: str, report: "Report", loras: Mapping[str, Path]) -> str:
-    """Return a prompt as the host's own pictures carry it, with the LoRA switched on where the host lists it."""
+    """Return a prompt as the host's own pictures carry it: with the LoRA, where it is listed, and how it was drawn."""
     name = next((name for name, path in loras.items() if report.adapter.name in (path.name, path.stem)), "")
     tag = f" <lora:{inert(name, 100)}:{report.adapter.strength:g}>" if name else ""
     seed = next((pair.seed for pair in report.pairs if inert(pair.prompt, 300) == prompt), 0)
-    return f"{inert(prompt, 300)}{tag}\nSeed: {seed}"
+    drawn = {"Steps": report.plan.get("sampling_steps"), "CFG scale": report.plan.get("guidance_scale"), "Seed": seed}
+    # Hosts take a last line of fewer than three parameters for a part of the prompt.
+    return (
+        f"{inert(prompt, 300)}{tag}\n{', '.join(f'{name}: {inert(str(value), 30)}' for name, value in drawn.items())}"
+    )
 
 
 def samples(name: str) -> list[tuple[Any, str]]:

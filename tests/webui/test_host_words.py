@@ -26,6 +26,9 @@ def fake_host(monkeypatch, tmp_path):
     listed = {name: tmp_path / "Lora" / f"{name}.safetensors" for name in "ab"}
     monkeypatch.setattr(host, "settings", lambda: Settings("python", "", host.BUILT_IN, "auto", True))
     monkeypatch.setattr(host, "checkpoints", lambda: {"base": tmp_path / "base.safetensors"})
+    monkeypatch.setitem(
+        sys.modules, "modules", types.SimpleNamespace(sd_models=types.SimpleNamespace(checkpoint_aliases={}))
+    )
     monkeypatch.setattr(host, "loras", lambda: listed)
     monkeypatch.setattr(host, "data_folder", lambda: tmp_path / "owf")
     monkeypatch.setattr(host, "lora_folder", lambda: tmp_path / "Lora")
