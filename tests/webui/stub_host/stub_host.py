@@ -7,6 +7,7 @@ input ends. Beside the host's own there are routes below /stub, by which tests l
 
 import argparse
 import importlib.util
+import inspect
 import json
 import os
 import re
@@ -88,7 +89,7 @@ def pasted(text):
 class Host:
     def __init__(self, kind, extensions, data, api, api_auth):
         self.kind, self.extensions, self.data = kind, sorted(p for p in extensions.iterdir() if p.is_dir()), data
-        self.callbacks = {name: [] for name in NAMES}
+        self.callbacks, self.callers = {name: [] for name in NAMES}, []
         self.launches, self.listed, self.aliases, self.read = 0, {}, {}, set()
         self.moves, self.bindings, self.seconds, self.base_path = [], [], 0.0, list(sys.path)
         self.fake_modules(api, api_auth)
@@ -147,7 +148,12 @@ class Host:
         return made
 
     def adder(self, name):
-        return lambda callback, **_: self.callbacks[name].append(callback)
+        def add(callback, **_):
+            # Real hosts do this, and look up each frame's module among all: slow for files that are in none.
+            self.callers += [Path(frame.filename).name for frame in inspect.stack()]
+            self.callbacks[name].append(callback)
+
+        return add
 
     def load_scripts(self):
         self.bindings.clear()
@@ -217,6 +223,7 @@ class Host:
                 "restricted": {key: info.restrict_api for key, info in self.shared.opts.labels.items()},
                 "bindings": [binding.tabname for binding in self.bindings],
                 "modules": owf,
+                "callers": self.callers,
                 "pid": os.getpid(),
             }
 

@@ -55,6 +55,11 @@ def test_it_loads_beside_a_rival_and_brings_no_torch(host):
     assert state["bindings"] == ["txt2img"]
 
 
+def test_it_registers_with_a_stack_of_known_modules(host):
+    callers = host.state()["callers"]
+    assert "register.py" in callers and "owf_webui.py" not in callers
+
+
 def test_no_setting_can_be_set_through_the_hosts_own_api(host):
     restricted = host.state()["restricted"]
     assert {"owf_python", "owf_cache", "owf_policy", "owf_device"} <= set(restricted) and all(restricted.values())
