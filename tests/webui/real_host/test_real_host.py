@@ -57,7 +57,7 @@ class RealHost(Client):
     def said(self):
         return (self.folder / "log").read_text(errors="replace")
 
-    def ask(self, path, body=None, *, auth=PAIR, **more):
+    def ask(self, path, body=None, *, auth: str | None = PAIR, **more):
         return super().ask(path, body, auth=auth, **more)
 
     def close(self):
