@@ -78,6 +78,8 @@ def _curve(title: str, points: Sequence[tuple[int, float]], steps: int) -> str:
     top = max(value for _, value in points) or 1.0
     at = [f"{_WIDTH * step / max(steps, 1):.1f},{_HEIGHT * (1 - max(value, 0) / top):.1f}" for step, value in points]
     caption = _tag("div", escape(f"{title}: {points[-1][1]:.4g} (top {top:.4g})"), "owf-faint")
+    if len(points) == 1:  # no line, but an empty frame
+        return caption
     line = f'<polyline points="{" ".join(at)}" fill="none" vector-effect="non-scaling-stroke"/>'
     picture = f'<svg viewBox="0 0 {_WIDTH:g} {_HEIGHT:g}" preserveAspectRatio="none" class="owf-curve">{line}</svg>'
     return caption + picture

@@ -123,6 +123,15 @@ def test_numbers_of_any_size_are_shown():
     assert "nan" not in view.status(job) and json.dumps(job.plain(), allow_nan=False)
 
 
+def test_a_curve_is_drawn_from_two_points_on():
+    job = Job("train", "new", (Command(("train",)),))
+    step = {"event": "step", "stage": "", "rows": 1, "total": 1, "eta_seconds": None, "steps": 2, "smoothed_loss": 1.0}
+    for number, drift, lines in ((1, 0.5, 0), (2, None, 1)):
+        job.take({**step, "step": number, "drift": drift}, job.commands[0])
+        shown = view.curves(job)
+        assert shown.count("<polyline") == shown.count("<svg") == lines and "Drift on held-out prompts: 0.5" in shown
+
+
 class TestCards:
     """The verdict beside a LoRA."""
 
