@@ -2,6 +2,7 @@
 
 import hashlib
 import importlib.util
+import json
 import os
 import re
 import subprocess
@@ -89,7 +90,7 @@ def main(arguments: list[str]) -> int:
         return make()
     if not _is_webui():  # ComfyUI-Manager runs the same file, and its host needs none of this
         return 0
-    if not python():
+    if not python() and not _is_chosen():
         print(f"{said_before()}\n{how_to()}")
     return 0
 
@@ -99,6 +100,15 @@ def _is_webui() -> bool:
         return importlib.util.find_spec("launch") is not None and importlib.util.find_spec("modules") is not None
     except (ImportError, ValueError):
         return False
+
+
+def _is_chosen() -> bool:
+    """Return whether the host's settings name a Python already, where they lie as usual: beside the extensions."""
+    try:
+        chosen = json.loads((ROOT.parent.parent / "config.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError):
+        return False
+    return isinstance(chosen, dict) and bool(chosen.get("owf_python"))
 
 
 def _python() -> Path:

@@ -82,6 +82,18 @@ def checkpoints() -> dict[str, Path]:
     return _shown({str(title): Path(info.filename) for title, info in list(sd_models.checkpoints_list.items())})
 
 
+def checkpoint(name: str) -> Path:
+    """Return the checkpoint that a name means to the host: a title, or another that it knows the same file by.
+
+    A title gains the file's hash when the host first loads it, and pages and clients hold the one from before. Raises
+    Refusal where the host knows no such name.
+    """
+    from modules import sd_models
+
+    others = {str(alias): Path(info.filename) for alias, info in list(sd_models.checkpoint_aliases.items())}
+    return of_list(name, {**_shown(others), **checkpoints()}, "checkpoint")
+
+
 def loras() -> dict[str, Path]:
     """Return the host's LoRAs by the names that it gives them; none where its Lora extension is off."""
     networks = sys.modules.get("networks")

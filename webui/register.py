@@ -1,11 +1,19 @@
 """What the host is told at its start: settings, tab, routes. A function call, for "Reload UI" runs scripts again, and
 not packages."""
 
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 
 def register() -> None:
     """Add OWF to the host that is loading scripts."""
+    # Hosts look up the module of every frame of who registers, and those that load scripts are in none: in Forge, with
+    # its thousands of modules, a tenth of a second for each callback. A thread has a stack of its own.
+    with ThreadPoolExecutor(1) as thread:
+        thread.submit(_register).result()
+
+
+def _register() -> None:
     from modules import script_callbacks
 
     from . import host

@@ -59,7 +59,7 @@ class AuditAsk:
         from ..core.metrics.metric import all_metrics
 
         settings = host.settings()
-        base = host.of_list(self.checkpoint, host.checkpoints(), "checkpoint")
+        base = host.checkpoint(self.checkpoint)
         known = host.loras()
         files: dict[Path, str] = {}
         for name in self.loras:  # the command line audits a file once, whatever the names: so does the job
@@ -131,7 +131,7 @@ class TrainAsk:
         if not all(map(host.is_argument, (self.trigger, self.class_word))):
             raise Refusal("Trigger and class hold characters that no program can be given.")
         settings = host.settings()
-        base = host.of_list(self.checkpoint, host.checkpoints(), "checkpoint")
+        base = host.checkpoint(self.checkpoint)
         if self.preset:
             _one_of(self.preset, RECIPES, "preset")
         for term in self.preserve:

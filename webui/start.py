@@ -2,7 +2,7 @@
 
 import sys
 
-from . import cards, environment, host
+from . import environment, host
 from .host import Refusal
 from .jobs.job import Command, Job
 from .jobs.runner import Step, nothing
@@ -11,7 +11,7 @@ from .request import AuditAsk, TrainAsk
 
 def start_audit(ask: AuditAsk) -> Job:
     """Return the job of an audit, which runs from now on; raises Refusal and `runner.Busy`."""
-    return _start(ask.job(), cards.write_all)
+    return _start(ask.job(), _write_cards)
 
 
 def start_training(ask: TrainAsk) -> Job:
@@ -19,7 +19,7 @@ def start_training(ask: TrainAsk) -> Job:
 
     def finish(job: Job) -> None:
         ask.finish(job)
-        cards.write_all(job)
+        _write_cards(job)
 
     return _start(ask.job(), finish, ask.begin)
 
@@ -35,6 +35,12 @@ def prepare() -> Job:
     return host.runner().start(
         Job("prepare", "the private environment", (Command(("prepare", "--now")),)), sys.executable
     )
+
+
+def _write_cards(job: Job) -> None:
+    from . import cards  # reads reports, and so takes longer to import than all else: not at the host's start
+
+    cards.write_all(job)
 
 
 def _start(job: Job, finish: Step, begin: Step = nothing) -> Job:

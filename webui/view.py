@@ -78,6 +78,8 @@ def _curve(title: str, points: Sequence[tuple[int, float]], steps: int) -> str:
     top = max(value for _, value in points) or 1.0
     at = [f"{_WIDTH * step / max(steps, 1):.1f},{_HEIGHT * (1 - max(value, 0) / top):.1f}" for step, value in points]
     caption = _tag("div", escape(f"{title}: {points[-1][1]:.4g} (top {top:.4g})"), "owf-faint")
+    if len(points) == 1:  # no line, but an empty frame
+        return caption
     line = f'<polyline points="{" ".join(at)}" fill="none" vector-effect="non-scaling-stroke"/>'
     picture = f'<svg viewBox="0 0 {_WIDTH:g} {_HEIGHT:g}" preserveAspectRatio="none" class="owf-curve">{line}</svg>'
     return caption + picture
@@ -200,11 +202,15 @@ def prompts(report: "Report") -> list[str]:
 
 
 def infotext(prompt: str, report: "Report", loras: Mapping[str, Path]) -> str:
-    """Return a prompt as the host's own pictures carry it, with the LoRA switched on where the host lists it."""
+    """Return a prompt as the host's own pictures carry it: with the LoRA, where it is listed, and how it was drawn."""
     name = next((name for name, path in loras.items() if report.adapter.name in (path.name, path.stem)), "")
     tag = f" <lora:{inert(name, 100)}:{report.adapter.strength:g}>" if name else ""
     seed = next((pair.seed for pair in report.pairs if inert(pair.prompt, 300) == prompt), 0)
-    return f"{inert(prompt, 300)}{tag}\nSeed: {seed}"
+    drawn = {"Steps": report.plan.get("sampling_steps"), "CFG scale": report.plan.get("guidance_scale"), "Seed": seed}
+    # Hosts take a last line of fewer than three parameters for a part of the prompt.
+    return (
+        f"{inert(prompt, 300)}{tag}\n{', '.join(f'{name}: {inert(str(value), 30)}' for name, value in drawn.items())}"
+    )
 
 
 def samples(name: str) -> list[tuple[Any, str]]:

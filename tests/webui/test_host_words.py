@@ -26,6 +26,9 @@ def fake_host(monkeypatch, tmp_path):
     listed = {name: tmp_path / "Lora" / f"{name}.safetensors" for name in "ab"}
     monkeypatch.setattr(host, "settings", lambda: Settings("python", "", host.BUILT_IN, "auto", True))
     monkeypatch.setattr(host, "checkpoints", lambda: {"base": tmp_path / "base.safetensors"})
+    monkeypatch.setitem(
+        sys.modules, "modules", types.SimpleNamespace(sd_models=types.SimpleNamespace(checkpoint_aliases={}))
+    )
     monkeypatch.setattr(host, "loras", lambda: listed)
     monkeypatch.setattr(host, "data_folder", lambda: tmp_path / "owf")
     monkeypatch.setattr(host, "lora_folder", lambda: tmp_path / "Lora")
@@ -118,6 +121,15 @@ def test_numbers_of_any_size_are_shown():
         job.take({**step, "step": number, "steps": 5, "smoothed_loss": loss}, job.commands[0])
     assert [s["step"] for s in job.steps] == [1, 2, 3, 4, 5]
     assert "nan" not in view.status(job) and json.dumps(job.plain(), allow_nan=False)
+
+
+def test_a_curve_is_drawn_from_two_points_on():
+    job = Job("train", "new", (Command(("train",)),))
+    step = {"event": "step", "stage": "", "rows": 1, "total": 1, "eta_seconds": None, "steps": 2, "smoothed_loss": 1.0}
+    for number, drift, lines in ((1, 0.5, 0), (2, None, 1)):
+        job.take({**step, "step": number, "drift": drift}, job.commands[0])
+        shown = view.curves(job)
+        assert shown.count("<polyline") == shown.count("<svg") == lines and "Drift on held-out prompts: 0.5" in shown
 
 
 class TestCards:

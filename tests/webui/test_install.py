@@ -3,6 +3,7 @@
 import importlib.util
 import os
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -16,8 +17,8 @@ environment = importlib.util.module_from_spec(_SPEC)
 _SPEC.loader.exec_module(environment)
 
 
-def run(folder: Path, *options: str, **variables: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, str(ROOT / "install.py"), *options]
+def run(folder: Path, *, script: Path = ROOT / "install.py", **variables: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, str(script)]
     known = {name: value for name, value in os.environ.items() if not name.startswith(("PIP_", "PYTHON"))}
     return subprocess.run(
         command, capture_output=True, text=True, check=False, env={**known, **variables}, cwd=folder, timeout=200
@@ -38,6 +39,27 @@ def test_a_webui_hears_what_would_be_fetched_and_how(tmp_path):
     for said in ("GB", str(environment.FOLDER), "--now", "Settings > OWF", "no package of the host is touched"):
         assert said in result.stdout
     assert not environment.FOLDER.exists()
+
+
+@pytest.mark.parametrize(
+    ("settings", "says"),
+    [
+        ('{"owf_python": "/a/python"}', False),
+        ('{"owf_python": ""}', True),
+        ("[]", True),
+        ("{", True),
+        ("[" * 9999, True),
+    ],
+)
+def test_a_webui_whose_settings_name_a_python_hears_nothing(tmp_path, settings, says):
+    ours = tmp_path / "extensions" / "owf"
+    (ours / "webui").mkdir(parents=True)
+    for name in ("install.py", "webui/environment.py", "pyproject.toml", "constraints.txt"):
+        shutil.copy(ROOT / name, ours / name)
+    for name in ("launch.py", "modules.py", "config.json"):
+        (tmp_path / name).write_text(settings if name == "config.json" else "")
+    result = run(tmp_path, PYTHONPATH=str(tmp_path), script=ours / "install.py")
+    assert result.returncode == 0 and ("--now" in result.stdout) is says
 
 
 def test_a_host_that_cannot_be_looked_at_is_no_failure(tmp_path):

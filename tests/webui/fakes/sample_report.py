@@ -1,5 +1,6 @@
 """Write a report with pictures as an audit would: python sample_report.py FOLDER."""
 
+import dataclasses
 import runpy
 import sys
 from pathlib import Path
@@ -16,5 +17,6 @@ if __name__ == "__main__":
     folder = Path(sys.argv[1]) / "sample"
     folder.mkdir(parents=True, exist_ok=True)
     found = report(draw_pairs(folder, 3))
+    found = dataclasses.replace(found, plan={**found.plan, "sampling_steps": 20, "guidance_scale": 7.5})
     write_report(found, folder / "report.json")
     write_html(found, folder)

@@ -7,8 +7,10 @@ input ends. Beside the host's own there are routes below /stub, by which tests l
 
 import argparse
 import importlib.util
+import inspect
 import json
 import os
+import re
 import sys
 import threading
 import time
@@ -77,11 +79,18 @@ class ParamBinding:
         self.tabname, self.button, self.text = tabname, paste_button, source_text_component
 
 
+def pasted(text):
+    """Return what real hosts read out of a text: its last line has parameters only where it has three or more."""
+    *lines, last = text.strip().split("\n")
+    found = dict(re.findall(r"(\w[\w ]+): ([^,]*)", last))
+    return json.dumps({"Prompt": "\n".join(lines), **found} if len(found) >= 3 else {"Prompt": text})
+
+
 class Host:
     def __init__(self, kind, extensions, data, api, api_auth):
         self.kind, self.extensions, self.data = kind, sorted(p for p in extensions.iterdir() if p.is_dir()), data
-        self.callbacks = {name: [] for name in NAMES}
-        self.launches = 0
+        self.callbacks, self.callers = {name: [] for name in NAMES}, []
+        self.launches, self.listed, self.aliases, self.read = 0, {}, {}, set()
         self.moves, self.bindings, self.seconds, self.base_path = [], [], 0.0, list(sys.path)
         self.fake_modules(api, api_auth)
 
@@ -94,19 +103,13 @@ class Host:
         self.shared.opts.data.update(json.loads(saved.read_text()) if saved.exists() else {})
         calls = {f"on_{name}": self.adder(name) for name in NAMES}
         self.module("script_callbacks", **calls)
-        listed = {}
-        models = self.module("sd_models", checkpoints_list=listed, model_data=types.SimpleNamespace(sd_model=model))
-
-        def list_models():
-            listed.clear()
-            found = [*(self.data / "Stable-diffusion").iterdir()]
-            listed.update({f"{p.name} [0123456789]": types.SimpleNamespace(filename=str(p)) for p in sorted(found)})
-
-        models.list_models = list_models
+        models = self.module("sd_models", model_data=types.SimpleNamespace(sd_model=model))
+        models.checkpoints_list, models.checkpoint_aliases = self.listed, self.aliases
+        models.list_models = self.list_models
         models.unload_model_weights = lambda sd_model=None, info=None: self.moves.append("unload")
         if self.kind == "a1111":
             models.send_model_to_device = lambda m: self.moves.append("to device")
-        list_models()
+        self.read_models()
         self.lock = threading.Lock()
         self.module("call_queue", queue_lock=self.lock)
         self.module("paths", data_path=str(self.data), models_path=str(self.data))
@@ -121,6 +124,21 @@ class Host:
         networks.list_available_networks = list_loras
         list_loras()
 
+    def list_models(self):
+        """List checkpoints as real hosts do: by a title without the file's hash until they have read it."""
+        self.listed.clear()
+        self.aliases.clear()
+        for path in sorted((self.data / "Stable-diffusion").iterdir()):
+            info = types.SimpleNamespace(filename=str(path))
+            title = f"{path.name} [0123456789]" if path.name in self.read else path.name
+            self.listed[title] = info
+            self.aliases.update(dict.fromkeys((title, path.name, path.stem, None), info))
+
+    def read_models(self):
+        """Read every checkpoint, as when it is loaded."""
+        self.read = {path.name for path in (self.data / "Stable-diffusion").iterdir()}
+        self.list_models()
+
     def module(self, name, **members):
         package = sys.modules.setdefault("modules", types.ModuleType("modules"))
         package.__path__ = []
@@ -130,7 +148,12 @@ class Host:
         return made
 
     def adder(self, name):
-        return lambda callback, **_: self.callbacks[name].append(callback)
+        def add(callback, **_):
+            # Real hosts do this, and look up each frame's module among all: slow for files that are in none.
+            self.callers += [Path(frame.filename).name for frame in inspect.stack()]
+            self.callbacks[name].append(callback)
+
+        return add
 
     def load_scripts(self):
         self.bindings.clear()
@@ -157,9 +180,9 @@ class Host:
         tabs = [tab for callback in self.callbacks["ui_tabs"] for tab in callback() or []]
         self.seconds += time.perf_counter() - begin
         with gr.Blocks(analytics_enabled=False) as demo:
-            pasted = gr.Textbox(elem_id="stub_pasted")
+            box = gr.Textbox(elem_id="stub_pasted")
             for binding in self.bindings:  # before tabs are rendered, as in the real hosts
-                binding.button.click(lambda text: text, [binding.text], [pasted], queue=False)
+                binding.button.click(pasted, [binding.text], [box], queue=False)
             with gr.Tabs():
                 for tab, label, identifier in tabs:
                     with gr.TabItem(label, elem_id=f"tab_{identifier}"):
@@ -200,17 +223,22 @@ class Host:
                 "restricted": {key: info.restrict_api for key, info in self.shared.opts.labels.items()},
                 "bindings": [binding.tabname for binding in self.bindings],
                 "modules": owf,
+                "callers": self.callers,
                 "pid": os.getpid(),
             }
 
         def interrupt():
             self.shared.state.interrupt()
 
+        def read():
+            self.read_models()
+
         def reload():
             threading.Timer(0.2, self.reload).start()
 
         app.add_api_route("/stub/state", state)
         app.add_api_route("/stub/interrupt", interrupt, methods=["POST"])
+        app.add_api_route("/stub/read", read, methods=["POST"])
         app.add_api_route("/stub/reload", reload, methods=["POST"])
 
 

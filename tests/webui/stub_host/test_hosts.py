@@ -1,5 +1,6 @@
 """The extension in a stub of its hosts, with both lines of gradio: what a click and a client of the API come to."""
 
+import json
 import os
 import random
 import signal
@@ -54,6 +55,11 @@ def test_it_loads_beside_a_rival_and_brings_no_torch(host):
     assert state["bindings"] == ["txt2img"]
 
 
+def test_it_registers_with_a_stack_of_known_modules(host):
+    callers = host.state()["callers"]
+    assert "register.py" in callers and "owf_webui.py" not in callers
+
+
 def test_no_setting_can_be_set_through_the_hosts_own_api(host):
     restricted = host.state()["restricted"]
     assert {"owf_python", "owf_cache", "owf_policy", "owf_device"} <= set(restricted) and all(restricted.values())
@@ -80,8 +86,14 @@ def test_an_audit_from_a_click_is_shown_and_its_host_is_as_it_was(host):
     report, pairs, prompts = host.click("owf_report_choice", "change", report_choice=choice["value"])
     assert "What was damaged" in report and "<table" in report and "<svg" in report and len(pairs) == 3
     (text,) = host.click("owf_prompt", "change", report_choice=choice["value"], prompt=_chosen(prompts))
-    assert "bag" in text and "Seed: 0" in text
-    assert host.click("owf_send", infotext=text) == [text]
+    (sent,) = host.click("owf_send", infotext=text)
+    prompt, plan = text.partition("\n")[0], host.ask(f"/owf/v1/jobs/{_id(status)}/report").data["plan"]
+    assert "bag" in prompt and json.loads(sent) == {
+        "Prompt": prompt,
+        "Steps": str(plan["sampling_steps"]),
+        "CFG scale": str(plan["guidance_scale"]),
+        "Seed": "0",
+    }
     (page,) = host.click("owf_open", report_choice=choice["value"])
     assert page.startswith('<iframe class="owf-page" sandbox="allow-scripts" srcdoc="')
     assert "OWF: DRIFT" in (host.folder / "Lora" / f"{LORA}.json").read_text()
@@ -90,6 +102,26 @@ def test_an_audit_from_a_click_is_shown_and_its_host_is_as_it_was(host):
 
 def _chosen(update):
     return update["value"]
+
+
+def _id(status):
+    return status.partition('data-owf-job="')[2].partition('"')[0]
+
+
+def test_a_checkpoint_keeps_its_name_when_the_host_reads_it(host):
+    host.behave("report")
+    (host.folder / "Stable-diffusion" / "new.safetensors").write_bytes(b"")
+    assert "new.safetensors" in _choices(host.click("owf_refresh")[0])
+    host.ask("/stub/read", method="POST")
+    for name in ("new.safetensors", "new", "new.safetensors [0123456789]"):
+        assert host.ended(host.audit(checkpoint=name).data["id"])["state"] == "done"
+    assert 'data-owf-state="running"' in host.click("owf_audit", checkpoint="new.safetensors", loras=[LORA])[0]
+    host.until(lambda: 'data-owf-state="ended"' in host.click("owf_poll")[0])
+
+
+def _choices(update):
+    """Return what a list offers, in either gradio's words."""
+    return [choice if isinstance(choice, str) else choice[0] for choice in update["choices"]]
 
 
 def test_an_audit_from_the_api_is_the_same_job_as_the_tabs(host):
