@@ -79,10 +79,16 @@ class Neighbourhood:
         return found
 
     def mates(self, concept: Concept) -> list[Concept]:
-        """Return the others of its kind, or all others where the kind has none."""
+        """Return the others of its kind, or where the kind has none all others that are not about the same.
+
+        The last word says what a concept is: against red coats nobody sees that coats are lost.
+        """
         of_kind = [other for other in self._kinds.get(_kind(concept), ()) if other.prompt != concept.prompt]
-        every = (other for others in self._kinds.values() for other in others)
-        return of_kind or [other for other in every if other.prompt != concept.prompt]
+        if of_kind:
+            return of_kind
+        every = [c for others in self._kinds.values() for c in others if c.prompt != concept.prompt]
+        noun = concept.label.casefold().split()[-1:]
+        return [other for other in every if not {*noun} & {*other.label.casefold().split()}] or every
 
 
 def contrasts(

@@ -8,7 +8,7 @@ from owf.core.families.prompt_form import IN_SENTENCES
 from owf.core.plan.presets import preset_plan
 from owf.core.plan.screening.contrasts import NEAREST, Texts, contrasts
 from owf.core.plan.screening.screening import plan_concepts, plan_contrasts, with_vocabulary
-from owf.core.plan.vocabulary import KIND, shipped_vocabulary, words_vocabulary
+from owf.core.plan.vocabulary import KIND, Concept, shipped_vocabulary, words_vocabulary
 from planted_predictions import texts_of
 
 DEMO = shipped_vocabulary("demo", IN_SENTENCES)
@@ -65,6 +65,19 @@ def test_words_that_mean_the_same_are_compared_with_what_ships():
     shipped = {c.prompt for c in shipped_vocabulary("sd15", IN_SENTENCES)}
     assert all(set(prompts) <= shipped and len(prompts) == plan.concept_rows for prompts in asked.prompts)
     assert {name for names in asked.exchanged for name in names} == {KIND}
+
+
+def test_words_are_not_compared_with_what_they_are():
+    plan = with_vocabulary(preset_plan("quick", "demo"), "demo", ("my coat", "Bag"))
+    asked = plan_contrasts(plan, plan_concepts(plan), Texts(texts_of(plan)))
+    for prompts, noun in zip(asked.prompts, ("coat", "bag"), strict=True):
+        assert all(noun not in prompt.split() for prompt in prompts)
+    [alike] = words_vocabulary(["my coat"], IN_SENTENCES)
+    coats = [
+        Concept(f"a photo of a {colour} coat", f"{colour} coat", ((KIND, "things"),)) for colour in ("red", "blue")
+    ]
+    # Where nothing else is known, what is nearly the same is better than nothing.
+    assert {p for prompts in contrasts([alike], coats, 8, seed=0).prompts for p in prompts} == {c.prompt for c in coats}
 
 
 def test_one_concept_alone_has_nothing_to_be_compared_with():
