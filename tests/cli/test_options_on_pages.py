@@ -29,14 +29,14 @@ PARSERS = {
     **{f"owf-audit {word}": parser for word, parser in ledger_parsers().items()},
 }
 NOT_OURS = {
-    "--api", "--api-auth", "--enable-insecure-extension-access", "--data-dir", "--gradio-allowed-path", "--gradio-auth", "--listen", "--lowvram", "--novram",
-    "--share",  # hosts
+    "--api", "--api-auth", "--data-dir", "--enable-insecure-extension-access", "--gradio-allowed-path", "--gradio-auth",
+    "--listen", "--lowvram", "--novram", "--share",  # hosts
     "--array", "--cpus-per-task", "--dependency", "--gres", "--job-name", "--mem", "--output", "--parsable",
     "--requeue", "--signal", "--time",  # Slurm
     "--dist",  # pytest
     "--now",  # install.py
     "--skip-frontier", "--plain", "--fashion", "--overwrite", "--rounds", "--large", "--mismatch", "--count",
-    "--clip", "--methods", "--beside",  # bench, docs
+    "--clip", "--methods",  # bench, docs
 }  # fmt: skip
 """Options of other programs, which pages may name alone."""
 _OPTION = re.compile(r"(?<![\w-])--[a-z][a-z0-9-]*")
