@@ -102,11 +102,13 @@ def _parts(moved: Moved, things: Sequence[Damage]) -> tuple[Part, ...]:
 
 def _confusion(seen: Screened, places: np.ndarray) -> Estimate:
     contrast, norm, exchanged, near = (a[places] for a in (seen.contrast, seen.norm, seen.exchanged, seen.near))
+    rows = ~near
+    if (rows.sum() if len(rows) == 1 else rows.any(axis=1).sum()) < 2:
+        rows = np.ones_like(near)  # of so few concepts, neighbours are better than no error at all
     scale = norm.copy()  # of each attribute, what exchanging it changes
-    for name in np.unique(exchanged[~near]):
-        rows = exchanged == name
-        scale[rows] *= float((contrast / norm)[rows & ~near].mean())
-    return confusion(seen.toward[places], contrast, scale, ~near)
+    for name in np.unique(exchanged[rows]):
+        scale[exchanged == name] *= float((contrast / norm)[rows & (exchanged == name)].mean())
+    return confusion(seen.toward[places], contrast, scale, rows)
 
 
 def _share(damaged: np.ndarray, p: np.ndarray) -> Estimate:

@@ -210,6 +210,20 @@ def test_few_words_get_more_rows(count):
     assert found.facts["damaged"] == ("thing 0" if count == 1 else "everything")
 
 
+@pytest.mark.parametrize("count", [2, 9, 130])
+def test_one_word_that_is_left_of_many_is_measured(count):
+    """Whatever rows of it were asked for: of two rows, both may be of neighbours."""
+    plan = with_vocabulary(preset_plan("quick"), "sd15", tuple(f"thing {chr(97 + i % 26)}{i}" for i in range(count)))
+    seen = screened(lambda c: False, plan=plan)
+    for left in range(min(count, 9)):
+        own = [c.label for i, c in enumerate(seen.concepts) if i != left]
+        of_neighbours = seen.near.copy()
+        of_neighbours[left] = True
+        for near in (seen.near, of_neighbours):
+            estimates = summarise_map(dataclasses.replace(seen, near=near), own).estimates.values()
+            assert all(np.isfinite([e.value, e.low, e.high]).all() for e in estimates)
+
+
 def test_plans_without_a_vocabulary_are_what_they_were():
     plan = preset_plan("quick")
     assert not {"concept_rows", "concept_run", "vocabulary", "words", "vocabulary_digest"} & set(plan_data(plan))

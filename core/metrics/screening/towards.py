@@ -50,9 +50,8 @@ def towards(seen: Screened, places: np.ndarray, concepts: Sequence[Concept]) -> 
     for name in np.unique(exchanged[near]):
         rows, others = near & (exchanged == name), ~near & (exchanged == name)
         least = max(NEXT**2 * float(apart[others if others.any() else rows].mean()), HEARD * NOISE)
-        levels = np.unique([dict(concept.attributes).get(str(name), "") for concept in concepts], return_inverse=True)[
-            1
-        ]
+        having = [dict(concept.attributes).get(str(name), "") for concept in concepts]
+        levels = np.unique(having, return_inverse=True)[1]
         if rows.sum() > len(np.unique(levels[rows.any(axis=1)])):
             found.append(_towards(str(name), rows, gone[rows], apart[rows], levels, least))
     return tuple(found)
