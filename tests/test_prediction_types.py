@@ -4,7 +4,9 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import torch
 from audits import audit
+from gaussian_denoiser import GaussianDenoiser, ddpm_schedule
 from owf.core.adapter import read_adapter
 from owf.core.adapter.naming.stated import metadata
 from owf.core.audit.adapter_record import with_base
@@ -54,9 +56,11 @@ def record(**details):
 
 def test_a_lora_for_a_base_that_predicts_otherwise_is_a_warning():
     stated = record(**{"prediction type": "v_prediction"})
-    assert with_base(stated, "v_prediction") == stated
-    assert with_base(record(), "epsilon") == record()
-    first, second = with_base(stated, "epsilon").warnings
+    means = torch.zeros(1, 1, 1, 1)
+    epsilon, v = (GaussianDenoiser(means, 1.0, ddpm_schedule(kind)) for kind in SPELLINGS)
+    assert with_base(stated, v) == stated
+    assert with_base(record(), epsilon) == record()
+    first, second = with_base(stated, epsilon).warnings
     assert first == "first"
     assert "predicts v_prediction, and this one predicts epsilon" in second
 

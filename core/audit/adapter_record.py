@@ -13,9 +13,11 @@ from ..adapter.naming.stated.stated_base import base_digits, stated_base
 from ..model.diffusion.denoiser import Denoiser, Hosted
 from ..text import inert
 from ..verdict.report import AdapterRecord, BlockChange
-from .base.base_in_use import other_family
+from .base.base_in_use import other_clip_skip, other_family
 from .versions import versions
 
+CLIP_SKIP = "trained with clip skip"
+"""Detail of a LoRA: the layer of the text encoder at which prompts were read, counted from its last."""
 PREDICTION = "prediction type"
 """Detail of a LoRA: what the base that it was trained on predicts."""
 NAMED_UNMATCHED = 10
@@ -46,13 +48,14 @@ def adapter_record(
     )
 
 
-def with_base(record: AdapterRecord, predicts: str, other_base: str = "", family: str = "") -> AdapterRecord:
+def with_base(record: AdapterRecord, denoiser: Denoiser, other_base: str = "") -> AdapterRecord:
     """Return the record with a warning where the file says that it was trained on another kind of base.
 
-    `predicts` and `family` are those of the base. `other_base` is the sentence of `base_in_use.difference` where a host
-    compared the two, and else empty.
+    `other_base` is the sentence of `base_in_use.difference` where a host compared the two, and else empty.
     """
-    warnings = list(filter(None, (other_family(record.family, family), other_base)))
+    predicts = denoiser.schedule.prediction_type
+    skip = other_clip_skip(record.details.get(CLIP_SKIP, ""), denoiser.clip_skip, denoiser.family)
+    warnings = list(filter(None, (other_family(record.family, denoiser.family), other_base, skip)))
     stated = record.details.get(PREDICTION, predicts)
     if stated != predicts:
         warnings.append(
@@ -100,6 +103,7 @@ def _details(adapter: Adapter, match: MatchReport) -> dict[str, str]:
         "hash of that base": base_digits(stated_base(adapter.training)),
         "training size": f"{width} x {height} px" if adapter.resolution else "",
         "training steps": adapter.training.steps,
+        CLIP_SKIP: adapter.training.clip_skip,
         PREDICTION: adapter.prediction_type or "",
         "AutoV1": adapter.hashes.autov1 or "",
         "AutoV2": adapter.hashes.autov2,

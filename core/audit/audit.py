@@ -114,7 +114,7 @@ def audit_change(denoiser: Denoiser, change: Change, plan: AuditPlan, setting: A
     return Report(
         verdict=verdict,
         base=base,
-        adapter=with_base(change.record(), denoiser.schedule.prediction_type, setting.other_base, denoiser.family),
+        adapter=with_base(change.record(), denoiser, setting.other_base),
         plan=plan_data(plan),
         plan_digest=plan_digest(plan),
         measurements=measurements,

@@ -168,6 +168,8 @@ class Family:
     """Inputs of that layer in models with more to read than latents -> what such models are."""
     knows_tags: bool = True
     """Whether its bases may be asked in tags."""
+    skips_layers: bool = False
+    """Whether people choose the layer of the text encoder at which its prompts are read, for a LoRA's training too."""
 
     def prompt_form(self, asked: str, names: Iterable[str]) -> PromptForm:
         """Return the form in which a base of this family is asked, known by its names, the surest first.

@@ -42,4 +42,5 @@ FAMILY = Family(
     recipes=(("quick", Recipe(steps=500, batch=1, rate=2e-4)), ("standard", Recipe(steps=1000, batch=1, rate=1e-4))),
     settings=(("cross_attention_dim", 768),),
     children=(ANIME,),
+    skips_layers=True,
 )

@@ -6,8 +6,11 @@ from pathlib import Path
 
 from owf.cli.audit import main as audit
 from owf.cli.train import main as train
+from owf.core.audit.adapter_record import with_base
+from owf.core.model.backends.diffusers import DiffusersDenoiser
 from owf.core.plan import presets
 from owf.core.train.metadata import read_metadata
+from owf.core.verdict.report import AdapterRecord
 from tiny_sd import tiny_parts, write_tiny_lora
 
 CONCEPT = Path(__file__).resolve().parents[2] / "demo" / "concept"
@@ -41,6 +44,14 @@ def test_a_layer_that_is_asked_for_reaches_the_report(tmp_path, monkeypatch):
     assert plain["base"]["digest"] != skipping["base"]["digest"]
     drifts = [found["measurements"]["denoiser_drift"]["estimates"]["drift"]["value"] for found in (plain, skipping)]
     assert drifts[0] != drifts[1]
+
+
+def test_a_lora_that_was_trained_at_another_layer_is_named():
+    adapter = AdapterRecord("x", "0", "kohya", "lora", "sd15", 1.0, 1, 0, 0.1, {"trained with clip skip": "2"}, ())
+    as_trained, plain = (DiffusersDenoiser(tiny_parts(), "tiny", "sd15", layer) for layer in (2, None))
+    assert with_base(adapter, as_trained) == adapter
+    (warning,) = with_base(adapter, plain).warnings
+    assert "trained with clip skip 2" in warning and "clip skip 1" in warning
 
 
 def test_a_training_reads_at_the_layer_that_is_asked_for(tmp_path):

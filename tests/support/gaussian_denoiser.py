@@ -27,6 +27,7 @@ class GaussianDenoiser:
 
     family, name = "gaussian", "gaussian"
     device, dtype, resolution = torch.device("cpu"), torch.float64, 8
+    clip_skip = None
 
     def __init__(self, means: torch.Tensor, spread: float, schedule: Schedule | None = None):
         self.schedule = schedule or ddpm_schedule()

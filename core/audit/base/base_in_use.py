@@ -101,6 +101,22 @@ def _plain(name: str) -> str:
     return re.sub(r"v(?=\d)", "", "".join(words.split()))
 
 
+def other_clip_skip(stated: str, used: int | None, family: str) -> str:
+    """Return the sentence that says that a LoRA was trained with prompts read at another layer than the base reads.
+
+    `stated` is what its file says: kohya's programs write "None" where nobody chose, which is the last layer as 1 is.
+    "" where it says nothing, or bases of the family leave no choice.
+    """
+    layer = "1" if stated == "None" else stated
+    known = {f.name for f in families.audited() if f.skips_layers}
+    if family not in known or not re.fullmatch(r"[1-9]|1\d", layer) or int(layer) == (used or 1):
+        return ""
+    return (
+        f"By its metadata the LoRA was trained with clip skip {layer}, and prompts were read here with clip skip "
+        f"{used or 1}: audit it with {layer} if that is how it will be used."
+    )
+
+
 def other_family(made_for: str, used: str) -> str:
     """Return the sentence that says that a LoRA is for a base of another family; "" where nothing speaks for that.
 

@@ -98,6 +98,11 @@ class Denoiser(Protocol):
         """Return their floating-point type."""
         ...
 
+    @property
+    def clip_skip(self) -> int | None:
+        """Return the layer of the text encoder at which prompts are read, counted from its last; None: the usual."""
+        ...
+
     def encode_text(self, prompts: Sequence[str]) -> Conditioning:
         """Return the conditioning of the prompts, one row each."""
         ...
@@ -125,11 +130,6 @@ class Denoiser(Protocol):
 
 class TrainableDenoiser(Denoiser, Protocol):
     """A Denoiser that also answers with gradients, for training."""
-
-    @property
-    def clip_skip(self) -> int | None:
-        """Return the layer of the text encoder at which prompts are read, counted from its last; None: the usual."""
-        ...
 
     def forward(self, x_t: torch.Tensor, t: torch.Tensor, cond: Conditioning) -> torch.Tensor:
         """Return what `predict` returns, with gradients."""

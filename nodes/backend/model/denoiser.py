@@ -74,6 +74,12 @@ class ComfyDenoiser:
         return self.live.model.get_model_object("manual_cast_dtype") or self.live.model.model.get_dtype()
 
     @property
+    def clip_skip(self) -> int | None:
+        """Return the layer at which CLIP reads prompts, counted from its last, where the graph says so."""
+        layer = self.base.clip.layer_idx
+        return None if layer is None else -layer
+
+    @property
     def host(self) -> Mapping[str, str]:
         """ComfyUI's version and settings that count."""
         return host.versions()

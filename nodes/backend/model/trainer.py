@@ -30,12 +30,6 @@ class ComfyTrainer(ComfyDenoiser):
         make_trainable(base.model.model)
         self._is_alone = False
 
-    @property
-    def clip_skip(self) -> int | None:
-        """Return the layer at which CLIP reads prompts, counted from its last, where the graph says so."""
-        layer = self.base.clip.layer_idx
-        return None if layer is None else -layer
-
     def held(self) -> AbstractContextManager[None]:
         """Return a context in which the network stays where it is, so that layers may wrap its own."""
         return host.held(self.base.model)

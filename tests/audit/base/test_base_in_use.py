@@ -6,7 +6,7 @@ import pytest
 from owf.core import families
 from owf.core.adapter.naming.stated.metadata import training
 from owf.core.adapter.naming.stated.stated_base import StatedBase, base_digits, stated_base
-from owf.core.audit.base.base_in_use import UsedBase, difference, other_family, says_something
+from owf.core.audit.base.base_in_use import UsedBase, difference, other_clip_skip, other_family, says_something
 
 A, B = "a" * 64, "b" * 64
 OLD_A, OLD_B = "1" * 8, "2" * 8
@@ -108,3 +108,18 @@ def test_nothing_is_said_of_families_that_agree_or_are_not_known(made_for, used)
 def test_families_are_named_where_they_differ(made_for, used):
     titles = [families.get(name).title for name in (made_for, used)]
     assert re.fullmatch(f".* is for {titles[0]}, and this base is {titles[1]}\\.", other_family(made_for, used))
+
+
+@pytest.mark.parametrize(
+    ("stated", "used", "family"),
+    [("2", 2, "sd15"), ("1", None, "sd15"), ("None", None, "sd15"), ("None", 1, "sd15"), ("2", None, "sdxl")]
+    + [(odd, None, "sd15") for odd in ("", "0", "-2", "2.5", "two", "999", "٢")],
+)
+def test_nothing_is_said_of_layers_that_agree_or_mean_nothing(stated, used, family):
+    assert other_clip_skip(stated, used, family) == ""
+
+
+@pytest.mark.parametrize(("stated", "used", "layers"), [("2", None, "21"), ("None", 2, "12"), ("1", 2, "12")])
+def test_another_layer_than_that_of_training_is_named(stated, used, layers):
+    said = other_clip_skip(stated, used, "sd15")
+    assert re.findall(r"\d+", said) == [layers[0], layers[1], layers[0]]
