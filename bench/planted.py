@@ -117,9 +117,7 @@ class Bench:
     def audit(self, lora: Path, key: str, plant: Plant) -> Report:
         """Return the report of a LoRA file."""
         below = () if self.below is None else (self.below,)
-        triggers = ((plant.trigger,) if plant.trigger else ()) + tuple(
-            word for b in below for word in b.adapter.trigger_words
-        )
+        change = AdapterChange(self.denoiser.components, read_adapter(lora), 1.0, below=below)
         setting = AuditSetting(
             self.work / "audits" / key,
             self.work / "cache",
@@ -128,9 +126,8 @@ class Bench:
             Batching(64),
             self.networks,
             self.labelled,
-            claimed=triggers,
+            claimed=change.claimed,
         )
-        change = AdapterChange(self.denoiser.components, read_adapter(lora), 1.0, below=below)
         return audit_change(self.denoiser, change, self.plan, setting)
 
 

@@ -111,7 +111,6 @@ class Session:
                 progress,
                 names=base_names(choice),
                 other_base=other_base,
-                claimed=[word for each in (adapter, *(b.adapter for b in self._below)) for word in each.trigger_words],
                 announce=announce,
             )
 

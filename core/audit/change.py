@@ -21,6 +21,8 @@ class Change(Protocol):
 
     is_repeatable: bool
     """Whether the same key means the same change in another run, so that samples of an interrupted one are of use."""
+    claimed: tuple[str, ...]
+    """Words by which its files call what it is to change, which is no damage; none where nothing says so."""
 
     @property
     def key(self) -> tuple[str, ...]:
@@ -64,6 +66,7 @@ class AdapterChange:
         self._below = sorted(below, key=lambda each: each.key)  # sums of floats depend on their order
         self._way = "" if keeping.is_plain else BESIDE
         adapters = (adapter, *(each.adapter for each in self._below))
+        self.claimed = tuple(word for each in adapters for word in each.trigger_words)
         self._switch = AllBeside(components, adapters) if self._way else Switch(components, adapters)
 
     @property

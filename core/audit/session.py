@@ -107,19 +107,18 @@ class AuditSession:
         names: Sequence[str] = (),
         other_base: str = "",
         learning: Learning | None = None,
-        claimed: Sequence[str] = (),
         announce: Callable[[AuditPlan, AuditSetting], None] = lambda plan, setting: None,
     ) -> Published:
         """Return the report of a change, in a folder whose name begins with `stem`.
 
         `names` are further names of the base, as its metadata may give it. `other_base` goes into the report, see
-        `AuditSetting`, and so does `learning`, what a training knows of the change. `claimed` are words by which a file
-        calls what it changes. `announce` hears of plan and setting before a change that fits is measured; for one that
-        does not, nothing is fetched: it is INVALID at once. Raises UsageError where another run is at the same audit.
+        `AuditSetting`, and so does `learning`, what a training knows of the change. `announce` hears of plan and
+        setting before a change that fits is measured; for one that does not, nothing is fetched: it is INVALID at once.
+        Raises UsageError where another run is at the same audit.
         """
         plan, labelled = plan_for(self._request, denoiser.family, denoiser.resolution, given, (denoiser.name, *names))
         networks, references = self._loaded(denoiser, change, plan, progress)
-        run = self._run(denoiser, change, plan, networks, () if references is None else (references.digest, *claimed))
+        run = self._run(denoiser, change, plan, networks, () if references is None else (references.digest,))
         setting = AuditSetting(
             self._folder(stem, plan, run),
             self._places.cache,
@@ -130,7 +129,7 @@ class AuditSession:
             labelled,
             other_base,
             self._request.concept,
-            tuple(claimed),
+            change.claimed,
             references,
             self._request.decide_early,
             not_asked(self._request, plan),
@@ -203,7 +202,8 @@ class AuditSession:
         # A network's name says little: folders and hub ids get other weights.
         weights = (network.digest for network in networks.values())
         early = (DECIDE_EARLY, repr(self._policy)) if self._request.decide_early else ()
-        return "|".join((*base, *weights, *change.key, plan_digest(plan), *self._request.concept, *early, *compared))
+        words = *self._request.concept, *change.claimed
+        return "|".join((*base, *weights, *change.key, plan_digest(plan), *words, *early, *compared))
 
     def _folder(self, stem: str, plan: AuditPlan, run: str) -> Path:
         """Return the report's own folder, named by all that it depends on: another audit never replaces it."""

@@ -27,6 +27,7 @@ class LoraChange:
 
     def __init__(self, denoiser: ComfyDenoiser, adapter: Adapter, strength: float) -> None:
         self._denoiser, self._adapter, self._strength = denoiser, adapter, strength
+        self.claimed = adapter.trigger_words
         if "unet" not in denoiser.components:
             raise UsageError(
                 f"LoRAs by name are read for UNet models, not yet for {denoiser.name}: apply the file with a LoRA "
@@ -75,7 +76,7 @@ def patched(base: Pair, weights: dict[str, torch.Tensor], strength: float) -> Pa
 class GraphChange:
     """A second MODEL and CLIP, whatever the user's graph did to make them."""
 
-    is_repeatable = False
+    is_repeatable, claimed = False, ()
 
     def __init__(self, denoiser: ComfyDenoiser, tuned: Pair) -> None:
         self._denoiser, self.tuned = denoiser, tuned

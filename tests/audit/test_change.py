@@ -21,6 +21,8 @@ from tiny_sd import tiny_parts, write_tiny_lora
 class Louder:
     """A change that no LoRA file describes: every output of the UNet is multiplied."""
 
+    claimed = ()
+
     def __init__(self, denoiser, factor: float, refused: str | None = None):
         self.key, self._factor, self._refused = ("louder", repr(factor)), factor, refused
         self._layer = denoiser.components["unet"].conv_out

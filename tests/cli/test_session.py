@@ -45,7 +45,7 @@ def start(monkeypatch, tmp_path):
 
     def change(components, adapter, strength, keeping, below):
         key = (adapter.key, str(strength))
-        return SimpleNamespace(refusal=lambda: refusals.get("why"), key=key, is_repeatable=True)
+        return SimpleNamespace(refusal=lambda: refusals.get("why"), key=key, claimed=(), is_repeatable=True)
 
     monkeypatch.setattr(module, "AdapterChange", change)
 

@@ -83,7 +83,8 @@ class EmbeddingChange:
 
     is_repeatable = True
 
-    def __init__(self, denoiser: TrainableDenoiser, path: Path, word: str) -> None:
+    def __init__(self, denoiser: TrainableDenoiser, path: Path, word: str, claimed: tuple[str, ...] = ()) -> None:
+        self.claimed = claimed
         self._token, self._name, self._family = denoiser.token(word), path.name, denoiser.family
         self._weight = self._token.embedding.weight.data
         self._learned = read_embedding(path).to(self._weight)

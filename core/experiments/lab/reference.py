@@ -32,9 +32,12 @@ class ReferenceChange:
 
     is_repeatable = True
 
-    def __init__(self, denoiser: TrainableDenoiser, picture: torch.Tensor) -> None:
-        """Take a picture (3, H, W) uint8; raise UsageError for a base without self-attentions of this kind."""
-        self._denoiser = denoiser
+    def __init__(self, denoiser: TrainableDenoiser, picture: torch.Tensor, claimed: tuple[str, ...] = ()) -> None:
+        """Take a picture (3, H, W) uint8 and the words for what it shows.
+
+        Raises UsageError for a base without self-attentions of this kind.
+        """
+        self._denoiser, self.claimed = denoiser, claimed
         self._unet: nn.Module = denoiser.components["unet"]
         named = self._unet.named_modules()
         self._attentions = [module for name, module in named if name.rpartition(".")[2] == _SELF_ATTENTION]

@@ -18,6 +18,7 @@ class StackChange:
 
     def __init__(self, components: Components, adapters: Sequence[Adapter]) -> None:
         self._adapters = tuple(adapters)
+        self.claimed = tuple(word for adapter in self._adapters for word in adapter.trigger_words)
         self._switch = Switch(components, self._adapters)
 
     @property

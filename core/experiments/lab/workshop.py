@@ -89,10 +89,11 @@ class Workshop:
     def _change(self, job: Job, paths: Sequence[Path]) -> Change:
         """Return everything that was taught as one change of the base."""
         denoiser, last = self._bench.denoiser, job.lessons[-1]
+        concept = Concept(last.plan.trigger, last.plan.class_word)
         if last.how == REFERENCE:
-            return ReferenceChange(denoiser, self._training(last).pictures[0].pixels)
+            return ReferenceChange(denoiser, self._training(last).pictures[0].pixels, (concept.phrase,))
         if last.how == INVERSION:
-            return EmbeddingChange(denoiser, paths[-1], Concept(last.plan.trigger, last.plan.class_word).pure_trigger)
+            return EmbeddingChange(denoiser, paths[-1], concept.pure_trigger, (concept.phrase,))
         adapters = [read_adapter(path) for path in paths]
         if len(adapters) == 1:
             return AdapterChange(denoiser.components, adapters[0], 1.0)
