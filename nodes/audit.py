@@ -19,6 +19,7 @@ from .auditing.gate import blocker, closed_note, is_closed
 from .auditing.request import AUTO, NOT_LINKED, audit_request, limits_wrong, require_one_source, wrong
 from .auditing.run import AuditResult, Probes, Question, Tuned, run_audit
 from .auditing.shown import remembered, report_images
+from .auditing.upstream import loras_between
 from .backend import places
 from .ui.progress import NodeProgress
 from .ui.schema import ADVANCED, found_by
@@ -39,7 +40,7 @@ class DriftAudit(io.ComfyNode):
             "PASS, DRIFT, INCONCLUSIVE or INVALID, with confidence intervals and noise floors.",
             inputs=_inputs(),
             outputs=_outputs(),
-            hidden=[io.Hidden.unique_id],
+            hidden=[io.Hidden.unique_id, io.Hidden.prompt],
             is_output_node=True,
         )
         return found_by(schema, "test LoRA", "evaluate LoRA", "forgetting", "quality", "compare models", "KID", "CDI")
@@ -95,7 +96,7 @@ class DriftAudit(io.ComfyNode):
         from .backend.model.denoiser import Pair
 
         progress = NodeProgress(cls.hidden.unique_id)
-        tuned = Tuned(lora, strength, tuned_model, tuned_clip)
+        tuned = Tuned(lora, strength, tuned_model, tuned_clip, loras_between(cls.hidden.prompt, cls.hidden.unique_id))
         probes = Probes(probe_images, probe_labels, probe_folder)
         with graph_words():
             asked = audit_request(preset, audit_seed, metrics, per_class, guidance_scale, features, probe_folder)

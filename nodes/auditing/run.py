@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ...core.errors import UsageError
-from ...core.text import file_stem
+from ...core.errors import OwfError, UsageError
+from ...core.text import file_stem, inert
 from ..backend import places
 from ..ui.progress import NodeProgress
 from ..ui.wording import in_graph
@@ -14,6 +14,8 @@ from .forecast import audited, pace
 from .request import label_images, policy_from, require_one_source
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import torch
 
     from ...core.audit.audit import AuditSetting
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
     from ...core.verdict.report import Report
     from ..backend.change import GraphChange, LoraChange
     from ..backend.model.denoiser import ComfyDenoiser, Pair
+    from .upstream import Loaded
 
 
 _LEAST_SHARE = 0.5
@@ -41,6 +44,8 @@ class Tuned:
     """Second MODEL; None for a LoRA."""
     clip: Any = None
     """Second CLIP; None where only MODEL differs."""
+    loras: "tuple[Loaded, ...]" = ()
+    """What the graph's loaders put onto these, where they say so."""
 
     @property
     def from_graph(self) -> bool:
@@ -129,14 +134,22 @@ class NodeAudits:
         change = LoraChange(self.base, read_adapter(places.lora_path(choice)), strength)
         return self._audit(change, Path(choice).stem)
 
-    def graph(self, model: Any, clip: Any) -> AuditResult:
-        """Return the result of auditing what the graph made of MODEL, of CLIP, or of both; None is the base's own."""
+    def graph(self, model: Any, clip: Any, loras: "Sequence[Loaded]" = ()) -> AuditResult:
+        """Return the result of auditing what the graph made of MODEL, of CLIP, or of both; None is the base's own.
+
+        `loras` are those among it that are known: the report is called by them, and what they claim is their own.
+        """
         from ..backend.change import GraphChange
         from ..backend.model.denoiser import Pair
 
         self._progress.stage("Applying the change")
         pair = self.base.base
-        return self._audit(GraphChange(self.base, Pair(model or pair.model, clip or pair.clip)), "graph")
+        title, claimed = (
+            " + ".join(lora.title for lora in loras),
+            tuple(word for lora in loras for word in _words(lora)),
+        )
+        change = GraphChange(self.base, Pair(model or pair.model, clip or pair.clip), title, claimed)
+        return self._audit(change, title or "graph")
 
     def _audit(self, change: "LoraChange | GraphChange", name: str) -> AuditResult:
         from ...core.model.diffusion.batch import Batching, default_batching
@@ -168,11 +181,22 @@ def run_audit(base: "Pair", vae: Any, tuned: Tuned, question: Question, progress
     require_one_source(by_name, tuned.from_graph)
     audits = NodeAudits(base, vae, question, progress)
     if not by_name:
-        return audits.graph(tuned.model, tuned.clip)
+        return audits.graph(tuned.model, tuned.clip, tuned.loras)
     result = audits.lora(tuned.lora, tuned.strength)
     if not audits.base.is_patched:  # its verdict would be taken for one on the base as it was
         keep(audits, tuned.lora, tuned.strength, result)
     return result
+
+
+def _words(lora: "Loaded") -> tuple[str, ...]:
+    """Return by which words a file of the graph calls its concept; none where it cannot be read."""
+    from ...core.adapter import read_adapter
+
+    try:
+        return read_adapter(places.lora_path(lora.name)).trigger_words
+    except OwfError as error:
+        logging.warning("OWF: what %s was trained on is not known: %s", inert(lora.name, 120), error)
+        return ()
 
 
 def _ahead(

@@ -12,6 +12,7 @@ from ...core.audit.adapter_record import adapter_record
 from ...core.audit.change import mismatch
 from ...core.errors import UsageError
 from ...core.model.diffusion.noise import gaussian
+from ...core.text import inert
 from ...core.verdict.report import AdapterRecord
 from .lora_patch import with_lora
 from .model.denoiser import ComfyDenoiser, Pair
@@ -76,10 +77,11 @@ def patched(base: Pair, weights: dict[str, torch.Tensor], strength: float) -> Pa
 class GraphChange:
     """A second MODEL and CLIP, whatever the user's graph did to make them."""
 
-    is_repeatable, claimed = False, ()
+    is_repeatable = False
 
-    def __init__(self, denoiser: ComfyDenoiser, tuned: Pair) -> None:
-        self._denoiser, self.tuned = denoiser, tuned
+    def __init__(self, denoiser: ComfyDenoiser, tuned: Pair, title: str = "", claimed: tuple[str, ...] = ()) -> None:
+        """Take how a report is to call it, where the graph says what it is made of, and the words of these files."""
+        self._denoiser, self.tuned, self._named, self.claimed = denoiser, tuned, title, claimed
         # Nothing in a graph says whether two patches are the same, so samples of another run are never used.
         self.key = ("graph", uuid.uuid4().hex)
 
@@ -99,7 +101,7 @@ class GraphChange:
         """Return what is known of the change: which weights it touches and by how much."""
         keys, norm = self._size()
         return AdapterRecord(
-            name=f"tuned {self._title()} of the graph",
+            name=inert(self._named, 200) or f"tuned {self._title()} of the graph",
             sha256="",
             format="ComfyUI patches",
             algorithm=", ".join(self._kinds()) or f"another {self._title()}",

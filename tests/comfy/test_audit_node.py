@@ -2,12 +2,14 @@
 
 import json
 import math
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 from graphs import DEMO, audit, show
+from owf.core.demo import DEMO_LORAS
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -103,6 +105,22 @@ def test_a_patched_model_is_audited_without_a_file(host):
     # The patch replaces the sampling by an equal one, so that nothing is changed: never "harmless", but INVALID.
     assert report["verdict"]["decision"] == "INVALID"
     assert "exactly as the base" in report["verdict"]["reasons"][0]
+
+
+def test_what_the_hosts_own_loaders_put_on_is_named_by_its_files(host):
+    folder = host.home / "output" / "loras"
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, shipped in zip(("ink", "dog"), DEMO_LORAS, strict=True):
+        shutil.copy(shipped, folder / f"{name}.safetensors")
+    prompt: dict = {"1": DEMO}
+    for node, before, name, strength in (("8", "1", "ink", 0.5), ("9", "8", "dog", 1.0)):
+        inputs = {"lora_name": f"{name}.safetensors", "strength_model": strength, "strength_clip": strength}
+        inputs |= {"model": [before, 0], "clip": [before, 1]}
+        prompt[node] = {"class_type": "LoraLoader", "inputs": inputs}
+    prompt["2"] = audit(lora="none", tuned_model=["9", 0], tuned_clip=["9", 1], metrics="denoiser_drift")
+    result = run(host, {**prompt, "3": show("2", 1)})
+    assert result["success"], result["errors"]
+    assert json.loads(result["outputs"]["3"]["text"][0])["adapter"]["name"] == "ink at 0.5 + dog"
 
 
 @pytest.mark.parametrize(

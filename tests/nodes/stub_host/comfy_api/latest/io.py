@@ -8,6 +8,7 @@ from typing import Any
 
 class Hidden(str, Enum):
     unique_id = "UNIQUE_ID"
+    prompt = "PROMPT"
 
 
 class Socket:
@@ -70,6 +71,7 @@ class ComfyNode:
 
     class hidden:
         unique_id = "7"
+        prompt = None
 
     @classmethod
     def GET_SCHEMA(cls):
