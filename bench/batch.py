@@ -34,8 +34,8 @@ MB = 2**20
 class Bench:
     """The steps, in a folder."""
 
-    def __init__(self, out: Path, size: int, seed: int, more: Sequence[object]) -> None:
-        self.out, self.random, self.more = out, random.Random(seed), more
+    def __init__(self, out: Path, size: int, seed: int, more: Sequence[object], browser: str | None = None) -> None:
+        self.out, self.random, self.more, self.browser = out, random.Random(seed), more, browser
         self.loras, self.cache = out / "loras", out / "cache"
         self.kinds = loras.make(self.loras, size, seed)
 
@@ -136,7 +136,7 @@ class Bench:
         page = self.out / "leaderboard-10000.html"
         page.write_text(render_leaderboard([synthetic(i, self.random) for i in range(10_000)]), encoding="utf-8")
         try:
-            opens, sorts = timed_in_chromium(page)
+            opens, sorts = timed_in_chromium(page, self.browser)
         except ImportError:
             return [Held(f"{page} opens in 2 s and sorts in 0.2 s", "playwright is not installed", None)]
         return [limit("10,000 rows open", opens, 2, " s"), limit("they sort", sorts, 0.2, " s")]
@@ -229,9 +229,10 @@ def main() -> int:
     parser.add_argument("--workers", type=int, default=1)
     parser.add_argument("--metrics", help="of the steps run and early: those of owf-audit's default plan if not given")
     parser.add_argument("--only", default="run,early,kill,faults,ray,leaderboard")
+    parser.add_argument("--browser", help="program of a Chromium, where playwright brought none of its own")
     options = parser.parse_args()
     more = ["--workers", options.workers, *(["--metrics", options.metrics] if options.metrics else [])]
-    bench = Bench(options.out.absolute(), options.count, options.seed, more)
+    bench = Bench(options.out.absolute(), options.count, options.seed, more, options.browser)
     kept = options.out / "results.json"
     done: dict[str, list[dict[str, object]]] = json.loads(kept.read_text()) if kept.exists() else {}
     for step in options.only.split(","):

@@ -23,9 +23,6 @@ if TYPE_CHECKING:
 VERSION = 1
 """Version of the definition in this file."""
 
-SOURCE = "facebook/dinov2-base"
-"""The network of PEFT's benchmark."""
-
 _EDGE, _SIZE = 256, 224
 """Its preparation: the shorter side becomes 256, and 224 of it are cut out of the centre."""
 
@@ -35,10 +32,12 @@ def load_network(plan: AuditPlan, fetching: "Fetching") -> "ImageFeatures":
     from transformers import Dinov2Model
 
     from .images.features import assemble
+    from .images.hub import hub_folder
     from .images.preparation import IMAGENET_STATS, Embedding, preparation
-    from .images.towers import pretrained
+    from .images.towers import DINO_V2, pretrained
 
-    network = Embedding(pretrained(Dinov2Model, SOURCE, fetching.offline), lambda seen: seen.last_hidden_state[:, 0])
+    folder = str(hub_folder(DINO_V2, fetching.offline))
+    network = Embedding(pretrained(Dinov2Model, folder, fetching.offline), lambda seen: seen.last_hidden_state[:, 0])
     return assemble("dinov2", preparation(_EDGE, _SIZE, IMAGENET_STATS), network, fetching.device)
 
 
@@ -58,6 +57,8 @@ def measure_dino_drift(plan: AuditPlan, tools: Tools, seen: Drawings) -> Measure
     """
     import torch
 
+    from .images.towers import DINO_V2
+
     from .images.features import features_of
 
     network = tools.networks["dino_drift"]
@@ -73,7 +74,7 @@ def measure_dino_drift(plan: AuditPlan, tools: Tools, seen: Drawings) -> Measure
         headline="dino_drift",
         estimates={"dino_drift": _drift(changed, rolled, simultaneous_level(1))},
         breakdowns={"prompt_group": parts},
-        facts={"features": SOURCE, "prompts": len(plan.prompts)},
+        facts={"features": DINO_V2.repository, "prompts": len(plan.prompts)},
         prompts={"dino_drift": tuple(changed.tolist())},
     )
 

@@ -46,8 +46,8 @@ def close(name: str) -> dict[str, float]:
     """Return how near a number must be: values to 1e-4 of themselves, or of a metric's own scale near 0.
 
     A pixel that rounds the other way is one in 30,000; an interval of the four prompts of one colour sees it more.
-    Shifts of colours are degrees and Delta-E, of which nobody sees a thousandth. What the map says of one concept stands
-    on a few rows, and 1 is the whole way to another concept.
+    Shifts of colours are degrees and Delta-E, of which nobody sees a thousandth. What the map says of one concept
+    stands on a few rows, and 1 is the whole way to another concept.
     """
     scale = {"color_shift": 1e-3, "map": 1e-3}.get(name.partition(".")[0], 2e-5)
     return {"rel_tol": 1e-4 if name.endswith(".value") else 1e-3, "abs_tol": scale}

@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 import torch
 from owf.core.errors import InvalidError
-from owf.core.metrics import dino_drift
 from owf.core.metrics.dino_drift import drifts, load_network, measure_dino_drift
 from owf.core.metrics.evidence import Drawings
+from owf.core.metrics.images import hub
 from owf.core.metrics.images.features import Fetching
+from owf.core.metrics.images.hub import HubFiles
 from owf.core.metrics.metric import Tools
 from owf.core.plan.presets import preset_plan
 from progress_log import Heard
@@ -64,9 +65,11 @@ def test_the_network_embeds_as_its_own_library_does(tmp_path, monkeypatch):
     torch.manual_seed(0)
     config = Dinov2Config(hidden_size=24, num_hidden_layers=2, num_attention_heads=2, image_size=518, patch_size=14)
     Dinov2Model(config).save_pretrained(tmp_path)
-    monkeypatch.setattr(dino_drift, "SOURCE", str(tmp_path))
+    asked: list[HubFiles] = []
+    monkeypatch.setattr(hub, "hub_folder", lambda files, offline: asked.append(files) or tmp_path)
     images = torch.randint(0, 256, (2, 3, 300, 320), dtype=torch.uint8, generator=torch.Generator().manual_seed(1))
     seen = load_network(preset_plan("quick"), Fetching(offline=True))(images)
+    assert [(files.repository, len(files.revision)) for files in asked] == [("facebook/dinov2-base", 40)]
     processor = BitImageProcessor(
         size={"shortest_edge": 256}, crop_size={"height": 224, "width": 224},
         image_mean=[0.485, 0.456, 0.406], image_std=[0.229, 0.224, 0.225],

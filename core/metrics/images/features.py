@@ -110,8 +110,8 @@ def load_features(name: str | Path, fetching: Fetching = _ON_THE_CPU, batch_size
     elif kind == openclip.KIND and source:
         found = openclip.load_open_clip(source, fetching)
         prepare, network = found.prepare, found.images
-    elif kind in towers.HUB_IDS:
-        prepare, network = towers.load_tower(kind, source or towers.HUB_IDS[kind], fetching.offline)
+    elif kind in towers.TOWERS:
+        prepare, network = towers.load_tower(kind, source, fetching.offline)
     elif str(name) in shipped():
         prepare, network = demo_network.load_prepared(shipped()[str(name)].features, str(name))
     else:

@@ -18,25 +18,33 @@ CLIP = HubFiles(
     "3d74acf9a28c67741b2f4f2ea7635f0aaf6f0268",
 )
 """The network behind CLIP-I in DreamBooth's evaluation (Ruiz et al., 2023)."""
+DINO = HubFiles(
+    "facebook/dino-vits16", {"config.json": "", "pytorch_model.bin": ""}, "abe3b354cb6a9b6f146096b14a4a9d7eecbcb4bd"
+)
+"""The network behind DINO there. A commit names the content of its files, which the hub's cache checks."""
+DINO_V2 = HubFiles(
+    "facebook/dinov2-base", {"config.json": "", "model.safetensors": ""}, "f9e44c814b77203eaa57a6bdbbd535f21ede1415"
+)
+"""DINOv2-base (Oquab et al., 2023), by which PEFT's benchmark of methods measures drift."""
+TOWERS = {"clip": CLIP, "dino": DINO}
+"""Name of a feature network -> its files."""
 _TOKENIZER = ("tokenizer_config.json", "special_tokens_map.json", "vocab.json", "merges.txt")
 """What reads prompts for it."""
-HUB_IDS = {"clip": CLIP.repository, "dino": "facebook/dino-vits16"}
-"""The networks behind CLIP-I and DINO there."""
 
 CLIP_STATS = (0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258, 0.27577711)
 """Mean and deviation of the channels of what CLIP was trained on."""
 
 
 def load_tower(kind: str, source: str, offline: bool) -> tuple[Prepare, nn.Module]:
-    """Return CLIP's or DINO's image tower from a hub id or folder."""
+    """Return CLIP's or DINO's image tower from a hub id or folder; "" is the one that is pinned."""
     from transformers import CLIPVisionModelWithProjection, ViTModel
 
+    place = source if source not in ("", TOWERS[kind].repository) else str(hub_folder(TOWERS[kind], offline))
     if kind == "clip":
-        place = str(hub_folder(CLIP, offline)) if source == CLIP.repository else source
         network = pretrained(CLIPVisionModelWithProjection, place, offline)
         prepare = clip_preparation(network.config.image_size)
         return prepare, Embedding(network, lambda outputs: outputs.image_embeds)
-    network = pretrained(ViTModel, source, offline, add_pooling_layer=False)
+    network = pretrained(ViTModel, place, offline, add_pooling_layer=False)
     size = network.config.image_size
     # Caron et al. (2021) evaluate at 224 after resizing to 256.
     prepare = preparation(size * 256 // 224, size, IMAGENET_STATS)

@@ -1,6 +1,7 @@
 """Feature networks and the download of their weights, against a local server and tiny local models."""
 
 import hashlib
+import re
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -241,6 +242,16 @@ def test_features_do_not_depend_on_batches_or_the_hosts_switches(clip_folder):
         torch.set_float32_matmul_precision("highest")
     np.testing.assert_allclose(singly, all_at_once(batch), atol=1e-5)
     assert one.digest == all_at_once.digest
+
+
+@pytest.mark.parametrize("name", ["clip", "dino"])
+def test_the_usual_networks_are_those_of_one_commit(name, clip_folder, dino_folder, monkeypatch):
+    asked, folder = [], {"clip": clip_folder, "dino": dino_folder}[name]
+    monkeypatch.setattr(towers, "hub_folder", lambda files, offline: asked.append(files) or folder)
+    found = load_features(name, Fetching(offline=True))
+    assert found.digest == load_features(f"{name}:{folder}", Fetching(offline=True)).digest
+    (files,) = asked
+    assert files == towers.TOWERS[name] and re.fullmatch("[0-9a-f]{40}", files.revision)
 
 
 def test_the_digest_tells_weights_apart(clip_folder, dino_folder):
