@@ -57,9 +57,8 @@ def measure_dino_drift(plan: AuditPlan, tools: Tools, seen: Drawings) -> Measure
     """
     import torch
 
-    from .images.towers import DINO_V2
-
     from .images.features import features_of
+    from .images.towers import DINO_V2
 
     network = tools.networks["dino_drift"]
     base, tuned, other = (features_of(network, torch.from_numpy(stack), tools.progress) for stack in seen.stacks)
