@@ -34,15 +34,16 @@ MB = 2**20
 class Bench:
     """The steps, in a folder."""
 
-    def __init__(self, out: Path, size: int, seed: int, more: Sequence[object], browser: str | None = None) -> None:
-        self.out, self.random, self.more, self.browser = out, random.Random(seed), more, browser
+    def __init__(self, out: Path, seed: int, options: argparse.Namespace) -> None:
+        self.out, self.random = out, random.Random(seed)
+        self.workers, self.metrics, self.browser = options.workers, options.metrics, options.browser
         self.loras, self.cache = out / "loras", out / "cache"
-        self.kinds = loras.make(self.loras, size, seed)
+        self.kinds = loras.make(self.loras, options.count, seed)
 
     def run(self) -> list[Held]:
         """Every LoRA: its row, its cost, memory and the driver's share of the time."""
         where = self.out / "run"
-        seen = watched(audit(self.loras, where, self.cache, *self.more), where)
+        seen = watched(self._audit(self.loras, where, self.cache, "--workers", self.workers), where)
         found = {row.name: row for row in rows(where)}
         costs = [row.seconds for row in sorted(found.values(), key=lambda r: r.started) if row.status == COMPLETE]
         growth = grown(seen.memory) / MB
@@ -59,7 +60,7 @@ class Bench:
     def early(self) -> list[Held]:
         """Decided early: equal verdicts, and the cost of those that break a limit."""
         where, before = self.out / "early", {row.name: row for row in rows(self.out / "run")}
-        watched(audit(self.loras, where, self.cache, "--decide-early", *self.more), where)
+        watched(self._audit(self.loras, where, self.cache, "--decide-early"), where)
         found = {row.name: row for row in rows(where)}
         first = min((row for row in before.values() if row.status == COMPLETE), key=lambda row: row.started).seconds
         cut = [r.seconds for n, r in found.items() if r.verdict == DRIFT and len(r.numbers) < len(before[n].numbers)]
@@ -77,8 +78,8 @@ class Bench:
         fresh(whole, cut, *caches)
         for cache in caches:
             self._with_base(cache)
-        took = watched(audit(some, whole, caches[0]), whole).wall
-        again = audit(some, cut, caches[1])
+        took = watched(self._audit(some, whole, caches[0]), whole).wall
+        again = self._audit(some, cut, caches[1])
         # All calls together take about as long as the undisturbed run, so that hardly one finds nothing to do.
         whom = ("driver", "worker")
         moments = [(self.random.uniform(0.2, 2) * took / KILLS, self.random.choice(whom)) for _ in range(KILLS)]
@@ -97,10 +98,10 @@ class Bench:
         some, cache = self._some(self.out / "fault-loras", 3), self.out / "fault-cache"
         where = self.out / "fault"
         fresh(where, cache)
-        with subprocess.Popen(audit(some, where, cache)) as first:
+        with subprocess.Popen(self._audit(some, where, cache)) as first:
             while not (where / runs.NAME).exists() and first.poll() is None:
                 time.sleep(0.2)
-            second = said(audit(some, where, cache))
+            second = said(self._audit(some, where, cache))
             first.wait()
         done = [Held("a second driver is refused, and says so", second, "Another run" in second and second[0] == "2")]
         done.append(none("rows lost by it", [n for n in names(some) if n not in {r.name for r in rows(where)}]))
@@ -120,7 +121,7 @@ class Bench:
             where, cache = self.out / name, self.out / f"{name}-cache"
             fresh(where, cache)
             self._with_base(cache)
-            watched(audit(some, where, cache, *more, "--workers", 2 if name == "ray-2" else 1), where)
+            watched(self._audit(some, where, cache, *more, "--workers", 2 if name == "ray-2" else 1), where)
             seen[name] = rows(where)
         one, two = ([repr(same(row)) for row in sorted(seen[n], key=lambda r: r.name)] for n in ("ray-1", "ray-2"))
         return [
@@ -140,6 +141,9 @@ class Bench:
         except ImportError:
             return [Held(f"{page} opens in 2 s and sorts in 0.2 s", "playwright is not installed", None)]
         return [limit("10,000 rows open", opens, 2, " s"), limit("they sort", sorts, 0.2, " s")]
+
+    def _audit(self, loras: Path, out: Path, cache: Path, *more: object) -> list[str]:
+        return audit(loras, out, cache, *more, *(("--metrics", self.metrics) if self.metrics else ()))
 
     def _some(self, folder: Path, size: int = KILLED_LORAS) -> Path:
         """Return a folder with the first of the LoRAs."""
@@ -161,7 +165,7 @@ class Bench:
         if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=200k", "tmpfs", disk], capture_output=True).returncode:
             return Held(what, "no disk can be mounted here", None)
         try:
-            text = said(audit(loras, disk / "run", cache))
+            text = said(self._audit(loras, disk / "run", cache))
         finally:
             subprocess.run(["umount", disk], check=False)
         return Held(what, text, text[0] == "2" and "Traceback" not in text)
@@ -173,7 +177,7 @@ class Bench:
         try:
             if os.access(folder, os.W_OK):
                 return Held(what, "this user may write everywhere", None)
-            text = said(audit(loras, folder / "run", cache))
+            text = said(self._audit(loras, folder / "run", cache))
         finally:
             folder.chmod(0o755)
         return Held(what, text, text[0] == "2" and "Traceback" not in text)
@@ -227,12 +231,11 @@ def main() -> int:
     parser.add_argument("--count", type=int, default=200)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--workers", type=int, default=1)
-    parser.add_argument("--metrics", help="of the steps run and early: those of owf-audit's default plan if not given")
+    parser.add_argument("--metrics", help="what is measured; the whole quick plan if not given")
     parser.add_argument("--only", default="run,early,kill,faults,ray,leaderboard")
     parser.add_argument("--browser", help="program of a Chromium, where playwright brought none of its own")
     options = parser.parse_args()
-    more = ["--workers", options.workers, *(["--metrics", options.metrics] if options.metrics else [])]
-    bench = Bench(options.out.absolute(), options.count, options.seed, more, options.browser)
+    bench = Bench(options.out.absolute(), options.seed, options)
     kept = options.out / "results.json"
     done: dict[str, list[dict[str, object]]] = json.loads(kept.read_text()) if kept.exists() else {}
     for step in options.only.split(","):
