@@ -81,6 +81,8 @@ def _towards(
     unit = np.maximum(distance, least)
     share = went / distance.clip(np.finfo(float).tiny)
     variance, freedom = _variances(level, (gone - share[level] * apart) / unit[level])
+    # Beside the share of its level, what is left of a concept: which distances it was asked for by chance says nothing.
+    even = gone - share[level] * (apart - distance[level])
     # Of squares it grows with their size: what is alike at all levels is its ratio to that.
     relative, _ = _variances(level, moved / square.clip(np.finfo(float).tiny)[level] - 1)
 
@@ -88,7 +90,7 @@ def _towards(
         spread = np.sqrt(variance.clip(LEAST)[levels[places]] / asked)
         return ConceptMeans(np.bincount(place, each / unit[level]) / asked, spread, freedom, np.zeros((len(places), 1)))
 
-    return Towards(name, places, asked, means(gone, variance), means(moved, relative * np.square(square / unit)))
+    return Towards(name, places, asked, means(even, variance), means(moved, relative * np.square(square / unit)))
 
 
 def _variances(level: np.ndarray, left: np.ndarray) -> tuple[np.ndarray, int]:
