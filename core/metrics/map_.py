@@ -16,7 +16,7 @@ from .screening.inference.rows import ConceptMeans
 from .screening.inference.shrinkage import shrink
 from .screening.layout import grid_order
 from .screening.moved import Moved
-from .screening.ways import CONFUSED, LIMIT, NOISE, WHOLE, allowed_beside, confusion, way
+from .screening.ways import CONFUSED, HEARD, LIMIT, NOISE, WHOLE, allowed_beside, confusion, way
 from .statistics import LEVEL, simultaneous_level, student_quantile
 
 VERSION = 4
@@ -107,7 +107,7 @@ def _confusion(seen: Screened, places: np.ndarray) -> Estimate:
         rows = np.ones_like(near)  # of so few concepts, neighbours are better than no error at all
     scale = norm.copy()  # of each attribute, what exchanging it changes
     for name in np.unique(exchanged[rows]):
-        scale[exchanged == name] *= float((contrast / norm)[rows & (exchanged == name)].mean())
+        scale[exchanged == name] *= max(float((contrast / norm)[rows & (exchanged == name)].mean()), HEARD * NOISE)
     return confusion(seen.toward[places], contrast, scale, rows)
 
 

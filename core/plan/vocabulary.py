@@ -81,13 +81,17 @@ def vocabulary_digest(concepts: Iterable[Concept], instead: Iterable[Concept]) -
 def parse_words(text: str, source: str = "") -> tuple[str, ...]:
     """Return a user's words, separated by lines, or by commas where there is one line; each once.
 
-    Letters are composed, and what nobody sees is left out: words that look the same are the same.
+    Letters are composed, and what nobody sees is left out: words that look the same are the same, and so are those that
+    differ in capitals alone, which most text encoders read alike. All else that is asked would be the same thing.
 
     Raises UsageError that names the `source` for none, too many, or one that is no phrase.
     """
     lines = [line for line in text.splitlines() if line.strip() and not line.lstrip().startswith("#")]
     parts = lines[0].split(",") if len(lines) == 1 else lines
-    words = tuple(dict.fromkeys(filter(None, (unicodedata.normalize("NFC", tidy(part)) for part in parts))))
+    known: dict[str, str] = {}
+    for word in filter(None, (unicodedata.normalize("NFC", tidy(part)) for part in parts)):
+        known.setdefault(word.casefold(), word)
+    words = tuple(known.values())
     place, setting = f"{source}: " if source else "", Setting("words")
     if not words:
         raise UsageError(f"{place}There are no words to ask about.", setting)

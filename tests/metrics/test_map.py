@@ -128,6 +128,34 @@ def test_a_base_that_does_not_listen_is_invalid():
         summarise_map(dataclasses.replace(seen, contrast=np.zeros_like(seen.contrast)))
 
 
+@pytest.mark.parametrize("number", [np.nan, np.inf])
+@pytest.mark.parametrize("name", ["change", "norm", "toward", "contrast", "embedding"])
+def test_what_is_no_number_is_invalid_and_no_pass(name, number):
+    """A base prediction of infinite size would make of any change nothing."""
+    seen = screened(PLANTS["sandal"])
+    broken = getattr(seen, name).copy()
+    broken[7, 1] = number
+    with pytest.raises(InvalidError, match="NaN or infinite"):
+        summarise_map(dataclasses.replace(seen, **{name: broken}))
+
+
+def test_a_base_that_predicts_nothing_for_a_prompt_is_invalid():
+    seen = screened(lambda c: False)
+    norm = seen.norm.copy()
+    norm[7, 1] = 0
+    with pytest.raises(InvalidError, match="predicts nothing at all"):
+        summarise_map(dataclasses.replace(seen, norm=norm))
+
+
+def test_an_attribute_that_the_base_does_not_hear_says_nothing_of_confusion():
+    """And the others go on: everything went 70 % of the way to what differs in another attribute."""
+    seen = screened(lambda c: True, damage=0.5 * ANOTHER)
+    deaf = np.where(seen.exchanged == "background", 0.0, seen.contrast)
+    found = summarise_map(dataclasses.replace(seen, contrast=deaf, toward=0.35 * deaf))
+    assert found.estimates["confusion"].value == pytest.approx(0.7)
+    assert judge({"map": found}).decision == DRIFT
+
+
 def test_a_few_scattered_concepts_are_found_as_a_share():
     """A tenth of the concepts, at random, is no thing that has a name."""
     hit = set(np.random.default_rng(5).permutation(len(CONCEPTS))[: len(CONCEPTS) // 10])

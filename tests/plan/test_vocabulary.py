@@ -114,6 +114,7 @@ def test_the_digest_is_that_of_everything_asked():
 
 def test_words_that_look_the_same_are_the_same():
     assert parse_words("cafe\u0301,caf\u00e9,ca\u200dfe\u0301, \u2066caf\u00e9\u2069") == ("caf\u00e9",)
+    assert parse_words("Red car,red car,my dog,RED CAR,My Dog") == ("Red car", "my dog")
     with pytest.raises(UsageError, match="no words"):
         parse_words("\u200b,\ufeff\n")
     assert parse_words("red\0car,\udcff") == ("red car", "?")

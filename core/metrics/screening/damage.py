@@ -10,7 +10,7 @@ from ..statistics import LEVEL, simultaneous_level, student_quantile
 from .inference.attributes import attributes_of
 from .moved import Moved
 from .naming import MOST, Levels, Named, Quantiles, Thing, name_damage
-from .towards import FEW, NEXT, Towards
+from .towards import FEW, Towards
 from .ways import LIMIT
 
 _WORTH = LIMIT / 2
@@ -129,10 +129,8 @@ class _Ways:
         if not found:
             return beyond
         value, low, high = (max(each) for each in zip(*found, strict=True))
-        value, low = max(beyond.value, value), max(beyond.low, low)
-        # A prediction goes no further towards something than it goes: what moved little is whole wherever it went.
-        most = self._moved.whole_way(levels, members, quantile) / NEXT
-        return Estimate(value, low, max(beyond.high, min(high, most), value), len(members), "relative")
+        value, low, high = max(beyond.value, value), max(beyond.low, low), max(beyond.high, high)
+        return Estimate(value, low, high, len(members), "relative")
 
 
 def _toward(members: np.ndarray, part: Towards, quantile: float) -> tuple[float, float, float] | None:
@@ -141,9 +139,10 @@ def _toward(members: np.ndarray, part: Towards, quantile: float) -> tuple[float,
     if part.rows[inside].sum() < FEW:
         return None
     mean, spread = part.means.of(inside)
-    half = quantile * spread
-    value, low, high = (max(0.0, end) for end in (mean, mean - half, mean + half))
-    return value, low, high
+    value, low, high = (max(0.0, end) for end in (mean, mean - quantile * spread, mean + quantile * spread))
+    # A prediction goes no further towards something than it goes: what moved little is whole wherever it went.
+    square, error = part.squares.of(inside)
+    return value, low, max(value, min(high, float(np.sqrt(square + quantile * error))))
 
 
 def _merged(lists: Sequence[Sequence[Damage]]) -> Iterator[Damage]:

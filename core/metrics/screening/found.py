@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ...errors import InvalidError
 from ..evidence import Screened
 from .damage import Damages, find_damages
 from .inference.attributes import attributes_of
@@ -40,7 +41,11 @@ class Found:
 
 
 def find(seen: Screened, told: Sequence[str], claimed: Sequence[str]) -> Found:
-    """Return what was found, without the concepts that the user (`told`) or the file (`claimed`) call its own."""
+    """Return what was found, without the concepts that the user (`told`) or the file (`claimed`) call its own.
+
+    Raises InvalidError for what is no number: a prediction of infinite size would make of any change nothing.
+    """
+    _require_numbers(seen)
     own, believed = told_apart(seen.concepts, told, claimed)
     every = concept_means(logarithms(seen.change, seen.norm), seen.cells)
     unit = units(logarithms(seen.contrast, seen.norm), seen.exchanged, seen.near, seen.concepts)
@@ -57,3 +62,11 @@ def find(seen: Screened, told: Sequence[str], claimed: Sequence[str]) -> Found:
         discoveries(p, RATE),
         find_damages(moved, towards(seen, places, concepts)),
     )
+
+
+def _require_numbers(seen: Screened) -> None:
+    measured = (seen.change, seen.norm, seen.toward, seen.contrast, seen.embedding)
+    if not all(np.isfinite(each).all() for each in measured):
+        raise InvalidError("A measured number is NaN or infinite, so it says nothing.")
+    if not seen.norm.all():
+        raise InvalidError("The base predicts nothing at all for a prompt, so nothing can be said of its change.")

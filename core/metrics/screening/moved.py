@@ -35,11 +35,6 @@ class Moved:
         unit, free = self.units.of(levels, members), allowed(self.means, members)
         return way_estimate(mean, quantile * spread, free, unit, len(members))
 
-    def whole_way(self, levels: Levels, members: np.ndarray, quantile: float) -> float:
-        """Return how far a thing went at most, together with what goes with everything else."""
-        mean, spread = self.means.of(members)
-        return float(way(mean + quantile * spread, 0.0, self.units.of(levels, members)))
-
     def limit_of(self, levels: Levels, members: np.ndarray) -> float:
         """Return the logarithm of the change from which on a thing is damaged."""
         free, unit = allowed(self.means, members), self.units.of(levels, members)

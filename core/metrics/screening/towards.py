@@ -37,6 +37,8 @@ class Towards:
     """(n,) how often."""
     means: ConceptMeans
     """Of these n, in units of the way to a neighbour."""
+    squares: ConceptMeans
+    """Squares, in these units, of how far the same rows went in any direction: towards something it was no further."""
 
 
 def towards(seen: Screened, places: np.ndarray, concepts: Sequence[Concept]) -> tuple[Towards, ...]:
@@ -44,7 +46,7 @@ def towards(seen: Screened, places: np.ndarray, concepts: Sequence[Concept]) -> 
 
     Attributes of which too few rows were asked to know their error are left out.
     """
-    gone, apart = (each[places] / seen.norm[places] for each in (seen.toward, seen.contrast))
+    gone, apart, moved = (each[places] / seen.norm[places] for each in (seen.toward, seen.contrast, seen.change))
     near, exchanged = seen.near[places], seen.exchanged[places]
     found = []
     for name in np.unique(exchanged[near]):
@@ -53,30 +55,47 @@ def towards(seen: Screened, places: np.ndarray, concepts: Sequence[Concept]) -> 
         having = [dict(concept.attributes).get(str(name), "") for concept in concepts]
         levels = np.unique(having, return_inverse=True)[1]
         if rows.sum() > len(np.unique(levels[rows.any(axis=1)])):
-            found.append(_towards(str(name), rows, gone[rows], apart[rows], levels, least))
+            found.append(_towards(str(name), rows, gone[rows], apart[rows], moved[rows], levels, least))
     return tuple(found)
 
 
 def _towards(
-    name: str, rows: np.ndarray, gone: np.ndarray, apart: np.ndarray, levels: np.ndarray, least: float
+    name: str,
+    rows: np.ndarray,
+    gone: np.ndarray,
+    apart: np.ndarray,
+    moved: np.ndarray,
+    levels: np.ndarray,
+    least: float,
 ) -> Towards:
     """Return what the chosen rows (V, R) say of concepts, each of a level (V,) of the attribute.
 
-    `gone` and `apart` are of these rows alone. A ratio of sums over the level, as what differs much shows most. The
-    distance is the base's alone and counts as known.
+    `gone`, `apart` and `moved` are of these rows alone. A ratio of sums over the level, as what differs much shows
+    most. The distance is the base's alone and counts as known.
     """
     owner = np.nonzero(rows)[0]
-    level = levels[owner]
+    places, place = np.unique(owner, return_inverse=True)
+    level, asked = levels[owner], np.bincount(place)
     count = np.bincount(level)
-    went, distance = (np.bincount(level, each) / count.clip(1) for each in (gone, apart))
+    went, distance, square = (np.bincount(level, each) / count.clip(1) for each in (gone, apart, moved))
     unit = np.maximum(distance, least)
     share = went / distance.clip(np.finfo(float).tiny)
-    squares = np.bincount(level, np.square((gone - share[level] * apart) / unit[level]))
-    freedom, own = len(owner) - int((count > 0).sum()), (count - 1).clip(0)
+    variance, freedom = _variances(level, (gone - share[level] * apart) / unit[level])
+    # Beside the share of its level, what is left of a concept: which distances it was asked for by chance says nothing.
+    even = gone - share[level] * (apart - distance[level])
+    # Of squares it grows with their size: what is alike at all levels is its ratio to that.
+    relative, _ = _variances(level, moved / square.clip(np.finfo(float).tiny)[level] - 1)
+
+    def means(each: np.ndarray, variance: np.ndarray) -> ConceptMeans:
+        spread = np.sqrt(variance.clip(LEAST)[levels[places]] / asked)
+        return ConceptMeans(np.bincount(place, each / unit[level]) / asked, spread, freedom, np.zeros((len(places), 1)))
+
+    return Towards(name, places, asked, means(even, variance), means(moved, relative * np.square(square / unit)))
+
+
+def _variances(level: np.ndarray, left: np.ndarray) -> tuple[np.ndarray, int]:
+    """Return the variance of what is `left` of the rows (N,) of each level, drawn to that of all, and its freedom."""
+    count, squares = np.bincount(level), np.bincount(level, np.square(left))
+    freedom, own = len(level) - int((count > 0).sum()), (count - 1).clip(0)
     variance = (_PRIOR * squares.sum() / freedom + squares) / (_PRIOR + own)
-    places, place = np.unique(owner, return_inverse=True)
-    asked = np.bincount(place)
-    mean = np.bincount(place, gone / unit[level]) / asked
-    spread = np.sqrt(variance.clip(LEAST)[levels[places]] / asked)
-    least_own = int(own[count >= FEW].min(initial=freedom))
-    return Towards(name, places, asked, ConceptMeans(mean, spread, _PRIOR + least_own, np.zeros((len(places), 1))))
+    return variance, _PRIOR + int(own[count >= FEW].min(initial=freedom))
