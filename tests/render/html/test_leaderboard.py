@@ -9,7 +9,7 @@ import xml.etree.ElementTree as ElementTree
 import pytest
 import report_samples as samples
 from owf.core.ledger.row import Number, Row, numbers, worst
-from owf.core.render.formats.format import publish_run
+from owf.core.render.formats.format import all_formats, publish_run
 from owf.core.render.html.overview.leaderboard import leaderboard, render_leaderboard
 
 
@@ -104,6 +104,16 @@ def test_every_format_over_a_run_has_every_row(tmp_path):
     }  # fmt: skip
     assert [case.get("name") for case in suite] == ["a", "b @ 0.5", "c"]
     assert suite[2][0].get("message") == "too <long>"
+
+
+def test_files_of_earlier_calls_say_what_the_rows_say_now(tmp_path):
+    files = {format_.name: format_.run_file for format_ in all_formats() if format_.write_run and not format_.needs}
+    rows = [row("a", strength=strength, verdict="PASS") for strength in (0.5, 1.0)]
+    assert publish_run(lambda: iter(rows), tmp_path, files) == tuple(tmp_path / file for file in files.values())
+    said = {file: (tmp_path / file).read_text() for file in files.values()}
+    now = [dataclasses.replace(one, verdict="DRIFT") for one in rows]
+    publish_run(lambda: iter(now), tmp_path, ())
+    assert all((tmp_path / file).read_text() != text for file, text in said.items())
 
 
 def test_hostile_rows_are_harmless_in_every_format(tmp_path):
