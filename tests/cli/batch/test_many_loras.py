@@ -316,6 +316,36 @@ def test_rejudging_needs_no_session_and_writes_reports_anew(sessions, tmp_path, 
     assert [len(session.audited) for session in sessions] == [2, 0]
 
 
+def test_a_file_over_a_run_that_is_asked_for_is_written_of_one_lora_too(sessions, tmp_path):
+    (lora,) = copies(tmp_path / "loras", "a")
+    assert run(lora, "--out", tmp_path / "out", "--write", "json,junit", "--progress", "none") == 1
+    assert 'tests="1" failures="1"' in (tmp_path / "out" / "junit.xml").read_text()
+
+
+def test_a_part_without_a_lora_is_said_and_does_not_fail(sessions, tmp_path, capsys):
+    copies(tmp_path / "loras", "a")
+    codes = [run(tmp_path / "loras", "--out", tmp_path / "out", "--shard", f"{part}/2") for part in (1, 2)]
+    assert sorted(codes) == [0, 1]
+    assert f"Part {codes.index(0) + 1} of 2 has none of the 1 LoRA." in capsys.readouterr().err
+    assert main(["merge", *map(str, (tmp_path / "out").glob("part-*")), "--out", str(tmp_path / "out")]) == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["{loras}", "--workers", "0", "--time-limit", "9"], "leave out --time-limit, or --workers 0"),
+        (["--demo", "--time-limit", "9"], "leave out --time-limit, or --demo"),
+        (["watch", "{loras}", "--dry-run"], "leave out --dry-run"),
+        (["watch", "{loras}", "--demo"], "leave out --demo"),
+    ],
+)
+def test_what_would_be_passed_over_is_refused(sessions, tmp_path, capsys, arguments, words):
+    copies(tmp_path / "loras", "a")
+    assert main([a.format(loras=tmp_path / "loras") for a in arguments]) == 2
+    assert words in capsys.readouterr().err
+    assert sessions == []
+
+
 @pytest.mark.parametrize("command", [["history"], ["rejudge", "--policy", "{policy}"], ["merge", "--out", "{out}"]])
 def test_a_folder_without_a_ledger_is_a_usage_error(command, tmp_path, capsys):
     (tmp_path / "p.toml").write_text('[[limit]]\nmetric = "color"\nestimate = "cdi"\nlimit = 1.0\n')
