@@ -63,3 +63,17 @@ def test_a_file_that_never_rests_keeps_no_other_waiting(looks, tmp_path):
     grows = tmp_path / "z"
     steps = [lambda size=size: grows.write_text("x" * size) for size in range(1, 5)]
     assert looks(*steps) == [["a"]]
+
+
+def test_a_folder_rests_when_the_files_in_it_do(looks, tmp_path):
+    folder = tmp_path / "one"
+    folder.mkdir()
+    (folder / "adapter_config.json").write_text("{}")
+    weights = folder / "adapter_model.safetensors"
+
+    def grow():
+        with weights.open("ab") as file:
+            file.write(b"more")
+
+    assert looks(grow, grow, grow) == []
+    assert looks(grow, nothing, nothing, grow, nothing, nothing) == [["one"], ["one"]]
