@@ -16,7 +16,7 @@ from owf.core.render.html.overview.leaderboard import leaderboard, render_leader
 def row(name="a.safetensors", report=None, **changes):
     report = samples.report() if report is None else report
     made = Row(
-        name, name, "9f" * 32, 1.0, "", "ask", "complete", report.verdict.decision, report.verdict.reasons[0],
+        name, name, f"of {name}", 1.0, "", "ask", "complete", report.verdict.decision, report.verdict.reasons[0],
         family="sd15", base="base", plan_digest="plan", folder="a-quick", numbers=numbers(report),
         worst=worst(report.measurements),
     )  # fmt: skip
@@ -50,6 +50,31 @@ def test_percentiles_compare_rows_of_one_family_and_plan():
     places = {line[0]: line[7][0][4] for line in data(render_leaderboard([*same, *others]))}
     # The share of the four others that are lower: 3 of 4 below 3.0, none below 1.0, one below both that are 2.0.
     assert places == {"0": 75, "1": 0, "2": 25, "3": 25, "4": 100, "x": None, "y": None}
+
+
+def test_percentiles_compare_what_was_applied_alike_and_copies_once():
+    values = {("a", 1.0): 4.0, ("b", 1.0): 5.0, ("a", 0.5): 1.0, ("b", 0.5): 3.0, ("c", 0.5): 2.0}
+    rows = [row(name, strength=s, numbers=(number(value),)) for (name, s), value in values.items()]
+    rows += [row("copy", sha256="of a", numbers=(number(4.0),)), row("d", stack="9f@1", numbers=(number(9.0),))]
+    places = {line[0]: line[7][0][4] for line in data(render_leaderboard(rows))}
+    assert places == {
+        "a": 0, "b": 100, "copy": 0, "a @ 0.5": 0, "b @ 0.5": 100, "c @ 0.5": 50, "d + 9f@1": None,
+    }  # fmt: skip
+
+
+def test_percentiles_of_a_change_that_goes_either_way_are_of_its_size():
+    rows = [
+        row(
+            name,
+            numbers=(
+                Number("color_shift", "lightness_shift", value, value - 1, value + 1, 9, "L*", 1.0, 5.0, "DRIFT"),
+            ),
+        )
+        for name, value in (("darker", -9.0), ("lighter", 6.0), ("same", 0.5))
+    ]
+    assert {line[0]: line[7][0][4] for line in data(render_leaderboard(rows))} == {
+        "darker": 100, "lighter": 50, "same": 0,
+    }  # fmt: skip
 
 
 def test_no_text_of_a_stranger_leaves_its_place():
