@@ -352,6 +352,13 @@ def test_a_folder_without_a_ledger_is_a_usage_error(command, tmp_path, capsys):
     places = {"policy": tmp_path / "p.toml", "out": tmp_path / "out"}
     assert main([command[0], str(tmp_path), *(a.format(**places) for a in command[1:])]) == 2
     assert "there is no ledger" in capsys.readouterr().err
+    assert not places["out"].exists()
+
+
+def test_one_run_alone_is_not_compared(tmp_path, capsys):
+    with pytest.raises(SystemExit, match="2"):
+        main(["compare", str(tmp_path)])
+    assert "arguments are required" in capsys.readouterr().err
 
 
 def test_a_folder_called_like_a_command_is_audited(sessions, monkeypatch, tmp_path):
@@ -377,9 +384,17 @@ def test_a_stack_has_rows_of_its_own(sessions, tmp_path, capsys):
 def test_what_is_below_must_be_there_and_leaves_no_note(sessions, tmp_path, capsys):
     loras = copies(tmp_path / "loras", "a", "b")
     assert run(*loras, "--out", tmp_path / "out", "--with", tmp_path / "gone.safetensors:0.6") == 2
-    assert "gone.safetensors" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert "gone.safetensors" in said and "(--with)" in said
     assert run(*loras, "--out", tmp_path / "out", "--with", loras[0], "--beside", "note") == 2
     assert sessions == []
+
+
+@pytest.mark.parametrize("strength", ["nan", "inf", "-1e999"])
+def test_a_stack_of_no_strength_is_refused(strength, capsys):
+    with pytest.raises(SystemExit, match="2"):
+        parser().parse_args(["a.safetensors", "--with", f"b.safetensors:{strength}"])
+    assert "argument --with: must end in a finite strength" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
