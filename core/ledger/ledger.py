@@ -19,7 +19,7 @@ from typing import Any
 
 from ..disk.store import sqlite_advice
 from ..errors import UsageError
-from ..foreign import foreign
+from ..foreign import Advice, foreign
 from ..verdict.report import Report, parse_report, to_json
 from ..verdict.verdict import JUDGED, WORST_FIRST
 from .row import COMPLETE, STATUSES, Number, Row
@@ -30,6 +30,7 @@ VERSION = 1
 """Version of the layout."""
 _APPLICATION = 0x4F57464C
 """"OWFL": tells a ledger from every other SQLite file."""
+_ANEW = Advice("The command that audited it makes it anew.")
 _MOST = 2**28
 """Bytes of a report that are unpacked: those of thousands of prompts have some millions."""
 _COLUMNS = tuple(f.name for f in fields(Row) if f.name != "numbers")
@@ -142,7 +143,7 @@ class Ledger:
             found = self._db.execute(where, _safe(row.key)).fetchone()
         if found is None:
             return None
-        with foreign(f"{self.path}: the report of {row.name!r} is damaged"):
+        with foreign(f"{self.path}: the report of {row.name!r} is damaged", _ANEW):
             unpacking = zlib.decompressobj()
             text = unpacking.decompress(found[0], _MOST)
             if not unpacking.eof:

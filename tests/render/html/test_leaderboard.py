@@ -2,6 +2,7 @@
 
 import csv
 import dataclasses
+import html
 import json
 import re
 import xml.etree.ElementTree as ElementTree
@@ -101,6 +102,12 @@ def test_no_text_of_a_stranger_leaves_its_place():
 @pytest.mark.parametrize("folder", ["/etc", "../elsewhere", "a/../../b"])
 def test_links_stay_below_the_folder(folder):
     assert data(render_leaderboard([row(folder=folder)]))[0][1] == ""
+
+
+def test_a_row_is_chosen_by_its_base_whatever_that_is_called():
+    base = "two  spaces & " + "long " * 30
+    page = render_leaderboard([row(base=base)])
+    assert data(page)[0][4] in [html.unescape(value) for value in re.findall(r'<option value="(.*?)">', page)]
 
 
 def test_numbers_that_are_none_leave_a_gap():
