@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..core.errors import OwfError, UsageError
-from ..core.text import counted
+from ..core.text import counted, inert
 from ..core.verdict.verdict import DRIFT, EXIT_CODES, INVALID
 from .arguments.arguments import parser
 from .auditor import WORKER, exit_code, names_of, read_lora
@@ -117,6 +117,10 @@ def _watch(options: argparse.Namespace, argv: Sequence[str]) -> int:
     if options.demo or options.dry_run:
         raise UsageError(f"A folder is watched to audit what appears in it: leave out {odd}.")
     quiet_libraries()
+    for path in options.loras:
+        say(
+            "owf-audit", f"{counted(len(find_loras(path).paths), 'LoRA')} in {inert(str(path), 300)}, which is watched."
+        )
     return watch(
         lambda: [file for path in options.loras for file in find_loras(path).paths],
         lambda files: _audit_many(files, options, argv),
@@ -156,8 +160,6 @@ def _found(path: Path) -> tuple[Path, ...]:
 
 def _foresee_each(session: Any, files: Sequence[Path], options: argparse.Namespace) -> int:
     """Print what the audit of each file would be; the code is INVALID's where one cannot be audited, else 0."""
-    from ..core.text import inert
-
     codes = [0]
     for file, name in zip(files, names_of(files), strict=True):
         try:
