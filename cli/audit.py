@@ -7,10 +7,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..core.errors import OwfError, UsageError
+from ..core.text import counted, inert
 from ..core.verdict.verdict import DRIFT, EXIT_CODES, INVALID
 from .arguments.arguments import parser
 from .auditor import WORKER, exit_code, names_of, read_lora
-from .command import guarded, print_failure, quiet_libraries, say_doubts, say_left_out
+from .command import guarded, print_failure, quiet_libraries, say, say_doubts, say_left_out
 from .output.wording import worded
 
 LEDGERS, BASE = ("history", "rejudge", "merge", "compare"), "base"
@@ -47,7 +48,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         quiet_libraries()
         if options.dry_run:
             ending.code = _foresee_each(_session(options), files, options)
-        elif len(files) == 1 and not any(map(vars(options).get, OF_MANY)):
+        elif len(files) == 1 and not _is_a_run(options):
             ending.code = _audit_one(_session(options), read_lora(files[0], options.allow_pickle), options)
         else:
             ending.code = _audit_many(files, options, argv)
@@ -79,12 +80,25 @@ def _other_command(argv: Sequence[str]) -> Callable[[], int] | None:
     return None
 
 
+def _is_a_run(options: argparse.Namespace) -> bool:
+    """Return whether even one LoRA is to be a run with a ledger: a file over a run's rows is asked for by name, too."""
+    from ..core.render.formats.format import chosen_formats, default_formats
+
+    asked_for = () if options.write == default_formats() else chosen_formats(options.write)
+    return any(map(vars(options).get, OF_MANY)) or any(format_.write_run for format_ in asked_for)
+
+
 def _require_sense(options: argparse.Namespace) -> None:
     """Raise UsageError for options that do not go together."""
     if options.below and options.beside:
         raise UsageError("What is left beside a LoRA is of that LoRA alone: leave out --beside, or --with.")
     if options.ray is not None and not options.workers:
         raise UsageError("A cluster needs workers: --workers says how many.")
+    if options.time_limit is not None and (options.demo or not options.workers):
+        raise UsageError(
+            "A time limit ends a worker process, and there is none: leave out --time-limit, or "
+            + ("--demo." if options.demo else "--workers 0.")
+        )
 
 
 def with_map(argv: Sequence[str]) -> Sequence[str]:
@@ -99,7 +113,14 @@ def _watch(options: argparse.Namespace, argv: Sequence[str]) -> int:
 
     if not options.loras:
         raise UsageError("Name the folder to watch. See owf-audit --help.")
+    odd = "--demo" if options.demo else "--dry-run"
+    if options.demo or options.dry_run:
+        raise UsageError(f"A folder is watched to audit what appears in it: leave out {odd}.")
     quiet_libraries()
+    for path in options.loras:
+        say(
+            "owf-audit", f"{counted(len(find_loras(path).paths), 'LoRA')} in {inert(str(path), 300)}, which is watched."
+        )
     return watch(
         lambda: [file for path in options.loras for file in find_loras(path).paths],
         lambda files: _audit_many(files, options, argv),
@@ -139,8 +160,6 @@ def _found(path: Path) -> tuple[Path, ...]:
 
 def _foresee_each(session: Any, files: Sequence[Path], options: argparse.Namespace) -> int:
     """Print what the audit of each file would be; the code is INVALID's where one cannot be audited, else 0."""
-    from ..core.text import inert
-
     codes = [0]
     for file, name in zip(files, names_of(files), strict=True):
         try:
@@ -190,6 +209,10 @@ def _audit_many(files: Sequence[Path], options: argparse.Namespace, argv: Sequen
     if ended.signal is not None:
         said = "Stopped before it was done. The same command goes on from here."
         return print_failure("owf-audit", options.progress, said, SIGNALLED + ended.signal)
+    if options.shard is not None and not ended.audits:  # the whole may have fewer LoRAs than parts
+        part, parts = options.shard
+        say("owf-audit", f"Part {part} of {parts} has none of the {counted(len(files), 'LoRA')}.")
+        return 0
     for line in ended.sweeps:
         ended.console.print(line, highlight=False, markup=False, soft_wrap=True)
     code = exit_code((audit.decision for audit in ended.audits), options.fail_on)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from ..core.adapter.identity import content_digest
 from ..core.disk.digests import Digests
 from ..core.errors import InvalidError, Setting, UsageError
-from ..core.foreign import foreign
+from ..core.foreign import Advice, foreign
 from ..core.text import inert
 from .auditor import read_lora
 
@@ -24,7 +24,7 @@ def stack_of(given: Sequence[Stacked], digests: Digests) -> str:
     """Return what tells a stack from others, such as "9f2c4d0b1e@0.6"; raise UsageError where one cannot be read."""
     found: list[str] = []
     for path, strength in given:
-        with foreign(f"{inert(str(path), 300)} cannot be read"):
+        with foreign(f"{inert(str(path), 300)} cannot be read", Advice(settings=(Setting("with"),))):
             found.append(f"{content_digest(path, digests)[:_DIGITS]}@{strength:g}")
     return " + ".join(sorted(found))
 

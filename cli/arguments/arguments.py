@@ -1,6 +1,7 @@
 """The options of `owf-audit`; importing it is cheap, so that --help answers at once."""
 
 import argparse
+import math
 import os
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from ...core.model.memory import OFFLOADS, QUANTIZED, TILE
 from ...core.render.formats.format import all_formats, chosen_formats, default_formats
 from ..output.wording import worded
 from .batch_arguments import add_batch_options
-from .numbers import above_zero, eighths, finite, positive, some_of
+from .numbers import above_zero, eighths, finite, number, positive, some_of
 from .paths import user_path
 from .plan_arguments import add_plan_options
 
@@ -176,9 +177,12 @@ def _stacked(text: str) -> tuple[Path, float]:
     if not colon or os.path.exists(whole):  # noqa: PTH110 - Path's own raises for a name that is too long
         return whole, 1.0
     try:
-        return user_path(path), finite(strength)
+        given = number(strength)
     except argparse.ArgumentTypeError:  # a colon of the path itself, as of a Windows drive
         return whole, 1.0
+    if not math.isfinite(given):
+        raise argparse.ArgumentTypeError("must end in a finite strength, such as other.safetensors:0.6")
+    return user_path(path), given
 
 
 def _formats(text: str) -> tuple[str, ...]:

@@ -56,7 +56,8 @@ def parsers() -> dict[str, argparse.ArgumentParser]:
     merging.add_argument("runs", nargs="+", type=user_path, metavar="LEDGER", help=run)
     merging.add_argument("--out", type=user_path, required=True, metavar="FOLDER", help="run folder of the whole")
     comparing = argparse.ArgumentParser("owf-audit compare", description="Say on which LoRAs runs do not agree.")
-    comparing.add_argument("runs", nargs="+", type=user_path, metavar="RUN", help=run)
+    comparing.add_argument("run", type=user_path, metavar="RUN", help=run)
+    comparing.add_argument("runs", nargs="+", type=user_path, metavar="RUN", help="others to compare it with")
     return {"history": history, "rejudge": rejudge, "merge": merging, "compare": comparing}
 
 
@@ -117,6 +118,8 @@ def _publish(report: Report, folder: Path) -> None:
 
 def _merge(options: argparse.Namespace) -> int:
     require_writable(options.out, Setting("out"))
+    for run in options.runs:  # before a folder is made for what cannot be read
+        Ledger(_ledger(run), writes=False).close()
     options.out.mkdir(parents=True, exist_ok=True)
     with only_one(options.out, LOCK), Ledger(options.out / NAME) as target:
         for run in options.runs:
@@ -138,7 +141,7 @@ def _write(ledger: Ledger, home: Path) -> Iterable[Path]:
 
 def _compare(options: argparse.Namespace) -> int:
     with ExitStack() as stack:
-        ledgers = [stack.enter_context(Ledger(_ledger(run), writes=False)) for run in options.runs]
+        ledgers = [stack.enter_context(Ledger(_ledger(run), writes=False)) for run in (options.run, *options.runs)]
         found, count = compare([map(_without_picture, ledger.rows()) for ledger in ledgers])
     for each in found:
         verdicts = " | ".join(verdict or "not there" for verdict in each.verdicts)

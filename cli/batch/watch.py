@@ -6,8 +6,11 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-Seen = dict[Path, tuple[int, int]]
-"""Files, each with its size and the time of its last change."""
+from ...core.adapter.identity import content_mark
+from ...core.errors import UsageError
+
+Seen = dict[Path, str]
+"""LoRAs, each with what changes when one of its files does: a folder's own time stays while a file in it grows."""
 SIGNALLED = 128
 """Exit codes above it say which signal ended a run."""
 _NICE = 10
@@ -39,7 +42,6 @@ def watch(look: Callable[[], Sequence[Path]], audit: Callable[[Sequence[Path]], 
 def _state(files: Sequence[Path]) -> Seen:
     state: Seen = {}
     for file in files:
-        with contextlib.suppress(OSError):  # gone since it was found
-            seen = file.stat()
-            state[file] = (seen.st_size, seen.st_mtime_ns)
+        with contextlib.suppress(OSError, UsageError):  # gone since it was found
+            state[file] = content_mark(file)
     return state

@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from ..disk.files import is_folder
 from ..ledger.merge import relative
 from ..ledger.row import COMPLETE, Row, numbers, worst
 from ..render.thumbnail import thumbnail
@@ -95,7 +96,8 @@ def judge_again(row: Row, report: Report, asked: Asked, home: Path, publish: Pub
     That is, where its folder lies in the ledger's: a merged ledger names those of other runs, and a stranger's any.
     """
     report = rejudged(report, asked.policy)
-    folder = (home / row.folder).resolve()
-    if row.folder and folder.is_dir() and folder != home.resolve() and folder.is_relative_to(home.resolve()):
-        publish(report, folder)
+    if row.folder and is_folder(home / row.folder):
+        folder = (home / row.folder).resolve()
+        if folder != home.resolve() and folder.is_relative_to(home.resolve()):
+            publish(report, folder)
     return report, _judged(row, report, asked)

@@ -4,6 +4,7 @@ Its layout is described in docs/batch.md, and its version stands in `user_versio
 whole rows only: a row, its numbers and its report are one transaction, so that a kill leaves all of them or none.
 """
 
+import contextlib
 import json
 import math
 import sqlite3
@@ -11,15 +12,17 @@ import sys
 import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import fields
+from functools import cache
 from pathlib import Path
 from types import NoneType
 from typing import Any
 
 from ..disk.store import sqlite_advice
 from ..errors import UsageError
-from ..foreign import foreign
+from ..foreign import Advice, foreign
 from ..verdict.report import Report, parse_report, to_json
-from .row import COMPLETE, Number, Row
+from ..verdict.verdict import JUDGED, WORST_FIRST
+from .row import COMPLETE, STATUSES, Number, Row
 
 NAME = "ledger.sqlite"
 """File name in a run's folder."""
@@ -27,6 +30,7 @@ VERSION = 1
 """Version of the layout."""
 _APPLICATION = 0x4F57464C
 """"OWFL": tells a ledger from every other SQLite file."""
+_ANEW = Advice("The command that audited it makes it anew.")
 _MOST = 2**28
 """Bytes of a report that are unpacked: those of thousands of prompts have some millions."""
 _COLUMNS = tuple(f.name for f in fields(Row) if f.name != "numbers")
@@ -74,8 +78,10 @@ class Ledger:
         is_new = writes and not self._one("SELECT count(*) FROM sqlite_master")
         if not is_new and application != _APPLICATION:
             raise UsageError(f"{self.path} is no ledger, but another SQLite file.")
-        if version > VERSION:
-            raise UsageError(f"{self.path} is of layout {version}, and this release knows those up to {VERSION}.")
+        if not is_new and version != VERSION:
+            raise UsageError(f"{self.path} is of layout {version}, and this release knows {VERSION}.")
+        if not is_new and _schema(self._db) != _own_schema():
+            raise UsageError(f"{self.path} is no ledger: it defines other tables, views or triggers than one has.")
         self._db.execute("PRAGMA foreign_keys = ON")
         self._db.execute("PRAGMA trusted_schema = OFF")  # a stranger's ledger calls nothing
         if not writes:
@@ -137,7 +143,7 @@ class Ledger:
             found = self._db.execute(where, _safe(row.key)).fetchone()
         if found is None:
             return None
-        with foreign(f"{self.path}: the report of {row.name!r} is damaged"):
+        with foreign(f"{self.path}: the report of {row.name!r} is damaged", _ANEW):
             unpacking = zlib.decompressobj()
             text = unpacking.decompress(found[0], _MOST)
             if not unpacking.eof:
@@ -169,6 +175,11 @@ class Ledger:
         for name in ("strength", "seconds"):
             if not math.isfinite(values[name]):
                 raise ValueError(f"its {name} is {values[name]}")
+        for name, known in (("status", STATUSES), ("verdict", WORST_FIRST)):
+            if values[name] not in known:  # a page that knows no such verdict would show it as none that failed
+                raise ValueError(f"its {name} is {values[name][:80]!r}")
+        if "\0" in values["folder"]:
+            raise ValueError("its folder holds a NUL character, which no path has")
         return Row(**{**values, "worst": worst}, numbers=tuple(map(_number, found)))
 
     def _one(self, sql: str) -> int:
@@ -196,6 +207,19 @@ def _opened(path: Path, writes: bool) -> sqlite3.Connection:
     # Without a log beside it nobody writes: then nothing is made beside it either, as in a folder that is read only.
     alone = "" if path.with_name(f"{path.name}-wal").exists() else "&immutable=1"
     return sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro{alone}", uri=True, timeout=60, isolation_level=None)
+
+
+def _schema(db: sqlite3.Connection) -> frozenset[tuple[str, str, str]]:
+    """Return kind, name and definition of all that a database defines; SQLite's own indexes have no definition."""
+    return frozenset(db.execute("SELECT type, name, sql FROM sqlite_master WHERE sql IS NOT NULL"))
+
+
+@cache
+def _own_schema() -> frozenset[tuple[str, str, str]]:
+    """Return what a ledger defines: a view in place of a table may never end, and a trigger writes what it likes."""
+    with contextlib.closing(sqlite3.connect(":memory:")) as db:
+        db.executescript(_LAYOUT)
+        return _schema(db)
 
 
 def _values(row: Row) -> tuple[object, ...]:
@@ -231,4 +255,7 @@ def _number(line: tuple[Any, ...]) -> Number:
     values = _checked(_NUMBERS, line, _NUMBER_KINDS)
     for name in ("value", "low", "high"):  # SQLite keeps infinities, and NaN as NULL
         values[name] = math.nan if values[name] is None else float(values[name])
+    is_judged = values["limit"] is not None
+    if values["decision"] not in (JUDGED if is_judged else ("",)):
+        raise ValueError(f"a number with the limit {values['limit']} is said to be {values['decision'][:80]!r}")
     return Number(**values)

@@ -6,6 +6,7 @@ Between two strengths that were asked, a number and the ends of its interval are
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from decimal import ROUND_DOWN, ROUND_UP, Decimal
 
 from ..text import inert
 from ..verdict.reasons import title
@@ -88,8 +89,8 @@ class Sweep:
     @property
     def curves(self) -> tuple[Curve, ...]:
         """Every judged number, as far as it was measured without a gap, of the direction that 1 has if it was asked."""
-        forward = any(row.strength > 0 for row in self.rows)
-        rows = [row for row in self.rows if not forward or row.strength >= 0]
+        way = {strength for strength, _ in _one_way((row.strength, row.verdict) for row in self.rows)}
+        rows = [row for row in self.rows if row.strength in way]
         keys = dict.fromkeys((n.metric, n.name) for row in rows for n in row.numbers if n.limit is not None)
         return tuple(filter(lambda curve: curve.numbers, (_curve(key, rows) for key in keys)))
 
@@ -129,9 +130,15 @@ class Sweep:
             at = f"below {first:g}"
         elif math.isinf(found.at):
             at = f"beyond {last:g}"
-        low = f"{last:g}" if math.isinf(found.passes) else f"{sign * found.passes:.2g}"
-        high = "open" if math.isinf(found.drifts) else f"{sign * (found.drifts or abs(first)):.2g}"
+        low = f"{last:g}" if math.isinf(found.passes) else _two_digits(sign * found.passes, ROUND_DOWN)
+        high = "open" if math.isinf(found.drifts) else _two_digits(sign * (found.drifts or abs(first)), ROUND_UP)
         return f"{at} ({low} to {high})"
+
+
+def _two_digits(strength: float, rounding: str) -> str:
+    """Return a strength with two digits: rounded down it is still PASS, and rounded up still DRIFT."""
+    exact = Decimal(f"{strength:.9g}")  # the line's 0.29999999999999998 is 0.3
+    return f"{float(exact.quantize(Decimal(1).scaleb(exact.adjusted() - 1), rounding)):g}"
 
 
 def sweeps(rows: Iterable[Row]) -> list[Sweep]:
@@ -155,10 +162,20 @@ def _curve(key: Key, rows: Sequence[Row]) -> Curve:
     return Curve(key, tuple(strength for strength, _ in measured), tuple(number for _, number in measured), known)
 
 
+def _one_way(verdicts: Iterable[tuple[float, str]]) -> list[tuple[float, str]]:
+    """Return the verdicts of one direction, the weakest strength first: that of 1 if it was asked.
+
+    A LoRA that is turned round is another change, and says nothing of how far this one may go.
+    """
+    ordered = sorted(verdicts, key=lambda verdict: abs(verdict[0]))
+    forward = any(strength > 0 for strength, _ in ordered)
+    return [verdict for verdict in ordered if verdict[0] >= 0 or not forward]
+
+
 def passing(verdicts: Iterable[tuple[float, str]]) -> list[float]:
     """Return the strengths at which a LoRA passes, the weakest first, up to the first at which it does not."""
     found = []
-    for strength, decision in sorted(verdicts, key=lambda verdict: abs(verdict[0])):
+    for strength, decision in _one_way(verdicts):
         if decision != PASS:
             break
         found.append(strength)
@@ -171,14 +188,16 @@ def largest_passing(verdicts: Iterable[tuple[float, str]]) -> str:
     A strength counts as passing if every smaller one that was asked passes too, and as drifting if it is DRIFT. What
     lies between the largest of the first and the smallest of the second is what these strengths leave open.
     """
-    ordered = sorted(verdicts, key=lambda verdict: abs(verdict[0]))
+    verdicts = list(verdicts)
+    ordered = _one_way(verdicts)
+    what = "strength" if len(ordered) == len(verdicts) else "positive strength"
     passes = passing(ordered)
     after = ordered[len(passes) :]
     drifting = next((strength for strength, decision in after if decision == DRIFT), None)
     if not after:
-        return f"passes at every strength that was asked, up to {ordered[-1][0]:g}."
+        return f"passes at every {what} that was asked, up to {ordered[-1][0]:g}."
     last = passes[-1] if passes else None
-    said = "passes at none of these strengths" if last is None else f"passes up to {last:g}"
+    said = f"passes at none of these {what}s" if last is None else f"passes up to {last:g}"
     if drifting is None:
         return f"{said}, and whether it drifts at {after[0][0]:g} is not decided."
     if last is None:

@@ -315,12 +315,12 @@ def test_what_is_known_comes_one_by_one_and_a_stop_ends_it(run):
 
 
 def test_another_policy_writes_below_the_ledger_only(run):
-    tasks = run.files("a", "b")
+    tasks = run.files("a", "b", "c")
     outside = run.folder / "elsewhere"
     outside.mkdir()
     (run.folder / "out" / "link").symlink_to(outside)
     with Ledger(run.folder / "out" / "ledger.sqlite") as ledger:
-        for task, folder in zip(tasks, (str(outside), "link"), strict=True):
+        for task, folder in zip(tasks, (str(outside), "link", "x" * 5000), strict=True):
             sha256 = hashlib.sha256(task.path.read_bytes()).hexdigest()
             row = Row(task.name, str(task.path), sha256, 1.0, "", "ask", "complete", folder=folder)
             ledger.put(row, samples.report())

@@ -1,6 +1,7 @@
 """The ledger: a row, its numbers and its report are kept together or not at all, and read back as they were."""
 
 import dataclasses
+import functools
 import math
 import os
 import sqlite3
@@ -75,6 +76,8 @@ def test_whatever_a_file_is_called_it_has_a_row(tmp_path, name):
     hostile = samples.hostile_report()
     with Ledger(tmp_path / "l.sqlite") as ledger:
         made = row(name, hostile, reason=name)
+        said = (dataclasses.replace(n, decision="DRIFT" if n.decision else "") for n in made.numbers)
+        made = dataclasses.replace(made, numbers=tuple(said))
         for _ in range(2):
             ledger.put(made, hostile)
         assert ledger.find(name, made.sha256, "ask", 1.0) is not None
@@ -99,10 +102,10 @@ def other_database(path):
     sqlite3.connect(path).execute("CREATE TABLE rows (x)").connection.close()
 
 
-def later_layout(path):
+def of_layout(version, path):
     Ledger(path).close()
     db = sqlite3.connect(path)
-    db.execute(f"PRAGMA user_version = {VERSION + 1}")
+    db.execute(f"PRAGMA user_version = {version}")
     db.close()
 
 
@@ -111,7 +114,7 @@ def later_layout(path):
     [
         (lambda path: path.write_bytes(b"no database" * 100), "damaged"),
         (other_database, "another SQLite file"),
-        (later_layout, f"layout {VERSION + 1}"),
+        *((functools.partial(of_layout, other), f"layout {other},") for other in (VERSION + 1, 0, -1)),
         (lambda path: path.mkdir(), "cannot be used as a ledger"),
     ],
 )
@@ -146,7 +149,7 @@ def test_a_damaged_report_is_said_to_be_damaged(tmp_path):
         ledger.put(row(), samples.report())
         ledger._db.execute("UPDATE reports SET json = substr(json, 1, 200)")
         (kept,) = ledger.rows()
-        with pytest.raises(UsageError, match="damaged"):
+        with pytest.raises(UsageError, match=r"damaged.* makes it anew"):
             ledger.report(kept)
 
 
@@ -182,3 +185,45 @@ def test_numbers_of_a_strangers_ledger_that_no_json_can_hold_are_damage(tmp_path
         ledger._db.execute(f"UPDATE rows SET {change}")
         with pytest.raises(UsageError, match="damaged"):
             list(ledger.rows())
+
+
+@pytest.mark.parametrize(
+    "change",
+    ["verdict = 'FINE'", "verdict = char(27) || '[2J'", "status = 'done'", "folder = 'a' || char(0) || 'b'"],
+)
+def test_what_no_run_says_of_a_file_is_damage(tmp_path, change):
+    with Ledger(tmp_path / "l.sqlite") as ledger:
+        ledger.put(row(), None)
+        ledger._db.execute(f"UPDATE rows SET {change}")
+        with pytest.raises(UsageError, match="damaged: its") as said:
+            list(ledger.rows())
+    assert "\x1b" not in str(said.value)
+
+
+@pytest.mark.parametrize("change", ["decision = 'FINE'", '"limit" = NULL', "decision = ''"])
+def test_what_no_limit_says_is_damage(tmp_path, change):
+    report = samples.report()
+    with Ledger(tmp_path / "l.sqlite") as ledger:
+        ledger.put(row(report=report), report)
+        ledger._db.execute(f"UPDATE numbers SET {change} WHERE decision != ''")
+        with pytest.raises(UsageError, match="damaged: a number"):
+            list(ledger.rows())
+
+
+ENDLESS = """ALTER TABLE {0} RENAME TO kept;
+CREATE VIEW {0} AS WITH RECURSIVE n (x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM n)
+SELECT kept.* FROM kept, n;"""
+PASSES = "CREATE TRIGGER t AFTER INSERT ON numbers BEGIN UPDATE rows SET verdict = 'PASS'; END"
+
+
+@pytest.mark.parametrize("sql", [*(ENDLESS.format(table) for table in ("rows", "numbers", "reports")), PASSES])
+@pytest.mark.parametrize("writes", [True, False])
+def test_a_ledger_that_defines_more_than_tables_is_none(tmp_path, sql, writes):
+    path = tmp_path / "l.sqlite"
+    with Ledger(path) as ledger:
+        ledger.put(row(), None)
+    db = sqlite3.connect(path)
+    db.executescript(sql)
+    db.close()
+    with pytest.raises(UsageError, match="views or triggers"):
+        Ledger(path, writes=writes)

@@ -27,6 +27,9 @@ BETWEEN = ": the largest strength that passes lies between."
         ),
         ([(0.5, X), (1.0, X)], "passes at none of these strengths, and whether it drifts at 0.5 is not decided."),
         ([(-1.0, D), (-0.5, P)], "passes up to -0.5, and drifts at -1" + BETWEEN),
+        ([(-1.0, D), (0.5, P), (1.0, P)], "passes at every positive strength that was asked, up to 1."),
+        ([(-1.0, D), (-0.1, D), (0.5, P), (1.0, D)], "passes up to 0.5, and drifts at 1" + BETWEEN),
+        ([(-0.5, P), (0.5, D)], "passes at none of these positive strengths, and drifts at 0.5."),
     ],
 )
 def test_what_passes_and_what_is_left_open(verdicts, said):
@@ -35,7 +38,8 @@ def test_what_passes_and_what_is_left_open(verdicts, said):
 
 def test_passing_ends_at_the_first_strength_that_does_not():
     verdicts = [(1.0, "PASS"), (0.25, "PASS"), (0.5, "INCONCLUSIVE"), (-0.1, "PASS")]
-    assert passing(verdicts) == [-0.1, 0.25]
+    assert passing(verdicts) == [0.25]
+    assert passing([(-1.0, "PASS"), (1.0, "DRIFT")]) == []  # turned round, it is another change
     assert passing(verdicts[:1]) == [1.0] and passing([(0.5, "DRIFT")]) == passing([]) == []
 
 
@@ -110,6 +114,14 @@ def test_both_directions_are_not_mixed():
     assert shown == "0.5 (0.3 to 0.7)"
     _, shown = only(*(row(s, number(-2 * s, 0.4)) for s in (-0.25, -1.0)))
     assert shown == "-0.5 (-0.3 to -0.7)"
+
+
+def test_the_ends_are_rounded_to_the_safe_side():
+    # The value is s and its interval s - 0.087 to s + 0.044: they meet the limit 1 at 1, 1.087 and 0.956.
+    sure = [Number("color", "cdi", s, s - 0.087, s + 0.044, 9, "delta_e", None, 1.0, Q) for s in (0.5, 2.0)]
+    assert only(*(row(s, n) for s, n in zip((0.5, 2.0), sure, strict=True)))[1] == "1 (0.95 to 1.1)"
+    _, shown = only(*(row(-s, n) for s, n in zip((0.5, 2.0), sure, strict=True)))
+    assert shown == "-1 (-0.95 to -1.1)"
 
 
 def test_only_rows_of_one_lora_question_and_stack_belong_together():

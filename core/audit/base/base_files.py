@@ -124,7 +124,10 @@ def _heads(source: BinaryIO, file: Path) -> list[tuple[About, list[_Sample]]]:
         raise UsageError(f"{file} holds no base results that were exported.")
     text = source.read(length)
     with foreign(f"{file} is damaged, or no export of base results"):
-        found = [_store(data) for data in json.loads(text)["stores"]]
+        given = json.loads(text)["stores"]
+        if not isinstance(given, list) or not given:
+            raise ValueError("it has the results of no base")
+        found = [_store(data) for data in given]
         whole = len(start) + length + sum(sample.size for _, samples in found for sample in samples)
         if file.stat().st_size != whole:
             raise ValueError(f"it has {file.stat().st_size:,} bytes, and should have {whole:,}")

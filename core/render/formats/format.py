@@ -33,6 +33,8 @@ class Format:
     write_run: Callable[[Rows, Path], Path | None] | None = None
     """Rows of a run's ledger and its folder -> one file over all of them, or None where these rows give nothing to say;
     None where the format has none."""
+    run_file: str = ""
+    """What `write_run` calls that file."""
     needs: str = ""
     """Package that it is written with, where that is not always there."""
     extra: str = ""
@@ -59,10 +61,14 @@ def chosen_formats(names: Iterable[str]) -> tuple[Format, ...]:
     for name in wanted:
         if name not in known:
             raise UsageError(f"Unknown output format {name!r}; there are {', '.join(known)}.", Setting("write"))
-        if known[name].needs and find_spec(known[name].needs) is None:
+        if not _can_be_written(known[name]):
             needed = Setting("install", f"'owf[{known[name].extra}]'")
             raise UsageError(f"The output format {name} is written with {known[name].needs}.", needed)
     return tuple(known[name] for name in wanted)
+
+
+def _can_be_written(format_: Format) -> bool:
+    return not format_.needs or find_spec(format_.needs) is not None
 
 
 def publish(report: Report, folder: Path, names: Iterable[str]) -> tuple[Path, ...]:
@@ -80,6 +86,12 @@ def publish_all(audits: Sequence[Audited], out: Path, names: Iterable[str]) -> t
 
 
 def publish_run(rows: Rows, out: Path, names: Iterable[str]) -> tuple[Path, ...]:
-    """Write what these formats say about all rows of a run's ledger; return the files."""
-    written = (format_.write_run(rows, out) for format_ in chosen_formats(names) if format_.write_run is not None)
+    """Write what these formats say about all rows of a run's ledger; return the files.
+
+    So are those of earlier calls that lie there: what a build server reads must not go on saying what was.
+    """
+    chosen = set(chosen_formats(names))
+    there = {f for f in all_formats() if f.run_file and (out / f.run_file).exists() and _can_be_written(f)}
+    wanted = [f for f in all_formats() if f in chosen | there]
+    written = (format_.write_run(rows, out) for format_ in wanted if format_.write_run is not None)
     return tuple(path for path in written if path is not None)

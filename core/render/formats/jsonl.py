@@ -27,4 +27,4 @@ def row_data(row: Row) -> dict[str, Any]:
     return data
 
 
-FORMAT = Format("jsonl", "a line of JSON for each LoRA and strength of a run", write_run=write_jsonl)
+FORMAT = Format("jsonl", "a line of JSON for each LoRA and strength of a run", write_run=write_jsonl, run_file=NAME)

@@ -56,4 +56,4 @@ def _numbers(row: Row) -> str:
     return "; ".join(f"{n.metric} {n.name} {n.value:.4g} ({n.decision}, limit {n.limit:g})" for n in judged)
 
 
-FORMAT = Format("junit", "a run as tests (JUnit XML), for build servers", write_run=write_junit)
+FORMAT = Format("junit", "a run as tests (JUnit XML), for build servers", write_run=write_junit, run_file=NAME)

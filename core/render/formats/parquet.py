@@ -67,5 +67,10 @@ def _finite(value: float | None) -> float | None:
 
 
 FORMAT = Format(
-    "parquet", "the same as Parquet (extra parquet)", write_run=write_parquet, needs="pyarrow", extra="parquet"
+    "parquet",
+    "the same as Parquet (extra parquet)",
+    write_run=write_parquet,
+    run_file=NAME,
+    needs="pyarrow",
+    extra="parquet",
 )

@@ -62,5 +62,9 @@ def _end(number: Number | None, end: str) -> str:
 
 
 FORMAT = Format(
-    "results", "one line for each LoRA and strength of a run, with every number", True, write_run=write_results
+    "results",
+    "one line for each LoRA and strength of a run, with every number",
+    by_default=True,
+    write_run=write_results,
+    run_file=NAME,
 )

@@ -141,6 +141,14 @@ def test_a_head_of_anything_is_refused(tmp_path, line):
         import_results(tmp_path / "f", tmp_path / "cache")
 
 
+@pytest.mark.parametrize("given", [[], {}, None, "ab"])
+def test_an_export_of_nothing_is_refused(tmp_path, given):
+    text = json.dumps({"stores": given}).encode()
+    (tmp_path / "f").write_bytes(MAGIC + len(text).to_bytes(8, "little") + text)
+    with pytest.raises(UsageError, match="results of no base"):
+        import_results(tmp_path / "f", tmp_path / "cache")
+
+
 @pytest.mark.parametrize("content", [b"", b"hello" * 100, MAGIC, MAGIC + b"\xff" * 8, MAGIC + bytes(8)])
 def test_another_file_is_refused(tmp_path, content):
     (tmp_path / "f").write_bytes(content)

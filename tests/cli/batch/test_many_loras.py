@@ -316,12 +316,49 @@ def test_rejudging_needs_no_session_and_writes_reports_anew(sessions, tmp_path, 
     assert [len(session.audited) for session in sessions] == [2, 0]
 
 
+def test_a_file_over_a_run_that_is_asked_for_is_written_of_one_lora_too(sessions, tmp_path):
+    (lora,) = copies(tmp_path / "loras", "a")
+    assert run(lora, "--out", tmp_path / "out", "--write", "json,junit", "--progress", "none") == 1
+    assert 'tests="1" failures="1"' in (tmp_path / "out" / "junit.xml").read_text()
+
+
+def test_a_part_without_a_lora_is_said_and_does_not_fail(sessions, tmp_path, capsys):
+    copies(tmp_path / "loras", "a")
+    codes = [run(tmp_path / "loras", "--out", tmp_path / "out", "--shard", f"{part}/2") for part in (1, 2)]
+    assert sorted(codes) == [0, 1]
+    assert f"Part {codes.index(0) + 1} of 2 has none of the 1 LoRA." in capsys.readouterr().err
+    assert main(["merge", *map(str, (tmp_path / "out").glob("part-*")), "--out", str(tmp_path / "out")]) == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["{loras}", "--workers", "0", "--time-limit", "9"], "leave out --time-limit, or --workers 0"),
+        (["--demo", "--time-limit", "9"], "leave out --time-limit, or --demo"),
+        (["watch", "{loras}", "--dry-run"], "leave out --dry-run"),
+        (["watch", "{loras}", "--demo"], "leave out --demo"),
+    ],
+)
+def test_what_would_be_passed_over_is_refused(sessions, tmp_path, capsys, arguments, words):
+    copies(tmp_path / "loras", "a")
+    assert main([a.format(loras=tmp_path / "loras") for a in arguments]) == 2
+    assert words in capsys.readouterr().err
+    assert sessions == []
+
+
 @pytest.mark.parametrize("command", [["history"], ["rejudge", "--policy", "{policy}"], ["merge", "--out", "{out}"]])
 def test_a_folder_without_a_ledger_is_a_usage_error(command, tmp_path, capsys):
     (tmp_path / "p.toml").write_text('[[limit]]\nmetric = "color"\nestimate = "cdi"\nlimit = 1.0\n')
     places = {"policy": tmp_path / "p.toml", "out": tmp_path / "out"}
     assert main([command[0], str(tmp_path), *(a.format(**places) for a in command[1:])]) == 2
     assert "there is no ledger" in capsys.readouterr().err
+    assert not places["out"].exists()
+
+
+def test_one_run_alone_is_not_compared(tmp_path, capsys):
+    with pytest.raises(SystemExit, match="2"):
+        main(["compare", str(tmp_path)])
+    assert "arguments are required" in capsys.readouterr().err
 
 
 def test_a_folder_called_like_a_command_is_audited(sessions, monkeypatch, tmp_path):
@@ -347,9 +384,17 @@ def test_a_stack_has_rows_of_its_own(sessions, tmp_path, capsys):
 def test_what_is_below_must_be_there_and_leaves_no_note(sessions, tmp_path, capsys):
     loras = copies(tmp_path / "loras", "a", "b")
     assert run(*loras, "--out", tmp_path / "out", "--with", tmp_path / "gone.safetensors:0.6") == 2
-    assert "gone.safetensors" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert "gone.safetensors" in said and "(--with)" in said
     assert run(*loras, "--out", tmp_path / "out", "--with", loras[0], "--beside", "note") == 2
     assert sessions == []
+
+
+@pytest.mark.parametrize("strength", ["nan", "inf", "-1e999"])
+def test_a_stack_of_no_strength_is_refused(strength, capsys):
+    with pytest.raises(SystemExit, match="2"):
+        parser().parse_args(["a.safetensors", "--with", f"b.safetensors:{strength}"])
+    assert "argument --with: must end in a finite strength" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 import contextlib
 
 import pytest
+from owf.cli.audit import main
 from owf.cli.batch import watch as module
 from owf.cli.batch.watch import watch
 
@@ -63,3 +64,24 @@ def test_a_file_that_never_rests_keeps_no_other_waiting(looks, tmp_path):
     grows = tmp_path / "z"
     steps = [lambda size=size: grows.write_text("x" * size) for size in range(1, 5)]
     assert looks(*steps) == [["a"]]
+
+
+def test_a_watch_says_that_it_began_and_of_nothing_it_does_not_begin(monkeypatch, tmp_path, capsys):
+    monkeypatch.setattr(module, "watch", lambda look, audit, every: len(look()))
+    assert main(["watch", str(tmp_path)]) == 0
+    assert capsys.readouterr().err == f"owf-audit: 0 LoRAs in {tmp_path}, which is watched.\n"
+    assert main(["watch", str(tmp_path / "nothing")]) == 2
+
+
+def test_a_folder_rests_when_the_files_in_it_do(looks, tmp_path):
+    folder = tmp_path / "one"
+    folder.mkdir()
+    (folder / "adapter_config.json").write_text("{}")
+    weights = folder / "adapter_model.safetensors"
+
+    def grow():
+        with weights.open("ab") as file:
+            file.write(b"more")
+
+    assert looks(grow, grow, grow) == []
+    assert looks(grow, nothing, nothing, grow, nothing, nothing) == [["one"], ["one"]]

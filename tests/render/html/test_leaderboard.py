@@ -2,6 +2,7 @@
 
 import csv
 import dataclasses
+import html
 import json
 import re
 import xml.etree.ElementTree as ElementTree
@@ -9,14 +10,14 @@ import xml.etree.ElementTree as ElementTree
 import pytest
 import report_samples as samples
 from owf.core.ledger.row import Number, Row, numbers, worst
-from owf.core.render.formats.format import publish_run
+from owf.core.render.formats.format import all_formats, publish_run
 from owf.core.render.html.overview.leaderboard import leaderboard, render_leaderboard
 
 
 def row(name="a.safetensors", report=None, **changes):
     report = samples.report() if report is None else report
     made = Row(
-        name, name, "9f" * 32, 1.0, "", "ask", "complete", report.verdict.decision, report.verdict.reasons[0],
+        name, name, f"of {name}", 1.0, "", "ask", "complete", report.verdict.decision, report.verdict.reasons[0],
         family="sd15", base="base", plan_digest="plan", folder="a-quick", numbers=numbers(report),
         worst=worst(report.measurements),
     )  # fmt: skip
@@ -52,6 +53,31 @@ def test_percentiles_compare_rows_of_one_family_and_plan():
     assert places == {"0": 75, "1": 0, "2": 25, "3": 25, "4": 100, "x": None, "y": None}
 
 
+def test_percentiles_compare_what_was_applied_alike_and_copies_once():
+    values = {("a", 1.0): 4.0, ("b", 1.0): 5.0, ("a", 0.5): 1.0, ("b", 0.5): 3.0, ("c", 0.5): 2.0}
+    rows = [row(name, strength=s, numbers=(number(value),)) for (name, s), value in values.items()]
+    rows += [row("copy", sha256="of a", numbers=(number(4.0),)), row("d", stack="9f@1", numbers=(number(9.0),))]
+    places = {line[0]: line[7][0][4] for line in data(render_leaderboard(rows))}
+    assert places == {
+        "a": 0, "b": 100, "copy": 0, "a @ 0.5": 0, "b @ 0.5": 100, "c @ 0.5": 50, "d + 9f@1": None,
+    }  # fmt: skip
+
+
+def test_percentiles_of_a_change_that_goes_either_way_are_of_its_size():
+    rows = [
+        row(
+            name,
+            numbers=(
+                Number("color_shift", "lightness_shift", value, value - 1, value + 1, 9, "L*", 1.0, 5.0, "DRIFT"),
+            ),
+        )
+        for name, value in (("darker", -9.0), ("lighter", 6.0), ("same", 0.5))
+    ]
+    assert {line[0]: line[7][0][4] for line in data(render_leaderboard(rows))} == {
+        "darker": 100, "lighter": 50, "same": 0,
+    }  # fmt: skip
+
+
 def test_no_text_of_a_stranger_leaves_its_place():
     bad = " ".join(samples.HOSTILE)
     page = render_leaderboard(
@@ -76,6 +102,12 @@ def test_no_text_of_a_stranger_leaves_its_place():
 @pytest.mark.parametrize("folder", ["/etc", "../elsewhere", "a/../../b"])
 def test_links_stay_below_the_folder(folder):
     assert data(render_leaderboard([row(folder=folder)]))[0][1] == ""
+
+
+def test_a_row_is_chosen_by_its_base_whatever_that_is_called():
+    base = "two  spaces & " + "long " * 30
+    page = render_leaderboard([row(base=base)])
+    assert data(page)[0][4] in [html.unescape(value) for value in re.findall(r'<option value="(.*?)">', page)]
 
 
 def test_numbers_that_are_none_leave_a_gap():
@@ -104,6 +136,16 @@ def test_every_format_over_a_run_has_every_row(tmp_path):
     }  # fmt: skip
     assert [case.get("name") for case in suite] == ["a", "b @ 0.5", "c"]
     assert suite[2][0].get("message") == "too <long>"
+
+
+def test_files_of_earlier_calls_say_what_the_rows_say_now(tmp_path):
+    files = {format_.name: format_.run_file for format_ in all_formats() if format_.write_run and not format_.needs}
+    rows = [row("a", strength=strength, verdict="PASS") for strength in (0.5, 1.0)]
+    assert publish_run(lambda: iter(rows), tmp_path, files) == tuple(tmp_path / file for file in files.values())
+    said = {file: (tmp_path / file).read_text() for file in files.values()}
+    now = [dataclasses.replace(one, verdict="DRIFT") for one in rows]
+    publish_run(lambda: iter(now), tmp_path, ())
+    assert all((tmp_path / file).read_text() != text for file, text in said.items())
 
 
 def test_hostile_rows_are_harmless_in_every_format(tmp_path):

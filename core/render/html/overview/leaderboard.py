@@ -21,6 +21,7 @@ from ....ledger.rank import worst_first
 from ....ledger.row import Number, Row
 from ....ledger.sweep import sweeps
 from ....text import inert
+from ....verdict.size import size
 from ... import words
 from ..html import NAME as REPORT
 from ..number import STATES, Count, counts
@@ -30,6 +31,8 @@ NAME = "leaderboard.html"
 """File name in a run's folder."""
 Key = tuple[str, str]
 """Metric and estimate."""
+Group = tuple[str, str, float, str, Key]
+"""Family, plan, strength, stack and number."""
 
 
 @dataclass(frozen=True)
@@ -107,26 +110,29 @@ def _unit(rows: Iterable[Row], key: Key) -> str:
 
 
 def _percentiles(rows: Sequence[Row], keys: Sequence[Key]) -> list[list[int | None]]:
-    """Return for each number the share of LoRAs of the same family and plan that have a lower one, in percent.
+    """Return for each number the share of other LoRAs of its group that have a smaller one, in percent.
 
-    None where there is no number, or nothing to compare it with.
+    None where there is no number, or nothing to compare it with. A change that may go either way counts by its size.
     """
-    groups: defaultdict[tuple[str, str, Key], list[float]] = defaultdict(list)
+    groups: defaultdict[Group, dict[str, float]] = defaultdict(dict)
     for row in rows:
         for n in row.numbers:
-            if not math.isnan(n.value):
-                groups[row.family, row.plan_digest, (n.metric, n.name)].append(n.value)
-    for values in groups.values():
-        values.sort()
-    return [[_percentile(row, key, groups) for key in keys] for row in rows]
+            if not math.isnan(n.value):  # copies are one LoRA
+                groups[_group(row, (n.metric, n.name))][row.sha256 or row.name] = size(n, n.name).value
+    values = {group: sorted(found.values()) for group, found in groups.items()}
+    return [[_percentile(_number(row, key), values.get(_group(row, key), [])) for key in keys] for row in rows]
 
 
-def _percentile(row: Row, key: Key, groups: dict[tuple[str, str, Key], list[float]]) -> int | None:
-    number = _number(row, key)
-    values = groups.get((row.family, row.plan_digest, key), [])
+def _group(row: Row, key: Key) -> Group:
+    """Return what rows share whose numbers may be compared: half the strength makes no LoRA the milder one."""
+    return row.family, row.plan_digest, row.strength, row.stack, key
+
+
+def _percentile(number: Number | None, values: Sequence[float]) -> int | None:
     if number is None or len(values) < 2 or math.isnan(number.value):
         return None
-    return round(100 * bisect.bisect_left(values, number.value) / (len(values) - 1))
+    others = len(values) - 1
+    return round(100 * min(bisect.bisect_left(values, size(number, number.name).value), others) / others)
 
 
 def _number(row: Row, key: Key) -> Number | None:
