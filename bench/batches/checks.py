@@ -1,5 +1,6 @@
 """What `bench/batch.py` says of a run, and the leaderboard that it opens."""
 
+import io
 import random
 import time
 from collections.abc import Sequence
@@ -49,8 +50,17 @@ def synthetic(number: int, chance: random.Random) -> Row:
     verdict = DRIFT if value > 2 else PASS
     return Row(
         name, name, f"{number:064x}", 1.0, "", "ask", COMPLETE, verdict, family=chance.choice(("sd15", "sdxl")),
-        base="a base", plan_digest="plan", numbers=numbers, worst={"dog": 0.1}, thumbnail=chance.randbytes(2000),
+        base="a base", plan_digest="plan", numbers=numbers, worst={"dog": 0.1}, thumbnail=_picture(chance),
     )  # fmt: skip
+
+
+def _picture(chance: random.Random) -> bytes:
+    """Return a JPEG as large as a thumbnail of a pair, which a browser decodes as one."""
+    from PIL import Image
+
+    kept, coarse = io.BytesIO(), Image.frombytes("RGB", (12, 6), chance.randbytes(12 * 6 * 3))
+    coarse.resize((96, 48)).save(kept, "JPEG")
+    return kept.getvalue()
 
 
 def timed_in_chromium(page: Path, program: str | None = None) -> tuple[float, float]:

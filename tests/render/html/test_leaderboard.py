@@ -155,3 +155,12 @@ def test_hostile_rows_are_harmless_in_every_format(tmp_path):
     (line,) = csv.DictReader((tmp_path / "results.csv").read_text(encoding="utf-8").splitlines())
     assert line["base"].startswith("'=")
     ElementTree.parse(tmp_path / "junit.xml")
+
+
+def test_no_style_of_another_page_hides_a_column():
+    page = render_leaderboard([row()])
+    columns = re.findall(r'class="(\w+)" role="columnheader"', page)
+    assert columns == ["seen", "who", "verdict", *["number"] * columns.count("number"), "lost"]
+    (style,) = re.findall(r"<style>(.*?)</style>", page, re.DOTALL)
+    hidden = [which for which, how in re.findall(r"([^{}]+)\{([^{}]*)\}", style) if "display: none" in how]
+    assert hidden and not {f".{column}" for column in columns} & {each.strip() for h in hidden for each in h.split(",")}
