@@ -6,6 +6,7 @@ Prints a line for each thing that must hold, with what was measured, and ends wi
 """
 
 import argparse
+import contextlib
 import importlib.util
 import json
 import os
@@ -16,7 +17,7 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
@@ -160,27 +161,31 @@ class Bench:
         subprocess.run(command("base", "import", file, "--cache", cache), check=True)
 
     def _full_disk(self, loras: Path, cache: Path) -> Held:
-        what, disk = "a full disk ends with a sentence", self.out / "disk"
-        disk.mkdir(exist_ok=True)
-        if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=200k", "tmpfs", disk], capture_output=True).returncode:
-            return Held(what, "no disk can be mounted here", None)
-        try:
-            text = said(self._audit(loras, disk / "run", cache))
-        finally:
-            subprocess.run(["umount", disk], check=False)
-        return Held(what, text, text[0] == "2" and "Traceback" not in text)
+        with mounted(self.out / "disk", "size=200k") as disk:
+            return self._refused("a full disk ends with a sentence", loras, disk, cache)
 
     def _read_only(self, loras: Path, cache: Path) -> Held:
-        what, folder = "a read-only folder is said before the work", self.out / "read-only"
-        folder.mkdir(exist_ok=True)
-        folder.chmod(0o555)
-        try:
-            if os.access(folder, os.W_OK):
-                return Held(what, "this user may write everywhere", None)
-            text = said(self._audit(loras, folder / "run", cache))
-        finally:
-            folder.chmod(0o755)
+        with mounted(self.out / "read-only", "ro") as disk:
+            return self._refused("a read-only folder is said before the work", loras, disk, cache)
+
+    def _refused(self, what: str, loras: Path, disk: Path | None, cache: Path) -> Held:
+        if disk is None:
+            return Held(what, "no disk can be mounted here", None)
+        text = said(self._audit(loras, disk / "run", cache))
         return Held(what, text, text[0] == "2" and "Traceback" not in text)
+
+
+@contextlib.contextmanager
+def mounted(folder: Path, options: str) -> Iterator[Path | None]:
+    """Return a context with a disk in a folder, which holds for every user; None where this one may mount none."""
+    folder.mkdir(exist_ok=True)
+    if subprocess.run(["mount", "-t", "tmpfs", "-o", options, "tmpfs", folder], capture_output=True).returncode:
+        yield None
+        return
+    try:
+        yield folder
+    finally:
+        subprocess.run(["umount", folder], check=False)
 
 
 def fresh(*folders: Path) -> None:
