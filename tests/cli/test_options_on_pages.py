@@ -36,7 +36,7 @@ NOT_OURS = {
     "--dist",  # pytest
     "--now",  # install.py
     "--skip-frontier", "--plain", "--fashion", "--overwrite", "--rounds", "--large", "--mismatch", "--count",
-    "--clip", "--methods",  # bench, docs
+    "--clip", "--methods", "--browser",  # bench, docs
 }  # fmt: skip
 """Options of other programs, which pages may name alone."""
 _OPTION = re.compile(r"(?<![\w-])--[a-z][a-z0-9-]*")
