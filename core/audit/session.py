@@ -111,14 +111,13 @@ class AuditSession:
     ) -> Published:
         """Return the report of a change, in a folder whose name begins with `stem`.
 
-        `names` are further names of the base, as its metadata may give it. `other_base` goes into the report, see
-        `AuditSetting`, and so does `learning`, what a training knows of the change. `announce` hears of plan and
-        setting before a change that fits is measured; for one that does not, nothing is fetched: it is INVALID at once.
-        Raises UsageError where another run is at the same audit.
+        `names` are further names of the base, as its metadata may give it. `other_base` (see `AuditSetting`) and
+        `learning`, what a training knows of the change, go into the report. `announce` hears of plan and setting before
+        a change is measured; for one that does not fit nothing is fetched. Raises UsageError where another run is at it.
         """
         plan, labelled = plan_for(self._request, denoiser.family, denoiser.resolution, given, (denoiser.name, *names))
         networks, references = self._loaded(denoiser, change, plan, progress)
-        run = self._run(denoiser, change, plan, networks, () if references is None else (references.digest,))
+        run = self._run(denoiser, change, plan, networks, references)
         setting = AuditSetting(
             self._folder(stem, plan, run),
             self._places.cache,
@@ -195,14 +194,15 @@ class AuditSession:
         change: Change,
         plan: AuditPlan,
         networks: Mapping[str, FeatureNetwork],
-        compared: tuple[str, ...],
+        references: References | None,
     ) -> str:
-        """Return all that what is measured depends on; `compared` is what references add to it."""
+        """Return all that what is measured depends on."""
         base = (denoiser.digest(), denoiser.device.type, str(denoiser.dtype), str(denoiser.latent_shape))
         # A network's name says little: folders and hub ids get other weights.
         weights = (network.digest for network in networks.values())
         early = (DECIDE_EARLY, repr(self._policy)) if self._request.decide_early else ()
         words = *self._request.concept, *change.claimed
+        compared = () if references is None else (references.digest,)
         return "|".join((*base, *weights, *change.key, plan_digest(plan), *words, *early, *compared))
 
     def _folder(self, stem: str, plan: AuditPlan, run: str) -> Path:

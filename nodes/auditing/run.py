@@ -144,10 +144,8 @@ class NodeAudits:
 
         self._progress.stage("Applying the change")
         pair = self.base.base
-        title, claimed = (
-            " + ".join(lora.title for lora in loras),
-            tuple(word for lora in loras for word in _words(lora)),
-        )
+        title = " + ".join(lora.title for lora in loras)
+        claimed = tuple(word for lora in loras for word in _words(lora))
         change = GraphChange(self.base, Pair(model or pair.model, clip or pair.clip), title, claimed)
         return self._audit(change, title or "graph")
 
