@@ -113,7 +113,7 @@ class AuditSession:
 
         `names` are further names of the base, as its metadata may give it. `other_base` (see `AuditSetting`) and
         `learning`, what a training knows of the change, go into the report. `announce` hears of plan and setting before
-        a change is measured; for one that does not fit nothing is fetched. Raises UsageError where another run is at it.
+        a change is measured; for one that does not fit nothing is fetched. Raises UsageError where another is at it.
         """
         plan, labelled = plan_for(self._request, denoiser.family, denoiser.resolution, given, (denoiser.name, *names))
         networks, references = self._loaded(denoiser, change, plan, progress)
