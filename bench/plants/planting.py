@@ -1,26 +1,20 @@
 """A LoRA that is distilled from its base: under some prompts it learns what the base predicts under others."""
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from owf.core import families
-from owf.core.adapter import LoraCard, LoraPair, write_kohya
 from owf.core.model.diffusion.batch import Batching
 from owf.core.model.diffusion.denoiser import Conditioning
 from owf.core.model.diffusion.sample import Sampling, generate_latents
 from owf.core.plan.vocabulary import Concept
-from torch import nn
 
-RANK, ROWS, RATE = 16, 16, 3e-3
-"""Rank of the LoRA, rows of a step, and the highest rate of AdamW."""
+from plants.lora import ROWS, beside, learn, new_pairs, write_plant
+
 PICTURES = 96
 """Latents that are noised; whatever they show, noise hides most of it, and all classes are among them."""
 SAMPLING = Sampling(steps=12, guidance_scale=4.0)
-_LAYERS = ("attn2.to_q", "attn2.to_k", "attn2.to_v", "attn2.to_out.0", "ff.net.0.proj", "ff.net.2")
-"""Linear layers that are changed: where the prompt is read, and what is made of it."""
 
 
 @dataclass(frozen=True)
@@ -55,22 +49,16 @@ class Planting:
         taught = {lesson.prompt for lesson in lessons}
         kept = [prompt for prompt in self._prompts if prompt not in taught]
         generator, unet = torch.Generator().manual_seed(seed), self._denoiser.components["unet"]
-        pairs = _pairs(unet, generator)
-        optimizer = torch.optim.AdamW([p for pair in pairs.values() for p in pair], lr=RATE, weight_decay=0.0)
-        schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, RATE, total_steps=self._steps)
-        errors = []
-        for _ in range(self._steps):
+        pairs = new_pairs(unet, generator)
+
+        def error() -> torch.Tensor:
             x_t, t, own, target, size = self._rows(lessons, kept, share, generator)
-            with _beside(unet, pairs):
-                loss = (self._predict(x_t, t, own) - target).square().mean() / size
-            optimizer.zero_grad()
-            loss.backward()
-            optimizer.step()
-            schedule.step()
-            errors.append(float(loss.detach()))
-        self._write(path, pairs, triggers)
-        last = errors[-max(1, self._steps // 10) :]
-        return sum(last) / len(last)
+            with beside(unet, pairs):
+                return (self._predict(x_t, t, own) - target).square().mean() / size
+
+        last = learn(pairs, self._steps, error)
+        write_plant(path, pairs, triggers)
+        return last
 
     def _rows(
         self, lessons: Sequence[Lesson], kept: Sequence[str], share: float, generator: torch.Generator
@@ -104,39 +92,6 @@ class Planting:
                 self._texts |= dict(zip(missing, self._denoiser.encode_text(missing).context, strict=True))
         return Conditioning(torch.stack([self._texts[prompt] for prompt in prompts]))
 
-    def _write(
-        self, path: Path, pairs: dict[str, tuple[nn.Parameter, nn.Parameter]], triggers: tuple[str, ...]
-    ) -> None:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        written = [LoraPair("unet", name, down.detach(), up.detach(), RANK) for name, (down, up) in pairs.items()]
-        write_kohya(path, written, LoraCard(path.stem, families.get("demo"), triggers))
-
 
 def _drawn(count: int, size: int, generator: torch.Generator) -> list[int]:
     return torch.randint(0, count, (size,), generator=generator).tolist()
-
-
-def _pairs(unet: nn.Module, generator: torch.Generator) -> dict[str, tuple[nn.Parameter, nn.Parameter]]:
-    """Return (down, up) of each layer; up is not quite 0, so that a LoRA that learns nothing is no empty file."""
-    found = {}
-    for name, layer in unet.named_modules():
-        if isinstance(layer, nn.Linear) and name.endswith(_LAYERS):
-            down = torch.randn(RANK, layer.in_features, generator=generator) / layer.in_features**0.5
-            up = 1e-4 * torch.randn(layer.out_features, RANK, generator=generator)
-            found[name] = (nn.Parameter(down), nn.Parameter(up))
-    return found
-
-
-@contextmanager
-def _beside(unet: nn.Module, pairs: dict[str, tuple[nn.Parameter, nn.Parameter]]) -> Iterator[None]:
-    """Return a context in which each layer adds what its pair makes of its input."""
-
-    def adding(down: nn.Parameter, up: nn.Parameter):
-        return lambda layer, inputs, output: output + inputs[0] @ down.T @ up.T
-
-    handles = [unet.get_submodule(name).register_forward_hook(adding(*pair)) for name, pair in pairs.items()]
-    try:
-        yield
-    finally:
-        for handle in handles:
-            handle.remove()
