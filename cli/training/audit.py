@@ -53,5 +53,15 @@ def _audit(
     fetching = Fetching(denoiser.device, options.offline)
     with progress_on(console, options.progress) as progress:
         return audit_trained(
-            trained.path, trained.learning, denoiser, batch, cache, fetching, progress, announce, prompt_form, names
+            trained.path,
+            trained.learning,
+            denoiser,
+            batch,
+            cache,
+            fetching,
+            progress,
+            announce,
+            prompt_form,
+            names,
+            options.keeping,
         )

@@ -5,8 +5,12 @@ from dataclasses import dataclass
 from ...core.errors import UsageError
 from ...core.families import RECIPES
 from ...core.model.device import DEVICES, DTYPES
+from ...core.model.memory import OFFLOADS, QUANTIZED, Keeping
 from ...core.plan.option import option
 from ...core.text import file_stem
+
+_OFFLOADS = tuple(kind for kind in OFFLOADS if kind != "group")
+"""What can wait in a training: layers that come one at a time are gone when gradients need them."""
 
 
 @dataclass(frozen=True)
@@ -30,6 +34,12 @@ class RunOptions:
     offline: bool = option(False, "never fetch anything")
     device: str = option("auto", "where the model runs", DEVICES)
     dtype: str = option("auto", "type of the base's weights; what is trained is float32", DTYPES)
+    offload: str = option(
+        "none", "model: text encoders and VAE wait in main memory while the denoiser trains", _OFFLOADS
+    )
+    quantize: str = option(
+        "none", "round the base's linear layers, which stay frozen (QLoRA): less memory; needs owf[quantize]", QUANTIZED
+    )
 
     out: str = option("owf-loras", "folder of the LoRA and everything beside it")
     name: str = option("", "name of the LoRA; empty takes trigger and class")
@@ -43,12 +53,17 @@ class RunOptions:
     def __post_init__(self) -> None:
         if not 0 <= self.save_every < float("inf"):
             raise UsageError("--save-every is a number of seconds, at least 0.")
-        for name in ("preset", "device", "dtype", "progress"):
+        for name in ("preset", "device", "dtype", "offload", "quantize", "progress"):
             choices = self.__dataclass_fields__[name].metadata["choices"]
             if name == "preset" and not self.preset:
                 continue
             if getattr(self, name) not in choices:
                 raise UsageError(f"--{name} {getattr(self, name)}: choose from {', '.join(choices)}.")
+
+    @property
+    def keeping(self) -> Keeping:
+        """Return how the base is kept."""
+        return Keeping(self.offload, self.quantize)
 
     def require_subject(self) -> None:
         """Raise UsageError where nobody said what to train on."""

@@ -93,7 +93,13 @@ class TrainCommand:
     def _train_and_audit(self, session: TrainSession, choice: BaseChoice) -> int:
         options = self._options
         denoiser = load_chosen(
-            choice, self._console, options.device, options.dtype, options.offline, clip_skip=options.clip_skip
+            choice,
+            self._console,
+            options.device,
+            options.dtype,
+            options.offline,
+            options.keeping,
+            clip_skip=options.clip_skip,
         )
         family = families.get(denoiser.family)
         if not family.trains:
@@ -139,6 +145,7 @@ class TrainCommand:
                 batch=batch,
                 resume=self._resume,
                 save_every=options.save_every,
+                keeping=options.keeping,
                 networks=networks,
                 watch=watch,
                 stop=lambda: interrupt.asked,

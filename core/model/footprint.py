@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from .blueprint import Blueprint
-from .memory import Keeping
+from .memory import ROUNDED_BYTES, Keeping
 
 if TYPE_CHECKING:
     from ..families import Part
@@ -55,11 +55,16 @@ def footprint(base: Blueprint, dtype: torch.dtype, rows: int, keeping: Keeping, 
     """Return the bytes of an audit with `rows` rows of the denoiser at once: the most of all its moments."""
     size = dtype.itemsize
     added = (lora.merged if keeping.is_plain else lora.factors) * size
-    weights = {part.name: _weights(base, part, dtype, keeping) for part in base.pipeline.weighted}
+    weights = part_weights(base, dtype, keeping)
     working = _working(base, dtype, rows, keeping)
     moments = [(_present(base, name, weights, keeping), working.get(name, 0)) for name in weights]
     there, alive = max(moments, key=sum)
     return Footprint(there, added, alive)
+
+
+def part_weights(base: Blueprint, dtype: torch.dtype, keeping: Keeping) -> dict[str, int]:
+    """Return the bytes of each part's weights."""
+    return {part.name: _weights(base, part, dtype, keeping) for part in base.pipeline.weighted}
 
 
 def _weights(base: Blueprint, part: "Part", dtype: torch.dtype, keeping: Keeping) -> int:
@@ -69,7 +74,7 @@ def _weights(base: Blueprint, part: "Part", dtype: torch.dtype, keeping: Keeping
     if keeping.quantize == "none" or part.name not in base.components:
         return size * count
     rounded = sum(layer.weight.numel() for layer in module.modules() if isinstance(layer, nn.Linear))
-    return size * (count - rounded) + rounded  # one byte each; scales, one for each output, are a thousandth of them
+    return size * (count - rounded) + int(rounded * ROUNDED_BYTES[keeping.quantize])
 
 
 def _type(base: Blueprint, part: "Part", dtype: torch.dtype) -> torch.dtype:

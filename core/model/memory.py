@@ -4,8 +4,11 @@ from dataclasses import dataclass
 
 OFFLOADS = ("none", "model", "group")
 """What waits in main memory: nothing, every part but the one that is asked, or every layer but that one."""
-QUANTIZED = ("none", "int8")
-"""How linear layers are rounded: not at all, or to 8 bits."""
+QUANTIZED = ("none", "int8", "nf4")
+"""How linear layers are rounded: not at all, to 8 bits, or to the 4 of QLoRA (Dettmers et al. 2023)."""
+ROUNDED_BYTES = {"int8": 1.0, "nf4": (4 + 8 / 64 + 32 / (64 * 256)) / 8}
+"""Way of rounding -> bytes a weight: a scale in 8 bits for each 64 weights, and one in 32 for each 256 of these, or one
+for each output, which is a thousandth."""
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,7 @@ from ..metrics.images.features import Fetching
 from ..metrics.metric import quantity
 from ..model.diffusion.batch import Batching
 from ..model.diffusion.denoiser import Denoiser
+from ..model.memory import AS_LOADED, Keeping
 from ..plan.audit_plan import AuditPlan
 from ..progress import Progress
 from ..verdict.learning import Learning
@@ -38,15 +39,16 @@ def audit_trained(
     announce: Callable[[AdapterChange, AuditPlan, AuditSetting], None],
     prompt_form: str = AUTO,
     names: Sequence[str] = (),
+    keeping: Keeping = AS_LOADED,
 ) -> Published:
     """Return the report of a LoRA on the base that it was trained on, in a folder beside the LoRA.
 
     What the training says of its concept, `learning`, stands in the report. Verdict and numbers are in the file
     afterwards. `announce` hears of plan and setting before anything is measured; `prompt_form` and `names` of the base
-    decide in which language it is asked.
+    decide in which language it is asked, and `keeping`, which says how the base is kept, how the LoRA is applied.
     """
     adapter = read_adapter(path)
-    change = AdapterChange(denoiser.components, adapter, strength=1.0)
+    change = AdapterChange(denoiser.components, adapter, strength=1.0, keeping=keeping)
     session = AuditSession(
         replace(REQUEST, prompt_form=prompt_form), default_policy(), Places(path.parent / AUDITS, cache), fetching
     )

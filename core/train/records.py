@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import torch
 
 from ..model.diffusion.batch import Batching
+from ..model.memory import AS_LOADED, Keeping
 from ..progress import Progress
 from ..verdict.learning import Learning
 
@@ -70,6 +71,8 @@ class TrainSetting:
     """Continue from the checkpoint in `folder`, if there is one."""
     save_every: float = 60.0
     """Seconds between checkpoints; more where saving would take over two percent of the time."""
+    keeping: Keeping = AS_LOADED
+    """How the base is kept."""
     networks: "Networks | None" = None
     """Loads, after the last step, what sees whether the concept was learned; None where that is not measured."""
     watch: Callable[[StepRecord], None] = lambda record: None

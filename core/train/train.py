@@ -53,6 +53,7 @@ def train(
     not fit together, and InvalidError for a base that is misread.
     """
     _require_torch()
+    _require_kept(plan, setting)
     identity = fingerprint(denoiser, pictures, bank, plan)
     concept = Concept(plan.trigger, plan.class_word)
     learned_rows = drawn_rows(concept, denoiser.family, bank.form) if setting.networks is not None else 0
@@ -70,6 +71,9 @@ def train(
         if setting.resume:
             checkpoint.restore(state)
         losses = LossMaker(denoiser, method, plan.min_snr, denoiser.dtype)
+        if setting.keeping.offload != "none":
+            setting.progress.stage("Reading captions")
+            losses.read(dict.fromkeys((*data.captions, "", *(bank.prompts if plan.preserve else ()))))
         step = Step(losses, data, terms, plan, setting.progress)
         gain = ConceptGain(losses, method, data) if plan.sets_weight else None
         measurements = Measurements(denoiser, losses, watch, validation, gain, plan, setting)
@@ -90,6 +94,25 @@ def _require_torch() -> None:
     if not hasattr(torch.amp, "GradScaler"):
         said = f"Training needs torch 2.3 or newer; this is {torch.__version__}."
         raise UsageError(said, Setting("install", "'owf[train]'"))
+
+
+def _require_kept(plan: TrainPlan, setting: TrainSetting) -> None:
+    """Raise UsageError where what is trained is kept in a way in which it cannot be."""
+    keeping = setting.keeping
+    if plan.method == "custom_diffusion" and not keeping.is_plain:
+        said = "Custom Diffusion trains the base's own weights, which must neither be rounded nor wait elsewhere."
+        raise UsageError(said, Setting("offload", "none"), Setting("quantize", "none"))
+    if plan.train_text_encoder and keeping.offload != "none":
+        said = "Text encoders that are trained are asked in each step, and cannot wait in main memory."
+        raise UsageError(said, Setting("offload", "none"))
+    if keeping.quantize == "int8" and not plan.checkpointing:
+        said = (
+            "For the backward pass torchao keeps a whole copy of each weight of 8 bits, unless that is computed anew."
+        )
+        raise UsageError(said, Setting("checkpointing", "on"), Setting("quantize", "nf4"))
+    if plan.algorithm in ("loha", "lokr") and keeping.quantize == "nf4":
+        said = f"PEFT cannot put {plan.algorithm} beside weights of 4 bits, whose shape it does not read."
+        raise UsageError(said, Setting("algorithm", "lora"), Setting("quantize", "int8"))
 
 
 def _data(denoiser: TrainableDenoiser, pictures: Sequence[Picture], plan: TrainPlan) -> ConceptData:

@@ -66,10 +66,12 @@ def test_a_merged_lora_is_a_second_set_of_weights_and_one_beside_only_its_factor
 
 
 def test_quantised_weights_are_the_linear_ones_of_what_adapters_change(sdxl):
-    plain, eight = (footprint(sdxl, torch.float16, 1, Keeping(quantize=q)).weights for q in ("none", "int8"))
+    kept = [footprint(sdxl, torch.float16, 1, Keeping(quantize=q)).weights for q in ("none", "int8", "nf4")]
+    plain, eight, four = kept
     models = (sdxl.parts.unet, sdxl.parts.text_encoder, sdxl.parts.text_encoder_2)
     linear = sum(m.weight.numel() for model in models for m in model.modules() if isinstance(m, torch.nn.Linear))
     assert plain - eight == linear
+    assert (plain - four) / linear == pytest.approx(2 - 0.5 - 1 / 64 - 1 / 4096, abs=1e-6)
 
 
 def made(cls, config):

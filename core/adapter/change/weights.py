@@ -65,6 +65,8 @@ def weight_shape(owner: Owner) -> tuple[int, ...] | None:
     weight: Any = owner._parameters.get("weight")
     if weight is None:
         return None
+    if _is_four_bits(weight):
+        return tuple(weight.quant_state.shape)
     return tuple(weight.shape) if weight.is_floating_point() else None
 
 
@@ -92,7 +94,18 @@ def _read(owner: "Module", name: str) -> "Tensor | None":
         return None
     if type(parameter).__module__.startswith("torchao."):  # in few bits: what is added to it would be rounded too
         return parameter.detach().dequantize()
+    if _is_four_bits(parameter):
+        from bitsandbytes.functional import dequantize_4bit  # pyright: ignore[reportMissingImports]
+
+        return dequantize_4bit(parameter.data, parameter.quant_state)
     return parameter.detach()
+
+
+def _is_four_bits(parameter: Any) -> bool:
+    """Return whether a weight is one of bitsandbytes', which packs two of them into a byte and knows their shape."""
+    return (
+        type(parameter).__module__.startswith("bitsandbytes.") and getattr(parameter, "quant_state", None) is not None
+    )
 
 
 def _half(parameter: "Tensor", half: int | None) -> "Tensor":

@@ -16,7 +16,7 @@ from ..diffusion.schedule import Schedule
 from ..memory import AS_LOADED, Keeping
 from .networks import Network, network_named
 from .offload import Turns, offload_layers, tile_vae
-from .quantize import quantize_to_int8
+from .quantize import quantize
 
 
 class DiffusersDenoiser:
@@ -55,10 +55,10 @@ class DiffusersDenoiser:
         parts = [self._vae, *self.components.values()]
         if keeping.tile:
             tile_vae(self._vae, keeping.tile)
-        if keeping.quantize == "int8":  # before anything is moved: what is rounded takes less room
+        if keeping.quantize != "none":  # before anything is moved: what is rounded takes less room
             unrounded = self.digest()
-            quantize_to_int8(self.components.values())
-            self._digest = hashlib.sha256(f"{unrounded}|int8".encode()).hexdigest()
+            quantize(self.components.values(), keeping)
+            self._digest = hashlib.sha256(f"{unrounded}|{keeping.quantize}".encode()).hexdigest()
         if keeping.offload == "model":
             Turns(parts, device)
         elif keeping.offload == "group":

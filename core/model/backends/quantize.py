@@ -1,25 +1,64 @@
-"""Linear layers rounded to few bits by torchao, as hosts do it."""
+"""Linear layers rounded to few bits, as hosts do it: to 8 by torchao, to 4 by bitsandbytes."""
 
 from collections.abc import Iterable
 
+import torch
 from torch import nn
 
 from ...errors import Setting, UsageError
+from ..memory import Keeping
 
 
-def quantize_to_int8(modules: Iterable[nn.Module]) -> None:
-    """Round the weights of the linear layers to 8 bits in place, each output with a scale of its own.
+def quantize(modules: Iterable[nn.Module], keeping: Keeping) -> None:
+    """Round the weights of the linear layers in place as they are to be kept; see `memory.QUANTIZED`.
 
-    Raises UsageError where torchao is not installed.
+    Raises UsageError where the library is not installed, or cannot do what else is asked.
     """
-    try:
-        from torchao.quantization import (  # pyright: ignore[reportMissingImports]
-            Int8WeightOnlyConfig,
-            quantize_,
+    if keeping.quantize == "nf4" and keeping.offload == "group":
+        raise UsageError(
+            "Layers of 4 bits cannot wait in main memory one by one.",
+            Setting("offload", "model"),
+            Setting("quantize", "int8"),
         )
+    try:
+        for module in modules:
+            _ROUNDS[keeping.quantize](module)
     except ImportError as error:
         raise UsageError(
-            "Rounding weights to 8 bits needs another package.", Setting("install", "'owf[quantize]'")
+            f"Rounding weights to {keeping.quantize} needs another package.", Setting("install", "'owf[quantize]'")
         ) from error
-    for module in modules:
-        quantize_(module, Int8WeightOnlyConfig())
+
+
+def _to_int8(module: nn.Module) -> None:
+    """Round to 8 bits, each output with a scale of its own."""
+    from torchao.quantization import (  # pyright: ignore[reportMissingImports]
+        Int8WeightOnlyConfig,
+        quantize_,
+    )
+
+    quantize_(module, Int8WeightOnlyConfig())
+
+
+def _to_nf4(module: nn.Module) -> None:
+    """Let layers round themselves to 4 bits of a normal distribution once they are put on a device."""
+    from bitsandbytes.nn import Linear4bit, Params4bit  # pyright: ignore[reportMissingImports]
+
+    # Torch's own attention reads the weights of its layers, whose class is another one, and never asks the layers.
+    layers = [(name, layer) for name, layer in module.named_modules() if type(layer) is nn.Linear]
+    for name, layer in layers:
+        with torch.device("meta"):  # its weights are drawn otherwise, which takes longer than all the rest
+            rounded = Linear4bit(
+                layer.in_features,
+                layer.out_features,
+                bias=layer.bias is not None,
+                compute_dtype=layer.weight.dtype,
+                quant_type="nf4",
+            )
+        rounded.weight = Params4bit(layer.weight.data, requires_grad=False, quant_type="nf4", compress_statistics=True)
+        rounded.bias = layer.bias
+        # On some processors it would round its scales once more when it is first asked without gradients.
+        rounded.support_avx512bf16_for_cpu = False
+        module.set_submodule(name, rounded.train(layer.training))
+
+
+_ROUNDS = {"int8": _to_int8, "nf4": _to_nf4}

@@ -1,6 +1,6 @@
 """The loss of one UNet batch: the concept's rows, every preservation term's, and the weights between them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
@@ -31,6 +31,10 @@ class LossMaker:
     def __init__(self, denoiser: TrainableDenoiser, method: Method, min_snr: float, precision: torch.dtype) -> None:
         self._denoiser, self._method, self._min_snr, self._precision = denoiser, method, min_snr, precision
         self._texts = TextCache(denoiser)
+
+    def read(self, captions: Iterable[str]) -> None:
+        """Read captions ahead, so that text encoders that wait elsewhere need not come back for each."""
+        self._texts.rows(list(captions))
 
     def losses(self, concept: Rows, draw: Draw, terms: Mapping[str, Regularizer]) -> Losses:
         """Return the losses of the concept's rows and of what the terms ask along with them."""

@@ -4,6 +4,7 @@ Ruiz et al. 2023 (arXiv 2208.12242) with LoRA (arXiv 2106.09685), DoRA (2402.093
 """
 
 import re
+import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,6 +14,7 @@ import torch
 from torch import nn
 
 from ...adapter import LoraCard, LoraFactors, LoraPair, write_kohya
+from ...adapter.change.weights import read_weight
 from ...errors import Setting, UsageError
 from ...model.diffusion.denoiser import TrainableDenoiser
 from ..plan import TrainPlan
@@ -45,7 +47,8 @@ class DreamBoothLora:
             if parameter.requires_grad
         }
         for parameter in self.parameters.values():
-            parameter.data = parameter.data.float()
+            # The layer that it stands beside may wait in main memory at this moment.
+            parameter.data = parameter.data.to(denoiser.device, torch.float32)
 
     def _attach(self, component: str, model: nn.Module, layers: str) -> None:
         peft = _peft()
@@ -55,7 +58,8 @@ class DreamBoothLora:
             said = f"The base's {component} has none of the layers of the targets {self._plan.targets}."
             raise UsageError(said, Setting("targets"))
         # The library draws its first factors from the global generator: it is lent one, and gets its own back.
-        with torch.random.fork_rng(devices=[]):
+        with torch.random.fork_rng(devices=[]), warnings.catch_warnings():
+            warnings.filterwarnings("ignore", message="TorchaoLoraLinear")  # cannot be merged, and is not
             torch.manual_seed(self._plan.seed)
             peft.inject_adapter_in_model(_config(peft, self._plan, names), model, _ADAPTER)
         self._layers.update({(component, name): model.get_submodule(name) for name in names})
@@ -80,7 +84,7 @@ class DreamBoothLora:
         """Return each layer's change of its weight, with gradients."""
         for layer in self._layers.values():
             if self._plan.algorithm == "dora":
-                yield _dora_weight(layer) - layer.get_base_layer().weight.float()
+                yield _dora_weight(layer) - read_weight(layer.get_base_layer()).float()
             else:
                 yield layer.get_delta_weight(_ADAPTER)
 
@@ -154,7 +158,7 @@ _FACTORS = {"dora": _dora_factors, "loha": _loha_factors, "lokr": _lokr_factors}
 
 def _dora_weight(layer: Any) -> torch.Tensor:
     """Return the layer's weight under DoRA: the magnitude times the direction of base plus low-rank change."""
-    weight = layer.get_base_layer().weight.float() + layer.get_delta_weight(_ADAPTER)
+    weight = read_weight(layer.get_base_layer()).float() + layer.get_delta_weight(_ADAPTER)
     norm = weight.flatten(1).norm(dim=1)
     magnitude = layer.lora_magnitude_vector[_ADAPTER].weight.flatten()
     return weight * (magnitude / norm).reshape((-1,) + (1,) * (weight.ndim - 1))

@@ -107,18 +107,21 @@ def _fixed_set(term: DriftCorrection, context: TermContext) -> list[Examples]:
     import torch
 
     from ..data.rows import Draw, Rows
+    from ..data.text_cache import TextCache
 
-    entries = []
-    denoiser, schedule = context.denoiser, context.denoiser.schedule
+    denoiser, schedule, entries = context.denoiser, context.denoiser.schedule, []
+    for number in range(context.plan.teacher_cache):
+        draw = Draw(context.plan.seed, _ENTRY + number)
+        entries.append(term.mixture(context.data.rows(draw).take([0]), draw, 1)[0].rows)
+    texts, answered = TextCache(denoiser), []
     with torch.no_grad(), context.method.off():
-        for number in range(context.plan.teacher_cache):
-            draw = Draw(context.plan.seed, _ENTRY + number)
-            concept = context.data.rows(draw).take([0])
-            rows = term.mixture(concept, draw, 1)[0].rows
+        # All captions first: text encoders may wait in main memory, and come back once.
+        texts.rows([caption for rows in entries for caption in rows.captions])
+        for rows in entries:
             x_t = schedule.noise(rows.x0, rows.eps, rows.t).to(denoiser.dtype)
-            target = denoiser.predict(x_t, rows.t, denoiser.encode_text(rows.captions)).float().cpu()
-            entries.append(Examples(Rows(rows.x0.cpu(), rows.eps.cpu(), rows.t.cpu(), rows.captions), target))
-    return entries
+            target = denoiser.predict(x_t, rows.t, texts.rows(rows.captions)).float().cpu()
+            answered.append(Examples(Rows(rows.x0.cpu(), rows.eps.cpu(), rows.t.cpu(), rows.captions), target))
+    return answered
 
 
 def make(context: TermContext) -> Regularizer:

@@ -177,9 +177,26 @@ def test_the_trained_file_is_audited_alike_however_the_base_is_kept(audited):
         assert estimates(kept) == pytest.approx(found, rel=1e-3, abs=1e-4)
 
 
-@pytest.mark.parametrize("quantize", ["int8"])
-def test_the_trained_file_is_audited_on_a_rounded_base(audited, quantize):
-    pytest.importorskip("torchao")
+def test_a_base_that_waits_in_main_memory_trains_the_same_bytes(trained, bases, cache, tmp_path):
+    for folder, more in (("plain", ()), ("waiting", ("--offload", "model"))):
+        code, _, stderr = train(bases / "xl", tmp_path / folder, cache, *more)
+        assert code == 0, stderr
+    plain, waiting = (digest(tmp_path / folder / "xl.safetensors") for folder in ("plain", "waiting"))
+    assert plain == waiting
+
+
+@pytest.mark.parametrize(("quantize", "library"), [("int8", "torchao"), ("nf4", "bitsandbytes")])
+def test_a_rounded_base_is_trained_and_its_lora_audited(bases, cache, tmp_path, quantize, library):
+    pytest.importorskip(library)
+    code, lines, stderr = train(bases / "xl", tmp_path, cache, "--quantize", quantize, "--checkpointing")
+    assert code == 0, stderr
+    assert lines[-1]["event"] == "trained"
+    assert read_adapter(tmp_path / "xl.safetensors").modules
+
+
+@pytest.mark.parametrize(("quantize", "library"), [("int8", "torchao"), ("nf4", "bitsandbytes")])
+def test_the_trained_file_is_audited_on_a_rounded_base(audited, quantize, library):
+    pytest.importorskip(library)
     plain, rounded = audited(), audited("--quantize", quantize)
     assert rounded["base"]["digest"] != plain["base"]["digest"]
     assert estimates(rounded)["drift"] == pytest.approx(estimates(plain)["drift"], rel=0.2)

@@ -1,9 +1,12 @@
-"""Memory counted by allocations, on fake tensors of a GPU."""
+"""Memory counted by allocations, on fake tensors."""
 
 import torch
 from torch.multiprocessing.reductions import StorageWeakRef
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_flatten
+
+GRAIN = 1 << 20
+"""Bytes by which a peak may be missed: looking which storages are gone takes time, so it is done for no less."""
 
 
 class PeakMemory(TorchDispatchMode):
@@ -11,7 +14,7 @@ class PeakMemory(TorchDispatchMode):
 
     def __init__(self):
         super().__init__()
-        self.alive, self.peak = {}, 0
+        self.alive, self.held, self.peak = {}, 0, 0
 
     def __torch_dispatch__(self, func, types, args=(), kwargs=None):
         result = func(*args, **(kwargs or {}))
@@ -21,10 +24,14 @@ class PeakMemory(TorchDispatchMode):
         return result
 
     def add(self, tensor: torch.Tensor):
-        self.alive = {k: v for k, v in self.alive.items() if not v[0].expired()}
         storage = tensor.untyped_storage()
+        before = self.alive.pop(storage._cdata, (None, 0))[1]
         self.alive[storage._cdata] = (StorageWeakRef(storage), storage.nbytes())
-        self.peak = max(self.peak, sum(size for _, size in self.alive.values()))
+        self.held += storage.nbytes() - before
+        if self.held > self.peak + GRAIN or not self.peak:
+            self.alive = {k: v for k, v in self.alive.items() if not v[0].expired()}
+            self.held = sum(size for _, size in self.alive.values())
+            self.peak = max(self.peak, self.held)
 
 
 def fused_attention(query, key, value, *args, **kwargs):
