@@ -6,6 +6,7 @@ fake tensors.
 """
 
 from types import SimpleNamespace
+from typing import Any
 
 import checkout  # noqa: F401
 import torch
@@ -68,7 +69,7 @@ def fake_step(rows: int, checkpointing: bool) -> tuple[int, int]:
     from diffusers import UNet2DConditionModel
 
     with torch.device("meta"):
-        unet = UNet2DConditionModel.from_config(UNet2DConditionModel.load_config(CONFIGS / "sdxl" / "unet"))
+        unet: Any = UNet2DConditionModel.from_config(UNet2DConditionModel.load_config(CONFIGS / "sdxl" / "unet"))
     unet.to(KIND).requires_grad_(False)
     if checkpointing:
         unet.enable_gradient_checkpointing()
