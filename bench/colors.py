@@ -1,12 +1,12 @@
 """LoRAs that shift all colours of the demo base by about as much as is asked, and whether audits tell so.
 
-    python bench/colors.py [--work DIR] [--only paler,darker,tinted,rerolled] [--seeds 100] [--first 0]
+    python bench/colors.py [--work DIR] [--only paler,darker,tinted,rerolled] [--seeds 100] [--first 0] [--images 2]
 
-Each LoRA learns the base's own pictures, 15 % less saturated, 5 L* darker or tinted by 4 a*; one learns them as they
-are, so that only compositions change. Then it is audited with `color_shift` of the quick plan, once for each seed of
-the plan: other noise each time. What pictures shifted by is the mean over all seeds, and each audit's interval either
-covers it or does not. Every audit is kept in the work folder, so an interrupted bench continues; two at a time may
-share it, one from `--first 0` and the other from `--first 50`, each told half of `--seeds`.
+Each LoRA learns the base's own pictures, 15 % less saturated, 5 L* darker or tinted by 4 a*, and is audited with
+`color_shift` of the quick plan, once for each seed of the plan: other noise each time. What pictures shifted by is the
+mean over all seeds, and each audit's interval either covers it or does not. `rerolled` is no LoRA but the base itself
+with other noise, as if a LoRA had changed nothing but every composition. What was audited is kept in the work folder,
+so an interrupted bench continues; two at a time may share it, one of them with `--first 50`.
 """
 
 import argparse
@@ -23,29 +23,41 @@ from demo_base.judging.pictures import load_demo_base
 from owf.core.adapter import read_adapter
 from owf.core.audit.audit import AuditSetting, audit_change
 from owf.core.audit.change import AdapterChange
+from owf.core.audit.evidence.recorder import audit_draws
 from owf.core.demo import DEMO_BASE
 from owf.core.disk.files import write_text
 from owf.core.families.prompt_form import IN_SENTENCES
+from owf.core.metrics.color_shift import measure_color_shift
+from owf.core.metrics.evidence import Drawings
+from owf.core.metrics.measurement import Measurement
+from owf.core.metrics.metric import Tools
 from owf.core.model.diffusion.batch import Batching
+from owf.core.model.diffusion.sample import Sampling, generate
+from owf.core.plan.audit_plan import plan_digest
 from owf.core.plan.presets import preset_plan
 from owf.core.plan.vocabulary import shipped_vocabulary
 from owf.core.progress import SILENT
+from owf.core.verdict.judge import judge
 from owf.core.verdict.policy import default_policy
-from plants.coloring import REROLLED, SHIFTS, Coloring
+from owf.core.verdict.verdict import Verdict
+from plants.coloring import SHIFTS, Coloring
 
 MEASURED = {"paler": "saturation_change", "darker": "lightness_shift", "tinted": "tint_a"}
 """Plant -> the number that is to tell of it."""
 SIGNED = ("lightness_shift", "saturation_change", "contrast_change", "tint_a", "tint_b", "hue_turn")
 """All numbers that have a direction."""
+REROLLED, APART = "rerolled", 1_000
+"""What changes compositions alone, and by how much the seeds of its noise are apart from those of the base."""
 
 
 class Bench:
     """The base and everything that does not change between audits."""
 
-    def __init__(self, work: Path, steps: int) -> None:
+    def __init__(self, work: Path, steps: int, images: int) -> None:
         self.work, self.steps = work, steps
         self.denoiser = load_demo_base(DEMO_BASE)
-        self.plan = replace(preset_plan("quick", "demo"), metrics=("color_shift",))
+        plan = replace(preset_plan("quick", "demo"), metrics=("color_shift",))
+        self.plan = replace(plan, images_per_prompt=images or plan.images_per_prompt)
 
     def plant(self, names: Sequence[str]) -> None:
         """Write the LoRAs that are not there."""
@@ -62,25 +74,38 @@ class Bench:
 
     def audit(self, name: str, seed: int) -> dict:
         """Return an audit's numbers and verdict, from the work folder where they are there."""
-        kept = self.work / "audits" / f"{name}-{seed}.json"
+        kept = self.work / "audits" / plan_digest(self.plan)[:8] / f"{name}-{seed}.json"
         if not kept.exists():
-            change = AdapterChange(self.denoiser.components, read_adapter(self.lora(name)), 1.0)
-            setting = AuditSetting(
-                self.work / "samples" / f"{name}-{seed}",
-                self.work / "cache",
-                default_policy(),
-                SILENT,
-                Batching(64),
-                {},
-                None,
-                claimed=change.claimed,
-            )
-            report = audit_change(self.denoiser, change, replace(self.plan, seed=seed), setting)
-            estimates = report.measurements["color_shift"].estimates
-            numbers = {key: (each.value, each.low, each.high) for key, each in estimates.items()}
+            verdict, numbers = self._rerolled(seed) if name == REROLLED else self._audited(name, seed)
             kept.parent.mkdir(parents=True, exist_ok=True)
-            write_text(kept, json.dumps({"verdict": report.verdict.decision, "numbers": numbers}))
+            found = {key: (each.value, each.low, each.high) for key, each in numbers.estimates.items()}
+            write_text(kept, json.dumps({"verdict": verdict.decision, "numbers": found}))
         return json.loads(kept.read_text())
+
+    def _audited(self, name: str, seed: int) -> tuple[Verdict, Measurement]:
+        change = AdapterChange(self.denoiser.components, read_adapter(self.lora(name)), 1.0)
+        setting = AuditSetting(
+            self.work / "samples" / f"{name}-{seed}",
+            self.work / "cache",
+            default_policy(),
+            SILENT,
+            Batching(64),
+            {},
+            None,
+            claimed=change.claimed,
+        )
+        report = audit_change(self.denoiser, change, replace(self.plan, seed=seed), setting)
+        return report.verdict, report.measurements["color_shift"]
+
+    def _rerolled(self, seed: int) -> tuple[Verdict, Measurement]:
+        plan, stacks = self.plan, []
+        for other in range(seed, seed + 3 * APART, APART):
+            draws = audit_draws(replace(plan, seed=other))
+            sampling = Sampling(plan.sampling_steps, plan.guidance_scale, plan.negative, plan.solver)
+            prompts, seeds = zip(*draws, strict=True)
+            stacks.append(generate(self.denoiser, prompts, seeds, sampling, Batching(64))[0].numpy())
+        measured = measure_color_shift(plan, Tools(self.denoiser.device, {}, SILENT), Drawings(*stacks))
+        return judge({"color_shift": measured}, default_policy()), measured
 
 
 def told(name: str, audits: Sequence[dict]) -> list[str]:
@@ -106,12 +131,13 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=100, help="audits of each plant")
     parser.add_argument("--first", type=int, default=0, help="the first of the seeds")
     parser.add_argument("--steps", type=int, default=400, help="steps of the training")
+    parser.add_argument("--images", type=int, default=0, help="pictures of each prompt, instead of the plan's")
     options = parser.parse_args()
     names = [name.strip() for name in options.only.split(",")]
     if unknown := set(names) - {*SHIFTS, REROLLED}:
         parser.error(f"no such plant: {', '.join(sorted(unknown))}; there are {', '.join((*SHIFTS, REROLLED))}")
-    bench = Bench(options.work, options.steps)
-    bench.plant(names)
+    bench = Bench(options.work, options.steps, options.images)
+    bench.plant([name for name in names if name != REROLLED])
     found: dict[str, list[dict]] = {name: [] for name in names}
     started = time.monotonic()
     for done, seed in enumerate(range(options.first, options.first + options.seeds), 1):

@@ -1,4 +1,4 @@
-"""LoRAs that shift every colour of the base's pictures, and one that only rolls their compositions anew."""
+"""LoRAs that shift every colour of the base's pictures."""
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -34,8 +34,6 @@ SHIFTS: dict[str, Recolored] = {
 Drawing starts from noise in which nothing is shifted, and the base takes part of a picture's mean colour from there: a
 shift of that comes out smaller than it was learned. How large it is, is measured.
 """
-REROLLED = "rerolled"
-"""The one that learns the base's own pictures, so that its distribution stays while compositions change."""
 
 
 class Coloring:
@@ -50,14 +48,14 @@ class Coloring:
         self._texts = torch.cat([denoiser.encode_text(drawn).context, denoiser.encode_text([""]).context])
 
     def plant(self, path: Path, name: str, seed: int) -> float:
-        """Write the LoRA that a name of SHIFTS or REROLLED stands for; return the loss of its last steps.
+        """Write the LoRA that a name of SHIFTS stands for; return the loss of its last steps.
 
-        A shift is learned from pairs: where the same noise lies on a picture and on what became of it, the LoRA is to
+        It is learned from pairs: where the same noise lies on a picture and on what became of it, the LoRA is to
         see in the second what the base sees in the first. That is exact where a shift adds the same to all latents.
         """
         generator, unet = torch.Generator().manual_seed(seed), self._denoiser.components["unet"]
         pairs = new_pairs(unet, generator)
-        moved = None if name == REROLLED else self._moved(SHIFTS[name])
+        moved = self._moved(SHIFTS[name])
 
         def loss() -> torch.Tensor:
             rows = torch.randint(0, PICTURES, (ROWS,), generator=generator)
@@ -66,13 +64,13 @@ class Coloring:
             t = torch.randint(0, self._denoiser.schedule.steps, (ROWS,), generator=generator)
             noise = torch.randn(self._latents[rows].shape, generator=generator)
             latents = self._latents[rows]
-            if moved is None:
-                after, target = latents, noise
-            else:
-                after, target = latents + moved[rows], self._predict(latents, noise, t, cond).detach()
+            with torch.no_grad():
+                target = self._predict(latents, noise, t, cond)
             alpha, sigma = self._denoiser.schedule.factors(t, latents)
             with beside(unet, pairs):
-                error = (self._predict(after, noise, t, cond) - target) * (sigma / alpha).clamp_max(FARTHEST)
+                error = (self._predict(latents + moved[rows], noise, t, cond) - target) * (sigma / alpha).clamp_max(
+                    FARTHEST
+                )
             return error.square().mean()
 
         last = learn(pairs, self._steps, loss)

@@ -16,6 +16,7 @@ from ..metrics.metric import Metric, all_metrics, chosen, needed
 from ..plan.audit_plan import AuditPlan, Stage
 from ..plan.presets import METRICS, OF_FAMILIES, in_form, in_order, preset_plan
 from ..plan.screening.screening import with_vocabulary
+from ..plan.solvers import DDIM
 from ..verdict.rejudge import NO_FEW_STEPS
 
 
@@ -97,6 +98,7 @@ def plan_for(
         loss=request.loss or plan.loss,
         guidance_scale=request.guidance_scale or usual.guidance_scale or plan.guidance_scale,
         sampling_steps=usual.steps or plan.sampling_steps,
+        solver=DDIM if usual.steps else plan.solver,  # as the base's makers count its steps
         features=request.features or plan.features,
         open_clip=request.open_clip,
     )

@@ -9,6 +9,7 @@ from typing import Any
 from ..errors import Setting
 from ..families.prompt_form import FORMS, SENTENCES, PromptForm
 from .plan import asked, check, digest, plain
+from .solvers import DDIM, SOLVERS
 
 VERSION = 1
 """Version of the plan; part of its digest, so cached base results are never reused across versions."""
@@ -83,7 +84,7 @@ class AuditPlan:
     images_per_prompt: int
     """Images drawn of each prompt."""
     sampling_steps: int
-    """DDIM steps of an image."""
+    """Denoising steps of an image."""
     guidance_scale: float
     """Classifier-free guidance of an image."""
     drift_timesteps: int
@@ -110,6 +111,8 @@ class AuditPlan:
     """Network of open_clip, "MODEL/TAG", that stands for CLIP; empty for CLIP ViT-B/32."""
     concept_run: int = 1
     """Concepts of the vocabulary in a row of which one is asked."""
+    solver: str = DDIM
+    """What takes these steps: one of SOLVERS."""
 
     def __post_init__(self) -> None:
         metrics, images = Setting("metrics"), Setting("images")
@@ -126,6 +129,7 @@ class AuditPlan:
         _check_stages(self.stages)
         # These come from presets alone.
         check(self.images_per_prompt >= 1 and len(self.prompts) >= 1, "At least one image of one prompt is needed")
+        check(self.solver in SOLVERS, f"Pictures are drawn with {' or '.join(SOLVERS)}")
         check(self.sampling_steps >= 1 and self.drift_timesteps >= 1, "At least one step is needed")
 
     @property
@@ -196,6 +200,7 @@ _LATER = (
     "vocabulary_digest",
     "open_clip",
     "concept_run",
+    "solver",
 )
 """Fields that plans of this version once lacked: at their defaults they are left out, so that what is cached and
 reported of the same questions is found."""

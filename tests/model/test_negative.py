@@ -56,4 +56,4 @@ def test_an_audit_draws_away_from_the_plan_s_negative():
         form = families.get("sdxl").prompt_form(asked, ["pony"])
         plan = in_form(preset_plan("quick"), form)
         passing = ModelPass(cast(Any, None), plan, store, Batching(1), SILENT)
-        assert passing._sampling == Sampling(plan.sampling_steps, plan.guidance_scale, form.negative)
+        assert passing._sampling == Sampling(plan.sampling_steps, plan.guidance_scale, form.negative, plan.solver)

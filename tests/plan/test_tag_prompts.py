@@ -17,13 +17,13 @@ from owf.core.plan.tag_prompts import TAGS as BY_GROUP
 PONY = families.get("sdxl").prompt_form(AUTO, ["pony"])
 
 DIGESTS = {
-    "quick": "865ce034956d5134403e3d048022b11ee34c09a52e32b63dd38eb2d8ee68de84",
-    "standard": "d62a01eab52e1cccff5c0978a61d88cdfe3531d7d3730796194f284478893184",
+    "quick": "e4afa8f4956c005ad7f772cbcd61e4363275981fe434cdf11bad7e9ff2f38b96",
+    "standard": "e9b1566544b0e19ba60399f526042f59a36e01335ab563a3b2716a30bc8b6c6e",
     "paper": "bede12ddf3fba7317bdb6f4dd5fad23b58683a3640f034495a8fcb9d1e541492",
 }
 DEMO_DIGESTS = {
-    "quick": "f74c5ec08b86bc0eb1bbd4e165537a8c744d1788189f137b06437f7eb44aface",
-    "standard": "5cfde0dd03b38021520c4382518e8c1a91a8f55d24d915b42d536aa09ec89a43",
+    "quick": "edd56c9c4253c9108a62f0813bcb44ecd958ee77240686024b2bbc6cb7f6ac35",
+    "standard": "9ccbe6c893b8ed63a9bb407ee90a207cc9501233546fce53a3032db7121e4c8a",
     "paper": "f3e302604a723a6ceeaac80b5e644b139ae339349f5b24b5887a818dbcfa417e",
 }
 """Digests of plans: caches and reports are found by them, so they change only with what a plan asks."""

@@ -53,8 +53,8 @@ class GaussianDenoiser:
         signal, sigma = self.schedule.factors(t, x_t)
         mean = cond.context[:, 0].view(x_t.shape)
         variance = signal**2 * self.spread**2 + sigma**2
-        eps = sigma * (x_t - signal * mean) / variance
-        x0 = (x_t - sigma * eps) / signal
+        x0 = mean + signal * self.spread**2 * (x_t - signal * mean) / variance
+        eps = (x_t - signal * x0) / sigma
         return self.schedule.target(x0, eps, t)
 
     def digest(self) -> str:

@@ -60,7 +60,7 @@ class ModelPass:
     ) -> None:
         self.denoiser, self.plan, self.batch, self.progress = denoiser, plan, batch, progress
         self._store = store
-        self._sampling = Sampling(plan.sampling_steps, plan.guidance_scale, plan.negative)
+        self._sampling = Sampling(plan.sampling_steps, plan.guidance_scale, plan.negative, plan.solver)
         self.before = store.measured()
         """(stage, item) of what was measured before this pass began; the progress never counted on these."""
 
