@@ -89,8 +89,8 @@ def test_broken_files_are_invalid(tmp_path, capsys):
 
 
 QUICK = ("--base", DEMO_BASE, "--skip", "semantic,map", "--offline", "--batch", "8")
-DRAWN = 4 * 2 * 18
-"""Rows of a batch's pictures: 8 rows are 4 prompts with and without guidance, and the preset takes 18 steps."""
+DRAWN = 4 * 2 * 12
+"""Rows of a batch's pictures: 8 rows are 4 prompts with and without guidance, and the preset takes 12 steps."""
 
 
 @pytest.fixture(scope="module")

@@ -6,8 +6,8 @@ import urllib.request
 from typing import Any
 
 import pytest
+from comfyui.graph import COMFY, NOTE
 from serve import NAME, ROOT, server
-from workflows.graph import COMFY, NOTE
 
 FILES = {path.stem: path.read_text() for path in (ROOT / "subgraphs").glob("*.json")}
 

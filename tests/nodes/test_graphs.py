@@ -5,9 +5,9 @@ import json
 from pathlib import Path
 
 import pytest
-from comfy_graphs import AUDIT, BLUEPRINTS, CHECKPOINTS, EXAMPLES, LOADER, files
-from workflows.graph import COMFY, NOTE, Node, Schemas
-from workflows.saved import INPUTS, OUTPUTS, blueprint
+from comfyui.graph import COMFY, NOTE, Node, Schemas
+from comfyui.graphs import AUDIT, BLUEPRINTS, CHECKPOINTS, EXAMPLES, LOADER, files
+from comfyui.saved import INPUTS, OUTPUTS, blueprint
 
 ROOT = Path(__file__).resolve().parents[2]
 FILES = sorted((ROOT / "subgraphs").glob("*.json"))
@@ -19,7 +19,7 @@ def pack(shared_stub):
 
 
 def test_the_files_are_what_is_described(pack):
-    # Otherwise: python bench/comfy_graphs.py
+    # Otherwise: python -m bench.comfyui.graphs
     made = dict(files(pack))
     assert {name: (ROOT / name).read_text() for name in made} == made
     assert {path.relative_to(ROOT).as_posix() for path in FILES} == {n for n in made if n.startswith("subgraphs/")}

@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from comfy_locales import FOLDER, LANGUAGES, files, read_table, texts
+from comfyui.locales import FOLDER, LANGUAGES, files, read_table, texts
 
 
 @pytest.fixture(scope="module")
@@ -37,7 +37,7 @@ def test_no_text_says_anything_else_to_the_page_that_shows_it():
 
 
 def test_the_files_are_what_the_table_makes(nodes):
-    # Otherwise: python bench/comfy_locales.py
+    # Otherwise: python -m bench.comfyui.locales
     shipped = {path.relative_to(FOLDER).as_posix(): path.read_text() for path in FOLDER.rglob("*.json")}
     assert shipped == files(nodes, read_table())
 

@@ -1,4 +1,4 @@
-"""Write locales/, the texts of the nodes as ComfyUI shows them in other languages, from locales/texts.csv.
+"""Write locales/, ComfyUI's texts of the nodes in other languages, from texts.csv: `python -m bench.comfyui.locales`.
 
 The English texts are those of the schemas, and a row of the table for each says the same in the other languages. Names
 of inputs and outputs stay as they are, because messages, help pages and other nodes call them so.
@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 FOLDER = ROOT / "locales"
 TABLE = FOLDER / "texts.csv"
 LANGUAGES = ("en", "zh", "ja", "ko", "de")

@@ -1,4 +1,4 @@
-"""Write subgraphs/, ComfyUI's blueprints, and the examples on ordinary checkpoints, from what is described here.
+"""Write subgraphs/, ComfyUI's blueprints, and the examples on ordinary checkpoints: `python -m bench.comfyui.graphs`.
 
 Inputs, their order and their defaults come from the nodes' schemas, so that a graph has what the nodes have.
 """
@@ -8,11 +8,11 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from comfy_locales import schemas
-from workflows.graph import NOTE, Blueprint, Graph, Node, Schemas
-from workflows.saved import blueprint, workflow
+from .graph import NOTE, Blueprint, Graph, Node, Schemas
+from .locales import schemas
+from .saved import blueprint, workflow
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 LOADER, AUDIT, TRAIN = "CheckpointLoaderSimple", "OWF_DriftAudit", "OWF_TrainLoRADC"
 HUB = "https://huggingface.co"
 SD15 = "v1-5-pruned-emaonly-fp16.safetensors"
