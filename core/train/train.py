@@ -73,7 +73,7 @@ def train(
         losses = LossMaker(denoiser, method, plan.min_snr, denoiser.dtype)
         if setting.keeping.offload != "none":
             setting.progress.stage("Reading captions")
-            losses.read(dict.fromkeys((*data.captions, "", *(bank.prompts if plan.preserve else ()))))
+            losses.read(_captions(data, bank, plan))
         step = Step(losses, data, terms, plan, setting.progress)
         gain = ConceptGain(losses, method, data) if plan.sets_weight else None
         measurements = Measurements(denoiser, losses, watch, validation, gain, plan, setting)
@@ -118,6 +118,13 @@ def _require_kept(plan: TrainPlan, setting: TrainSetting) -> None:
 def _data(denoiser: TrainableDenoiser, pictures: Sequence[Picture], plan: TrainPlan) -> ConceptData:
     captions, repeats = [p.caption for p in pictures], [p.repeats for p in pictures]
     return ConceptData(denoiser, [p.pixels for p in pictures], captions, repeats, plan)
+
+
+def _captions(data: ConceptData, bank: Bank, plan: TrainPlan) -> Sequence[str]:
+    """Return what steps ask, each once."""
+    concept = Concept(plan.trigger, plan.class_word)
+    bare = (concept.strip(caption, plan.caption) for caption in data.captions)
+    return tuple(dict.fromkeys((*data.captions, *bare, "", *(bank.prompts if plan.preserve else ()))))
 
 
 def _preservation(

@@ -122,7 +122,7 @@ def lora(tmp_path_factory):
 def test_an_audit_draws_the_same_noise_in_more_steps(lora, tmp_path):
     denoiser = DiffusersDenoiser(tiny_xl_parts(), "tiny turbo", "sdxl")
     plan = _plan(("distillation",), "tiny turbo")
-    plan = dataclasses.replace(plan, prompts=plan.prompts[:3], sampling_steps=2)
+    plan = dataclasses.replace(plan, prompts=plan.prompts[:3], images_per_prompt=1, sampling_steps=2)
     seen = {}
 
     class Watching(Halves):

@@ -83,7 +83,7 @@ def tools(network, looked) -> Tools:
 def test_distances_follow_the_formula_and_their_mean_is_measured(weights, vgg, monkeypatch):
     trust(monkeypatch, weights)
     plan = preset_plan("quick")
-    plan = dataclasses.replace(plan, prompts=plan.prompts[:5])
+    plan = dataclasses.replace(plan, prompts=plan.prompts[:5], images_per_prompt=1)
     network = lpips.load_network(plan, Fetching(offline=True))
     base, other = pictures(5, 0), pictures(5, 1)
     tuned = base.copy()

@@ -121,7 +121,7 @@ def test_pictures_are_those_of_diffusers_pipeline(parts, case, guidance, negativ
 
 
 @pytest.mark.filterwarnings("ignore:__array__ implementation")  # of diffusers' solver
-@pytest.mark.parametrize("steps", [6, 20])
+@pytest.mark.parametrize("steps", [12, 20])
 @pytest.mark.parametrize("case", list(SCHEDULES))
 def test_pictures_of_the_second_order_are_those_of_diffusers_pipeline(parts, case, steps):
     from diffusers import DPMSolverMultistepScheduler
