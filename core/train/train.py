@@ -109,7 +109,7 @@ def _require_kept(plan: TrainPlan, setting: TrainSetting) -> None:
         said = (
             "For the backward pass torchao keeps a whole copy of each weight of 8 bits, unless that is computed anew."
         )
-        raise UsageError(said, Setting("checkpointing", "on"), Setting("quantize", "nf4"))
+        raise UsageError(said, Setting("checkpointing"), Setting("quantize", "nf4"))
     if plan.algorithm in ("loha", "lokr") and keeping.quantize == "nf4":
         said = f"PEFT cannot put {plan.algorithm} beside weights of 4 bits, whose shape it does not read."
         raise UsageError(said, Setting("algorithm", "lora"), Setting("quantize", "int8"))
