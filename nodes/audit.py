@@ -22,7 +22,7 @@ from .auditing.shown import remembered, report_images
 from .auditing.upstream import loras_between
 from .backend import places
 from .ui.progress import NodeProgress
-from .ui.schema import ADVANCED, found_by
+from .ui.schema import folded, found_by
 from .ui.wording import graph_words
 
 
@@ -132,13 +132,13 @@ def _inputs() -> list[io.Input]:
         io.Model.Input("tuned_model", optional=True, tooltip=tuned),
         io.Clip.Input("tuned_clip", optional=True, tooltip="The text encoder that belongs to tuned_model."),
         io.Image.Input("probe_images", optional=True, tooltip="Labelled images that both models classify."),
-        io.String.Input(
+        folded(
+            io.String,
             "probe_labels",
             optional=True,
             default="",
             multiline=True,
             tooltip="Class of each probe image, with commas between.",
-            extra_dict=ADVANCED,
         ),
         probe_folder_input(),
         *limit_inputs(),

@@ -7,7 +7,7 @@ from comfy_api.latest import io
 from ..core.metrics.images.network_names import NAMES
 from ..core.metrics.measurement import Measurement
 from .ui.progress import NodeProgress
-from .ui.schema import ADVANCED, found_by
+from .ui.schema import folded, found_by
 from .ui.wording import graph_words
 
 NO_FEATURES = "none"
@@ -34,13 +34,13 @@ class CdiKidMeter(io.ComfyNode):
                     default=NAMES[0],
                     tooltip="Feature network of KID; none leaves KID out.",
                 ),
-                io.Int.Input(
+                folded(
+                    io.Int,
                     "split_seed",
                     default=0,
                     min=0,
                     max=2**31 - 1,
                     tooltip="Seed of the random halves.",
-                    extra_dict=ADVANCED,
                 ),
             ],
             outputs=[

@@ -5,7 +5,7 @@ from comfy_api.latest import io
 from ...core.metrics.images.network_names import FEATURES
 from ...core.plan.presets import PRESETS
 from ..backend import places
-from ..ui.schema import ADVANCED
+from ..ui.schema import folded
 from .gate import GATES
 from .request import AUTO
 
@@ -48,38 +48,38 @@ def plan_inputs() -> list[io.Input]:
     """Return the inputs that say how much is measured."""
     return [
         io.Combo.Input("preset", options=list(PRESETS), default="quick", tooltip="How much is measured."),
-        io.Int.Input("audit_seed", default=0, min=0, max=2**31 - 1, tooltip="Seed of all noise.", extra_dict=ADVANCED),
+        folded(io.Int, "audit_seed", default=0, min=0, max=2**31 - 1, tooltip="Seed of all noise."),
     ]
 
 
 def probe_folder_input() -> io.Input:
     """Return the input that names a folder of labelled images."""
-    return io.String.Input(
+    return folded(
+        io.String,
         "probe_folder",
         optional=True,
         default="",
         tooltip="Labelled images: a folder below ComfyUI's input folder, such as one with a subfolder for each class.",
-        extra_dict=ADVANCED,
     )
 
 
 def limit_inputs() -> list[io.Input]:
     """Return the inputs that say what is judged, and by which limits."""
     return [
-        io.String.Input(
+        folded(
+            io.String,
             "policy",
             optional=True,
             default="",
             multiline=True,
             tooltip="Limits as in a policy file: [[limit]] tables in TOML. Empty: the default limits.",
-            extra_dict=ADVANCED,
         ),
-        io.String.Input(
+        folded(
+            io.String,
             "metrics",
             optional=True,
             default="",
             tooltip="Metrics to run, with commas between; the help page names them. Empty: the usual ones.",
-            extra_dict=ADVANCED,
         ),
     ]
 
@@ -87,25 +87,26 @@ def limit_inputs() -> list[io.Input]:
 def detail_inputs() -> list[io.Input]:
     """Return the inputs that overrule single settings of a preset."""
     return [
-        io.Int.Input(
+        folded(
+            io.Int,
             "per_class",
             optional=True,
             default=0,
             min=0,
             max=10000,
             tooltip="Labelled images of each class. 0: as the preset says.",
-            extra_dict=ADVANCED,
         ),
-        io.Int.Input(
+        folded(
+            io.Int,
             "resolution",
             optional=True,
             default=0,
             min=0,
             max=4096,
             tooltip="Side of the images in pixels. 0: what the family is made for.",
-            extra_dict=ADVANCED,
         ),
-        io.Float.Input(
+        folded(
+            io.Float,
             "guidance_scale",
             optional=True,
             default=0.0,
@@ -114,14 +115,13 @@ def detail_inputs() -> list[io.Input]:
             step=0.1,
             round=0.01,
             tooltip="0: as usual for the model. 1 turns guidance off, as distilled models want it.",
-            extra_dict=ADVANCED,
         ),
-        io.Combo.Input(
+        folded(
+            io.Combo,
             "features",
             optional=True,
             options=[AUTO, *FEATURES],
             default=AUTO,
             tooltip="Feature network of KID; auto takes the one that fits the base.",
-            extra_dict=ADVANCED,
         ),
     ]

@@ -6,7 +6,7 @@ from comfy_api.latest import io
 
 from ...core.train.plan import ALGORITHMS, CONTROLS, TARGETS, TrainPlan
 from ..prompts import Bank
-from ..ui.schema import ADVANCED
+from ..ui.schema import folded
 from .training import DEMO_PICTURES
 
 PRESETS = {"drift correction": ("dc",), "prior preservation": ("prior",), "plain": (), "as in preserve": None}
@@ -40,17 +40,18 @@ def _subject() -> list[io.Input]:
 def _course() -> list[io.Input]:
     return [
         io.Int.Input("steps", default=_DEFAULT.steps, min=1, max=100_000, tooltip=_help("steps")),
-        io.Int.Input("batch", default=_DEFAULT.batch, min=1, max=64, tooltip=_help("batch"), extra_dict=ADVANCED),
+        folded(io.Int, "batch", default=_DEFAULT.batch, min=1, max=64, tooltip=_help("batch")),
         io.Int.Input("rank", default=_DEFAULT.rank, min=1, max=256, tooltip=_help("rank")),
         _number("rate", _DEFAULT.rate, most=1.0, step=1e-5, digits=1e-7),
         _number("dc_weight", _DEFAULT.weight("dc"), most=1e4, step=0.1, digits=0.001),
         _number("drift_budget", 0.0, most=1.0, step=0.001, digits=1e-5),
-        io.Int.Input("train_seed", default=0, min=0, max=2**31 - 1, tooltip=_help("seed"), extra_dict=ADVANCED),
+        folded(io.Int, "train_seed", default=0, min=0, max=2**31 - 1, tooltip=_help("seed")),
     ]
 
 
 def _number(name: str, default: float, *, most: float, step: float, digits: float, optional: bool = False) -> io.Input:
-    return io.Float.Input(
+    return folded(
+        io.Float,
         name,
         optional=optional,
         default=default,
@@ -59,7 +60,6 @@ def _number(name: str, default: float, *, most: float, step: float, digits: floa
         step=step,
         round=digits,
         tooltip=_help(name),
-        extra_dict=ADVANCED,
     )
 
 
@@ -68,33 +68,33 @@ def _pictures() -> list[io.Input]:
     return [
         io.Image.Input("images", optional=True, tooltip="Pictures of the concept."),
         Bank.Input("bank", optional=True, tooltip="Prompts to preserve; without it the bank that ships."),
-        io.String.Input(
+        folded(
+            io.String,
             "captions",
             optional=True,
             default="",
             multiline=True,
             tooltip="One line for each image, or one for all.",
-            extra_dict=ADVANCED,
         ),
         io.String.Input("folder", optional=True, default="", tooltip=folder),
-        io.String.Input(
+        folded(
+            io.String,
             "caption",
             optional=True,
             default=_DEFAULT.caption,
             tooltip="Caption of pictures without a .txt file; a pair of braces stands for trigger and class.",
-            extra_dict=ADVANCED,
         ),
     ]
 
 
 def _form() -> list[io.Input]:
     return [
-        io.String.Input(
+        folded(
+            io.String,
             "preserve",
             optional=True,
             default="dc",
             tooltip="Preservation terms with commas between, or none; counts where preset says so.",
-            extra_dict=ADVANCED,
         ),
         _choice("algorithm", ALGORITHMS, _DEFAULT.algorithm),
         _choice("targets", TARGETS, _DEFAULT.targets),
@@ -107,26 +107,27 @@ def _details() -> list[io.Input]:
         _count("resolution", most=4096, step=8),
         _count("bank_prompts", most=10_000),
         _count("drift_every", 50, most=10_000),
-        io.Combo.Input(
+        folded(
+            io.Combo,
             "dc_control",
             optional=True,
             options=list(CONTROLS),
             default=_DEFAULT.dc_control,
             tooltip="How dc's weight is set: auto learns first and keeps the concept learned, fixed takes dc_weight.",
-            extra_dict=ADVANCED,
         ),
-        io.Boolean.Input(
+        folded(
+            io.Boolean,
             "check_learned",
             optional=True,
             default=True,
             tooltip="Measure whether the concept was learned: draws pictures, and fetches CLIP and DINO once.",
-            extra_dict=ADVANCED,
         ),
     ]
 
 
 def _count(name: str, default: int = 0, *, most: int, step: int = 1) -> io.Input:
-    return io.Int.Input(
+    return folded(
+        io.Int,
         name,
         optional=True,
         default=default,
@@ -134,11 +135,15 @@ def _count(name: str, default: int = 0, *, most: int, step: int = 1) -> io.Input
         max=most,
         step=step,
         tooltip=_help(name),
-        extra_dict=ADVANCED,
     )
 
 
 def _choice(name: str, options: Sequence[str], default: str) -> io.Input:
-    return io.Combo.Input(
-        name, optional=True, options=list(options), default=default, tooltip=_help(name), extra_dict=ADVANCED
+    return folded(
+        io.Combo,
+        name,
+        optional=True,
+        options=list(options),
+        default=default,
+        tooltip=_help(name),
     )

@@ -20,10 +20,12 @@ def inputs():
     found = set()
     for path in Path(next(iter(nodes.__path__))).rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-            if not isinstance(node, ast.Call) or not node.args or not isinstance(node.args[0], ast.Constant):
+            if not isinstance(node, ast.Call):
                 continue
-            if getattr(node.func, "attr", "") == "Input" or getattr(node.func, "id", "") in SHORT:
-                found.add(node.args[0].value)
+            called = getattr(node.func, "id", "")
+            if getattr(node.func, "attr", "") == "Input" or called in (*SHORT, "folded"):
+                named = node.args[1:] if called == "folded" else node.args
+                found |= {name.value for name in named[:1] if isinstance(name, ast.Constant)}
     return found
 
 

@@ -12,8 +12,12 @@ class Hidden(str, Enum):
 
 
 class Socket:
-    def __init__(self, kind, id, extra_dict=None, **settings):
-        self.kind, self.id, self.settings = kind, id, {**settings, **(extra_dict or {})}
+    def __init__(self, kind, id, **settings):
+        self.kind, self.id, self._told, self.extra_dict = kind, id, settings, {}
+
+    @property
+    def settings(self):
+        return self._told | self.extra_dict
 
 
 Input = Output = Socket
@@ -21,7 +25,7 @@ Input = Output = Socket
 
 def kind(name, allowed=()):
     """Return a type whose Input and Output refuse settings that ComfyUI does not know."""
-    common = {"display_name", "optional", "tooltip", "lazy", "default", "socketless", "force_input", "extra_dict"}
+    common = {"display_name", "optional", "tooltip", "lazy", "default", "socketless", "force_input"}
 
     class Type:
         class Input(Socket):
