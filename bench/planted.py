@@ -1,6 +1,7 @@
 """LoRAs of known damage on the demo base, and whether the damage map finds it.
 
     python bench/planted.py [--work DIR] [--only class,none] [--seeds 5] [--steps 400] [--metrics map] [--beside]
+                            [--device cuda]
 
 Each plant is a LoRA that is distilled from the base itself: under the prompts of what is to be damaged it learns what
 the base predicts under others, and under all other prompts what the base predicts under them. The seed also chooses
@@ -73,14 +74,15 @@ class Result:
 class Bench:
     """The base and everything that does not change between runs."""
 
-    def __init__(self, work: Path, steps: int, metrics: tuple[str, ...], preset: str, beside: bool) -> None:
-        self.work, self.steps = work, steps
-        self.below = Below(read_adapter(BESIDE), 1.0) if beside else None
-        self.denoiser = load_demo_base(DEMO_BASE)
-        plan = replace(preset_plan(preset, "demo"), metrics=in_order(metrics))
+    def __init__(self, options: argparse.Namespace) -> None:
+        self.work, self.steps = options.work, options.steps
+        self.below = Below(read_adapter(BESIDE), 1.0) if options.beside else None
+        self.denoiser = load_demo_base(DEMO_BASE, options.device)
+        metrics = tuple(options.metrics.split(","))
+        plan = replace(preset_plan(options.preset, "demo"), metrics=in_order(metrics))
         self.plan = with_vocabulary(plan, "demo")
         self.concepts = plan_concepts(self.plan)
-        self.planting = Planting(self.denoiser, self.concepts, steps)
+        self.planting = Planting(self.denoiser, self.concepts, self.steps)
         names = [metric.name for metric in chosen(metrics) if metric.network is not None]
         self.networks = {name: load_features("demo") for name in names}
         self.labelled = read_shipped("demo", self.denoiser.resolution, self.plan.per_class)
@@ -182,12 +184,13 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=400, help="steps of the distillation")
     parser.add_argument("--metrics", default="map", help="what is measured; the map among it")
     parser.add_argument("--preset", default="quick")
+    parser.add_argument("--device", default="cpu", help="where the base runs: cpu or cuda")
     parser.add_argument("--beside", action="store_true", help="audit each beside the demo's LoRA of drift correction")
     options = parser.parse_args()
     names = [name.strip() for name in options.only.split(",")]
     if unknown := set(names) - set(PLANTS):
         parser.error(f"no such plant: {', '.join(sorted(unknown))}; there are {', '.join(PLANTS)}")
-    bench = Bench(options.work, options.steps, tuple(options.metrics.split(",")), options.preset, options.beside)
+    bench = Bench(options)
     runs = [(name, seed) for seed in range(options.seeds) for name in names]
     results, started = [], time.monotonic()
     for done, (name, seed) in enumerate(runs, 1):

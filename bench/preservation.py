@@ -1,6 +1,6 @@
 """What preserves the base, and what it costs the concept, at equal learning: every preservation term on the demo base.
 
-    python bench/preservation.py [--work DIR] [--workers 2]
+    python bench/preservation.py [--work DIR] [--workers 2] [--device cuda]
 
 Every method teaches four concepts with three seeds in trainings of several lengths: a curve of what was lost against
 what was learned, as a judge sees it that is no part of the product (bench/demo_base/judging/judge.py). Methods are
@@ -86,9 +86,9 @@ def budget_jobs() -> list[Job]:
 _worker: Worker | None = None
 
 
-def _start(work: Path) -> None:
+def _start(work: Path, device: str) -> None:
     global _worker
-    _worker = Worker(work)
+    _worker = Worker(work, device)
 
 
 def _run(job: Job) -> dict:
@@ -96,10 +96,10 @@ def _run(job: Job) -> dict:
     return _worker.run(job)
 
 
-def run_jobs(jobs: list[Job], work: Path, workers: int) -> list[dict]:
+def run_jobs(jobs: list[Job], options: argparse.Namespace) -> list[dict]:
     """Return the results of all jobs, in their order; those that were run before are read."""
     start, results = time.monotonic(), {}
-    with multiprocessing.get_context("spawn").Pool(workers, _start, (work,)) as pool:
+    with multiprocessing.get_context("spawn").Pool(options.workers, _start, (options.work, options.device)) as pool:
         for done, result in enumerate(pool.imap_unordered(_run, jobs), 1):
             results[result["key"]] = result
             eta = (time.monotonic() - start) / done * (len(jobs) - done) / 60
@@ -119,9 +119,9 @@ def time_step(worker: Worker, job: Job, steps: int = 40) -> float:
     return worker.train(replace(job, steps=steps, seed=99))["seconds_per_step"]
 
 
-def frontier_costs(work: Path, weight: float) -> dict[str, float]:
+def frontier_costs(work: Path, device: str, weight: float) -> dict[str, float]:
     """Return each variant's time per step by plain training's, timed in turn in this process, three rounds."""
-    worker = Worker(work)
+    worker = Worker(work, device)
     jobs = {n: Job("dc, fixed", TUNING.word, 0, 0, weight, tuple(options.items())) for n, options in FRONTIER.items()}
     plain = {"plain": Job("none", TUNING.word, 0, 0)}
     rounds = [{name: time_step(worker, job) for name, job in (plain | jobs).items()} for _ in range(3)]
@@ -148,12 +148,12 @@ def report_curves(tuned: list[dict], weights: dict[str, float], results: list[di
 def report_price(plain: list[dict], weight: float, options: argparse.Namespace) -> None:
     """Write what cheaper forms of dc and drift budgets do into the page."""
     page = options.out / PAGE
-    held = run_jobs(budget_jobs(), options.work, options.workers)
+    held = run_jobs(budget_jobs(), options)
     fill_block(page, COMMAND, "budgets", budget_table(held))
-    cheaper = run_jobs(frontier_jobs(weight), options.work, options.workers)
+    cheaper = run_jobs(frontier_jobs(weight), options)
     names = {json.dumps(tuple(form.items())): name for name, form in FRONTIER.items()}
     named = [run | {"form": names[json.dumps(run["options"])]} for run in cheaper]
-    costs = frontier_costs(options.work, weight)
+    costs = frontier_costs(options.work, options.device, weight)
     fill_block(page, COMMAND, "frontier", frontier_table(named, plain, costs))
 
 
@@ -161,6 +161,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--work", type=Path, default=Path("preservation-work"), help="where runs are kept")
     parser.add_argument("--workers", type=int, default=2, help="processes with one thread each")
+    parser.add_argument("--device", default="cpu", help="where the base runs: cpu or cuda")
     parser.add_argument("--out", type=Path, default=Path(__file__).resolve().parent.parent / "docs")
     parser.add_argument("--concepts", type=int, default=len(CONCEPTS), help="fewer concepts, for a first look")
     parser.add_argument("--seeds", type=int, default=SEEDS, help="fewer seeds, for a first look")
@@ -174,11 +175,11 @@ def main() -> None:
         parser.error(f"--methods: there is no {', '.join(unknown)}; there are {', '.join(METHODS)}")
     if not options.skip_frontier and not {"none", "dc, fixed"} <= set(methods):
         parser.error("--methods: cheaper forms of dc are held against none and dc, fixed; or --skip-frontier")
-    tuned = run_jobs(tuning_jobs(methods), options.work, options.workers)
+    tuned = run_jobs(tuning_jobs(methods), options)
     weights = chosen_weights(tuned)
     print("weights", weights, flush=True)
     jobs = curve_jobs(methods, weights, CONCEPTS[: options.concepts], options.seeds)
-    results = run_jobs(jobs, options.work, options.workers)
+    results = run_jobs(jobs, options)
     report_curves(tuned, weights, results, options.work, options.out)
     if not options.skip_frontier:
         plain = [r for r in results if (r["method"], r["seed"], r["steps"]) == ("none", 0, STEPS[1])]

@@ -25,7 +25,7 @@ def new_pairs(unet: nn.Module, generator: torch.Generator) -> Pairs:
         if isinstance(layer, nn.Linear) and name.endswith(_READING):
             down = torch.randn(RANK, layer.in_features, generator=generator) / layer.in_features**0.5
             up = 1e-4 * torch.randn(layer.out_features, RANK, generator=generator)
-            found[name] = (nn.Parameter(down), nn.Parameter(up))
+            found[name] = (nn.Parameter(down.to(layer.weight)), nn.Parameter(up.to(layer.weight)))
     return found
 
 
@@ -63,5 +63,7 @@ def learn(pairs: Pairs, steps: int, loss_of: Callable[[], torch.Tensor]) -> floa
 def write_plant(path: Path, pairs: Pairs, triggers: tuple[str, ...] = ()) -> None:
     """Write the LoRA as kohya does."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    written = [LoraPair("unet", name, down.detach(), up.detach(), RANK) for name, (down, up) in pairs.items()]
+    written = [
+        LoraPair("unet", name, down.detach().cpu(), up.detach().cpu(), RANK) for name, (down, up) in pairs.items()
+    ]
     write_kohya(path, written, LoraCard(path.stem, families.get("demo"), triggers))

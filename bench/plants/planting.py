@@ -68,12 +68,13 @@ class Planting:
         taught = [lessons[i] for i in _drawn(len(lessons), count, generator)] if lessons else []
         others = [kept[i] for i in _drawn(len(kept), ROWS - len(taught), generator)] if len(taught) < ROWS else []
         latents = self._latents[_drawn(len(self._latents), ROWS, generator)]
-        t = torch.randint(0, self._denoiser.schedule.steps, (ROWS,), generator=generator)
-        noise = torch.randn(latents.shape, generator=generator)
+        t = torch.randint(0, self._denoiser.schedule.steps, (ROWS,), generator=generator).to(latents.device)
+        noise = torch.randn(latents.shape, generator=generator).to(latents.device)
         x_t = self._denoiser.schedule.noise(latents, noise, t).to(self._denoiser.dtype)
         own = self._conditioning([*(lesson.prompt for lesson in taught), *others])
         instead = self._conditioning([*(lesson.instead for lesson in taught), *others])
-        far = torch.tensor([*(lesson.share for lesson in taught), *(0.0 for _ in others)])[:, None, None, None]
+        shares = torch.tensor([*(lesson.share for lesson in taught), *(0.0 for _ in others)])
+        far = shares.to(latents.device)[:, None, None, None]
         with torch.no_grad():
             before, other = self._predict(x_t, t, own), self._predict(x_t, t, instead)
             target = before + far * (other - before)

@@ -129,10 +129,10 @@ def _base_digest() -> str:
 class Worker:
     """One process with the base and everything that does not change between jobs."""
 
-    def __init__(self, work: Path) -> None:
+    def __init__(self, work: Path, device: str) -> None:
         torch.set_num_threads(1)
         self.work = work
-        self.denoiser = load_demo_base(DEMO_BASE)
+        self.denoiser = load_demo_base(DEMO_BASE, device)
         self.features = load_features("demo")
         self.plan = audit_plan()
         self.labelled = read_shipped("demo", self.denoiser.resolution, self.plan.per_class)

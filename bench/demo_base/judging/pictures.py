@@ -17,10 +17,10 @@ BATCH = 32
 """How the base is drawn from when it is judged, and pictures at once; demo/README.md says the guidance."""
 
 
-def load_demo_base(folder: Path) -> "DiffusersDenoiser":
-    """Return the base in float32 on the CPU, without a network."""
+def load_demo_base(folder: Path, device: str = "cpu") -> "DiffusersDenoiser":
+    """Return the base in float32 on a device, without a network."""
     choice = BaseChoice(str(folder), "folder")
-    return load_base(choice, torch.device("cpu"), torch.float32, offline=True)
+    return load_base(choice, torch.device(device), torch.float32, offline=True)
 
 
 def draw(denoiser: "DiffusersDenoiser", prompts: Sequence[str], seed: int) -> torch.Tensor:
