@@ -5,6 +5,7 @@ transformers of the U-Net; and a training step of such a LoRA, whose activations
 fake tensors.
 """
 
+from dataclasses import dataclass
 from types import SimpleNamespace
 from typing import Any
 
@@ -55,12 +56,15 @@ def lora_bytes(base: Blueprint) -> LoraBytes:
     return LoraBytes(sum(layer.weight.numel() for layer in layers), factors)
 
 
+def audit_bytes(base: Blueprint, keeping: Keeping, dtype: torch.dtype = KIND) -> float:
+    """Return what an audit takes of a card."""
+    return footprint(base, dtype, ROWS, keeping, lora_bytes(base)).peak + BESIDES
+
+
 def audits(base: Blueprint) -> None:
     """Print the table of an audit."""
-    lora = lora_bytes(base)
     for keeping in WAYS:
-        types = (torch.float32, torch.bfloat16, torch.float16)
-        needed = [(footprint(base, t, ROWS, keeping, lora).peak + BESIDES) / GIB for t in types]
+        needed = [audit_bytes(base, keeping, t) / GIB for t in (torch.float32, torch.bfloat16, torch.float16)]
         print(f"| {keeping.words()} | " + " | ".join(f"{value:.1f}" for value in needed) + " |")
 
 
@@ -89,18 +93,40 @@ def fake_step(rows: int, checkpointing: bool) -> tuple[int, int]:
     return memory.peak, sum(p.numel() for p in unet.parameters() if p.requires_grad)
 
 
-def trainings(base: Blueprint) -> None:
-    """Print the table of a training step, and what each row takes."""
-    each = {}
+@dataclass(frozen=True)
+class Step:
+    """What a training step takes besides weights."""
+
+    row: int
+    """Bytes of activations of each row."""
+    trained: int
+    """Numbers that are trained."""
+
+
+def steps() -> dict[bool, Step]:
+    """Return what a step takes without and with checkpointing."""
+    found = {}
     for checkpointing in (False, True):
         # What weights take is the same in both: the difference is what one row does.
         (one, trained), (two, _) = (fake_step(rows, checkpointing) for rows in (1, 2))
-        each[checkpointing] = two - one
-        print(f"each row, checkpointing {'on' if checkpointing else 'off'}: {each[checkpointing] / GIB:.2f} GiB")
+        found[checkpointing] = Step(two - one, trained)
+    return found
+
+
+def training_bytes(base: Blueprint, keeping: Keeping, step: Step) -> float:
+    """Return what a training takes of a card."""
+    weights = part_weights(base, KIND, keeping)
+    there = weights["unet"] if keeping.offload == "model" else sum(weights.values())
+    return there + ADAM * step.trained + STEP_ROWS * step.row + BESIDES
+
+
+def trainings(base: Blueprint) -> None:
+    """Print the table of a training step, and what each row takes."""
+    counted = steps()
+    for checkpointing, step in counted.items():
+        print(f"each row, checkpointing {'on' if checkpointing else 'off'}: {step.row / GIB:.2f} GiB")
     for keeping, checkpointing in TRAINED:
-        weights = part_weights(base, KIND, keeping)
-        there = weights["unet"] if keeping.offload == "model" else sum(weights.values())
-        needed = there + ADAM * trained + STEP_ROWS * each[checkpointing] + BESIDES
+        needed = training_bytes(base, keeping, counted[checkpointing])
         print(f"| {keeping.words()}{', checkpointing' if checkpointing else ''} | {needed / GIB:.1f} |")
 
 

@@ -35,7 +35,7 @@ from preserving.preservation_run import METHODS, Job, Worker
 
 SEEDS = 3
 """Of every method, concept and length: twelve runs of each, enough for an interval."""
-STEPS = (100, 200, 400)
+STEPS = (200, 400, 800)
 """Lengths of training. Each is a training of its own, for a weight that is found while training depends on it."""
 PAGE, COMMAND = "preservation.md", "bench/preservation.py"
 

@@ -2,8 +2,9 @@
 
 Writes a Stable Diffusion XL of full size with random weights and a LoRA on all transformers of its U-Net, and in a
 process for each way of keeping the base asks what an audit asks of it (four rows of 1024 px at once, a picture decoded
-and one encoded), or trains four steps. Prints the table of docs/memory.md: what torch held at most, and what it had
-taken of the card. Needs 12 GB of disk, and a card that holds the largest way.
+and one encoded), or trains four steps. The process may take no more of the card than the smallest of 8, 12, 16 and 24
+GB has that it should fit by what is counted. Prints a table of docs/memory.md: that card, what is counted, and what torch
+held at most. Needs 8 GB of disk, and a card of 24 GB.
 """
 
 import argparse
@@ -11,21 +12,20 @@ import json
 import subprocess
 import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import torch
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 import checkout  # noqa: F401
-from memory import KIND, RANK, ROWS, TRAINED, WAYS
+from memory import KIND, RANK, ROWS, TRAINED, WAYS, audit_bytes, steps, training_bytes
 from owf.core import families
 from owf.core.adapter import LoraCard, LoraPair, read_adapter, write_kohya
 from owf.core.audit.change import AdapterChange
 from owf.core.model.base import CONFIGS, BaseChoice, load_base
 from owf.core.model.blueprint import blueprint
 from owf.core.model.diffusion.batch import Batching
-from owf.core.model.footprint import GIB
+from owf.core.model.footprint import BESIDES, GIB
 from owf.core.model.memory import Keeping
 from owf.core.progress import SILENT
 from owf.core.train.data.bank import Bank
@@ -33,6 +33,9 @@ from owf.core.train.plan import TrainPlan
 from owf.core.train.records import Picture, StepRecord, TrainSetting
 from owf.core.train.train import train
 from torch import nn
+
+CARDS = (8, 12, 16, 24)
+"""GiB of cards that people have."""
 
 
 def write_base(folder: Path) -> None:
@@ -70,7 +73,7 @@ def write_lora(base: Path, path: Path) -> None:
 
 @torch.no_grad()
 def audited(work: Path, keeping: Keeping) -> dict[str, float]:
-    """Return the seconds of a row, of the base with its LoRA."""
+    """Return the seconds of a row of the base with its LoRA."""
     base = load_base(
         BaseChoice(str(work / "base"), "folder"), torch.device("cuda"), KIND, offline=True, keeping=keeping
     )
@@ -91,7 +94,7 @@ def audited(work: Path, keeping: Keeping) -> dict[str, float]:
 
 
 def trained(work: Path, keeping: Keeping, checkpointing: bool) -> dict[str, float]:
-    """Return the seconds of a training step; what is measured begins with the first."""
+    """Return the seconds of a training step; memory is measured from the end of the first."""
     base = load_base(
         BaseChoice(str(work / "base"), "folder"), torch.device("cuda"), KIND, offline=True, keeping=keeping
     )
@@ -115,22 +118,19 @@ def trained(work: Path, keeping: Keeping, checkpointing: bool) -> dict[str, floa
     return {"seconds": (times[-1] - times[0]) / (len(times) - 1)}
 
 
-def child(work: Path, what: str) -> None:
+def child(work: Path, asked: dict) -> None:
     """Measure one way in this process and print it as JSON."""
-    asked = json.loads(what)
-    keeping = Keeping(*asked["keeping"])
-    measure: Callable[[], dict[str, float]] = (
-        (lambda: audited(work, keeping))
-        if asked["checkpointing"] is None
-        else (lambda: trained(work, keeping, asked["checkpointing"]))
-    )
-    found = measure()
+    keeping, checkpointing = Keeping(*asked["keeping"]), asked["checkpointing"]
+    # What the driver and its libraries take is not torch's to count.
+    share = (asked["card"] * GIB - BESIDES) / torch.cuda.get_device_properties(0).total_memory
+    torch.cuda.set_per_process_memory_fraction(min(1.0, share))
+    found = audited(work, keeping) if checkpointing is None else trained(work, keeping, checkpointing)
     print(json.dumps(found | {"held": torch.cuda.max_memory_allocated(), "taken": torch.cuda.max_memory_reserved()}))
 
 
-def measured(work: Path, keeping: Keeping, checkpointing: bool | None) -> dict[str, float] | str:
+def measured(work: Path, keeping: Keeping, checkpointing: bool | None, card: int) -> dict[str, float] | str:
     """Return what a process of its own measures of a way, or the last line of its error."""
-    asked = {"keeping": [keeping.offload, keeping.quantize, keeping.tile], "checkpointing": checkpointing}
+    asked = {"keeping": [keeping.offload, keeping.quantize, keeping.tile], "checkpointing": checkpointing, "card": card}
     command = [sys.executable, __file__, "--work", str(work), "--child", json.dumps(asked)]
     done = subprocess.run(command, capture_output=True, text=True)
     if done.returncode:
@@ -138,31 +138,41 @@ def measured(work: Path, keeping: Keeping, checkpointing: bool | None) -> dict[s
     return json.loads(done.stdout.splitlines()[-1])
 
 
+def line(work: Path, keeping: Keeping, checkpointing: bool | None, counted: float) -> str:
+    """Return the table's line of a way, measured."""
+    card = next(size for size in CARDS if size * GIB > counted)
+    found = measured(work, keeping, checkpointing, card)
+    what = "audit" if checkpointing is None else f"training{', checkpointing' if checkpointing else ''}"
+    cells = [what, keeping.words(), f"{card} GB", f"{(counted - BESIDES) / GIB:.1f}"]
+    if isinstance(found, str):
+        return f"| {' | '.join(cells)} | {found} | |"
+    return f"| {' | '.join(cells)} | {found['held'] / GIB:.1f} | {found['taken'] / GIB:.1f} |"
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--work", type=Path, default=Path("gpu-memory"), help="where base and LoRA are kept")
-    parser.add_argument("--ways", type=int, help="as many ways of auditing and of training, for a first look")
+    parser.add_argument("--only", choices=("audits", "trainings"), help="one half of the table")
     parser.add_argument("--child", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.child:
-        child(options.work, options.child)
+        child(options.work, json.loads(options.child))
         return
     if not (options.work / "lora.safetensors").exists():
         write_base(options.work / "base")
         write_lora(options.work / "base", options.work / "lora.safetensors")
         torch.cuda.empty_cache()
+    base = blueprint(BaseChoice(str(options.work / "base"), "folder"))
     print(f"{torch.cuda.get_device_name()}, PyTorch {torch.__version__}, GiB in {KIND}")
-    print("| what | how the base is kept | held | taken of the card | seconds |\n|---|---|---|---|---|")
-    ways = [(keeping, None) for keeping in WAYS[: options.ways]] + list(TRAINED[: options.ways])
-    for keeping, checkpointing in ways:
-        found = measured(options.work, keeping, checkpointing)
-        what = "audit" if checkpointing is None else f"training{', checkpointing' if checkpointing else ''}"
-        cells = (
-            [found, "", ""]
-            if isinstance(found, str)
-            else [f"{found['held'] / GIB:.1f}", f"{found['taken'] / GIB:.1f}", f"{found['seconds']:.3f}"]
-        )
-        print(f"| {what} | {keeping.words()} | {' | '.join(cells)} |", flush=True)
+    print("| what | how the base is kept | card | counted | held | taken of the card |\n|---|---|---|---|---|---|")
+    if options.only != "trainings":
+        for keeping in WAYS:
+            print(line(options.work, keeping, None, audit_bytes(base, keeping)), flush=True)
+    if options.only != "audits":
+        counted = steps()
+        for keeping, checkpointing in TRAINED:
+            needed = training_bytes(base, keeping, counted[checkpointing])
+            print(line(options.work, keeping, checkpointing, needed), flush=True)
 
 
 if __name__ == "__main__":
