@@ -5,17 +5,20 @@ transformers of the U-Net; and a training step of such a LoRA, whose activations
 fake tensors.
 """
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from types import SimpleNamespace
 from typing import Any
 
 import checkout  # noqa: F401
 import torch
+import torch.nn.functional as F
 from counted import PeakMemory
 from owf.core import families
 from owf.core.model.base import CONFIGS, BaseChoice
 from owf.core.model.blueprint import Blueprint, blueprint
-from owf.core.model.footprint import BESIDES, GIB, LoraBytes, footprint, part_weights
+from owf.core.model.footprint import GIB, LoraBytes, footprint, needed_for, part_weights
 from owf.core.model.memory import TILE, Keeping
 from owf.core.train.methods.dreambooth_lora import DreamBoothLora
 from owf.core.train.plan import TrainPlan
@@ -58,7 +61,7 @@ def lora_bytes(base: Blueprint) -> LoraBytes:
 
 def audit_bytes(base: Blueprint, keeping: Keeping, dtype: torch.dtype = KIND) -> float:
     """Return what an audit takes of a card."""
-    return footprint(base, dtype, ROWS, keeping, lora_bytes(base)).peak + BESIDES
+    return footprint(base, dtype, ROWS, keeping, lora_bytes(base)).needed
 
 
 def audits(base: Blueprint) -> None:
@@ -66,6 +69,24 @@ def audits(base: Blueprint) -> None:
     for keeping in WAYS:
         needed = [audit_bytes(base, keeping, t) / GIB for t in (torch.float32, torch.bfloat16, torch.float16)]
         print(f"| {keeping.words()} | " + " | ".join(f"{value:.1f}" for value in needed) + " |")
+
+
+@contextmanager
+def norms_as_on_cuda() -> Iterator[None]:
+    """Return a context in which norms are computed in float32, as autocast does on CUDA but not on the CPU."""
+
+    def widened(norm: Callable[..., torch.Tensor]) -> Callable[..., torch.Tensor]:
+        def called(x: torch.Tensor, size: Any, weight: torch.Tensor, bias: torch.Tensor, eps: float) -> torch.Tensor:
+            return norm(x.float(), size, weight.float(), bias.float(), eps)
+
+        return called
+
+    plain = F.layer_norm, F.group_norm
+    F.layer_norm, F.group_norm = map(widened, plain)
+    try:
+        yield
+    finally:
+        F.layer_norm, F.group_norm = plain
 
 
 def fake_step(rows: int, checkpointing: bool) -> tuple[int, int]:
@@ -79,7 +100,7 @@ def fake_step(rows: int, checkpointing: bool) -> tuple[int, int]:
         unet.enable_gradient_checkpointing()
     unet.train(checkpointing)
     DreamBoothLora(SimpleNamespace(components={"unet": unet}, device="meta"), TrainPlan(class_word="x", rank=RANK))
-    with FakeTensorMode(allow_non_fake_inputs=True):
+    with FakeTensorMode(allow_non_fake_inputs=True), norms_as_on_cuda():
         for module in unet.modules():  # the library puts its layers beside weights of torch's own kinds alone
             for name, weight in module.named_parameters(recurse=False):
                 fake = torch.empty(weight.shape, dtype=weight.dtype)
@@ -117,7 +138,7 @@ def training_bytes(base: Blueprint, keeping: Keeping, step: Step) -> float:
     """Return what a training takes of a card."""
     weights = part_weights(base, KIND, keeping)
     there = weights["unet"] if keeping.offload == "model" else sum(weights.values())
-    return there + ADAM * step.trained + STEP_ROWS * step.row + BESIDES
+    return needed_for(there + ADAM * step.trained + STEP_ROWS * step.row)
 
 
 def trainings(base: Blueprint) -> None:

@@ -16,7 +16,7 @@ from ..core.model.blueprint import blueprint
 from ..core.model.cards import CARDS, SHARE, TRANSFER, Card
 from ..core.model.diffusion.batch import batching_for
 from ..core.model.diffusion.speed import attained, memory_of
-from ..core.model.footprint import BESIDES, GIB, footprint
+from ..core.model.footprint import GIB, footprint
 from ..core.model.memory import TILE, Keeping
 from ..core.model.names import base_names
 from ..core.plan.presets import PAPER
@@ -94,7 +94,7 @@ def _millions(module: torch.nn.Module) -> str:
 def _here(seen: Forecast, here: Here, operations: int) -> list[str]:
     batch = batching_for(seen.base.latent_shape, here.device.type)
     rows = (here.batch or batch.size) * batch.workers
-    needed = footprint(seen.base, here.dtype, rows, here.keeping, seen.lora).peak + BESIDES
+    needed = footprint(seen.base, here.dtype, rows, here.keeping, seen.lora).needed
     there = memory_of(here.device)
     of = f" of {there / GIB:.1f} GB" if there else ""
     fits = "" if there is None or needed <= there else ", which is not enough"
@@ -109,16 +109,16 @@ def _here(seen: Forecast, here: Here, operations: int) -> list[str]:
 def _on_card(seen: Forecast, card: Card, operations: int) -> list[str]:
     rows = batching_for(seen.base.latent_shape, "cuda").size
     for keeping in WAYS:
-        needed = footprint(seen.base, torch.float16, rows, keeping, seen.lora)
-        if needed.peak + BESIDES <= card.gigabytes * GIB:
+        needed = footprint(seen.base, torch.float16, rows, keeping, seen.lora).needed
+        if needed <= card.gigabytes * GIB:
             seconds = operations / (card.operations * SHARE)
             if keeping.offload == "group":  # every layer goes to the card once for each batch
                 seconds += _moved(seen) / TRANSFER / rows
             return [
                 f"Card of {card.gigabytes} GB ({card.name}, float16, {rows} rows at once), {keeping.words()}: "
-                f"{(needed.peak + BESIDES) / GIB:.1f} GB; about {_times(seen, seconds)}"
+                f"{needed / GIB:.1f} GB; about {_times(seen, seconds)}"
             ]
-    plain = footprint(seen.base, torch.float16, rows, Keeping(), seen.lora).peak + BESIDES
+    plain = footprint(seen.base, torch.float16, rows, Keeping(), seen.lora).needed
     return [f"Card of {card.gigabytes} GB: too small, {plain / GIB:.1f} GB are needed as loaded"]
 
 

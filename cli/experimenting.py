@@ -24,7 +24,7 @@ from ..core.model.cards import SHARE
 from ..core.model.device import choose_device
 from ..core.model.diffusion.batch import batching_for, default_batching
 from ..core.model.diffusion.speed import attained
-from ..core.model.footprint import BESIDES, GIB, footprint
+from ..core.model.footprint import GIB, footprint
 from ..core.model.memory import AS_LOADED
 from ..core.model.names import base_names
 from ..core.model.stored import dtype_of_base
@@ -103,7 +103,7 @@ def _costs(found: Foreseen, base: Blueprint, choice: BaseChoice, options: argpar
     device = choose_device(options.device)
     dtype = dtype_of_base(options.dtype, device, choice)
     batch = batching_for(base.latent_shape, device.type)
-    needed = footprint(base, dtype, batch.size * batch.workers, AS_LOADED).peak + BESIDES
+    needed = footprint(base, dtype, batch.size * batch.workers, AS_LOADED).needed
     seconds = found.rows * base.row_operations / (attained(device, dtype) * SHARE)
     return [
         f"All in all {found.rows:,} rows without gradients or their like (one with gradients is three), "

@@ -16,8 +16,11 @@ if TYPE_CHECKING:
 GIB = 2**30
 """Bytes of what is called GB where memory is counted, as cards are sold."""
 BESIDES = int(0.7 * GIB)
-"""Bytes besides tensors of a base, on a GPU: the driver's context, code and workspaces of its libraries (0.3 to
-0.6 GB), the network of a metric (0.1 GB)."""
+"""Bytes besides tensors of a base, on a GPU: the driver's context and its libraries' code (0.5 GB where it was looked
+at), the network of a metric (0.1 GB)."""
+SLACK = 1.15
+"""By how much more a card needs than tensors take: workspaces of its libraries, and free memory that is cut up. With it
+what was run on a card fitted where it is said to, and did not where not (docs/memory.md)."""
 
 
 @dataclass(frozen=True)
@@ -49,6 +52,16 @@ class Footprint:
     def peak(self) -> int:
         """Return the most bytes of tensors at once."""
         return self.weights + self.lora + self.working
+
+    @property
+    def needed(self) -> int:
+        """Return the bytes that a device is to have."""
+        return needed_for(self.peak)
+
+
+def needed_for(peak: float) -> int:
+    """Return the bytes that a device is to have for tensors of so many."""
+    return int(peak * SLACK) + BESIDES
 
 
 def footprint(base: Blueprint, dtype: torch.dtype, rows: int, keeping: Keeping, lora: LoraBytes = NO_LORA) -> Footprint:

@@ -28,6 +28,7 @@ from .loop.drift import DriftWatch
 from .loop.loop import run_steps
 from .loop.loss import LossMaker
 from .loop.measure import Measurements
+from .loop.repeatable import repeatable
 from .loop.state import TrainState
 from .loop.step import Step
 from .metadata import add_metadata
@@ -49,8 +50,9 @@ def train(
 
     `held_out` are pictures of the concept for the validation loss, which is not measured without them; what was learned
     is compared with them. It computes in the type of the base, and what is trained is float32. The same plan, pictures,
-    bank and base give the same bytes, interrupted and resumed or not. Raises UsageError where plan, pictures or base do
-    not fit together, and InvalidError for a base that is misread.
+    bank and base give the same bytes on the same machine, interrupted and resumed or not; on a GPU as far as torch has
+    deterministic algorithms. Raises UsageError where plan, pictures or base do not fit together, and InvalidError for a
+    base that is misread.
     """
     _require_torch()
     _require_kept(plan, setting)
@@ -77,7 +79,8 @@ def train(
         step = Step(losses, data, terms, plan, setting.progress)
         gain = ConceptGain(losses, method, data) if plan.sets_weight else None
         measurements = Measurements(denoiser, losses, watch, validation, gain, plan, setting)
-        finished = run_steps(state, step, measurements, checkpoint, plan, setting)
+        with repeatable(denoiser.device):
+            finished = run_steps(state, step, measurements, checkpoint, plan, setting)
         trained = _finish(state, method, denoiser, pictures, plan, setting, finished)
         if not finished or setting.networks is None:
             return trained

@@ -1,10 +1,10 @@
-"""Memory on a real GPU, for what bench/memory.py counts from shapes: `python bench/gpu/memory.py [--work DIR]`.
+"""Memory on a real GPU, for what bench/memory.py counts from shapes: `python bench/gpu/measured.py [--work DIR]`.
 
-Writes a Stable Diffusion XL of full size with random weights and a LoRA on all transformers of its U-Net, and in a
-process for each way of keeping the base asks what an audit asks of it (four rows of 1024 px at once, a picture decoded
-and one encoded), or trains four steps. The process may take no more of the card than the smallest of 8, 12, 16 and 24
-GB has that it should fit by what is counted. Prints a table of docs/memory.md: that card, what is counted, and what torch
-held at most. Needs 8 GB of disk, and a card of 24 GB.
+Writes a Stable Diffusion XL of full size with random weights and a LoRA on all transformers of its U-Net. A process for
+each way of keeping the base asks what an audit asks (four rows of 1024 px at once, a picture decoded and one encoded),
+or trains four steps. It may take what the smallest card of 8, 12, 16, 24 or 32 GB has that is said to be enough.
+Prints a table of docs/memory.md: what is said to be needed, that card, what torch held at most and what it had taken.
+Needs 8 GB of disk, and a card of as much memory.
 """
 
 import argparse
@@ -34,7 +34,7 @@ from owf.core.train.records import Picture, StepRecord, TrainSetting
 from owf.core.train.train import train
 from torch import nn
 
-CARDS = (8, 12, 16, 24)
+CARDS = (8, 12, 16, 24, 32)
 """GiB of cards that people have."""
 
 
@@ -129,21 +129,21 @@ def child(work: Path, asked: dict) -> None:
 
 
 def measured(work: Path, keeping: Keeping, checkpointing: bool | None, card: int) -> dict[str, float] | str:
-    """Return what a process of its own measures of a way, or the last line of its error."""
+    """Return what a process of its own measures of a way, or why it measured nothing."""
     asked = {"keeping": [keeping.offload, keeping.quantize, keeping.tile], "checkpointing": checkpointing, "card": card}
     command = [sys.executable, __file__, "--work", str(work), "--child", json.dumps(asked)]
     done = subprocess.run(command, capture_output=True, text=True)
     if done.returncode:
-        return done.stderr.strip().splitlines()[-1]
+        return "does not fit" if "OutOfMemory" in done.stderr else done.stderr.strip().splitlines()[-1]
     return json.loads(done.stdout.splitlines()[-1])
 
 
-def line(work: Path, keeping: Keeping, checkpointing: bool | None, counted: float) -> str:
+def line(work: Path, keeping: Keeping, checkpointing: bool | None, needed: float) -> str:
     """Return the table's line of a way, measured."""
-    card = next(size for size in CARDS if size * GIB > counted)
+    card = next(size for size in CARDS if size * GIB > needed)
     found = measured(work, keeping, checkpointing, card)
     what = "audit" if checkpointing is None else f"training{', checkpointing' if checkpointing else ''}"
-    cells = [what, keeping.words(), f"{card} GB", f"{(counted - BESIDES) / GIB:.1f}"]
+    cells = [what, keeping.words(), f"{needed / GIB:.1f}", f"{card} GB"]
     if isinstance(found, str):
         return f"| {' | '.join(cells)} | {found} | |"
     return f"| {' | '.join(cells)} | {found['held'] / GIB:.1f} | {found['taken'] / GIB:.1f} |"
@@ -164,7 +164,7 @@ def main() -> None:
         torch.cuda.empty_cache()
     base = blueprint(BaseChoice(str(options.work / "base"), "folder"))
     print(f"{torch.cuda.get_device_name()}, PyTorch {torch.__version__}, GiB in {KIND}")
-    print("| what | how the base is kept | card | counted | held | taken of the card |\n|---|---|---|---|---|---|")
+    print("| what | how the base is kept | needed | card | held | taken |\n|---|---|---|---|---|---|")
     if options.only != "trainings":
         for keeping in WAYS:
             print(line(options.work, keeping, None, audit_bytes(base, keeping)), flush=True)
