@@ -1,15 +1,19 @@
 """What training asks of torch on CUDA, and that the process has its own settings afterwards."""
 
+from typing import Any
+
 import pytest
 import torch
+import torch.utils.deterministic
 from owf.core.train.loop.repeatable import repeatable
 
 
 def settings():
+    deterministic: Any = torch.utils.deterministic
     return (
         torch.are_deterministic_algorithms_enabled(),
         torch.is_deterministic_algorithms_warn_only_enabled(),
-        torch.utils.deterministic.fill_uninitialized_memory,
+        deterministic.fill_uninitialized_memory,
     )
 
 
