@@ -96,6 +96,8 @@ class Recipe:
     """Its course, as plans call it."""
     bank_prompts: int = 0
     """Prompts of the bank to correct on; 0 takes all."""
+    accumulate: int = 1
+    """UNet batches of a step."""
 
 
 DISTILLED, NOT_DISTILLED = "distilled", "not distilled"

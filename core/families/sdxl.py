@@ -1,6 +1,6 @@
 """Stable Diffusion XL, and what is trained from it: Pony, Illustrious, NoobAI and their like."""
 
-from .family import FEW_STEPS, Drawing, Family, Part, Pipeline
+from .family import FEW_STEPS, Drawing, Family, Part, Pipeline, Recipe
 from .prompt_form import IN_TAGS, TAGS, Child, PromptForm
 
 PIPELINE = Pipeline(
@@ -60,5 +60,10 @@ FAMILY = Family(
     pipeline=PIPELINE,
     trains=True,
     drawings=(FEW_STEPS, Drawing("", guidance_scale=5.0)),
+    # The longer is that of diffusers' example of DreamBooth (examples/dreambooth/README_sdxl.md); not measured here.
+    recipes=(
+        ("quick", Recipe(steps=500, batch=1, rate=1e-4, accumulate=2)),
+        ("standard", Recipe(steps=500, batch=1, rate=1e-4, accumulate=4)),
+    ),
     children=CHILDREN,
 )

@@ -37,8 +37,8 @@ def test_without_a_recipe_the_plan_is_as_it_was_asked():
 def test_the_longer_recipe_is_behind():
     for family in WITH:
         assert [name for name, _ in family.recipes] == list(RECIPES)
-        steps = [recipe.steps for _, recipe in family.recipes]
-        assert steps == sorted(steps)
+        rows = [recipe.steps * recipe.batch * recipe.accumulate for _, recipe in family.recipes]
+        assert rows == sorted(rows)
 
 
 def test_a_family_that_has_none_says_what_to_give():
