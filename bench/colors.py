@@ -27,7 +27,7 @@ from owf.core.audit.evidence.recorder import audit_draws
 from owf.core.demo import DEMO_BASE
 from owf.core.disk.files import write_text
 from owf.core.families.prompt_form import IN_SENTENCES
-from owf.core.metrics.color_shift import measure_color_shift
+from owf.core.metrics.color_shift import VERSION, measure_color_shift
 from owf.core.metrics.evidence import Drawings
 from owf.core.metrics.measurement import Measurement
 from owf.core.metrics.metric import Tools
@@ -74,7 +74,7 @@ class Bench:
 
     def audit(self, name: str, seed: int) -> dict:
         """Return an audit's numbers and verdict, from the work folder where they are there."""
-        kept = self.work / "audits" / plan_digest(self.plan)[:8] / f"{name}-{seed}.json"
+        kept = self.work / "audits" / f"{plan_digest(self.plan)[:8]}-{VERSION}" / f"{name}-{seed}.json"
         if not kept.exists():
             verdict, numbers = self._rerolled(seed) if name == REROLLED else self._audited(name, seed)
             kept.parent.mkdir(parents=True, exist_ok=True)

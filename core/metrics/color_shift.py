@@ -24,7 +24,7 @@ from .statistics import jackknife_spread, products_estimate, simultaneous_level,
 if TYPE_CHECKING:
     from .images.color.color_look import ColorLook
 
-VERSION = 2
+VERSION = 3
 """Version of the definition in docs/metrics.md."""
 
 _LEAST = 3
@@ -47,6 +47,33 @@ class ShiftRows:
     """Of the base's with other seeds."""
 
 
+@dataclass(frozen=True)
+class _Change:
+    """The looks of two sets of pictures, prompt by prompt."""
+
+    before: "Sequence[ColorLook]"
+    """(P) of one."""
+    after: "Sequence[ColorLook]"
+    """(P) of the other."""
+
+
+def _steadied(rows: ShiftRows) -> _Change:
+    """Return the change from the base to the tuned model, held against both drawings of the base.
+
+    What a prompt's pictures came out like is chance, in the base's as in the tuned model's. Where the tuned model
+    composes as the base does with the same seeds, the chance is common to both and cancels. Where it composes anew, the
+    mean of the base's two drawings is the steadier thing to hold it against. How far to go from the one to the other
+    is what leaves the changes least apart: the regression of a control variate, whose mean is 0.
+    """
+    from .images.color.color_look import between
+
+    base, tuned, other = (np.stack([look.quantiles for look in looks]) for looks in (rows.base, rows.tuned, rows.other))
+    moved, rolled = (change - change.mean(0) for change in (tuned - base, other - base))
+    spread = float(np.square(rolled).sum())
+    share = min(1.0, max(0.0, float((moved * rolled).sum()) / spread)) if spread > 0 else 0.0
+    return _Change([between(a, b, share) for a, b in zip(rows.base, rows.other, strict=True)], rows.tuned)
+
+
 def summarise_shift(rows: ShiftRows) -> Measurement:
     """Return the length of the shift and its signed parts, with the hue of each colour term and the length by group.
 
@@ -54,15 +81,16 @@ def summarise_shift(rows: ShiftRows) -> Measurement:
     """
     if len(rows.base) < 2:
         raise InvalidError("A shift is what prompts have in common: ask for at least two.")
-    base, tuned = (_moments(looks) for looks in (rows.base, rows.tuned))
-    colors = [moments.mean(0)[:3] for moments in (base, tuned)]
+    moved, rolled = _steadied(rows), _Change(rows.base, rows.other)
+    colors = [_moments(looks).mean(0)[:3] for looks in (moved.before, moved.after)]
+    level = simultaneous_level(1)
     return Measurement(
         "color_shift",
         VERSION,
         headline="color_shift",
-        estimates={"color_shift": _length(rows, np.ones(len(base), bool), simultaneous_level(1)), **_signed(rows)},
-        breakdowns={"shift_group": _groups(rows), "hue": _hues(rows)},
-        facts={"prompts": len(base), "mean_colour_ciede2000": float(ciede2000(*colors))},
+        estimates={"color_shift": _length(moved, rolled, slice(None), level), **_signed(moved, rolled)},
+        breakdowns={"shift_group": _groups(moved, rolled, rows.groups), "hue": _hues(moved, rolled, rows.terms)},
+        facts={"prompts": len(rows.base), "mean_colour_ciede2000": float(ciede2000(*colors))},
     )
 
 
@@ -70,39 +98,38 @@ def _moments(looks: "Sequence[ColorLook]") -> np.ndarray:
     return np.stack([look.moments for look in looks])
 
 
-def _length(rows: ShiftRows, chosen: np.ndarray, level: float) -> Estimate:
+def _length(moved: _Change, rolled: _Change, chosen: np.ndarray | slice, level: float) -> Estimate:
     """Return how far the chosen prompts' (P,) colours moved together, with base against other seeds as its floor."""
-    moved, rolled = (_common(rows.base, looks, chosen, level) for looks in (rows.tuned, rows.other))
-    return replace(moved, floor=rolled.value)
+    return replace(_common(moved, chosen, level), floor=_common(rolled, chosen, level).value)
 
 
-def _common(before: "Sequence[ColorLook]", after: "Sequence[ColorLook]", chosen: np.ndarray, level: float) -> Estimate:
+def _common(change: _Change, chosen: np.ndarray | slice, level: float) -> Estimate:
     """Return the length in Delta-E of what the changes of quantiles have in common.
 
     Its square is without bias, and below 0 by luck where they have nothing in common; its length is then 0.
     """
-    changes = np.stack([b.quantiles - a.quantiles for a, b in zip(before, after, strict=True)])[chosen]
+    pairs = zip(change.before, change.after, strict=True)
+    changes = np.stack([after.quantiles - before.quantiles for before, after in pairs])[chosen]
     squared = products_estimate(changes @ changes.T, np.ones(len(changes)), level)
     # NumPy's maximum keeps what is no number.
     value, low, high = np.sqrt(np.maximum([squared.value, squared.low, squared.high], 0.0)).tolist()
     return Estimate(value, low, high, squared.n, "delta_e")
 
 
-def _groups(rows: ShiftRows) -> tuple[Part, ...]:
+def _groups(moved: _Change, rolled: _Change, groups: Sequence[str]) -> tuple[Part, ...]:
     """Return the length by group of prompts; one prompt alone has nothing in common with any."""
-    names = [name for name in sorted(set(rows.groups)) if rows.groups.count(name) > 1]
-    groups, level = np.array(rows.groups), simultaneous_level(len(names))
-    return tuple(Part(name, _length(rows, groups == name, level)) for name in names)
+    names = [name for name in sorted(set(groups)) if groups.count(name) > 1]
+    level = simultaneous_level(len(names))
+    return tuple(Part(name, _length(moved, rolled, np.array(groups) == name, level)) for name in names)
 
 
-def _signed(rows: ShiftRows) -> dict[str, Estimate]:
+def _signed(by_tuning: _Change, by_seeds: _Change) -> dict[str, Estimate]:
     """Return the signed changes; the intervals of UNITS hold together, and that of the turn is as sure as each.
 
     A floor is the outer end of the same interval for base against other seeds: the largest change that these alone
     plausibly make.
     """
-    base, tuned, other = (_moments(looks) for looks in (rows.base, rows.tuned, rows.other))
-    moved, rolled = changed(base, tuned), changed(base, other)
+    moved, rolled = (changed(_moments(c.before), _moments(c.after)) for c in (by_tuning, by_seeds))
     found = {}
     for name in UNITS:
         change, floor = moved.estimate(name), rolled.estimate(name)
@@ -117,26 +144,24 @@ def _outer_end(estimate: Estimate) -> float:
     return max(abs(estimate.low), abs(estimate.high))
 
 
-def _hues(rows: ShiftRows) -> tuple[Part, ...]:
+def _hues(by_tuning: _Change, by_seeds: _Change, asked_for: Sequence[str]) -> tuple[Part, ...]:
     """Return by how much the hue of each term turned where prompts ask for it, besides any tint; all hold together."""
-    terms = np.array(rows.terms)
+    terms = np.array(asked_for)
     asked = {term: np.flatnonzero(terms == term) for term in HUES}
     asked = {term: places for term, places in asked.items() if len(places) >= _LEAST}
     level = simultaneous_level(len(asked))
     parts = []
     for term, places in asked.items():
-        moved, rolled = (_turn(rows.base, looks, term, places, level) for looks in (rows.tuned, rows.other))
+        moved, rolled = (_turn(change, term, places, level) for change in (by_tuning, by_seeds))
         if moved is not None:
             parts.append(Part(term, replace(moved, floor=None if rolled is None else _outer_end(rolled))))
     return tuple(parts)
 
 
-def _turn(
-    before: "Sequence[ColorLook]", after: "Sequence[ColorLook]", term: str, places: np.ndarray, level: float
-) -> Estimate | None:
-    change = changed(_moments(before), _moments(after))
-    neutral, without = change.whole[3:] @ (1, 1j), change.without[:, 3:] @ (1, 1j)
-    base, tuned = ([looks[i].palette for i in places] for looks in (before, after))
+def _turn(change: _Change, term: str, places: np.ndarray, level: float) -> Estimate | None:
+    whole = changed(_moments(change.before), _moments(change.after))
+    neutral, without = whole.whole[3:] @ (1, 1j), whole.without[:, 3:] @ (1, 1j)
+    base, tuned = ([looks[i].palette for i in places] for looks in (change.before, change.after))
     place = {int(prompt): i for i, prompt in enumerate(places)}
     dropped = [(place.get(prompt), complex(point)) for prompt, point in enumerate(without)]
     turn, turns = turn_without(term, base, tuned, complex(neutral), dropped)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from ..metrics.measurement import Estimate, Measurement
 from ..metrics.metric import Quantity, known
 from ..metrics.metric import quantity as metric_quantity
+from ..metrics.screening.moved import EVERYTHING
 from ..text import inert
 from ..verdict.judge import damaged
 from ..verdict.learning import LEARNED, NOT_LEARNED, NOT_SHOWN, QUANTITIES
@@ -49,7 +50,8 @@ def meaning(report: Report) -> str:
     """Return what the verdict means, what is damaged most, and before it what was learned where that is known."""
     sentence = SENTENCES.get(report.verdict.decision, "")
     if names := damaged(report.verdict, report.measurements):
-        sentence = f"{sentence[:-1]}, most of all {' and '.join(names[:_NAMED])}."
+        where = "in everything" if names[0] == EVERYTHING else f"most of all {' and '.join(names[:_NAMED])}"
+        sentence = f"{sentence[:-1]}, {where}."
     return sentence if report.learning is None else f"{LEARNING.get(report.learning.decision, '')} {sentence}"
 
 

@@ -296,18 +296,32 @@ def test_as_many_as_an_audit_draws_are_a_pass_where_they_are_only_rolled_anew():
     prompts = min(len(preset_plan("quick", family).prompts) for family in ("", "demo"))
     passed = 0
     for seed in range(SEEDS):
-        base, tuned = (drawn(composition(seed, roll, prompts)) for roll in (0, 2))
-        passed += verdict(summary(base, tuned, base)) == PASS
+        base, other, tuned = (drawn(composition(seed, roll, prompts)) for roll in range(3))
+        passed += verdict(summary(base, tuned, other)) == PASS
     assert passed >= ENOUGH
+
+
+def test_what_was_rolled_anew_is_known_better_beside_both_drawings_of_the_base(rolls, bases):
+    ends, lightness = [], []
+    for roll, (base, other) in zip(rolls, bases, strict=True):
+        tuned = drawn(roll[2])
+        alone, both = (summary(base, tuned, beside) for beside in (base, other))  # one that is not another says nothing
+        ends.append([seen.estimates["color_shift"].high for seen in (alone, both)])
+        lightness.append([seen.estimates["lightness_shift"].value for seen in (alone, both)])
+    assert np.divide(*np.median(ends, axis=0)[::-1]) < 0.9
+    # The root of 3/4 is what two drawings instead of one leave of the spread; and it is about the same 0.
+    spread = np.std(lightness, axis=0)
+    assert spread[1] / spread[0] == pytest.approx(0.75**0.5, abs=0.08)
+    assert abs(np.mean(lightness, axis=0)[1]) < 3 * spread[1] / SEEDS**0.5
 
 
 def test_the_measurement_looks_at_all_pictures_of_the_plan():
     plan = preset_plan("quick")
     plan = dataclasses.replace(plan, prompts=(*plan.prompts[:4], *plan.prompts[-2:]), images_per_prompt=2)
     rng = np.random.default_rng(9)
-    base, other = rng.integers(20, 200, (2, 12, 3, 6, 6), np.uint8)
+    base = rng.integers(20, 200, (12, 3, 6, 6), np.uint8)
     looked = Heard()
-    seen = measure_color_shift(plan, Tools(torch.device("cpu"), {}, looked), Drawings(base, base + 9, other))
+    seen = measure_color_shift(plan, Tools(torch.device("cpu"), {}, looked), Drawings(base, base + 9, base))
     assert sum(looked.rows) == 36
     lab = [lab_pixels(torch.from_numpy(side))[:, 0].numpy() for side in (base, base + 9)]
     assert seen.estimates["lightness_shift"].value == pytest.approx((lab[1] - lab[0]).mean())

@@ -2,10 +2,12 @@
 
 import io
 import re
+from types import SimpleNamespace
 
 import pytest
 import report_samples as samples
 from owf.cli.output.wording import option
+from owf.core.render import words
 from owf.core.render.terminal.terminal import print_report
 from rich.console import Console
 
@@ -135,3 +137,17 @@ def test_what_is_damaged_is_named_first_and_ranked():
     assert re.search(r"Damaged Way .*green \(14 concepts\) 110 100 to 120", text)
     assert "thing number" not in text
     assert re.search(r"Moved least: black dress 0 %", text)
+
+
+DAMAGED = {
+    (): "allow.",
+    ("everything",): "allow, in everything.",
+    ("dress", "bag", "coat"): "allow, most of all dress and bag.",
+}
+
+
+@pytest.mark.parametrize(("names", "said"), DAMAGED.items())
+def test_what_is_damaged_is_in_the_first_sentence(monkeypatch, names, said):
+    monkeypatch.setattr(words, "damaged", lambda verdict, measurements: names)
+    report = SimpleNamespace(verdict=SimpleNamespace(decision="DRIFT"), measurements={}, learning=None)
+    assert words.meaning(report).endswith(said)

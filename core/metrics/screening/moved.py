@@ -12,6 +12,9 @@ from .inference.rows import ConceptMeans
 from .naming import Levels
 from .ways import LIMIT, WHOLE, Units, allowed, each_allowed, limit, way, way_estimate
 
+EVERYTHING = "everything"
+"""What all concepts together are called."""
+
 
 @dataclass(frozen=True)
 class Moved:
@@ -70,7 +73,7 @@ class Moved:
         """Return what people call a thing."""
         if levels:
             return f"{' & '.join(self._called(*level) for level in levels)} ({len(members)} concepts)"
-        return self.concepts[members[0]].label if len(members) == 1 else "everything"
+        return self.concepts[members[0]].label if len(members) == 1 else EVERYTHING
 
     def _called(self, attribute: str, level: str) -> str:
         """Return the level, after its attribute where another one has a level of this name, as black things have."""

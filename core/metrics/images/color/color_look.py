@@ -54,6 +54,15 @@ def look_of(lab: np.ndarray) -> ColorLook:
     return ColorLook(_quantiles(pixels), np.array(moments), _palette(plane))
 
 
+def between(one: ColorLook, other: ColorLook, share: float) -> ColorLook:
+    """Return the look that lies `share` of the way from one to another, as the look of many pictures of both would."""
+    moments, quantiles = (
+        (1 - share) * a + share * b for a, b in ((one.moments, other.moments), (one.quantiles, other.quantiles))
+    )
+    parts = [look.palette * (1, 1, part) for look, part in ((one, 1 - share), (other, share))]
+    return ColorLook(quantiles, moments, np.concatenate(parts) if share else one.palette)
+
+
 def _quantiles(lab: np.ndarray) -> np.ndarray:
     """Return the scaled quantiles (13 * LEVELS,) of pixels (N, 3), linear between neighbours."""
     ordered = np.sort(lab @ directions().T, axis=0)
