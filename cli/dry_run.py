@@ -92,7 +92,7 @@ def _millions(module: torch.nn.Module) -> str:
 
 
 def _here(seen: Forecast, here: Here, operations: int) -> list[str]:
-    batch = batching_for(seen.base.latent_shape, here.device.type)
+    batch = batching_for(seen.base.latent_shape, here.device.type, takes_turns=here.keeping.takes_turns)
     rows = (here.batch or batch.size) * batch.workers
     needed = footprint(seen.base, here.dtype, rows, here.keeping, seen.lora).needed
     there = memory_of(here.device)

@@ -94,7 +94,8 @@ class Session:
         other_base = self._other_base(choice, denoiser.name, stated)
         with self.console.status("Applying the LoRA"):
             change = AdapterChange(denoiser.components, adapter, at, self._keeping, self._below)
-        batch = Batching(options.batch) if options.batch else default_batching(denoiser)
+        usual = default_batching(denoiser, takes_turns=self._keeping.takes_turns)
+        batch = Batching(options.batch) if options.batch else usual
         if batch.workers > 1:
             torch.set_num_threads(1)
 

@@ -49,7 +49,8 @@ def _audit(
         if options.progress != "none":
             console.print(outlook(denoiser, change, plan, setting), highlight=False, markup=False)
 
-    batch, cache = default_batching(denoiser), cache_folder(options.cache)
+    batch = default_batching(denoiser, takes_turns=options.keeping.takes_turns)
+    cache = cache_folder(options.cache)
     fetching = Fetching(denoiser.device, options.offline)
     with progress_on(console, options.progress) as progress:
         return audit_trained(

@@ -124,7 +124,8 @@ class TrainCommand:
         return 0
 
     def _train(self, training: Training) -> Trained:
-        batch, options = default_batching(training.denoiser), self._options
+        options = self._options
+        batch = default_batching(training.denoiser, takes_turns=options.keeping.takes_turns)
         if batch.workers > 1:
             torch.set_num_threads(1)
         networks = _networks(training.denoiser, options) if options.audit else None

@@ -27,6 +27,11 @@ class Keeping:
         """Return whether weights lie on the device as they were loaded, so that a LoRA can be merged into them."""
         return self.offload == "none" and self.quantize == "none"
 
+    @property
+    def takes_turns(self) -> bool:
+        """Return whether weights come to the device when they are asked, and go again."""
+        return self.offload != "none"
+
     def words(self) -> str:
         """Return how a base is kept as people read it."""
         said = [

@@ -73,7 +73,7 @@ def train(
         if setting.resume:
             checkpoint.restore(state)
         losses = LossMaker(denoiser, method, plan.min_snr, denoiser.dtype)
-        if setting.keeping.offload != "none":
+        if setting.keeping.takes_turns:
             setting.progress.stage("Reading captions")
             losses.read(_captions(data, bank, plan))
         step = Step(losses, data, terms, plan, setting.progress)
@@ -105,7 +105,7 @@ def _require_kept(plan: TrainPlan, setting: TrainSetting) -> None:
     if plan.method == "custom_diffusion" and not keeping.is_plain:
         said = "Custom Diffusion trains the base's own weights, which must neither be rounded nor wait elsewhere."
         raise UsageError(said, Setting("offload", "none"), Setting("quantize", "none"))
-    if plan.train_text_encoder and keeping.offload != "none":
+    if plan.train_text_encoder and keeping.takes_turns:
         said = "Text encoders that are trained are asked in each step, and cannot wait in main memory."
         raise UsageError(said, Setting("offload", "none"))
     if keeping.quantize == "int8" and not plan.checkpointing:

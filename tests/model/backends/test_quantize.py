@@ -9,6 +9,7 @@ from owf.core.adapter.change.weights import read_weight, weight_shape
 from owf.core.audit.change import AdapterChange
 from owf.core.errors import UsageError
 from owf.core.model.backends.diffusers import DiffusersDenoiser
+from owf.core.model.diffusion.batch import default_batching
 from owf.core.model.diffusion.noise import gaussian
 from owf.core.model.memory import AS_LOADED, Keeping
 from tiny_sd import tiny_parts, write_tiny_lora
@@ -80,6 +81,16 @@ def test_a_layer_computes_with_what_is_read(rounded):
 
 def test_parts_of_a_rounded_base_take_turns(rounded, keeping):
     assert torch.equal(prediction(kept(Keeping("model", keeping.quantize))), prediction(rounded))
+
+
+def test_layers_of_eight_bits_come_one_by_one_for_every_slice():
+    pytest.importorskip(LIBRARIES[INT8])
+    plain, away = kept(INT8), kept(Keeping("group", "int8"))
+    cond, x, t = away.encode_text([""] * 40), gaussian((40, 4, 8, 8), 0, "x"), torch.full((40,), 500)
+    batch = default_batching(away, takes_turns=True)
+    batch.size = 4
+    found = batch.run(40, lambda rows: away.predict(x[rows], t[rows], cond.rows(range(rows.start, rows.stop))))
+    assert torch.allclose(torch.cat(found), plain.predict(x, t, cond), atol=1e-5)
 
 
 def test_layers_of_four_bits_cannot_wait_one_by_one():
