@@ -23,6 +23,7 @@ from ...core.train.plan import TrainPlan
 from ...core.train.records import Networks, StepRecord, Trained, TrainSetting
 from ...core.train.session import Training, TrainRequest, TrainSession, is_another, mark_finished
 from ...core.train.summary import above_budget, doubts, summary
+from ...core.train.train import require_kept
 from ..arguments.paths import cache_folder
 from ..command import INTERRUPTED
 from ..output.events import TrainingStopped, emit
@@ -61,6 +62,7 @@ class TrainCommand:
         self._name = self._options.file_name(session.concept.phrase)
         self._lora = self._folder / f"{self._name}.safetensors"
         choice = choose_base(self._options.base or None, "demo" if self._options.demo_base else None)
+        require_kept(self._plan, self._options.keeping)
         self._require_free(session)
         self._require_writable()
         self._folder.mkdir(parents=True, exist_ok=True)

@@ -115,7 +115,9 @@ def load_base(
     """
     from .backends import diffusers
     from .backends.networks import network_named
+    from .backends.quantize import require_library
 
+    require_library(keeping)  # before gigabytes are read
     diffusers.silence()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the libraries' notices to maintainers of checkpoints

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from ..errors import Setting, UsageError
+
 OFFLOADS = ("none", "model", "group")
 """What waits in main memory: nothing, every part but the one that is asked, or every layer but that one."""
 QUANTIZED = ("none", "int8", "nf4")
@@ -13,7 +15,7 @@ for each output, which is a thousandth."""
 
 @dataclass(frozen=True)
 class Keeping:
-    """How a base is kept."""
+    """How a base is kept; raises UsageError for what no library can do."""
 
     offload: str = "none"
     """One of OFFLOADS."""
@@ -21,6 +23,14 @@ class Keeping:
     """One of QUANTIZED."""
     tile: int = 0
     """Side in pixels of the tiles in which the VAE works; 0 for whole images."""
+
+    def __post_init__(self) -> None:
+        if self.quantize == "nf4" and self.offload == "group":
+            raise UsageError(
+                "Layers of 4 bits cannot wait in main memory one by one.",
+                Setting("offload", "model"),
+                Setting("quantize", "int8"),
+            )
 
     @property
     def is_plain(self) -> bool:

@@ -14,6 +14,7 @@ from ..audit.learned.evidence import drawn_rows
 from ..errors import Setting, UsageError
 from ..model.diffusion.denoiser import TrainableDenoiser
 from ..model.diffusion.drawings import LatentCache
+from ..model.memory import Keeping
 from ..plan.concept import Concept
 from ..verdict.learning import Learning, learning_facts
 from .base_check import check_base
@@ -55,7 +56,7 @@ def train(
     base that is misread.
     """
     _require_torch()
-    _require_kept(plan, setting)
+    require_kept(plan, setting.keeping)
     identity = fingerprint(denoiser, pictures, bank, plan)
     concept = Concept(plan.trigger, plan.class_word)
     learned_rows = drawn_rows(concept, denoiser.family, bank.form) if setting.networks is not None else 0
@@ -99,9 +100,8 @@ def _require_torch() -> None:
         raise UsageError(said, Setting("install", "'owf[train]'"))
 
 
-def _require_kept(plan: TrainPlan, setting: TrainSetting) -> None:
-    """Raise UsageError where what is trained is kept in a way in which it cannot be."""
-    keeping = setting.keeping
+def require_kept(plan: TrainPlan, keeping: Keeping) -> None:
+    """Raise UsageError where what is trained would be kept in a way in which it cannot be."""
     if plan.method == "custom_diffusion" and not keeping.is_plain:
         said = "Custom Diffusion trains the base's own weights, which must neither be rounded nor wait elsewhere."
         raise UsageError(said, Setting("offload", "none"), Setting("quantize", "none"))

@@ -13,6 +13,7 @@ import jsonschema
 import pytest
 from owf.cli.output import events
 from owf.cli.train import main
+from owf.cli.training import session
 from owf.cli.training.options import RunOptions
 from owf.core.errors import UsageError
 from owf.core.train.data.bank import read_bank, shipped_bank
@@ -318,3 +319,17 @@ def test_a_finished_lora_is_known_by_all_that_it_was_trained_with(tmp_path):
     others.append(known(dtype=torch.float16))
     assert known() == known()
     assert len({known(), *others}) == 6
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (("--quantize", "int8"), "--checkpointing"),
+        (("--offload", "model", "--train-text-encoder"), "--offload none"),
+        (("--quantize", "nf4", "--algorithm", "lokr", "--checkpointing"), "--algorithm lora"),
+    ],
+)
+def test_a_base_that_cannot_be_kept_so_is_refused_before_it_is_loaded(tmp_path, cache, monkeypatch, options, said):
+    monkeypatch.setattr(session, "load_chosen", lambda *_, **__: pytest.fail("a base was loaded"))
+    code, _, stderr = train(tmp_path, cache, "--drift-budget", "0", *options)
+    assert (code, said in stderr) == (2, True), stderr

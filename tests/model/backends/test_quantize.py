@@ -9,6 +9,7 @@ from owf.core.adapter.change.weights import read_weight, weight_shape
 from owf.core.audit.change import AdapterChange
 from owf.core.errors import UsageError
 from owf.core.model.backends.diffusers import DiffusersDenoiser
+from owf.core.model.base import BaseChoice, load_base
 from owf.core.model.diffusion.batch import default_batching
 from owf.core.model.diffusion.noise import gaussian
 from owf.core.model.memory import AS_LOADED, Keeping
@@ -48,6 +49,13 @@ def test_without_the_library_the_error_names_it(monkeypatch, keeping, module):
     with pytest.raises(UsageError, match="needs another package") as caught:
         denoiser.keep(CPU, keeping)
     assert [setting.name for setting in caught.value.settings] == ["install"]
+
+
+def test_the_library_is_looked_for_before_weights_are_read(monkeypatch):
+    monkeypatch.setitem(sys.modules, "torchao.quantization", None)
+    nowhere = BaseChoice("a folder that is not there", "folder")
+    with pytest.raises(UsageError, match="needs another package"):
+        load_base(nowhere, CPU, torch.float32, offline=True, keeping=INT8)
 
 
 def half_a_step(exact, keeping):
@@ -95,7 +103,7 @@ def test_layers_of_eight_bits_come_one_by_one_for_every_slice():
 
 def test_layers_of_four_bits_cannot_wait_one_by_one():
     with pytest.raises(UsageError, match="one by one") as caught:
-        kept(Keeping("group", "nf4"))
+        Keeping("group", "nf4")
     assert [(s.name, s.value) for s in caught.value.settings] == [("offload", "model"), ("quantize", "int8")]
 
 
