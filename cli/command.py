@@ -1,6 +1,7 @@
 """What every command does around its work: libraries kept quiet, errors as one sentence and an exit code."""
 
 import io
+import logging
 import os
 import sys
 import traceback
@@ -30,6 +31,10 @@ NOWHERE = os.path.join(os.devnull, "no home folder: set HF_HOME and TORCH_HOME")
 """Folder of the libraries' downloads where the user has no home: below a device there can be none."""
 UNREAD = 141
 """Exit code of a run whose output nobody reads any more, as of one that SIGPIPE ends."""
+
+
+_TALKATIVE = ("bitsandbytes", "torch.utils._pytree")
+"""Loggers of notices to developers: what rounds weights gives them when it is imported, and other libraries do that."""
 
 
 @dataclass
@@ -121,3 +126,5 @@ def quiet_libraries() -> None:
     os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
     os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
     os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
+    for name in _TALKATIVE:
+        logging.getLogger(name).setLevel(logging.ERROR)

@@ -1,5 +1,6 @@
 """A base whose linear layers are rounded to few bits: off by its rounding and no more, and a LoRA beside it."""
 
+import subprocess
 import sys
 
 import pytest
@@ -49,6 +50,14 @@ def test_without_the_library_the_error_names_it(monkeypatch, keeping, module):
     with pytest.raises(UsageError, match="needs another package") as caught:
         denoiser.keep(CPU, keeping)
     assert [setting.name for setting in caught.value.settings] == ["install"]
+
+
+@pytest.mark.parametrize("library", ["torchao.quantization", "bitsandbytes.nn"])
+def test_commands_keep_what_the_libraries_say_to_developers_to_themselves(library):
+    pytest.importorskip(library.partition(".")[0])
+    code = f"from owf.cli.command import quiet_libraries; quiet_libraries(); import {library}"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert (done.stdout, done.stderr) == ("", "")
 
 
 def test_the_library_is_looked_for_before_weights_are_read(monkeypatch):
