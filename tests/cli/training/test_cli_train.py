@@ -11,6 +11,7 @@ from types import SimpleNamespace
 
 import jsonschema
 import pytest
+import torch
 from owf.cli.output import events
 from owf.cli.train import main
 from owf.cli.training import session
@@ -281,22 +282,32 @@ def test_a_weight_that_forbids_learning_is_no_pass_and_none_at_all_drifts(
         assert "Train for more steps" in report["learning"]["reasons"][-1]
 
 
-def test_an_audit_that_cannot_run_is_a_sentence(trained, monkeypatch, capsys):
-    import torch
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (UsageError("there is no feature network"), "there is no feature network"),
+        (
+            torch.cuda.OutOfMemoryError("CUDA out of memory"),
+            "there is not enough memory (CUDA out of memory). Ask owf-audit",
+        ),
+        (KeyError("x"), "this is a bug"),
+    ],
+)
+def test_an_audit_that_cannot_run_is_a_sentence(trained, monkeypatch, capsys, error, said):
     from owf.cli.training.audit import audit_and_tell
     from owf.core.model.diffusion.batch import Batching
     from rich.console import Console
 
     def refuse(*_):
-        raise UsageError("there is no feature network")
+        raise error
 
     monkeypatch.setattr("owf.core.train.audited.read_adapter", refuse)
-    monkeypatch.setattr("owf.cli.training.audit.default_batching", lambda denoiser: Batching(1))
+    monkeypatch.setattr("owf.cli.training.audit.default_batching", lambda *_, **__: Batching(1))
     path = trained[0] / "pullover.safetensors"
     before = path.read_bytes()
     trained_lora, base = SimpleNamespace(path=path, learning=None), SimpleNamespace(device=torch.device("cpu"))
     audit_and_tell(trained_lora, base, RunOptions(progress="none"), Console(), "auto", ())
-    assert "not audited: there is no feature network" in capsys.readouterr().out
+    assert f"not audited: {said}" in " ".join(capsys.readouterr().out.split())
     assert path.read_bytes() == before
 
 
