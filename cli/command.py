@@ -67,7 +67,7 @@ def guarded(fail: Callable[[str, int], int]) -> Iterator[Ending]:
         ending.code = fail(described(error), 2)
     except Exception as error:  # a crash must not exit with 1, which means DRIFT
         if is_out_of_memory(error):
-            lack = f"There is not enough memory ({seen(error)}). Close other programs, or lower --batch."
+            lack = f"There is not enough memory ({seen(error)}). Close other programs, or lower --batch; see --offload."
             ending.code = fail(lack, 2)
         else:
             traceback.print_exc()

@@ -130,7 +130,7 @@ def load_base(
             denoiser = diffusers.DiffusersDenoiser(parts, base_name(choice), family.name, None if skip == 1 else skip)
         except UsageError as error:
             raise error.at(choice.path) from error
-    with foreign(f"{choice.path} cannot be brought to {device}"):
+    with foreign(f"{choice.path} cannot be brought to {device}", saving=keeping.saving()):
         denoiser.keep(device, keeping)
     return denoiser
 

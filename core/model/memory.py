@@ -42,6 +42,11 @@ class Keeping:
         """Return whether weights come to the device when they are asked, and go again."""
         return self.offload != "none"
 
+    def saving(self) -> tuple[Setting, ...]:
+        """Return what else lets a base take less memory."""
+        asked = (Setting("offload", "model"), self.offload), (Setting("quantize", "int8"), self.quantize)
+        return tuple(setting for setting, kept in asked if kept == "none")
+
     def words(self) -> str:
         """Return how a base is kept as people read it."""
         said = [

@@ -46,8 +46,10 @@ class Batching:
             raise error
         if self.size == 1:
             raise UsageError(
-                "Out of memory with a single image; close other programs, or use the type float16 or the CPU.",
+                "Out of memory with a single image; close other programs, use the type float16, let parts of the "
+                "base wait in main memory, or use the CPU.",
                 Setting("dtype", "float16"),
+                Setting("offload", "model"),
                 Setting("device", "cpu"),
             ) from error
         self.size //= 2

@@ -4,8 +4,11 @@ import pytest
 import torch
 from owf.core.adapter import read_adapter
 from owf.core.audit.change import BESIDE, AdapterChange
+from owf.core.demo import DEMO_BASE
+from owf.core.errors import UsageError
 from owf.core.model.backends.diffusers import DiffusersDenoiser
 from owf.core.model.backends.offload import Turns
+from owf.core.model.base import BaseChoice, load_base
 from owf.core.model.diffusion.noise import gaussian
 from owf.core.model.memory import AS_LOADED, Keeping
 from tiny_sd import tiny_parts, write_tiny_lora
@@ -103,3 +106,16 @@ def test_a_vae_in_tiles_draws_nearly_the_same():
     assert tiled.decode(x).shape == plain.decode(x).shape
     assert not torch.equal(tiled.decode(x), plain.decode(x))
     assert tiled.host == {"base kept": "VAE in tiles of 32 px"}
+
+
+def test_where_a_base_does_not_fit_the_error_says_how_it_may(monkeypatch):
+    def full(*_):
+        raise torch.cuda.OutOfMemoryError("CUDA out of memory. Tried to allocate 26.00 MiB.")
+
+    monkeypatch.setattr(DiffusersDenoiser, "keep", full)
+    choice, found = BaseChoice(str(DEMO_BASE), "folder"), []
+    for keeping in (AS_LOADED, Keeping("model")):
+        with pytest.raises(UsageError, match="not enough memory") as caught:
+            load_base(choice, CPU, torch.float32, offline=True, keeping=keeping)
+        found.append([(setting.name, setting.value) for setting in caught.value.settings])
+    assert found == [[("offload", "model"), ("quantize", "int8")], [("quantize", "int8")]]
