@@ -40,10 +40,12 @@ class Asked(torch.nn.Module):
 
     def __init__(self):
         super().__init__()
-        self.encoder, self.places = torch.nn.Linear(2, 2), []
+        self.encoder, self.places, self.fits = torch.nn.Linear(2, 2), [], True
 
     def to(self, *args, **kwargs):
         self.places.append(str(args[0]))
+        if not self.fits and args[0] != CPU:
+            raise torch.cuda.OutOfMemoryError("CUDA out of memory")
         return self
 
     def forward(self, x):
@@ -57,6 +59,18 @@ def test_one_part_at_a_time_is_on_the_device():
     one(x)
     one(x)
     other.encoder(x)  # as a VAE is asked
+    one(x)
+    assert one.places == ["cpu", "meta", "cpu", "meta"]
+    assert other.places == ["cpu", "meta", "cpu"]
+
+
+def test_a_part_that_does_not_fit_goes_back_and_the_one_before_it_comes_again():
+    one, other, x = Asked(), Asked(), torch.ones(1, 2)
+    Turns([one, other], torch.device("meta"))
+    one(x)
+    other.fits = False
+    with pytest.raises(torch.cuda.OutOfMemoryError):
+        other(x)
     one(x)
     assert one.places == ["cpu", "meta", "cpu", "meta"]
     assert other.places == ["cpu", "meta", "cpu"]
