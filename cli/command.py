@@ -1,6 +1,7 @@
 """What every command does around its work: libraries kept quiet, errors as one sentence and an exit code."""
 
 import io
+import logging
 import os
 import sys
 import traceback
@@ -30,6 +31,10 @@ NOWHERE = os.path.join(os.devnull, "no home folder: set HF_HOME and TORCH_HOME")
 """Folder of the libraries' downloads where the user has no home: below a device there can be none."""
 UNREAD = 141
 """Exit code of a run whose output nobody reads any more, as of one that SIGPIPE ends."""
+
+
+_TALKATIVE = ("bitsandbytes", "torch.utils._pytree")
+"""Loggers of notices to developers: what rounds weights gives them when it is imported, and other libraries do that."""
 
 
 @dataclass
@@ -62,7 +67,7 @@ def guarded(fail: Callable[[str, int], int]) -> Iterator[Ending]:
         ending.code = fail(described(error), 2)
     except Exception as error:  # a crash must not exit with 1, which means DRIFT
         if is_out_of_memory(error):
-            lack = f"There is not enough memory ({seen(error)}). Close other programs, or lower --batch."
+            lack = f"There is not enough memory ({seen(error)}). Close other programs, or lower --batch; see --offload."
             ending.code = fail(lack, 2)
         else:
             traceback.print_exc()
@@ -121,3 +126,5 @@ def quiet_libraries() -> None:
     os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
     os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
     os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
+    for name in _TALKATIVE:
+        logging.getLogger(name).setLevel(logging.ERROR)

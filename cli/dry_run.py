@@ -1,6 +1,7 @@
 """`owf-audit --dry-run`: what an audit would ask, how long it would take and how much memory, with nothing loaded."""
 
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -16,8 +17,8 @@ from ..core.model.blueprint import blueprint
 from ..core.model.cards import CARDS, SHARE, TRANSFER, Card
 from ..core.model.diffusion.batch import batching_for
 from ..core.model.diffusion.speed import attained, memory_of
-from ..core.model.footprint import GIB, footprint
-from ..core.model.memory import TILE, Keeping
+from ..core.model.footprint import GIB, footprint, part_weights
+from ..core.model.memory import OFFLOADS, TILE, Keeping
 from ..core.model.names import base_names
 from ..core.plan.presets import PAPER
 from ..core.text import inert
@@ -38,26 +39,28 @@ def foresee(adapter: Adapter, choice: BaseChoice, request: AuditRequest) -> Fore
 
 
 @dataclass(frozen=True)
-class Here:
-    """How the audit would run on this machine."""
+class Asked:
+    """How the audit would run, by the options."""
 
     device: torch.device
-    """Where."""
+    """Where, on this machine."""
     dtype: torch.dtype
-    """Type of the weights."""
+    """Type of the weights there."""
+    dtype_on_cards: torch.dtype
+    """Type of the weights on a GPU."""
     batch: int
     """Rows at once; 0 for what is usual."""
     keeping: Keeping
     """How the base would be kept."""
 
 
-def print_forecast(console: Any, adapter: Adapter, seen: Forecast, here: Here) -> None:
+def print_forecast(console: Any, adapter: Adapter, seen: Forecast, asked: Asked) -> None:
     """Print a forecast for this machine and for cards that people have."""
-    for line in lines(adapter, seen, here):
+    for line in lines(adapter, seen, asked):
         console.print(line, highlight=False, markup=False, soft_wrap=True)
 
 
-def lines(adapter: Adapter, seen: Forecast, here: Here) -> list[str]:
+def lines(adapter: Adapter, seen: Forecast, asked: Asked) -> list[str]:
     """Return the lines of a forecast."""
     plan, cost, base = seen.plan, seen.cost, seen.base
     operations = base.row_operations
@@ -72,8 +75,8 @@ def lines(adapter: Adapter, seen: Forecast, here: Here) -> list[str]:
         f"Rows of the denoiser: {cost.tuned:,} for the LoRA, {cost.base:,} for the base (once, then cached), "
         f"{operations / 1e12:.3g} TFLOP each" + _likeness(seen),
         "",
-        *_here(seen, here, operations),
-        *(line for card in CARDS for line in _on_card(seen, card, operations)),
+        *_here(seen, asked, operations),
+        *(line for card in CARDS for line in _on_card(seen, asked, card, operations)),
         "Memory follows from shapes; times are guesses within a factor of two or three, of a machine that does "
         "nothing else. Nothing was loaded.",
     ]
@@ -91,41 +94,57 @@ def _millions(module: torch.nn.Module) -> str:
     return f"{sum(parameter.numel() for parameter in module.parameters()) / 1e6:,.0f} M"
 
 
-def _here(seen: Forecast, here: Here, operations: int) -> list[str]:
-    batch = batching_for(seen.base.latent_shape, here.device.type)
-    rows = (here.batch or batch.size) * batch.workers
-    needed = footprint(seen.base, here.dtype, rows, here.keeping, seen.lora).needed
-    there = memory_of(here.device)
+def _here(seen: Forecast, asked: Asked, operations: int) -> list[str]:
+    batch = batching_for(seen.base.latent_shape, asked.device.type, takes_turns=asked.keeping.takes_turns)
+    rows = asked.batch or batch.size * batch.workers
+    needed = footprint(seen.base, asked.dtype, rows, asked.keeping, seen.lora).needed
+    there = memory_of(asked.device)
     of = f" of {there / GIB:.1f} GB" if there else ""
     fits = "" if there is None or needed <= there else ", which is not enough"
-    rate = attained(here.device, here.dtype) * SHARE
+    seconds = operations / (attained(asked.device, asked.dtype) * SHARE)
+    if asked.device.type != "cpu":
+        seconds += _moving(seen, asked.dtype, asked.keeping) / rows
     return [
-        f"This machine ({here.device}, {str(here.dtype).removeprefix('torch.')}, {rows} rows at once, "
-        f"{here.keeping.words()}): "
-        f"{needed / GIB:.1f} GB{of}{fits}; about {_times(seen, operations / rate)}"
+        f"This machine ({asked.device}, {_named(asked.dtype)}, {rows} rows at once, {asked.keeping.words()}): "
+        f"{needed / GIB:.1f} GB{of}{fits}; about {_times(seen, seconds)}"
     ]
 
 
-def _on_card(seen: Forecast, card: Card, operations: int) -> list[str]:
-    rows = batching_for(seen.base.latent_shape, "cuda").size
-    for keeping in WAYS:
-        needed = footprint(seen.base, torch.float16, rows, keeping, seen.lora).needed
+def _on_card(seen: Forecast, asked: Asked, card: Card, operations: int) -> list[str]:
+    rows, dtype = asked.batch or batching_for(seen.base.latent_shape, "cuda").size, asked.dtype_on_cards
+    ways = list(_ways(asked.keeping))
+    for keeping in ways:
+        needed = footprint(seen.base, dtype, rows, keeping, seen.lora).needed
         if needed <= card.gigabytes * GIB:
-            seconds = operations / (card.operations * SHARE)
-            if keeping.offload == "group":  # every layer goes to the card once for each batch
-                seconds += _moved(seen) / TRANSFER / rows
+            seconds = operations / (card.operations * SHARE) + _moving(seen, dtype, keeping) / rows
             return [
-                f"Card of {card.gigabytes} GB ({card.name}, float16, {rows} rows at once), {keeping.words()}: "
+                f"Card of {card.gigabytes} GB ({card.name}, {_named(dtype)}, {rows} rows at once), {keeping.words()}: "
                 f"{needed / GIB:.1f} GB; about {_times(seen, seconds)}"
             ]
-    plain = footprint(seen.base, torch.float16, rows, Keeping(), seen.lora).needed
-    return [f"Card of {card.gigabytes} GB: too small, {plain / GIB:.1f} GB are needed as loaded"]
+    least = min(footprint(seen.base, dtype, rows, keeping, seen.lora).needed for keeping in ways)
+    return [
+        f"Card of {card.gigabytes} GB ({_named(dtype)}, {rows} rows at once): too small, {least / GIB:.1f} GB at least"
+    ]
 
 
-def _moved(seen: Forecast) -> int:
-    """Return the bytes of the denoiser's weights."""
-    denoiser = seen.base.parts.models[seen.base.pipeline.parts[0].name]
-    return sum(parameter.numel() for parameter in denoiser.parameters()) * torch.float16.itemsize
+def _ways(asked: Keeping) -> Iterator[Keeping]:
+    """Return how a base may be kept, from what was asked to the leanest; what was rounded or tiled stays so."""
+    for way in WAYS:
+        if OFFLOADS.index(way.offload) < OFFLOADS.index(asked.offload):
+            continue
+        if (asked.quantize, way.offload) != ("nf4", "group"):
+            yield replace(way, quantize=asked.quantize, tile=asked.tile or way.tile)
+
+
+def _moving(seen: Forecast, dtype: torch.dtype, keeping: Keeping) -> float:
+    """Return the seconds of a batch in which weights go to the card: each layer of the denoiser does, or none."""
+    if keeping.offload != "group":
+        return 0.0
+    return part_weights(seen.base, dtype, keeping)[seen.base.pipeline.parts[0].name] / TRANSFER
+
+
+def _named(dtype: torch.dtype) -> str:
+    return str(dtype).removeprefix("torch.")
 
 
 def _times(seen: Forecast, seconds_per_row: float) -> str:

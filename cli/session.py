@@ -94,7 +94,8 @@ class Session:
         other_base = self._other_base(choice, denoiser.name, stated)
         with self.console.status("Applying the LoRA"):
             change = AdapterChange(denoiser.components, adapter, at, self._keeping, self._below)
-        batch = Batching(options.batch) if options.batch else default_batching(denoiser)
+        usual = default_batching(denoiser, takes_turns=self._keeping.takes_turns)
+        batch = Batching(options.batch) if options.batch else usual
         if batch.workers > 1:
             torch.set_num_threads(1)
 
@@ -116,14 +117,15 @@ class Session:
 
     def foresee(self, adapter: Adapter) -> "Forecast":
         """Print what the audit of a LoRA would be, and return it; nothing is loaded."""
-        from .dry_run import Here, foresee, print_forecast
+        from .dry_run import Asked, foresee, print_forecast
 
         options = self._options
         choice = self._choose(adapter, stated_base(adapter.training))
         seen = foresee(adapter, choice, _request(options))
         device = choose_device(options.device)
-        dtype = dtype_of_base(options.dtype, device, choice)
-        print_forecast(self.console, adapter, seen, Here(device, dtype, options.batch or 0, self._keeping))
+        here, on_cards = (dtype_of_base(options.dtype, place, choice) for place in (device, torch.device("cuda")))
+        asked = Asked(device, here, on_cards, options.batch or 0, self._keeping)
+        print_forecast(self.console, adapter, seen, asked)
         return seen
 
     def _other_base(self, choice: BaseChoice, name: str, stated: StatedBase) -> str:

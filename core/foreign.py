@@ -26,13 +26,17 @@ NONE = Advice()
 
 @contextmanager
 def foreign(
-    doing: str, advice: Advice | Callable[[Exception], Advice] = NONE, kind: type[OwfError] = UsageError
+    doing: str,
+    advice: Advice | Callable[[Exception], Advice] = NONE,
+    kind: type[OwfError] = UsageError,
+    saving: tuple[Setting, ...] = (),
 ) -> Iterator[None]:
     """Return a context for a call into another library, and for nothing else.
 
     `doing` names the file and what cannot be done ("model.safetensors cannot be read"); `advice` is right
-    for every cause, or a function of the error that knows which. Libraries raise anything from KeyError
-    to ZeroDivisionError for a damaged file, so there is no list: every Exception becomes `kind`, with what was seen.
+    for every cause, or a function of the error that knows which, and `saving` what to change where memory is short.
+    Libraries raise anything from KeyError to ZeroDivisionError for a damaged file, so there is no list: every Exception
+    becomes `kind`, with what was seen.
     Code of ours inside would lose its bugs here, so it stays outside.
     """
     try:
@@ -41,7 +45,7 @@ def foreign(
         raise
     except Exception as error:
         if is_out_of_memory(error):
-            raise kind(f"{doing}: there is not enough memory for it ({seen(error)}).") from error
+            raise kind(f"{doing}: there is not enough memory for it ({seen(error)}).", *saving) from error
         text, settings = advice if isinstance(advice, Advice) else advice(error)
         raise kind(" ".join(f"{doing}: {seen(error)}. {text}".split()), *settings) from error
 

@@ -8,6 +8,7 @@ from ...core.audit.change import AdapterChange
 from ...core.audit.outlook import outlook
 from ...core.audit.session import Published
 from ...core.errors import OwfError
+from ...core.foreign import is_out_of_memory, seen
 from ...core.metrics.images.features import Fetching
 from ...core.model.diffusion.batch import default_batching
 from ...core.model.diffusion.denoiser import Denoiser
@@ -34,12 +35,21 @@ def audit_and_tell(
     try:
         published = _audit(trained, denoiser, options, console, prompt_form, names)
     except Exception as error:
-        reason = worded(error) if isinstance(error, OwfError) else f"this is a bug, please report it: {error!r}"
-        console.print(f"The LoRA is trained, but not audited: {inert(reason, 2000)}", highlight=False, markup=False)
+        said_why = f"The LoRA is trained, but not audited: {inert(_reason(error), 2000)}"
+        console.print(said_why, highlight=False, markup=False)
         if trained.learning is not None:
             console.print(inert(said(trained.learning, option), 2000), highlight=False, markup=False)
         return
     tell_report(published, published.files, console, options.progress)
+
+
+def _reason(error: Exception) -> str:
+    """Return why an audit could not run."""
+    if isinstance(error, OwfError):
+        return worded(error)
+    if is_out_of_memory(error):  # a training with checkpointing needs less than an audit with a merged LoRA
+        return f"there is not enough memory ({seen(error)}). Ask owf-audit, with --offload model."
+    return f"this is a bug, please report it: {error!r}"
 
 
 def _audit(
@@ -49,7 +59,8 @@ def _audit(
         if options.progress != "none":
             console.print(outlook(denoiser, change, plan, setting), highlight=False, markup=False)
 
-    batch, cache = default_batching(denoiser), cache_folder(options.cache)
+    batch = default_batching(denoiser, takes_turns=options.keeping.takes_turns)
+    cache = cache_folder(options.cache)
     fetching = Fetching(denoiser.device, options.offline)
     with progress_on(console, options.progress) as progress:
         return audit_trained(

@@ -23,6 +23,7 @@ from ...core.train.plan import TrainPlan
 from ...core.train.records import Networks, StepRecord, Trained, TrainSetting
 from ...core.train.session import Training, TrainRequest, TrainSession, is_another, mark_finished
 from ...core.train.summary import above_budget, doubts, summary
+from ...core.train.train import require_kept
 from ..arguments.paths import cache_folder
 from ..command import INTERRUPTED
 from ..output.events import TrainingStopped, emit
@@ -61,6 +62,7 @@ class TrainCommand:
         self._name = self._options.file_name(session.concept.phrase)
         self._lora = self._folder / f"{self._name}.safetensors"
         choice = choose_base(self._options.base or None, "demo" if self._options.demo_base else None)
+        require_kept(self._plan, self._options.keeping)
         self._require_free(session)
         self._require_writable()
         self._folder.mkdir(parents=True, exist_ok=True)
@@ -124,7 +126,8 @@ class TrainCommand:
         return 0
 
     def _train(self, training: Training) -> Trained:
-        batch, options = default_batching(training.denoiser), self._options
+        options = self._options
+        batch = default_batching(training.denoiser, takes_turns=options.keeping.takes_turns)
         if batch.workers > 1:
             torch.set_num_threads(1)
         networks = _networks(training.denoiser, options) if options.audit else None

@@ -115,7 +115,9 @@ def load_base(
     """
     from .backends import diffusers
     from .backends.networks import network_named
+    from .backends.quantize import require_library
 
+    require_library(keeping)  # before gigabytes are read
     diffusers.silence()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the libraries' notices to maintainers of checkpoints
@@ -128,7 +130,7 @@ def load_base(
             denoiser = diffusers.DiffusersDenoiser(parts, base_name(choice), family.name, None if skip == 1 else skip)
         except UsageError as error:
             raise error.at(choice.path) from error
-    with foreign(f"{choice.path} cannot be brought to {device}"):
+    with foreign(f"{choice.path} cannot be brought to {device}", saving=keeping.saving()):
         denoiser.keep(device, keeping)
     return denoiser
 

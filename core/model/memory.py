@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from ..errors import Setting, UsageError
+
 OFFLOADS = ("none", "model", "group")
 """What waits in main memory: nothing, every part but the one that is asked, or every layer but that one."""
 QUANTIZED = ("none", "int8", "nf4")
@@ -13,7 +15,7 @@ for each output, which is a thousandth."""
 
 @dataclass(frozen=True)
 class Keeping:
-    """How a base is kept."""
+    """How a base is kept; raises UsageError for what no library can do."""
 
     offload: str = "none"
     """One of OFFLOADS."""
@@ -22,10 +24,28 @@ class Keeping:
     tile: int = 0
     """Side in pixels of the tiles in which the VAE works; 0 for whole images."""
 
+    def __post_init__(self) -> None:
+        if self.quantize == "nf4" and self.offload == "group":
+            raise UsageError(
+                "Layers of 4 bits cannot wait in main memory one by one.",
+                Setting("offload", "model"),
+                Setting("quantize", "int8"),
+            )
+
     @property
     def is_plain(self) -> bool:
         """Return whether weights lie on the device as they were loaded, so that a LoRA can be merged into them."""
         return self.offload == "none" and self.quantize == "none"
+
+    @property
+    def takes_turns(self) -> bool:
+        """Return whether weights come to the device when they are asked, and go again."""
+        return self.offload != "none"
+
+    def saving(self) -> tuple[Setting, ...]:
+        """Return what else lets a base take less memory."""
+        asked = (Setting("offload", "model"), self.offload), (Setting("quantize", "int8"), self.quantize)
+        return tuple(setting for setting, kept in asked if kept == "none")
 
     def words(self) -> str:
         """Return how a base is kept as people read it."""

@@ -14,6 +14,7 @@ from ..audit.learned.evidence import drawn_rows
 from ..errors import Setting, UsageError
 from ..model.diffusion.denoiser import TrainableDenoiser
 from ..model.diffusion.drawings import LatentCache
+from ..model.memory import Keeping
 from ..plan.concept import Concept
 from ..verdict.learning import Learning, learning_facts
 from .base_check import check_base
@@ -55,7 +56,7 @@ def train(
     base that is misread.
     """
     _require_torch()
-    _require_kept(plan, setting)
+    require_kept(plan, setting.keeping)
     identity = fingerprint(denoiser, pictures, bank, plan)
     concept = Concept(plan.trigger, plan.class_word)
     learned_rows = drawn_rows(concept, denoiser.family, bank.form) if setting.networks is not None else 0
@@ -73,7 +74,7 @@ def train(
         if setting.resume:
             checkpoint.restore(state)
         losses = LossMaker(denoiser, method, plan.min_snr, denoiser.dtype)
-        if setting.keeping.offload != "none":
+        if setting.keeping.takes_turns:
             setting.progress.stage("Reading captions")
             losses.read(_captions(data, bank, plan))
         step = Step(losses, data, terms, plan, setting.progress)
@@ -99,13 +100,12 @@ def _require_torch() -> None:
         raise UsageError(said, Setting("install", "'owf[train]'"))
 
 
-def _require_kept(plan: TrainPlan, setting: TrainSetting) -> None:
-    """Raise UsageError where what is trained is kept in a way in which it cannot be."""
-    keeping = setting.keeping
+def require_kept(plan: TrainPlan, keeping: Keeping) -> None:
+    """Raise UsageError where what is trained would be kept in a way in which it cannot be."""
     if plan.method == "custom_diffusion" and not keeping.is_plain:
         said = "Custom Diffusion trains the base's own weights, which must neither be rounded nor wait elsewhere."
         raise UsageError(said, Setting("offload", "none"), Setting("quantize", "none"))
-    if plan.train_text_encoder and keeping.offload != "none":
+    if plan.train_text_encoder and keeping.takes_turns:
         said = "Text encoders that are trained are asked in each step, and cannot wait in main memory."
         raise UsageError(said, Setting("offload", "none"))
     if keeping.quantize == "int8" and not plan.checkpointing:

@@ -4,12 +4,13 @@ import pytest
 import torch
 from owf.cli import audit
 from owf.cli import session as session_module
-from owf.cli.dry_run import _time
+from owf.cli.dry_run import _time, _ways
 from owf.core.audit.evidence.cost import audit_cost
 from owf.core.audit.references import likeness_rows
 from owf.core.audit.request import AuditRequest, plan_for
 from owf.core.demo import DEMO_BASE, DEMO_CONCEPT, DEMO_LORAS
 from owf.core.model import base
+from owf.core.model.memory import Keeping
 from owf.core.plan.concept import Concept
 from published import write
 from safetensors.torch import load_file, save_file
@@ -96,3 +97,37 @@ def test_a_published_set_is_told_with_what_its_authors_evaluate(said, tmp_path):
     assert "all 7 sets 20.5 million (19.3 million" in text
     assert "CIFAR-10: Its author states no licence" in text
     assert "UNet evaluations for a model" not in said(DEMO_LORAS[0], *asked)[1]
+
+
+def test_cards_are_asked_as_the_audit_would_be(said):
+    _, text = said(DEMO_LORAS[0], "--batch", "3", "--dtype", "float32", "--quantize", "int8", "--vae-tile", "64")
+    here, *cards = (line for line in text.splitlines() if line.startswith(("This machine", "Card of")))
+    for line in (here, *cards):
+        assert "float32, 3 rows at once" in line
+        assert "int8 weights, VAE in tiles of 64 px" in line
+    _, text = said(DEMO_LORAS[0], "--offload", "model")
+    assert text.count("offload model") == 4
+
+
+def test_cards_run_in_their_own_type_unless_one_is_asked(said):
+    _, text = said(DEMO_LORAS[0])
+    assert text.count("float16, ") == 3
+
+
+def test_what_no_library_can_do_is_refused_as_in_an_audit(said):
+    code, text = said(DEMO_LORAS[0], "--quantize", "nf4", "--offload", "group")
+    assert (code, "--offload model" in text) == (2, True)
+
+
+@pytest.mark.parametrize(
+    ("asked", "offloads"),
+    [
+        (Keeping(), ["none", "model", "model", "group"]),
+        (Keeping("model", "int8"), ["model", "model", "group"]),
+        (Keeping(quantize="nf4"), ["none", "model", "model"]),
+    ],
+)
+def test_ways_go_from_what_was_asked_to_the_leanest(asked, offloads):
+    ways = list(_ways(asked))
+    assert [way.offload for way in ways] == offloads
+    assert {way.quantize for way in ways} == {asked.quantize}

@@ -27,6 +27,7 @@ KEPT = [
     Keeping(tile=32),
     Keeping(quantize="int8"),
     Keeping("model", "int8"),
+    Keeping("group", "int8"),
     Keeping(quantize="nf4"),
     Keeping("model", "nf4"),
 ]

@@ -30,9 +30,15 @@ class Turns:
     def _bring(self, part: nn.Module) -> None:
         if self._present is part:
             return
-        if self._present is not None:
-            self._present.to(WAITING)
-        self._present = part.to(self._device)
+        leaving, self._present = self._present, None
+        if leaving is not None:
+            leaving.to(WAITING)
+        try:
+            part.to(self._device)
+        except RuntimeError:  # it does not fit: what came of it goes back, and whoever is asked next is brought
+            part.to(WAITING)
+            raise
+        self._present = part
 
 
 def offload_layers(parts: Sequence[nn.Module], device: torch.device) -> None:

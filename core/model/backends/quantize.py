@@ -1,6 +1,7 @@
 """Linear layers rounded to few bits, as hosts do it: to 8 by torchao, to 4 by bitsandbytes."""
 
 from collections.abc import Iterable
+from importlib import import_module
 
 import torch
 from torch import nn
@@ -8,21 +9,25 @@ from torch import nn
 from ...errors import Setting, UsageError
 from ..memory import Keeping
 
+_LIBRARIES = {"int8": "torchao.quantization", "nf4": "bitsandbytes.nn"}
+
 
 def quantize(modules: Iterable[nn.Module], keeping: Keeping) -> None:
     """Round the weights of the linear layers in place as they are to be kept; see `memory.QUANTIZED`.
 
-    Raises UsageError where the library is not installed, or cannot do what else is asked.
+    Raises UsageError where the library is not installed.
     """
-    if keeping.quantize == "nf4" and keeping.offload == "group":
-        raise UsageError(
-            "Layers of 4 bits cannot wait in main memory one by one.",
-            Setting("offload", "model"),
-            Setting("quantize", "int8"),
-        )
+    require_library(keeping)
+    for module in modules:
+        _ROUNDS[keeping.quantize](module)
+
+
+def require_library(keeping: Keeping) -> None:
+    """Raise UsageError where weights are to be rounded and what rounds them is not installed."""
+    if keeping.quantize == "none":
+        return
     try:
-        for module in modules:
-            _ROUNDS[keeping.quantize](module)
+        import_module(_LIBRARIES[keeping.quantize])
     except ImportError as error:
         raise UsageError(
             f"Rounding weights to {keeping.quantize} needs another package.", Setting("install", "'owf[quantize]'")

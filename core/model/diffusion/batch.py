@@ -46,8 +46,10 @@ class Batching:
             raise error
         if self.size == 1:
             raise UsageError(
-                "Out of memory with a single image; close other programs, or use the type float16 or the CPU.",
+                "Out of memory with a single image; close other programs, use the type float16, let parts of the "
+                "base wait in main memory, or use the CPU.",
                 Setting("dtype", "float16"),
+                Setting("offload", "model"),
                 Setting("device", "cpu"),
             ) from error
         self.size //= 2
@@ -65,19 +67,20 @@ def _cores() -> int:
     return os.cpu_count() or 1
 
 
-def default_batching(denoiser: Denoiser) -> Batching:
+def default_batching(denoiser: Denoiser, *, takes_turns: bool = False) -> Batching:
     """Return a starting size: small latents in large batches, an image of 512 px in 16 rows on a GPU and 2 on a CPU.
 
-    On a CPU, small models run in slices side by side, one core each, which needs `torch.set_num_threads(1)`.
+    On a CPU, small models run in slices side by side, one core each, which needs `torch.set_num_threads(1)`; but not
+    where weights take turns on the device: what brings them serves one slice at a time.
     """
-    return batching_for(denoiser.latent_shape, denoiser.device.type)
+    return batching_for(denoiser.latent_shape, denoiser.device.type, takes_turns=takes_turns)
 
 
-def batching_for(latent_shape: tuple[int, int, int], device: str) -> Batching:
+def batching_for(latent_shape: tuple[int, int, int], device: str, *, takes_turns: bool = False) -> Batching:
     """Return the starting size of `default_batching` for latents of a shape on a kind of device."""
     latent = latent_shape[1] * latent_shape[2]
     if device != "cpu":
         return Batching(max(1, min(64, 2**16 // latent)))
     if latent <= SMALL_LATENT:
-        return Batching(32, workers=_cores())
+        return Batching(32, workers=1 if takes_turns else _cores())
     return Batching(max(1, 2**13 // latent))

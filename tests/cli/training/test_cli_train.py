@@ -11,8 +11,10 @@ from types import SimpleNamespace
 
 import jsonschema
 import pytest
+import torch
 from owf.cli.output import events
 from owf.cli.train import main
+from owf.cli.training import session
 from owf.cli.training.options import RunOptions
 from owf.core.errors import UsageError
 from owf.core.train.data.bank import read_bank, shipped_bank
@@ -280,22 +282,32 @@ def test_a_weight_that_forbids_learning_is_no_pass_and_none_at_all_drifts(
         assert "Train for more steps" in report["learning"]["reasons"][-1]
 
 
-def test_an_audit_that_cannot_run_is_a_sentence(trained, monkeypatch, capsys):
-    import torch
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (UsageError("there is no feature network"), "there is no feature network"),
+        (
+            torch.cuda.OutOfMemoryError("CUDA out of memory"),
+            "there is not enough memory (CUDA out of memory). Ask owf-audit",
+        ),
+        (KeyError("x"), "this is a bug"),
+    ],
+)
+def test_an_audit_that_cannot_run_is_a_sentence(trained, monkeypatch, capsys, error, said):
     from owf.cli.training.audit import audit_and_tell
     from owf.core.model.diffusion.batch import Batching
     from rich.console import Console
 
     def refuse(*_):
-        raise UsageError("there is no feature network")
+        raise error
 
     monkeypatch.setattr("owf.core.train.audited.read_adapter", refuse)
-    monkeypatch.setattr("owf.cli.training.audit.default_batching", lambda denoiser: Batching(1))
+    monkeypatch.setattr("owf.cli.training.audit.default_batching", lambda *_, **__: Batching(1))
     path = trained[0] / "pullover.safetensors"
     before = path.read_bytes()
     trained_lora, base = SimpleNamespace(path=path, learning=None), SimpleNamespace(device=torch.device("cpu"))
     audit_and_tell(trained_lora, base, RunOptions(progress="none"), Console(), "auto", ())
-    assert "not audited: there is no feature network" in capsys.readouterr().out
+    assert f"not audited: {said}" in " ".join(capsys.readouterr().out.split())
     assert path.read_bytes() == before
 
 
@@ -318,3 +330,17 @@ def test_a_finished_lora_is_known_by_all_that_it_was_trained_with(tmp_path):
     others.append(known(dtype=torch.float16))
     assert known() == known()
     assert len({known(), *others}) == 6
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (("--quantize", "int8"), "--checkpointing"),
+        (("--offload", "model", "--train-text-encoder"), "--offload none"),
+        (("--quantize", "nf4", "--algorithm", "lokr", "--checkpointing"), "--algorithm lora"),
+    ],
+)
+def test_a_base_that_cannot_be_kept_so_is_refused_before_it_is_loaded(tmp_path, cache, monkeypatch, options, said):
+    monkeypatch.setattr(session, "load_chosen", lambda *_, **__: pytest.fail("a base was loaded"))
+    code, _, stderr = train(tmp_path, cache, "--drift-budget", "0", *options)
+    assert (code, said in stderr) == (2, True), stderr

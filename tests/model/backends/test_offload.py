@@ -4,8 +4,11 @@ import pytest
 import torch
 from owf.core.adapter import read_adapter
 from owf.core.audit.change import BESIDE, AdapterChange
+from owf.core.demo import DEMO_BASE
+from owf.core.errors import UsageError
 from owf.core.model.backends.diffusers import DiffusersDenoiser
 from owf.core.model.backends.offload import Turns
+from owf.core.model.base import BaseChoice, load_base
 from owf.core.model.diffusion.noise import gaussian
 from owf.core.model.memory import AS_LOADED, Keeping
 from tiny_sd import tiny_parts, write_tiny_lora
@@ -37,10 +40,12 @@ class Asked(torch.nn.Module):
 
     def __init__(self):
         super().__init__()
-        self.encoder, self.places = torch.nn.Linear(2, 2), []
+        self.encoder, self.places, self.fits = torch.nn.Linear(2, 2), [], True
 
     def to(self, *args, **kwargs):
         self.places.append(str(args[0]))
+        if not self.fits and args[0] != CPU:
+            raise torch.cuda.OutOfMemoryError("CUDA out of memory")
         return self
 
     def forward(self, x):
@@ -54,6 +59,18 @@ def test_one_part_at_a_time_is_on_the_device():
     one(x)
     one(x)
     other.encoder(x)  # as a VAE is asked
+    one(x)
+    assert one.places == ["cpu", "meta", "cpu", "meta"]
+    assert other.places == ["cpu", "meta", "cpu"]
+
+
+def test_a_part_that_does_not_fit_goes_back_and_the_one_before_it_comes_again():
+    one, other, x = Asked(), Asked(), torch.ones(1, 2)
+    Turns([one, other], torch.device("meta"))
+    one(x)
+    other.fits = False
+    with pytest.raises(torch.cuda.OutOfMemoryError):
+        other(x)
     one(x)
     assert one.places == ["cpu", "meta", "cpu", "meta"]
     assert other.places == ["cpu", "meta", "cpu"]
@@ -103,3 +120,16 @@ def test_a_vae_in_tiles_draws_nearly_the_same():
     assert tiled.decode(x).shape == plain.decode(x).shape
     assert not torch.equal(tiled.decode(x), plain.decode(x))
     assert tiled.host == {"base kept": "VAE in tiles of 32 px"}
+
+
+def test_where_a_base_does_not_fit_the_error_says_how_it_may(monkeypatch):
+    def full(*_):
+        raise torch.cuda.OutOfMemoryError("CUDA out of memory. Tried to allocate 26.00 MiB.")
+
+    monkeypatch.setattr(DiffusersDenoiser, "keep", full)
+    choice, found = BaseChoice(str(DEMO_BASE), "folder"), []
+    for keeping in (AS_LOADED, Keeping("model")):
+        with pytest.raises(UsageError, match="not enough memory") as caught:
+            load_base(choice, CPU, torch.float32, offline=True, keeping=keeping)
+        found.append([(setting.name, setting.value) for setting in caught.value.settings])
+    assert found == [[("offload", "model"), ("quantize", "int8")], [("quantize", "int8")]]

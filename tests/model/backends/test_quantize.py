@@ -1,5 +1,6 @@
 """A base whose linear layers are rounded to few bits: off by its rounding and no more, and a LoRA beside it."""
 
+import subprocess
 import sys
 
 import pytest
@@ -9,6 +10,8 @@ from owf.core.adapter.change.weights import read_weight, weight_shape
 from owf.core.audit.change import AdapterChange
 from owf.core.errors import UsageError
 from owf.core.model.backends.diffusers import DiffusersDenoiser
+from owf.core.model.base import BaseChoice, load_base
+from owf.core.model.diffusion.batch import default_batching
 from owf.core.model.diffusion.noise import gaussian
 from owf.core.model.memory import AS_LOADED, Keeping
 from tiny_sd import tiny_parts, write_tiny_lora
@@ -49,6 +52,21 @@ def test_without_the_library_the_error_names_it(monkeypatch, keeping, module):
     assert [setting.name for setting in caught.value.settings] == ["install"]
 
 
+@pytest.mark.parametrize("library", ["torchao.quantization", "bitsandbytes.nn"])
+def test_commands_keep_what_the_libraries_say_to_developers_to_themselves(library):
+    pytest.importorskip(library.partition(".")[0])
+    code = f"from owf.cli.command import quiet_libraries; quiet_libraries(); import {library}"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert (done.stdout, done.stderr) == ("", "")
+
+
+def test_the_library_is_looked_for_before_weights_are_read(monkeypatch):
+    monkeypatch.setitem(sys.modules, "torchao.quantization", None)
+    nowhere = BaseChoice("a folder that is not there", "folder")
+    with pytest.raises(UsageError, match="needs another package"):
+        load_base(nowhere, CPU, torch.float32, offline=True, keeping=INT8)
+
+
 def half_a_step(exact, keeping):
     """Return how far a weight of either rounding may be off."""
     if keeping == INT8:
@@ -82,9 +100,19 @@ def test_parts_of_a_rounded_base_take_turns(rounded, keeping):
     assert torch.equal(prediction(kept(Keeping("model", keeping.quantize))), prediction(rounded))
 
 
+def test_layers_of_eight_bits_come_one_by_one_for_every_slice():
+    pytest.importorskip(LIBRARIES[INT8])
+    plain, away = kept(INT8), kept(Keeping("group", "int8"))
+    cond, x, t = away.encode_text([""] * 40), gaussian((40, 4, 8, 8), 0, "x"), torch.full((40,), 500)
+    batch = default_batching(away, takes_turns=True)
+    batch.size = 4
+    found = batch.run(40, lambda rows: away.predict(x[rows], t[rows], cond.rows(range(rows.start, rows.stop))))
+    assert torch.allclose(torch.cat(found), plain.predict(x, t, cond), atol=1e-5)
+
+
 def test_layers_of_four_bits_cannot_wait_one_by_one():
     with pytest.raises(UsageError, match="one by one") as caught:
-        kept(Keeping("group", "nf4"))
+        Keeping("group", "nf4")
     assert [(s.name, s.value) for s in caught.value.settings] == [("offload", "model"), ("quantize", "int8")]
 
 

@@ -3,7 +3,8 @@
 import pytest
 import torch
 from owf.core.errors import UsageError
-from owf.core.model.diffusion.batch import Batching
+from owf.core.model.diffusion import batch
+from owf.core.model.diffusion.batch import Batching, batching_for
 
 
 @pytest.mark.parametrize("workers", [1, 3])
@@ -38,3 +39,10 @@ def test_other_errors_pass():
 
     with pytest.raises(RuntimeError, match="shape"):
         Batching(4).run(4, work)
+
+
+def test_slices_run_side_by_side_only_where_weights_stay(monkeypatch):
+    monkeypatch.setattr(batch, "_cores", lambda: 3)
+    staying, coming = (batching_for((4, 8, 8), "cpu", takes_turns=turns) for turns in (False, True))
+    assert (staying.workers, coming.workers) == (3, 1)
+    assert staying.size == coming.size
