@@ -150,14 +150,15 @@ function foldedBars(list) {
   return [...parts, make("details", "owf-silent", make("summary", "owf-faint", count), ...silent.map(bar))];
 }
 
-/** Return concepts with their numbers and intervals, a line each. */
-function ranking(list) {
+/** Return concepts with their numbers and intervals, a line each; all lists but the first are folded away. */
+function ranking(list, place) {
   const lines = some(list.lines).map(([name, value, interval]) => {
     const label = make("span", "owf-title", name);
     label.title = name;
     return make("div", "owf-ranked", label, make("b", "", value), make("span", "owf-faint", interval));
   });
-  return make("div", "owf-list", make("div", "owf-faint", `${list.title}, 95 % interval`), ...lines);
+  const [whole, title] = place ? ["details", "summary"] : ["div", "div"];
+  return make(whole, "owf-list", make(title, "owf-faint", `${list.title}, 95 % interval`), ...lines);
 }
 
 function reportPanel(data) {
