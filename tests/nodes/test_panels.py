@@ -165,7 +165,7 @@ def test_what_was_drawn_last_is_shown_while_it_runs(tmp_path, events, pictures):
 def test_a_panel_is_as_high_as_its_content(tmp_path):
     (found,) = shown(tmp_path, HERE / "saved" / "report_panel.json")
     edges = 20  # which ComfyUI leaves above and below
-    assert [height - edges for height in found["heights"]] == [123, 900, 900, 50]
+    assert [height - edges for height in found["heights"]] == [123, 1000, 1000, 50]
 
 
 @pytest.mark.skipif(not NODE, reason="needs node to parse JavaScript")
