@@ -49,18 +49,15 @@ def train(
 ) -> Trained:
     """Return what the training left behind; the base's modules are as before in any case.
 
-    `held_out` are pictures of the concept for the validation loss, which is not measured without them; what was learned
-    is compared with them. It computes in the type of the base, and what is trained is float32. The same plan, pictures,
-    bank and base give the same bytes on the same machine, interrupted and resumed or not; on a GPU as far as torch has
-    deterministic algorithms. Raises UsageError where plan, pictures or base do not fit together, and InvalidError for a
-    base that is misread.
+    `held_out` are pictures of the concept for the validation loss, and what was learned is compared with them. It
+    computes in the type of the base, and what is trained is float32. The same plan, pictures, bank and base give the
+    same bytes on the same machine, resumed or not; on a GPU as far as torch has deterministic algorithms. Raises
+    UsageError where plan, pictures or base do not fit together, and InvalidError for a base that is misread.
     """
     _require_torch()
     require_kept(plan, setting.keeping)
     identity = fingerprint(denoiser, pictures, bank, plan)
-    concept = Concept(plan.trigger, plan.class_word)
-    learned_rows = drawn_rows(concept, denoiser.family, bank.form) if setting.networks is not None else 0
-    setting.progress.total(all_rows(plan, bank) + learned_rows)
+    setting.progress.total(all_rows(plan, bank) + _learned_rows(denoiser, bank, plan, setting))
     check_base(denoiser, bank, setting)
     setting.progress.stage("Encoding pictures")
     data = _data(denoiser, pictures, plan)
@@ -91,6 +88,13 @@ def train(
     finally:
         method.detach()
         denoiser.checkpoint_gradients(False)
+
+
+def _learned_rows(denoiser: TrainableDenoiser, bank: Bank, plan: TrainPlan, setting: TrainSetting) -> int:
+    """Return the rows of drawing what was learned; 0 where that is not measured."""
+    if setting.networks is None:
+        return 0
+    return drawn_rows(Concept(plan.trigger, plan.class_word), denoiser.family, bank.form)
 
 
 def _require_torch() -> None:
