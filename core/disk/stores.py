@@ -10,8 +10,8 @@ from .store import SampleStore, remove_store, store_files, whole_store
 
 _LOCK = ".stores.lock"
 """Held while a store is opened or given up, so that none is given up between."""
-_KINDS = ("base-*.sqlite", "drawings-*.sqlite")
-"""What base results and drawings for trainings are called; nothing else of a cache is large."""
+_KINDS = ("base-*.sqlite", "drawings-*.sqlite", "encoded-*.sqlite")
+"""What base results, and drawings and encodings for trainings, are called; nothing else of a cache is large."""
 
 
 def open_cached(path: Path) -> SampleStore:

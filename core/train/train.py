@@ -14,6 +14,7 @@ from ..audit.learned.evidence import drawn_rows
 from ..errors import Setting, UsageError
 from ..model.diffusion.denoiser import TrainableDenoiser
 from ..model.diffusion.drawings import LatentCache
+from ..model.diffusion.encodings import Encodings
 from ..model.memory import Keeping
 from ..plan.concept import Concept
 from ..verdict.learning import Learning, learning_facts
@@ -21,6 +22,7 @@ from .base_check import check_base
 from .cost import all_rows
 from .data.bank import Bank
 from .data.concept import ConceptData
+from .data.text_cache import TextCache
 from .forms import FORMS
 from .learned import learned
 from .loop.balance import ConceptGain
@@ -60,20 +62,19 @@ def train(
     setting.progress.total(all_rows(plan, bank) + _learned_rows(denoiser, bank, plan, setting))
     check_base(denoiser, bank, setting)
     setting.progress.stage("Encoding pictures")
-    data = _data(denoiser, pictures, plan)
-    validation = _data(denoiser, held_out, plan) if held_out else None
+    encodings = Encodings(denoiser, setting.cache)
+    data = _data(encodings, pictures, plan)
+    validation = _data(encodings, held_out, plan) if held_out else None
     denoiser.checkpoint_gradients(plan.checkpointing)
     method = attach(denoiser, plan)
     try:
-        terms, watch = _preservation(denoiser, method, data, bank, plan, setting)
+        texts = _texts(encodings, method, (*pictures, *held_out), bank, plan, setting)
+        terms, watch = _preservation(denoiser, method, data, texts, bank, plan, setting)
         state = TrainState(denoiser, method, plan, denoiser.dtype)
         checkpoint = Checkpoint(setting.folder / f"{setting.name}.checkpoint", identity, setting.save_every)
         if setting.resume:
             checkpoint.restore(state)
-        losses = LossMaker(denoiser, method, plan.min_snr, denoiser.dtype)
-        if setting.keeping.takes_turns:
-            setting.progress.stage("Reading captions")
-            losses.read(_captions(data, bank, plan))
+        losses = LossMaker(denoiser, method, texts, plan.min_snr, denoiser.dtype)
         step = Step(losses, data, terms, plan, setting.progress)
         gain = ConceptGain(losses, method, data) if plan.sets_weight else None
         measurements = Measurements(denoiser, losses, watch, validation, gain, plan, setting)
@@ -122,22 +123,38 @@ def require_kept(plan: TrainPlan, keeping: Keeping) -> None:
         raise UsageError(said, Setting("algorithm", "lora"), Setting("quantize", "int8"))
 
 
-def _data(denoiser: TrainableDenoiser, pictures: Sequence[Picture], plan: TrainPlan) -> ConceptData:
+def _data(encodings: Encodings, pictures: Sequence[Picture], plan: TrainPlan) -> ConceptData:
     captions, repeats = [p.caption for p in pictures], [p.repeats for p in pictures]
-    return ConceptData(denoiser, [p.pixels for p in pictures], captions, repeats, plan)
+    return ConceptData(encodings, [p.pixels for p in pictures], captions, repeats, plan)
 
 
-def _captions(data: ConceptData, bank: Bank, plan: TrainPlan) -> Sequence[str]:
-    """Return what steps ask, each once."""
-    concept = Concept(plan.trigger, plan.class_word)
-    bare = (concept.strip(caption, plan.caption) for caption in data.captions)
-    return tuple(dict.fromkeys((*data.captions, *bare, "", *(bank.prompts if plan.preserve else ()))))
+def _texts(
+    encodings: Encodings,
+    method: Method,
+    pictures: Sequence[Picture],
+    bank: Bank,
+    plan: TrainPlan,
+    setting: TrainSetting,
+) -> TextCache:
+    """Return the captions that steps ask, read ahead: text encoders that wait elsewhere need not come back for each.
+
+    Where the method trains what reads them, they are read as they are asked, and stay in memory alone.
+    """
+    if method.trains_text:
+        return TextCache(Encodings(encodings.denoiser, None))
+    concept, found = Concept(plan.trigger, plan.class_word), TextCache(encodings)
+    captions = [picture.caption for picture in pictures]
+    bare = [concept.strip(caption, plan.caption) for caption in ("", *captions)]
+    setting.progress.stage("Encoding captions")
+    found.rows([*captions, *bare, "", *(bank.prompts if plan.preserve else ())])
+    return found
 
 
 def _preservation(
     denoiser: TrainableDenoiser,
     method: Method,
     data: ConceptData,
+    texts: TextCache,
     bank: Bank,
     plan: TrainPlan,
     setting: TrainSetting,
@@ -145,7 +162,7 @@ def _preservation(
     """Return the plan's terms by name, and the watch over drift if the plan wants one."""
     drawings = LatentCache(denoiser, setting.cache, setting.batch, setting.progress, bank.form.negative)
     concept = Concept(plan.trigger, plan.class_word)
-    context = TermContext(denoiser, method, plan, concept, bank, drawings, data)
+    context = TermContext(denoiser, method, plan, concept, bank, drawings, data, texts)
     with method.off():
         terms = {name: make_regularizer(name, context) for name in plan.preserve}
     watch = DriftWatch(denoiser, method, bank.watched, drawings, setting.batch) if plan.drift_every else None

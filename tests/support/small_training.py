@@ -36,7 +36,6 @@ def small_plan(**options) -> TrainPlan:
 def run(folder: Path, plan: TrainPlan, denoiser: DiffusersDenoiser | None = None, **setting) -> Trained:
     """Train into `folder` and return the result; `records` in the setting collects what is told."""
     records: list[StepRecord] = setting.pop("records", [])
-    usual = {"watch": records.append, "save_every": 1e9}
-    progress = setting.pop("progress", SILENT)
-    full = TrainSetting("small", folder, folder / "cache", progress, Batching(4), **(usual | setting))
+    usual = {"watch": records.append, "save_every": 1e9, "cache": folder / "cache", "progress": SILENT}
+    full = TrainSetting("small", folder, batch=Batching(4), **(usual | setting))
     return train(denoiser or tiny_denoiser(), two_pictures(), BANK, plan, full)

@@ -13,8 +13,10 @@ from torch import nn
 
 from ...adapter import LoraCard
 from ...model.diffusion.denoiser import TrainableDenoiser
+from ...model.diffusion.encodings import Encodings
 from ...plan.concept import Concept
 from ...train.data.concept import ConceptData
+from ...train.data.text_cache import TextCache
 from ...train.learned import learned
 from ...train.loop.loss import LossMaker
 from ...train.loop.state import TrainState
@@ -62,13 +64,15 @@ def invert(training: Training, path: Path, setting: TrainSetting) -> Learning:
     """Return what was learned by an embedding, which is at `path` then."""
     denoiser, plan, pictures = training.denoiser, training.plan, training.pictures
     setting.progress.total(plan.steps * plan.batch)
+    encodings = Encodings(denoiser, setting.cache)
     data = ConceptData(
-        denoiser, [p.pixels for p in pictures], [p.caption for p in pictures], [p.repeats for p in pictures], plan
+        encodings, [p.pixels for p in pictures], [p.caption for p in pictures], [p.repeats for p in pictures], plan
     )
     method = TextualInversion(denoiser, plan)
     try:
         state = TrainState(denoiser, method, plan, denoiser.dtype)
-        step = Step(LossMaker(denoiser, method, plan.min_snr, denoiser.dtype), data, {}, plan, setting.progress)
+        losses = LossMaker(denoiser, method, TextCache(Encodings(denoiser, None)), plan.min_snr, denoiser.dtype)
+        step = Step(losses, data, {}, plan, setting.progress)
         setting.progress.stage("Training an embedding")
         while state.step < plan.steps:
             step.take(state)

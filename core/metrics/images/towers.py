@@ -21,9 +21,14 @@ CLIP = HubFiles(
 DINO = HubFiles(
     "facebook/dino-vits16", {"config.json": "", "pytorch_model.bin": ""}, "abe3b354cb6a9b6f146096b14a4a9d7eecbcb4bd"
 )
-"""The network behind DINO there. A commit names the content of its files, which the hub's cache checks."""
+"""The network behind DINO there. Its SHA-256 is the hub's own word, which names the file in the hub's cache."""
 DINO_V2 = HubFiles(
-    "facebook/dinov2-base", {"config.json": "", "model.safetensors": ""}, "f9e44c814b77203eaa57a6bdbbd535f21ede1415"
+    "facebook/dinov2-base",
+    {
+        "config.json": "f7ff4cfa73d2f70647dbf6950541ad25d73082d54c2e7e9bded160c7656b2a70",
+        "model.safetensors": "d73036b56966966d07975d696bde331762f37297e2f095de8cea0040c3aa0841",
+    },
+    "f9e44c814b77203eaa57a6bdbbd535f21ede1415",
 )
 """DINOv2-base (Oquab et al., 2023), by which PEFT's benchmark of methods measures drift."""
 TOWERS = {"clip": CLIP, "dino": DINO}

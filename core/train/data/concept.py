@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING
 import torch
 
 from ...errors import UsageError
-from ...model.diffusion.denoiser import Denoiser, overflow
-from ...model.diffusion.noise import at_least_float32
+from ...model.diffusion.encodings import Encodings
 from ...pictures import cover, open_picture
 from .buckets import bucket_shapes, epoch_order, nearest_bucket
 from .images import TrainingImage
@@ -26,14 +25,15 @@ _SWEEP_SEED = 5_000_011
 class ConceptData:
     """Training pictures in aspect-ratio buckets, encoded once; every batch has exactly `plan.batch` rows."""
 
-    def __init__(self, denoiser: Denoiser, pictures: Sequence[torch.Tensor], captions: Sequence[str],
+    def __init__(self, encodings: Encodings, pictures: Sequence[torch.Tensor], captions: Sequence[str],
                  repeats: Sequence[int], plan: "TrainPlan") -> None:  # fmt: skip
         """Encode uint8 `pictures` (3, H, W), already in the shapes of their buckets."""
         if not len(pictures) == len(captions) == len(repeats) > 0:
             raise UsageError("Training needs at least one picture, and a caption for each.")
+        denoiser = encodings.denoiser
         self._plan, self._steps, self._device = plan, denoiser.schedule.steps, denoiser.device
         self._captions, self._repeats = tuple(captions), list(repeats)
-        self._latents = [_encode(denoiser, picture, plan.flip) for picture in pictures]
+        self._latents = encodings.pictures(pictures, mirrored=plan.flip)
         shapes = [(p.shape[1], p.shape[2]) for p in pictures]
         self._order = lru_cache(4)(lambda epoch: epoch_order(shapes, self._repeats, plan.batch, plan.seed, epoch))
         self.batches = len(self._order(0))
@@ -77,15 +77,6 @@ class ConceptData:
             eps, t = draw.noise(len(x0), tuple(x0.shape[1:]), "sweep"), draw.timesteps(len(x0), self._steps, "sweep")
             captions = tuple(self._captions[i] for i in chunk)
             yield Rows(x0.to(self._device), eps.to(self._device), t.to(self._device), captions)
-
-
-def _encode(denoiser: Denoiser, picture: torch.Tensor, flip: bool) -> torch.Tensor:
-    """Return the latents (1 or 2, C, h, w) float32 on the CPU of a picture and, with `flip`, of its mirror image."""
-    views = [picture, picture.flip(2)] if flip else [picture]
-    latents = at_least_float32(denoiser.encode_image(torch.stack(views))).cpu()
-    if not latents.isfinite().all():
-        raise overflow(f"The VAE made numbers that are not finite ({denoiser.dtype})", denoiser.dtype)
-    return latents
 
 
 def load_pictures(images: Sequence[TrainingImage], resolution: int, bucket: int) -> list[torch.Tensor]:

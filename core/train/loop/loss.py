@@ -1,6 +1,6 @@
 """The loss of one UNet batch: the concept's rows, every preservation term's, and the weights between them."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
@@ -28,13 +28,11 @@ class Losses:
 class LossMaker:
     """Asks student and teacher: all rows of one latent shape in one UNet batch each."""
 
-    def __init__(self, denoiser: TrainableDenoiser, method: Method, min_snr: float, precision: torch.dtype) -> None:
-        self._denoiser, self._method, self._min_snr, self._precision = denoiser, method, min_snr, precision
-        self._texts = TextCache(denoiser)
-
-    def read(self, captions: Iterable[str]) -> None:
-        """Read captions ahead, so that text encoders that wait elsewhere need not come back for each."""
-        self._texts.rows(list(captions))
+    def __init__(
+        self, denoiser: TrainableDenoiser, method: Method, texts: TextCache, min_snr: float, precision: torch.dtype
+    ) -> None:
+        self._denoiser, self._method, self._texts = denoiser, method, texts
+        self._min_snr, self._precision = min_snr, precision
 
     def losses(self, concept: Rows, draw: Draw, terms: Mapping[str, Regularizer]) -> Losses:
         """Return the losses of the concept's rows and of what the terms ask along with them."""

@@ -107,13 +107,12 @@ def _fixed_set(term: DriftCorrection, context: TermContext) -> list[Examples]:
     import torch
 
     from ..data.rows import Draw, Rows
-    from ..data.text_cache import TextCache
 
     denoiser, schedule, entries = context.denoiser, context.denoiser.schedule, []
     for number in range(context.plan.teacher_cache):
         draw = Draw(context.plan.seed, _ENTRY + number)
         entries.append(term.mixture(context.data.rows(draw).take([0]), draw, 1)[0].rows)
-    texts, answered = TextCache(denoiser), []
+    texts, answered = context.texts, []
     with torch.no_grad(), context.method.off():
         # All captions first: text encoders may wait in main memory, and come back once.
         texts.rows([caption for rows in entries for caption in rows.captions])

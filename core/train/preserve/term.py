@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from ..data.bank import Bank
     from ..data.concept import ConceptData
     from ..data.rows import Draw, Rows
+    from ..data.text_cache import TextCache
     from ..methods.method import Method
     from ..plan import TrainPlan
 
@@ -52,6 +53,8 @@ class TermContext:
     """Draws latents with the base, each once."""
     data: "ConceptData"
     """The concept's pictures."""
+    texts: "TextCache"
+    """What the base's text encoders make of captions."""
 
 
 class Regularizer:

@@ -3,6 +3,7 @@
 import math
 
 import pytest
+from owf.core.model.diffusion.encodings import Encodings
 from owf.core.train import cost
 from owf.core.train.data.concept import ConceptData
 from owf.core.train.loop.balance import ENOUGH, KEPT, RANGE, ROWS, START, TURNS, _rows, is_turn, turned
@@ -84,7 +85,11 @@ def test_interrupted_anywhere_it_resumes_to_the_same_bytes(tmp_path):
 def test_the_rows_are_the_same_each_time_and_enough():
     pictures = two_pictures()
     data = ConceptData(
-        tiny_denoiser(), [p.pixels for p in pictures], [p.caption for p in pictures], [1, 1], small_plan()
+        Encodings(tiny_denoiser(), None),
+        [p.pixels for p in pictures],
+        [p.caption for p in pictures],
+        [1, 1],
+        small_plan(),
     )
     first, again = _rows(data), _rows(data)
     assert sum(map(len, first)) == ROWS

@@ -4,7 +4,9 @@ import pytest
 import torch
 from fake_cuda import tiny_on_fake_cuda
 from owf.core.model.diffusion.denoiser import Conditioning
+from owf.core.model.diffusion.encodings import Encodings
 from owf.core.train.data.rows import Rows
+from owf.core.train.data.text_cache import TextCache
 from owf.core.train.loop.loss import LossMaker
 from owf.core.train.methods.method import attach
 from owf.core.train.preserve.term import Examples, Regularizer
@@ -48,6 +50,10 @@ def rows():
     return Rows(x, x.clone(), torch.tensor([3, 700], device=CUDA), ("a sks bag", "a sks bag"))
 
 
+def _texts(denoiser):
+    return TextCache(Encodings(denoiser, None))
+
+
 @pytest.mark.parametrize(
     "options",
     [{}, {"train_text_encoder": True}, {"method": "custom_diffusion"}, {"algorithm": "loha"}, {"min_snr": 5.0}],
@@ -58,7 +64,9 @@ def test_the_loss_is_float32_on_the_gpu(denoiser, options):
     method = attached(denoiser, plan)
     assert {p.dtype for p in method.parameters.values()} == {torch.float32}
     assert {p.device.type for p in method.parameters.values()} == {"cuda"}
-    losses = LossMaker(denoiser, method, plan.min_snr, precision).losses(rows(), None, {"class": AskTheBase()})
+    losses = LossMaker(denoiser, method, _texts(denoiser), plan.min_snr, precision).losses(
+        rows(), None, {"class": AskTheBase()}
+    )
     for loss in (losses.concept, losses.terms["class"]):
         assert (loss.dtype, loss.device.type, loss.requires_grad) == (torch.float32, "cuda", True)
 
@@ -67,7 +75,7 @@ def test_a_tensor_left_on_the_cpu_is_noticed(denoiser):
     method = attached(denoiser, small_plan())
     wrong = Rows(torch.zeros(1, 4, 8, 8), torch.zeros(1, 4, 8, 8), torch.tensor([3]), ("a",))
     with pytest.raises(Exception, match="device"):
-        LossMaker(denoiser, method, 0.0, denoiser.dtype).losses(wrong, None, {})
+        LossMaker(denoiser, method, _texts(denoiser), 0.0, denoiser.dtype).losses(wrong, None, {})
 
 
 def test_text_is_encoded_where_the_model_is(denoiser):

@@ -4,8 +4,10 @@ import pytest
 import torch
 from gaussian_denoiser import rectified_flow
 from owf.core.model.diffusion.denoiser import Conditioning
+from owf.core.model.diffusion.encodings import Encodings
 from owf.core.model.diffusion.schedule import Schedule, variance_preserving
 from owf.core.train.data.rows import Draw, Rows, by_shape
+from owf.core.train.data.text_cache import TextCache
 from owf.core.train.loop.loss import LossMaker, min_snr_weights
 from owf.core.train.preserve.term import Examples, Regularizer
 
@@ -66,7 +68,9 @@ def rows(captions=("ab", "abcd"), t=(0, 2)):
 
 
 def losses(model, terms, **options):
-    return LossMaker(model, model, options.get("min_snr", 0.0), torch.float32).losses(rows(), Draw(0, 0), terms)
+    return LossMaker(
+        model, model, TextCache(Encodings(model, None)), options.get("min_snr", 0.0), torch.float32
+    ).losses(rows(), Draw(0, 0), terms)
 
 
 @pytest.mark.parametrize("prediction_type", ["epsilon", "v_prediction"])

@@ -10,11 +10,13 @@ import torch
 from owf.core.errors import UsageError
 from owf.core.model.diffusion.batch import Batching
 from owf.core.model.diffusion.drawings import LatentCache
+from owf.core.model.diffusion.encodings import Encodings
 from owf.core.plan.concept import Concept
 from owf.core.progress import SILENT
 from owf.core.train import preserve
 from owf.core.train.data.concept import ConceptData
 from owf.core.train.data.rows import Draw
+from owf.core.train.data.text_cache import TextCache
 from owf.core.train.methods.method import attach
 from owf.core.train.plan import TERMS, TrainPlan, plan_digest
 from owf.core.train.preserve import term
@@ -36,9 +38,12 @@ def context(parts, **options):
     denoiser, method, cache = parts
     plan = small_plan(**options)
     pictures = two_pictures()
-    data = ConceptData(denoiser, [p.pixels for p in pictures], [p.caption for p in pictures], [1, 1], plan)
+    encodings = Encodings(denoiser, None)
+    data = ConceptData(encodings, [p.pixels for p in pictures], [p.caption for p in pictures], [1, 1], plan)
     drawings = LatentCache(denoiser, cache, Batching(4), SILENT)
-    return TermContext(denoiser, method, plan, Concept("sks", plan.class_word), BANK, drawings, data)
+    return TermContext(
+        denoiser, method, plan, Concept("sks", plan.class_word), BANK, drawings, data, TextCache(encodings)
+    )
 
 
 def asked(parts, name, steps=20, **options):
