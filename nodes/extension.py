@@ -25,6 +25,7 @@ _PACKAGES = {
     "filelock": "filelock",
     "jinja2": "jinja2",
     "peft": "peft",
+    "skimage": "scikit-image",
     "tomli": "tomli",
     "torch_fidelity": "torch-fidelity",
 }

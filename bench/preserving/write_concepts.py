@@ -14,6 +14,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 import checkout  # noqa: F401
 from demo_base.world.concept import HELD_OUT, VIEWS
 from PIL import Image
+
 from preserving.concepts import CONCEPTS, photographs_of
 
 

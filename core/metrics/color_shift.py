@@ -11,10 +11,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..errors import InvalidError
+from ..errors import InvalidError, Setting, UsageError
 from ..plan.audit_plan import AuditPlan
 from .evidence import Drawings
-from .images.color.ciede2000 import ciede2000
 from .images.color.color_change import UNITS, changed
 from .images.color.color_hue import HUES, turn_without
 from .measurement import Estimate, Measurement, Part
@@ -90,8 +89,19 @@ def summarise_shift(rows: ShiftRows) -> Measurement:
         headline="color_shift",
         estimates={"color_shift": _length(moved, rolled, slice(None), level), **_signed(moved, rolled)},
         breakdowns={"shift_group": _groups(moved, rolled, rows.groups), "hue": _hues(moved, rolled, rows.terms)},
-        facts={"prompts": len(rows.base), "mean_colour_ciede2000": float(ciede2000(*colors))},
+        facts={"prompts": len(rows.base), "mean_colour_ciede2000": _visible(*colors)},
     )
+
+
+def _visible(one: np.ndarray, other: np.ndarray) -> float:
+    """Return how different people find two CIELAB colours (3,): CIEDE2000, of which about 1 is just noticeable."""
+    try:
+        from skimage.color import deltaE_ciede2000
+    except ImportError as error:  # in a host that did not install what is required
+        raise UsageError(
+            "color_shift needs scikit-image. What was measured is kept.", Setting("install", "scikit-image")
+        ) from error
+    return float(deltaE_ciede2000(one, other))
 
 
 def _moments(looks: "Sequence[ColorLook]") -> np.ndarray:
