@@ -1,5 +1,6 @@
 """What of a report goes on one page: verdict, five numbers, what was forgotten most, what was audited. No torch."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from ..metrics.measurement import Estimate
@@ -67,9 +68,17 @@ def summary_of(report: Report) -> Summary:
         sentences=tuple(inert(sentence, 600) for sentence in _sentences(report)),
         numbers=tuple(_numbers(report)),
         points=tuple(inert(point, 600) for point in _points(report)),
-        pairs=tuple(replace(pair, prompt=inert(pair.prompt, 300)) for pair in report.pairs[:WORST]),
+        pairs=tuple(replace(pair, prompt=inert(pair.prompt, 300)) for pair in _distinct(report.pairs)[:WORST]),
         footer=inert(f"{strength}, {plan}, OWF {report.environment.get('owf', '')}".rstrip(" ,"), 200),
     )
+
+
+def _distinct(pairs: Sequence[ImagePair]) -> list[ImagePair]:
+    """Return the most changed pair of each prompt, in order: three of one prompt show one thing three times."""
+    first: dict[str, ImagePair] = {}
+    for pair in pairs:
+        first.setdefault(pair.prompt, pair)
+    return list(first.values())
 
 
 def _sentences(report: Report) -> list[str]:

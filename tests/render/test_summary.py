@@ -96,6 +96,14 @@ def test_its_pairs_are_shown_and_left_out_where_one_is_missing(tmp_path):
         assert not {(250, 10, 10), (10, 10, 250)} & {color for _, color in picture.getcolors(1 << 20) or ()}
 
 
+def test_no_prompt_is_shown_twice(tmp_path):
+    one, other, *_ = pairs(tmp_path)
+    again = dataclasses.replace(one, seed=one.seed + 1)
+    apart = dataclasses.replace(other, prompt=f"{one.prompt} at night")
+    found = summary_of(dataclasses.replace(report(), pairs=(one, again, apart))).pairs
+    assert [pair.seed for pair in found] == [one.seed, apart.seed]
+
+
 def test_pictures_outside_the_folder_are_not_shown(tmp_path):
     inside = tmp_path / "report"
     inside.mkdir()
@@ -149,6 +157,7 @@ def test_text_is_fitted_and_wrapped_to_a_width():
     lines = wrapped("one two three four five six", 20, 100)
     assert " ".join(lines) == "one two three four five six"
     assert all(font(20).getlength(line) <= 100 for line in lines)
+    assert wrapped("a b c 33.3 %), more", 20, font(20).getlength("a b c 33.3")) == ["a b c", "33.3 %),", "more"]
     assert plain("Δ −1 … 汉") == "delta  -1 ... ?"
 
 

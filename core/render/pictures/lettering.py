@@ -1,6 +1,10 @@
 """Text in pictures, in the font that comes with Pillow, so that a picture is the same on every machine."""
 
+import re
 from typing import Any
+
+_WORD = re.compile(r"\S+(?: %\S*)?")
+"""A number and its percent sign are one."""
 
 
 def font(size: int) -> Any:
@@ -20,7 +24,7 @@ def plain(text: str) -> str:
 def wrapped(text: str, size: int, width: float) -> list[str]:
     """Return the lines of a text that is at most `width` pixels wide, broken between words."""
     written, lines = font(size), [""]
-    for word in plain(text).split():
+    for word in _WORD.findall(plain(text)):
         longer = f"{lines[-1]} {word}".strip()
         if lines[-1] and written.getlength(longer) > width:
             lines.append(word)
