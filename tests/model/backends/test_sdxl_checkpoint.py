@@ -85,6 +85,29 @@ def test_markers_and_metadata_say_how_it_is_read(load, names, metadata, kind, is
     assert (float(schedule.signal[-1]) == 0) is is_zero
 
 
+SGM = """model:
+  target: sgm.models.diffusion.DiffusionEngine
+  params:
+    denoiser_config:
+      target: sgm.modules.diffusionmodules.denoiser.DiscreteDenoiser
+      params:
+        scaling_config:
+          target: sgm.modules.diffusionmodules.denoiser_scaling.{}
+"""
+
+
+@pytest.mark.parametrize(("scaling", "kind"), [("VScaling", "v_prediction"), ("EpsScaling", "epsilon")])
+def test_settings_of_stability_ai_beside_the_file_say_it_too(load, tmp_path, scaling, kind):
+    (tmp_path / "xl.yaml").write_text(SGM.format(scaling))
+    assert load().schedule.prediction_type == kind
+
+
+def test_a_scaling_of_another_process_is_refused(load, tmp_path):
+    (tmp_path / "xl.yaml").write_text(SGM.format("VScalingWithEDMcNoise"))
+    with pytest.raises(UsageError, match="VScalingWithEDMcNoise"):
+        load()
+
+
 def _wide(channels):
     name = "model.diffusion_model.input_blocks.0.0.weight"
     return lambda t: {**t, name: torch.zeros(t[name].shape[0], channels, 3, 3)}

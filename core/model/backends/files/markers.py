@@ -61,19 +61,29 @@ def _stated(header: Header, path: Path) -> _Statement | None:
 _LARGEST_SETTINGS = 2**16
 """Bytes of settings beside a checkpoint that are looked through: Stable Diffusion's have 2,000."""
 _PARAMETERIZATION = re.compile(r"(?m)^[ \t]*parameterization[ \t]*:(.*)$")
+_SCALING = re.compile(r"(?m)^[ \t]*target[ \t]*:[ \t\"']*sgm\.[\w.]*denoiser_scaling\.(\w+)")
+"""The class that says it in settings of Stable Diffusion XL."""
+_SCALINGS = {"EpsScaling": EPSILON, "VScaling": V}
 
 
 def _stated_beside(path: Path) -> _Statement | None:
-    """Return what the `.yaml` of the same name says: the one line, as the rest names classes that are to be run."""
+    """Return what the `.yaml` of the same name says: the one line, as the rest names classes that are to be run.
+
+    That is `parameterization` of Stable Diffusion 1 and 2, and the denoiser's scaling of Stable Diffusion XL.
+    """
     beside = path.with_suffix(".yaml")
     if not beside.is_file():
         return None
     with foreign(f"{beside} cannot be read"), open_regular(beside) as file:
-        content = file.read(_LARGEST_SETTINGS)
+        content = file.read(_LARGEST_SETTINGS).decode(errors="replace")
     kinds = [
         _read(text.partition("#")[0].strip(" \t\r\"'"), f"{beside} says", "parameterization")
-        for text in _PARAMETERIZATION.findall(content.decode(errors="replace"))
+        for text in _PARAMETERIZATION.findall(content)
     ]
+    for name in _SCALING.findall(content):
+        if name not in _SCALINGS:
+            raise UsageError(f"{beside} says that it is a model of {name}, a process on which audits do not run.")
+        kinds.append(_SCALINGS[name])
     if len(set(kinds)) > 1:
         raise UsageError(
             f"{beside} says that the checkpoint predicts {' and '.join(sorted(set(kinds)))}: it is one of them."
