@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from imports import heavy_imports
+from owf.core.metrics.measurement import Part
 from owf.core.render.formats.format import all_formats, default_formats, publish
 from owf.core.render.formats.markdown import render_markdown
 from owf.core.render.formats.picture import write_picture
@@ -18,8 +19,10 @@ from PIL import Image
 from report_samples import (
     HOSTILE,
     crowded_report,
+    estimate,
     hostile_report,
     invalid_report,
+    mapped_report,
     open_report,
     report,
     silent_report,
@@ -63,6 +66,15 @@ def test_it_says_the_verdict_five_numbers_the_worst_and_what_was_audited():
     assert (seen.lora, seen.base) == ("zigzag_bag.safetensors", "owf demo base")
     assert seen.footer == "strength 1, plan quick 77ab77ab, OWF 0.1.0"
     assert seen.sentences[1] == report().verdict.reasons[0]
+
+
+def test_what_explains_most_of_the_damage_comes_first_as_in_the_verdict():
+    ways = (("coat", 0.5), ("bag", 0.9), ("green", 0.4), ("dress", 0.8))
+    things = tuple(Part(label, estimate(way, 0.1, 1, "relative")) for label, way in ways)
+    found = mapped_report()
+    changed = dataclasses.replace(found.measurements["map"], breakdowns={"thing": things})
+    points = summary_of(dataclasses.replace(found, measurements={"map": changed})).points
+    assert points == ("Damaged: coat 50 % (40 to 60), bag 90 % (80 to 100), green 40 % (30 to 50)",)
 
 
 def test_a_training_says_what_was_learned_and_no_summary_shows_pass_alone():
