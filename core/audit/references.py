@@ -47,17 +47,22 @@ class References:
 def read_references(folder: Path, side: int) -> Images:
     """Return the centres of a folder's pictures (3, side, side); raise UsageError where there are none."""
     with naming(_SETTING):
-        paths, left_out = pictures_in(folder)
-        if not paths:
-            others = f" Not read: {named(left_out, folder)}." if left_out else ""
-            raise UsageError(f"{folder} holds no picture ({', '.join(sorted(SUFFIXES))}).{others}")
+        paths, _ = _found_in(folder)
         return tuple(torch.from_numpy(cover(open_picture(path), side, side)) for path in paths)
 
 
 def left_out_of(folder: Path) -> Sequence[LeftOut]:
-    """Return what in a folder of references is not used; raise UsageError where it cannot be read."""
+    """Return what in a folder of references is not used; raise UsageError where it cannot be read or has no picture."""
     with naming(_SETTING):
-        return pictures_in(folder)[1]
+        return _found_in(folder)[1]
+
+
+def _found_in(folder: Path) -> tuple[Sequence[Path], Sequence[LeftOut]]:
+    paths, left_out = pictures_in(folder)
+    if not paths:
+        others = f" Not read: {named(left_out, folder)}." if left_out else ""
+        raise UsageError(f"{folder} holds no picture ({', '.join(sorted(SUFFIXES))}).{others}")
+    return paths, left_out
 
 
 def concept_of(told: Sequence[str], claimed: Sequence[str]) -> Concept | None:

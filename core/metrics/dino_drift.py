@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..errors import InvalidError
 from ..plan.audit_plan import AuditPlan
 from .evidence import Drawings
+from .images.likeness import cosines
 from .measurement import Estimate, Measurement, Part
 from .metric import Breakdown, Metric, Quantity, Tools
 from .statistics import SHARE, mean_estimate, simultaneous_level
@@ -42,12 +42,8 @@ def load_network(plan: AuditPlan, fetching: "Fetching") -> "ImageFeatures":
 
 
 def drifts(base: np.ndarray, other: np.ndarray) -> np.ndarray:
-    """Return (1 - cosine) / 2 of each pair of embeddings (N, D) as (N,); raise InvalidError unless all are finite."""
-    a, b = (np.asarray(features, np.float64) for features in (base, other))
-    lengths = np.linalg.norm(a, axis=1) * np.linalg.norm(b, axis=1)
-    if not (np.isfinite(lengths).all() and lengths.all()):
-        raise InvalidError("The DINOv2 network returned embeddings that are zero, NaN or infinite.")
-    return (1 - ((a * b).sum(1) / lengths).clip(-1, 1)) / 2
+    """Return (1 - cosine) / 2 of each pair of embeddings (N, D) as (N,); raise InvalidError for zero, NaN, infinite."""
+    return (1 - cosines(base, other)) / 2
 
 
 def measure_dino_drift(plan: AuditPlan, tools: Tools, seen: Drawings) -> Measurement:

@@ -15,7 +15,7 @@ from .evidence import ColorDrawings
 from .images.likeness import spread_within
 from .measurement import Estimate, Measurement
 from .metric import Metric, Quantity, Tools
-from .statistics import DISTANCE, mean_estimate, ratio_estimate
+from .statistics import COSINE_DISTANCE, DISTANCE, mean_estimate, ratio_estimate
 
 if TYPE_CHECKING:
     from .images.features import Fetching, ImageFeatures
@@ -45,8 +45,8 @@ def summarise_diversity(base: np.ndarray, tuned: np.ndarray, other: np.ndarray) 
     rolled = _change(base, other)
     estimates = {
         "diversity_change": replace(_change(base, tuned), floor=max(abs(rolled.low), abs(rolled.high))),
-        "diversity_base": mean_estimate(base, within=DISTANCE),
-        "diversity_tuned": mean_estimate(tuned, within=DISTANCE),
+        "diversity_base": mean_estimate(base, within=COSINE_DISTANCE),
+        "diversity_tuned": mean_estimate(tuned, within=COSINE_DISTANCE),
     }
     return Measurement("diversity", VERSION, "diversity_change", estimates, facts={"prompts": len(base)})
 

@@ -112,9 +112,12 @@ def summarise_kid(rows: KidRows) -> Measurement:
     the network tells no two base images apart, or returns NaN or infinite values.
     """
     base = _checked(rows.base)
-    if np.ptp(base, axis=0).max() <= _ROUNDING * np.abs(base).max():
-        raise InvalidError(f"The {rows.features} network gives every base image the same features: choose another.")
     kid = replace(paired_kid(rows.base, rows.tuned, rows.groups), floor=_floor(rows))
+    if np.ptp(base, axis=0).max() <= _ROUNDING * np.abs(base).max():
+        raise InvalidError(
+            f"Every image of the base has the same features by the {rows.features} network: the base draws one picture "
+            "for all prompts, or the network cannot tell them apart and another one may."
+        )
     n = len(rows.base)
     mean, std = subset_kid(rows.base, rows.tuned, SUBSETS, min(SUBSET_SIZE, n), rows.seed)
     facts: dict[str, str | int | float] = {

@@ -22,6 +22,10 @@ DISTANCE: Range = (0.0, math.inf)
 SHARE: Range = (0.0, 1.0)
 CHANGE_OF_SHARE: Range = (-1.0, 1.0)
 COSINE: Range = (-1.0, 1.0)
+COSINE_DISTANCE: Range = (0.0, 2.0)
+"""Of 1 - cosine."""
+RELATIVE_CHANGE: Range = (-1.0, math.inf)
+"""Of what cannot be below 0, relative to what it was: all of it gone is -1."""
 
 
 def mean_estimate(values: np.ndarray, unit: str = "", level: float = LEVEL, within: Range = ANYWHERE) -> Estimate:

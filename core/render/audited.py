@@ -7,6 +7,7 @@ from pathlib import Path
 
 from ..errors import Setting
 from ..metrics.measurement import Estimate
+from ..verdict.outcome import outcome
 from ..verdict.report import Report
 from ..verdict.size import size
 from ..verdict.verdict import INVALID, NO_ALARM, WORST_FIRST, Judgement
@@ -38,6 +39,16 @@ class Audited:
     def decision(self) -> str:
         """The report's verdict; INVALID without one."""
         return INVALID if self.report is None else self.report.verdict.decision
+
+    @property
+    def shown_decision(self) -> str:
+        """The decision whose colour and mark it gets; see `words.shown_decision`."""
+        return INVALID if self.report is None else words.shown_decision(self.report)
+
+    @property
+    def outcome(self) -> str:
+        """The verdict, with what was learned before it where that was asked."""
+        return INVALID if self.report is None else outcome(self.report)
 
     @property
     def reason(self) -> str:

@@ -11,6 +11,7 @@ from ..verdict.report import ImagePair, Report
 from ..verdict.verdict import NO_ALARM, PASS
 from . import words
 from .audited import estimate_of, headlines, judgement_of
+from .ranked import leading
 
 NUMBERS, WORST = 5, 3
 """Numbers, and concepts and pairs, that are shown: as many as are read."""
@@ -109,8 +110,8 @@ def _points(report: Report) -> list[str]:
             continue
         for key, breakdown in metric.breakdowns.items():
             if breakdown.in_terminal and not breakdown.signed:
-                lost = sorted(measurement.breakdowns.get(key, ()), key=lambda part: -part.estimate.value)
-                told = [_named(part.label, part.estimate) for part in lost[:WORST] if part.estimate.value > 0]
+                lost = leading(breakdown, measurement.breakdowns.get(key, ()))[:WORST]
+                told = [_named(part.label, part.estimate) for part in lost]
                 points += [f"{breakdown.in_terminal}: {', '.join(told)}"] if told else []
         if changes := words.clear_changes(measurement):
             points.append(f"{metric.title}: {', '.join(changes)}")

@@ -164,9 +164,14 @@ def tick(value: float, unit: str, signed: bool = False) -> str:
 
 def quantity(value: float | None, unit: str = "", estimate: str = "", signed: bool = False) -> str:
     """Return a stored value with its unit."""
-    word = unit_word(unit, estimate)
-    text = number(value, unit, signed)
-    return f"{text} {word}" if word and text != MISSING else text
+    return _with_unit(number(value, unit, signed), unit_word(unit, estimate))
+
+
+def _with_unit(text: str, word: str) -> str:
+    """Return a shown number with its unit; a degree sign stands close to it, as in the verdict's reasons."""
+    if not word or text == MISSING:
+        return text
+    return f"{text}{word}" if word == "°" else f"{text} {word}"
 
 
 def either_way(judged: Judged) -> str:
@@ -188,8 +193,7 @@ def floor_number(value: float | None, unit: str = "") -> str:
 
 def floor(value: float | None, unit: str = "", estimate: str = "") -> str:
     """Return a noise floor with its unit; see `floor_number`."""
-    word, text = unit_word(unit, estimate), floor_number(value, unit)
-    return f"{text} {word}" if word and text != MISSING else text
+    return _with_unit(floor_number(value, unit), unit_word(unit, estimate))
 
 
 def interval(low: float, high: float, unit: str = "", signed: bool = False, decimals: int | None = None) -> str:

@@ -55,9 +55,13 @@ class Learning:
 
     @property
     def summary(self) -> str:
-        """Return it in two words and a number, such as "learned 83 % (76 to 90)"."""
-        found = self.estimates.get("fidelity")
-        return "learned: not measured" if found is None else f"learned {shown(found)}"
+        """Return it in a few words and a number, such as "learned 83 % (76 to 90)"."""
+        fidelity, retrieval = self.estimates.get("fidelity"), self.estimates.get("retrieval")
+        if fidelity is not None:
+            return f"learned {shown(fidelity)}"
+        if retrieval is not None:
+            return f"retrieved among {CONCEPTS} looks {shown(retrieval)}, fidelity not measured"
+        return "learned: not measured"
 
     def worded(self, word: Callable[[Setting], str]) -> tuple[str, ...]:
         """Return the reasons, the last with a host's words for the settings; see `with_words`."""

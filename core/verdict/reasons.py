@@ -76,7 +76,7 @@ def silence(estimate: Estimate, limit: Judged) -> str:
     """Return what it means that an alarm did not fire: seldom that there is nothing to see."""
     seen = size(estimate, limit.estimate)
     if seen.value > limit.limit:
-        return "above the limit, but not beyond chance: too few samples to tell"
+        return "above the limit, but its interval reaches below: too few samples to tell"
     if seen.high > limit.limit:
         return "within the limit, but its interval reaches above: too few samples to tell"
     return "within the limit with its whole interval"

@@ -77,9 +77,11 @@ def test_references_are_the_pictures_of_a_folder_and_nothing_else_in_it(tmp_path
 @pytest.mark.parametrize("name", ["", "nowhere"])
 def test_a_folder_without_pictures_is_refused_by_the_setting(tmp_path, name):
     (tmp_path / "a.txt").write_text("a caption")
-    with pytest.raises(UsageError) as caught:
-        read_references(tmp_path / name, 64)
-    assert caught.value.settings[-1] == Setting("references")
+    # What is left out is asked before anything is loaded, and by a dry run.
+    for ask in (asking.left_out_of, lambda folder: read_references(folder, 64)):
+        with pytest.raises(UsageError) as caught:
+            ask(tmp_path / name)
+        assert caught.value.settings[-1] == Setting("references")
 
 
 def test_the_digest_tells_pictures_and_networks_apart():

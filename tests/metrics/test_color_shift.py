@@ -129,6 +129,29 @@ def test_gray_pictures_have_no_saturation_that_could_change():
     assert told(seen) == pytest.approx({"color_shift": 26**0.5, "lightness_shift": 5, "tint_a": 0, "tint_b": 1})
 
 
+def test_no_interval_says_that_more_than_all_faded_or_that_lightness_leaves_its_scale():
+    base, tuned = pixels(2, 14), pixels(2, 15)
+    tuned[0] *= (1, 0.1, 0.1)
+    tuned[0, ..., 0] = 55 + 0.1 * (tuned[0, ..., 0] - 55)
+    tuned[1] += (40, 0, 0)
+    seen = shifted(base, tuned)
+    assert [seen.estimates[name].low for name in ("saturation_change", "contrast_change")] == [-1, -1]
+    assert (seen.estimates["lightness_shift"].low, seen.estimates["lightness_shift"].high) == (-100, 100)
+    assert (seen.estimates["lightness_shift"].unit, seen.estimates["lightness_shift"].n) == ("L*", 2)
+
+
+def test_what_rounding_leaves_of_a_gray_is_no_tint():
+    """Its a* and b* are of the order of 1e-14, often on one side of 0 in all pictures."""
+    grays = np.random.default_rng(16).integers(0, 256, (6, 100, 1)) * np.ones((1, 1, 3))
+    images = torch.from_numpy(grays.reshape(6, 1, 10, 10, 3).transpose(0, 1, 4, 2, 3).astype(np.uint8))
+    gray = [color_look(prompt) for prompt in images]
+    assert 0 < max(abs(look.moments[1]) for look in gray) < 1e-9
+    vivid = [look_of(picture) for picture in pixels(6, 17)]
+    seen = summary(vivid, gray, vivid)
+    assert told(seen)["saturation_change"] == pytest.approx(-1, abs=1e-9)
+    assert [(e.value, e.low, e.high) for e in (seen.estimates["tint_a"], seen.estimates["tint_b"])] == [(0, 0, 0)] * 2
+
+
 def test_one_prompt_has_nothing_in_common():
     base = pixels(1, 7)
     with pytest.raises(InvalidError, match="two"):

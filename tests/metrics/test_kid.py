@@ -214,7 +214,7 @@ def test_few_images_have_an_unbounded_interval():
         (np.full((5, 4), np.nan), np.ones((5, 4)), "NaN"),
         (np.eye(5), np.full((5, 5), np.inf), "NaN"),
         (np.eye(5), np.eye(5)[:4], "as many"),
-        (np.eye(5)[:1], np.eye(5)[:1], "same features"),
+        (np.eye(5)[:1], np.eye(5)[:1], "at least two prompts"),
         (np.ones(5), np.ones(5), "features"),
     ],
 )

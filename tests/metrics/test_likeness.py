@@ -78,6 +78,13 @@ def test_variety_is_the_change_of_the_distance_within_prompts():
         summarise_diversity(0 * base, base, base)
 
 
+def test_no_distance_within_prompts_is_said_to_be_more_than_opposite():
+    base = np.array([0.4, 1.6])
+    seen = summarise_diversity(base, base[::-1], base)
+    ends = {(seen.estimates[name].low, seen.estimates[name].high) for name in ("diversity_base", "diversity_tuned")}
+    assert ends == {(0.0, 2.0)}
+
+
 def test_pictures_of_a_prompt_are_compared_with_one_another_only():
     plan = preset_plan("quick")
     plan = dataclasses.replace(plan, prompts=plan.prompts[:3])

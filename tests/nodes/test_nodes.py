@@ -114,7 +114,7 @@ def test_an_invalid_report_names_the_inputs_that_would_help(stub):
 def test_a_silent_alarm_is_no_green_bar(stub):
     found = stub.run("silent_alarm")
     assert found["decision"] == "PASS" and found["states"] == ["PASS", "NO ALARM"] and found["grey"]
-    assert found["notes"][0] == "" and "no alarm" in found["notes"][1] and "not beyond chance" in found["notes"][1]
+    assert found["notes"][0] == "" and "no alarm" in found["notes"][1] and "interval reaches below" in found["notes"][1]
     assert found["limits"] == ["limit", "alarm"]
     assert found["floors"] == ["<0.0001 %", "2 %"]  # the digits of what arithmetic alone leaves say nothing
     style, script = ((ROOT / "web" / name).read_text() for name in ("owf.css", "panels.js"))

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from imports import heavy_imports
+from owf.core.metrics.measurement import Part
 from owf.core.render.formats.format import all_formats, default_formats, publish
 from owf.core.render.formats.markdown import render_markdown
 from owf.core.render.formats.picture import write_picture
@@ -18,8 +19,10 @@ from PIL import Image
 from report_samples import (
     HOSTILE,
     crowded_report,
+    estimate,
     hostile_report,
     invalid_report,
+    mapped_report,
     open_report,
     report,
     silent_report,
@@ -63,6 +66,15 @@ def test_it_says_the_verdict_five_numbers_the_worst_and_what_was_audited():
     assert (seen.lora, seen.base) == ("zigzag_bag.safetensors", "owf demo base")
     assert seen.footer == "strength 1, plan quick 77ab77ab, OWF 0.1.0"
     assert seen.sentences[1] == report().verdict.reasons[0]
+
+
+def test_what_explains_most_of_the_damage_comes_first_as_in_the_verdict():
+    ways = (("coat", 0.5), ("bag", 0.9), ("green", 0.4), ("dress", 0.8))
+    things = tuple(Part(label, estimate(way, 0.1, 1, "relative")) for label, way in ways)
+    found = mapped_report()
+    changed = dataclasses.replace(found.measurements["map"], breakdowns={"thing": things})
+    points = summary_of(dataclasses.replace(found, measurements={"map": changed})).points
+    assert points == ("Damaged: coat 50 % (40 to 60), bag 90 % (80 to 100), green 40 % (30 to 50)",)
 
 
 def test_a_training_says_what_was_learned_and_no_summary_shows_pass_alone():
@@ -128,9 +140,11 @@ def test_markdown_holds_the_same_and_nothing_of_strangers_takes_effect(name):
     text = render_markdown(summary)
     assert text.count("\n![") == 1 and "![Summary of the audit](summary.png)" in text
     without_ours = text.replace("![Summary of the audit](summary.png)", "").replace("`report.json`", "")
+    # GitHub looks for these once backslashes are gone.
+    assert not re.findall(r"(?i)@\w|://|www\.", without_ours.replace("\\", ""))
+    without_ours = without_ours.replace("<!-- -->", "")
     # Whatever could begin a link, a picture, HTML, code or emphasis stands behind a backslash.
     assert not re.findall(r"(?<!\\)[<`\[\]_!]", without_ours)
-    assert not re.findall(r"(?<!\\)://|www\.", without_ours)
     assert "\x1b" not in text and "\u202e" not in text
     rows = [line for line in text.splitlines() if line.startswith("|")]
     assert len(rows) == (len(summary.numbers) + 2 if summary.numbers else 0)
@@ -140,7 +154,10 @@ def test_markdown_holds_the_same_and_nothing_of_strangers_takes_effect(name):
 def test_names_of_strangers_are_escaped_letter_by_letter():
     adapter = dataclasses.replace(report().adapter, name="[x](http://evil) <b>|`*_")
     text = render_markdown(summary_of(dataclasses.replace(report(), adapter=adapter)))
-    assert r"**\[x\]\(http\:\/\/evil\) \<b\>\|\`\*\_**" in text
+    assert r"**\[x\]\(http\:<!-- -->\/\/evil\) \<b\>\|\`\*\_**" in text
+    adapter = dataclasses.replace(adapter, name="me@evil.org @user WWW.evil.org")
+    text = render_markdown(summary_of(dataclasses.replace(report(), adapter=adapter)))
+    assert r"**me\@<!-- -->evil\.org \@<!-- -->user WWW<!-- -->\.evil\.org**" in text
 
 
 def test_both_lie_beside_every_report(tmp_path):

@@ -49,7 +49,7 @@ def test_a_silent_alarm_has_no_check_mark_and_no_colour():
     (line,) = (line for line in text.splitlines() if "NO ALARM" in line)
     assert "✓" not in line and "\x1b[32m" not in line and "– NO ALARM" in line
     flat = re.sub(r"\s+", " ", printed(samples.silent_report()))
-    assert "73.3 points (95 % interval 10.0 points to 100.0 points" in flat and "not beyond chance" in flat
+    assert "73.3 points (95 % interval 10.0 points to 100.0 points" in flat and "its interval reaches below" in flat
 
 
 def test_worst_classes_colours_warnings_and_reasons_are_named():

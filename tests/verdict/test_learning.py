@@ -152,3 +152,8 @@ def test_what_could_not_be_measured_is_a_reason_and_not_a_pass():
     found = not_measured("No network.", Setting("offline", "off"))
     assert found.decision == NOT_SHOWN
     assert said(found, lambda setting: setting.name) == "NOT SHOWN: learned: not measured. No network (offline)."
+
+
+def test_what_was_retrieved_is_told_where_fidelity_is_not_known():
+    found = judge_learning(numbers(None, ALL), {})
+    assert found.summary == "retrieved among 20 looks 100 % (81 to 100), fidelity not measured"

@@ -65,7 +65,7 @@ def with_worst(
 @pytest.mark.parametrize(
     ("value", "low", "high", "said"),
     [
-        (0.733, 0.1, 1.0, "above the limit, but not beyond chance"),
+        (0.733, 0.1, 1.0, "above the limit, but its interval reaches below"),
         (0.2, 0.1, 1.0, "its interval reaches above"),
         (0.1, 0.0, 0.2, "its whole interval"),
     ],

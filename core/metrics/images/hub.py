@@ -53,8 +53,10 @@ def _cached(wanted: HubFiles, offline: bool, folder: Path) -> Path:
     from huggingface_hub import hf_hub_download
 
     found: set[Path] = set()
+    # All at once: who carries files to a machine without a network would go once for each otherwise.
+    addresses = [wanted.address(name) for name in wanted.files if not (folder / name).is_file()]
     for name in wanted.files:
-        advice = Advice(f"Put the file of {wanted.address(name)} into {folder}.")
+        advice = Advice(f"Put what is at {' and '.join(addresses)} into {folder}.")
         said = f"{name} of {wanted.repository} cannot be fetched"
         if offline:
             said = f"{name} of {wanted.repository} is not in the cache of the hub, and nothing may be fetched"

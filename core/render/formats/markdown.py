@@ -1,5 +1,6 @@
 """One page of a report as Markdown, for a model's page: what is beside the picture of it."""
 
+import re
 import string
 from pathlib import Path
 
@@ -15,6 +16,11 @@ NAME = "summary.md"
 # Those four begin nothing anywhere.
 _ESCAPED = str.maketrans({sign: f"\\{sign}" for sign in string.punctuation if sign not in ",;'%"})
 """CommonMark takes a backslash before any punctuation: what strangers wrote is then neither link, picture nor HTML."""
+_BARE = re.compile(r"@|:(?=//)|www(?=\.)", re.IGNORECASE)
+"""What GitHub and others look for in text whose backslashes are gone: addresses, which they link, and names of people,
+whom they tell."""
+_BREAK = "<!-- -->"
+"""Is not shown, and ends the text in which they look."""
 
 
 def write_markdown(report: Report, folder: Path) -> Path:
@@ -40,7 +46,9 @@ def render_markdown(summary: Summary) -> str:
 
 
 def _text(text: str) -> str:
-    return text.translate(_ESCAPED)
+    escaped = (part.translate(_ESCAPED) for part in _BARE.split(text))
+    found = (mark.translate(_ESCAPED) + _BREAK for mark in _BARE.findall(text))
+    return "".join(part for pair in zip(escaped, [*found, ""], strict=True) for part in pair)
 
 
 def _table(lines: tuple[Line, ...]) -> str:

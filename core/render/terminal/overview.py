@@ -57,8 +57,8 @@ def _heading(key: Key, audits: Sequence[Audited]) -> str:
 
 def _cells(audit: Audited, keys: Sequence[Key], console: Console) -> Iterator[Text]:
     yield console_text(console, audit.title, limit=80)
-    mark = words.SYMBOLS.get(audit.decision, words.MISSING)
-    yield console_text(console, f"{mark} {audit.decision}", _STYLES.get(audit.decision, ""), 15)
+    mark = words.SYMBOLS.get(audit.shown_decision, words.MISSING)
+    yield console_text(console, f"{mark} {audit.outcome}", _STYLES.get(audit.shown_decision, ""), 40)
     for key in keys:
         assert audit.report is not None
         estimate, judgement = estimate_of(audit.report, key), judgement_of(audit.report, key)

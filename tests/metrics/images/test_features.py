@@ -13,6 +13,7 @@ from owf.core.disk.download import fetch, file_sha256
 from owf.core.errors import OFF, Setting, UsageError
 from owf.core.metrics.images import features, towers
 from owf.core.metrics.images.features import Fetching, load_features
+from owf.core.metrics.images.likeness import cosines
 from owf.core.metrics.images.preparation import IMAGENET_STATS, resize_crop
 from PIL import Image
 from progress_log import Heard
@@ -167,9 +168,7 @@ def test_resizing_equals_pillow(height, width, edge, size):
         pillow = Image.fromarray(image.movedim(0, -1).numpy()).resize(shape, Image.Resampling.BICUBIC)
         left, top = (round((side - size) / 2) for side in shape)
         expected = np.asarray(pillow.crop((left, top, left + size, top + size))).transpose(2, 0, 1)
-        # Pillow rounds between its horizontal and its vertical pass; one level each.
-        np.testing.assert_allclose(seen.numpy(), expected, atol=1.01)
-        assert np.abs(seen.numpy() - expected).mean() < 0.3
+        np.testing.assert_array_equal(seen.numpy(), expected)
 
 
 @pytest.fixture(scope="module")
@@ -218,15 +217,42 @@ def test_clip_features_are_the_models_image_embeddings(clip_folder):
     np.testing.assert_allclose(seen, expected, atol=1e-5)
 
 
+def test_clip_i_is_that_of_transformers_own_processor_and_model(clip_folder):
+    import transformers
+
+    # What was the only one, by Pillow, has that in its name where another one took its place.
+    processor = getattr(transformers, "CLIPImageProcessorPil", transformers.CLIPImageProcessor)
+    batch = images(4, 48, 40)
+    seen = load_features(f"clip:{clip_folder}", Fetching(offline=True))(batch)
+    pixels = processor(size={"shortest_edge": 32}, crop_size={"height": 32, "width": 32})(
+        [image.movedim(0, -1).numpy() for image in batch], return_tensors="pt", input_data_format="channels_last"
+    )["pixel_values"]
+    model = transformers.CLIPModel.from_pretrained(clip_folder).float().eval()
+    with torch.no_grad():
+        expected = model.visual_projection(model.vision_model(pixels).pooler_output)
+    expected = torch.cosine_similarity(expected[:2], expected[2:]).numpy()
+    np.testing.assert_allclose(cosines(seen[:2], seen[2:]), expected, atol=1e-6)
+
+
 def test_dino_features_are_the_class_token(dino_folder):
+    """Prepared as its authors do it (eval_knn.py of facebookresearch/dino), by torchvision on Pillow's images."""
+    from torchvision import transforms
     from transformers import ViTModel
 
-    batch = images(2, 30, 30)
+    batch = images(2, 30, 41)
     seen = load_features(f"dino:{dino_folder}", Fetching(offline=True))(batch)
-    mean, std = (torch.tensor(v).view(3, 1, 1) for v in IMAGENET_STATS)
+    prepare = transforms.Compose(
+        [
+            transforms.Resize(32, transforms.InterpolationMode.BICUBIC),
+            transforms.CenterCrop(28),
+            transforms.ToTensor(),
+            transforms.Normalize(*IMAGENET_STATS),
+        ]
+    )
+    pixels = torch.stack([prepare(Image.fromarray(image.movedim(0, -1).numpy())) for image in batch])
     with torch.no_grad():
         model = ViTModel.from_pretrained(dino_folder).eval()
-        expected = model((resize_crop(batch, 32, 28) / 255 - mean) / std).last_hidden_state[:, 0]
+        expected = model(pixels).last_hidden_state[:, 0]
     np.testing.assert_allclose(seen, expected, atol=1e-5)
 
 

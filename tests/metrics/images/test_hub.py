@@ -1,6 +1,7 @@
 """Files of the hub: put by hand, cached or fetched, and what they must be."""
 
 import hashlib
+import re
 from pathlib import Path
 
 import huggingface_hub
@@ -76,10 +77,20 @@ def test_clip_is_pinned_and_its_absence_offline_names_file_address_and_place(hom
         load_features("clip", Fetching(offline=True))
     said = str(caught.value)
     assert "config.json of openai/clip-vit-base-patch32 is not in the cache of the hub" in said
-    assert f"https://huggingface.co/openai/clip-vit-base-patch32/resolve/{CLIP.revision}/config.json" in said
+    address = f"https://huggingface.co/openai/clip-vit-base-patch32/resolve/{CLIP.revision}"
+    assert f"Put what is at {address}/config.json and {address}/pytorch_model.bin into" in said
     assert str(home / "torch" / "hub" / "checkpoints" / "openai_clip-vit-base-patch32") in said
     assert caught.value.settings == (Setting("offline", OFF),)
     assert len(CLIP.revision) == 40 and len(CLIP.files["pytorch_model.bin"]) == 64
+
+
+def test_what_lies_there_already_is_not_asked_for_again(home, monkeypatch):
+    monkeypatch.setattr(huggingface_hub, "hf_hub_download", lambda *args, **settings: (home / "nothing").read_bytes())
+    folder = by_hand("somebody/net")
+    folder.mkdir(parents=True)
+    (folder / "config.json").write_text("{}")
+    with pytest.raises(UsageError, match=rf"Put what is at \S+/{'0' * 40}/sub/w\.bin into {re.escape(str(folder))}"):
+        hub_folder(WANTED, offline=True)
 
 
 def test_what_moves_between_two_fetches_is_fetched_again(tmp_path, monkeypatch):

@@ -191,7 +191,7 @@ def test_a_silent_alarm_is_neither_green_nor_checked(page):
     pills = [attrs["class"] for attrs in shown.of("span") if attrs.get("class", "").startswith("pill")]
     assert sorted(set(pills)) == ["pill pass", "pill silent"]
     assert [attrs["class"] for attrs in shown.of("svg") if "chart" in attrs.get("class", "")].count("chart silent") == 1
-    assert "NO ALARM" in shown.text() and "Above the limit, but not beyond chance" in shown.text()
+    assert "NO ALARM" in shown.text() and "Above the limit, but its interval reaches below" in shown.text()
 
 
 def test_an_invalid_report_says_why_and_shows_no_numbers(page):

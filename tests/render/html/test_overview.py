@@ -236,6 +236,18 @@ def test_the_terminal_shows_numbers_reasons_and_the_page(make, tmp_path, capsys,
     assert "overview-1.html" in shown
 
 
+def test_no_table_or_page_over_many_shows_pass_alone_where_nothing_was_learned(make, shown, tmp_path, capsys):
+    taught = samples.trained_report()
+    few = [Audited("taught.safetensors", taught, tmp_path), make("strong")]
+    tell_overview(few, [], Console(width=120), "none")
+    assert re.search(r"taught\s+\? NOT LEARNED, PASS\s", capsys.readouterr().out)
+    side_by_side = shown(few)
+    cards = [attrs["class"] for attrs in side_by_side.of("li") if attrs.get("class", "").startswith("card")]
+    assert cards == ["card inconclusive", "card drift"]
+    ranked = shown([*few, *(make(f"drift {i}", i) for i in (2, 3, 4, 5, 6))])
+    assert all("NOT LEARNED, PASS" in page.text() for page in (side_by_side, ranked))
+
+
 def test_the_terminal_names_the_options_that_would_help(tmp_path, capsys):
     tell_overview([Audited("x.safetensors", samples.invalid_report(), tmp_path)], [], Console(), "none")
     assert "meaningless (--base)." in re.sub(r"\s+", " ", capsys.readouterr().out)

@@ -5,7 +5,14 @@ from dataclasses import dataclass
 import numpy as np
 
 from ...measurement import Estimate
-from ...statistics import jackknife_spread, simultaneous_level, spread_estimate
+from ...statistics import (
+    ANYWHERE,
+    RELATIVE_CHANGE,
+    Range,
+    jackknife_spread,
+    simultaneous_level,
+    spread_estimate,
+)
 from .color_turn import common_turn
 
 UNITS = {
@@ -17,12 +24,21 @@ UNITS = {
 }
 """Signed estimate -> its unit, in the order of `changes`."""
 
+_RANGES: dict[str, Range] = {
+    "lightness_shift": (-100.0, 100.0),
+    "saturation_change": RELATIVE_CHANGE,
+    "contrast_change": RELATIVE_CHANGE,
+}
+"""Signed estimate -> what it can be: L* is 0 to 100, and nothing fades by more than all."""
+
 _SURE = simultaneous_level(len(UNITS))
 """Level of each signed interval; those of UNITS hold together."""
 
 _FLAT = 1.0
 """Spread of the base's colours, or of the lightness within its pictures, below which no share of it is told: a
 difference of 1 is not seen."""
+_ROUNDING = 1e-9
+"""Change that arithmetic makes of none, as of grays: no byte of a picture changes anything so little."""
 
 
 def changes(before: np.ndarray, after: np.ndarray, turn: np.ndarray | float = 0.0) -> np.ndarray:
@@ -41,7 +57,8 @@ def changes(before: np.ndarray, after: np.ndarray, turn: np.ndarray | float = 0.
     kept = np.where(np.isnan(scale), 1.0, scale)
     cosine, sine = kept * np.cos(np.radians(turn)), kept * np.sin(np.radians(turn))
     tint = (a[1] - cosine * a[0] + sine * b[0], b[1] - sine * a[0] - cosine * b[0])
-    return np.stack([lightness[1] - lightness[0], scale - 1, contrasts - 1, *tint], axis=-1)
+    found = np.stack([lightness[1] - lightness[0], scale - 1, contrasts - 1, *tint], axis=-1)
+    return np.where(np.abs(found) < _ROUNDING, 0.0, found)
 
 
 def _without_each(moments: np.ndarray) -> np.ndarray:
@@ -66,7 +83,8 @@ class Changed:
         value, without = self.whole[which], self.without[:, which]
         if np.isnan([value, *without]).any():
             return None
-        return spread_estimate(float(value), jackknife_spread(without), len(without), UNITS[name], _SURE)
+        spread, within = jackknife_spread(without), _RANGES.get(name, ANYWHERE)
+        return spread_estimate(float(value), spread, len(without), UNITS[name], _SURE, within)
 
 
 def changed(before: np.ndarray, after: np.ndarray) -> Changed:

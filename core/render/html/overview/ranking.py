@@ -58,9 +58,9 @@ class Line:
     href: str
     """Its report relative to the page, or ""."""
     decision: str
-    """Verdict."""
+    """Verdict, with what was learned before it."""
     state: str
-    """CSS class of the verdict."""
+    """Its CSS class."""
     cells: list[Cell]
     """Its numbers."""
 
@@ -110,9 +110,8 @@ def _heading(key: Key, reports: Sequence[Report]) -> Heading:
 
 
 def _line(audit: Audited, report: Report, href: str, axes: dict[Key, charts.Scale | None]) -> Line:
-    decision = report.verdict.decision
     cells = [_cell(estimate_of(report, key), judgement_of(report, key), axis) for key, axis in axes.items()]
-    return Line(audit.title, href, decision, STATES.get(decision, "none"), cells)
+    return Line(audit.title, href, audit.outcome, STATES.get(audit.shown_decision, "none"), cells)
 
 
 def _cell(estimate: Estimate | None, judgement: Judgement | None, axis: charts.Scale | None) -> Cell:

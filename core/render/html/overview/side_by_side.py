@@ -33,9 +33,9 @@ class Column:
     name: str
     """Its name."""
     decision: str
-    """Verdict."""
+    """Verdict, with what was learned before it."""
     state: str
-    """CSS class of the verdict."""
+    """Its CSS class."""
     sentence: str
     """What the verdict means."""
     facts: list[tuple[str, str]]
@@ -150,9 +150,9 @@ def _column(place: int, audit: Audited, report: Report, href: str) -> Column:
         ("Size of the change", words.quantity(report.adapter.delta_norm, "relative")),
         ("Base", report.base.name),
     ]
-    decision = report.verdict.decision
-    sentence = words.SENTENCES.get(decision, "")
-    return Column(place, audit.title, decision, STATES.get(decision, "none"), sentence, facts, href)
+    sentence = words.SENTENCES.get(audit.decision, "")
+    state = STATES.get(audit.shown_decision, "none")
+    return Column(place, audit.title, audit.outcome, state, sentence, facts, href)
 
 
 def _metric(key: Key, reports: Sequence[Report]) -> Metric:
