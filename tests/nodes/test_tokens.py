@@ -1,6 +1,6 @@
 """Long prompts: CLIP's chunks become the one that CLIP itself would cut, encoders without chunks stay as they are."""
 
-from owf.nodes.backend.model.conditions import _tokens
+from owf.nodes.backend.model.conditions import _literal, _tokens
 
 START, END, PAD, LENGTH = (1, 1.0), (2, 1.0), (2, 1.0), 7
 
@@ -25,3 +25,8 @@ def test_a_long_prompt_is_cut_for_clip_alone():
     found = _tokens(Clip(), text)
     assert found["l"] == [[START, *((number, 1.0) for number in range(10, 15)), END]]
     assert found["t5xxl"] == Clip().tokenize(text, True)["t5xxl"]
+
+
+def test_parentheses_are_no_weights():
+    """ComfyUI takes one behind a backslash for itself; see tests/comfy/test_flows.py for what its tokenizers make."""
+    assert _literal("a (red:1.3) dog") == "a \\(red:1.3\\) dog"
