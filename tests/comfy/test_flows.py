@@ -17,11 +17,16 @@ FAMILIES = ("flux", "z_image", "flux2_klein")
 @pytest.fixture(scope="module", params=FAMILIES)
 def base(request, tmp_path_factory):
     """What tells a walk of one of the models: its family, its folder, and its transformer's file."""
+    return made(request.param, tmp_path_factory.mktemp(request.param))
+
+
+def made(family: str, place: Path) -> dict[str, str]:
+    """Return the same of a model that is written to a folder; skip the test where ComfyUI has no such."""
     comfy = Path(os.environ["COMFYUI_DIR"])
-    if request.param != "flux" and not (comfy / "comfy" / "text_encoders" / "z_image.py").exists():
-        pytest.skip(f"this ComfyUI has no {request.param}")
-    folder, file = saved(request.param, comfy, tmp_path_factory.mktemp(request.param))
-    return {"family": request.param, "folder": str(folder), "file": str(file)}
+    if family in ("z_image", "flux2_klein") and not (comfy / "comfy" / "text_encoders" / "z_image.py").exists():
+        pytest.skip(f"this ComfyUI has no {family}")
+    folder, file = saved(family, comfy, place)
+    return {"family": family, "folder": str(folder), "file": str(file)}
 
 
 CLASSES = {
@@ -49,15 +54,23 @@ def test_a_family_is_told_by_its_own_class(host):
 
 
 def test_a_model_answers_as_it_does_in_diffusers(host, base):
-    found = host.run("flow_answers", **base)
-    # What of a prompt's states there is: here as many as in `owf-audit`; of T5 as ComfyUI fills it up unless told.
+    require_same(host.run("flow_answers", **base), base["family"], t5=base["family"] == "flux")
+
+
+def test_schnell_answers_as_it_does_in_diffusers(host, tmp_path):
+    """It is told no guidance, and ComfyUI counts its times by thousands."""
+    require_same(host.run("flow_answers", **made("schnell", tmp_path)), "flux", t5=True)
+
+
+def require_same(found: dict, family: str, t5: bool) -> None:
+    """Fail unless the two models of a walk answered the same; `t5`: ComfyUI fills its prompts up less, unless told."""
     assert found["lengths"] == found["asked"]
-    assert found["shipped"] == ([256] * 3 if base["family"] == "flux" else found["asked"])
-    assert found["shape"] and found["family"] == [base["family"]] * 2
+    assert found["shipped"] == ([256] * 3 if t5 else found["asked"])
+    assert found["shape"] and found["family"] == [family] * 2
     assert found["schedule"] < 1e-6 and found["growth"][0] == found["growth"][1]
     assert found["text"] < 1e-5
     assert found["pooled"] is None or found["pooled"] < 1e-5
-    # ComfyUI gives denoised latents; getting the prediction back divides by sigma, 0.08 and more here.
+    # ComfyUI gives denoised latents; getting the prediction back divides by sigma, 0.03 and more here.
     assert max(found["predicted"], found["plain"], found["one"]) < 1e-4
     assert found["encoded"] < 1e-4 and found["decoded"] <= 1
     assert found["drawn"] < 1e-4
@@ -71,6 +84,8 @@ def test_a_lora_of_any_kind_is_applied_as_the_command_line_applies_it(host, base
         assert made["apart"] < 1e-4 and made["left"] < 1e-4, (name, made)
         assert made["matched"][0] == made["matched"][1] > 0, (name, made)
         assert made["norm"][0] == pytest.approx(made["norm"][1], rel=1e-5), name
+    loader = result["by_loader"]
+    assert loader["apart"] < 1e-4 and (loader["matched"], loader["family"]) == (result["layers"], base["family"])
     for name, (here, there) in result["refused"].items():
         assert here is not None and here == there, (name, here, there)
 

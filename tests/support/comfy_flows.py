@@ -23,10 +23,12 @@ _AS_WHOLE = 1.15
 
 
 def saved(family: str, comfy: Path, folder: Path) -> tuple[Path, Path]:
-    """Write a model of a family as a diffusers folder, and its transformer as a file as ComfyUI has it; return both."""
+    """Return a model of a family, or a Schnell, as a diffusers folder, and its transformer as a file of ComfyUI's."""
     torch.manual_seed(0)
-    parts = {"flux": _flux, "z_image": _z_image, "flux2_klein": _klein}[family](comfy / "comfy" / "text_encoders")
-    base, file = save_folder(family, parts, folder / family), folder / f"{family}.safetensors"
+    vocabularies = comfy / "comfy" / "text_encoders"
+    parts = {"flux": _flux, "schnell": _schnell, "z_image": _z_image, "flux2_klein": _klein}[family](vocabularies)
+    pipeline = "flux" if family == "schnell" else family
+    base, file = save_folder(pipeline, parts, folder / family), folder / f"{family}.safetensors"
     save_file(original_names(parts.transformer), file)
     return base, file
 
@@ -43,7 +45,14 @@ def lora(transformer: Path, file: Path) -> Path:
     return file
 
 
-def _flux(vocabularies: Path) -> SimpleNamespace:
+def _schnell(vocabularies: Path) -> SimpleNamespace:
+    """Return a FLUX.1 that is told no guidance, and has no shift."""
+    from diffusers import FlowMatchEulerDiscreteScheduler
+
+    return _with(_flux(vocabularies, guidance=False), scheduler=FlowMatchEulerDiscreteScheduler(shift=1.0))
+
+
+def _flux(vocabularies: Path, guidance: bool = True) -> SimpleNamespace:
     from diffusers import FlowMatchEulerDiscreteScheduler, FluxTransformer2DModel
     from transformers import T5Config, T5EncoderModel, T5TokenizerFast  # pyright: ignore[reportAttributeAccessIssue]
 
@@ -56,7 +65,7 @@ def _flux(vocabularies: Path) -> SimpleNamespace:
         num_attention_heads=1,
         joint_attention_dim=32,
         pooled_projection_dim=24,
-        guidance_embeds=True,
+        guidance_embeds=guidance,
     )
     small = {"d_model": 32, "d_kv": 8, "d_ff": 64, "num_layers": 2, "num_heads": 4}
     t5 = T5Config(**small, vocab_size=_VOCABULARY["t5"], feed_forward_proj="gated-gelu")

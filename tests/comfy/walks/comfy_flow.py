@@ -20,7 +20,9 @@ TEXT = {"hidden_size": 32, "intermediate_size": 64, "num_attention_heads": 1, "n
 def build(family, folder, file):
     """Return MODEL, CLIP and VAE with the weights of a folder, the transformer's from a file."""
     with torch.inference_mode(False):
-        clip = {"flux": _flux_clip, "z_image": _z_image_clip, "flux2_klein": _klein_clip}[family](folder)
+        clip = {"flux": _flux_clip, "schnell": _flux_clip, "z_image": _z_image_clip, "flux2_klein": _klein_clip}[
+            family
+        ](folder)
         model = _z_image(file) if family == "z_image" else _found(family, file)
         return model, clip, _vae(folder)
 
@@ -34,7 +36,7 @@ def _found(family, file):
     """Return a MODEL as ComfyUI finds out by itself what it is."""
     model = comfy.sd.load_diffusion_model_state_dict(load_file(file), model_options={"dtype": torch.float32})
     config = model.model.model_config
-    kind = {"flux": "Flux", "flux2_klein": "Flux2"}[family]
+    kind = {"flux": "Flux", "schnell": "FluxSchnell", "flux2_klein": "Flux2"}[family]
     assert type(config).__name__ == kind
     if family == "flux2_klein":  # told from its larger relatives by its width, which is another one here
         config.__class__ = type("TinyKlein", (type(config),), {"owf_family": family})

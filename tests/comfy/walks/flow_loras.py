@@ -84,6 +84,10 @@ def diffusers(name):
     return f"transformer.{name}"
 
 
+def far(p, q):
+    return float((p - q).abs().max() / q.abs().max())
+
+
 def files(original, live, biased, encoders):
     halved = {name: weight for name, weight in original.items() if weight.shape[1] % 2 == 0}
     blocks = {name: weight for name, weight in live.items() if ".attn" in name or ".attention" in name}
@@ -167,7 +171,6 @@ with torch.inference_mode():
     x = torch.stack([gaussian(ours.latent_shape, 0, str(i)) for i in range(2)])
     t = torch.tensor([ours.schedule.steps // 10, ours.schedule.steps * 8 // 10])
     plain = theirs.predict(x, t, theirs.encode_text(PROMPTS))
-    size = float(plain.abs().max())
     for name, tensors in files(original, live, biased, encoders).items():
         read = adapter(name, tensors)
         here, there = change.LoraChange(ours, read, STRENGTH), core.AdapterChange(theirs.components, read, STRENGTH)
@@ -180,14 +183,25 @@ with torch.inference_mode():
         again = ours.predict(x, t, ours.encode_text(PROMPTS))
         records = [made.record() for made in (here, there)]
         found[name] = {
-            "apart": float((a - b).abs().max()) / float(b.abs().max()),
-            "changed": float((b - plain).abs().max()) / size,
-            "left": float((again - plain).abs().max()) / size,
+            "apart": far(a, b),
+            "changed": far(b, plain),
+            "left": far(again, plain),
             "matched": [record.matched for record in records],
             "norm": [record.delta_norm for record in records],
         }
+        if name == "kohya":  # the same by ComfyUI's own loader, which knows these names
+            file = change.lora_weights(HOME / "kohya.safetensors")
+            graph = change.GraphChange(ours, change.patched(ours.base, file, STRENGTH))
+            assert graph.refusal() is None
+            graph.on()
+            by_loader = {
+                "apart": far(ours.predict(x, t, ours.encode_text(PROMPTS)), b),
+                "matched": graph.record().matched,
+                "family": graph.record().family,
+            }
+            graph.off()
     for name, tensors in strange(original).items():
         read = adapter(name, tensors)
         both = change.LoraChange(ours, read, STRENGTH), core.AdapterChange(theirs.components, read, STRENGTH)
         refused[name] = [made.refusal() for made in both]
-answer(found=found, refused=refused)
+answer(found=found, refused=refused, by_loader=by_loader, layers=len(original))
