@@ -20,9 +20,7 @@ TEXT = {"hidden_size": 32, "intermediate_size": 64, "num_attention_heads": 1, "n
 def build(family, folder, file):
     """Return MODEL, CLIP and VAE with the weights of a folder, the transformer's from a file."""
     with torch.inference_mode(False):
-        clip = {"flux": _flux_clip, "schnell": _flux_clip, "z_image": _z_image_clip, "flux2_klein": _klein_clip}[
-            family
-        ](folder)
+        clip = {"z_image": _z_image_clip, "flux2_klein": _klein_clip}.get(family, _flux_clip)(folder)
         model = _z_image(file) if family == "z_image" else _found(family, file)
         return model, clip, _vae(folder)
 

@@ -25,10 +25,7 @@ def cut(cond, row):
 with torch.inference_mode():
     model, clip, vae = built()
     shipped = backend.ComfyDenoiser(backend.Pair(model, clip), vae, SIDE).encode_text(PROMPTS)
-    if GIVEN["family"] in (
-        "flux",
-        "schnell",
-    ):  # ComfyUI fills T5's prompts up to 256 tokens, unless it is told
+    if GIVEN["family"] in ("flux", "schnell"):  # ComfyUI fills T5's prompts up to 256 tokens unless told
         clip = clip.clone()
         clip.set_tokenizer_option("t5xxl_min_length", 512)
     ours = backend.ComfyDenoiser(backend.Pair(model, clip), vae, SIDE)
