@@ -156,7 +156,7 @@ def adapter(name, tensors):
     return read_adapter(path)
 
 
-found, refused = {}, {}
+found, refused, by_loader = {}, {}, {}
 with torch.inference_mode():
     model, clip, vae = built()
     if GIVEN["family"] == "flux":  # as many of T5's tokens as the command line has
