@@ -19,7 +19,7 @@ from .auditing.gate import blocker, closed_note, is_closed
 from .auditing.request import AUTO, NOT_LINKED, audit_request, limits_wrong, require_one_source, wrong
 from .auditing.run import AuditResult, Probes, Question, Tuned, run_audit
 from .auditing.shown import remembered, report_images
-from .auditing.upstream import loras_between
+from .auditing.upstream import base_of, loras_between
 from .backend import places
 from .ui.progress import NodeProgress
 from .ui.schema import folded, found_by
@@ -100,7 +100,8 @@ class DriftAudit(io.ComfyNode):
         probes = Probes(probe_images, probe_labels, probe_folder)
         with graph_words():
             asked = audit_request(preset, audit_seed, metrics, per_class, guidance_scale, features, probe_folder)
-            question = Question(asked, policy, resolution, probes)
+            base = base_of(cls.hidden.prompt, cls.hidden.unique_id)
+            question = Question(asked, policy, resolution, probes, base)
             result = run_audit(Pair(model, clip), vae, tuned, question, progress)
         return answer(result, stop_graph)
 

@@ -14,6 +14,7 @@ from .auditing.audit_inputs import (
 )
 from .auditing.request import AUTO, audit_request, limits_wrong, wrong
 from .auditing.run import NodeAudits, Question
+from .auditing.upstream import base_of
 from .backend import places
 from .ui.progress import NodeProgress
 from .ui.schema import found_by
@@ -53,7 +54,7 @@ class FolderAudit(io.ComfyNode):
                 io.String.Output("ranking", display_name="ranking", tooltip="A line for each LoRA, the worst first."),
                 io.String.Output("passed", display_name="passed", tooltip="The LoRAs that pass, one a line."),
             ],
-            hidden=[io.Hidden.unique_id],
+            hidden=[io.Hidden.unique_id, io.Hidden.prompt],
             is_output_node=True,
         )
         return found_by(schema, "batch", "folder", "compare LoRAs", "leaderboard", "LoRA list")
@@ -96,7 +97,8 @@ class FolderAudit(io.ComfyNode):
         with graph_words():
             names = places.loras_named(loras)
             asked = audit_request(preset, audit_seed, metrics, per_class, guidance_scale, features, probe_folder)
-            audits = NodeAudits(Pair(model, clip), vae, Question(asked, policy, resolution), progress)
+            base = base_of(cls.hidden.prompt, cls.hidden.unique_id)
+            audits = NodeAudits(Pair(model, clip), vae, Question(asked, policy, resolution, base=base), progress)
             return answer(audit_many(names, [strength], audits, progress), audits.base.name)
 
 

@@ -17,6 +17,7 @@ from .auditing.audit_inputs import (
 )
 from .auditing.request import AUTO, audit_request, limits_wrong, wrong
 from .auditing.run import NodeAudits, Question
+from .auditing.upstream import base_of
 from .backend import places
 from .ui.progress import NodeProgress
 from .ui.schema import found_by
@@ -60,7 +61,7 @@ class StrengthSweep(io.ComfyNode):
                 io.String.Output("text", display_name="text", tooltip="A line for each strength."),
                 io.Image.Output("chart", display_name="chart", tooltip="The charts as a picture."),
             ],
-            hidden=[io.Hidden.unique_id],
+            hidden=[io.Hidden.unique_id, io.Hidden.prompt],
             is_output_node=True,
         )
         return found_by(schema, "LoRA weight", "best strength", "XY plot", "multiplier")
@@ -111,7 +112,8 @@ class StrengthSweep(io.ComfyNode):
         progress = NodeProgress(cls.hidden.unique_id)
         with graph_words():
             asked = audit_request(preset, audit_seed, metrics, per_class, guidance_scale, features, probe_folder)
-            audits = NodeAudits(Pair(model, clip), vae, Question(asked, policy, resolution), progress)
+            base = base_of(cls.hidden.prompt, cls.hidden.unique_id)
+            audits = NodeAudits(Pair(model, clip), vae, Question(asked, policy, resolution, base=base), progress)
             return answer(lora, audit_many([lora], strengths_from(strengths), audits, progress))
 
 

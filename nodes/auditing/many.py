@@ -81,6 +81,7 @@ def _asked(audits: "NodeAudits") -> dict[str, object]:
         "images": places.folder_mark(request.images) if request.images else "",
         "probes": audits.given_digest,
         "metrics": sorted((metric.name, metric.version) for metric in chosen(request.metrics)),
+        "named": audits.question.base,
         "base": (base.digest(), base.device.type, str(base.dtype), base.latent_shape),
         "reading": READING,
     }

@@ -91,6 +91,8 @@ class Question:
     """Side of the images in pixels; 0 for what the family is made for."""
     probes: Probes = field(default_factory=Probes)
     """Labelled images."""
+    base: str = ""
+    """File of the base, where the graph names one: it says how people draw with it, and how they ask it."""
 
 
 class NodeAudits:
@@ -115,6 +117,7 @@ class NodeAudits:
         if note:
             logging.warning("OWF: %s", note)
         self.base = ComfyDenoiser(base, vae, question.resolution or None, progress.preview, progress)
+        self.base.name = question.base or self.base.name
         _require_size(self.base)
         self._given = _labelled(question.probes, self.base.resolution)
         progress.stage("Reading the base")

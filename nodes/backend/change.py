@@ -10,7 +10,6 @@ import torch
 from ...core.adapter import Adapter, match
 from ...core.audit.adapter_record import adapter_record
 from ...core.audit.change import mismatch
-from ...core.errors import UsageError
 from ...core.model.diffusion.noise import gaussian
 from ...core.text import inert
 from ...core.verdict.report import AdapterRecord
@@ -29,11 +28,6 @@ class LoraChange:
     def __init__(self, denoiser: ComfyDenoiser, adapter: Adapter, strength: float) -> None:
         self._denoiser, self._adapter, self._strength = denoiser, adapter, strength
         self.claimed = adapter.trigger_words
-        if "unet" not in denoiser.components:
-            raise UsageError(
-                f"LoRAs by name are read for UNet models, not yet for {denoiser.name}: apply the file with a LoRA "
-                "loader node and connect its outputs to tuned_model and tuned_clip."
-            )
         denoiser.load_base()
         self._match = match(adapter, denoiser.components)
         self.tuned = with_lora(denoiser, adapter, strength)

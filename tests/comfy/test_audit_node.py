@@ -1,7 +1,6 @@
 """The audit node on the real executor: the same numbers as the command line, gates, cancel, and nothing left behind."""
 
 import json
-import math
 import shutil
 import subprocess
 import sys
@@ -10,6 +9,7 @@ from pathlib import Path
 import pytest
 from graphs import DEMO, audit, show
 from owf.core.demo import DEMO_LORAS
+from reports import apart, numbers
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -28,31 +28,6 @@ def command_line(folder: Path, *options: str) -> dict:
     return json.loads(report.read_text())
 
 
-def numbers(report: dict) -> dict[str, float]:
-    """Return every estimate of a report, its interval and floor too, by path."""
-    found = {}
-    for metric, measurement in report["measurements"].items():
-        named = [(name, e) for name, e in measurement["estimates"].items()]
-        for kind, parts in measurement["breakdowns"].items():
-            named += [(f"{kind}.{part['label']}", part["estimate"]) for part in parts]
-        for name, estimate in named:
-            for field in ("value", "low", "high", "floor"):
-                if estimate[field] is not None:
-                    found[f"{metric}.{name}.{field}"] = estimate[field]
-    return found
-
-
-def close(name: str) -> dict[str, float]:
-    """Return how near a number must be: values to 1e-4 of themselves, or of a metric's own scale near 0.
-
-    A pixel that rounds the other way is one in 30,000; an interval of the four prompts of one colour sees it more.
-    Shifts of colours are degrees and Delta-E, of which nobody sees a thousandth. What the map says of one concept
-    stands on a few rows, and 1 is the whole way to another concept.
-    """
-    scale = {"color_shift": 1e-3, "map": 1e-3}.get(name.partition(".")[0], 2e-5)
-    return {"rel_tol": 1e-4 if name.endswith(".value") else 1e-3, "abs_tol": scale}
-
-
 def test_the_node_reads_what_the_command_line_reads(host, tmp_path):
     expected = command_line(tmp_path / "cli", "--per-class", "4")
     result = run(host, {"1": DEMO, "2": audit(per_class=4), "3": show("2", 1)})
@@ -60,12 +35,8 @@ def test_the_node_reads_what_the_command_line_reads(host, tmp_path):
     report = json.loads(result["outputs"]["3"]["text"][0])
     assert report["verdict"]["decision"] == expected["verdict"]["decision"]
     assert report["plan"] == expected["plan"]
+    assert not apart(report, expected)
     ours, theirs = numbers(report), numbers(expected)
-    assert sorted(ours.keys() ^ theirs.keys()) == []
-    # The floor of denoiser_drift is floating-point noise itself, different on any two implementations.
-    compared = [name for name in theirs if name != "denoiser_drift.drift.floor"]
-    far = {n: (ours[n], theirs[n]) for n in compared if not math.isclose(ours[n], theirs[n], **close(n))}
-    assert not far
     headlines = ("denoiser_drift.drift", "color.cdi", "kid.kid_relative", "semantic.accuracy_drop")
     for name in headlines:
         assert ours[f"{name}.value"] == pytest.approx(theirs[f"{name}.value"], rel=1e-4)

@@ -1,6 +1,6 @@
 """LoRAs that a graph puts between the base and what is audited: found by the nodes that load them."""
 
-from owf.nodes.auditing.upstream import Loaded, loras_between
+from owf.nodes.auditing.upstream import Loaded, base_of, loras_between
 
 
 def loader(name, model, strength=1.0, **more):
@@ -53,3 +53,22 @@ def test_graphs_that_name_none_or_go_round_in_circles_give_none():
 def test_names_of_files_cannot_write_into_a_title():
     (lora,) = loras_between(graph(last=loader("a\n<b>\x1b[31m.safetensors", "base")), "audit")
     assert lora.title == "a_b_31m"
+
+
+def test_the_base_is_called_by_the_file_that_its_loader_names():
+    assert base_of(graph(), "audit") == "x.safetensors"
+    odd = {"inputs": {"unet_name": "z\\turbo\n.safetensors", "weight_dtype": "default"}}
+    through = {"inputs": {"model": ["base", 0], "lora_name": "b.safetensors", "shift": 3.0}}
+    deeper = graph(between=through, base=odd)
+    deeper["audit"]["inputs"]["model"] = ["between", 0]
+    assert base_of(deeper, "audit") == "turbo .safetensors"
+
+
+def test_a_base_of_several_files_or_none_has_no_name():
+    merged = {"inputs": {"model1": ["base", 0], "model2": ["other", 0]}}
+    of_two = graph(merge=merged, other={"inputs": {"ckpt_name": "y.safetensors"}})
+    of_two["audit"]["inputs"]["model"] = ["merge", 0]
+    assert base_of(of_two, "audit") == ""
+    assert base_of(graph(base={"inputs": {}}), "audit") == base_of(None, "audit") == base_of({}, "audit") == ""
+    circle = graph(base={"inputs": {"model": ["base", 0]}})
+    assert base_of(circle, "audit") == ""

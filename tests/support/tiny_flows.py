@@ -28,12 +28,22 @@ _VAE = {
 }
 
 
-def _autoencoder() -> Any:
+def autoencoder(latent_channels: int = 4) -> Any:
+    """Return an untrained VAE with FLUX.1's scale of latents, which is Z-Image's too."""
     from diffusers import AutoencoderKL
 
-    return AutoencoderKL(
-        **_VAE, scaling_factor=0.3611, shift_factor=0.1159, use_quant_conv=False, use_post_quant_conv=False
-    )
+    config = {**_VAE, "latent_channels": latent_channels, "scaling_factor": 0.3611, "shift_factor": 0.1159}
+    return AutoencoderKL(**config, use_quant_conv=False, use_post_quant_conv=False)
+
+
+def normalising_autoencoder(latent_channels: int = 4) -> Any:
+    """Return an untrained VAE that carries statistics of its latents, as FLUX.2's does."""
+    from diffusers import AutoencoderKLFlux2
+
+    vae = AutoencoderKLFlux2(**{**_VAE, "latent_channels": latent_channels})
+    vae.bn.running_mean.normal_(std=0.3)
+    vae.bn.running_var.uniform_(0.5, 2.0)
+    return vae
 
 
 def _qwen_tokenizer() -> Any:
@@ -47,17 +57,15 @@ def _qwen_tokenizer() -> Any:
     return tokenizer
 
 
-def _qwen(kind: str, tokenizer: Any, layers: int) -> Any:
+def qwen(kind: str, vocabulary: int, layers: int, **more: Any) -> Any:
+    """Return an untrained Qwen3 of transformers' class `kind`, with `more` settings than those that are small here."""
     import transformers
 
+    small = {"hidden_size": 32, "intermediate_size": 64, "num_attention_heads": 2, "num_key_value_heads": 1}
     config = transformers.Qwen3Config(
-        vocab_size=len(tokenizer),
-        hidden_size=32,
-        intermediate_size=64,
+        **{**small, "head_dim": 16, **more},
+        vocab_size=vocabulary,
         num_hidden_layers=layers,
-        num_attention_heads=2,
-        num_key_value_heads=1,
-        head_dim=16,
         tie_word_embeddings=True,
     )
     return getattr(transformers, kind)(config).eval()
@@ -97,9 +105,9 @@ def flux_parts(seed: int = 0, guidance: bool = True, dynamic: bool = True) -> Si
     t5_config = T5Config(
         vocab_size=len(t5), d_model=32, d_kv=8, d_ff=64, num_layers=2, num_heads=4, feed_forward_proj="gated-gelu"
     )
-    return _evaluating(
+    return evaluating(
         transformer=transformer,
-        vae=_autoencoder(),
+        vae=autoencoder(),
         text_encoder=CLIPTextModel(clip),
         text_encoder_2=T5EncoderModel(t5_config),
         tokenizer=CLIPTokenizer.from_pretrained(TOKENIZER),
@@ -128,10 +136,10 @@ def z_image_parts(seed: int = 0) -> SimpleNamespace:
         axes_dims=[4, 4, 8],
         axes_lens=[1024, 64, 64],
     )
-    return _evaluating(
+    return evaluating(
         transformer=transformer,
-        vae=_autoencoder(),
-        text_encoder=_qwen("Qwen3Model", tokenizer, 3),
+        vae=autoencoder(),
+        text_encoder=qwen("Qwen3Model", len(tokenizer), 3),
         tokenizer=tokenizer,
         scheduler=FlowMatchEulerDiscreteScheduler(shift=3.0),
         index={},
@@ -140,13 +148,11 @@ def z_image_parts(seed: int = 0) -> SimpleNamespace:
 
 def klein_parts(seed: int = 0, distilled: bool = False) -> SimpleNamespace:
     """Return the untrained parts of a FLUX.2 klein; latents are 16x4x4."""
-    from diffusers import AutoencoderKLFlux2, FlowMatchEulerDiscreteScheduler, Flux2Transformer2DModel
+    from diffusers import FlowMatchEulerDiscreteScheduler, Flux2Transformer2DModel
 
     torch.manual_seed(seed)
     tokenizer = _qwen_tokenizer()
-    vae = AutoencoderKLFlux2(**_VAE)
-    vae.bn.running_mean.normal_(std=0.3)
-    vae.bn.running_var.uniform_(0.5, 2.0)
+    vae = normalising_autoencoder()
     transformer = Flux2Transformer2DModel(
         in_channels=16,
         num_layers=2,
@@ -158,17 +164,18 @@ def klein_parts(seed: int = 0, distilled: bool = False) -> SimpleNamespace:
         axes_dims_rope=(4, 4, 4, 4),
         guidance_embeds=False,
     )
-    return _evaluating(
+    return evaluating(
         transformer=transformer,
         vae=vae,
-        text_encoder=_qwen("Qwen3ForCausalLM", tokenizer, 28),
+        text_encoder=qwen("Qwen3ForCausalLM", len(tokenizer), 28),
         tokenizer=tokenizer,
         scheduler=FlowMatchEulerDiscreteScheduler(shift=3.0, use_dynamic_shifting=True),
         index={"is_distilled": distilled},
     )
 
 
-def _evaluating(**parts: Any) -> SimpleNamespace:
+def evaluating(**parts: Any) -> SimpleNamespace:
+    """Return the parts, with nothing of them to be trained."""
     for part in parts.values():
         if isinstance(part, torch.nn.Module):
             part.eval().requires_grad_(False)

@@ -5,14 +5,19 @@ from typing import Any
 
 from torch import nn
 
+from ....core import families
+from .alias import Alias
+from .transformer import in_diffusers_names
+
 _OF_CLASSES = "class_embedding."
 """What diffusers calls a layer of models that are told a class, and ComfyUI every model's that is told anything."""
 
 
-def of(model: Any, clip: Any) -> dict[str, nn.Module]:
-    """Return the parts of a Stable Diffusion pipeline by name; parts that ComfyUI has no such names for are left out.
+def of(model: Any, clip: Any, family: str) -> dict[str, nn.Module]:
+    """Return the parts of a base by the names that diffusers' pipelines give them; none of what it does not have.
 
-    The modules are ComfyUI's own: only the tree above them is made here.
+    A transformer of a family that is not known by diffusers' names has ComfyUI's. The modules are ComfyUI's own, and
+    parts of them: only the tree above is made here.
     """
     import comfy.utils
 
@@ -20,13 +25,31 @@ def of(model: Any, clip: Any) -> dict[str, nn.Module]:
     names = comfy.utils.unet_to_diffusers(model.model_config.unet_config)
     # ComfyUI's table has two names for the embedding of sizes, in no fixed order, and a module answers to one.
     names = {name: theirs for name, theirs in names.items() if not name.startswith(_OF_CLASSES)}
+    pipeline = families.get(family).pipeline
     if names:
         found["unet"] = renamed(model.diffusion_model, names)
-    for part, name in (("clip_l", "text_encoder"), ("clip_g", "text_encoder_2")):
-        encoder = getattr(clip.cond_stage_model, part, None)
-        if encoder is not None:
-            found[name] = encoder.transformer
+    elif pipeline is not None and pipeline.layers:
+        found["transformer"] = in_diffusers_names(model.diffusion_model, pipeline)
+    else:
+        found["transformer"] = model.diffusion_model
+    return found | _text_encoders(clip.cond_stage_model)
+
+
+_CLIPS = {"clip_l": "text_encoder", "clip_g": "text_encoder_2"}
+"""ComfyUI's name of a CLIP -> diffusers'."""
+
+
+def _text_encoders(encoders: Any) -> dict[str, nn.Module]:
+    """Return the text encoders by name; T5, or the one of another kind, is behind what there is of CLIP."""
+    others = [name for name in ("t5xxl", getattr(encoders, "clip", "")) if name not in _CLIPS]
+    found = {_CLIPS[name]: part for name in _CLIPS if (part := _encoder(encoders, name)) is not None}
+    for part in filter(None, (_encoder(encoders, name) for name in dict.fromkeys(others))):
+        found[f"text_encoder_{len(found) + 1}" if found else "text_encoder"] = part
     return found
+
+
+def _encoder(encoders: Any, name: str) -> nn.Module | None:
+    return getattr(getattr(encoders, name, None), "transformer", None)
 
 
 def renamed(root: nn.Module, names: Mapping[str, str]) -> nn.Module:
@@ -42,33 +65,6 @@ def renamed(root: nn.Module, names: Mapping[str, str]) -> nn.Module:
             parent, _, leaf = old.rpartition(".")
             tree.graft(new.removesuffix(ending).split("."), paths[parent], leaf)
     return tree
-
-
-class Alias(nn.Module):
-    """A branch of the tree. Who puts another module in a leaf's place, puts it into the real network."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.homes: dict[str, tuple[nn.Module, str]] = {}
-
-    def graft(self, path: list[str], parent: nn.Module, leaf: str) -> None:
-        """Add the child `leaf` of the real module `parent` under a path of new names."""
-        name, *rest = path
-        if rest:
-            if name not in self._modules:  # named_children() leaves out what has another name already
-                self.add_module(name, Alias())
-            branch = self._modules[name]
-            assert isinstance(branch, Alias)
-            branch.graft(rest, parent, leaf)
-        else:
-            self.add_module(name, parent.get_submodule(leaf))
-            self.homes[name] = (parent, leaf)
-
-    def __setattr__(self, name: str, value: Any) -> None:
-        super().__setattr__(name, value)
-        if name in self.__dict__.get("homes", {}):
-            parent, leaf = self.homes[name]
-            setattr(parent, leaf, value)
 
 
 _PARTS = (  # noqa: SIM905 - as a list it would fill a screen

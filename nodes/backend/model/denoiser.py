@@ -14,10 +14,10 @@ from ....core.model.diffusion.schedule import Schedule
 from ....core.progress import SILENT, Progress
 from .. import host
 from . import components
-from .conditions import HostConditioning, encode, entries_of
+from .conditions import HostConditioning, encode, together
 from .digest import any_patched, digest_of
 from .families import family_of
-from .schedule import prediction, schedule_of, to_host
+from .schedule import noise_levels, prediction, schedule_of, to_host
 
 _VAE_PIXELS = 2**16
 """Pixels that go through the autoencoder between two looks at the cancel button: 16 images of 64, one of 256."""
@@ -52,14 +52,14 @@ class ComfyDenoiser:
             if part is None:
                 raise UsageError(f"The {name} input is empty, as where a checkpoint has none: connect a {name} loader.")
         self.base, self.live, self._vae = base, base, vae
-        # The base's modules under the names that LoRA files use.
-        self.components: Mapping[str, nn.Module] = components.of(base.model.model, base.clip)
         kind = family_of(base.model.model)
         self.family, self.name = kind.name, kind.title
-        self.schedule: Schedule = schedule_of(base.model.get_model_object("model_sampling"))
+        # The base's modules under the names that LoRA files use.
+        self.components: Mapping[str, nn.Module] = components.of(base.model.model, base.clip, kind.name)
         self.usual_resolution = kind.resolution
         self.resolution = resolution or kind.resolution
         self.latent_shape = _latent_shape(base.model.model.latent_format, vae, self.resolution)
+        self.schedule: Schedule = schedule_of(base.model, self.latent_shape[-1])
         self._on_images, self._progress = on_images, progress
         self._digest: str | None = None
 
@@ -143,17 +143,21 @@ class ComfyDenoiser:
         from comfy.samplers import calc_cond_batch
 
         x, sigma = to_host(self.schedule, x_t, t), self._sigma(t)
-        entries = entries_of(self.live.model, cond, self._framed(x_t[:1]))
-        host_x = self._framed(x)
-        (denoised,) = calc_cond_batch(
-            self.live.model.model, [[{"model_conds": entries, "uuid": None}]], host_x, sigma, options
-        )
-        return prediction(self.schedule, x, sigma, denoised.view(x.shape))
+        denoised = torch.empty_like(x)
+        for rows, entries in together(self.live.model, cond, self._framed(x_t[:1])):
+            (part,) = calc_cond_batch(
+                self.live.model.model,
+                [[{"model_conds": entries, "uuid": None}]],
+                self._framed(x[rows]),
+                sigma[rows],
+                options,
+            )
+            denoised[rows] = part.view(len(rows), *x.shape[1:])
+        return prediction(self.schedule, x, sigma, denoised)
 
     def _sigma(self, t: torch.Tensor) -> torch.Tensor:
         """Return ComfyUI's noise levels (N,) of timesteps (N,)."""
-        sigmas = self.base.model.get_model_object("model_sampling").sigmas
-        return sigmas.to(self.device)[t.to(self.device)].float()
+        return noise_levels(self.schedule, self.base.model.get_model_object("model_sampling"), t.to(self.device))
 
     def _blank(self) -> torch.Tensor:
         return torch.zeros(1, *self._host_shape())

@@ -29,6 +29,8 @@ _NAMES = {
 }
 """ComfyUI's name of a model's configuration -> family."""
 
+_OTHERS = frozenset({"ChromaRadiance", "FluxInpaint", "ZImagePixelSpace"})
+"""Configurations that ComfyUI derives from those of a family, but of models of other latents or inputs."""
 _FLUX2 = {3072: "flux2_klein", 4096: "flux2_klein_9b"}
 """Widths of the smaller transformers of what ComfyUI calls Flux2 -> family."""
 _UNKNOWN_SIDE = 1024
@@ -51,8 +53,8 @@ def family_of(model: Any) -> Kind:
     """Return the family of a BaseModel; "custom" with images of 1024 px where ComfyUI's name of it is unknown."""
     config = type(model.model_config)
     # Variants of a family, such as smaller XL models, are subclasses of it.
-    known = (_NAMES[base.__name__] for base in config.__mro__ if base.__name__ in _NAMES)
-    name = getattr(config, "owf_family", None) or next(known, None)
+    known = (base.__name__ for base in config.__mro__ if base.__name__ in _NAMES.keys() | _OTHERS)
+    name = getattr(config, "owf_family", None) or _NAMES.get(next(known, ""))
     if name == "flux2":
         name = _FLUX2.get(model.model_config.unet_config.get("hidden_size", 0), name)
     if name is None:

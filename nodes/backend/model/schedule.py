@@ -5,7 +5,8 @@ from typing import Any
 import torch
 
 from ....core.errors import UsageError
-from ....core.model.diffusion.schedule import Schedule
+from ....core.model.backends.flow import empirical
+from ....core.model.diffusion.schedule import Schedule, rectified_flow
 
 
 def prediction_type(sampling: Any) -> str:
@@ -25,15 +26,37 @@ def prediction_type(sampling: Any) -> str:
     raise UsageError(f"MODEL samples with {kinds}; audits run on epsilon, v and flow models.")
 
 
-def schedule_of(sampling: Any) -> Schedule:
-    """Return the forward process of a model_sampling object, over the timesteps that it lists sigmas of."""
+def schedule_of(model: Any, side: int) -> Schedule:
+    """Return the forward process of a MODEL over the timesteps that it lists sigmas of.
+
+    FLUX.2 as it was loaded is drawn with a scheduler of its own (Flux2Scheduler), which shifts by the size of a picture
+    and by the steps: then `side` by `side` latents count, and not the one shift that MODEL has.
+    """
+    sampling = model.get_model_object("model_sampling")
     kind = prediction_type(sampling)
     sigmas = sampling.sigmas.detach().double().cpu()
+    if _is_shifted_by_steps(model, sampling):
+        shift = empirical(side**2)
+        return rectified_flow(len(sigmas), shift.log, shift.growth)
     if kind == "flow":
         return Schedule(1 - sigmas, sigmas, kind)
     # ComfyUI adds noise to latents of unchanged size; a Schedule keeps the variance.
     signal = (1 + sigmas.square()).rsqrt()
     return Schedule(signal, sigmas * signal, kind)
+
+
+def _is_shifted_by_steps(model: Any, sampling: Any) -> bool:
+    """Return whether MODEL is a FLUX.2 whose shift nobody has set."""
+    from comfy import model_base
+
+    flux2 = getattr(model_base, "Flux2", ())  # ComfyUI of 2025 has none
+    return isinstance(model.model, flux2) and sampling.shift == model.model.model_config.sampling_settings["shift"]
+
+
+def noise_levels(schedule: Schedule, sampling: Any, t: torch.Tensor) -> torch.Tensor:
+    """Return ComfyUI's noise levels (N,) float32 of timesteps t (N,), on their device."""
+    levels = schedule.sigma if schedule.prediction_type == "flow" else sampling.sigmas
+    return levels[t.to(levels.device)].float().to(t.device)
 
 
 def to_host(schedule: Schedule, x_t: torch.Tensor, t: torch.Tensor) -> torch.Tensor:

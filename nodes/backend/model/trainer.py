@@ -11,7 +11,7 @@ from ....core.errors import UsageError
 from ....core.model.diffusion.denoiser import Conditioning, Token
 from ....core.progress import Progress
 from .. import host
-from .conditions import HostConditioning, entries_of
+from .conditions import HostConditioning, together
 from .denoiser import ComfyDenoiser, Pair
 from .schedule import prediction, to_host
 
@@ -40,7 +40,7 @@ class ComfyTrainer(ComfyDenoiser):
             host.offload_others(self.device)
             self._is_alone = True
         x, sigma = to_host(self.schedule, x_t, t), self._sigma(t)
-        entries = entries_of(self.base.model, cond, self._framed(x_t[:1]))
+        ((_, entries),) = together(self.base.model, cond, self._framed(x_t[:1]))  # UNets take prompts of one length
         inputs = {name: entry.process_cond(batch_size=len(x), area=None).cond for name, entry in entries.items()}
         with self._running(len(x)) as options:
             transformer = options["transformer_options"]

@@ -21,7 +21,7 @@ class Request:
 
 
 class Audits:
-    question = Some(request=Request())
+    question = Some(request=Request(), base="")
     base = Some(digest=lambda: "base", device=Some(type="cpu"), dtype="float32", latent_shape=(4, 8, 8))
     policy = pack("core.verdict.policy").default_policy()
     given_digest = ""

@@ -28,8 +28,8 @@ from .network import Network, in_turn, noise_share, pixels_per_latent, token_num
 GUIDANCE = 3.5
 """Strength of guidance that the network is told: what people draw with, diffusers' and ComfyUI's default. Trainers tell
 it 1 or 3.5."""
-_TIMES = 10_000
-"""Timesteps of its process, as many as ComfyUI lists sigmas of."""
+_TIMES = {True: 10_000, False: 1_000}
+"""Timesteps of its process, as many as ComfyUI lists sigmas of, by whether it is told guidance: Schnell is not."""
 _PATCH = 2
 """Side of the patches of latents that are one token."""
 _LONGEST = 512
@@ -53,8 +53,8 @@ class Flux(Network):
         side = self.resolution // pixels_per_latent(self.vae)
         self.latent_shape = (self.vae.latent_channels, side, side)
         config = parts.scheduler.config
-        self._schedule = flow_of(config, _TIMES, by_size(config, (side // _PATCH) ** 2))
         self._is_told = bool(parts.transformer.config.guidance_embeds)
+        self._schedule = flow_of(config, _TIMES[self._is_told], by_size(config, (side // _PATCH) ** 2))
         self.told: Mapping[str, str] = {"guidance told to the network": f"{GUIDANCE:g}"} if self._is_told else {}
         self.options = json.dumps([dict(self.told), _LONGEST])
 

@@ -1,0 +1,135 @@
+"""A tiny FLUX.1, Z-Image or FLUX.2 klein of ComfyUI's own classes, from the weights of a diffusers folder."""
+
+from pathlib import Path
+
+import comfy.diffusers_convert
+import comfy.model_patcher
+import comfy.sd
+import torch
+from comfy import supported_models, supported_models_base
+from comfy.ldm.models.autoencoder import AutoencoderKL
+from comfy.ldm.modules.diffusionmodules.mmdit import TimestepEmbedder
+from comfy.text_encoders import flux
+from prelude import GIVEN, pack
+from safetensors.torch import load_file
+
+WHOLE = {"device": "cpu", "dtype": torch.float32}
+TEXT = {"hidden_size": 32, "intermediate_size": 64, "num_attention_heads": 1, "num_key_value_heads": 1}
+
+
+def build(family, folder, file):
+    """Return MODEL, CLIP and VAE with the weights of a folder, the transformer's from a file."""
+    with torch.inference_mode(False):
+        clip = {"z_image": _z_image_clip, "flux2_klein": _klein_clip}.get(family, _flux_clip)(folder)
+        model = _z_image(file) if family == "z_image" else _found(family, file)
+        return model, clip, _vae(folder)
+
+
+def built():
+    """Return those of the model that the test gave."""
+    return build(GIVEN["family"], GIVEN["folder"], GIVEN["file"])
+
+
+def _found(family, file):
+    """Return a MODEL as ComfyUI finds out by itself what it is."""
+    model = comfy.sd.load_diffusion_model_state_dict(load_file(file), model_options={"dtype": torch.float32})
+    config = model.model.model_config
+    kind = {"flux": "Flux", "schnell": "FluxSchnell", "flux2_klein": "Flux2"}[family]
+    assert type(config).__name__ == kind
+    if family == "flux2_klein":  # told from its larger relatives by its width, which is another one here
+        config.__class__ = type("TinyKlein", (type(config),), {"owf_family": family})
+    return model
+
+
+def _z_image(file):
+    """Return a MODEL of a class that is named here, since ComfyUI knows a Z-Image by its true width alone."""
+    sizes = {"dim": 32, "n_layers": 2, "n_refiner_layers": 1, "n_heads": 2, "n_kv_heads": 2, "cap_feat_dim": 32}
+    known = {
+        "image_model": "lumina2", "patch_size": 2, "in_channels": 16, "qk_norm": True, "rope_theta": 256.0,
+        "ffn_dim_multiplier": 8.0 / 3.0, "z_image_modulation": True, "time_scale": 1000.0, "pad_tokens_multiple": 32,
+        "axes_dims": [4, 4, 8], "axes_lens": [1536, 512, 512], "multiple_of": 1,
+    }  # fmt: skip
+    config = supported_models.ZImage({**known, **sizes})
+    config.set_inference_dtype(torch.float32, None)
+    weights = load_file(file)
+    network = config.get_model(weights, device="cpu")
+    # Widths of the timestep's embedding follow from that of true models only.
+    embedder = TimestepEmbedder(1024, output_size=32, operations=torch.nn, **WHOLE)
+    network.diffusion_model.t_embedder = embedder
+    missing, unexpected = network.diffusion_model.load_state_dict(weights, strict=False)
+    assert not missing and not unexpected, (missing, unexpected)
+    cpu = torch.device("cpu")
+    return comfy.model_patcher.ModelPatcher(network.eval().requires_grad_(False), cpu, cpu)
+
+
+def _weights(folder, part):
+    (file,) = Path(folder, part).glob("*.safetensors")
+    return load_file(file)
+
+
+def _clip(tokenizer, encoder, **options):
+    return comfy.sd.CLIP(
+        supported_models_base.ClipTarget(tokenizer, encoder), model_options={**options, "dtype": torch.float32}
+    )
+
+
+def _load(encoder, weights):
+    missing, unexpected = encoder.load_sd(weights)
+    beside = ("text_projection.weight", "position_ids")
+    assert not [name for name in (*missing, *unexpected) if not name.endswith(beside)], (missing, unexpected)
+
+
+def _flux_clip(folder):
+    small = {"hidden_size": 24, "intermediate_size": 48, "num_hidden_layers": 2, "num_attention_heads": 4}
+    t5 = {"d_model": 32, "d_kv": 8, "d_ff": 64, "num_layers": 2, "num_heads": 4}
+    config = {"clip_l_model_config": {**small, "eos_token_id": 49407}, "t5xxl_model_config": t5}
+    clip = _clip(flux.FluxTokenizer, flux.flux_clip(dtype_t5=torch.float32), **config)
+    named = {
+        f"text_model.{name.removeprefix('text_model.')}": v for name, v in _weights(folder, "text_encoder").items()
+    }
+    _load(clip.cond_stage_model.clip_l, named)
+    _load(clip.cond_stage_model.t5xxl, _weights(folder, "text_encoder_2"))
+    return clip
+
+
+def _z_image_clip(folder):
+    from comfy.text_encoders import z_image  # ComfyUI of autumn 2025 has none
+
+    config = {"qwen3_4b_model_config": {**TEXT, "num_hidden_layers": 3}}
+    clip = _clip(z_image.ZImageTokenizer, z_image.te(dtype_llama=torch.float32), **config)
+    named = {f"model.{name}": value for name, value in _weights(folder, "text_encoder").items()}
+    _load(clip.cond_stage_model.qwen3_4b, named)
+    return clip
+
+
+def _klein_clip(folder):
+    config = {"qwen3_4b_model_config": {**TEXT, "num_hidden_layers": 28}}
+    clip = _clip(flux.KleinTokenizer, flux.klein_te(dtype_llama=torch.float32), **config)
+    _load(clip.cond_stage_model.qwen3_4b, _weights(folder, "text_encoder"))
+    return clip
+
+
+def _vae(folder):
+    """Return a VAE; ComfyUI makes those of the true widths alone, so that its weights are cut to size."""
+    demo = pack("nodes.backend.demo")
+    found = _weights(folder, "vae")
+    norm = {name: found.pop(name) for name in list(found) if name.startswith("bn.")}
+    weights = comfy.diffusers_convert.convert_vae_state_dict(found)
+    channels, depth = weights["decoder.conv_in.weight"].shape[1], 1 + ("encoder.down.0.block.1.conv1.weight" in weights)
+    if "quant_conv.weight" not in weights:  # the class has these layers, as FLUX.1's own has not
+        for name, width in (("quant_conv", 2 * channels), ("post_quant_conv", channels)):
+            weights |= {f"{name}.weight": torch.eye(width)[:, :, None, None], f"{name}.bias": torch.zeros(width)}
+    layout = {
+        "double_z": True, "z_channels": channels, "resolution": 64, "in_channels": 3, "out_ch": 3, "ch": 32,
+        "ch_mult": [1, 1, 2, 2], "num_res_blocks": depth, "attn_resolutions": [], "dropout": 0.0,
+        "batch_norm_latent": bool(norm),
+    }  # fmt: skip
+    parameters = {"ddconfig": layout, "embed_dim": channels}
+    vae = comfy.sd.VAE(AutoencoderKL(**parameters).state_dict(), config={"params": parameters})
+    demo._replace_weights(vae.first_stage_model, weights, torch.float32)
+    demo._set_groups(vae.first_stage_model, 4)
+    vae.vae_dtype = torch.float32
+    if norm:
+        vae.first_stage_model.bn.load_state_dict({name.removeprefix("bn."): value for name, value in norm.items()})
+        vae.downscale_ratio, vae.upscale_ratio, vae.latent_channels = 16, 16, 4 * channels
+    return vae

@@ -1,0 +1,136 @@
+"""The random models of `tiny_flows` in the sizes that ComfyUI knows FLUX.1, Z-Image and FLUX.2 klein by.
+
+It tells transformers by the shapes of their weights: heads are as wide, and latents have as many channels, as those of
+the true ones; everything else is small. Prompts are cut by the tokenizers that ComfyUI ships, so that what its text
+nodes make of a prompt can be compared with what `owf-audit` does.
+"""
+
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import torch
+from original_names import original_names
+from safetensors.torch import load_file, save_file
+from tiny_flows import PARTS, autoencoder, evaluating, normalising_autoencoder, qwen, save_folder
+
+_VOCABULARY = {"t5": 32128, "qwen": 151936}
+"""Tokens that ComfyUI's text encoders have embeddings of, some of them none's."""
+_QWEN = {"head_dim": 128, "num_attention_heads": 1, "rope_theta": 1e6}
+"""What of a Qwen3's settings ComfyUI takes for granted."""
+_AS_WHOLE = 1.15
+"""Logarithm of FLUX.1's shift of pictures of 1,024 pixels, which ComfyUI has for those of every size."""
+
+
+def saved(family: str, comfy: Path, folder: Path) -> tuple[Path, Path]:
+    """Return a model of a family, or a Schnell, as a diffusers folder, and its transformer as a file of ComfyUI's."""
+    torch.manual_seed(0)
+    vocabularies = comfy / "comfy" / "text_encoders"
+    parts = {"flux": _flux, "schnell": _schnell, "z_image": _z_image, "flux2_klein": _klein}[family](vocabularies)
+    pipeline = "flux" if family == "schnell" else family
+    base, file = save_folder(pipeline, parts, folder / family), folder / f"{family}.safetensors"
+    save_file(original_names(parts.transformer), file)
+    return base, file
+
+
+def lora(transformer: Path, file: Path) -> Path:
+    """Write a random LoRA for the blocks of a transformer's file, in ComfyUI's names, and return it."""
+    generator, tensors = torch.Generator().manual_seed(0), {}
+    for name, weight in load_file(transformer).items():
+        if weight.ndim == 2 and name.endswith(".weight") and name[name.find(".") + 1].isdigit():
+            for side, shape in {"A": (4, weight.shape[1]), "B": (weight.shape[0], 4)}.items():
+                factor = torch.randn(*shape, generator=generator) * 0.1
+                tensors[f"diffusion_model.{name.removesuffix('weight')}lora_{side}.weight"] = factor
+    save_file(tensors, file)
+    return file
+
+
+def _schnell(vocabularies: Path) -> SimpleNamespace:
+    """Return a FLUX.1 that is told no guidance, and has no shift."""
+    from diffusers import FlowMatchEulerDiscreteScheduler
+
+    return _with(_flux(vocabularies, guidance=False), scheduler=FlowMatchEulerDiscreteScheduler(shift=1.0))
+
+
+def _flux(vocabularies: Path, guidance: bool = True) -> SimpleNamespace:
+    from diffusers import FlowMatchEulerDiscreteScheduler, FluxTransformer2DModel
+    from transformers import T5Config, T5EncoderModel, T5TokenizerFast  # pyright: ignore[reportAttributeAccessIssue]
+
+    parts = PARTS["flux"]()
+    transformer = FluxTransformer2DModel(
+        in_channels=64,
+        num_layers=1,
+        num_single_layers=2,
+        attention_head_dim=128,
+        num_attention_heads=1,
+        joint_attention_dim=32,
+        pooled_projection_dim=24,
+        guidance_embeds=guidance,
+    )
+    small = {"d_model": 32, "d_kv": 8, "d_ff": 64, "num_layers": 2, "num_heads": 4}
+    t5 = T5Config(**small, vocab_size=_VOCABULARY["t5"], feed_forward_proj="gated-gelu")
+    scheduler = FlowMatchEulerDiscreteScheduler(use_dynamic_shifting=True, base_shift=_AS_WHOLE, max_shift=_AS_WHOLE)
+    return _with(
+        parts,
+        transformer=transformer,
+        vae=autoencoder(16),
+        text_encoder_2=T5EncoderModel(t5),
+        tokenizer_2=T5TokenizerFast.from_pretrained(vocabularies / "t5_tokenizer"),
+        scheduler=scheduler,
+    )
+
+
+def _z_image(vocabularies: Path) -> SimpleNamespace:
+    from diffusers import ZImageTransformer2DModel
+
+    transformer = ZImageTransformer2DModel(
+        in_channels=16,
+        dim=32,
+        n_layers=2,
+        n_refiner_layers=1,
+        n_heads=2,
+        n_kv_heads=2,
+        cap_feat_dim=32,
+        axes_dims=[4, 4, 8],
+        axes_lens=[1024, 64, 64],
+    )
+    for filling in (transformer.x_pad_token, transformer.cap_pad_token):  # diffusers leaves them to chance
+        torch.nn.init.normal_(filling)
+    return _with(
+        PARTS["z_image"](),
+        transformer=transformer,
+        vae=autoencoder(16),
+        text_encoder=qwen("Qwen3Model", _VOCABULARY["qwen"], 3, **_QWEN),
+        tokenizer=_qwen_tokenizer(vocabularies),
+    )
+
+
+def _klein(vocabularies: Path) -> SimpleNamespace:
+    from diffusers import Flux2Transformer2DModel
+
+    transformer = Flux2Transformer2DModel(
+        in_channels=128,
+        num_layers=1,
+        num_single_layers=2,
+        attention_head_dim=128,
+        num_attention_heads=1,
+        joint_attention_dim=96,
+        guidance_embeds=False,
+    )
+    return _with(
+        PARTS["flux2_klein"](distilled=True),  # ComfyUI is not told, and takes the one that most people have
+        transformer=transformer,
+        vae=normalising_autoencoder(32),
+        text_encoder=qwen("Qwen3ForCausalLM", _VOCABULARY["qwen"], 28, **_QWEN),
+        tokenizer=_qwen_tokenizer(vocabularies),
+    )
+
+
+def _qwen_tokenizer(vocabularies: Path) -> Any:
+    from transformers import Qwen2TokenizerFast  # pyright: ignore[reportAttributeAccessIssue]
+
+    return Qwen2TokenizerFast.from_pretrained(vocabularies / "qwen25_tokenizer")
+
+
+def _with(parts: SimpleNamespace, **others: Any) -> SimpleNamespace:
+    return evaluating(**{**vars(parts), **others})

@@ -1,0 +1,40 @@
+"""A transformer's weights under the names of its original code, which ComfyUI has too."""
+
+import torch
+from owf.core.families import Layers, layers_of
+
+DIALECTS = (
+    "lora",
+    "to_qkv",
+    "to_added_qkv",
+    "qkv.",
+    "linear1.",
+    "img_in.proj",
+    "single_blocks.{n}.qkv",
+    "single_blocks.{n}.proj",
+)
+"""Parts of names that only LoRA files have."""
+
+
+def original_names(transformer):
+    """Return a transformer's weights as its original code has them: fused, turned, and under its names."""
+    state = dict(transformer.state_dict())
+    layers = layers_of(type(transformer).__name__)
+    made, used = {}, set()
+    for layer in layers:
+        for number in range(4):
+            original = layer.original.replace("{n}", str(number))
+            parts = Layers([layer]).parts(original.replace(".", "_"))
+            if any(word in layer.original for word in DIALECTS):
+                continue  # dialects of files, and no names of the code
+            for leaf in ("weight", "bias"):
+                keys = [next((k for k in state if k.replace(".", "_") == f"{p.path}_{leaf}"), None) for p in parts]
+                if None in keys:
+                    continue
+                rows = [
+                    state[k] if p.half is None else state[k].chunk(2)[p.half] for k, p in zip(keys, parts, strict=True)
+                ]
+                is_norm = original.endswith(("query_norm", "key_norm"))
+                made[f"{original}.{'scale' if is_norm else leaf}"] = torch.cat(rows).contiguous()
+                used |= set(keys)
+    return {**made, **{name: value for name, value in state.items() if name not in used}}
