@@ -104,9 +104,11 @@ def test_the_file_is_the_network_that_was_trained_here_and_in_diffusers(family, 
     torch.testing.assert_close(answers(DiffusersDenoiser(parts, "loaded", family)), trained, atol=1e-4, rtol=1e-4)
 
 
-@pytest.mark.parametrize("checkpointing", [False, True])
-def test_steps_lower_the_loss_of_a_fixed_batch(family, checkpointing):
+@pytest.mark.parametrize(("dtype", "checkpointing"), [(torch.float32, False), (torch.bfloat16, True)])
+def test_steps_lower_the_loss_of_a_fixed_batch(family, dtype, checkpointing):
     denoiser, asked = base(family), plan(rank=4)
+    for part in denoiser.components.values():
+        part.to(dtype)
     denoiser.checkpoint_gradients(checkpointing)
     method = attach(denoiser, asked)
     losses = LossMaker(denoiser, method, TextCache(Encodings(denoiser, None)), 0.0, denoiser.dtype)
@@ -119,6 +121,7 @@ def test_steps_lower_the_loss_of_a_fixed_batch(family, checkpointing):
         optimizer.step()
         optimizer.zero_grad()
         found.append(float(loss))
+    assert {parameter.dtype for parameter in method.parameters.values()} == {torch.float32}
     assert found == sorted(found, reverse=True) and found[-1] < found[0]
 
 
