@@ -113,9 +113,8 @@ def _distilled(training: Training) -> list[str]:
     if not training.usual.is_distilled:
         return []
     return [
-        f"People draw with this base in {counted(training.usual.steps, 'step')}, to which it was distilled: what is "
-        "learned undoes that little by little, so that longer trainings blur what it draws so. Train on the base that "
-        "it was distilled from where there is one; its LoRAs mostly work here too."
+        f"People draw with this base in {counted(training.usual.steps, 'step')}, to which it was distilled: a training "
+        "undoes that little by little. Where there is a base that is not distilled, train on that one."
     ]
 
 
