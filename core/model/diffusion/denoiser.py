@@ -1,7 +1,7 @@
 """The boundary to every foreign model: what the measurements may ask of a text-to-image diffusion model."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol, runtime_checkable
 
 import numpy as np
@@ -29,7 +29,7 @@ class Conditioning:
     def to(self, device: torch.device) -> "Conditioning":
         """Return the same on a device."""
         pooled, mask = (None if part is None else part.to(device) for part in (self.pooled, self.mask))
-        return Conditioning(self.context.to(device), pooled, mask)
+        return replace(self, context=self.context.to(device), pooled=pooled, mask=mask)
 
     def trimmed(self) -> "Conditioning":
         """Return the same without what fills up every row behind its prompt, where a mask says what that is."""
