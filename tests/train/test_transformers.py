@@ -1,12 +1,14 @@
 """Trainings of FLUX.1, Z-Image and FLUX.2 klein: tiny random models of their true architectures."""
 
+import re
 import warnings
 from dataclasses import replace
 
+import diffusers
 import pytest
 import torch
 from owf.core import families
-from owf.core.adapter import LoraCard, applied, read_adapter
+from owf.core.adapter import LoraCard, LoraPair, applied, read_adapter, write_lora
 from owf.core.errors import UsageError
 from owf.core.model.backends.diffusers import DiffusersDenoiser
 from owf.core.model.diffusion.batch import Batching
@@ -88,10 +90,12 @@ def test_the_file_is_the_network_that_was_trained_here_and_in_diffusers(family, 
     method.detach()
     assert torch.equal(answers(denoiser), before)
     assert (trained - before).abs().max() > 1e-3  # ten times what may differ
-    with applied(denoiser.components, read_adapter(path)) as report:
+    adapter = read_adapter(path)
+    assert not any("alpha" in warning for warning in adapter.warnings)
+    with applied(denoiser.components, adapter) as report:
         assert report.problems == ()
         torch.testing.assert_close(answers(denoiser), trained, atol=1e-4, rtol=1e-4)
-    with applied(denoiser.components, read_adapter(path), 0.0):
+    with applied(denoiser.components, adapter, 0.0):
         assert torch.equal(answers(denoiser), before)
 
     parts = PARTS[family]()
@@ -184,6 +188,40 @@ def test_captions_wait_in_main_memory_without_what_fills_them_up(family, tmp_pat
         assert cond.context.shape[1] == length and (length < 512) == (family == "z_image")
     kept = Encodings(denoiser, tmp_path).captions(PROMPTS)
     assert all(part.context.untyped_storage().nbytes() == part.context.nbytes for part in kept)
+
+
+KLEIN = {"attention_head_dim": 128, "guidance_embeds": False}
+TRUE = {
+    "flux": ("FluxTransformer2DModel", {"guidance_embeds": True}),
+    "z_image": ("ZImageTransformer2DModel", {}),
+    "flux2_klein": (
+        "Flux2Transformer2DModel",
+        KLEIN | {"num_layers": 5, "num_single_layers": 20, "num_attention_heads": 24, "joint_attention_dim": 7680},
+    ),
+    "flux2_klein_9b": (
+        "Flux2Transformer2DModel",
+        KLEIN | {"num_layers": 8, "num_single_layers": 24, "num_attention_heads": 32, "joint_attention_dim": 12288},
+    ),
+}
+"""Classes and settings of the true transformers; what is not said is the class's own default."""
+
+
+@pytest.mark.parametrize("name", TRUE)
+@pytest.mark.parametrize("chosen", ["attention", "transformer", "all"])
+def test_files_of_true_size_are_known_for_their_familys(name, chosen, tmp_path):
+    kind, settings = TRUE[name]
+    with torch.device("meta"):
+        model = getattr(diffusers, kind)(**settings)
+    known = families.get(name)
+    pattern = re.compile(rf"(.*\.)?({known.pipeline.targets.layers(chosen)})")
+    layers = {n: m for n, m in model.named_modules() if pattern.fullmatch(n) and isinstance(m, torch.nn.Linear)}
+    pairs = [
+        LoraPair("transformer", n, torch.ones(1, m.in_features).half(), torch.ones(m.out_features, 1).half(), 1.0)
+        for n, m in layers.items()
+    ]
+    write_lora(tmp_path / "x.safetensors", pairs, LoraCard("x", known))
+    adapter = read_adapter(tmp_path / "x.safetensors")
+    assert (adapter.family, adapter.warnings) == (name, ())
 
 
 def on(family, names=(), **options):

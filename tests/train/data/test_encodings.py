@@ -83,7 +83,8 @@ def test_held_out_prompts_are_read_once_however_often_drift_is_measured(tmp_path
     read = []
     for steps in (2, 1, 4):  # the first also checks the base and draws them
         counted = Counted(tiny_denoiser())
-        run(tmp_path / str(steps), small_plan(steps=steps, drift_every=1, preserve=()), counted, cache=tmp_path / "cache")
+        plan = small_plan(steps=steps, drift_every=1, preserve=())
+        run(tmp_path / str(steps), plan, counted, cache=tmp_path / "cache")
         read.append([counted.captions.count(prompt) for prompt in BANK.watched])
     assert read[1] == read[2] == [1] * len(BANK.watched)
 
