@@ -126,7 +126,7 @@ def test_steps_lower_the_loss_of_a_fixed_batch(family, dtype, checkpointing):
         optimizer.zero_grad()
         found.append(float(loss))
     assert {parameter.dtype for parameter in method.parameters.values()} == {torch.float32}
-    assert found == sorted(found, reverse=True) and found[-1] < found[0]
+    assert found == sorted(found, reverse=True) and found[-1] < found[0] - 0.01
 
 
 def test_an_interrupted_training_resumes_to_the_same_bytes_whatever_shapes_its_pictures_have(family, tmp_path):
