@@ -65,7 +65,7 @@ _LAYERS = (
 )
 """Names of black-forest-labs' code, which kohya's scripts, ai-toolkit and ComfyUI use."""
 
-TARGETS = Targets(
+_TARGETS = Targets(
     # attn's of single blocks are those of both texts and pictures; their output is part of `proj_out`.
     attention=r"attn\.(to_[qkv]|to_out\.0|add_[qkv]_proj|to_add_out)",
     transformer=r"ff(_context)?\.net\.(0\.proj|2)|single_transformer_blocks\.\d+\.proj_(mlp|out)",
@@ -90,7 +90,7 @@ PIPELINE = Pipeline(
     ),
     layers=_LAYERS,
     half="bfloat16",
-    targets=TARGETS,
+    targets=_TARGETS,
     multiple=16,
     trains_text=False,
 )

@@ -94,4 +94,4 @@ def test_a_rounded_base_is_trained(base, cache, tmp_path, quantize, library):
 def test_text_encoders_are_refused_by_name(base, cache, tmp_path):
     code, _, stderr = train(base, tmp_path, cache, "--train-text-encoder")
     assert code == 2
-    assert "language model" in stderr and "without --train-text-encoder" in stderr
+    assert "its transformer is, alone" in stderr and "without --train-text-encoder" in stderr
