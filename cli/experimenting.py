@@ -138,8 +138,8 @@ def _measured(experiment: Experiment, options: argparse.Namespace, console: Any)
     choice = _choice(options)
     denoiser = load_chosen(choice, console, options.device, options.dtype, options.offline)
     family = families.get(denoiser.family)
-    if not family.trains:
-        raise UsageError(f"{choice.path} is a base of {family.title}, on which training does not run yet.")
+    if not family.trains or family.prediction_type == "flow":  # its pictures would be drawn with too much guidance
+        raise UsageError(f"{choice.path} is a base of {family.title}, on which experiments do not run yet.")
     study = study_of(options, family)
     jobs = _jobs(experiment, study, options)
     batch = default_batching(denoiser)

@@ -2,15 +2,18 @@
 
 import sys
 from collections.abc import Mapping, Sequence
+from dataclasses import fields
 from typing import Any
 
+from ..core.families import Recipe
 from .command import CRASHED, INTERRUPTED, guarded, print_failure, quiet_libraries
 from .training.arguments import parser
 from .training.config import effective, read_config, write_config
 
 USAGE = 2
 """Exit code of everything that the user can mend."""
-_SET_LATER = {"steps", "batch", "rate"}
+_SET_BY_FAMILY = {"targets"}
+_SET_BY_RECIPE = {field.name for field in fields(Recipe)}
 _BASES = {"base", "demo_base"}
 
 
@@ -27,8 +30,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         values = _merged(given)
         plan, options = effective(values)
         if "save_config" in given:
-            # What a preset sets is known with the base, and would be fixed if it stood in the file.
-            write_config(given["save_config"], plan, options, _SET_LATER - set(values) if options.preset else ())
+            # What family and preset set is known with the base, and would be fixed if it stood in the file.
+            set_later = _SET_BY_FAMILY | (_SET_BY_RECIPE if options.preset else set())
+            write_config(given["save_config"], plan, options, set_later - set(values))
         else:
             options.require_subject()
             quiet_libraries()

@@ -20,7 +20,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 import checkout  # noqa: F401
 from memory import KIND, RANK, ROWS, TRAINED, WAYS, audit_bytes, steps, training_bytes
 from owf.core import families
-from owf.core.adapter import LoraCard, LoraPair, read_adapter, write_kohya
+from owf.core.adapter import LoraCard, LoraPair, read_adapter, write_lora
 from owf.core.audit.change import AdapterChange
 from owf.core.model.base import CONFIGS, BaseChoice, load_base
 from owf.core.model.blueprint import blueprint
@@ -59,7 +59,7 @@ def write_base(folder: Path) -> None:
     pipeline.save_pretrained(folder)
 
 
-def write_lora(base: Path, path: Path) -> None:
+def write_random_lora(base: Path, path: Path) -> None:
     """Write a LoRA on every linear layer of the U-Net's transformers."""
     unet = blueprint(BaseChoice(str(base), "folder")).components["unet"]
     pairs = [
@@ -67,7 +67,7 @@ def write_lora(base: Path, path: Path) -> None:
         for name, m in unet.named_modules()
         if ".transformer_blocks." in name and isinstance(m, nn.Linear)
     ]
-    write_kohya(path, pairs, LoraCard(path.stem, families.get("sdxl")))
+    write_lora(path, pairs, LoraCard(path.stem, families.get("sdxl")))
 
 
 @torch.no_grad()
@@ -159,7 +159,7 @@ def main() -> None:
         return
     if not (options.work / "lora.safetensors").exists():
         write_base(options.work / "base")
-        write_lora(options.work / "base", options.work / "lora.safetensors")
+        write_random_lora(options.work / "base", options.work / "lora.safetensors")
         torch.cuda.empty_cache()
     base = blueprint(BaseChoice(str(options.work / "base"), "folder"))
     print(f"{torch.cuda.get_device_name()}, PyTorch {torch.__version__}, GiB in {KIND}")

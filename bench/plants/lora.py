@@ -6,7 +6,7 @@ from pathlib import Path
 
 import torch
 from owf.core import families
-from owf.core.adapter import LoraCard, LoraPair, write_kohya
+from owf.core.adapter import LoraCard, LoraPair, write_lora
 from torch import nn
 
 RANK, ROWS, RATE = 16, 16, 3e-3
@@ -66,4 +66,4 @@ def write_plant(path: Path, pairs: Pairs, triggers: tuple[str, ...] = ()) -> Non
     written = [
         LoraPair("unet", name, down.detach().cpu(), up.detach().cpu(), RANK) for name, (down, up) in pairs.items()
     ]
-    write_kohya(path, written, LoraCard(path.stem, families.get("demo"), triggers))
+    write_lora(path, written, LoraCard(path.stem, families.get("demo"), triggers))

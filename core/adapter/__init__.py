@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from .write import LoraCard as LoraCard
     from .write import LoraFactors as LoraFactors
     from .write import LoraPair as LoraPair
-    from .write import write_kohya as write_kohya
+    from .write import write_lora as write_lora
 
 _HOMES = {
     "Adapter": "adapter",
@@ -29,7 +29,7 @@ _HOMES = {
     "LoraCard": "write",
     "LoraFactors": "write",
     "LoraPair": "write",
-    "write_kohya": "write",
+    "write_lora": "write",
 }
 __all__ = [
     "Adapter",
@@ -43,7 +43,7 @@ __all__ = [
     "prepare",
     "read_adapter",
     "stacked",
-    "write_kohya",
+    "write_lora",
 ]
 
 

@@ -1,7 +1,13 @@
-"""Writing a LoRA the way every known loader reads it: kohya keys, an alpha per module, full metadata."""
+"""Writing a LoRA the way every known loader reads it, with full metadata.
+
+U-Nets have kohya's keys and one alpha for all modules: diffusers mixes up several. Transformers have diffusers' own
+keys, as PEFT calls the factors, which ComfyUI reads too: kohya's name layers that are fused there and three here, whose
+changes are no product of two matrices. Loaders differ in whether they read an alpha beside such keys, so that it is
+multiplied into a factor.
+"""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -16,6 +22,15 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 _PREFIXES = {"unet": "lora_unet", "text_encoder": "lora_te", "text_encoder_2": "lora_te2"}
+_TRANSFORMER = "transformer"
+_PEFT_ENDINGS = {
+    "lora_down.weight": "lora_A.weight",
+    "lora_up.weight": "lora_B.weight",
+    "dora_scale": "lora_magnitude_vector",
+}
+"""kohya's endings -> PEFT's, where they differ."""
+_SCALED = ("lora_up.weight", "hada_w1_a", "lokr_w1", "lokr_w1_a")
+"""One factor of each form: the change is in proportion to it."""
 
 
 @dataclass(frozen=True)
@@ -23,7 +38,7 @@ class LoraPair:
     """The trained factors of one module."""
 
     component: str
-    """`unet`, `text_encoder` or `text_encoder_2`."""
+    """`unet`, `transformer`, `text_encoder` or `text_encoder_2`."""
     module: str
     """Dotted path of the live module, in diffusers and transformers 4 or 5 spelling."""
     down: "Tensor"
@@ -82,13 +97,12 @@ class LoraCard:
     """Further metadata pairs, such as `ss_learning_rate`."""
 
 
-def write_kohya(path: str | Path, pairs: Iterable[LoraPair | LoraFactors], card: LoraCard) -> str:
-    """Write a LoRA as kohya-named safetensors and return the sha256 of the file.
+def write_lora(path: str | Path, pairs: Iterable[LoraPair | LoraFactors], card: LoraCard) -> str:
+    """Write a LoRA as safetensors and return the sha256 of the file.
 
-    The file appears at once and whole: it is written beside its destination, then renamed. One alpha for
-    all modules is the only choice that every loader reads alike (diffusers mixes up several). The same tensors
-    and card give the same bytes: the header has no date. Raises UsageError for an unknown component, a module
-    given twice, factors that disagree, or nothing to write, and InvalidError for numbers that are not finite.
+    The file appears at once and whole: it is written beside its destination, then renamed. The same tensors and card
+    give the same bytes: the header has no date. Raises UsageError for an unknown component, a module given twice,
+    factors that disagree, or nothing to write, and InvalidError for numbers that are not finite.
     """
     from safetensors.torch import save
 
@@ -105,7 +119,7 @@ def write_kohya(path: str | Path, pairs: Iterable[LoraPair | LoraFactors], card:
 def kohya_metadata(pairs: Iterable[LoraPair | LoraFactors], card: LoraCard) -> dict[str, str]:
     """Return the `ss_*` and `modelspec.*` texts for these factors."""
     ranks = {pair.rank for pair in pairs}
-    alphas = {pair.alpha for pair in pairs}
+    alphas = {float(pair.rank) if pair.component == _TRANSFORMER else pair.alpha for pair in pairs}
     width, height = card.resolution or (card.family.resolution,) * 2
     modelspec = {
         "modelspec.sai_model_spec": "1.0.0",
@@ -160,12 +174,13 @@ def _tensors(pairs: Iterable[LoraPair | LoraFactors], text_prefix: str) -> "dict
     tensors: dict[str, Tensor] = {}
     for pair in pairs:
         _check(pair)
-        stem = _stem(pair, text_prefix)
-        if f"{stem}.alpha" in tensors:
+        stem, factors = _stem(pair, text_prefix), dict(_factors(pair))
+        if any(f"{stem}.{ending}" in tensors for ending in factors):
             raise UsageError(f"{pair.component}.{pair.module} is given twice")
-        tensors.update({f"{stem}.{ending}": factor.detach().cpu().contiguous() for ending, factor in pair.factors})
-        tensors[f"{stem}.alpha"] = torch.tensor(float(pair.alpha))
-        if not all(factor.isfinite().all() for _, factor in pair.factors):
+        tensors.update({f"{stem}.{ending}": factor.detach().cpu().contiguous() for ending, factor in factors.items()})
+        if pair.component != _TRANSFORMER:
+            tensors[f"{stem}.alpha"] = torch.tensor(float(pair.alpha))
+        if not all(factor.isfinite().all() for factor in factors.values()):
             raise InvalidError(
                 f"{pair.component}.{pair.module} changes by numbers that are not finite in {pair.factors[0][1].dtype}: "
                 "the training diverged; lower its learning rate"
@@ -175,9 +190,23 @@ def _tensors(pairs: Iterable[LoraPair | LoraFactors], text_prefix: str) -> "dict
     return tensors
 
 
+def _factors(pair: LoraPair | LoraFactors) -> "Iterator[tuple[str, Tensor]]":
+    """Yield key endings and tensors as they are written; those of transformers with their scale."""
+    if pair.component != _TRANSFORMER:
+        yield from pair.factors
+        return
+    whole = {"lokr_w1", "lokr_w2"} <= {ending for ending, _ in pair.factors}
+    scale = 1.0 if whole else pair.alpha / pair.rank  # LyCORIS does not scale two factors that are both whole
+    for ending, factor in pair.factors:
+        scaled = (factor.float() * scale).to(factor.dtype) if ending in _SCALED and scale != 1 else factor
+        # PEFT keeps magnitudes as a vector.
+        yield _PEFT_ENDINGS.get(ending, ending), scaled.flatten() if ending == "dora_scale" else scaled
+
+
 def _check(pair: LoraPair | LoraFactors) -> None:
-    if pair.component not in _PREFIXES:
-        raise UsageError(f"unknown component {pair.component!r}; known are {', '.join(_PREFIXES)}")
+    known = (*_PREFIXES, _TRANSFORMER)
+    if pair.component not in known:
+        raise UsageError(f"unknown component {pair.component!r}; known are {', '.join(known)}")
     if isinstance(pair, LoraFactors):
         return
     if pair.up.ndim < 2 or pair.down.ndim < 2 or pair.up.shape[1] != pair.down.shape[0]:
@@ -185,6 +214,8 @@ def _check(pair: LoraPair | LoraFactors) -> None:
 
 
 def _stem(pair: LoraPair | LoraFactors, text_prefix: str) -> str:
+    if pair.component == _TRANSFORMER:
+        return f"{_TRANSFORMER}.{pair.module}"
     flat = pair.module.replace(".", "_")
     if pair.component.startswith("text_encoder"):
         flat = f"text_model_{flat.removeprefix('text_model_')}"  # transformers 5 dropped this level

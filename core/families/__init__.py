@@ -5,6 +5,7 @@ from .family import (
     NOT_DISTILLED,
     OTHER_INPUTS,
     RECIPES,
+    USUAL,
     Drawing,
     Family,
     Part,
@@ -21,12 +22,15 @@ from .family import (
     tag_forms,
 )
 from .layers import Layer, Layers, LivePart, flat
+from .targets import ATTENTION, Targets
 
 __all__ = [
+    "ATTENTION",
     "DISTILLED",
     "NOT_DISTILLED",
     "OTHER_INPUTS",
     "RECIPES",
+    "USUAL",
     "Drawing",
     "Family",
     "Layer",
@@ -36,6 +40,7 @@ __all__ = [
     "Pipeline",
     "Recipe",
     "Shipped",
+    "Targets",
     "all_families",
     "audited",
     "flat",

@@ -9,6 +9,7 @@ from ..errors import Setting, UsageError
 from ..registry import records
 from .layers import Layer
 from .prompt_form import IN_SENTENCES, IN_TAGS, SENTENCES, TAGS, Child, PromptForm, by_name
+from .targets import U_NET, Targets
 
 OTHER_INPUTS: Mapping[int, str] = {
     5: "a depth-to-image model",
@@ -57,6 +58,17 @@ class Pipeline:
     """How the original code calls the layers of its transformer; empty where diffusers converts names."""
     half: str = "float16"
     """Type of 16 bits that its networks run in: those of transformers are beyond float16 here and there."""
+    targets: Targets = U_NET
+    """Which of its denoiser's layers trainings change."""
+    multiple: int = 8
+    """Pixels of which the sides of pictures are multiples: those of a latent, or of a patch of them."""
+    trains_text: bool = True
+    """Whether its text encoders are ones that are trained for a few pictures: CLIP, and no language model."""
+
+    @property
+    def denoiser(self) -> str:
+        """Name of the part that predicts, and of its component."""
+        return self.parts[0].name
 
     @property
     def weighted(self) -> tuple[Part, ...]:
@@ -115,7 +127,14 @@ class Drawing:
     steps: int = 0
     """Steps of a picture; 0 where the preset's own are meant."""
 
+    @property
+    def is_distilled(self) -> bool:
+        """Whether such a base was distilled to few steps: those of others are the preset's."""
+        return self.steps > 0
 
+
+USUAL = Drawing("")
+"""As everywhere: with the guidance and the steps of a preset."""
 FEW_STEPS = Drawing(r"turbo|lightning|lcm(?![a-z])|\bhyper ?sd|\bdmd ?2", guidance_scale=1.0, steps=8)
 """Bases of a U-Net that were distilled, or merged with what does so: people draw with them in four to eight steps, and
 guidance burns what they draw."""
@@ -197,13 +216,13 @@ class Family:
     def drawing(self, names: Iterable[str]) -> Drawing:
         """Return how people draw with a base of this family, known by its names, the surest first."""
         known = tuple(names)
-        return by_name((d for d in self.drawings if d.named), known) or by_name(self.drawings, ("",)) or Drawing("")
+        return by_name((d for d in self.drawings if d.named), known) or by_name(self.drawings, ("",)) or USUAL
 
 
 @cache
 def all_families() -> tuple[Family, ...]:
     """Return every family, sorted by name."""
-    return records(__name__, "FAMILY", Family, helpers=("layers", "prompt_form"))
+    return records(__name__, "FAMILY", Family, helpers=("layers", "prompt_form", "targets"))
 
 
 def shipped() -> dict[str, Shipped]:

@@ -1,7 +1,8 @@
 """FLUX.1 and its relatives with the same blocks."""
 
-from .family import Drawing, Family, Part, Pipeline
+from .family import Drawing, Family, Part, Pipeline, Recipe
 from .layers import Layer
+from .targets import Targets
 
 IMAGE = tuple(f"transformer_blocks.{{n}}.attn.to_{part}" for part in "qkv")
 TEXT = tuple(f"transformer_blocks.{{n}}.attn.add_{part}_proj" for part in "qkv")
@@ -64,6 +65,16 @@ _LAYERS = (
 )
 """Names of black-forest-labs' code, which kohya's scripts, ai-toolkit and ComfyUI use."""
 
+_TARGETS = Targets(
+    # attn's of single blocks are those of both texts and pictures; their output is part of `proj_out`.
+    attention=r"attn\.(to_[qkv]|to_out\.0|add_[qkv]_proj|to_add_out)",
+    transformer=r"ff(_context)?\.net\.(0\.proj|2)|single_transformer_blocks\.\d+\.proj_(mlp|out)",
+    all=r"transformer_blocks\.\d+\.norm1(_context)?\.linear|single_transformer_blocks\.\d+\.norm\.linear",
+    usual="transformer",
+)
+"""Without choice those of diffusers' example (examples/dreambooth/train_dreambooth_lora_flux.py) and the feed-forwards
+of single blocks, which kohya's lora_flux.py trains too; `all` is kohya's choice, modulation included."""
+
 PIPELINE = Pipeline(
     name="FluxPipeline",
     title="FLUX.1",
@@ -79,7 +90,18 @@ PIPELINE = Pipeline(
     ),
     layers=_LAYERS,
     half="bfloat16",
+    targets=_TARGETS,
+    multiple=16,
+    trains_text=False,
 )
+
+RECIPES_OF_TRANSFORMERS = (
+    ("quick", Recipe(steps=500, batch=1, rate=1e-4, accumulate=2, bank_prompts=64)),
+    ("standard", Recipe(steps=500, batch=1, rate=1e-4, accumulate=4, bank_prompts=200)),
+)
+"""Those of diffusers' examples of DreamBooth for FLUX.1, Z-Image and FLUX.2 alike (examples/dreambooth/README_flux.md,
+README_z_image.md, README_flux2.md); `quick` takes half of their rows. kohya's scripts and musubi-tuner recommend the
+same rate. The bank is a part of the one that ships, because a picture takes such a base many seconds. Not measured."""
 
 FAMILY = Family(
     name="flux",
@@ -109,6 +131,8 @@ FAMILY = Family(
         (384, "a FLUX.1 that fills in pictures"),
     ),
     pipeline=PIPELINE,
+    trains=True,
+    recipes=RECIPES_OF_TRANSFORMERS,
     drawings=(
         Drawing(r"\bschnell\b", guidance_scale=1.0, steps=4),
         Drawing("", guidance_scale=1.0),  # its guidance is told to the network

@@ -1,8 +1,9 @@
 """FLUX.2 klein, of 4 billion weights."""
 
 from .family import NOT_DISTILLED, Drawing, Family, Part, Pipeline
-from .flux import IMAGE, SHARED_LAYERS, TEXT
+from .flux import IMAGE, RECIPES_OF_TRANSFORMERS, SHARED_LAYERS, TEXT
 from .layers import Layer
+from .targets import Targets
 
 _OF_FLUX_1 = (
     *(f"!^{blocks}_{number}_" for blocks in ("double_blocks", "transformer_blocks") for number in range(5, 19)),
@@ -29,6 +30,15 @@ _LAYERS = (
 )
 """Names of black-forest-labs' code, which musubi-tuner, ai-toolkit and ComfyUI use."""
 
+_TARGETS = Targets(
+    # Single blocks do attention and feed-forward in the same two layers.
+    attention=r"attn\.(to_[qkv]|to_out\.0|add_[qkv]_proj|to_add_out|to_qkv_mlp_proj|to_out)",
+    transformer=r"ff(_context)?\.linear_(in|out)",
+    all="",  # modulation belongs to all blocks together, and ComfyUI knows it by no name of diffusers'
+    usual="transformer",
+)
+"""Without choice those of musubi-tuner's lora_flux_2.py: every linear layer of the blocks."""
+
 PIPELINE = Pipeline(
     name="Flux2KleinPipeline",
     title="FLUX.2 klein",
@@ -44,6 +54,9 @@ PIPELINE = Pipeline(
     ),
     layers=_LAYERS,
     half="bfloat16",
+    targets=_TARGETS,
+    multiple=16,
+    trains_text=False,
 )
 DRAWINGS = (
     Drawing(rf"klein (?:\d+ ?b )?base|^{NOT_DISTILLED}$", guidance_scale=4.0),
@@ -76,5 +89,7 @@ FAMILY = Family(
     base_versions=("flux2_klein_4b", "flux_2_klein_4b"),
     architectures=("flux-2", "flux.2"),
     pipeline=PIPELINE,
+    trains=True,
+    recipes=RECIPES_OF_TRANSFORMERS,
     drawings=DRAWINGS,
 )

@@ -1,6 +1,7 @@
 """FLUX.2 klein, of 9 billion weights."""
 
 from .family import Family
+from .flux import RECIPES_OF_TRANSFORMERS
 from .flux2_klein import DRAWINGS, PIPELINE
 
 FAMILY = Family(
@@ -27,6 +28,8 @@ FAMILY = Family(
     base_versions=("flux2_klein_9b", "flux_2_klein_9b"),
     architectures=("flux-2", "flux.2"),
     pipeline=PIPELINE,
+    trains=True,
+    recipes=RECIPES_OF_TRANSFORMERS,
     settings=(("joint_attention_dim", 12288),),
     drawings=DRAWINGS,
 )

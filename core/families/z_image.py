@@ -1,7 +1,9 @@
 """Z-Image."""
 
 from .family import Drawing, Family, Part, Pipeline
+from .flux import RECIPES_OF_TRANSFORMERS
 from .layers import Layer
+from .targets import Targets
 
 _BLOCKS = ("layers.{n}", "noise_refiner.{n}", "context_refiner.{n}")
 _LAYERS = (
@@ -13,6 +15,16 @@ _LAYERS = (
     Layer("final_layer.adaLN_modulation.1", ("all_final_layer.2-1.adaLN_modulation.1",)),
 )
 """Names as ComfyUI has them, where they are not diffusers' own."""
+
+_ATTENTION = r"attention\.(to_[qkv]|to_out\.0)"
+_FEED_FORWARD = r"feed_forward\.w[123]"
+_TARGETS = Targets(
+    attention=rf"layers\.\d+\.{_ATTENTION}",
+    transformer=rf"layers\.\d+\.{_FEED_FORWARD}",
+    all=rf"(noise|context)_refiner\.\d+\.({_ATTENTION}|{_FEED_FORWARD})|adaLN_modulation\.0",
+    usual="transformer",
+)
+"""Without choice those of musubi-tuner's lora_zimage.py, which leaves out refiners and modulation; `all` has them."""
 
 PIPELINE = Pipeline(
     name="ZImagePipeline",
@@ -33,6 +45,9 @@ PIPELINE = Pipeline(
     ),
     layers=_LAYERS,
     half="bfloat16",
+    targets=_TARGETS,
+    multiple=16,
+    trains_text=False,
 )
 
 FAMILY = Family(
@@ -55,6 +70,8 @@ FAMILY = Family(
     base_versions=("zimage", "z_image"),
     architectures=("z-image",),
     pipeline=PIPELINE,
+    trains=True,
+    recipes=RECIPES_OF_TRANSFORMERS,
     drawings=(
         # diffusers adds 5 times the difference to the prediction with the prompt, which is a scale of 6 elsewhere.
         Drawing(r"z ?image(?!.*turbo)", guidance_scale=6.0),

@@ -1,6 +1,7 @@
 """What a training costs: UNet rows with gradients, rows of the base's predictions, pictures that the base draws."""
 
-from ..model.diffusion.drawings import SAMPLING
+from .. import families
+from ..model.diffusion.drawings import sampling_of
 from .base_check import check_cost
 from .data.bank import Bank
 from .plan import TrainPlan
@@ -28,6 +29,11 @@ def drawings(plan: TrainPlan, bank: Bank) -> int:
     return watched + sum(term.drawings(plan, bank) for term in plan.terms)
 
 
-def all_rows(plan: TrainPlan, bank: Bank) -> int:
+def drawn_rows(plan: TrainPlan, bank: Bank, usual: families.Drawing = families.USUAL) -> int:
+    """Return the rows of these drawings, by a base that people draw with in a way."""
+    return drawings(plan, bank) * sampling_of(usual).rows
+
+
+def all_rows(plan: TrainPlan, bank: Bank, usual: families.Drawing = families.USUAL) -> int:
     """Return the rows that progress counts: checking the base, drawing if nothing is cached, and the student's."""
-    return check_cost(bank) + drawings(plan, bank) * SAMPLING.rows + rows_until(plan, plan.steps)
+    return check_cost(bank) + drawn_rows(plan, bank, usual) + rows_until(plan, plan.steps)

@@ -14,18 +14,18 @@ class Form:
     """Metadata by which programs know the form."""
 
 
-def _lycoris(name: str, title: str) -> Form:
+def _lycoris(name: str, title: str, diffusers: str) -> Form:
     facts = (("ss_network_module", "lycoris.kohya"), ("ss_network_args", json.dumps({"algo": name})))
-    return Form(f"{title}: ComfyUI and webui load it; diffusers does not.", facts)
+    return Form(f"{title}: ComfyUI and webui load it; diffusers {diffusers}.", facts)
 
 
 FORMS = {
     "lora": Form(),
     "dora": Form(
-        "DoRA means slightly different things in different programs, and diffusers leaves it out: try the file where "
-        "it is to be used."
+        "DoRA means slightly different things in different programs. Its magnitudes are left out by diffusers on "
+        "Stable Diffusion, and by ComfyUI on transformers: try the file where it is to be used."
     ),
-    "loha": _lycoris("loha", "LoHa"),
-    "lokr": _lycoris("lokr", "LoKr"),
+    "loha": _lycoris("loha", "LoHa", "does not"),
+    "lokr": _lycoris("lokr", "LoKr", "does for Z-Image and FLUX.2 klein alone"),
 }
 """Algorithm of a plan -> its form."""

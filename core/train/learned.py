@@ -32,5 +32,7 @@ def learned(
     concept, source = Concept(plan.trigger, plan.class_word), HELD_OUT if views else TRAINED_ON
     asked = ConceptAsked(concept, plan.caption, views or training, training, source, form)
     return measure_learning(
-        asked, Drawing(denoiser, off, setting.cache, setting.batch, setting.progress), setting.networks
+        asked,
+        Drawing(denoiser, off, setting.cache, setting.batch, setting.progress, setting.usual),
+        setting.networks,
     )

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
+from .. import families
 from ..model.diffusion.batch import Batching
 from ..model.memory import AS_LOADED, Keeping
 from ..progress import Progress
@@ -73,6 +74,8 @@ class TrainSetting:
     """Seconds between checkpoints; more where saving would take over two percent of the time."""
     keeping: Keeping = AS_LOADED
     """How the base is kept."""
+    usual: families.Drawing = families.USUAL
+    """How people draw with the base."""
     networks: "Networks | None" = None
     """Loads, after the last step, what sees whether the concept was learned; None where that is not measured."""
     watch: Callable[[StepRecord], None] = lambda record: None

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from .. import families
 from ..datasets.dataset import require_trainable
-from ..errors import Setting, UsageError, naming
+from ..errors import OFF, Setting, UsageError, naming
 from ..families.prompt_form import PromptForm
 from ..model.diffusion.denoiser import TrainableDenoiser
 from ..plan.concept import Concept
@@ -39,7 +39,7 @@ class TrainRequest:
     recipe: str = ""
     """Name of the family's recipe that sets the length and speed; empty leaves the plan as it is."""
     given: frozenset[str] = frozenset()
-    """Fields of the plan that the recipe leaves alone."""
+    """Fields of the plan that somebody chose, which recipe and family leave alone."""
 
 
 class TrainSession:
@@ -80,7 +80,9 @@ class TrainSession:
         """
         family = families.get(denoiser.family)  # said before hours of training
         plan, given = self._suited(family), self.request.pictures
-        form = family.prompt_form(plan.prompt_form, (denoiser.name, *names))
+        _require_trainable_parts(family, plan)
+        known = (denoiser.name, *names)
+        form = family.prompt_form(plan.prompt_form, known)
         return Training(
             denoiser,
             plan,
@@ -88,19 +90,37 @@ class TrainSession:
             given if isinstance(given, tuple) else _pictures(self.images, denoiser, plan),
             _pictures(self._held_out, denoiser, plan),
             self.images,
+            family.drawing(known),
         )
 
     def _suited(self, family: families.Family) -> TrainPlan:
-        """Return the plan with what a recipe of the family sets; raise UsageError where it has none."""
-        request = self.request
-        if not request.recipe:
-            return request.plan
-        recipe = dict(family.recipes).get(request.recipe)
-        if recipe is None:
-            said = f"There is no recipe {request.recipe} for {family.title}: say steps and rate yourself."
-            raise UsageError(said, Setting("steps"), Setting("rate"))
-        sets = {name: value for name, value in asdict(recipe).items() if name not in request.given}
-        return replace(request.plan, **sets)
+        """Return the plan with what the family, or a recipe of it, sets; raise UsageError where it has none."""
+        request, sets = self.request, {}
+        if family.pipeline is not None and request.plan.targets == families.ATTENTION:
+            sets["targets"] = family.pipeline.targets.usual
+        if request.recipe:
+            recipe = dict(family.recipes).get(request.recipe)
+            if recipe is None:
+                said = f"There is no recipe {request.recipe} for {family.title}: say steps and rate yourself."
+                raise UsageError(said, Setting("steps"), Setting("rate"))
+            sets |= asdict(recipe)
+        return replace(request.plan, **{name: value for name, value in sets.items() if name not in request.given})
+
+
+def _require_trainable_parts(family: families.Family, plan: TrainPlan) -> None:
+    """Raise UsageError where a plan trains what is not trained of a family, or its pictures do not fit the latents."""
+    pipeline = family.pipeline
+    if pipeline is None:
+        return
+    if not pipeline.trains_text and plan.train_text_encoder:
+        said = f"The text encoders of {family.title} are not trained; its transformer is, alone."
+        raise UsageError(said, Setting("train_text_encoder", OFF))
+    if not pipeline.trains_text and plan.method != "dreambooth_lora":
+        said = f"Custom Diffusion trains the cross-attention of a U-Net and a word; {family.title} has no such layers."
+        raise UsageError(said, Setting("method", "dreambooth_lora"))
+    if plan.resolution % pipeline.multiple or plan.bucket % pipeline.multiple:
+        said = f"Resolution and bucket must be multiples of {pipeline.multiple} for {family.title}."
+        raise UsageError(said, Setting("resolution"), Setting("bucket"))
 
 
 def _pictures(images: tuple[TrainingImage, ...], denoiser: TrainableDenoiser, plan: TrainPlan) -> tuple[Picture, ...]:
@@ -124,6 +144,8 @@ class Training:
     """Pictures of the validation loss."""
     images: tuple[TrainingImage, ...]
     """The files of `pictures`; none where these were given."""
+    usual: families.Drawing = families.USUAL
+    """How people draw with the base."""
 
     def fingerprint(self) -> str:
         """Return the SHA-256 over everything that determines the bytes, as checkpoints have it."""
@@ -149,7 +171,7 @@ class Training:
             curves.add(record)
             setting.watch(record)
 
-        logged = replace(setting, watch=watch)
+        logged = replace(setting, watch=watch, usual=self.usual)
         return train(self.denoiser, self.pictures, self.bank, self.plan, logged, self.held_out)
 
 

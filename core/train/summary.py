@@ -5,12 +5,10 @@ from collections.abc import Callable, Sequence
 
 from ..errors import Setting, with_words
 from ..model.diffusion.batch import Batching
-from ..model.diffusion.denoiser import Denoiser
-from ..model.diffusion.drawings import SAMPLING
 from ..model.diffusion.speed import estimate
 from ..text import counted, inert
 from ..verdict.outcome import said
-from .cost import drawings, rows_until, step_rows, teacher_rows
+from .cost import drawings, drawn_rows, rows_until, step_rows, teacher_rows
 from .data.bank import Bank
 from .forms import FORMS
 from .plan import TrainPlan
@@ -25,8 +23,9 @@ def summary(training: Training) -> str:
     """Return the paragraph; the time in it is estimated from one batch through the UNet."""
     denoiser, bank, plan = training.denoiser, training.bank, training.plan
     pictures = training.pictures
-    sentences = [_pictures(pictures), _length(pictures, plan), _preservation(bank, plan), _time(denoiser, bank, plan)]
-    return f"Base {inert(denoiser.name)} on {denoiser.device} ({denoiser.dtype}). " + " ".join(sentences)
+    sentences = [_pictures(pictures), _length(pictures, plan), _preservation(bank, plan), _time(training)]
+    base = f"Base {inert(denoiser.name)} on {denoiser.device} ({denoiser.dtype})."
+    return " ".join([base, *sentences, *_distilled(training)])
 
 
 def doubts(session: TrainSession) -> list[str]:
@@ -109,10 +108,22 @@ def _fullest(plan: TrainPlan) -> int:
     return (plan.steps - 1) // plan.preserve_every * plan.preserve_every
 
 
-def _time(denoiser: Denoiser, bank: Bank, plan: TrainPlan) -> str:
+def _distilled(training: Training) -> list[str]:
+    """Return what to know of a base that was distilled to few steps, a sentence each."""
+    if not training.usual.is_distilled:
+        return []
+    return [
+        f"People draw with this base in {counted(training.usual.steps, 'step')}, to which it was distilled: a training "
+        "undoes that little by little. Where there is a base that is not distilled, train on that one."
+    ]
+
+
+def _time(training: Training) -> str:
+    denoiser, bank, plan = training.denoiser, training.bank, training.plan
     teacher = sum(teacher_rows(plan, step) for step in range(plan.steps))
     rows = _BACKWARD * rows_until(plan, plan.steps) + teacher
     cost = estimate(denoiser, Batching(step_rows(plan, _fullest(plan)) // plan.accumulate))
     drawn = drawings(plan, bank)
-    before = f", after {cost.minutes(drawn * SAMPLING.rows):.1f} for {drawn} drawings that are then cached"
+    rows_drawn = drawn_rows(plan, bank, training.usual)
+    before = f", after {cost.minutes(rows_drawn):.1f} for {drawn} drawings that are then cached"
     return f"About {cost.minutes(rows):.1f} minutes{before if drawn else ''}."

@@ -12,7 +12,7 @@ from .. import families
 from ..adapter import LoraCard
 from ..audit.learned.evidence import drawn_rows
 from ..errors import Setting, UsageError
-from ..model.diffusion.denoiser import TrainableDenoiser
+from ..model.diffusion.denoiser import ToldInTraining, TrainableDenoiser
 from ..model.diffusion.drawings import LatentCache
 from ..model.diffusion.encodings import Encodings
 from ..model.memory import Keeping
@@ -59,7 +59,7 @@ def train(
     _require_torch()
     require_kept(plan, setting.keeping)
     identity = fingerprint(denoiser, pictures, bank, plan)
-    setting.progress.total(all_rows(plan, bank) + _learned_rows(denoiser, bank, plan, setting))
+    setting.progress.total(all_rows(plan, bank, setting.usual) + _learned_rows(denoiser, bank, plan, setting))
     check_base(denoiser, bank, setting)
     setting.progress.stage("Encoding pictures")
     encodings = Encodings(denoiser, setting.cache)
@@ -95,7 +95,7 @@ def _learned_rows(denoiser: TrainableDenoiser, bank: Bank, plan: TrainPlan, sett
     """Return the rows of drawing what was learned; 0 where that is not measured."""
     if setting.networks is None:
         return 0
-    return drawn_rows(Concept(plan.trigger, plan.class_word), denoiser.family, bank.form)
+    return drawn_rows(Concept(plan.trigger, plan.class_word), denoiser.family, bank.form, setting.usual)
 
 
 def _require_torch() -> None:
@@ -146,7 +146,7 @@ def _texts(
     captions = [picture.caption for picture in pictures]
     bare = [concept.strip(caption, plan.caption) for caption in ("", *captions)]
     setting.progress.stage("Encoding captions")
-    found.rows([*captions, *bare, "", *(bank.prompts if plan.preserve else ())])
+    found.read([*captions, *bare, "", *(bank.prompts if plan.preserve else ())])
     return found
 
 
@@ -160,7 +160,7 @@ def _preservation(
     setting: TrainSetting,
 ) -> tuple[dict[str, Regularizer], DriftWatch | None]:
     """Return the plan's terms by name, and the watch over drift if the plan wants one."""
-    drawings = LatentCache(denoiser, setting.cache, setting.batch, setting.progress, bank.form.negative)
+    drawings = LatentCache(denoiser, setting.cache, setting.batch, setting.progress, bank.form.negative, setting.usual)
     concept = Concept(plan.trigger, plan.class_word)
     context = TermContext(denoiser, method, plan, concept, bank, drawings, data, texts)
     with method.off():
@@ -189,7 +189,7 @@ def _finish(
 ) -> Trained:
     """Write the LoRA, also that of an interrupted training, and return what there is."""
     path = setting.folder / f"{setting.name}.safetensors"
-    facts = _facts(state, pictures, plan)
+    facts = (*_facts(state, pictures, plan), *_told(denoiser))
     concept = Concept(plan.trigger, plan.class_word)
     family, side = families.get(denoiser.family), plan.resolution or denoiser.resolution
     card = LoraCard(
@@ -212,6 +212,15 @@ def _knowing(trained: Trained, learning: Learning) -> Trained:
     found = learning_facts(learning)
     add_metadata(trained.path, found)
     return replace(trained, learning=learning, facts=(*trained.facts, *found.items()))
+
+
+def _told(denoiser: TrainableDenoiser) -> tuple[tuple[str, str], ...]:
+    """Return metadata of what the base was told besides captions, and of how its timesteps were drawn, where it is one
+    of those for which this is not plain."""
+    told = dict(denoiser.told_in_training) if isinstance(denoiser, ToldInTraining) else {}
+    if denoiser.schedule.prediction_type == "flow":
+        told["owf.timesteps"] = "logit-normal, shifted as the base's sampler"
+    return tuple(told.items())
 
 
 def _facts(state: TrainState, pictures: Sequence[Picture], plan: TrainPlan) -> tuple[tuple[str, str], ...]:

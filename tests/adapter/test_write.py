@@ -9,7 +9,7 @@ import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from owf.core import families
-from owf.core.adapter import LoraCard, LoraPair, applied, read_adapter, write_kohya
+from owf.core.adapter import LoraCard, LoraPair, applied, read_adapter, write_lora
 from owf.core.adapter.naming.names import flatten
 from owf.core.errors import UsageError
 from safetensors import safe_open
@@ -44,7 +44,7 @@ def pairs(small_base):
 
 
 def test_metadata_comes_back(pairs, tmp_path):
-    sha = write_kohya(tmp_path / "tiny.safetensors", pairs, CARD)
+    sha = write_lora(tmp_path / "tiny.safetensors", pairs, CARD)
     adapter = read_adapter(tmp_path / "tiny.safetensors")
     assert adapter.sha256 == sha
     assert adapter.trigger_words[0] == "ohwx"
@@ -60,7 +60,7 @@ def test_diffusers_loads_it_with_equal_output(small_base, pairs, tmp_path, large
     from diffusers import StableDiffusionPipeline
 
     plain = [pair for pair in pairs if not pair.module.startswith(("conv_in", "conv_out", "time_emb"))]
-    write_kohya(tmp_path / "tiny.safetensors", plain, CARD)
+    write_lora(tmp_path / "tiny.safetensors", plain, CARD)
     unet, text = (copy.deepcopy(small_base.components[name]) for name in ("unet", "text_encoder"))
     state, alphas = StableDiffusionPipeline.lora_state_dict(tmp_path / "tiny.safetensors", unet_config=unet.config)[:2]
     StableDiffusionPipeline.load_lora_into_unet(state, alphas, unet)
@@ -75,7 +75,7 @@ def test_plain_peft_loads_it_with_equal_output(small_base, pairs, tmp_path, larg
     """Without diffusers' loader: rank and alpha from the metadata, modules by the flattened names of the live ones."""
     from peft import LoraConfig, get_peft_model, set_peft_model_state_dict
 
-    write_kohya(tmp_path / "tiny.safetensors", pairs, CARD)
+    write_lora(tmp_path / "tiny.safetensors", pairs, CARD)
     tensors, facts = load_file(tmp_path / "tiny.safetensors"), _metadata(tmp_path / "tiny.safetensors")
     loaded = {}
     for component, prefix in (("unet", "lora_unet"), ("text_encoder", "lora_te_text_model")):
@@ -115,7 +115,7 @@ def test_reading_is_the_inverse_of_writing(small_base, to_ldm, data):
         pairs = [_old_spelling(pair) for pair in pairs]
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "x.safetensors"
-        write_kohya(path, pairs, CARD)
+        write_lora(path, pairs, CARD)
         dialect = data.draw(st.sampled_from(["kohya", "sgm", "wrapper"]))
         save_file({_renamed(key, dialect, to_ldm): value for key, value in load_file(path).items()}, path)
         adapter = read_adapter(path)
@@ -148,11 +148,11 @@ def _renamed(key, dialect, to_ldm):
 
 def test_a_failed_write_leaves_the_old_file(pairs, tmp_path):
     path = tmp_path / "tiny.safetensors"
-    write_kohya(path, pairs, CARD)
+    write_lora(path, pairs, CARD)
     before = path.read_bytes()
     with pytest.raises(UsageError, match="twice"):
-        write_kohya(path, [pairs[0], pairs[0]], CARD)
+        write_lora(path, [pairs[0], pairs[0]], CARD)
     with pytest.raises(UsageError, match="nothing"):
-        write_kohya(path, [], CARD)
+        write_lora(path, [], CARD)
     assert path.read_bytes() == before
     assert len(list(tmp_path.iterdir())) == 1

@@ -9,7 +9,6 @@ from audits import audit
 from owf.core.adapter import read_adapter
 from owf.core.audit import references as asking
 from owf.core.audit.audit import AuditSetting
-from owf.core.audit.learned import evidence as gathering
 from owf.core.audit.learned.evidence import REFERENCES, SEEDS
 from owf.core.audit.references import References, concept_of, likeness_rows, measure_references, read_references
 from owf.core.audit.request import AuditRequest
@@ -102,8 +101,7 @@ def test_words_are_for_the_map_or_for_references(tmp_path):
 @pytest.fixture
 def cheap(monkeypatch):
     """Draw in two steps."""
-    for module in (drawings, gathering):
-        monkeypatch.setattr(module, "SAMPLING", Sampling(2, 1.0))
+    monkeypatch.setattr(drawings, "SAMPLING", Sampling(2, 1.0))
 
 
 class Counted(Heard):

@@ -7,7 +7,6 @@ import pytest
 import torch
 from owf.core.adapter import read_adapter, stacked
 from owf.core.audit.change import AdapterChange
-from owf.core.audit.learned import evidence
 from owf.core.experiments.jobs.job import CONTINUED, STACKED, Job, Lesson
 from owf.core.experiments.jobs.runner import run_jobs
 from owf.core.experiments.jobs.study import Asked, ConceptPictures, Study
@@ -75,8 +74,7 @@ def job(*words, way=CONTINUED, **more):
 
 @pytest.mark.slow
 def test_lessons_are_taught_once_and_on_top_of_each_other(study, monkeypatch):
-    for module in (drawings, evidence):
-        monkeypatch.setattr(module, "SAMPLING", Sampling(2, 1.0))  # what was learned is another test's
+    monkeypatch.setattr(drawings, "SAMPLING", Sampling(2, 1.0))  # what was learned is another test's
     monkeypatch.setattr(demo, "PROMPTS", demo.PROMPTS[::9])
     denoiser = tiny_denoiser()
     before = parameters(denoiser)

@@ -9,6 +9,7 @@ from typing import Any
 
 import torch
 from tiny_sd import TOKENIZER
+from torch.utils._python_dispatch import _disable_current_modes
 
 SIDE = 64
 """Side of the pictures in pixels: 4 by 4 tokens."""
@@ -26,6 +27,14 @@ _VAE = {
     "latent_channels": 4,
     "sample_size": SIDE,
 }
+
+
+def _scheduler(**settings: Any) -> Any:
+    """Return a scheduler with real numbers wherever the models are made: fake ones have none."""
+    from diffusers import FlowMatchEulerDiscreteScheduler
+
+    with _disable_current_modes(), torch.device("cpu"):
+        return FlowMatchEulerDiscreteScheduler(**settings)
 
 
 def autoencoder(latent_channels: int = 4) -> Any:
@@ -73,7 +82,7 @@ def qwen(kind: str, vocabulary: int, layers: int, **more: Any) -> Any:
 
 def flux_parts(seed: int = 0, guidance: bool = True, dynamic: bool = True) -> SimpleNamespace:
     """Return the untrained parts of a FLUX.1; latents are 4x8x8."""
-    from diffusers import FlowMatchEulerDiscreteScheduler, FluxTransformer2DModel
+    from diffusers import FluxTransformer2DModel
     from transformers import (
         CLIPTextConfig,
         CLIPTextModel,
@@ -112,16 +121,14 @@ def flux_parts(seed: int = 0, guidance: bool = True, dynamic: bool = True) -> Si
         text_encoder_2=T5EncoderModel(t5_config),
         tokenizer=CLIPTokenizer.from_pretrained(TOKENIZER),
         tokenizer_2=t5,
-        scheduler=FlowMatchEulerDiscreteScheduler(
-            shift=3.0, use_dynamic_shifting=dynamic, base_image_seq_len=8, max_image_seq_len=64
-        ),
+        scheduler=_scheduler(shift=3.0, use_dynamic_shifting=dynamic, base_image_seq_len=8, max_image_seq_len=64),
         index={},
     )
 
 
 def z_image_parts(seed: int = 0) -> SimpleNamespace:
     """Return the untrained parts of a Z-Image; latents are 4x8x8."""
-    from diffusers import FlowMatchEulerDiscreteScheduler, ZImageTransformer2DModel
+    from diffusers import ZImageTransformer2DModel
 
     torch.manual_seed(seed)
     tokenizer = _qwen_tokenizer()
@@ -141,14 +148,14 @@ def z_image_parts(seed: int = 0) -> SimpleNamespace:
         vae=autoencoder(),
         text_encoder=qwen("Qwen3Model", len(tokenizer), 3),
         tokenizer=tokenizer,
-        scheduler=FlowMatchEulerDiscreteScheduler(shift=3.0),
+        scheduler=_scheduler(shift=3.0),
         index={},
     )
 
 
 def klein_parts(seed: int = 0, distilled: bool = False) -> SimpleNamespace:
     """Return the untrained parts of a FLUX.2 klein; latents are 16x4x4."""
-    from diffusers import FlowMatchEulerDiscreteScheduler, Flux2Transformer2DModel
+    from diffusers import Flux2Transformer2DModel
 
     torch.manual_seed(seed)
     tokenizer = _qwen_tokenizer()
@@ -169,7 +176,7 @@ def klein_parts(seed: int = 0, distilled: bool = False) -> SimpleNamespace:
         vae=vae,
         text_encoder=qwen("Qwen3ForCausalLM", len(tokenizer), 28),
         tokenizer=tokenizer,
-        scheduler=FlowMatchEulerDiscreteScheduler(shift=3.0, use_dynamic_shifting=True),
+        scheduler=_scheduler(shift=3.0, use_dynamic_shifting=True),
         index={"is_distilled": distilled},
     )
 

@@ -1,14 +1,12 @@
 """That a training asks whether its concept was learned, counts that, writes it into its file and repeats it."""
 
 import pytest
-from owf.core.audit.learned import evidence as gathering
 from owf.core.audit.learned.evidence import HELD_OUT
 from owf.core.errors import Setting, UsageError
 from owf.core.model.diffusion import drawings
 from owf.core.model.diffusion.batch import Batching
 from owf.core.model.diffusion.sample import Sampling
 from owf.core.progress import SILENT
-from owf.core.train import cost
 from owf.core.train.metadata import read_metadata
 from owf.core.train.records import Picture, TrainSetting
 from owf.core.train.train import train
@@ -29,8 +27,7 @@ class Colours:
 @pytest.fixture
 def cheap(monkeypatch):
     """Draw in two steps."""
-    for module in (drawings, gathering, cost):
-        monkeypatch.setattr(module, "SAMPLING", Sampling(2, 1.0))
+    monkeypatch.setattr(drawings, "SAMPLING", Sampling(2, 1.0))
 
 
 class Counted(Heard):

@@ -34,6 +34,12 @@ def test_without_a_recipe_the_plan_is_as_it_was_asked():
     assert plan_on("demo").steps == 7
 
 
+@pytest.mark.parametrize(("family", "usual"), [("demo", "attention"), ("sdxl", "attention"), ("flux", "transformer")])
+def test_what_nobody_chose_is_trained_as_is_usual_for_the_family(family, usual):
+    assert plan_on(family).targets == usual
+    assert plan_on(family, given=frozenset({"targets"})).targets == "attention"
+
+
 def test_the_longer_recipe_is_behind():
     for family in WITH:
         assert [name for name, _ in family.recipes] == list(RECIPES)
@@ -42,6 +48,6 @@ def test_the_longer_recipe_is_behind():
 
 
 def test_a_family_that_has_none_says_what_to_give():
-    with pytest.raises(UsageError, match="no recipe quick for FLUX") as caught:
-        plan_on("flux", recipe="quick")
+    with pytest.raises(UsageError, match="no recipe quick for Stable Diffusion in sizes") as caught:
+        plan_on("custom", recipe="quick")
     assert Setting("steps") in caught.value.settings

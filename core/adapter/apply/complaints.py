@@ -12,7 +12,7 @@ from ..containers.source import Source
 from ..contents import Contents
 from ..module import ALPHA_EXTREME, AdapterModule
 from ..naming.stated.metadata import Training
-from .scales import about_scales
+from .scales import about_scales, stated_alphas
 from .unexpected import shown
 
 _UNBOUNDED = 2**62
@@ -77,6 +77,7 @@ def _full_rank(module: AdapterModule) -> int:
 def _about_alphas(modules: Sequence[AdapterModule]) -> Iterator[str]:
     scaled = [module for module in modules if module.algorithm.alpha_scales and module.outline.rank]
     without = [module for module in scaled if module.alpha is None]
+    unsaid = {source for source in {module.source for module in without} if not stated_alphas(source.metadata)}
     notes = (
         (
             sum(_disagrees(module) for module in scaled),
@@ -99,7 +100,7 @@ def _about_alphas(modules: Sequence[AdapterModule]) -> Iterator[str]:
             f"without an alpha, which the other {len(scaled) - len(without)} have, read as alpha = rank",
         ),
         (
-            sum(module.alpha is None and _is_peft(module) for module in scaled),
+            sum(module.source in unsaid and _is_peft(module) for module in without),
             "no alpha in tensors or metadata, read as alpha = rank, which need not be so",
         ),
     )

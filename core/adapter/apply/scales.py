@@ -32,7 +32,7 @@ def about_scales(modules: Sequence[AdapterModule]) -> Iterator[str]:
     """
     for source in dict.fromkeys(module.source for module in modules):
         scaled = [m for m in modules if m.source is source and m.algorithm.alpha_scales and m.outline.rank]
-        alphas, setting = _stated_alphas(source.metadata), _setting_by_root(source.metadata)
+        alphas, setting = stated_alphas(source.metadata), _setting_by_root(source.metadata)
         if not scaled or _agree(scaled, alphas, setting, source.metadata):
             continue
         said = [*(f"{name} {alpha:g}" for name, alpha in alphas.items()), *([inert(setting, 60)] if setting else [])]
@@ -61,7 +61,7 @@ def _read(module: AdapterModule) -> str:
     return f"{inert(module.stem, 80)} has {alpha} and rank {module.outline.rank}, read as scale {module.scale:g}"
 
 
-def _stated_alphas(metadata: Mapping[str, str]) -> dict[str, float]:
+def stated_alphas(metadata: Mapping[str, str]) -> dict[str, float]:
     """Return the alphas that are stated for all modules, or all convolutions, by what they are called."""
     arguments = _table(metadata, _ARGUMENTS)
     if any(arguments.get(name) for name in _BY_BLOCK):

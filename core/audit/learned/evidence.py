@@ -2,15 +2,16 @@
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 
+from ... import families
 from ...families.prompt_form import IN_SENTENCES, SENTENCES, PromptForm
 from ...model.diffusion.batch import Batching
 from ...model.diffusion.denoiser import Denoiser
-from ...model.diffusion.drawings import SAMPLING, SEED, LatentCache
+from ...model.diffusion.drawings import SEED, LatentCache, sampling_of
 from ...model.diffusion.sample import generate_latents
 from ...plan.concept import CAPTION, Concept
 from ...progress import Progress
@@ -71,6 +72,8 @@ class Drawing:
     """UNet rows at once."""
     progress: Progress
     """Hears of rows."""
+    usual: families.Drawing = families.USUAL
+    """How people draw with it."""
 
 
 @dataclass(frozen=True)
@@ -95,9 +98,11 @@ class ConceptEvidence:
     """Which pictures the views are."""
 
 
-def drawn_rows(concept: Concept, family: str, form: PromptForm = IN_SENTENCES) -> int:
+def drawn_rows(
+    concept: Concept, family: str, form: PromptForm = IN_SENTENCES, usual: families.Drawing = families.USUAL
+) -> int:
     """Return the UNet rows that gathering costs if none is cached."""
-    return (2 * SEEDS + OF_A_LOOK * len(looks(concept, family, form))) * SAMPLING.rows
+    return (2 * SEEDS + OF_A_LOOK * len(looks(concept, family, form))) * sampling_of(usual).rows
 
 
 def gather(asked: ConceptAsked, drawing: Drawing) -> ConceptEvidence:
@@ -105,13 +110,13 @@ def gather(asked: ConceptAsked, drawing: Drawing) -> ConceptEvidence:
     denoiser, batch, progress = drawing.denoiser, drawing.batch, drawing.progress
     others, views = looks(asked.concept, denoiser.family, asked.form), spread(distinct(asked.views))
     with drawing.off(), torch.no_grad():
-        drawings = LatentCache(denoiser, drawing.cache, batch, progress, asked.form.negative)
+        drawings = LatentCache(denoiser, drawing.cache, batch, progress, asked.form.negative, drawing.usual)
         base = _decoded(denoiser, drawings.latents("Base: drawing the trigger", [asked.prompt] * SEEDS))
         wanted = [look for look in others for _ in range(OF_A_LOOK)]
         drawn = _decoded(denoiser, drawings.latents("Base: drawing other looks", wanted)) if wanted else ()
         trips = tuple(denoiser.decode(denoiser.encode_image(view[None]))[0] for view in views)
     progress.stage("Drawing the concept")
-    sampling, seeds = replace(SAMPLING, negative=asked.form.negative), range(SEED, SEED + SEEDS)
+    sampling, seeds = sampling_of(drawing.usual, asked.form.negative), range(SEED, SEED + SEEDS)
     tuned = generate_latents(denoiser, [asked.prompt] * SEEDS, seeds, sampling, batch, progress)
     return ConceptEvidence(
         asked.prompt,

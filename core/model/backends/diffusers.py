@@ -39,6 +39,7 @@ class DiffusersDenoiser:
         self.schedule: Schedule = self._network.schedule()
         self._digest: str | None = None
         self.host: dict[str, str] = dict(self._network.told)
+        self.told_in_training: Mapping[str, str] = self._network.told_in_training
 
     @property
     def device(self) -> torch.device:
@@ -108,11 +109,13 @@ class DiffusersDenoiser:
         return Batching(max(1, min(16, 2**16 // self.resolution**2)))
 
     def forward(self, x_t: torch.Tensor, t: torch.Tensor, cond: Conditioning) -> torch.Tensor:
-        """Return the denoiser's output for x_t (N, C, h, w) at timesteps t (N,), with gradients."""
-        return self._network.forward(x_t, t, cond)
+        """Return the denoiser's output for x_t (N, C, h, w) at timesteps t (N,) as a training asks, with gradients."""
+        return self._network.forward_in_training(x_t, t, cond)
 
-    predict = torch.no_grad()(forward)
-    """The same without gradients."""
+    @torch.no_grad()
+    def predict(self, x_t: torch.Tensor, t: torch.Tensor, cond: Conditioning) -> torch.Tensor:
+        """Return the denoiser's output for x_t (N, C, h, w) at timesteps t (N,)."""
+        return self._network.forward(x_t, t, cond)
 
     def checkpoint_gradients(self, on: bool) -> None:
         """Turn gradient checkpointing of the denoiser on or off; it works in training mode only."""

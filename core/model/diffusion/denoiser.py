@@ -1,7 +1,7 @@
 """The boundary to every foreign model: what the measurements may ask of a text-to-image diffusion model."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol, runtime_checkable
 
 import numpy as np
@@ -26,6 +26,18 @@ class Conditioning:
     def __len__(self) -> int:
         return len(self.context)
 
+    def to(self, device: torch.device) -> "Conditioning":
+        """Return the same on a device."""
+        pooled, mask = (None if part is None else part.to(device) for part in (self.pooled, self.mask))
+        return replace(self, context=self.context.to(device), pooled=pooled, mask=mask)
+
+    def trimmed(self) -> "Conditioning":
+        """Return the same without what fills up every row behind its prompt, where a mask says what that is."""
+        if self.mask is None or self.mask.all():
+            return self
+        length = int(self.mask.any(0).nonzero().max()) + 1
+        return Conditioning(self.context[:, :length].clone(), self.pooled, self.mask[:, :length].clone())
+
     def rows(self, index: torch.Tensor | np.ndarray | Sequence[int]) -> "Conditioning":
         """Return the rows at integer positions `index`, repeated and reordered at will."""
         index = torch.as_tensor(index, device=self.context.device, dtype=torch.long)
@@ -37,14 +49,25 @@ def _rows(part: torch.Tensor | None, index: torch.Tensor) -> torch.Tensor | None
 
 
 def joined(parts: Sequence[Conditioning]) -> Conditioning:
-    """Return the rows of several conditionings of one model as one."""
+    """Return the rows of several conditionings of one model as one; those that were trimmed are filled up again."""
     if len(parts) == 1:
         return parts[0]
+    length = max(part.context.shape[1] for part in parts)
+    filled = [_filled(part, length) for part in parts]
     return Conditioning(
-        torch.cat([part.context for part in parts]),
-        _joined([part.pooled for part in parts]),
-        _joined([part.mask for part in parts]),
+        torch.cat([part.context for part in filled]),
+        _joined([part.pooled for part in filled]),
+        _joined([part.mask for part in filled]),
     )
+
+
+def _filled(part: Conditioning, length: int) -> Conditioning:
+    """Return rows of hidden states with zeros behind them, which the mask leaves out."""
+    more = length - part.context.shape[1]
+    if more == 0 or part.mask is None:
+        return part
+    context, mask = nn.functional.pad(part.context, (0, 0, 0, more)), nn.functional.pad(part.mask, (0, more))
+    return Conditioning(context, part.pooled, mask)
 
 
 def _joined(parts: Sequence[torch.Tensor | None]) -> torch.Tensor | None:
@@ -59,6 +82,16 @@ class Hosted(Protocol):
     @property
     def host(self) -> Mapping[str, str]:
         """Return what names the program and how it computes, as rows of a report's environment."""
+        ...
+
+
+@runtime_checkable
+class ToldInTraining(Protocol):
+    """A model that is told something besides prompts, such as guidance, and another number of it in a training."""
+
+    @property
+    def told_in_training(self) -> Mapping[str, str]:
+        """Return what that is, as metadata of what is trained."""
         ...
 
 
@@ -132,7 +165,7 @@ class TrainableDenoiser(Denoiser, Protocol):
     """A Denoiser that also answers with gradients, for training."""
 
     def forward(self, x_t: torch.Tensor, t: torch.Tensor, cond: Conditioning) -> torch.Tensor:
-        """Return what `predict` returns, with gradients."""
+        """Return what `predict` returns, with gradients, told what it is told in a training (see `ToldInTraining`)."""
         ...
 
     def embed_text(self, prompts: Sequence[str]) -> Conditioning:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import torch
 
+from ... import families
 from ...disk.store import SampleStore
 from ...disk.stores import open_cached
 from ...progress import Progress
@@ -21,16 +22,28 @@ SEED = 770_000_000
 """Their seeds start here, far from those of what audits compare by prompts."""
 
 
+def sampling_of(usual: families.Drawing, negative: str = "") -> Sampling:
+    """Return how a base draws that people draw with in a way; guidance leads away from `negative`."""
+    guidance, steps = usual.guidance_scale or SAMPLING.guidance_scale, usual.steps or SAMPLING.steps
+    return replace(SAMPLING, guidance_scale=guidance, steps=steps, negative=negative)
+
+
 class LatentCache:
     """The base's drawings of prompts; the adapter must be off while it draws."""
 
     def __init__(
-        self, denoiser: Denoiser, cache: Path, batch: Batching, progress: Progress, negative: str = ""
+        self,
+        denoiser: Denoiser,
+        cache: Path,
+        batch: Batching,
+        progress: Progress,
+        negative: str = "",
+        usual: families.Drawing = families.USUAL,
     ) -> None:
-        """Take what draws; guidance leads away from `negative`."""
+        """Take what draws and how people draw with it; guidance leads away from `negative`."""
         self._denoiser, self._batch, self._progress = denoiser, batch, progress
-        self._sampling = replace(SAMPLING, negative=negative)
-        key = f"{denoiser.digest()}|{denoiser.dtype}|{denoiser.latent_shape}|{SAMPLING}|{SEED}"
+        self._sampling = sampling_of(usual, negative)
+        key = f"{denoiser.digest()}|{denoiser.dtype}|{denoiser.latent_shape}|{self._sampling}|{SEED}"
         key += f"|{negative}" if negative else ""
         self._path = cache / f"drawings-{hashlib.sha256(key.encode()).hexdigest()[:32]}.sqlite"
 
@@ -41,7 +54,7 @@ class LatentCache:
         with open_cached(self._path) as store:
             missing = [draw for draw in draws if not store.has("latents", draw_name(draw))]
             self._progress.stage(title)
-            self._progress.skip((len(draws) - len(missing)) * SAMPLING.rows)
+            self._progress.skip((len(draws) - len(missing)) * self._sampling.rows)
             size = max(1, self._batch.size * self._batch.workers // 2)
             for start in range(0, len(missing), size):
                 self._draw(store, missing[start : start + size])

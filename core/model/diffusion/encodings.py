@@ -15,6 +15,9 @@ from .noise import at_least_float32
 _PARTS = ("context", "pooled", "mask")
 """Fields of a `Conditioning`."""
 
+_MEMORY = torch.device("cpu")
+"""Where captions wait: hundreds of them at 512 tokens are gigabytes, of which a step asks a few rows."""
+
 Arrays = dict[str, np.ndarray]
 
 
@@ -27,16 +30,16 @@ class Encodings:
         self._path = None if cache is None else cache / f"encoded-{_key(denoiser)}.sqlite"
 
     def captions(self, captions: Sequence[str]) -> list[Conditioning]:
-        """Return one row for each caption, encoded alone.
+        """Return one row for each caption in main memory, encoded alone and without what fills it up.
 
         A row of several depends in its last digits on how many there are, as the pooled ones of Stable Diffusion XL
         do, and a training that goes on meets its captions in other company.
         """
         if self._path is None:
-            return [self.denoiser.encode_text([caption]) for caption in captions]
+            return [self._encoded(caption) for caption in captions]
         with open_cached(self._path) as store:
             found = [_got(store, "captions", caption, lambda c=caption: self._read(c)) for caption in captions]
-        return [_conditioning(arrays, self.denoiser.device) for arrays in found]
+        return [_conditioning(arrays) for arrays in found]
 
     def pictures(self, pictures: Sequence[torch.Tensor], *, mirrored: bool) -> list[torch.Tensor]:
         """Return the latents (1 or 2, C, h, w) float32 on the CPU of uint8 pictures (3, H, W).
@@ -53,8 +56,11 @@ class Encodings:
                 found.append(torch.from_numpy(arrays["latents"]))
         return found
 
+    def _encoded(self, caption: str) -> Conditioning:
+        return self.denoiser.encode_text([caption]).to(_MEMORY).trimmed()
+
     def _read(self, caption: str) -> Arrays:
-        found = self.denoiser.encode_text([caption])
+        found = self._encoded(caption)
         parts = {name: getattr(found, name) for name in _PARTS}
         return dict(_packed(name, part) for name, part in parts.items() if part is not None)
 
@@ -96,9 +102,9 @@ def _packed(name: str, part: torch.Tensor) -> tuple[str, np.ndarray]:
     return f"{name}.{str(part.dtype).removeprefix('torch.')}", bits.numpy()
 
 
-def _conditioning(arrays: Arrays, device: torch.device) -> Conditioning:
+def _conditioning(arrays: Arrays) -> Conditioning:
     parts = {}
     for name, bits in arrays.items():
         field, dtype = name.split(".")
-        parts[field] = torch.from_numpy(bits).view(getattr(torch, dtype)).to(device)
+        parts[field] = torch.from_numpy(bits).view(getattr(torch, dtype))
     return Conditioning(**parts)

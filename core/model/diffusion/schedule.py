@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import dataclass
+from typing import TypeVar
 
 import torch
 
@@ -78,6 +79,14 @@ class Schedule:
         signal, sigma = (factor[t].to(like.dtype).to(like.device) for factor in (self.signal, self.sigma))
         return signal.view(shape), sigma.view(shape)
 
+    def timesteps_at(self, shares: torch.Tensor) -> torch.Tensor:
+        """Return the timesteps (N,) of a flow at shares (N,) float64 of its path, in 0 .. 1, even before its shift.
+
+        Where the shift depends on the steps of a sampler, it is that of `FINEST_STEPS`.
+        """
+        moved = shifted(shares, self.shift_growth * (FINEST_STEPS - SHIFT_STEPS))
+        return (moved * self.steps).long().clamp(max=self.steps - 1)
+
     def drawn_timesteps(self, count: int) -> list[int]:
         """Return the `count` descending timesteps of a picture: evenly spaced, from the noisiest one.
 
@@ -98,9 +107,13 @@ def trailing_timesteps(count: int, steps: int) -> list[int]:
 SHIFT_STEPS = 50
 """Steps of a sampler for which the sigmas of a flow are written down whose shift depends on them: as many as FLUX.2
 was made for, and those of ComfyUI's one shift for it."""
+FINEST_STEPS = 200
+"""Most steps for which FLUX.2's shift was fitted: it is FLUX.1's there, with which musubi-tuner trains both."""
+
+_Share = TypeVar("_Share", float, torch.Tensor)
 
 
-def shifted(share: float, log_shift: float) -> float:
+def shifted(share: _Share, log_shift: float) -> _Share:
     """Return the share of the noise in (0, 1] after a shift to the noisy end (Esser et al. 2024, section 5.3.2)."""
     factor = math.exp(log_shift)
     return factor * share / (1 + (factor - 1) * share)

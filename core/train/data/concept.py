@@ -31,7 +31,7 @@ class ConceptData:
         if not len(pictures) == len(captions) == len(repeats) > 0:
             raise UsageError("Training needs at least one picture, and a caption for each.")
         denoiser = encodings.denoiser
-        self._plan, self._steps, self._device = plan, denoiser.schedule.steps, denoiser.device
+        self._plan, self._schedule, self._device = plan, denoiser.schedule, denoiser.device
         self._captions, self._repeats = tuple(captions), list(repeats)
         self._latents = encodings.pictures(pictures, mirrored=plan.flip)
         shapes = [(p.shape[1], p.shape[2]) for p in pictures]
@@ -58,7 +58,7 @@ class ConceptData:
         eps = draw.noise(len(x0), shape, "concept")
         if plan.noise_offset:
             eps = eps + plan.noise_offset * draw.noise(len(x0), (shape[0], 1, 1), "offset")
-        t = draw.timesteps(len(x0), self._steps, "concept")
+        t = draw.timesteps(len(x0), self._schedule, "concept")
         return Rows(x0.to(self._device), eps.to(self._device), t.to(self._device), tuple(captions))
 
     def sweep(self, number: int) -> Iterator[Rows]:
@@ -74,7 +74,8 @@ class ConceptData:
         for part, chunk in enumerate(chunks):
             draw = Draw(_SWEEP_SEED, number, part)
             x0 = torch.stack([self._latents[i][0] for i in chunk])
-            eps, t = draw.noise(len(x0), tuple(x0.shape[1:]), "sweep"), draw.timesteps(len(x0), self._steps, "sweep")
+            eps = draw.noise(len(x0), tuple(x0.shape[1:]), "sweep")
+            t = draw.timesteps(len(x0), self._schedule, "sweep")
             captions = tuple(self._captions[i] for i in chunk)
             yield Rows(x0.to(self._device), eps.to(self._device), t.to(self._device), captions)
 

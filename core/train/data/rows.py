@@ -7,6 +7,7 @@ import numpy as np
 import torch
 
 from ...model.diffusion.noise import gaussian
+from ...model.diffusion.schedule import Schedule
 
 
 @dataclass(frozen=True)
@@ -28,9 +29,16 @@ class Draw:
         """Return standard normal noise (count, *shape) float32 on the CPU."""
         return gaussian((count, *shape), self.seed, f"train|{purpose}", self.step, self.part)
 
-    def timesteps(self, count: int, steps: int, purpose: str) -> torch.Tensor:
-        """Return uniform integer timesteps (count,) below `steps`."""
-        return torch.from_numpy(self.generator(f"{purpose}|t").integers(0, steps, count))
+    def timesteps(self, count: int, schedule: Schedule, purpose: str) -> torch.Tensor:
+        """Return random integer timesteps (count,) of a process: uniform ones, but of flows as these are trained.
+
+        There they are logit-normal with mean 0 and spread 1 before the shift of the base's own sampler (Esser et al.
+        2024, arXiv 2403.03206, section 3.1): what kohya's scripts and musubi-tuner call `shift` and `flux_shift`.
+        """
+        rng = self.generator(f"{purpose}|t")
+        if schedule.prediction_type != "flow":
+            return torch.from_numpy(rng.integers(0, schedule.steps, count))
+        return schedule.timesteps_at(torch.from_numpy(rng.standard_normal(count)).sigmoid())
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ import torch
 
 from ...metrics.denoiser_drift import squared_norms
 from ...model.diffusion.batch import Batching
-from ...model.diffusion.denoiser import TrainableDenoiser
+from ...model.diffusion.denoiser import Conditioning, TrainableDenoiser
 from ...model.diffusion.drawings import LatentCache
 from ...model.diffusion.predictions import predictions
 from ..methods.method import Method
@@ -22,6 +22,8 @@ class DriftWatch:
     def __init__(self, denoiser: TrainableDenoiser, method: Method, prompts: tuple[str, ...], drawings: LatentCache,
                  batch: Batching) -> None:  # fmt: skip
         self._denoiser, self._prompts, self._batch = denoiser, prompts, batch
+        self._trains_text = method.trains_text
+        self._cond: Conditioning | None = None
         with method.off():
             self._latents = drawings.latents("Base: drawing held-out prompts", prompts).to(denoiser.device)
             self._base = self._predict()
@@ -34,8 +36,16 @@ class DriftWatch:
 
     @torch.no_grad()
     def _predict(self) -> list[np.ndarray]:
-        cond = self._denoiser.encode_text(self._prompts)
+        cond, device = self._encoded(), self._denoiser.device
         return [
-            predictions(self._denoiser, self._latents[i], prompt, cond.rows([i]), TIMESTEPS, SEED, self._batch)
+            predictions(
+                self._denoiser, self._latents[i], prompt, cond.rows([i]).to(device), TIMESTEPS, SEED, self._batch
+            )
             for i, prompt in enumerate(self._prompts)
         ]
+
+    def _encoded(self) -> Conditioning:
+        """Return the prompts in main memory, read once unless what reads them is trained: it may wait elsewhere."""
+        if self._cond is None or self._trains_text:
+            self._cond = self._denoiser.encode_text(self._prompts).to(torch.device("cpu"))
+        return self._cond

@@ -12,7 +12,7 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from ...adapter import LoraCard, LoraPair, write_kohya
+from ...adapter import LoraCard, LoraPair, write_lora
 from ...errors import Setting, UsageError
 from ...model.diffusion.denoiser import TrainableDenoiser
 from ...plan.concept import Concept
@@ -66,7 +66,7 @@ class CustomDiffusion:
 
     def write(self, path: Path, card: LoraCard) -> Path:
         """Write the projections as a LoRA to `path`, the embedding beside it; return the embedding's path."""
-        write_kohya(path, [self._pair(name) for name in self._layers], card)
+        write_lora(path, [self._pair(name) for name in self._layers], card)
         return self._embedding.write(embedding_path(path, self._word))
 
     @torch.no_grad()

@@ -13,16 +13,13 @@ from typing import Any
 import torch
 from torch import nn
 
-from ...adapter import LoraCard, LoraFactors, LoraPair, write_kohya
+from ... import families
+from ...adapter import LoraCard, LoraFactors, LoraPair, write_lora
 from ...adapter.change.weights import read_weight
 from ...errors import Setting, UsageError
 from ...model.diffusion.denoiser import TrainableDenoiser
 from ..plan import TrainPlan
 
-_ATTENTION = r"attn\d\.(to_q|to_k|to_v|to_out\.0)"
-_TRANSFORMER = rf"{_ATTENTION}|ff\.net\.(0\.proj|2)|attentions\.\d+\.proj_(in|out)"
-_ALL = rf"{_TRANSFORMER}|resnets\.\d+\.(conv1|conv2|conv_shortcut|time_emb_proj)|samplers\.\d+\.conv"
-_LAYERS = {"attention": _ATTENTION, "transformer": _TRANSFORMER, "all": _ALL}
 _TEXT_LAYERS = {"attention": r"self_attn\.(q|k|v|out)_proj"}
 _TEXT_LAYERS["transformer"] = _TEXT_LAYERS["all"] = rf"{_TEXT_LAYERS['attention']}|mlp\.fc[12]"
 _ADAPTER = "default"
@@ -35,7 +32,9 @@ class DreamBoothLora:
         self._plan = plan
         self.trains_text = plan.train_text_encoder
         self._layers: dict[tuple[str, str], Any] = {}
-        self._attach("unet", denoiser.components["unet"], _LAYERS[plan.targets])
+        pipeline = families.get(denoiser.family).pipeline
+        assert pipeline is not None, "only bases of families that audits run on are loaded"
+        self._attach(pipeline.denoiser, denoiser.components[pipeline.denoiser], pipeline.targets.layers(plan.targets))
         if plan.train_text_encoder:
             for name, encoder in denoiser.components.items():
                 if name.startswith("text_encoder"):
@@ -89,8 +88,8 @@ class DreamBoothLora:
                 yield layer.get_delta_weight(_ADAPTER)
 
     def write(self, path: Path, card: LoraCard) -> None:
-        """Write the LoRA with kohya's names in float16."""
-        write_kohya(path, list(self._factors()), card)
+        """Write the LoRA in float16, with the names that every loader of its family reads."""
+        write_lora(path, list(self._factors()), card)
 
     def _factors(self) -> Iterator[LoraPair | LoraFactors]:
         alpha, rank = self._plan.scale, self._plan.rank

@@ -66,11 +66,11 @@ class DriftCorrection(Regularizer):
 
         from ..data.rows import Rows
 
-        device, steps = self._context.denoiser.device, self._context.denoiser.schedule.steps
+        device, schedule = self._context.denoiser.device, self._context.denoiser.schedule
         places = draw.generator("dc|bank").integers(0, len(self._prompts), count)
         x0 = self._latents[torch.from_numpy(places)].to(device)
         eps = draw.noise(count, tuple(x0.shape[1:]), "dc|bank").to(device)
-        t = draw.timesteps(count, steps, "dc|bank").to(device)
+        t = draw.timesteps(count, schedule, "dc|bank").to(device)
         return Rows(x0, eps, t, tuple(self._prompts[i] for i in places))
 
 
@@ -115,10 +115,10 @@ def _fixed_set(term: DriftCorrection, context: TermContext) -> list[Examples]:
     texts, answered = context.texts, []
     with torch.no_grad(), context.method.off():
         # All captions first: text encoders may wait in main memory, and come back once.
-        texts.rows([caption for rows in entries for caption in rows.captions])
+        texts.read([caption for rows in entries for caption in rows.captions])
         for rows in entries:
             x_t = schedule.noise(rows.x0, rows.eps, rows.t).to(denoiser.dtype)
-            target = denoiser.predict(x_t, rows.t, texts.rows(rows.captions)).float().cpu()
+            target = denoiser.forward(x_t, rows.t, texts.rows(rows.captions)).float().cpu()
             answered.append(Examples(Rows(rows.x0.cpu(), rows.eps.cpu(), rows.t.cpu(), rows.captions), target))
     return answered
 

@@ -26,7 +26,7 @@ class PriorPreservation(Regularizer):
         places = torch.from_numpy(draw.generator("prior").integers(0, len(self._latents), self._count))
         x0 = self._latents[places].to(concept.x0.device)
         eps = draw.noise(self._count, tuple(x0.shape[1:]), "prior").to(x0.device)
-        t = draw.timesteps(self._count, self._schedule.steps, "prior").to(x0.device)
+        t = draw.timesteps(self._count, self._schedule, "prior").to(x0.device)
         return (Examples(Rows(x0, eps, t, (self._caption,) * self._count), self._schedule.target(x0, eps, t)),)
 
 

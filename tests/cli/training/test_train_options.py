@@ -182,5 +182,5 @@ def test_a_preset_leaves_what_is_given_and_stays_open_in_a_file(tmp_path):
     assert main(["x", "--demo-base", "--preset", "quick", "--rate", "5e-4", "--save-config", str(saved)]) == 0
     values = read_config(saved)
     assert (values["preset"], values["rate"]) == ("quick", 5e-4)
-    assert not {"steps", "batch"} & set(values)
+    assert not {"steps", "batch", "accumulate", "bank_prompts", "rate_schedule", "targets"} & set(values)
     assert main(["x", "--demo-base", "--preset", "slow"]) == 2

@@ -79,6 +79,16 @@ def test_the_next_training_encodes_only_what_is_new(tmp_path):
     assert not set(second.captions) - drawn
 
 
+def test_held_out_prompts_are_read_once_however_often_drift_is_measured(tmp_path):
+    read = []
+    for steps in (2, 1, 4):  # the first also checks the base and draws them
+        counted = Counted(tiny_denoiser())
+        plan = small_plan(steps=steps, drift_every=1, preserve=())
+        run(tmp_path / str(steps), plan, counted, cache=tmp_path / "cache")
+        read.append([counted.captions.count(prompt) for prompt in BANK.watched])
+    assert read[1] == read[2] == [1] * len(BANK.watched)
+
+
 def test_one_base_is_not_taken_for_another(tmp_path):
     one, other = tiny_denoiser(), tiny_denoiser()
     Encodings(one, tmp_path).captions(CAPTIONS)

@@ -1,8 +1,10 @@
 """The loss of a training step on fake CUDA tensors: a tensor on the wrong device or of the wrong type fails here."""
 
+from dataclasses import replace
+
 import pytest
 import torch
-from fake_cuda import tiny_on_fake_cuda
+from fake_cuda import denoiser_of, made_on_fake_cuda, require_fake_cuda, tiny_on_fake_cuda
 from owf.core.model.diffusion.denoiser import Conditioning
 from owf.core.model.diffusion.encodings import Encodings
 from owf.core.train.data.rows import Rows
@@ -11,6 +13,8 @@ from owf.core.train.loop.loss import LossMaker
 from owf.core.train.methods.method import attach
 from owf.core.train.preserve.term import Examples, Regularizer
 from small_training import small_plan
+from tiny_flows import PARTS
+from torch._subclasses.fake_tensor import FakeTensorMode
 
 CUDA = torch.device("cuda")
 
@@ -69,6 +73,33 @@ def test_the_loss_is_float32_on_the_gpu(denoiser, options):
     )
     for loss in (losses.concept, losses.terms["class"]):
         assert (loss.dtype, loss.device.type, loss.requires_grad) == (torch.float32, "cuda", True)
+
+
+@pytest.mark.parametrize("checkpointing", [False, True])
+@pytest.mark.parametrize("family", PARTS)
+def test_the_loss_of_a_transformer_is_float32_on_the_gpu(family, checkpointing):
+    require_fake_cuda()
+    with FakeTensorMode(allow_non_fake_inputs=True):
+        denoiser = denoiser_of(made_on_fake_cuda(PARTS[family], torch.bfloat16), family)
+        denoiser.checkpoint_gradients(checkpointing)
+        method = attached(denoiser, small_plan(targets="all"))
+        losses = LossMaker(denoiser, method, WholeTexts(denoiser), 0.0, denoiser.dtype)
+        x = torch.zeros(2, *denoiser.latent_shape, device=CUDA)
+        asked = Rows(x, x.clone(), torch.tensor([3, 700], device=CUDA), ("a sks bag", "a sks bag"))
+        found = losses.losses(asked, None, {"class": AskTheBase()})
+        for loss in (found.concept, found.terms["class"]):
+            assert (loss.dtype, loss.device.type, loss.requires_grad) == (torch.float32, "cuda", True)
+
+
+class WholeTexts:
+    """Captions on the GPU that fill all of their rows: how long a prompt is, fake tensors do not know."""
+
+    def __init__(self, denoiser):
+        self._denoiser = denoiser
+
+    def rows(self, captions):
+        found = self._denoiser.encode_text(captions)
+        return found if found.mask is None else replace(found, mask=torch.ones(found.mask.shape, device="meta"))
 
 
 def test_a_tensor_left_on_the_cpu_is_noticed(denoiser):

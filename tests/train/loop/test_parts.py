@@ -5,6 +5,8 @@ import math
 import pytest
 import torch
 from owf.core.errors import Setting, UsageError
+from owf.core.model.backends.flow import empirical
+from owf.core.model.diffusion.schedule import rectified_flow, shifted, variance_preserving
 from owf.core.train.data.rows import Draw
 from owf.core.train.loop.budget import AIM, followed
 from owf.core.train.loop.checkpoint import load_checkpoint, save_checkpoint
@@ -52,9 +54,35 @@ def test_draws_depend_on_the_counter_alone_and_differ_between_counters():
     assert torch.equal(noises[0], Draw(0, 0, 0).noise(2, (3,), "x"))
     assert all(not torch.equal(noises[0], other) for other in noises[1:])
     assert not torch.equal(noises[0], draws[0].noise(2, (3,), "y"))
-    times = Draw(0, 0).timesteps(2000, 4, "x")
+    schedule = variance_preserving(torch.tensor([0.9, 0.6, 0.3, 0.1]), "epsilon")
+    times = Draw(0, 0).timesteps(2000, schedule, "x")
     # 500 of each expected, standard deviation 19.4: five of them.
     assert all(abs(int((times == k).sum()) - 500) < 97 for k in range(4))
+
+
+LOGIT = [(0.1, -1.2815515655), (0.25, -0.6744897502), (0.5, 0.0), (0.75, 0.6744897502), (0.9, 1.2815515655)]
+"""Shares of a standard normal distribution that lie below, and where."""
+
+
+@pytest.mark.parametrize("log_shift", [0.0, math.log(3)])
+def test_timesteps_of_flows_are_logit_normal_before_their_shift(log_shift):
+    """The odds of the noise are those of a standard normal logit, times the shift."""
+    schedule = rectified_flow(1000, log_shift)
+    sigma = schedule.sigma[Draw(0, 0).timesteps(20_000, schedule, "x")]
+    for share, logit in LOGIT:
+        below = (sigma <= 1 / (1 + math.exp(-(logit + log_shift)))).double().mean()
+        assert float(below) == pytest.approx(share, abs=5 * (0.25 / 20_000) ** 0.5 + 1e-3)  # deviations; a timestep
+
+
+def test_the_shift_of_flux2_is_flux1s_in_training():
+    """At 4096 tokens, e^1.15; for a sampler of 50 steps it is more than twice as much."""
+    shift = empirical(4096)
+    schedule = rectified_flow(10_000, shift.log, shift.growth)
+    for share in (0.1, 0.5, 0.9):
+        (place,) = schedule.timesteps_at(torch.tensor([share], dtype=torch.float64))
+        # A timestep is at most e^2.03 / 10,000 wide.
+        assert float(schedule.sigma[place]) == pytest.approx(shifted(share, 1.15), abs=1e-3)
+    assert int(schedule.timesteps_at(torch.tensor([1.0], dtype=torch.float64))) == 9_999
 
 
 def test_a_damaged_checkpoint_says_so(tmp_path):

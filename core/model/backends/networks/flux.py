@@ -26,8 +26,10 @@ from ..parts import (
 from .network import Network, in_turn, noise_share, pixels_per_latent, token_numbers
 
 GUIDANCE = 3.5
-"""Strength of guidance that the network is told: what people draw with, diffusers' and ComfyUI's default. Trainers tell
-it 1 or 3.5."""
+"""Strength of guidance that the network is told: what people draw with, diffusers' and ComfyUI's default."""
+TRAINED_GUIDANCE = 1.0
+"""The same in a training: none. Pictures are what an unguided prediction leads to; told 3.5, the network would have to
+unlearn what guidance adds, to fit them. kohya's scripts recommend it, ai-toolkit and diffusers' README do it."""
 _TIMES = {True: 10_000, False: 1_000}
 """Timesteps of its process, as many as ComfyUI lists sigmas of, by whether it is told guidance: Schnell is not."""
 _PATCH = 2
@@ -56,6 +58,8 @@ class Flux(Network):
         self._is_told = bool(parts.transformer.config.guidance_embeds)
         self._schedule = flow_of(config, _TIMES[self._is_told], by_size(config, (side // _PATCH) ** 2))
         self.told: Mapping[str, str] = {"guidance told to the network": f"{GUIDANCE:g}"} if self._is_told else {}
+        if self._is_told:  # as kohya's scripts call it in a file's metadata
+            self.told_in_training: Mapping[str, str] = {"ss_guidance_scale": f"{TRAINED_GUIDANCE}"}
         self.options = json.dumps([dict(self.told), _LONGEST])
 
     @classmethod
@@ -87,13 +91,20 @@ class Flux(Network):
 
     def forward(self, x_t: torch.Tensor, t: torch.Tensor, cond: Conditioning) -> torch.Tensor:
         """Return the transformer's output, in the shape of the latents."""
+        return self._guided(x_t, t, cond, GUIDANCE)
+
+    def forward_in_training(self, x_t: torch.Tensor, t: torch.Tensor, cond: Conditioning) -> torch.Tensor:
+        """Return the same, told another strength of guidance."""
+        return self._guided(x_t, t, cond, TRAINED_GUIDANCE)
+
+    def _guided(self, x_t: torch.Tensor, t: torch.Tensor, cond: Conditioning, strength: float) -> torch.Tensor:
         height, width = x_t.shape[-2] // _PATCH, x_t.shape[-1] // _PATCH
         # Rounded to the type of the latents as a number of 1,000, which is how the pipeline passes it.
         time = (noise_share(self._schedule, t) * 1000).to(x_t.dtype) / 1000
         found = self.denoiser(
             hidden_states=_packed(x_t),
             timestep=time,
-            guidance=x_t.new_full((len(x_t),), GUIDANCE, dtype=torch.float32) if self._is_told else None,
+            guidance=x_t.new_full((len(x_t),), strength, dtype=torch.float32) if self._is_told else None,
             pooled_projections=cond.pooled,
             encoder_hidden_states=cond.context,
             txt_ids=torch.zeros(cond.context.shape[1], 3, device=x_t.device),

@@ -33,6 +33,8 @@ class Network(ABC):
     """What else its answers depend on, as text; a base's digest has it."""
     told: Mapping[str, str] = MappingProxyType({})
     """What it is told besides prompts and that people set as they draw, such as guidance; rows of a report."""
+    told_in_training: Mapping[str, str] = MappingProxyType({})
+    """The same in a training, where that is another; metadata of what is trained."""
     vae: Any
     """Settings of the VAE."""
 
@@ -91,6 +93,10 @@ class Network(ABC):
     @abstractmethod
     def forward(self, x_t: torch.Tensor, t: torch.Tensor, cond: Conditioning) -> torch.Tensor:
         """Return the denoiser's prediction for x_t (N, C, h, w) at timesteps t (N,), with gradients."""
+
+    def forward_in_training(self, x_t: torch.Tensor, t: torch.Tensor, cond: Conditioning) -> torch.Tensor:
+        """Return what `forward` does, told what it is told in a training."""
+        return self.forward(x_t, t, cond)
 
     @abstractmethod
     def row_values(self) -> int:
