@@ -7,6 +7,7 @@ from typing import Protocol, runtime_checkable
 import numpy as np
 import torch
 from torch import nn
+from torch.nn.functional import pad
 
 from ...errors import InvalidError, Setting
 from .schedule import Schedule
@@ -23,6 +24,13 @@ class Conditioning:
     mask: torch.Tensor | None = None
     """(N, L) which hidden states are those of a prompt and not what fills it up, for families that leave these out."""
 
+    def mean(self) -> torch.Tensor:
+        """Return the mean (N, D) float32 of each prompt's hidden states, without what fills it up."""
+        if self.mask is None:
+            return self.context.float().mean(1)
+        share = self.mask.float() / self.mask.sum(1, keepdim=True)
+        return (self.context.float() * share[:, :, None]).sum(1)
+
     def __len__(self) -> int:
         return len(self.context)
 
@@ -37,11 +45,14 @@ def _rows(part: torch.Tensor | None, index: torch.Tensor) -> torch.Tensor | None
 
 
 def joined(parts: Sequence[Conditioning]) -> Conditioning:
-    """Return the rows of several conditionings of one model as one."""
+    """Return the rows of several conditionings of one model as one.
+
+    Where they are as long as their prompts, shorter ones are filled up with zeros, which the mask leaves out.
+    """
     if len(parts) == 1:
         return parts[0]
     return Conditioning(
-        torch.cat([part.context for part in parts]),
+        torch.cat(_filled([part.context for part in parts])),
         _joined([part.pooled for part in parts]),
         _joined([part.mask for part in parts]),
     )
@@ -49,7 +60,13 @@ def joined(parts: Sequence[Conditioning]) -> Conditioning:
 
 def _joined(parts: Sequence[torch.Tensor | None]) -> torch.Tensor | None:
     found = [part for part in parts if part is not None]
-    return torch.cat(found) if found else None
+    return torch.cat(_filled(found)) if found else None
+
+
+def _filled(parts: Sequence[torch.Tensor]) -> list[torch.Tensor]:
+    """Return tensors (N, L, ...) or (N, P), all as long as the longest."""
+    longest = max(part.shape[1] for part in parts)
+    return [pad(part, (*(0, 0) * (part.ndim - 2), 0, longest - part.shape[1])) for part in parts]
 
 
 @runtime_checkable
@@ -60,6 +77,20 @@ class Hosted(Protocol):
     def host(self) -> Mapping[str, str]:
         """Return what names the program and how it computes, as rows of a report's environment."""
         ...
+
+
+@runtime_checkable
+class Guiding(Protocol):
+    """A model that says itself what guidance makes of its two predictions."""
+
+    def guided(self, with_prompt: torch.Tensor, without: torch.Tensor, scale: float) -> torch.Tensor:
+        """Return what guidance of a scale makes of predictions (N, C, h, w) with the prompt and without."""
+        ...
+
+
+def classifier_free(with_prompt: torch.Tensor, without: torch.Tensor, scale: float) -> torch.Tensor:
+    """Return what guidance of a scale makes of predictions with the prompt and without (Ho and Salimans 2022)."""
+    return without + scale * (with_prompt - without)
 
 
 def overflow(what: str, dtype: torch.dtype) -> InvalidError:
