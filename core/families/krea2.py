@@ -40,7 +40,11 @@ PIPELINE = Pipeline(
         Part("transformer", "diffusers", ("Krea2Transformer2DModel",), "transformer", "model.diffusion_model."),
         Part("vae", "diffusers", ("AutoencoderKLQwenImage",), "VAE", "vae.", overflows=True),
         Part(
-            "text_encoder", "transformers", ("Qwen3VLModel",), "text encoder", "text_encoders.qwen3vl_4b.transformer."
+            "text_encoder",
+            "transformers",
+            ("Qwen3VLModel", "Qwen3VLForConditionalGeneration"),
+            "text encoder",
+            "text_encoders.qwen3vl_4b.transformer.",
         ),
         Part("tokenizer", "transformers", ("Qwen2TokenizerFast", "Qwen2Tokenizer")),
     ),

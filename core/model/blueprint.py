@@ -77,8 +77,12 @@ class Blueprint:
 
         with FakeTensorMode(allow_non_fake_inputs=True):
             cond = self.network.embed_text([""])
-        parts = (cond.context, cond.pooled, cond.mask)
-        return Conditioning(*(None if part is None else torch.empty(part.shape, dtype=part.dtype) for part in parts))
+        others = (None if part is None else _blank(part) for part in (cond.pooled, cond.mask))
+        return Conditioning(_blank(cond.context), *others)
+
+
+def _blank(like: torch.Tensor) -> torch.Tensor:
+    return torch.empty(like.shape, dtype=like.dtype)
 
 
 def blueprint(choice: BaseChoice) -> Blueprint:

@@ -11,6 +11,7 @@ import torch
 from tiny_qwen import (
     SIDE,
     dynamic_scheduler,
+    known_class,
     qwen,
     qwen_autoencoder,
     qwen_tokenizer,
@@ -144,11 +145,10 @@ def klein_parts(seed: int = 0, distilled: bool = False) -> SimpleNamespace:
 
 def krea2_parts(seed: int = 0, distilled: bool = False) -> SimpleNamespace:
     """Return the untrained parts of a Krea 2; latents are 4x8x8."""
-    from diffusers import Krea2Transformer2DModel
-
+    transformer_class = known_class("Krea2Transformer2DModel")
     torch.manual_seed(seed)
     tokenizer = template_tokenizer()
-    transformer = Krea2Transformer2DModel(
+    transformer = transformer_class(
         in_channels=16,
         num_layers=2,
         attention_head_dim=16,
@@ -177,11 +177,10 @@ def krea2_parts(seed: int = 0, distilled: bool = False) -> SimpleNamespace:
 
 def qwen_image_parts(seed: int = 0) -> SimpleNamespace:
     """Return the untrained parts of a Qwen-Image; latents are 4x8x8."""
-    from diffusers import QwenImageTransformer2DModel
-
+    transformer_class = known_class("QwenImageTransformer2DModel")
     torch.manual_seed(seed)
     tokenizer = template_tokenizer()
-    transformer = QwenImageTransformer2DModel(
+    transformer = transformer_class(
         in_channels=16,
         out_channels=4,
         num_layers=2,

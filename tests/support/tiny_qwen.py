@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import pytest
 import torch
 from torch.utils._python_dispatch import _disable_current_modes
 
@@ -80,10 +81,15 @@ def qwen_vl(kind: str, tokenizer: Any, layers: int) -> Any:
     return model(model.config_class(text_config=text, vision_config=seeing | own[kind])).eval()
 
 
-def qwen_autoencoder() -> Any:
-    from diffusers import AutoencoderKLQwenImage
+def known_class(name: str) -> Any:
+    """Return a class of diffusers'; skip the test where its release has none of that name."""
+    import diffusers
 
-    vae = AutoencoderKLQwenImage(
+    return getattr(diffusers, name, None) or pytest.skip("this diffusers does not know it")
+
+
+def qwen_autoencoder() -> Any:
+    vae = known_class("AutoencoderKLQwenImage")(
         base_dim=8,
         z_dim=4,
         dim_mult=[1, 2, 2, 2],

@@ -121,7 +121,7 @@ def require_sane(config: Mapping[str, Any], path: Path) -> None:
 
 
 _NO_SIZES = ("max_position_embeddings", "rope_theta", "max_window_layers")
-"""Settings of language models that say how places are turned into angles and who sees how far, and make nothing larger."""
+"""Settings of language models that say how places are turned into angles and what sees how far: nothing larger."""
 _LARGEST_PLACE = 2**24
 """Largest of those: a Qwen3's rope_theta is 1,000,000."""
 

@@ -60,6 +60,8 @@ class Krea2(OnQwenVae):
         require_template(parts.tokenizer, path)
         if parts.index.get("patch_size", PATCH) != PATCH:
             raise UsageError(f"{path}: its patches have a side of {parts.index['patch_size']!r} latents, not {PATCH}.")
+        if not isinstance(parts.index.get("is_distilled", False), bool):
+            raise UsageError(f"{path}: is_distilled is {parts.index['is_distilled']!r}, and neither true nor false.")
         _require_layers(parts.index, encoder.num_hidden_layers, config.num_text_layers, path)
 
     def schedule(self) -> Schedule:

@@ -36,7 +36,7 @@ class OnQwenVae(Network):
         if getattr(vae, "input_channels", 3) != 3:
             raise UsageError(f"{path}: the VAE takes {vae.input_channels} colour channels instead of 3.")
         for name in ("latents_mean", "latents_std"):
-            values = getattr(vae, name, None)
+            values: Any = getattr(vae, name, None)
             if not _are_numbers(values, vae.z_dim) or (name == "latents_std" and min(values) <= 0):
                 raise UsageError(f"{path}: the VAE's {name} is {values!r}, and a latent has {vae.z_dim} channels.")
         size, each = _size(vae, cls.usual_size), PATCH * _pixels_per_latent(vae)

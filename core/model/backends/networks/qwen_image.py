@@ -44,7 +44,7 @@ class QwenImage(OnQwenVae):
     """See `Network`."""
 
     usual_size = 1328
-    told: Mapping[str, str] = {"guidance": "as long as the prediction with the prompt, token by token"}
+    told: Mapping[str, str] = {"guided prediction": "each token as long as with the prompt alone"}
 
     def __init__(self, parts: Any) -> None:
         self.denoiser, self._encoder = _placed(parts.transformer), parts.text_encoder

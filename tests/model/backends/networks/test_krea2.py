@@ -2,6 +2,7 @@
 
 import math
 import warnings
+from typing import Any
 
 import numpy as np
 import pytest
@@ -72,7 +73,8 @@ def test_in_16_bits_norms_and_the_angles_of_places_stay_in_float32(tmp_path):
     folder = save_folder("krea2", parts, tmp_path / "base")
     loaded = load_base(choose_base(str(folder), None), CPU, torch.bfloat16, offline=True)
     assert loaded.dtype == torch.bfloat16
-    transformer, encoder = loaded.components["transformer"], loaded.components["text_encoder"]
+    transformer: Any = loaded.components["transformer"]
+    encoder: Any = loaded.components["text_encoder"]
     from diffusers import Krea2Transformer2DModel
 
     theirs = Krea2Transformer2DModel.from_pretrained(folder / "transformer", torch_dtype=torch.bfloat16)
@@ -82,6 +84,19 @@ def test_in_16_bits_norms_and_the_angles_of_places_stay_in_float32(tmp_path):
     angles = encoder.language_model.rotary_emb.inv_freq
     assert torch.equal(angles, parts.text_encoder.language_model.rotary_emb.inv_freq)
     assert encoder.language_model.layers[0].mlp.up_proj.weight.dtype == torch.bfloat16
+
+
+def test_a_text_encoder_that_could_write_is_read_without_the_layer_that_does(tmp_path):
+    from transformers import Qwen3VLForConditionalGeneration
+
+    parts = krea2_parts()
+    states = parts.text_encoder.state_dict()
+    parts.text_encoder = Qwen3VLForConditionalGeneration(parts.text_encoder.config)
+    parts.text_encoder.model.load_state_dict(states)
+    folder = save_folder("krea2", parts, tmp_path / "base")
+    loaded = load_base(choose_base(str(folder), None), CPU, torch.float32, offline=True)
+    found = loaded.components["text_encoder"].state_dict()
+    assert found.keys() == states.keys() and all(torch.equal(found[name], value) for name, value in states.items())
 
 
 def test_a_size_that_no_settings_say_is_that_of_the_architecture():
@@ -138,6 +153,7 @@ def _of_other_words(count):
         (lambda parts: parts.vae.register_to_config(latents_mean=[0.0] * 3), "latents_mean"),
         (lambda parts: parts.vae.register_to_config(input_channels=4), "4 colour channels"),
         (lambda parts: parts.index.update(patch_size=1), "side of 1"),
+        (lambda parts: parts.index.update(is_distilled="false"), "neither true nor false"),
         (lambda parts: parts.index.update(text_encoder_select_layers=[1, 2]), "takes 12"),
         (lambda parts: parts.index.update(text_encoder_select_layers=[40] * 12), "it has 36"),
         (lambda parts: parts.index.update(text_encoder_select_layers="all"), "not a list"),

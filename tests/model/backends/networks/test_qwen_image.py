@@ -42,7 +42,7 @@ def test_guidance_keeps_the_length_of_each_token(denoiser):
 
 
 def test_the_report_says_how_it_is_guided(denoiser):
-    assert list(denoiser.host) == ["guidance"]
+    assert list(denoiser.host) == ["guided prediction"]
 
 
 @pytest.mark.parametrize(
