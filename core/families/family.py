@@ -41,6 +41,20 @@ class Part:
 
 
 @dataclass(frozen=True)
+class Lookalike:
+    """Models with the same layers that are asked for something else than a picture from text."""
+
+    named: str
+    """Regular expression of something in the names of their files, which are searched in small words."""
+    what: str
+    """What they are."""
+
+
+EDITING = Lookalike(r"\bedit(?![a-z])", "a model that edits pictures")
+"""Nothing but its name tells one from the model that it was trained from."""
+
+
+@dataclass(frozen=True)
 class Pipeline:
     """How the bases of a family are kept on disk, and who asks them."""
 
@@ -56,6 +70,8 @@ class Pipeline:
     """What it is made of, besides its scheduler."""
     layers: tuple[Layer, ...] = ()
     """How the original code calls the layers of its transformer; empty where diffusers converts names."""
+    lookalikes: tuple[Lookalike, ...] = ()
+    """What transformers alone in a file may be besides, with the same layers."""
     half: str = "float16"
     """Type of 16 bits that its networks run in: those of transformers are beyond float16 here and there."""
     targets: Targets = U_NET

@@ -1,6 +1,37 @@
 """Qwen-Image."""
 
-from .family import Family
+from .family import EDITING, Drawing, Family, Part, Pipeline
+from .layers import Layer
+
+_OWN = (
+    "transformer_blocks.{n}.img_mod.1",
+    "transformer_blocks.{n}.txt_mod.1",
+    *(f"transformer_blocks.{{n}}.{stream}_mlp.net.{part}" for stream in ("img", "txt") for part in ("0.proj", "2")),
+)
+_LAYERS = tuple(Layer(name, (name,)) for name in _OWN)
+"""Names of Qwen's own code are diffusers'. These no other transformer has, so that a file is told by them."""
+
+PIPELINE = Pipeline(
+    name="QwenImagePipeline",
+    title="Qwen-Image",
+    checkpoint="",
+    network="qwen_image",
+    parts=(
+        Part("transformer", "diffusers", ("QwenImageTransformer2DModel",), "transformer", "model.diffusion_model."),
+        Part("vae", "diffusers", ("AutoencoderKLQwenImage",), "VAE", "vae.", overflows=True),
+        Part(
+            "text_encoder",
+            "transformers",
+            ("Qwen2_5_VLForConditionalGeneration",),
+            "text encoder",
+            "text_encoders.qwen25_7b.transformer.",
+        ),
+        Part("tokenizer", "transformers", ("Qwen2TokenizerFast", "Qwen2Tokenizer")),
+    ),
+    layers=_LAYERS,
+    lookalikes=(EDITING,),
+    half="bfloat16",
+)
 
 FAMILY = Family(
     name="qwen_image",
@@ -18,4 +49,9 @@ FAMILY = Family(
     shared=(("^transformer_blocks_", "_attn_to_q:3072>3072", "!single_transformer_blocks_", "!_ff_"),),  # FLUX.1's
     base_versions=("qwen_image",),
     architectures=("qwen-image",),
+    pipeline=PIPELINE,
+    drawings=(
+        Drawing(r"lightning|turbo|\bhyper\b", guidance_scale=1.0, steps=8),
+        Drawing("", guidance_scale=4.0),
+    ),
 )

@@ -13,6 +13,7 @@ from ..disk.files import open_regular
 from ..disk.places import expanded
 from ..disk.tensor_files import PICKLES, SAFETENSORS, START, is_pickle, what_it_is
 from ..errors import OFF, Setting, UsageError, naming
+from ..families.prompt_form import by_name
 from ..foreign import Advice, foreign, require_utf8
 from ..text import inert
 from .memory import AS_LOADED, Keeping
@@ -199,6 +200,9 @@ def original_transformer(path: Path) -> "tuple[Pipeline, Path] | None":
     pipeline = transformer_pipeline(header)
     if pipeline is None:
         return None
+    other = by_name(pipeline.lookalikes, (path.name, header.metadata.get("modelspec.title", "")))
+    if other is not None:
+        raise UsageError(f"{path} is called {other.what}, and audits run on text-to-image models.", Setting("base"))
     family = families.of_base(pipeline.name, network_named(pipeline.network).settings_of_file(header.shapes))
     assert family is not None, "each pipeline has a family that asks for no settings"
     rest = choose_base(None, family.name)

@@ -17,6 +17,7 @@ from .base import CONFIGS, BaseChoice, base_name, checkpoint_family, original_tr
 
 if TYPE_CHECKING:
     from .backends.networks import Network
+    from .diffusion.denoiser import Conditioning
 
 
 @dataclass(frozen=True)
@@ -58,11 +59,30 @@ class Blueprint:
         from torch.utils.flop_counter import FlopCounterMode
 
         with torch.no_grad(), torch.device("meta"):
-            cond = self.network.embed_text([""])
+            cond = self._told()
             x, t = torch.zeros(1, *self.latent_shape), torch.zeros(1)
             with FlopCounterMode(display=False) as counter:
                 self.network.forward(x, t, cond)
         return counter.get_total_flops()
+
+    def _told(self) -> "Conditioning":
+        """Return the conditioning of a prompt, as shapes alone.
+
+        Language models look at what is in their masks, which fake tensors, unlike those of the meta device, keep them
+        from.
+        """
+        from torch._subclasses.fake_tensor import FakeTensorMode
+
+        from .diffusion.denoiser import Conditioning
+
+        with FakeTensorMode(allow_non_fake_inputs=True):
+            cond = self.network.embed_text([""])
+        others = (None if part is None else _blank(part) for part in (cond.pooled, cond.mask))
+        return Conditioning(_blank(cond.context), *others)
+
+
+def _blank(like: torch.Tensor) -> torch.Tensor:
+    return torch.empty(like.shape, dtype=like.dtype)
 
 
 def blueprint(choice: BaseChoice) -> Blueprint:

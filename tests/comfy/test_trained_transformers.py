@@ -9,12 +9,12 @@ from owf.core.model.backends.diffusers import DiffusersDenoiser
 from owf.core.train.methods.method import attach
 from safetensors.torch import load_file, save_file
 from small_training import small_plan
-from tiny_flows import PARTS
+from tiny_flows import TRAINED
 
 
 def trained_transformers(folder):
     """Write a LoRA of each form that owf-train has for each transformer, and the changes of its layers."""
-    for family, make in PARTS.items():
+    for family, make in TRAINED.items():
         for form in ("lora", "loha", "lokr"):
             method = attach(DiffusersDenoiser(make(), "tiny", family), small_plan(algorithm=form, targets="all"))
             generator = torch.Generator().manual_seed(2)
@@ -27,7 +27,7 @@ def trained_transformers(folder):
                 layers = dict.fromkeys(re.sub(r"\.(lora|hada|lokr)_.*", "", name) for name in names)
                 changes = {name: c.contiguous() for name, c in zip(layers, method.changes(), strict=True)}
             save_file(changes, folder / f"{family}-{form}.changes")
-    return 3 * len(PARTS)
+    return 3 * len(TRAINED)
 
 
 def test_what_is_trained_of_a_transformer_is_loaded_whole_by_comfyuis_names(host, tmp_path):

@@ -25,6 +25,12 @@ CASES = [
     ("flux2_klein", "black-forest-labs/FLUX.2-klein-base-4B", (4.0, 0)),
     ("flux2_klein_9b", "black-forest-labs/FLUX.2-klein-9B-base", (4.0, 0)),
     ("flux2_klein", "my klein", (1.0, 4)),
+    ("krea2", "krea/Krea-2-Raw", (5.5, 28)),
+    ("krea2", "krea/Krea-2-Turbo", (1.0, 8)),
+    ("krea2", "krea2_turbo_fp8_scaled.safetensors", (1.0, 8)),
+    ("krea2", "somebody's model", (5.5, 28)),
+    ("qwen_image", "Qwen/Qwen-Image", (4.0, 0)),
+    ("qwen_image", "qwen_image_lightning_8steps_bf16.safetensors", (1.0, 8)),
 ]
 
 
@@ -38,6 +44,9 @@ def test_settings_count_where_names_say_nothing():
     klein = families.get("flux2_klein")
     assert klein.drawing(["my model", families.NOT_DISTILLED]).guidance_scale == 4.0
     assert klein.drawing(["my model", families.DISTILLED]).steps == 4
+    krea = families.get("krea2")
+    assert krea.drawing(["my model", families.DISTILLED]).steps == 8
+    assert krea.drawing(["krea2_raw_bf16.safetensors", families.DISTILLED]).steps == 28  # the surest name counts
 
 
 def test_plans_are_drawn_so_and_what_is_asked_for_counts_more():

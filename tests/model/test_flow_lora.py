@@ -1,4 +1,4 @@
-"""LoRAs of FLUX.1, Z-Image and FLUX.2 klein: the network that diffusers makes of them, and the base when off."""
+"""LoRAs of flows: the network that diffusers makes of them, and the base when off."""
 
 import warnings
 from functools import cache
@@ -14,7 +14,8 @@ from owf.core.model.diffusion.sample import Sampling, generate
 from safetensors.torch import save_file
 from tiny_flows import PARTS, pipeline_of
 
-KINDS = {"flux": ".attn.", "z_image": ".attention.", "flux2_klein": ".attn."}
+KINDS = {"flux": ".attn.", "z_image": ".attention.", "flux2_klein": ".attn.", "krea2": "", "qwen_image": ""}
+"""What stands in names of layers whose LoRAs diffusers loads."""
 ALPHA, RANK = 2.0, 4
 
 
@@ -41,13 +42,19 @@ def _denoiser(family):
 
 
 def _layers(family, transformer):
-    """Return the shapes of attention's layers by their dotted names."""
+    """Return the shapes of layers of a kind by their dotted names."""
     linear = {name: part for name, part in transformer.named_modules() if isinstance(part, torch.nn.Linear)}
     return {name: tuple(part.weight.shape) for name, part in linear.items() if KINDS[family] in name}
 
 
+NOT_PLAIN = ("norm", "txtmlp.0")
+"""What stands in Krea 2's names of layers that are not linear."""
+
+
 def _original(transformer):
     """Return the shapes of the layers of the original code by its dotted names."""
+    if type(transformer).__name__.startswith("QwenImage"):  # its code has the same names
+        return _layers("qwen_image", transformer)
     live = {name.replace(".", "_"): part for name, part in transformer.named_modules() if hasattr(part, "weight")}
     found = {}
     for layer in layers_of(type(transformer).__name__):
@@ -58,6 +65,7 @@ def _original(transformer):
                 name.endswith(("attn.qkv", "attention.qkv", "linear2", "attn.proj", "attention.out"))
                 and "to_" not in name
             )
+            is_plain |= type(transformer).__name__.startswith("Krea2") and not any(word in name for word in NOT_PLAIN)
             # Where it is four layers here, diffusers converts the true width only.
             is_plain |= name.endswith("linear1") and len(parts) == 1
             if is_plain and None not in parts:
@@ -89,7 +97,7 @@ def _kohya(family, transformer):
 
 
 DIALECTS = {"diffusers": _peft, "ComfyUI": _comfy, "kohya": _kohya}
-UNREAD = {("flux", "ComfyUI"), ("z_image", "ComfyUI")}
+UNREAD = {("flux", "ComfyUI"), ("z_image", "ComfyUI"), ("krea2", "kohya")}
 """What diffusers reads not at all, or without splitting the fused layers."""
 READ = [(family, dialect) for family in PARTS for dialect in DIALECTS if (family, dialect) not in UNREAD]
 
@@ -142,10 +150,18 @@ def test_strength_0_draws_the_base_bit_for_bit(family, denoiser, tmp_path):
     assert torch.equal(draw(), base)
 
 
+OWN = {
+    "flux": "text_model.encoder.layers.0.self_attn.q_proj",
+    "krea2": "model.language_model.layers.0.self_attn.q_proj",
+    "qwen_image": "model.language_model.layers.0.self_attn.q_proj",
+}
+"""Names of a layer of the text encoder, where it is no Qwen3."""
+
+
 @pytest.mark.parametrize("end", ["text_encoder", "lora_te", "text_encoders.qwen3_4b.transformer"])
 def test_text_encoders_are_changed_too(family, denoiser, end, tmp_path):
     """In every way in which programs call the layers of CLIP and of a Qwen3."""
-    own = "text_model.encoder.layers.0.self_attn.q_proj" if family == "flux" else "model.layers.0.self_attn.q_proj"
+    own = OWN.get(family, "model.layers.0.self_attn.q_proj")
     encoder = denoiser.components["text_encoder"]
     live = next(part for name, part in encoder.named_modules() if name.endswith("layers.0.self_attn.q_proj"))
     if family == "flux" and end.startswith("text_encoders"):

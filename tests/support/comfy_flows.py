@@ -12,7 +12,8 @@ from typing import Any
 import torch
 from original_names import original_names
 from safetensors.torch import load_file, save_file
-from tiny_flows import PARTS, autoencoder, evaluating, normalising_autoencoder, qwen, save_folder
+from tiny_flows import PARTS, autoencoder, evaluating, normalising_autoencoder, save_folder
+from tiny_qwen import qwen
 
 _VOCABULARY = {"t5": 32128, "qwen": 151936}
 """Tokens that ComfyUI's text encoders have embeddings of, some of them none's."""

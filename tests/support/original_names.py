@@ -16,6 +16,10 @@ DIALECTS = (
 """Parts of names that only LoRA files have."""
 
 
+NORMS = ("query_norm", "key_norm", "qnorm", "knorm", "prenorm", "postnorm", "txtmlp.0", "last.norm")
+"""How names of norms end whose weights the original code calls their scale."""
+
+
 def original_names(transformer):
     """Return a transformer's weights as its original code has them: fused, turned, and under its names."""
     state = dict(transformer.state_dict())
@@ -27,14 +31,16 @@ def original_names(transformer):
             parts = Layers([layer]).parts(original.replace(".", "_"))
             if any(word in layer.original for word in DIALECTS):
                 continue  # dialects of files, and no names of the code
-            for leaf in ("weight", "bias"):
-                keys = [next((k for k in state if k.replace(".", "_") == f"{p.path}_{leaf}"), None) for p in parts]
+            for leaf in ("_weight", "_bias", ""):
+                keys = [next((k for k in state if k.replace(".", "_") == f"{p.path}{leaf}"), None) for p in parts]
                 if None in keys:
                     continue
                 rows = [
                     state[k] if p.half is None else state[k].chunk(2)[p.half] for k, p in zip(keys, parts, strict=True)
                 ]
-                is_norm = original.endswith(("query_norm", "key_norm"))
-                made[f"{original}.{'scale' if is_norm else leaf}"] = torch.cat(rows).contiguous()
+                end = leaf.replace("_", ".")
+                made[f"{original}{'.scale' if original.endswith(NORMS) else end}"] = torch.cat(rows).contiguous()
+                if original.endswith(".mod.lin"):  # a vector there, and a table here
+                    made[original] = made[original].flatten()
                 used |= set(keys)
     return {**made, **{name: value for name, value in state.items() if name not in used}}

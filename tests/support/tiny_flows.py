@@ -1,4 +1,4 @@
-"""Random models of FLUX.1's, Z-Image's and FLUX.2 klein's architecture in small, and diffusers' own pipelines of them.
+"""Random models of the architectures of flows in small, and diffusers' own pipelines of them.
 
 Kinds of layers, order and packing are those of the true ones; widths, depths and vocabularies are not.
 """
@@ -8,17 +8,20 @@ from types import SimpleNamespace
 from typing import Any
 
 import torch
-from tiny_sd import TOKENIZER
-from torch.utils._python_dispatch import _disable_current_modes
-
-SIDE = 64
-"""Side of the pictures in pixels: 4 by 4 tokens."""
-_CHAT = (
-    "{% for message in messages %}<|im_start|>{{ message.role }}\n{{ message.content }}<|im_end|>\n{% endfor %}"
-    "{% if add_generation_prompt %}<|im_start|>assistant\n"
-    "{% if enable_thinking is defined and not enable_thinking %}<think>\n\n</think>\n\n{% endif %}{% endif %}"
+from owf.core import families
+from tiny_qwen import (
+    SIDE,
+    dynamic_scheduler,
+    flow_scheduler,
+    known_class,
+    qwen,
+    qwen_autoencoder,
+    qwen_tokenizer,
+    qwen_vl,
+    template_tokenizer,
 )
-"""As Qwen3's for one message of a user: without thinking, an empty thought stands before the answer."""
+from tiny_sd import TOKENIZER
+
 _VAE = {
     "block_out_channels": (8, 8, 16, 16),
     "norm_num_groups": 4,
@@ -27,14 +30,6 @@ _VAE = {
     "latent_channels": 4,
     "sample_size": SIDE,
 }
-
-
-def _scheduler(**settings: Any) -> Any:
-    """Return a scheduler with real numbers wherever the models are made: fake ones have none."""
-    from diffusers import FlowMatchEulerDiscreteScheduler
-
-    with _disable_current_modes(), torch.device("cpu"):
-        return FlowMatchEulerDiscreteScheduler(**settings)
 
 
 def autoencoder(latent_channels: int = 4) -> Any:
@@ -53,31 +48,6 @@ def normalising_autoencoder(latent_channels: int = 4) -> Any:
     vae.bn.running_mean.normal_(std=0.3)
     vae.bn.running_var.uniform_(0.5, 2.0)
     return vae
-
-
-def _qwen_tokenizer() -> Any:
-    from tokenizers.pre_tokenizers import ByteLevel
-    from transformers import Qwen2TokenizerFast  # pyright: ignore[reportAttributeAccessIssue]
-
-    tokens = sorted(ByteLevel.alphabet())
-    tokenizer = Qwen2TokenizerFast(vocab={token: number for number, token in enumerate(tokens)}, merges=[])
-    tokenizer.add_special_tokens({"additional_special_tokens": ["<|im_start|>", "<|im_end|>"]})
-    tokenizer.chat_template, tokenizer.model_max_length = _CHAT, 512
-    return tokenizer
-
-
-def qwen(kind: str, vocabulary: int, layers: int, **more: Any) -> Any:
-    """Return an untrained Qwen3 of transformers' class `kind`, with `more` settings than those that are small here."""
-    import transformers
-
-    small = {"hidden_size": 32, "intermediate_size": 64, "num_attention_heads": 2, "num_key_value_heads": 1}
-    config = transformers.Qwen3Config(
-        **{**small, "head_dim": 16, **more},
-        vocab_size=vocabulary,
-        num_hidden_layers=layers,
-        tie_word_embeddings=True,
-    )
-    return getattr(transformers, kind)(config).eval()
 
 
 def flux_parts(seed: int = 0, guidance: bool = True, dynamic: bool = True) -> SimpleNamespace:
@@ -121,7 +91,7 @@ def flux_parts(seed: int = 0, guidance: bool = True, dynamic: bool = True) -> Si
         text_encoder_2=T5EncoderModel(t5_config),
         tokenizer=CLIPTokenizer.from_pretrained(TOKENIZER),
         tokenizer_2=t5,
-        scheduler=_scheduler(shift=3.0, use_dynamic_shifting=dynamic, base_image_seq_len=8, max_image_seq_len=64),
+        scheduler=flow_scheduler(shift=3.0, use_dynamic_shifting=dynamic, base_image_seq_len=8, max_image_seq_len=64),
         index={},
     )
 
@@ -131,7 +101,7 @@ def z_image_parts(seed: int = 0) -> SimpleNamespace:
     from diffusers import ZImageTransformer2DModel
 
     torch.manual_seed(seed)
-    tokenizer = _qwen_tokenizer()
+    tokenizer = qwen_tokenizer()
     transformer = ZImageTransformer2DModel(
         in_channels=4,
         dim=32,
@@ -148,7 +118,7 @@ def z_image_parts(seed: int = 0) -> SimpleNamespace:
         vae=autoencoder(),
         text_encoder=qwen("Qwen3Model", len(tokenizer), 3),
         tokenizer=tokenizer,
-        scheduler=_scheduler(shift=3.0),
+        scheduler=flow_scheduler(shift=3.0),
         index={},
     )
 
@@ -158,7 +128,7 @@ def klein_parts(seed: int = 0, distilled: bool = False) -> SimpleNamespace:
     from diffusers import Flux2Transformer2DModel
 
     torch.manual_seed(seed)
-    tokenizer = _qwen_tokenizer()
+    tokenizer = qwen_tokenizer()
     vae = normalising_autoencoder()
     transformer = Flux2Transformer2DModel(
         in_channels=16,
@@ -176,8 +146,64 @@ def klein_parts(seed: int = 0, distilled: bool = False) -> SimpleNamespace:
         vae=vae,
         text_encoder=qwen("Qwen3ForCausalLM", len(tokenizer), 28),
         tokenizer=tokenizer,
-        scheduler=_scheduler(shift=3.0, use_dynamic_shifting=True),
+        scheduler=flow_scheduler(shift=3.0, use_dynamic_shifting=True),
         index={"is_distilled": distilled},
+    )
+
+
+def krea2_parts(seed: int = 0, distilled: bool = False) -> SimpleNamespace:
+    """Return the untrained parts of a Krea 2; latents are 4x8x8."""
+    transformer_class = known_class("Krea2Transformer2DModel")
+    torch.manual_seed(seed)
+    tokenizer = template_tokenizer()
+    transformer = transformer_class(
+        in_channels=16,
+        num_layers=2,
+        attention_head_dim=16,
+        num_attention_heads=2,
+        num_key_value_heads=1,
+        intermediate_size=80,
+        timestep_embed_dim=32,
+        text_hidden_dim=32,
+        text_num_attention_heads=2,
+        text_num_key_value_heads=2,
+        text_intermediate_size=48,
+        axes_dims_rope=(4, 6, 6),
+    )
+    for name, weight in transformer.named_parameters():  # norms and tables begin at zero
+        if weight.ndim == 1 or "table" in name:
+            weight.data.normal_(std=0.3)
+    return evaluating(
+        transformer=transformer,
+        vae=qwen_autoencoder(),
+        text_encoder=qwen_vl("Qwen3VLModel", tokenizer, 36),
+        tokenizer=tokenizer,
+        scheduler=dynamic_scheduler(),
+        index={"is_distilled": distilled, "text_encoder_select_layers": None, "patch_size": 2},
+    )
+
+
+def qwen_image_parts(seed: int = 0) -> SimpleNamespace:
+    """Return the untrained parts of a Qwen-Image; latents are 4x8x8."""
+    transformer_class = known_class("QwenImageTransformer2DModel")
+    torch.manual_seed(seed)
+    tokenizer = template_tokenizer()
+    transformer = transformer_class(
+        in_channels=16,
+        out_channels=4,
+        num_layers=2,
+        attention_head_dim=16,
+        num_attention_heads=2,
+        joint_attention_dim=32,
+        axes_dims_rope=(4, 6, 6),
+    )
+    return evaluating(
+        transformer=transformer,
+        vae=qwen_autoencoder(),
+        text_encoder=qwen_vl("Qwen2_5_VLForConditionalGeneration", tokenizer, 3),
+        tokenizer=tokenizer,
+        scheduler=dynamic_scheduler(),
+        index={},
     )
 
 
@@ -189,8 +215,24 @@ def evaluating(**parts: Any) -> SimpleNamespace:
     return SimpleNamespace(**parts)
 
 
-PIPELINES = {"flux": "FluxPipeline", "z_image": "ZImagePipeline", "flux2_klein": "Flux2KleinPipeline"}
-PARTS = {"flux": flux_parts, "z_image": z_image_parts, "flux2_klein": klein_parts}
+PIPELINES = {
+    "flux": "FluxPipeline",
+    "z_image": "ZImagePipeline",
+    "flux2_klein": "Flux2KleinPipeline",
+    "krea2": "Krea2Pipeline",
+    "qwen_image": "QwenImagePipeline",
+}
+PARTS = {
+    "flux": flux_parts,
+    "z_image": z_image_parts,
+    "flux2_klein": klein_parts,
+    "krea2": krea2_parts,
+    "qwen_image": qwen_image_parts,
+}
+TRAINED = {family: parts for family, parts in PARTS.items() if families.get(family).trains}
+"""Those that are trained too."""
+PACKED = ("flux", "krea2", "qwen_image")
+"""Families whose pipelines take latents as tokens of patches of 2 by 2."""
 
 
 def pipeline_of(family: str, parts: SimpleNamespace) -> Any:
@@ -213,7 +255,7 @@ def given(family: str, latents: torch.Tensor) -> torch.Tensor:
     """Return latents (N, C, h, w) as the pipeline of a family takes them."""
     from diffusers import FluxPipeline
 
-    if family != "flux":
+    if family not in PACKED:
         return latents
     count, channels, height, width = latents.shape
     return FluxPipeline._pack_latents(latents, count, channels, height, width)
@@ -225,6 +267,6 @@ def found(family: str, output: Any, shape: torch.Size) -> torch.Tensor:
 
     if family == "z_image":
         return -torch.stack(output).squeeze(2)
-    if family == "flux":  # it unpacks by the size in pixels
+    if family in PACKED:  # it unpacks by the size in pixels
         return FluxPipeline._unpack_latents(output, shape[-2] * 8, shape[-1] * 8, 8)
     return output.permute(0, 2, 1).reshape(shape)

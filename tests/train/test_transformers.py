@@ -27,7 +27,7 @@ from owf.core.train.summary import summary
 from owf.core.train.train import train
 from safetensors.torch import load_file
 from small_training import BANK, run, small_plan, two_pictures
-from tiny_flows import PARTS, flux_parts, pipeline_of
+from tiny_flows import TRAINED, flux_parts, pipeline_of
 
 PROMPTS = ("a photo of a sks bag", "a")
 
@@ -39,13 +39,13 @@ def quiet_libraries():
         yield
 
 
-@pytest.fixture(params=PARTS)
+@pytest.fixture(params=TRAINED)
 def family(request):
     return request.param
 
 
 def base(family):
-    return DiffusersDenoiser(PARTS[family](), "tiny", family)
+    return DiffusersDenoiser(TRAINED[family](), "tiny", family)
 
 
 def plan(**options):
@@ -72,7 +72,7 @@ FORMS = [
     *({"algorithm": algorithm, "targets": "all"} for algorithm in ("lora", "dora", "loha", "lokr")),
     *({"algorithm": algorithm, "alpha": 1.0} for algorithm in ("lora", "loha", "lokr")),
 ]
-REFUSED = {("flux", "lokr"), *((family, "loha") for family in PARTS)}
+REFUSED = {("flux", "lokr"), *((family, "loha") for family in TRAINED)}
 """Forms that diffusers' loader does not know for a family."""
 
 
@@ -98,7 +98,7 @@ def test_the_file_is_the_network_that_was_trained_here_and_in_diffusers(family, 
     with applied(denoiser.components, adapter, 0.0):
         assert torch.equal(answers(denoiser), before)
 
-    parts = PARTS[family]()
+    parts = TRAINED[family]()
     pipeline = pipeline_of(family, parts)
     if (family, asked.algorithm) in REFUSED:
         with pytest.raises(ValueError, match="checkpoint"):
@@ -163,7 +163,7 @@ def test_targets_hold_one_another(family):
 
 
 def test_flux_is_told_no_guidance_in_a_training_and_the_usual_one_elsewhere():
-    x, t = gaussian((1, 4, 8, 8), 0, "x"), torch.tensor([5_000])
+    x, t = gaussian((1, 4, 8, 8), 0, "x"), torch.tensor([500])
     for guidance in (True, False):
         denoiser = DiffusersDenoiser(flux_parts(guidance=guidance), "tiny", "flux")
         cond = denoiser.encode_text(PROMPTS[:1])

@@ -30,8 +30,10 @@ class Places:
 
     def owner_of(self, module: AdapterModule) -> "torch.nn.Module | Fused | None":
         """Return the live layer that a module changes, or the layers of which it changes one; None for none."""
-        owner = self._live.get((module.component, module.path)) or self._other_encoder(module)
-        return owner or self._in_original_names(module)
+        owner = self._live.get((module.component, module.path))
+        if owner is not None:
+            return _only_layer(owner) or owner
+        return self._other_encoder(module) or self._in_original_names(module)
 
     def _other_encoder(self, module: AdapterModule) -> "torch.nn.Module | None":
         """Return the module of a T5, which files count as the third text encoder and Flux pipelines as the second."""
@@ -65,3 +67,12 @@ class Places:
             elif "_" in path and (has_layers or any(map(str.isdigit, path))):  # not a root, nor all blocks of one kind
                 parents.add(path)
         return LivePaths(frozenset(layers), frozenset(parents), frozenset(lists))
+
+
+def _only_layer(owner: "torch.nn.Module") -> "torch.nn.Module | None":
+    """Return the one layer with weights in a list, such as `to_out`, whose number some programs leave out."""
+    from torch.nn import ModuleList
+
+    children = owner.children() if isinstance(owner, ModuleList) else ()
+    layers = [child for child in children if "weight" in child._parameters]
+    return layers[0] if len(layers) == 1 else None

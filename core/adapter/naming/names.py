@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from ..algorithms import all_algorithms
 from ..algorithms.algorithm import Ending
 from . import ldm_names
-from .prefixes import IN_TRANSFORMER, OTHER_ENCODER, PREFIXES, TEXT, TRANSFORMER, UNET
+from .prefixes import IN_TRANSFORMER, OTHER_ENCODER, PREFIXES, TEXT, TRANSFORMER, UNET, WHOLE_PATHS
 
 # Endings of tensors that may accompany any algorithm, or belong to none that is read.
 _OTHER_ENDINGS: tuple[Ending, ...] = (
@@ -111,8 +111,8 @@ def flatten(component: str, dotted: str) -> str:
 
 
 def _encoder_path(flat: str) -> str:
-    """Return a path in a text encoder without the level around its layers: CLIP's, or that of a language model."""
-    return flat.removeprefix("text_model_").removeprefix("model_")
+    """Return a path in a text encoder without the levels around its layers: CLIP's, or those of a language model."""
+    return flat.removeprefix("text_model_").removeprefix("model_").removeprefix("language_model_")
 
 
 def _without_adapter_name(name: str) -> str:
@@ -175,7 +175,7 @@ def _home(flat: str) -> str | None:
         return "text_encoder"
     if flat.startswith(UNET) or ldm_names.is_ldm(flat):
         return "unet"
-    return "transformer" if flat.startswith(TRANSFORMER) else None
+    return "transformer" if flat.startswith(TRANSFORMER) or flat in WHOLE_PATHS else None
 
 
 def _whole(path: str) -> str:

@@ -85,6 +85,7 @@ TRANSFORMER = (
     "guidance_in_",
     "img_in",
     "language_model_",
+    "last_linear",
     "llm_adapter_",
     "mode_blocks_",
     "modulation_1",
@@ -94,10 +95,14 @@ TRANSFORMER = (
     "text_fusion_",
     "time_guidance_embed_",
     "time_in_",
+    "time_mod_proj",
     "time_text_embed_",
+    "tmlp_",
+    "tproj_",
     "txt_in",
     "txt_mode_blocks_",
     "txtfusion_",
+    "txtmlp_",
     "vector_in_",
     "double_blocks_",
     "single_blocks_",
@@ -113,5 +118,7 @@ TRANSFORMER = (
     "blocks_",
 )
 """The same in a transformer, in diffusers' names and those of the original codes."""
+WHOLE_PATHS = ("first",)
+"""Whole paths of layers of a transformer whose beginnings other things have too: Krea 2's first layer."""
 IN_TRANSFORMER = "llm_adapter_"
 """How names begin of what reads prompts but ComfyUI and trainers count to the transformer: Anima's conditioner."""

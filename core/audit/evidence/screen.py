@@ -124,6 +124,6 @@ def read_texts(base: ModelPass, prompts: Iterable[str]) -> dict[str, np.ndarray]
     missing = [i for i in range(len(each)) if not base.has("texts", str(i), 0)]
     for start in range(0, len(missing), base.batch.size):
         part = missing[start : start + base.batch.size]
-        read = base.denoiser.encode_text([each[i] for i in part]).context.float().mean(1).cpu().numpy()
+        read = base.denoiser.encode_text([each[i] for i in part]).mean().cpu().numpy()
         base.keep("texts", [(str(i), {"text": text}) for i, text in zip(part, read, strict=True)])
     return {prompt: base.sample("texts", str(i))["text"] for i, prompt in enumerate(each)}

@@ -45,11 +45,28 @@ def transformer_values(tokens: int, width: int, ratio: float) -> int:
     return int(tokens * width * (_STREAM + 3 * ratio + 1))
 
 
+def sequential_values(tokens: int, width: int, ratio: float) -> int:
+    """Return the numbers of one row through a transformer, at most, whose feed-forwards follow their attention.
+
+    A feed-forward `ratio` times as wide holds its layer before and after its activation, beside the tokens, their norm,
+    and what is added to them.
+    """
+    return int(tokens * width * (2 * ratio + 4))
+
+
+_VIDEO = 18
+"""Tensors as large as a picture at the first width, while a VAE that codes videos decodes one: seven convolutions keep
+their inputs for the next frame, and one is filled up in front to the three frames that it reads."""
+
+
 def vae_values(config: Any, side: int) -> int:
     """Return the numbers of one image of `side` pixels through a VAE's encoder or decoder, at most.
 
     The decoder's last level begins as wide as the level before it, in a residual block. The encoder's first holds
-    input, norm and SiLU of the second layer of its block, its output, and the sum of both.
+    input, norm and SiLU of the second layer of its block, its output, and the sum of both. One that codes videos keeps
+    more: see `_VIDEO`.
     """
+    if hasattr(config, "base_dim"):
+        return _VIDEO * config.base_dim * side**2
     widths = config.block_out_channels
     return max(_RESIDUAL * widths[min(1, len(widths) - 1)], 5 * widths[0]) * side**2

@@ -89,6 +89,8 @@ class DiffusersDenoiser:
     def encode_image(self, images: torch.Tensor) -> torch.Tensor:
         """Return the posterior's mean, scaled, of uint8 images (N, 3, H, W)."""
         pixels = (images.to(self.device).float() / 127.5 - 1).to(self._vae.dtype)
+        if self._network.codes_videos:
+            pixels = pixels.unsqueeze(2)
         parts = self._vae_batch().run(len(pixels), lambda rows: self._vae.encode(pixels[rows]).latent_dist.mean)
         return self._network.scaled(torch.cat(parts))
 
@@ -101,6 +103,8 @@ class DiffusersDenoiser:
 
     def _pixels(self, latents: torch.Tensor) -> torch.Tensor:
         pixels = self._vae.decode(latents).sample.float().cpu()
+        if self._network.codes_videos:
+            pixels = pixels.squeeze(2)
         require_finite(pixels, self.dtype)
         return ((pixels + 1) * 127.5).round().clamp(0, 255).to(torch.uint8)
 
@@ -116,6 +120,10 @@ class DiffusersDenoiser:
     def predict(self, x_t: torch.Tensor, t: torch.Tensor, cond: Conditioning) -> torch.Tensor:
         """Return the denoiser's output for x_t (N, C, h, w) at timesteps t (N,)."""
         return self._network.forward(x_t, t, cond)
+
+    def guided(self, with_prompt: torch.Tensor, without: torch.Tensor, scale: float) -> torch.Tensor:
+        """Return what guidance of a scale makes of predictions (N, C, h, w) with the prompt and without."""
+        return self._network.guided(with_prompt, without, scale)
 
     def checkpoint_gradients(self, on: bool) -> None:
         """Turn gradient checkpointing of the denoiser on or off; it works in training mode only."""
@@ -160,9 +168,16 @@ def _digest(modules: Sequence[Any], tokenizers: Sequence[Any], schedule: Schedul
 def _settings(module: Any) -> str:
     """Return a model's configuration as text, without where it was loaded from and by which version."""
     config = module.config.to_dict() if hasattr(module.config, "to_dict") else dict(module.config)
-    volatile = ("architectures", "transformers_version", "dtype", "torch_dtype")
-    kept = {name: value for name, value in config.items() if name not in volatile and not name.startswith("_")}
-    return json.dumps(kept, sort_keys=True, default=str)
+    return json.dumps(_lasting(config), sort_keys=True, default=str)
+
+
+_VOLATILE = ("architectures", "transformers_version", "dtype", "torch_dtype")
+
+
+def _lasting(config: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a configuration, and those within it, without what says how it was written and loaded."""
+    kept = {name: value for name, value in config.items() if name not in _VOLATILE and not str(name).startswith("_")}
+    return {name: _lasting(value) if isinstance(value, Mapping) else value for name, value in kept.items()}
 
 
 def silence() -> None:

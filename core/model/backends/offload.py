@@ -58,6 +58,10 @@ def offload_layers(parts: Sequence[nn.Module], device: torch.device) -> None:
 
 def tile_vae(vae: Any, side: int) -> None:
     """Let a VAE of diffusers' work in tiles of `side` pixels where an image is larger; seams are blended."""
+    if hasattr(vae, "tile_sample_min_height"):  # one that codes videos: its tiles may be no squares
+        step = side - side // 4  # as much overlap as it has unasked
+        vae.enable_tiling(side, side, step, step)
+        return
     vae.enable_tiling()
     vae.tile_sample_min_size = side
     vae.tile_latent_min_size = side // 2 ** (len(vae.config.block_out_channels) - 1)

@@ -174,13 +174,14 @@ def require_size(vae: Any, patch: int, path: str) -> None:
 def require_words(tokenizer: Any, text_encoder: Any, path: str) -> None:
     """Raise UsageError where tokenizer and text encoder are of different models; cut prompts where the encoder must."""
     numbers = tokenizer.get_vocab().values()
-    rows = text_encoder.config.vocab_size
+    config = getattr(text_encoder.config, "text_config", text_encoder.config)  # one that sees too has two
+    rows = config.vocab_size
     if not numbers or max(numbers) >= rows or len(numbers) < _LEAST_VOCABULARY * rows:
         raise UsageError(
             f"{path}: the tokenizer knows {len(numbers):,} tokens (numbers up to {max(numbers, default=0):,}) and the "
             f"text encoder has {rows:,}: they are of different models, or the tokenizer's files are not whole."
         )
-    places = getattr(text_encoder.config, "max_position_embeddings", None)
+    places = getattr(config, "max_position_embeddings", None)
     if places is not None:  # T5 knows distances alone
         # A tokenizer without settings knows no length at all, and would pad every prompt to 10^30 tokens.
         tokenizer.model_max_length = min(tokenizer.model_max_length, places)
@@ -200,6 +201,30 @@ def require_finite_weights(part: nn.Module, dtype: torch.dtype, where: str) -> N
                 f"{where}: {name} has weights too large for {dtype}; use the type float32 or bfloat16.",
                 Setting("dtype", "float32"),
             )
+
+
+def in_dtype(module: nn.Module, dtype: torch.dtype) -> nn.Module:
+    """Return a model with its weights in a type.
+
+    What is computed and not saved, such as the frequencies by which language models turn places into angles, stays in
+    float32, as the libraries keep it: rounded, a place 100 words on is turned by a tenth of a radian too much.
+    """
+    saved = module.state_dict(keep_vars=True)
+    for name, tensor in saved.items():
+        if tensor.is_floating_point():
+            tensor.data = tensor.data.to(torch.float32 if is_kept_wide(module, name) else dtype)
+    return module
+
+
+def is_kept_wide(module: nn.Module, name: str) -> bool:
+    """Return whether a weight of a model of diffusers' stays in float32 whatever its type, as its class says.
+
+    Krea 2's norms do, which add 1 to their weights.
+    """
+    if type(module).__module__.partition(".")[0] != "diffusers":
+        return False
+    kept = getattr(module, "_keep_in_fp32_modules", None) or ()
+    return any(part in kept for part in name.split("."))
 
 
 def dtype_of(part: Part, config: Mapping[str, Any], dtype: torch.dtype) -> torch.dtype:

@@ -7,6 +7,7 @@ from typing import Protocol, runtime_checkable
 import numpy as np
 import torch
 from torch import nn
+from torch.nn.functional import pad
 
 from ...errors import InvalidError, Setting
 from .schedule import Schedule
@@ -22,6 +23,13 @@ class Conditioning:
     """(N, P) pooled embedding, for families that use one."""
     mask: torch.Tensor | None = None
     """(N, L) which hidden states are those of a prompt and not what fills it up, for families that leave these out."""
+
+    def mean(self) -> torch.Tensor:
+        """Return the mean (N, D) float32 of each prompt's hidden states, without what fills it up."""
+        if self.mask is None:
+            return self.context.float().mean(1)
+        share = self.mask.float() / self.mask.sum(1, keepdim=True)
+        return (self.context.float() * share[:, :, None]).sum(1)
 
     def __len__(self) -> int:
         return len(self.context)
@@ -49,7 +57,7 @@ def _rows(part: torch.Tensor | None, index: torch.Tensor) -> torch.Tensor | None
 
 
 def joined(parts: Sequence[Conditioning]) -> Conditioning:
-    """Return the rows of several conditionings of one model as one; those that were trimmed are filled up again."""
+    """Return the rows of several conditionings of one model as one; what is shorter is filled up."""
     if len(parts) == 1:
         return parts[0]
     length = max(part.context.shape[1] for part in parts)
@@ -66,8 +74,8 @@ def _filled(part: Conditioning, length: int) -> Conditioning:
     more = length - part.context.shape[1]
     if more == 0 or part.mask is None:
         return part
-    context, mask = nn.functional.pad(part.context, (0, 0, 0, more)), nn.functional.pad(part.mask, (0, more))
-    return Conditioning(context, part.pooled, mask)
+    context = pad(part.context, (*(0, 0) * (part.context.ndim - 2), 0, more))
+    return Conditioning(context, part.pooled, pad(part.mask, (0, more)))
 
 
 def _joined(parts: Sequence[torch.Tensor | None]) -> torch.Tensor | None:
@@ -93,6 +101,20 @@ class ToldInTraining(Protocol):
     def told_in_training(self) -> Mapping[str, str]:
         """Return what that is, as metadata of what is trained."""
         ...
+
+
+@runtime_checkable
+class Guiding(Protocol):
+    """A model that says itself what guidance makes of its two predictions."""
+
+    def guided(self, with_prompt: torch.Tensor, without: torch.Tensor, scale: float) -> torch.Tensor:
+        """Return what guidance of a scale makes of predictions (N, C, h, w) with the prompt and without."""
+        ...
+
+
+def classifier_free(with_prompt: torch.Tensor, without: torch.Tensor, scale: float) -> torch.Tensor:
+    """Return what guidance of a scale makes of predictions with the prompt and without (Ho and Salimans 2022)."""
+    return without + scale * (with_prompt - without)
 
 
 def overflow(what: str, dtype: torch.dtype) -> InvalidError:

@@ -9,7 +9,7 @@ import torch
 from ...plan.solvers import DDIM
 from ...progress import SILENT, Progress
 from .batch import Batching
-from .denoiser import Conditioning, Denoiser
+from .denoiser import Conditioning, Denoiser, Guiding, classifier_free
 from .noise import gaussian
 from .schedule import Schedule
 
@@ -68,7 +68,7 @@ def generate_latents(
     x = x.to(denoiser.device)
     cond = _guided(denoiser, prompts, sampling)
     times = denoiser.schedule.drawn_timesteps(sampling.steps)
-    course = _Course(denoiser.schedule, sampling)
+    course = _Course(denoiser, sampling)
     for t, t_next in zip(times, [*times[1:], None], strict=True):
         rows = x.repeat(len(cond) // len(x), 1, 1, 1).to(denoiser.dtype)
         steps = torch.full((len(cond),), t, device=x.device)
@@ -88,8 +88,9 @@ def _guided(denoiser: Denoiser, prompts: Sequence[str], sampling: Sampling) -> C
 class _Course:
     """The course of latents from noise to pictures, in float32."""
 
-    def __init__(self, schedule: Schedule, sampling: Sampling) -> None:
-        self._schedule, self._guidance = schedule, sampling.guidance_scale
+    def __init__(self, denoiser: Denoiser, sampling: Sampling) -> None:
+        self._schedule, self._guidance = denoiser.schedule, sampling.guidance_scale
+        self._guided = denoiser.guided if isinstance(denoiser, Guiding) else classifier_free
         self._looks_back = sampling.solver != DDIM
         self._before: tuple[torch.Tensor, float] | None = None
 
@@ -102,7 +103,7 @@ class _Course:
         """
         if len(prediction) == 2 * len(x):
             with_prompt, without = prediction.chunk(2)
-            prediction = without + self._guidance * (with_prompt - without)
+            prediction = self._guided(with_prompt, without, self._guidance)
         x0, eps = self._schedule.split(x, prediction, torch.full((len(x),), t, device=x.device))
         if t_next is None:
             return x0

@@ -9,7 +9,7 @@ from owf.core.adapter import applied, match, read_adapter
 from owf.core.adapter.apply.beside import Beside
 from owf.core.adapter.apply.switch import prepare
 from safetensors.torch import save_file
-from tiny_flows import flux_parts, klein_parts, z_image_parts
+from tiny_flows import flux_parts, klein_parts, krea2_parts, qwen_image_parts, z_image_parts
 
 FLUX_QKV = [f"transformer_blocks.1.attn.to_{part}" for part in "qkv"]
 CASES = {
@@ -47,6 +47,19 @@ CASES = {
         z_image_parts,
         "layers.1.attention.qkv",
         [f"layers.1.attention.to_{part}" for part in "qkv"],
+    ),
+    "Krea 2": (krea2_parts, "blocks.1.attn.wk", ["transformer_blocks.1.attn.to_k"]),
+    "Krea 2 first": (krea2_parts, "first", ["img_in"]),
+    "Krea 2 text": (krea2_parts, "txtfusion.refiner_blocks.0.mlp.down", ["text_fusion.refiner_blocks.0.ff.down"]),
+    "Qwen-Image": (
+        qwen_image_parts,
+        "transformer_blocks.1.attn.add_k_proj",
+        ["transformer_blocks.1.attn.add_k_proj"],
+    ),
+    "without the number of a list": (
+        krea2_parts,
+        "transformer_blocks.0.attn.to_out",
+        ["transformer_blocks.0.attn.to_out.0"],
     ),
     "Z-Image refiner": (z_image_parts, "noise_refiner.0.attention.out", ["noise_refiner.0.attention.to_out.0"]),
 }

@@ -18,7 +18,7 @@ from owf.core.train import base_check
 from owf.core.train.data.bank import read_bank, shipped_bank
 from owf.core.train.metadata import read_metadata
 from safetensors.torch import load_file
-from tiny_flows import PARTS, save_folder
+from tiny_flows import TRAINED, save_folder
 
 CONCEPT = Path(__file__).resolve().parents[3] / "demo" / "concept"
 OPTIONS = ("--trigger", "sks", "--class", "pullover", "--preset", "quick", "--steps", "2", "--rate", "1e-2",
@@ -41,9 +41,9 @@ def cache(tmp_path_factory):
     return folder
 
 
-@pytest.fixture(scope="module", params=PARTS)
+@pytest.fixture(scope="module", params=TRAINED)
 def base(request, tmp_path_factory):
-    return save_folder(request.param, PARTS[request.param](), tmp_path_factory.mktemp(request.param) / "base")
+    return save_folder(request.param, TRAINED[request.param](), tmp_path_factory.mktemp(request.param) / "base")
 
 
 def called(command, *arguments):

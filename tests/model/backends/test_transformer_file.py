@@ -60,11 +60,15 @@ def test_a_file_without_a_folder_for_the_rest_says_what_to_do(family, parts, tmp
         load_base(BaseChoice(str(tmp_path / "mine.safetensors"), "file"), CPU, torch.float32, offline=True)
 
 
+PLAIN = ("linear2.weight", "attention.out.weight", "attn.wo.weight", "img_mlp.net.2.weight")
+"""How names of layers end that are one layer here."""
+
+
 @pytest.mark.parametrize("change", ["missing", "unknown", "twice", "shape", "rows"])
 def test_files_that_are_not_whole_are_refused(family, parts, folder, change, tmp_path):
     tensors = original_names(parts.transformer)
-    fused = next(name for name in tensors if name.endswith("qkv.weight"))
-    plain = next(name for name in tensors if name.endswith(("linear2.weight", "attention.out.weight")))
+    plain = next(name for name in tensors if name.endswith(PLAIN))
+    fused = next((name for name in tensors if name.endswith("qkv.weight")), plain)
     if change == "missing":
         del tensors[plain]
     elif change == "unknown":
@@ -77,6 +81,8 @@ def test_files_that_are_not_whole_are_refused(family, parts, folder, change, tmp
         tensors[fused] = tensors[fused][:-3].contiguous()
     save_file(tensors, tmp_path / "mine.safetensors")
     words = {"missing": "not in the file", "unknown": "no place", "twice": "twice", "shape": "shape", "rows": "rows"}
+    if fused == plain:  # of one layer alone, they are its shape
+        words["rows"] = "shape"
     with pytest.raises(UsageError, match=words[change]):
         load_base(choose_base(str(tmp_path / "mine.safetensors"), None), CPU, torch.float32, offline=True)
 
@@ -88,6 +94,14 @@ def test_weights_of_8_bits_that_hold_values_are_read(family, parts, folder, tmp_
     found = loaded.components["transformer"].state_dict()
     for name, value in parts.transformer.state_dict().items():
         assert torch.equal(found[name], value.to(torch.float8_e4m3fn).float())
+
+
+@pytest.mark.parametrize("name", ["qwen_image_edit_2509_bf16", "krea2-edit", "QwenImageEdit"])
+def test_what_only_its_name_tells_from_a_model_of_text_alone_is_refused_by_it(name, tmp_path):
+    transformer = PARTS["krea2" if "krea2" in name else "qwen_image"]().transformer
+    save_file(original_names(transformer), tmp_path / f"{name}.safetensors")
+    with pytest.raises(UsageError, match="edits pictures"):
+        load_base(choose_base(str(tmp_path / f"{name}.safetensors"), None), CPU, torch.float32, offline=True)
 
 
 ENCODERS = {
@@ -161,14 +175,16 @@ def test_whole_files_that_are_not_whole_are_refused(whole, change, tmp_path):
         _base(tensors, tmp_path / "whole.safetensors")
 
 
-def test_a_whole_klein_is_refused_for_its_vae_that_diffusers_does_not_convert(tmp_path, monkeypatch):
-    parts = PARTS["flux2_klein"]()
-    folder = save_folder("flux2_klein", parts, tmp_path / "base")
-    (tmp_path / "config.toml").write_text(f'[bases]\nflux2_klein = "{folder}"\n')
+@pytest.mark.parametrize("family", ["flux2_klein", "krea2", "qwen_image"])
+def test_a_whole_file_is_refused_where_diffusers_does_not_convert_its_vae(family, tmp_path, monkeypatch):
+    parts = PARTS[family]()
+    folder = save_folder(family, parts, tmp_path / "base")
+    (tmp_path / "config.toml").write_text(f'[bases]\n{family} = "{folder}"\n')
     monkeypatch.setenv("OWF_CONFIG", str(tmp_path / "config.toml"))
     tensors = {f"model.diffusion_model.{name}": value for name, value in original_names(parts.transformer).items()}
     _base(tensors, tmp_path / "alone.safetensors")
-    tensors |= {f"vae.{name}": value for name, value in vae_tensors(parts.vae).items()}
+    vae = vae_tensors(parts.vae) if family == "flux2_klein" else parts.vae.state_dict()
+    tensors |= {f"vae.{name}": value for name, value in vae.items()}
     with pytest.raises(UsageError, match="VAE"):
         _base(tensors, tmp_path / "whole.safetensors")
 
@@ -321,7 +337,7 @@ def test_headers_that_are_not_understood_are_refused(parts, folder, layers, word
 )
 def test_whole_numbers_that_are_not_understood_are_refused(parts, folder, said, words, tmp_path):
     stored = original_names(parts.transformer)
-    name = next(name for name, value in stored.items() if name.endswith("linear2.weight") or "attention.out.w" in name)
+    name = next(name for name in stored if name.endswith(PLAIN))
     stored[name] = torch.ones_like(stored[name], dtype=torch.int8)
     stored[name.replace(".weight", ".weight_scale")] = torch.ones(())
     if said is not None:

@@ -13,7 +13,7 @@ from owf.core.train.loop.loss import LossMaker
 from owf.core.train.methods.method import attach
 from owf.core.train.preserve.term import Examples, Regularizer
 from small_training import small_plan
-from tiny_flows import PARTS
+from tiny_flows import TRAINED
 from torch._subclasses.fake_tensor import FakeTensorMode
 
 CUDA = torch.device("cuda")
@@ -76,11 +76,11 @@ def test_the_loss_is_float32_on_the_gpu(denoiser, options):
 
 
 @pytest.mark.parametrize("checkpointing", [False, True])
-@pytest.mark.parametrize("family", PARTS)
+@pytest.mark.parametrize("family", TRAINED)
 def test_the_loss_of_a_transformer_is_float32_on_the_gpu(family, checkpointing):
     require_fake_cuda()
     with FakeTensorMode(allow_non_fake_inputs=True):
-        denoiser = denoiser_of(made_on_fake_cuda(PARTS[family], torch.bfloat16), family)
+        denoiser = denoiser_of(made_on_fake_cuda(TRAINED[family], torch.bfloat16), family)
         denoiser.checkpoint_gradients(checkpointing)
         method = attached(denoiser, small_plan(targets="all"))
         losses = LossMaker(denoiser, method, WholeTexts(denoiser), 0.0, denoiser.dtype)

@@ -14,7 +14,7 @@ from ....errors import Setting, UsageError
 from ....families import Part, Pipeline
 from ....foreign import foreign
 from ..networks import network_named
-from ..parts import Parts, SchedulerConfig, dtype_of, require_channels, require_finite_weights
+from ..parts import Parts, SchedulerConfig, dtype_of, in_dtype, require_channels, require_finite_weights
 from .folder import class_of, dtype_option
 from .markers import prediction
 from .scaled import require_known_formats, values
@@ -125,7 +125,7 @@ def load_autoencoder(path: Path, part: Part, config: Path, dtype: torch.dtype) -
         )
     require_finite_weights(model, dtype, f"{path}, {part.title}")
     _require_all_weights(path, part, model)
-    return model.to(dtype)
+    return in_dtype(model, dtype)
 
 
 @contextmanager

@@ -18,11 +18,11 @@ from ....families import Part, Pipeline
 from ....foreign import foreign
 from ....text import inert
 from ..networks import network_named
-from ..parts import Parts, SchedulerConfig, dtype_of, require_finite_weights
+from ..parts import Parts, SchedulerConfig, dtype_of, in_dtype, require_finite_weights
 from .weight_files import STEMS, choose_variant, read_object, require_floats, weight_files
 
-LARGEST = 2**14
-"""Largest width in a part's configuration: 5,120 in Stable Diffusion 2 is the largest that there is."""
+LARGEST = 2**15
+"""Largest width in a part's configuration: a Qwen2.5-VL has layers of 18,944, and a window of 32,768 tokens."""
 LARGEST_ID = 2**18
 """Largest number of a token, and size of a vocabulary: Stable Diffusion's has 49,408, a Qwen3's 151,936."""
 MOST_LAYERS = 64
@@ -43,6 +43,14 @@ _OTHERS = {
     "FluxFillPipeline": "an inpainting model",
     "FluxKontextPipeline": "a model that edits pictures",
     "Flux2Pipeline": "FLUX.2-dev, whose text encoder is another than klein's",
+    "QwenImageEditPipeline": "a model that edits pictures",
+    "QwenImageEditPlusPipeline": "a model that edits pictures",
+    "QwenImageEditInpaintPipeline": "a model that edits pictures",
+    "QwenImageInpaintPipeline": "a pipeline that fills in pictures",
+    "QwenImageImg2ImgPipeline": "a pipeline that changes pictures",
+    "QwenImageControlNetPipeline": "a pipeline that follows a ControlNet",
+    "QwenImageControlNetInpaintPipeline": "a pipeline that follows a ControlNet",
+    "QwenImageLayeredPipeline": "a model that takes pictures apart into layers",
 }
 """Pipelines that people take for text-to-image ones -> what they are."""
 
@@ -96,18 +104,24 @@ def require_kind(index: Mapping[str, Any], part: Part, pipeline: Pipeline, path:
 
 def require_sane(config: Mapping[str, Any], path: Path) -> None:
     """Raise UsageError for numbers that no model has: building what they say would take all memory, or forever."""
-    for key, value in config.items():
+    inside: list[tuple[str, Any]] = list(config.items())
+    while inside:
+        key, value = inside.pop()
         values = value if isinstance(value, list) else [value]
         if len(values) > MOST_ITEMS:
             raise UsageError(f"{path}: {inert(key)} lists {len(values)} items, and no model of this kind has so many.")
         most = _most(key)
         for number in values:
-            if isinstance(number, (int, float)) and not abs(number) <= most:
+            if isinstance(number, Mapping):  # what reads text and what sees have settings of their own in some
+                inside += number.items()
+            elif isinstance(number, list):
+                inside.append((key, number))
+            elif isinstance(number, (int, float)) and not abs(number) <= most:
                 raise UsageError(f"{path}: {inert(key)} is {number}, and no model of this kind has more than {most}.")
 
 
-_NO_SIZES = ("max_position_embeddings", "rope_theta")
-"""Settings of language models that say how places are turned into angles, and make nothing larger."""
+_NO_SIZES = ("max_position_embeddings", "rope_theta", "max_window_layers")
+"""Settings of language models that say how places are turned into angles and what sees how far: nothing larger."""
 _LARGEST_PLACE = 2**24
 """Largest of those: a Qwen3's rope_theta is 1,000,000."""
 
@@ -117,7 +131,7 @@ def _most(key: str) -> int:
         return MOST_SIDE
     if key in _NO_SIZES:
         return _LARGEST_PLACE
-    if "layers" in key:
+    if "layers" in key or key == "depth":
         return MOST_LAYERS
     return LARGEST_ID if key == "vocab_size" or key.endswith("_id") else LARGEST
 
@@ -148,7 +162,7 @@ def _load(path: Path, part: Part, dtype: torch.dtype) -> nn.Module:
         folder, part, [str(k) for k in seen["missing_keys"]], [str(k) for k in seen["unexpected_keys"]]
     )
     require_finite_weights(model, dtype, str(folder))
-    return model.to(dtype)
+    return in_dtype(model, dtype)
 
 
 @contextmanager

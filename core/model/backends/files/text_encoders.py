@@ -10,7 +10,7 @@ import torch
 from ....errors import UsageError
 from ....families import Part
 from ....foreign import foreign
-from ..parts import require_finite_weights
+from ..parts import in_dtype, require_finite_weights
 from .folder import class_of, load_tokenizer
 from .scaled import values
 from .weight_files import opened, read_object
@@ -40,7 +40,7 @@ def load_text_encoder(path: Path, part: Part, config: Path, dtype: torch.dtype) 
         model = kind.from_pretrained(None, config=kind.config_class.from_pretrained(str(config)), state_dict=weights)
     _require_same_names(weights, model, path, part)
     require_finite_weights(model, dtype, f"{path}, {part.title}")
-    return model.to(dtype)
+    return in_dtype(model, dtype)
 
 
 def _bare(name: str) -> str:

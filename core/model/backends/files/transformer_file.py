@@ -4,6 +4,7 @@ People have transformers of many gigabytes so: one for each variant, and text en
 these too, as ComfyUI's whole checkpoints do; then settings and tokenizers alone come from the folder.
 """
 
+import math
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ from ....errors import Setting, UsageError
 from ....families import Layers, LivePart, Pipeline, flat
 from ....foreign import foreign
 from ....text import inert
-from ..parts import dtype_of, require_finite_weights
+from ..parts import dtype_of, is_kept_wide, require_finite_weights
 from .checkpoint import load_autoencoder
 from .folder import class_of, require_sane
 from .scaled import Scales, is_beside, require_known_formats
@@ -118,15 +119,22 @@ def _placed(path: Path, layers: Layers, model: Any, dtype: torch.dtype) -> dict[
         for name in _of_transformer(file.keys()):
             if _plain(name) in _BESIDE or is_beside(name):
                 continue
-            for key, half, value in _parts(path, name, scales.value(name).to(dtype), layers, live, shapes):
+            for key, half, value in _parts(path, name, scales.value(name), layers, live, shapes):
                 if half in pieces.setdefault(key, {}):
                     raise UsageError(f"{path} holds {key} twice, once as {name}.")
-                pieces[key][half] = value
-    held = {key: torch.cat([found[half] for half in sorted(found)]) for key, found in pieces.items()}
+                pieces[key][half] = value.to(torch.float32 if is_kept_wide(model, key) else dtype)
+    held = {
+        key: _shaped(torch.cat([found[half] for half in sorted(found)]), shapes[key]) for key, found in pieces.items()
+    }
     for key, value in held.items():
         if tuple(value.shape) != shapes[key]:
             raise UsageError(f"{path}: {key} has shape {list(value.shape)}, and the base's {list(shapes[key])}.")
     return held
+
+
+def _shaped(value: torch.Tensor, shape: tuple[int, ...]) -> torch.Tensor:
+    """Return a vector as the table of as many numbers that diffusers makes of it, anything else as it is."""
+    return value.view(shape) if value.ndim == 1 and value.numel() == math.prod(shape) else value
 
 
 def _parts(

@@ -24,6 +24,7 @@ from ..parts import (
     require_words,
 )
 from .network import Network, in_turn, noise_share, pixels_per_latent, token_numbers
+from .patches import PATCH, packed, unpacked
 
 GUIDANCE = 3.5
 """Strength of guidance that the network is told: what people draw with, diffusers' and ComfyUI's default."""
@@ -32,8 +33,6 @@ TRAINED_GUIDANCE = 1.0
 unlearn what guidance adds, to fit them. kohya's scripts recommend it, ai-toolkit and diffusers' README do it."""
 _TIMES = {True: 10_000, False: 1_000}
 """Timesteps of its process, as many as ComfyUI lists sigmas of, by whether it is told guidance: Schnell is not."""
-_PATCH = 2
-"""Side of the patches of latents that are one token."""
 _LONGEST = 512
 """Tokens of a prompt for T5; the rest is cut, as in every host."""
 
@@ -56,7 +55,7 @@ class Flux(Network):
         self.latent_shape = (self.vae.latent_channels, side, side)
         config = parts.scheduler.config
         self._is_told = bool(parts.transformer.config.guidance_embeds)
-        self._schedule = flow_of(config, _TIMES[self._is_told], by_size(config, (side // _PATCH) ** 2))
+        self._schedule = flow_of(config, _TIMES[self._is_told], by_size(config, (side // PATCH) ** 2))
         self.told: Mapping[str, str] = {"guidance told to the network": f"{GUIDANCE:g}"} if self._is_told else {}
         if self._is_told:  # as kohya's scripts call it in a file's metadata
             self.told_in_training: Mapping[str, str] = {"ss_guidance_scale": f"{TRAINED_GUIDANCE}"}
@@ -67,8 +66,8 @@ class Flux(Network):
         """Raise UsageError where the parts do not make a text-to-image model that can be asked for its predictions."""
         config = parts.transformer.config
         require_scaled_vae(parts.vae.config, path)
-        require_size(parts.vae.config, _PATCH, path)
-        patch = _PATCH**2 * parts.vae.config.latent_channels
+        require_size(parts.vae.config, PATCH, path)
+        patch = PATCH**2 * parts.vae.config.latent_channels
         require_channels_of(config.in_channels, parts.transformer.out_channels, patch, path)
         require_width_of(parts.text_encoder_2.config.d_model, config.joint_attention_dim, "T5", path)
         require_width_of(parts.text_encoder.config.hidden_size, config.pooled_projection_dim, "CLIP", path)
@@ -98,11 +97,11 @@ class Flux(Network):
         return self._guided(x_t, t, cond, TRAINED_GUIDANCE)
 
     def _guided(self, x_t: torch.Tensor, t: torch.Tensor, cond: Conditioning, strength: float) -> torch.Tensor:
-        height, width = x_t.shape[-2] // _PATCH, x_t.shape[-1] // _PATCH
+        height, width = x_t.shape[-2] // PATCH, x_t.shape[-1] // PATCH
         # Rounded to the type of the latents as a number of 1,000, which is how the pipeline passes it.
         time = (noise_share(self._schedule, t) * 1000).to(x_t.dtype) / 1000
         found = self.denoiser(
-            hidden_states=_packed(x_t),
+            hidden_states=packed(x_t),
             timestep=time,
             guidance=x_t.new_full((len(x_t),), strength, dtype=torch.float32) if self._is_told else None,
             pooled_projections=cond.pooled,
@@ -110,30 +109,17 @@ class Flux(Network):
             txt_ids=torch.zeros(cond.context.shape[1], 3, device=x_t.device),
             img_ids=_places(height, width, x_t.device),
         ).sample
-        return _unpacked(found, height, width)
+        return unpacked(found, height, width)
 
     def row_values(self) -> int:
         """Return those of the transformer over the tokens of picture and prompt."""
         config = self.denoiser.config
-        tokens = (self.latent_shape[-1] // _PATCH) ** 2 + _LONGEST
+        tokens = (self.latent_shape[-1] // PATCH) ** 2 + _LONGEST
         return transformer_values(tokens, config.num_attention_heads * config.attention_head_dim, 4)
 
     def token(self, word: str) -> Token:
         """Raise UsageError: a word is read by two encoders that cut it in ways of their own."""
         raise UsageError(f"{word!r} cannot be trained as a word: FLUX.1 reads words with two encoders.")
-
-
-def _packed(latents: torch.Tensor) -> torch.Tensor:
-    """Return latents (N, C, h, w) as tokens (N, h/2 w/2, 4 C), one for each patch, row by row."""
-    count, channels, height, width = latents.shape
-    patches = latents.reshape(count, channels, height // _PATCH, _PATCH, width // _PATCH, _PATCH)
-    return patches.permute(0, 2, 4, 1, 3, 5).flatten(3).flatten(1, 2)
-
-
-def _unpacked(tokens: torch.Tensor, height: int, width: int) -> torch.Tensor:
-    """Return latents of tokens; the inverse of `_packed` for `height` by `width` patches."""
-    patches = tokens.reshape(len(tokens), height, width, -1, _PATCH, _PATCH)
-    return patches.permute(0, 3, 1, 4, 2, 5).flatten(4).flatten(2, 3)
 
 
 def _places(height: int, width: int, device: torch.device) -> torch.Tensor:

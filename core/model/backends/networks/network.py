@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from ....errors import OFF, Setting, UsageError
-from ...diffusion.denoiser import Conditioning, Token, joined
+from ...diffusion.denoiser import Conditioning, Token, classifier_free, joined
 from ...diffusion.schedule import Schedule
 from ..parts import scaled, unscaled
 
@@ -37,6 +37,8 @@ class Network(ABC):
     """The same in a training, where that is another; metadata of what is trained."""
     vae: Any
     """Settings of the VAE."""
+    codes_videos: bool = False
+    """Whether its VAE codes videos, of which a picture is one frame: what it takes and gives is (N, C, 1, h, w)."""
 
     @abstractmethod
     def __init__(self, parts: Any) -> None: ...
@@ -97,6 +99,10 @@ class Network(ABC):
     def forward_in_training(self, x_t: torch.Tensor, t: torch.Tensor, cond: Conditioning) -> torch.Tensor:
         """Return what `forward` does, told what it is told in a training."""
         return self.forward(x_t, t, cond)
+
+    def guided(self, with_prompt: torch.Tensor, without: torch.Tensor, scale: float) -> torch.Tensor:
+        """Return what guidance of a scale makes of predictions (N, C, h, w) with the prompt and without."""
+        return classifier_free(with_prompt, without, scale)
 
     @abstractmethod
     def row_values(self) -> int:

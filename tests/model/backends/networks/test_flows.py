@@ -1,4 +1,4 @@
-"""FLUX.1, Z-Image and FLUX.2 klein against diffusers' own pipelines: what is asked, what is drawn, how it is read."""
+"""Flows against diffusers' own pipelines of them: what is asked, what is drawn, how it is read."""
 
 import contextlib
 import warnings
@@ -17,7 +17,14 @@ from tiny_flows import PARTS, SIDE, flux_parts, found, given, pipeline_of, save_
 
 CPU = torch.device("cpu")
 PROMPTS = ["a photo of a bag", "two red coats, " * 60]
-SHAPES = {"flux": (4, 8, 8), "z_image": (4, 8, 8), "flux2_klein": (16, 4, 4)}
+SHAPES = {
+    "flux": (4, 8, 8),
+    "z_image": (4, 8, 8),
+    "flux2_klein": (16, 4, 4),
+    "krea2": (4, 8, 8),
+    "qwen_image": (4, 8, 8),
+}
+PIXELS = {family: SIDE // shape[-1] for family, shape in SHAPES.items()}
 WIDE = (0.5, 2.0)
 """Height and width of other pictures over those of the square ones: as many tokens, so as much shift."""
 
@@ -68,8 +75,7 @@ def _recorded(transformer):
 
 def _drawn(family, parts, noise, steps, output="np", **settings):
     """Return what diffusers' pipeline draws from noise (1, C, h, w)."""
-    each = SIDE // SHAPES[family][-1]
-    size = {"height": noise.shape[-2] * each, "width": noise.shape[-1] * each}
+    size = {"height": noise.shape[-2] * PIXELS[family], "width": noise.shape[-1] * PIXELS[family]}
     return pipeline_of(family, parts)(
         prompt=PROMPTS[0],
         latents=given(family, noise),
@@ -80,7 +86,13 @@ def _drawn(family, parts, noise, steps, output="np", **settings):
     ).images
 
 
-NO_GUIDANCE = {"flux": {}, "z_image": {"guidance_scale": 0.0}, "flux2_klein": {"guidance_scale": 1.0}}
+NO_GUIDANCE = {
+    "flux": {},
+    "z_image": {"guidance_scale": 0.0},
+    "flux2_klein": {"guidance_scale": 1.0},
+    "krea2": {"guidance_scale": 0.0},
+    "qwen_image": {"true_cfg_scale": 1.0},
+}
 
 
 def test_sizes_are_those_of_the_architecture(family, denoiser):
@@ -100,6 +112,18 @@ def test_prompts_are_encoded_as_by_the_pipeline(family, parts, denoiser):
         assert [int(count) for count in cond.mask.sum(1)] == [len(row) for row in context]
         for row, mask, expected in zip(cond.context, cond.mask, context, strict=True):
             torch.testing.assert_close(row[mask], expected, atol=1e-5, rtol=1e-5)
+        return
+    elif family == "krea2":
+        context, mask = pipeline.encode_prompt(PROMPTS, device=CPU)
+        # Filled up to 512 there, between the prompt and what the template puts after it.
+        for row, own, expected, theirs in zip(cond.context, cond.mask, context, mask, strict=True):
+            torch.testing.assert_close(row[own], expected[theirs].flatten(1), atol=1e-5, rtol=1e-5)
+        return
+    elif family == "qwen_image":
+        context, mask = pipeline.encode_prompt(PROMPTS, device=CPU, max_sequence_length=512)
+        assert torch.equal(cond.mask, mask.bool())
+        for row, own, expected in zip(cond.context, cond.mask, context, strict=True):
+            torch.testing.assert_close(row[own], expected[own], atol=1e-5, rtol=1e-5)
         return
     else:
         context, _ = pipeline.encode_prompt(PROMPTS, device=CPU)
@@ -156,6 +180,8 @@ def test_guided_pictures_are_those_of_diffusers_pipeline(family, parts, denoiser
         "flux": {"true_cfg_scale": 3.0, "negative_prompt": ""},
         "z_image": {"guidance_scale": 2.0},  # added to the prediction with the prompt: 3 as everybody else counts
         "flux2_klein": {"guidance_scale": 3.0},
+        "krea2": {"guidance_scale": 2.0},  # as with Z-Image
+        "qwen_image": {"true_cfg_scale": 3.0, "negative_prompt": " "},  # for no negative prompt, a space
     }[family]
     images, _ = generate(denoiser, PROMPTS[:1], [7], Sampling(4, 3.0), Batching(4))
     noise = gaussian(SHAPES[family], 7, f"sample|{PROMPTS[0]}")[None]
@@ -168,8 +194,11 @@ def test_pictures_go_through_the_vae_as_in_the_pipeline(family, parts, denoiser)
     images = (torch.rand(2, 3, SIDE, SIDE, generator=torch.Generator().manual_seed(1)) * 255).to(torch.uint8)
     latents = denoiser.encode_image(images)
     assert latents.shape == (2, *SHAPES[family])
-    mean = parts.vae.encode(images.float() / 127.5 - 1).latent_dist.mean
-    expected = ((parts.vae.decode(mean).sample + 1) * 127.5).round().clamp(0, 255)
+    pixels = images.float() / 127.5 - 1
+    codes_videos = family in ("krea2", "qwen_image")
+    mean = parts.vae.encode(pixels.unsqueeze(2) if codes_videos else pixels).latent_dist.mean
+    seen = parts.vae.decode(mean).sample
+    expected = (((seen.squeeze(2) if codes_videos else seen) + 1) * 127.5).round().clamp(0, 255)
     assert (denoiser.decode(latents).float() - expected).abs().max() <= 1
 
 
@@ -230,7 +259,7 @@ def test_parts_that_do_not_fit_are_refused(change, words):
         Flux.require_fit(parts, "base")
 
 
-@pytest.mark.parametrize("family", ["z_image", "flux2_klein"])
+@pytest.mark.parametrize("family", ["z_image", "flux2_klein", "krea2", "qwen_image"])
 def test_a_template_of_the_folder_is_not_run(family):
     """It is code of whoever made the folder; what it should give is known."""
     parts = PARTS[family]()

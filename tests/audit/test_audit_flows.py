@@ -1,0 +1,67 @@
+"""Audits of flows from the command line: a tiny folder of the architecture, a LoRA in names of its own code."""
+
+import dataclasses
+import json
+
+import pytest
+import torch
+from owf.cli.audit import main
+from owf.core.plan import presets
+from safetensors.torch import save_file
+from tiny_flows import PARTS, save_folder
+
+LORAS = {
+    "krea2": {
+        "lora_unet_blocks_0_attn_wq": (32, 32),
+        "lora_unet_blocks_1_mlp_down": (32, 80),
+        "lora_unet_txtfusion_layerwise_blocks_0_attn_wo": (32, 32),
+        "lora_unet_last_linear": (16, 32),
+    },
+    "qwen_image": {
+        "lora_unet_transformer_blocks_0_attn_add_q_proj": (32, 32),
+        "lora_unet_transformer_blocks_1_img_mlp_net_2": (32, 128),
+        "lora_unet_transformer_blocks_1_txt_mod_1": (192, 32),
+    },
+}
+"""Family -> names of layers and their shapes, as musubi-tuner writes them."""
+DRAWN = {"krea2": (5.5, 28), "qwen_image": (4.0, 2)}
+"""Family -> guidance and steps of its usual base, or of the plan."""
+
+
+@pytest.fixture(params=LORAS)
+def family(request):
+    return request.param
+
+
+@pytest.fixture
+def arguments(family, tmp_path):
+    """A LoRA, its base, and where to write."""
+    folder, generator, tensors = save_folder(family, PARTS[family](), tmp_path / "tiny"), torch.Generator(), {}
+    for stem, (out, inputs) in LORAS[family].items():
+        tensors[f"{stem}.lora_down.weight"] = torch.randn(2, inputs, generator=generator)
+        tensors[f"{stem}.lora_up.weight"] = torch.randn(out, 2, generator=generator)
+        tensors[f"{stem}.alpha"] = torch.tensor(2.0)
+    save_file(tensors, tmp_path / "lora.safetensors")
+    places = ["--out", tmp_path / "out", "--cache", tmp_path / "cache"]
+    return [str(argument) for argument in (tmp_path / "lora.safetensors", "--base", folder, *places, "--offline")]
+
+
+def test_it_ends_in_a_report(family, arguments, tmp_path, monkeypatch):
+    short = dataclasses.replace(presets.quick_plan(), sampling_steps=2)
+    short = dataclasses.replace(short, prompts=short.prompts[:2], images_per_prompt=1)
+    monkeypatch.setitem(presets.PRESETS, "quick", lambda: short)
+    assert main([*arguments, "--metrics", "denoiser_drift", "--progress", "none"]) in (0, 1, 3)
+    (file,) = (tmp_path / "out").glob("*/report.json")
+    report = json.loads(file.read_text())
+    assert (report["base"]["name"], report["base"]["family"]) == ("tiny", family)
+    assert report["adapter"]["matched"] == len(LORAS[family])
+    assert (report["plan"]["guidance_scale"], report["plan"]["sampling_steps"]) == DRAWN[family]
+    (drift,) = [m for name, m in report["measurements"].items() if name == "denoiser_drift"]
+    assert any(estimate["value"] > 0 for estimate in drift["estimates"].values())
+
+
+def test_a_dry_run_names_rows_and_memory(arguments, capsys):
+    assert main([*arguments, "--dry-run", "--device", "cpu"]) == 0
+    said = capsys.readouterr().out
+    for part in ("nothing in names and shapes speaks against it", "Rows of the denoiser", "Card of 24 GB"):
+        assert part in said
