@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from .. import families
 from ..datasets.images.labelled import LabelledImages
 from ..disk.store import measured_in, whole_store
 from ..errors import InvalidError
@@ -73,6 +74,8 @@ class AuditSetting:
     """Whether what is left is not measured once the verdict is DRIFT."""
     not_asked: str = ""
     """What was asked for and has no meaning on the base, as a sentence; see `request.not_asked`."""
+    usual: families.Drawing = families.USUAL
+    """How people draw with the base, as what the LoRA is asked for beside the references is drawn."""
 
     @property
     def concept(self) -> Concept | None:
@@ -158,7 +161,11 @@ def _gather(
         tuned = ModelPass(denoiser, plan, run_store, setting.batch, setting.progress)
         cost = _cost(plan, setting)
         left = remaining(plan, cost, base.before, tuned.before)
-        likeness = 0 if setting.references is None else likeness_rows(setting.concept, denoiser.family, plan.form)
+        likeness = (
+            0
+            if setting.references is None
+            else likeness_rows(setting.concept, denoiser.family, plan.form, setting.usual)
+        )
         setting.progress.total(left.base + left.tuned + cost.compared + likeness)
         setting.progress.subject(BASE)
         rests, doubt = gather_base(needed(plan.metrics), base, plan, setting.labelled)
@@ -214,7 +221,12 @@ def _learned(denoiser: Denoiser, change: Change, plan: AuditPlan, setting: Audit
     if setting.references is None:
         return None
     drawing = Drawing(
-        denoiser, lambda: without(change, setting.progress), setting.cache, setting.batch, setting.progress
+        denoiser,
+        lambda: without(change, setting.progress),
+        setting.cache,
+        setting.batch,
+        setting.progress,
+        setting.usual,
     )
     return measure_references(setting.references, setting.concept, drawing, plan.form)
 

@@ -15,7 +15,9 @@ def outlook(denoiser: Denoiser, change: Change, plan: AuditPlan, setting: AuditS
     """Return the rows that are left of an audit, and about how long they take and how much memory."""
     left, whole = to_do(denoiser, change.key, plan, setting)
     cost = estimate(denoiser, setting.batch)
-    likeness = 0 if setting.references is None else likeness_rows(setting.concept, denoiser.family, plan.form)
+    likeness = (
+        0 if setting.references is None else likeness_rows(setting.concept, denoiser.family, plan.form, setting.usual)
+    )
     minutes = f"{cost.minutes(left.tuned + likeness):.1f}"
     if left.base:
         minutes += f" + {cost.minutes(left.base):.1f}"

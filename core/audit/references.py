@@ -8,6 +8,7 @@ from pathlib import Path
 
 import torch
 
+from .. import families
 from ..disk.files import LeftOut, named
 from ..errors import Setting, UsageError, naming
 from ..families.prompt_form import IN_SENTENCES, PromptForm
@@ -74,9 +75,11 @@ def concept_of(told: Sequence[str], claimed: Sequence[str]) -> Concept | None:
     return Concept(words, words.split()[-1] if " " in words else "") if words else None
 
 
-def likeness_rows(concept: Concept | None, family: str, form: PromptForm = IN_SENTENCES) -> int:
+def likeness_rows(
+    concept: Concept | None, family: str, form: PromptForm = IN_SENTENCES, usual: families.Drawing = families.USUAL
+) -> int:
     """Return the UNet rows that `measure_references` costs at the most."""
-    return 0 if concept is None else drawn_rows(concept, family, form)
+    return 0 if concept is None else drawn_rows(concept, family, form, usual)
 
 
 def measure_references(

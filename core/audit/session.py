@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from .. import families
 from ..datasets.images.labelled import LabelledImages
 from ..disk.files import remove_unfinished
 from ..disk.lock import only_one
@@ -132,6 +133,7 @@ class AuditSession:
             references,
             self._request.decide_early,
             not_asked(self._request, plan),
+            families.get(denoiser.family).drawing((denoiser.name, *names)),
         )
         finished = Finished(setting.cache, run, denoiser.digest(), plan_digest(plan), change)
         with only_one(setting.folder):

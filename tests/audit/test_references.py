@@ -13,6 +13,7 @@ from owf.core.audit.learned.evidence import REFERENCES, SEEDS
 from owf.core.audit.references import References, concept_of, likeness_rows, measure_references, read_references
 from owf.core.audit.request import AuditRequest
 from owf.core.errors import Setting, UsageError
+from owf.core.families import Drawing
 from owf.core.model.backends.diffusers import DiffusersDenoiser
 from owf.core.model.diffusion import drawings
 from owf.core.model.diffusion.batch import Batching
@@ -111,7 +112,7 @@ class Counted(Heard):
         self.length -= rows
 
 
-def audited(folder, references: References, told: tuple[str, ...], progress):
+def audited(folder, references: References, told: tuple[str, ...], progress, **more):
     plan = preset_plan("quick")
     plan = dataclasses.replace(
         plan,
@@ -121,7 +122,16 @@ def audited(folder, references: References, told: tuple[str, ...], progress):
         drift_timesteps=3,
     )
     setting = AuditSetting(
-        folder, folder / "cache", default_policy(), progress, Batching(8), {}, None, told=told, references=references
+        folder,
+        folder / "cache",
+        default_policy(),
+        progress,
+        Batching(8),
+        {},
+        None,
+        told=told,
+        references=references,
+        **more,
     )
     adapter = read_adapter(write_tiny_lora(folder / "a.safetensors", 0.3))
     return audit(DiffusersDenoiser(tiny_parts(), "tiny", "demo"), adapter, 1.0, plan, setting)
@@ -140,6 +150,19 @@ def test_an_audit_says_how_like_the_references_its_pictures_are(tmp_path, cheap)
     assert log.length > likeness_rows(Concept("sks bag", "bag"), "demo") > 0
     read = parse_report(to_json(report), "report.json")
     assert read.learning == found
+
+
+def test_the_concept_is_drawn_as_people_draw_with_the_base(tmp_path, cheap):
+    log, fewer = Counted(), Counted()
+    usual, found = Drawing("", guidance_scale=1.0, steps=1), References(pictures(4), [Colours()])
+    for name in "ab":
+        (tmp_path / name).mkdir()
+    audited(tmp_path / "a", found, ("sks bag",), log)
+    audited(tmp_path / "b", found, ("sks bag",), fewer, usual=usual)
+    assert sum(fewer.rows) == fewer.length
+    concept = Concept("sks bag", "bag")
+    spared = likeness_rows(concept, "demo") - likeness_rows(concept, "demo", usual=usual)
+    assert log.length - fewer.length == spared > 0
 
 
 def test_without_words_nothing_is_drawn_and_that_is_said(tmp_path, cheap):
