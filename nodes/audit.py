@@ -8,6 +8,7 @@ from comfy_api.latest import io
 from ..core.text import inert
 from .auditing.audit_inputs import (
     base_inputs,
+    concept_inputs,
     detail_inputs,
     gate_input,
     limit_inputs,
@@ -16,7 +17,7 @@ from .auditing.audit_inputs import (
     strength_input,
 )
 from .auditing.gate import blocker, closed_note, is_closed
-from .auditing.request import AUTO, NOT_LINKED, audit_request, limits_wrong, require_one_source, wrong
+from .auditing.request import AUTO, NOT_LINKED, audit_request, compared, limits_wrong, require_one_source, wrong
 from .auditing.run import AuditResult, Probes, Question, Tuned, run_audit
 from .auditing.shown import remembered, report_images
 from .auditing.upstream import base_of, loras_between
@@ -46,10 +47,12 @@ class DriftAudit(io.ComfyNode):
         return found_by(schema, "test LoRA", "evaluate LoRA", "forgetting", "quality", "compare models", "KID", "CDI")
 
     @classmethod
-    def fingerprint_inputs(cls, lora: str = places.NONE, probe_folder: str = "", **others: Any) -> str:
-        """Return what makes the node run again: another file under the same name, other images in the folder."""
+    def fingerprint_inputs(
+        cls, lora: str = places.NONE, probe_folder: str = "", references: str = "", **others: Any
+    ) -> str:
+        """Return what makes the node run again: another file under the same name, other images in the folders."""
         file = "" if lora == places.NONE else places.file_mark(places.lora_path(lora))
-        return file + places.input_mark(probe_folder)
+        return file + places.input_mark(probe_folder) + places.input_mark(references)
 
     @classmethod
     def validate_inputs(
@@ -91,6 +94,9 @@ class DriftAudit(io.ComfyNode):
         resolution: int = 0,
         guidance_scale: float = 0.0,
         features: str = AUTO,
+        concept: str = "",
+        references: str = "",
+        open_clip: str = "",
     ) -> io.NodeOutput:
         """Run the audit."""
         from .backend.model.denoiser import Pair
@@ -100,6 +106,7 @@ class DriftAudit(io.ComfyNode):
         probes = Probes(probe_images, probe_labels, probe_folder)
         with graph_words():
             asked = audit_request(preset, audit_seed, metrics, per_class, guidance_scale, features, probe_folder)
+            asked = compared(asked, concept, references, open_clip)
             base = base_of(cls.hidden.prompt, cls.hidden.unique_id)
             question = Question(asked, policy, resolution, probes, base)
             result = run_audit(Pair(model, clip), vae, tuned, question, progress)
@@ -144,6 +151,7 @@ def _inputs() -> list[io.Input]:
         probe_folder_input(),
         *limit_inputs(),
         *detail_inputs(),
+        *concept_inputs(),
     ]
 
 

@@ -84,6 +84,33 @@ def limit_inputs() -> list[io.Input]:
     ]
 
 
+def concept_inputs() -> list[io.Input]:
+    """Return the inputs that say what a LoRA was trained to change, and what shows it."""
+    return [
+        folded(
+            io.String,
+            "concept",
+            optional=True,
+            default="",
+            tooltip="Words for what the LoRA was trained to change, with commas between. Empty: what its file says.",
+        ),
+        folded(
+            io.String,
+            "references",
+            optional=True,
+            default="",
+            tooltip="Pictures of that, which the LoRA's are compared with: a folder below ComfyUI's input folder.",
+        ),
+        folded(
+            io.String,
+            "open_clip",
+            optional=True,
+            default="",
+            tooltip="Network of open_clip that stands for CLIP in metrics, as MODEL/TAG. Empty: CLIP ViT-B/32.",
+        ),
+    ]
+
+
 def detail_inputs() -> list[io.Input]:
     """Return the inputs that overrule single settings of a preset."""
     return [

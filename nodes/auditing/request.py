@@ -4,6 +4,7 @@
 shows the sentence once for every input that such a method names, so they name few.
 """
 
+import dataclasses
 import logging
 from typing import TYPE_CHECKING
 
@@ -43,6 +44,29 @@ def audit_request(
         features="" if features == AUTO else features,
         images=_probe_folder(probe_folder),
     )
+
+
+def compared(asked: "AuditRequest", concept: str, references: str, open_clip: str) -> "AuditRequest":
+    """Return the same, with pictures of the concept to compare with, by words, and another network for CLIP.
+
+    Raises UsageError for a folder that is elsewhere or holds no picture, and for what no metric asks for.
+    """
+    words = tuple(word.strip() for word in concept.split(",") if word.strip())
+    folder = _references(references)
+    return dataclasses.replace(asked, concept=words, references=folder, open_clip=open_clip.strip())
+
+
+def _references(name: str) -> "Path | None":
+    if not name:
+        return None
+    from ...core.audit.references import left_out_of
+    from ...core.disk.files import named
+
+    folder = places.input_folder(name)
+    left_out = left_out_of(folder)
+    if left_out:
+        logging.warning("OWF: Not used in %s: %s.", folder, named(left_out, folder))
+    return folder
 
 
 def metrics_from(text: str) -> tuple[str, ...]:

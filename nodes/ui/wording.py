@@ -23,10 +23,10 @@ _WORDS = {
     Setting("seed"): "train_seed",  # an audit's is checked by its input
 }
 """Settings that no input is called like -> what a graph does about them; "" where there is nothing to do."""
-_NOT_OFFERED = frozenset({"bank_share", "bucket", "checkpointing", "class_prompt", "clip_skip", "concept",
-                           "concepts", "dataset", "device", "ema", "loss", "method", "offline", "offload",
-                           "open_clip", "prompt_form", "quantize", "ratings", "references", "reports", "stages",
-                           "train_text_encoder", "validation", "warmup", "words", "write"})  # fmt: skip
+_NOT_OFFERED = frozenset({"bank_share", "bucket", "checkpointing", "class_prompt", "clip_skip", "concepts",
+                           "dataset", "device", "ema", "loss", "method", "offline", "offload", "prompt_form",
+                           "quantize", "ratings", "reports", "stages", "train_text_encoder", "validation", "warmup",
+                           "words", "write"})  # fmt: skip
 """Settings of the command line alone."""
 
 

@@ -188,6 +188,20 @@ def test_wrong_settings_say_what_to_change(stub, settings, said):
     assert said in stub.run("wrong_settings", settings)["said"]
 
 
+def test_references_are_a_folder_of_pictures_below_the_input_folder(stub):
+    folder = stub.home / "input" / "mine"
+    folder.mkdir(parents=True)
+    assert "mine" in stub.run("references", "", "mine", "")["said"]  # no picture in it
+    (folder / "a.png").touch()
+    (folder / "b.heic").touch()
+    found = stub.run("references", " sks dog, dog ", "mine", "ViT-B-32/openai ")
+    assert (found["concept"], found["references"]) == (["sks dog", "dog"], "mine") and "b.heic" in found["log"]
+    assert found["open_clip"] == "ViT-B-32/openai"
+    none = stub.run("references", "", "", "")
+    assert (none["concept"], none["references"], none["open_clip"]) == ([], "", "")
+    assert "below ComfyUI's input folder" in stub.run("references", "", "../..", "")["said"]
+
+
 def test_probe_images_need_a_label_each(stub):
     found = stub.run("probe_labels")
     assert "names 1 classes for 2" in found["said"][0] and "two different" in found["said"][1]
