@@ -116,7 +116,8 @@ class AuditSession:
         `learning`, what a training knows of the change, go into the report. `announce` hears of plan and setting before
         a change is measured; for one that does not fit nothing is fetched. Raises UsageError where another is at it.
         """
-        plan, labelled = plan_for(self._request, denoiser.family, denoiser.resolution, given, (denoiser.name, *names))
+        called = (denoiser.name, *names)
+        plan, labelled = plan_for(self._request, denoiser.family, denoiser.resolution, given, called)
         networks, references = self._loaded(denoiser, change, plan, progress)
         run = self._run(denoiser, change, plan, networks, references)
         setting = AuditSetting(
@@ -133,7 +134,7 @@ class AuditSession:
             references,
             self._request.decide_early,
             not_asked(self._request, plan),
-            families.get(denoiser.family).drawing((denoiser.name, *names)),
+            families.get(denoiser.family).drawing(called),
         )
         finished = Finished(setting.cache, run, denoiser.digest(), plan_digest(plan), change)
         with only_one(setting.folder):
@@ -141,10 +142,8 @@ class AuditSession:
             if published is None:
                 if change.refusal() is None:
                     announce(plan, setting)
-                with _samples(setting.folder, change):
-                    report = audit_change(denoiser, change, plan, setting)
-                progress.stage("Writing the report")
-                published = self._publish(_with(report, learning, references), setting.folder, finished, change)
+                report = _with(_measured(denoiser, change, plan, setting), learning, references)
+                published = self._publish(report, setting.folder, finished, change)
         give_up(setting.cache, self._places.cache_limit)
         return published
 
@@ -214,6 +213,13 @@ class AuditSession:
         require_writable(folder, Setting("out"))
         folder.mkdir(parents=True, exist_ok=True)
         return folder
+
+
+def _measured(denoiser: Denoiser, change: Change, plan: AuditPlan, setting: AuditSetting) -> Report:
+    with _samples(setting.folder, change):
+        report = audit_change(denoiser, change, plan, setting)
+    setting.progress.stage("Writing the report")
+    return report
 
 
 def _with(report: Report, learning: Learning | None, references: References | None) -> Report:
