@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from brief_audit import METRICS
-from comfy_flows import lora, saved
+from comfy_flows import lora, require_small, saved
 from reports import apart, numbers
 
 FAMILIES = ("flux", "z_image", "flux2_klein")
@@ -21,13 +21,9 @@ def base(request, tmp_path_factory):
 
 
 def made(family: str, place: Path) -> dict[str, str]:
-    """Return the same of a model that is written to a folder; skip the test where ComfyUI knows none so small.
-
-    One from before Z-Image and FLUX.2 has neither, and takes every FLUX.1 to be of the true width.
-    """
+    """Return the same of a model that is written to a folder; skip the test where ComfyUI knows none so small."""
     comfy = Path(os.environ["COMFYUI_DIR"])
-    if not (comfy / "comfy" / "text_encoders" / "z_image.py").exists():
-        pytest.skip(f"this ComfyUI has no {family} of other than the true width, if any")
+    require_small(comfy)
     folder, file = saved(family, comfy, place)
     return {"family": family, "folder": str(folder), "file": str(file)}
 

@@ -1,8 +1,11 @@
 """LoRAs that owf-train made of small transformers: ComfyUI's own loader finds every layer and changes it as trained."""
 
+import os
 import re
+from pathlib import Path
 
 import torch
+from comfy_flows import require_small
 from owf.core import families
 from owf.core.adapter import LoraCard
 from owf.core.model.backends.diffusers import DiffusersDenoiser
@@ -31,6 +34,7 @@ def trained_transformers(folder):
 
 
 def test_what_is_trained_of_a_transformer_is_loaded_whole_by_comfyuis_names(host, tmp_path):
+    require_small(Path(os.environ["COMFYUI_DIR"]))
     folder = tmp_path / "trained"
     folder.mkdir()
     count = trained_transformers(folder)
