@@ -142,7 +142,10 @@ class AuditSession:
             if published is None:
                 if change.refusal() is None:
                     announce(plan, setting)
-                report = _with(_measured(denoiser, change, plan, setting), learning, references)
+                with _samples(setting.folder, change):
+                    report = audit_change(denoiser, change, plan, setting)
+                progress.stage("Writing the report")
+                report = _with(report, learning, references)
                 published = self._publish(report, setting.folder, finished, change)
         give_up(setting.cache, self._places.cache_limit)
         return published
@@ -213,13 +216,6 @@ class AuditSession:
         require_writable(folder, Setting("out"))
         folder.mkdir(parents=True, exist_ok=True)
         return folder
-
-
-def _measured(denoiser: Denoiser, change: Change, plan: AuditPlan, setting: AuditSetting) -> Report:
-    with _samples(setting.folder, change):
-        report = audit_change(denoiser, change, plan, setting)
-    setting.progress.stage("Writing the report")
-    return report
 
 
 def _with(report: Report, learning: Learning | None, references: References | None) -> Report:
