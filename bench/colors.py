@@ -3,17 +3,17 @@
     python bench/colors.py [--work DIR] [--only paler,darker,tinted,rerolled] [--seeds 100] [--first 0] [--images 2]
 
 Each LoRA learns the base's own pictures, 15 % less saturated, 5 L* darker or tinted by 4 a*, and is audited with
-`color_shift` of the quick plan, once for each seed of the plan: other noise each time. What pictures shifted by is the
-mean over all seeds, and each audit's interval either covers it or does not. `rerolled` is no LoRA but the base itself
-with other noise, as if a LoRA had changed nothing but every composition. What was audited is kept in the work folder,
-so an interrupted bench continues; two at a time may share it, one of them with `--first 50`.
+`color` and `color_shift` of the quick plan, once for each seed of the plan: other noise each time. What pictures
+shifted by is the mean over all seeds, and each audit's interval either covers it or does not. `rerolled` is no LoRA but
+the base itself with other noise, as if a LoRA had changed nothing but every composition. What was audited is kept in
+the work folder, so an interrupted bench continues; two at a time may share it, one of them with `--first 50`.
 """
 
 import argparse
 import json
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -27,7 +27,8 @@ from owf.core.audit.evidence.recorder import audit_draws
 from owf.core.demo import DEMO_BASE
 from owf.core.disk.files import write_text
 from owf.core.families.prompt_form import IN_SENTENCES
-from owf.core.metrics.color_shift import VERSION, measure_color_shift
+from owf.core.metrics.color import METRIC as COLOR
+from owf.core.metrics.color_shift import METRIC as COLOR_SHIFT
 from owf.core.metrics.evidence import Drawings
 from owf.core.metrics.measurement import Measurement
 from owf.core.metrics.metric import Tools
@@ -46,6 +47,8 @@ MEASURED = {"paler": "saturation_change", "darker": "lightness_shift", "tinted":
 """Plant -> the number that is to tell of it."""
 SIGNED = ("lightness_shift", "saturation_change", "contrast_change", "tint_a", "tint_b", "hue_turn")
 """All numbers that have a direction."""
+METRICS = (COLOR, COLOR_SHIFT)
+"""Whose numbers are told."""
 REROLLED, APART = "rerolled", 1_000
 """What changes compositions alone, and by how much the seeds of its noise are apart from those of the base."""
 
@@ -56,7 +59,7 @@ class Bench:
     def __init__(self, work: Path, steps: int, images: int) -> None:
         self.work, self.steps = work, steps
         self.denoiser = load_demo_base(DEMO_BASE)
-        plan = replace(preset_plan("quick", "demo"), metrics=("color_shift",))
+        plan = replace(preset_plan("quick", "demo"), metrics=tuple(metric.name for metric in METRICS))
         self.plan = replace(plan, images_per_prompt=images or plan.images_per_prompt)
 
     def plant(self, names: Sequence[str]) -> None:
@@ -74,15 +77,17 @@ class Bench:
 
     def audit(self, name: str, seed: int) -> dict:
         """Return an audit's numbers and verdict, from the work folder where they are there."""
-        kept = self.work / "audits" / f"{plan_digest(self.plan)[:8]}-{VERSION}" / f"{name}-{seed}.json"
+        versions = "-".join(str(metric.version) for metric in METRICS)
+        kept = self.work / "audits" / f"{plan_digest(self.plan)[:8]}-{versions}" / f"{name}-{seed}.json"
         if not kept.exists():
-            verdict, numbers = self._rerolled(seed) if name == REROLLED else self._audited(name, seed)
+            verdict, measured = self._rerolled(seed) if name == REROLLED else self._audited(name, seed)
             kept.parent.mkdir(parents=True, exist_ok=True)
-            found = {key: (each.value, each.low, each.high) for key, each in numbers.estimates.items()}
+            estimates = {key: each for said in measured.values() for key, each in said.estimates.items()}
+            found = {key: (each.value, each.low, each.high) for key, each in estimates.items()}
             write_text(kept, json.dumps({"verdict": verdict.decision, "numbers": found}))
         return json.loads(kept.read_text())
 
-    def _audited(self, name: str, seed: int) -> tuple[Verdict, Measurement]:
+    def _audited(self, name: str, seed: int) -> tuple[Verdict, Mapping[str, Measurement]]:
         change = AdapterChange(self.denoiser.components, read_adapter(self.lora(name)), 1.0)
         setting = AuditSetting(
             self.work / "samples" / f"{name}-{seed}",
@@ -95,24 +100,25 @@ class Bench:
             claimed=change.claimed,
         )
         report = audit_change(self.denoiser, change, replace(self.plan, seed=seed), setting)
-        return report.verdict, report.measurements["color_shift"]
+        return report.verdict, report.measurements
 
-    def _rerolled(self, seed: int) -> tuple[Verdict, Measurement]:
+    def _rerolled(self, seed: int) -> tuple[Verdict, Mapping[str, Measurement]]:
         plan, stacks = self.plan, []
         for other in range(seed, seed + 3 * APART, APART):
             draws = audit_draws(replace(plan, seed=other))
             sampling = Sampling(plan.sampling_steps, plan.guidance_scale, plan.negative, plan.solver)
             prompts, seeds = zip(*draws, strict=True)
             stacks.append(generate(self.denoiser, prompts, seeds, sampling, Batching(64))[0].numpy())
-        measured = measure_color_shift(plan, Tools(self.denoiser.device, {}, SILENT), Drawings(*stacks))
-        return judge({"color_shift": measured}, default_policy()), measured
+        tools, drawings = Tools(self.denoiser.device, {}, SILENT), Drawings(*stacks)
+        measured = {metric.name: metric.measure(plan, tools, drawings) for metric in METRICS}
+        return judge(measured, default_policy()), measured
 
 
 def told(name: str, audits: Sequence[dict]) -> list[str]:
     """Return what the audits of one plant say, a line each."""
     verdicts = Counter(audit["verdict"] for audit in audits)
     lines = [f"{name}, {len(audits)} audits: {', '.join(f'{key} {count}' for key, count in sorted(verdicts.items()))}"]
-    for key in SIGNED:
+    for key in (*SIGNED, "cdi_beyond"):
         value, low, high = np.array([audit["numbers"][key] for audit in audits if key in audit["numbers"]]).T
         true = value.mean()
         mark, spread = "*" if MEASURED.get(name) == key else " ", value.std(ddof=1) / len(value) ** 0.5

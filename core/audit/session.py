@@ -16,11 +16,13 @@ from ..disk.stores import give_up
 from ..disk.writable import require_writable
 from ..errors import Setting, with_words
 from ..metrics.images.features import FeatureNetwork, Fetching
+from ..metrics.metric import chosen
 from ..model.diffusion.batch import Batching
 from ..model.diffusion.denoiser import Denoiser
 from ..plan.audit_plan import AuditPlan, plan_digest
 from ..progress import BASE, LORA, Progress
 from ..render.formats.format import default_formats, publish
+from ..verdict import learning as learned
 from ..verdict.judge import OF_UNJUDGED, unjudged
 from ..verdict.learning import Learning
 from ..verdict.policy import Policy
@@ -200,14 +202,15 @@ class AuditSession:
         networks: Mapping[str, FeatureNetwork],
         references: References | None,
     ) -> str:
-        """Return all that what is measured depends on."""
+        """Return all that what is measured depends on, definitions of numbers among it."""
         base = (denoiser.digest(), denoiser.device.type, str(denoiser.dtype), str(denoiser.latent_shape))
         # A network's name says little: folders and hub ids get other weights.
         weights = (network.digest for network in networks.values())
         early = (DECIDE_EARLY, repr(self._policy)) if self._request.decide_early else ()
         words = *self._request.concept, *change.claimed
-        compared = () if references is None else (references.digest,)
-        return "|".join((*base, *weights, *change.key, plan_digest(plan), *words, *early, *compared))
+        compared = () if references is None else (references.digest, f"learning {learned.VERSION}")
+        versions = (f"{metric.name} {metric.version}" for metric in chosen(plan.metrics))
+        return "|".join((*base, *weights, *change.key, plan_digest(plan), *versions, *words, *early, *compared))
 
     def _folder(self, stem: str, plan: AuditPlan, run: str) -> Path:
         """Return the report's own folder, named by all that it depends on: another audit never replaces it."""

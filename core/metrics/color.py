@@ -17,7 +17,7 @@ from .statistics import CHANGE_OF_SHARE, DISTANCE, mean_estimate, simultaneous_l
 if TYPE_CHECKING:
     from .images.color.color_distance import PromptColor
 
-VERSION = 1
+VERSION = 2
 """Version of the definition in docs/metrics.md."""
 
 DIRECTIONS = 73
@@ -39,6 +39,8 @@ class ColorRows:
     """(P,) colour distance of tuned to base, Delta-E."""
     floor: np.ndarray | None
     """(P,) colour distance of base with other seeds to base; None where there are no other seeds."""
+    across: np.ndarray | None
+    """(P,) colour distance of base with other seeds to tuned; None where there are no other seeds."""
     base_shares: np.ndarray
     """(P, 11) share of the base's pixels named by each of TERMS."""
     tuned_shares: np.ndarray
@@ -59,6 +61,7 @@ def combine(colors: "Sequence[PromptColor]", prompts: Sequence[str], terms: Sequ
         tuple(terms),
         np.array([c.cdi for c in colors]),
         np.array([c.floor for c in colors]) if has_floor else None,
+        np.array([c.across for c in colors]) if has_floor else None,
         np.stack([c.base_shares for c in colors]),
         np.stack([c.tuned_shares for c in colors]),
         np.stack([c.floor_shares for c in colors if c.floor_shares is not None]) if has_floor else None,
@@ -66,7 +69,7 @@ def combine(colors: "Sequence[PromptColor]", prompts: Sequence[str], terms: Sequ
 
 
 def summarise_color(rows: ColorRows) -> Measurement:
-    """Return mean CDI with its floor, the change of every basic colour term, and CDI per asked term."""
+    """Return mean CDI with its floor, what of it seeds do not explain, the change of terms, and CDI per asked term."""
     breakdowns = {"color_term": _term_changes(rows)}
     if any(rows.terms):
         breakdowns["color_prompt"] = _asked_terms(rows)
@@ -75,9 +78,13 @@ def summarise_color(rows: ColorRows) -> Measurement:
         "just_noticeable": JUST_NOTICEABLE,
         "directions": DIRECTIONS,
     }
-    cdi = _mean_cdi(rows, np.ones(len(rows.cdi), bool), simultaneous_level(1))
+    estimates = {"cdi": _mean_cdi(rows, np.ones(len(rows.cdi), bool), simultaneous_level(1))}
     by_prompt = {"cdi": tuple(rows.cdi.tolist())}
-    return Measurement("color", VERSION, "cdi", {"cdi": cdi}, breakdowns, facts, by_prompt)
+    if rows.floor is not None and rows.across is not None:
+        beyond = rows.across - rows.floor
+        estimates["cdi_beyond"] = mean_estimate(beyond, "delta_e")
+        by_prompt["cdi_beyond"] = tuple(beyond.tolist())
+    return Measurement("color", VERSION, "cdi", estimates, breakdowns, facts, by_prompt)
 
 
 def _mean_cdi(rows: ColorRows, chosen: np.ndarray, level: float) -> Estimate:
@@ -141,7 +148,10 @@ METRIC = Metric(
     needs=(Drawings,),
     measure=measure_color,
     # No limit: a composition that was rolled anew reads far more than any harm; color_shift is judged.
-    quantities={"cdi": Quantity("Colour drift", "colour drift", metadata="color_drift")},
+    quantities={
+        "cdi": Quantity("Colour drift", "colour drift", metadata="color_drift"),
+        "cdi_beyond": Quantity("Colour drift beyond other seeds", "colour drift beyond that of other seeds"),
+    },
     breakdowns={
         "color_term": Breakdown(
             "Where colours went",

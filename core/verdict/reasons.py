@@ -32,6 +32,9 @@ _PLAIN = ("nats", "L*", "a*", "b*")
 LEAST_FLOOR = 1e-4
 """Shown units below which a noise floor is arithmetic alone: no limit is near it, and its digits differ by machine."""
 
+_MANY = 100
+"""Times as many samples as there were, beyond which a number says nothing to whoever would draw them."""
+
 
 def format_value(value: float, unit: str) -> str:
     """Return a number as people read it: shares as points, colours in Delta-E."""
@@ -68,8 +71,16 @@ def reason(limit: Limit, estimate: Estimate, decision: str, more: int | None) ->
         return f"No alarm at {at}: t{seen[1:]}, {silence(estimate, limit)}."
     if decision == PASS:
         return f"{seen}, within the limit of {at}."
-    hint = f" About {more} samples in all would decide it." if more else ""
-    return f"{seen}, which does not decide between below and above the limit of {at}.{hint}"
+    return f"{seen}, which does not decide between below and above the limit of {at}. {deciding(estimate, more)}".strip()
+
+
+def deciding(estimate: Estimate, more: int | None) -> str:
+    """Return how many samples in all would decide it, or that it lies too near its limit for that; "" if not known."""
+    if not more:
+        return ""
+    if more > estimate.n * _MANY:
+        return f"It lies so near the limit that {_MANY} times as many samples would not decide it."
+    return f"About {more:,} samples in all would decide it."
 
 
 def silence(estimate: Estimate, limit: Judged) -> str:

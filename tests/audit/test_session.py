@@ -6,6 +6,7 @@ from owf.core.adapter.adapter import Below
 from owf.core.audit.change import AdapterChange
 from owf.core.audit.request import AuditRequest
 from owf.core.audit.session import AuditSession, Places
+from owf.core.metrics import denoiser_drift
 from owf.core.metrics.images.features import Fetching
 from owf.core.model.backends.diffusers import DiffusersDenoiser
 from owf.core.model.diffusion.batch import Batching
@@ -46,3 +47,21 @@ def test_files_of_a_stack_claim_together(tmp_path):
     denoiser = DiffusersDenoiser(tiny_parts(), "tiny", "demo")
     top, other = (lora(tmp_path / f"{word}.safetensors", f"sks {word}") for word in ("dog", "bag"))
     assert AdapterChange(denoiser.components, top, 1.0, below=[Below(other, 0.5)]).claimed == ("sks dog", "sks bag")
+
+
+def test_a_finished_audit_stands_for_another_only_under_the_same_definitions(tmp_path, monkeypatch):
+    denoiser = DiffusersDenoiser(tiny_parts(), "tiny", "demo")
+    places = Places(tmp_path / "out", tmp_path / "cache", reuse=True)
+    session = AuditSession(AuditRequest("quick", metrics=("denoiser_drift",)), default_policy(), places, Fetching())
+    change = AdapterChange(denoiser.components, lora(tmp_path / "x.safetensors"), 1.0)
+
+    def audit():
+        return session.audit(denoiser, change, "x", Batching(64), SILENT)
+
+    first = audit()
+    again = audit()
+    assert (first.remembered, again.remembered, again.folder) == (False, True, first.folder)
+    monkeypatch.setattr(denoiser_drift, "VERSION", denoiser_drift.VERSION + 1)
+    newer = audit()
+    assert not newer.remembered and newer.folder != first.folder
+    assert newer.report.measurements["denoiser_drift"].version == denoiser_drift.VERSION

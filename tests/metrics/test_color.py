@@ -1,5 +1,7 @@
 """Colour drift: CIELAB, the sliced distance, colour names, and what a report says of them."""
 
+import math
+
 import numpy as np
 import pytest
 import torch
@@ -85,7 +87,7 @@ def test_a_uniform_shift_reads_its_length(shift):
     shifted = pixels + torch.tensor(shift, dtype=pixels.dtype)
     axis = sum(s != 0 for s in shift) == 1
     length = float(np.linalg.norm(shift))
-    assert color._distances(pixels, [shifted])[0] == pytest.approx(length, rel=1e-9 if axis else 5e-3)
+    assert color._distances([pixels, shifted])[0, 1] == pytest.approx(length, rel=1e-9 if axis else 5e-3)
 
 
 def test_a_shift_along_lightness_equals_scipys_one_dimensional_distance():
@@ -100,7 +102,7 @@ def test_a_change_along_one_axis_equals_scipys_one_dimensional_distance(axis):
     a, b = np.zeros((400, 3)), np.zeros((400, 3))
     a[:, axis], b[:, axis] = rng.normal(0, 20, 400), rng.gamma(2, 9, 400)
     expected = wasserstein_distance(a[:, axis], b[:, axis])
-    got = color._distances(torch.from_numpy(a), [torch.from_numpy(b)])[0]
+    got = color._distances([torch.from_numpy(a), torch.from_numpy(b)])[0, 1]
     assert got == pytest.approx(expected, rel=1e-9)
 
 
@@ -157,7 +159,7 @@ def test_the_distance_grows_with_hue():
     pixels = torch.tensor([[60.0, 30.0, 10.0], [50.0, 25.0, -5.0]], dtype=torch.float64)
     turns = [[[1, 0, 0], [0, np.cos(t), np.sin(t)], [0, -np.sin(t), np.cos(t)]] for t in angles]
     turned = [pixels @ torch.tensor(turn, dtype=pixels.dtype) for turn in turns]
-    distances = color._distances(pixels, turned)
+    distances = color._distances([pixels, *turned])[0, 1:]
     assert all(np.diff(distances) > 0)
 
 
@@ -262,7 +264,7 @@ def test_term_changes_are_paired_simultaneous_and_carry_their_floor():
     rng = np.random.default_rng(3)
     shares, tuned, other = (rng.dirichlet(np.ones(11), 8) for _ in range(3))
     zeros = np.zeros(8)
-    seen = summarise_color(ColorRows(("p",) * 8, ("",) * 8, zeros, zeros, shares, tuned, other))
+    seen = summarise_color(ColorRows(("p",) * 8, ("",) * 8, zeros, zeros, zeros, shares, tuned, other))
     assert "color_prompt" not in seen.breakdowns
     part = seen.breakdowns["color_term"][0].estimate
     expected = mean_estimate(tuned[:, 0] - shares[:, 0], "share", simultaneous_level(11))
@@ -284,7 +286,49 @@ def test_no_change_is_exactly_zero_and_no_other_seeds_means_no_floor():
     seen = summarise_color(measured(base, base.clone(), None, ["a", "b", "c"], ["", "", ""]))
     cdi = seen.estimates["cdi"]
     assert (cdi.value, cdi.low, cdi.high, cdi.floor) == (0, 0, 0, None)
+    assert set(seen.estimates) == set(seen.prompts) == {"cdi"}
     assert all(part.estimate.value == 0 and part.estimate.floor is None for part in seen.breakdowns["color_term"])
+
+
+def rolled(prompts: int, seed: int, shift: float = 0.0) -> torch.Tensor:
+    """Return one picture of 6 x 6 for every prompt: of a gray of its own that seeds move by 12 of 255, and `shift`."""
+    rng = np.random.default_rng(seed)
+    grays = 60 + 2 * np.arange(prompts) + rng.normal(0, 12, prompts) + shift
+    pixels = np.clip(grays, 0, 255).astype(np.uint8)
+    return torch.from_numpy(np.broadcast_to(pixels[:, None, None, None, None], (prompts, 1, 3, 6, 6)).copy())
+
+
+def beyond(base, tuned, other):
+    prompts = len(base)
+    return summarise_color(measured(base, tuned, other, ["p"] * prompts, [""] * prompts)).estimates["cdi_beyond"]
+
+
+def test_beyond_other_seeds_is_exactly_zero_without_change():
+    base, other = rolled(9, 0), rolled(9, 1)
+    found = beyond(base, base.clone(), other)
+    assert (found.value, found.low, found.high, found.floor) == (0, 0, 0, None)
+
+
+def test_pictures_that_are_rolled_anew_add_nothing_beyond_other_seeds():
+    found = [beyond(rolled(40, 3 * i), rolled(40, 3 * i + 1), rolled(40, 3 * i + 2)) for i in range(200)]
+    values = np.array([estimate.value for estimate in found])
+    assert abs(values.mean()) < 3 * values.std(ddof=1) / math.sqrt(len(values))
+    assert np.mean([estimate.low <= 0 <= estimate.high for estimate in found]) > 0.9
+
+
+@pytest.mark.parametrize("seed", [0, 1])  # the base's compositions, and others
+def test_what_lies_beyond_other_seeds_is_seen_and_grows(seed):
+    base, other = rolled(40, 0), rolled(40, 2)
+    found = [beyond(base, rolled(40, seed, shift), other) for shift in (0, 30, 60, 90)]
+    assert all(np.diff([estimate.value for estimate in found]) > 0)
+    assert all(estimate.low > 0 for estimate in found[1:])
+    assert found[0].value == 0 if seed == 0 else found[0].low <= 0 <= found[0].high
+
+
+def test_pictures_that_lose_their_variety_lie_nearer_than_other_seeds():
+    base, other = rolled(40, 0), rolled(40, 2)
+    middle = torch.from_numpy(np.broadcast_to((60 + 2 * np.arange(40))[:, None, None, None, None], base.shape).copy())
+    assert beyond(base, middle.to(torch.uint8), other).high < 0
 
 
 def test_unknown_terms_and_lost_prompts_are_refused():

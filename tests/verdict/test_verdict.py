@@ -127,6 +127,24 @@ def test_inconclusive_says_how_many_samples_would_decide():
     assert samples_to_decide(Estimate(0.1, 0.05, 0.15, 100), 0.1) is None
 
 
+@pytest.mark.parametrize(
+    ("value", "said"),
+    [
+        (0.08, "About 625 samples in all would decide it."),
+        (0.0945, "About 8,265 samples in all would decide it."),
+        (0.0996, "so near the limit that 100 times as many samples would not decide it."),
+        (0.1, "above the limit of 10 %."),
+    ],
+)
+def test_nobody_is_asked_for_more_samples_than_anybody_draws(value, said):
+    estimate = Estimate(value, value - 0.05, value + 0.05, 100, "relative")
+    (judgement,) = judge(
+        {"kid": Measurement("kid", 1, "kid_relative", {"kid_relative": estimate})},
+        Policy((Limit("kid", "kid_relative", 0.1),)),
+    ).judgements
+    assert judgement.reason.endswith(said)
+
+
 def test_policy_file_is_read(tmp_path):
     file = tmp_path / "strict.toml"
     file.write_text('[[limit]]\nmetric = "semantic"\nestimate = "accuracy_drop"\nlimit = 0.02\n')

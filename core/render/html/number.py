@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from markupsafe import Markup
 
 from ...metrics.measurement import Estimate
-from ...verdict.reasons import silence
+from ...verdict.reasons import deciding, silence
 from ...verdict.size import limits
 from ...verdict.verdict import DRIFT, INCONCLUSIVE, INVALID, NO_ALARM, PASS, WORST_FIRST, Judgement
 from .. import words
@@ -90,9 +90,7 @@ def hint(estimate: Estimate, judgement: Judgement | None) -> str:
     if judgement is not None and judgement.decision == NO_ALARM:
         silent = silence(estimate, judgement)
         return f"{silent[:1].upper()}{silent[1:]}."
-    if judgement is None or not judgement.samples_to_decide:
-        return ""
-    return f"About {judgement.samples_to_decide:,} samples in all would decide it."
+    return deciding(estimate, judgement.samples_to_decide) if judgement is not None else ""
 
 
 def _spoken(key: str, estimate: Estimate, judgement: Judgement | None) -> str:

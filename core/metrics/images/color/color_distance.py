@@ -40,6 +40,8 @@ class PromptColor:
     """Colour distance of tuned to base, Delta-E."""
     floor: float | None
     """Colour distance of base with other seeds to base, Delta-E."""
+    across: float | None
+    """Colour distance of base with other seeds to tuned, Delta-E."""
     base_shares: np.ndarray
     """(11,) share of the base's pixels named by each of TERMS."""
     tuned_shares: np.ndarray
@@ -55,16 +57,17 @@ def color_distance(a: torch.Tensor, b: torch.Tensor) -> float:
     et al., 2011) and scaled so that a uniform shift by d reads d: exactly along L, a and b, within 0.5 % in
     any direction. The stacks may differ in size. Above 2^16 pixels every k-th pixel counts.
     """
-    return _distances(_pixels(a), [_pixels(b)])[0]
+    return float(_distances([_pixels(a), _pixels(b)])[0, 1])
 
 
 def measure_prompt(base: torch.Tensor, tuned: torch.Tensor, other: torch.Tensor | None) -> PromptColor:
     """Return the colour of one prompt from its uint8 images (S, 3, H, W)."""
     stacks = [_pixels(stack) for stack in (base, tuned, other) if stack is not None]
-    distances = _distances(stacks[0], stacks[1:])
+    distances = _distances(stacks).tolist()
     shares = [name_shares(stack) for stack in stacks]
-    floor, floor_shares = (None, None) if other is None else (distances[1], shares[2])
-    return PromptColor(distances[0], floor, shares[0], shares[1], floor_shares)
+    if other is None:
+        return PromptColor(distances[0][1], None, None, shares[0], shares[1], None)
+    return PromptColor(distances[0][1], distances[0][2], distances[1][2], *shares)
 
 
 def _pixels(images: torch.Tensor) -> torch.Tensor:
@@ -78,16 +81,16 @@ def _pixels(images: torch.Tensor) -> torch.Tensor:
     return lab_pixels(pixels[::step].T[:, :, None])
 
 
-def _distances(reference: torch.Tensor, others: Sequence[torch.Tensor]) -> list[float]:
-    """Return the sliced distance of each (N, 3) of pixels to the reference (M, 3)."""
-    directions, weights = (torch.from_numpy(array).to(reference) for array in _directions())
-    sums = [0.0] * len(others)
-    size = max(1, _CHUNK_VALUES // max(len(pixels) for pixels in (reference, *others)))
+def _distances(stacks: Sequence[torch.Tensor]) -> np.ndarray:
+    """Return the (S, S) sliced distances between S stacks of pixels (N, 3), each of its own N."""
+    directions, weights = (torch.from_numpy(array).to(stacks[0]) for array in _directions())
+    sums = np.zeros((len(stacks), len(stacks)))
+    size = max(1, _CHUNK_VALUES // max(len(pixels) for pixels in stacks))
     for some, weight in zip(directions.split(size), weights.split(size), strict=True):
-        ordered = _sort(some @ reference.T)
-        for i, pixels in enumerate(others):
-            sums[i] += float(weight @ _wasserstein(ordered, _sort(some @ pixels.T)))
-    return sums
+        ordered = [_sort(some @ pixels.T) for pixels in stacks]
+        for i, j in itertools.combinations(range(len(stacks)), 2):
+            sums[i, j] += float(weight @ _wasserstein(ordered[i], ordered[j]))
+    return sums + sums.T
 
 
 def _sort(values: torch.Tensor) -> torch.Tensor:
