@@ -6,10 +6,10 @@ from pathlib import Path
 
 from ..core.audit.base.base_files import Brought, described, export_results, import_results
 from ..core.audit.base.base_results import About
-from ..core.audit.versions import versions
 from ..core.disk.stores import size
 from ..core.errors import UsageError
 from ..core.text import counted, inert
+from ..core.versions import versions
 from .arguments.paths import cache_folder, user_path
 from .command import guarded, print_failure
 

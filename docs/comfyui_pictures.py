@@ -104,7 +104,7 @@ def screenshots(page: Any) -> None:
     """Save the audit's node in both themes; dropped on ComfyUI's page, such a picture loads its workflow."""
     information = PngInfo()
     information.add_text("workflow", json.dumps(browser.workflow(PICTURED)))
-    page.set_viewport_size({"width": 1500, "height": 1400})  # as high as the node
+    page.set_viewport_size({"width": 1500, "height": 1560})  # as high as the node
     for palette, name in (("dark", "comfyui-audit"), ("light", "comfyui-light")):
         page.evaluate(
             "async palette => { await app.extensionManager.setting.set('Comfy.ColorPalette', palette) }", palette

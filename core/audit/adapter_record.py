@@ -13,8 +13,8 @@ from ..adapter.naming.stated.stated_base import base_digits, stated_base
 from ..model.diffusion.denoiser import Denoiser, Hosted
 from ..text import inert
 from ..verdict.report import AdapterRecord, BlockChange
+from ..versions import versions
 from .base.base_in_use import other_clip_skip, other_family
-from .versions import versions
 
 CLIP_SKIP = "trained with clip skip"
 """Detail of a LoRA: the layer of the text encoder at which prompts were read, counted from its last."""

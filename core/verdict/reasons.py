@@ -71,7 +71,8 @@ def reason(limit: Limit, estimate: Estimate, decision: str, more: int | None) ->
         return f"No alarm at {at}: t{seen[1:]}, {silence(estimate, limit)}."
     if decision == PASS:
         return f"{seen}, within the limit of {at}."
-    return f"{seen}, which does not decide between below and above the limit of {at}. {deciding(estimate, more)}".strip()
+    undecided = f"{seen}, which does not decide between below and above the limit of {at}."
+    return f"{undecided} {deciding(estimate, more)}".strip()
 
 
 def deciding(estimate: Estimate, more: int | None) -> str:

@@ -9,6 +9,7 @@ import torch
 
 from ...disk.store import SampleStore
 from ...disk.stores import open_cached
+from ...versions import versions
 from .denoiser import Conditioning, Denoiser, Hosted, overflow
 from .noise import at_least_float32
 
@@ -85,7 +86,8 @@ def _got(store: SampleStore, stage: str, item: str, make: Callable[[], Arrays]) 
 def _key(denoiser: Denoiser) -> str:
     """Return what tells encoders apart whose results may differ in a bit: the last digits are the machine's."""
     host = sorted(denoiser.host.items()) if isinstance(denoiser, Hosted) else ()
-    told = (denoiser.digest(), denoiser.dtype, denoiser.device.type, denoiser.clip_skip, torch.__version__, host)
+    card = torch.cuda.get_device_name(denoiser.device) if denoiser.device.type == "cuda" else denoiser.device.type
+    told = (denoiser.digest(), denoiser.dtype, card, denoiser.clip_skip, sorted(versions().items()), host)
     return hashlib.sha256(repr(told).encode()).hexdigest()[:32]
 
 

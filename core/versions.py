@@ -3,7 +3,7 @@
 import platform
 from importlib.metadata import PackageNotFoundError, version
 
-from ... import __version__
+from .. import __version__
 
 LIBRARIES = ("torch", "diffusers", "transformers", "numpy")
 """Libraries whose version may change the last digit."""
