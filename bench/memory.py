@@ -6,11 +6,11 @@ allocated on fake tensors. LoRAs have rank 16.
 """
 
 import argparse
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 import checkout  # noqa: F401
 import torch
-from footprints.families import memory_table, rows_table
+from footprints.families import memory_table, rows_table, short
 from footprints.loras import lora_bytes
 from footprints.steps import KIND, TRAINED, steps
 from owf.core import families
@@ -56,12 +56,15 @@ def audits() -> Iterator[str]:
         yield f"| {keeping.words()} | " + " | ".join(f"{value:.1f}" for value in needed) + " |"
 
 
-def trainings() -> Iterator[str]:
-    """Yield the lines of the table of a training step, a base each: what a row takes, then the card of every way."""
-    said = (f"{keeping.words()}{', checkpointing' if checkpointing else ''}" for keeping, checkpointing in TRAINED)
-    yield "| base | a row | a row, checkpointing | trained, M | " + " | ".join(said) + " |"
+def trainings(stepped: Sequence[str] = STEPPED) -> Iterator[str]:
+    """Yield the lines of the table of a training step, a base each: what a row takes, then the card of every way.
+
+    C is checkpointing.
+    """
+    heads = [f"C, {short(keeping)}" if checkpointing else short(keeping) for keeping, checkpointing in TRAINED]
+    yield f"| base | a row | a row, C | trained, M | {' | '.join(heads)} |"
     yield "|---" * (len(TRAINED) + 4) + "|"
-    for family in STEPPED:
+    for family in stepped:
         base, counted = base_of(family), steps(lambda family=family: base_of(family))
         rows = " | ".join(f"{counted[checkpointing].row / GIB:.2f}" for checkpointing in (False, True))
         needed = (counted[checkpointing].needed(base, keeping) for keeping, checkpointing in TRAINED)
@@ -75,14 +78,17 @@ TABLES: dict[str, Callable[[], Iterator[str]]] = {
     "audits": audits,
     "trainings": trainings,
 }
+"""Name -> what prints it; a training step of each base takes minutes."""
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--only", choices=tuple(TABLES), help="one of the tables")
-    only = parser.parse_args().only
-    for name, lines in TABLES.items():
-        if only in (None, name):
+    parser.add_argument("--families", nargs="+", choices=STEPPED, default=STEPPED, help="whose training is counted")
+    options = parser.parse_args()
+    tables = {**TABLES, "trainings": lambda: trainings(options.families)}
+    for name, lines in tables.items():
+        if options.only in (None, name):
             for line in lines():
                 print(line, flush=True)
             print()

@@ -91,18 +91,18 @@ def memory_table() -> Iterator[str]:
 
     Bases of one size take the same.
     """
-    heads = [_short(way) for way in WAYS]
+    heads = [short(way) for way in WAYS]
     yield f"| base | type, rows at once | {' | '.join(heads)} | {SMALL} GB |"
     yield f"|{'---|' * (len(heads) + 3)}"
     for usual, *_ in hub_ids():
         one = asked(usual)
         needed = {way: one.needed(way) for way in WAYS}
-        fits = next((_short(way) for way, gigabytes in needed.items() if gigabytes <= SMALL), "nothing")
+        fits = next((short(way) for way, gigabytes in needed.items() if gigabytes <= SMALL), "nothing")
         cells = " | ".join(f"{gigabytes:.1f}" for gigabytes in needed.values())
         yield f"| {one.base.family.title} | {one.base.pipeline.half}, {one.rows} | {cells} | {fits} |"
 
 
-def _short(way: Keeping) -> str:
+def short(way: Keeping) -> str:
     """Return a way of keeping a base as it is said in the head of a column."""
     said = [f"offload {way.offload}" if way.offload != "none" else "", way.quantize if way.quantize != "none" else ""]
     return ", ".join(filter(None, [*reversed(said), "tiles" if way.tile else ""])) or "as loaded"

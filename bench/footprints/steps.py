@@ -1,7 +1,7 @@
 """What a training step takes: what is allocated on fake tensors, forward and backward, with the LoRA in its place."""
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from types import SimpleNamespace
 from typing import Any
@@ -53,13 +53,23 @@ def steps(make: Callable[[], Blueprint]) -> dict[bool, Step]:
     found, told = {}, make().told()
     for checkpointing in (False, True):
         # What weights take is the same in both: the difference is what one row does.
-        (one, trained), (two, _) = (fake_step(make(), told, rows, checkpointing) for rows in (1, 2))
+        (one, trained), (two, _) = (counted_step(make(), told, rows, checkpointing, fake()) for rows in (1, 2))
         found[checkpointing] = Step(two - one, trained)
     return found
 
 
-def fake_step(base: Blueprint, told: Conditioning, rows: int, checkpointing: bool) -> tuple[int, int]:
-    """Return the peak of a step's allocations and the number of trained weights; the base is used up."""
+def fake() -> FakeTensorMode:
+    """Return a context in which tensors are shapes that take no memory."""
+    return FakeTensorMode(allow_non_fake_inputs=True)
+
+
+def counted_step(
+    base: Blueprint, told: Conditioning, rows: int, checkpointing: bool, mode: AbstractContextManager[Any]
+) -> tuple[int, int]:
+    """Return the peak of a step's allocations and the number of trained weights; the base is used up.
+
+    `mode` is a context in which tensors are made: `fake()`, or none for real ones, which a small base can afford.
+    """
     name = base.pipeline.denoiser
     model: Any = base.components[name].to(KIND).requires_grad_(False)
     if checkpointing:
@@ -67,13 +77,13 @@ def fake_step(base: Blueprint, told: Conditioning, rows: int, checkpointing: boo
     model.train(checkpointing)
     plan = TrainPlan(class_word="x", rank=RANK, targets=base.pipeline.targets.usual)
     DreamBoothLora(SimpleNamespace(components={name: model}, device="meta", family=base.family.name), plan)
-    with FakeTensorMode(allow_non_fake_inputs=True), norms_as_on_cuda():
+    with mode, norms_as_on_cuda():
         for module in model.modules():  # the library puts its layers beside weights of torch's own kinds alone
             for key, weight in module.named_parameters(recurse=False):
-                fake = torch.empty(weight.shape, dtype=weight.dtype)
-                module.register_parameter(key, nn.Parameter(fake, weight.requires_grad))
+                zeros = torch.zeros(weight.shape, dtype=weight.dtype)
+                module.register_parameter(key, nn.Parameter(zeros, weight.requires_grad))
         x, t = torch.zeros(rows, *base.latent_shape, dtype=KIND), torch.zeros(rows, dtype=torch.long)
-        given = _fake(told, rows)
+        given = _rows_of(told, rows)
         with PeakMemory() as memory:
             with torch.autocast("cpu", KIND):
                 prediction = base.network.forward_in_training(x, t, given)
@@ -81,8 +91,8 @@ def fake_step(base: Blueprint, told: Conditioning, rows: int, checkpointing: boo
     return memory.peak, sum(p.numel() for p in model.parameters() if p.requires_grad)
 
 
-def _fake(told: Conditioning, rows: int) -> Conditioning:
-    """Return so many rows of a conditioning as fake numbers; masks stay shapes alone, which leave nothing out."""
+def _rows_of(told: Conditioning, rows: int) -> Conditioning:
+    """Return so many rows of a conditioning as zeros; masks stay shapes alone, which leave nothing out."""
     context = torch.zeros(rows, *told.context.shape[1:], dtype=KIND)
     pooled = None if told.pooled is None else torch.zeros(rows, *told.pooled.shape[1:], dtype=KIND)
     mask: Any = None if told.mask is None else [told.mask[0]] * rows

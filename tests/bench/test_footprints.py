@@ -1,17 +1,23 @@
 """The tables of docs/memory.md are what the command prints, and what a dry run says of the same LoRA and base."""
 
+import contextlib
 import json
 from pathlib import Path
 
+import counted
 import pytest
 from footprints.families import asked, memory_table, rows_table
 from footprints.loras import RANK, changed_layers
+from footprints.steps import counted_step, fake
 from owf.cli import audit
 from owf.cli import session as session_module
 from owf.cli.dry_run import _ways
 from owf.core import families
+from owf.core.model.base import BaseChoice
+from owf.core.model.blueprint import blueprint
 from owf.core.model.cards import CARDS
 from owf.core.model.memory import Keeping
+from tiny_flows import TRAINED, save_folder
 from tiny_qwen import known_class
 
 MEMORY = Path(__file__).resolve().parents[2] / "docs" / "memory.md"
@@ -69,3 +75,16 @@ def test_the_page_names_every_base_that_is_audited():
     page = MEMORY.read_text()
     for family in families.audited():
         assert all(hub_id in page for hub_id in (family.hub_id, *family.of_its_size))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("checkpointing", [False, True])
+@pytest.mark.parametrize("family", TRAINED)
+def test_a_step_of_fake_tensors_allocates_what_one_of_real_tensors_does(family, checkpointing, tmp_path, monkeypatch):
+    monkeypatch.setattr(counted, "GRAIN", 0)
+    choice = BaseChoice(str(save_folder(family, TRAINED[family](), tmp_path / "tiny")), "folder")
+    told = blueprint(choice).told()
+    peaks = [
+        counted_step(blueprint(choice), told, 2, checkpointing, mode) for mode in (fake(), contextlib.nullcontext())
+    ]
+    assert peaks[0] == peaks[1] and peaks[0][0] > 0 < peaks[0][1]
