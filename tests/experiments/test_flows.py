@@ -3,17 +3,24 @@
 import dataclasses
 
 import pytest
+import torch
 from owf.cli import experiment
 from owf.cli import session as session_module
+from owf.core.experiments.jobs.job import Lesson
+from owf.core.experiments.jobs.study import Asked, Study, read_concepts
 from owf.core.experiments.lab import foresee, workshop
-from owf.core.experiments.lab.workshop import LORAS
-from owf.core.metrics.images.features import load_features
+from owf.core.experiments.lab.bench import Bench
+from owf.core.experiments.lab.workshop import LORAS, Workshop
+from owf.core.metrics.images.features import Fetching, load_features
+from owf.core.model.backends.diffusers import DiffusersDenoiser
 from owf.core.model.diffusion import drawings
+from owf.core.model.diffusion.batch import Batching
 from owf.core.model.diffusion.sample import Sampling
 from owf.core.plan import presets
 from owf.core.plan.audit_plan import Stage
 from owf.core.train import base_check
 from owf.core.train.metadata import read_metadata
+from owf.core.train.plan import TrainPlan
 from PIL import Image
 from tiny_flows import PARTS, save_folder
 from torch_that_trains import torch_that_trains
@@ -121,6 +128,18 @@ def test_they_run_to_their_end_and_are_done_then(
     monkeypatch.setattr(workshop, "train", lambda *_: pytest.fail("it was trained again"))
     assert called(name, "--only", only, *SHORT)[0] == 0
     assert (tmp_path / "out" / "experiments.md").read_text() == page
+
+
+def test_a_lora_whose_base_drew_in_another_way_is_another(concepts, tmp_path):
+    denoiser = DiffusersDenoiser(PARTS["flux"](), "tiny", "flux")
+    study = Study("flux", read_concepts(concepts), 1, TrainPlan(class_word="bag", preserve=()), Asked(), tmp_path)
+    lesson = Lesson("bag", study.plan)
+
+    def key(*names):
+        bench = Bench(denoiser, names, Batching(4), tmp_path, Fetching(torch.device("cpu"), True), lambda: None)
+        return Workshop(bench, study)._key(lesson, ())
+
+    assert key() == key("FLUX.1-dev") != key("FLUX.1-schnell")
 
 
 def test_pictures_are_drawn_and_counted_as_people_draw_with_the_base(base, family, concepts, tmp_path):

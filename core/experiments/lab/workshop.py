@@ -110,7 +110,8 @@ class Workshop:
         training = self._training(lesson)
         told = [str(VERSION), lesson.how, training.fingerprint(), *before]
         sampling = sampling_of(training.usual)
-        told += [repr(sampling)] * (sampling != SAMPLING)  # so that results have the names that they had before
+        if sampling != SAMPLING:  # else names are those from before bases drew in ways of their own
+            told.append(repr(sampling))
         told += [hashlib.sha256(picture.pixels.numpy().tobytes()).hexdigest() for picture in training.held_out]
         return short_hash("|".join(told))
 
