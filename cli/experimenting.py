@@ -14,7 +14,7 @@ from ..core.experiments.jobs.job import Job, Result
 from ..core.experiments.jobs.runner import run_jobs
 from ..core.experiments.jobs.study import Asked, Study, read_concepts, shipped_concepts
 from ..core.experiments.lab.bench import Bench
-from ..core.experiments.lab.foresee import Foreseen, described, foresee
+from ..core.experiments.lab.foresee import Foreseen, described, foresee, lora_bytes
 from ..core.experiments.lab.workshop import Workshop
 from ..core.experiments.page import write_block
 from ..core.metrics.images.features import Fetching
@@ -24,11 +24,12 @@ from ..core.model.cards import SHARE
 from ..core.model.device import choose_device
 from ..core.model.diffusion.batch import batching_for, default_batching
 from ..core.model.diffusion.speed import attained
-from ..core.model.footprint import GIB, footprint
+from ..core.model.footprint import GIB, footprint, needed_for, part_weights
 from ..core.model.memory import AS_LOADED
 from ..core.model.names import base_names
 from ..core.model.stored import dtype_of_base
 from ..core.text import inert
+from ..core.train.cost import ADAM
 from ..core.train.plan import TrainPlan
 from .arguments.paths import cache_folder
 from .output.progress import progress_on
@@ -91,26 +92,52 @@ def dry_run(experiment: Experiment, options: argparse.Namespace) -> int:
         return 0
     choice = _choice(options)
     base = blueprint(choice)
+    _require_trained(base.family, choice)
     study = study_of(options, base.family)
     found = foresee(study, _jobs(experiment, study, options), base, base_names(choice))
     console.print(f"{experiment.title}. {experiment.question}")
-    for line in (*described(found, study), *_costs(found, base, choice, options)):
+    for line in (*described(found, study), *_costs(found, study, base, choice, options)):
         console.print(line)
     return 0
 
 
-def _costs(found: Foreseen, base: Blueprint, choice: BaseChoice, options: argparse.Namespace) -> list[str]:
+def _require_trained(family: families.Family, choice: BaseChoice) -> None:
+    """Raise UsageError for a base on which no training was shown to run."""
+    if not family.trains:
+        raise UsageError(
+            f"{choice.path} is a base of {family.title}: LoRAs of it are audited, but none are trained on it yet, and "
+            "experiments train.",
+            Setting("base"),
+        )
+
+
+def _refuse_early(experiment: Experiment, options: argparse.Namespace, choice: BaseChoice) -> None:
+    """Raise UsageError for what cannot be done on a base before it is loaded, as far as its configuration is here."""
+    try:
+        family = blueprint(choice).family
+    except UsageError:  # it may be fetched yet; if not, loading says what is wrong with it
+        return
+    _require_trained(family, choice)
+    _jobs(experiment, study_of(options, family), options)
+
+
+def _costs(
+    found: Foreseen, study: Study, base: Blueprint, choice: BaseChoice, options: argparse.Namespace
+) -> list[str]:
     device = choose_device(options.device)
     dtype = dtype_of_base(options.dtype, device, choice)
     batch = batching_for(base.latent_shape, device.type)
-    needed = footprint(base, dtype, batch.size * batch.workers, AS_LOADED).needed
+    lora = lora_bytes(study, base)
+    needed = footprint(base, dtype, batch.size * batch.workers, AS_LOADED, lora).needed
+    weights = sum(part_weights(base, dtype, AS_LOADED).values())
+    training = needed_for(weights + ADAM * lora.factors)
     seconds = found.rows * base.row_operations / (attained(device, dtype) * SHARE)
     return [
         f"All in all {found.rows:,} rows without gradients or their like (one with gradients is three), "
         f"{base.row_operations / 1e12:.3g} TFLOP each: about {seconds / 3600:.1f} hours here ({device}), within a "
         "factor of two or three, and less where an earlier run left something.",
-        f"Memory: {needed / GIB:.1f} GB while it measures; a training keeps its activations for the backward pass on "
-        "top of the weights, which is not foreseen. Nothing was loaded.",
+        f"Memory: {needed / GIB:.1f} GB while it measures a LoRA; {training / GIB:.1f} GB while one is trained, and on "
+        "top what its activations take, which docs/memory.md has for the large bases. Nothing was loaded.",
     ]
 
 
@@ -136,10 +163,10 @@ def run(experiment: Experiment, options: argparse.Namespace) -> int:
 
 def _measured(experiment: Experiment, options: argparse.Namespace, console: Any) -> tuple[Study, list[Result], str]:
     choice = _choice(options)
+    _refuse_early(experiment, options, choice)
     denoiser = load_chosen(choice, console, options.device, options.dtype, options.offline)
     family = families.get(denoiser.family)
-    if not family.trains or family.prediction_type == "flow":  # its pictures would be drawn with too much guidance
-        raise UsageError(f"{choice.path} is a base of {family.title}, on which experiments do not run yet.")
+    _require_trained(family, choice)
     study = study_of(options, family)
     jobs = _jobs(experiment, study, options)
     batch = default_batching(denoiser)

@@ -18,7 +18,9 @@ import torch
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 import checkout  # noqa: F401
-from memory import KIND, RANK, ROWS, TRAINED, WAYS, audit_bytes, steps, training_bytes
+from footprints.loras import RANK, changed_layers
+from footprints.steps import KIND, TRAINED, steps
+from memory import ROWS, WAYS, audit_bytes
 from owf.core import families
 from owf.core.adapter import LoraCard, LoraPair, read_adapter, write_lora
 from owf.core.audit.change import AdapterChange
@@ -32,7 +34,6 @@ from owf.core.train.data.bank import Bank
 from owf.core.train.plan import TrainPlan
 from owf.core.train.records import Picture, StepRecord, TrainSetting
 from owf.core.train.train import train
-from torch import nn
 
 CARDS = (8, 12, 16, 24, 32)
 """GiB of cards that people have."""
@@ -61,11 +62,9 @@ def write_base(folder: Path) -> None:
 
 def write_random_lora(base: Path, path: Path) -> None:
     """Write a LoRA on every linear layer of the U-Net's transformers."""
-    unet = blueprint(BaseChoice(str(base), "folder")).components["unet"]
     pairs = [
         LoraPair("unet", name, torch.randn(RANK, m.in_features) * 0.01, torch.randn(m.out_features, RANK) * 0.01, RANK)
-        for name, m in unet.named_modules()
-        if ".transformer_blocks." in name and isinstance(m, nn.Linear)
+        for name, m in changed_layers(blueprint(BaseChoice(str(base), "folder")))
     ]
     write_lora(path, pairs, LoraCard(path.stem, families.get("sdxl")))
 
@@ -168,9 +167,9 @@ def main() -> None:
         for keeping in WAYS:
             print(line(options.work, keeping, None, audit_bytes(base, keeping)), flush=True)
     if options.only != "audits":
-        counted = steps()
+        counted = steps(lambda: blueprint(BaseChoice(str(options.work / "base"), "folder")))
         for keeping, checkpointing in TRAINED:
-            needed = training_bytes(base, keeping, counted[checkpointing])
+            needed = counted[checkpointing].needed(base, keeping) * GIB
             print(line(options.work, keeping, checkpointing, needed), flush=True)
 
 

@@ -15,7 +15,7 @@ from .findings.correlation import rank_correlation, ranks
 from .findings.figure import Figure, Series
 from .findings.foretell import COVERED, folds_of, foretell
 from .jobs.job import Job, Lesson, Result
-from .jobs.learning_methods import by_custom_diffusion, taught
+from .jobs.learning_methods import by_custom_diffusion, learns_words, taught
 from .jobs.study import Study
 
 METRICS = ("denoiser_drift", "semantic", "color")
@@ -41,10 +41,13 @@ Row = dict[str, float]
 
 
 def predict_jobs(study: Study) -> tuple[Job, ...]:
-    """Return sixty trainings for each seed, over ranks, rates, steps and methods; concepts take turns."""
+    """Return sixty trainings for each seed, over ranks, rates, steps and methods; concepts take turns.
+
+    Of a base that cannot be taught by Custom Diffusion there are 54.
+    """
     jobs = []
     for seed in range(study.seeds):
-        for place, (row, rank, rate, steps) in enumerate(_settings()):
+        for place, (row, rank, rate, steps) in enumerate(_settings(study.family)):
             concept = study.concepts[(place + seed) % len(study.concepts)]
             plan = taught(study, concept, seed, TERMS.get(row, ()))
             plan = replace(plan, rank=rank, rate=rate * plan.rate, steps=max(1, round(steps * plan.steps)))
@@ -55,8 +58,10 @@ def predict_jobs(study: Study) -> tuple[Job, ...]:
     return tuple(jobs)
 
 
-def _settings() -> list[tuple[str, int, float, float]]:
+def _settings(family: str) -> list[tuple[str, int, float, float]]:
     factors: list[tuple[str, int, float, float]] = list(product(TERMS, RANKS, RATES, STEPS))
+    if not learns_words(family):
+        return factors
     return factors + [("cd", RANKS[-1], rate, steps) for rate, steps in product(RATES, STEPS)]  # it has no rank
 
 

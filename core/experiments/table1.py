@@ -8,7 +8,7 @@ from .findings.claims import BASE, published_accuracy
 from .findings.compare import SHARE, counted_runs, floor_of, learned_cell, mean_cell, mean_of, plain, rows_of, table
 from .findings.figure import Figure, Series
 from .jobs.job import Job, Result
-from .jobs.learning_methods import METHODS, method_jobs
+from .jobs.learning_methods import METHODS, method_jobs, methods_of, not_taught
 from .jobs.study import Study
 
 METRICS = ("denoiser_drift", "semantic")
@@ -30,7 +30,7 @@ def table1_findings(study: Study, results: Sequence[Result]) -> Findings:
     base = f"{plain(_mean(results, 'accuracy_base'), 1)} ({_floor(results, 'worst_class_drop', 0)})"
     floors = [_floor(results, "accuracy_drop", 1), _floor(results, "drift", 2)]
     lines = [_with([BASE, base, *floors, ""], BASE, study, theirs)]
-    for name in METHODS:
+    for name in methods_of(study.family):
         of_row = rows.get(name, [])
         worst = mean_cell(of_row, "worst_class_drop", SHARE, 0)
         cells = [
@@ -46,6 +46,7 @@ def table1_findings(study: Study, results: Sequence[Result]) -> Findings:
         "against itself with other noise. DB and CD have prior preservation, \\pr leaves it out; weights, steps and "
         "rates are ours."
     )
+    said = " ".join(filter(None, [said, not_taught(study.family)]))
     return Findings((counted_runs(results), "", *table(heads, lines), "", said), _figure(rows))
 
 

@@ -8,7 +8,7 @@ from .findings.claims import published_likeness
 from .findings.compare import counted_runs, learned_cell, mean_cell, mean_of, rows_of, table
 from .findings.figure import Figure, Series
 from .jobs.job import Job, Result
-from .jobs.learning_methods import METHODS, method_jobs
+from .jobs.learning_methods import method_jobs, methods_of, not_taught
 from .jobs.study import Study
 
 METRICS = ("denoiser_drift",)
@@ -36,7 +36,7 @@ def table2_findings(study: Study, results: Sequence[Result]) -> Findings:
     theirs = study.family == "sd15"
     heads = ["", *(NUMBERS[number] for number in shown), "learned", *(["Laria et al."] if theirs else [])]
     lines = []
-    for name in METHODS:
+    for name in methods_of(study.family):
         of_row = rows.get(name, [])
         cells = [name, *(mean_cell(of_row, number, 1.0, 3) for number in shown), learned_cell(of_row)]
         lines.append([*cells, published_likeness(name)] if theirs else cells)
@@ -45,6 +45,7 @@ def table2_findings(study: Study, results: Sequence[Result]) -> Findings:
         "The paper's networks are not known, and its CLIP-T seems to be on another scale: read its column for the "
         "order of the rows."
     )
+    said = " ".join(filter(None, [said, not_taught(study.family)]))
     figure = Figure("Likeness and drift", "denoiser drift %", "mean cosine", _series(rows, shown))
     return Findings((counted_runs(results), "", *table(heads, lines), "", said), figure if shown else None)
 

@@ -8,11 +8,13 @@ of the concept while it is on, whatever the prompt is: what it damages is damage
 from collections.abc import Sequence
 from dataclasses import replace
 
+from .. import families
+from ..errors import Setting, UsageError
 from .experiment import Experiment, Findings
 from .findings.compare import SHARE, counted_runs, learned_cell, mean_cell, mean_of, rows_of, table
 from .findings.figure import Figure, Series
 from .jobs.job import INVERSION, LORA, REFERENCE, Job, Lesson, Result
-from .jobs.learning_methods import taught
+from .jobs.learning_methods import learns_words, taught
 from .jobs.study import ConceptPictures, Study
 
 METRICS = ("denoiser_drift", "semantic", "color", "kid")
@@ -34,13 +36,34 @@ LOST = ("drift", "accuracy_drop", "cdi", "kid")
 
 
 def weightless_jobs(study: Study) -> tuple[Job, ...]:
-    """Return every method on every concept with every seed."""
+    """Return every method that the base can be taught by, on every concept with every seed.
+
+    Raises UsageError where none of them leaves the weights alone.
+    """
+    rows = _rows(study.family)
     return tuple(
         Job(row, seed, (_lesson(study, concept, seed, row),), METRICS)
         for seed in range(study.seeds)
         for concept in study.concepts
-        for row in ROWS
+        for row in rows
     )
+
+
+def _rows(family: str) -> tuple[str, ...]:
+    pipeline = families.get(family).pipeline
+    known = {
+        LORA: True,
+        INVERSION: learns_words(family),
+        REFERENCE: pipeline is not None and pipeline.denoiser == "unet",
+    }
+    if not known[INVERSION] and not known[REFERENCE]:
+        raise UsageError(
+            f"Neither method that changes no weights is one for {families.get(family).title}: textual inversion learns "
+            "a word of one CLIP, and reference attention lets the self-attentions of a U-Net look at a picture. Name a "
+            "base that is a Stable Diffusion.",
+            Setting("base"),
+        )
+    return tuple(row for row, (how, _) in ROWS.items() if known[how])
 
 
 def _lesson(study: Study, concept: ConceptPictures, seed: int, row: str) -> Lesson:
@@ -62,12 +85,15 @@ def weightless_findings(study: Study, results: Sequence[Result]) -> Findings:
     series = tuple(Series(row, _point(found)) for row, found in rows.items())
     figure = Figure("What is learned and what moves", "concept fidelity %", "denoiser drift %", series)
     still = [row for row, found in rows.items() if moves_nothing(found)]
+    others = [row for row in ROWS if row not in _rows(study.family)]
+    title = families.get(study.family).title
+    missing = f" Not made: {', '.join(others)}. A word of {title} has no one embedding." if others else ""
     said = (
         f"Moved nothing at all, to the last bit: {', '.join(still)}. What is asked here never names the concept."
         if still
         else "Every method moved something that does not name the concept."
     )
-    return Findings((counted_runs(results), "", *table(heads, lines), "", said), figure)
+    return Findings((counted_runs(results), "", *table(heads, lines), "", f"{said}{missing}"), figure)
 
 
 def moves_nothing(results: Sequence[Result]) -> bool:

@@ -80,6 +80,8 @@ class Pipeline:
     """Pixels of which the sides of pictures are multiples: those of a latent, or of a patch of them."""
     trains_text: bool = True
     """Whether its text encoders are ones that are trained for a few pictures: CLIP, and no language model."""
+    learns_words: bool = False
+    """Whether a word of its prompts has one embedding, in the one CLIP that reads them, so that it can be learned."""
 
     @property
     def denoiser(self) -> str:
@@ -189,6 +191,8 @@ class Family:
     """Its usual base and what belongs to it, where these ship with the project."""
     pipeline: Pipeline | None = None
     """How its bases are loaded and run; None where audits do not run on them."""
+    of_its_size: tuple[str, ...] = ()
+    """Hugging Face repositories of other bases whose parts have the same sizes, such as distilled ones."""
     settings: tuple[tuple[str, int], ...] = ()
     """Settings of the denoiser that tell its bases from those of other families with the same pipeline."""
     trains: bool = False
@@ -258,6 +262,11 @@ def get(name: str) -> Family:
 def audited() -> tuple[Family, ...]:
     """Return the families whose usual bases audits run on, sorted by name."""
     return tuple(family for family in all_families() if family.pipeline is not None and family.hub_id is not None)
+
+
+def of_hub_id(hub_id: str) -> Family | None:
+    """Return the family that is audited whose bases have the sizes of a repository's; None where none is known."""
+    return next((known for known in audited() if hub_id in (known.hub_id, *known.of_its_size)), None)
 
 
 def tag_forms() -> tuple[PromptForm, ...]:

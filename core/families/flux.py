@@ -131,6 +131,7 @@ FAMILY = Family(
         (384, "a FLUX.1 that fills in pictures"),
     ),
     pipeline=PIPELINE,
+    of_its_size=("black-forest-labs/FLUX.1-schnell",),
     trains=True,
     recipes=RECIPES_OF_TRANSFORMERS,
     drawings=(

@@ -89,6 +89,7 @@ FAMILY = Family(
     base_versions=("flux2_klein_4b", "flux_2_klein_4b"),
     architectures=("flux-2", "flux.2"),
     pipeline=PIPELINE,
+    of_its_size=("black-forest-labs/FLUX.2-klein-base-4B",),
     trains=True,
     recipes=RECIPES_OF_TRANSFORMERS,
     drawings=DRAWINGS,

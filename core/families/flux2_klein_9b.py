@@ -28,6 +28,7 @@ FAMILY = Family(
     base_versions=("flux2_klein_9b", "flux_2_klein_9b"),
     architectures=("flux-2", "flux.2"),
     pipeline=PIPELINE,
+    of_its_size=("black-forest-labs/FLUX.2-klein-base-9B",),
     trains=True,
     recipes=RECIPES_OF_TRANSFORMERS,
     settings=(("joint_attention_dim", 12288),),

@@ -81,6 +81,7 @@ FAMILY = Family(
     base_versions=("krea2", "krea_2"),
     architectures=("krea-2", "krea2"),
     pipeline=PIPELINE,
+    of_its_size=("krea/Krea-2-Turbo",),
     drawings=(
         # Krea adds 4.5 times the difference to the prediction with the prompt, which is a scale of 5.5 elsewhere.
         Drawing(rf"\braw\b|^{NOT_DISTILLED}$", guidance_scale=5.5, steps=28),

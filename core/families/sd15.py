@@ -14,6 +14,7 @@ PIPELINE = Pipeline(
         Part("text_encoder", "transformers", ("CLIPTextModel",), "text encoder", "cond_stage_model.transformer."),
         Part("tokenizer", "transformers", ("CLIPTokenizer", "CLIPTokenizerFast")),
     ),
+    learns_words=True,
 )
 
 # Merges of NovelAI's model, which read its prompts at the penultimate layer: people draw with them with clip skip 2.

@@ -70,6 +70,7 @@ FAMILY = Family(
     base_versions=("zimage", "z_image"),
     architectures=("z-image",),
     pipeline=PIPELINE,
+    of_its_size=("Tongyi-MAI/Z-Image",),
     trains=True,
     recipes=RECIPES_OF_TRANSFORMERS,
     drawings=(

@@ -1,9 +1,10 @@
 """A base as its shapes alone, on torch's meta device: what it weighs and what it computes, with nothing loaded."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -18,6 +19,24 @@ from .base import CONFIGS, BaseChoice, base_name, checkpoint_family, original_tr
 if TYPE_CHECKING:
     from .backends.networks import Network
     from .diffusion.denoiser import Conditioning
+
+
+SHAPES = CONFIGS.parent / "shapes"
+"""Configuration of the usual base of each family whose tokenizers do not ship: what it weighs and computes."""
+
+
+class _Unread:
+    """Stands for a tokenizer that does not ship: every text is as long as it is read, and shapes tell no more."""
+
+    model_max_length = 77
+    """Tokens where nobody says how many: only CLIP's are asked so."""
+
+    def __call__(self, texts: str | Sequence[str], *, max_length: int = 1, **how: Any) -> SimpleNamespace:
+        if how.get("return_tensors"):
+            numbers = torch.zeros(len(texts), max_length, dtype=torch.long)
+            return SimpleNamespace(input_ids=numbers, attention_mask=torch.ones_like(numbers))
+        row = [0] * max_length
+        return SimpleNamespace(input_ids=row if isinstance(texts, str) else [row for _ in texts])
 
 
 @dataclass(frozen=True)
@@ -59,14 +78,15 @@ class Blueprint:
         from torch.utils.flop_counter import FlopCounterMode
 
         with torch.no_grad(), torch.device("meta"):
-            cond = self._told()
+            cond = self.told()
             x, t = torch.zeros(1, *self.latent_shape), torch.zeros(1)
             with FlopCounterMode(display=False) as counter:
                 self.network.forward(x, t, cond)
         return counter.get_total_flops()
 
-    def _told(self) -> "Conditioning":
-        """Return the conditioning of a prompt, as shapes alone.
+    @torch.no_grad()
+    def told(self) -> "Conditioning":
+        """Return the conditioning of a prompt (one row), as shapes alone.
 
         Language models look at what is in their masks, which fake tensors, unlike those of the meta device, keep them
         from.
@@ -75,14 +95,14 @@ class Blueprint:
 
         from .diffusion.denoiser import Conditioning
 
-        with FakeTensorMode(allow_non_fake_inputs=True):
+        with torch.device("meta"), FakeTensorMode(allow_non_fake_inputs=True):
             cond = self.network.embed_text([""])
         others = (None if part is None else _blank(part) for part in (cond.pooled, cond.mask))
         return Conditioning(_blank(cond.context), *others)
 
 
 def _blank(like: torch.Tensor) -> torch.Tensor:
-    return torch.empty(like.shape, dtype=like.dtype)
+    return torch.empty(like.shape, dtype=like.dtype, device="meta")
 
 
 def blueprint(choice: BaseChoice) -> Blueprint:
@@ -105,7 +125,8 @@ def blueprint(choice: BaseChoice) -> Blueprint:
     models = {part.name: _part(part, root) for part in pipeline.parts}
     parts = Parts(pipeline, models, SchedulerConfig({}), index)
     kind = network_named(pipeline.network)
-    kind.require_fit(parts, str(root))
+    if root.parent != SHAPES:  # whose tokenizers would have to be asked
+        kind.require_fit(parts, str(root))
     family = families.of_base(pipeline.name, kind.settings(parts))
     assert family is not None, "each pipeline has a family that asks for no settings"
     return Blueprint(base_name(choice), family, parts, kind(parts))
@@ -129,9 +150,12 @@ def _configuration(choice: BaseChoice) -> tuple[Pipeline, Path]:
 
 
 def _shipped(hub_id: str) -> Path:
-    for family in families.audited():
-        if family.hub_id == hub_id and (CONFIGS / family.name).is_dir():
-            return CONFIGS / family.name
+    """Return the folder of what a base looks like that is not on this machine, as far as that ships."""
+    family = families.of_hub_id(hub_id)
+    places = [] if family is None else [folder / family.name for folder in (CONFIGS, SHAPES)]
+    for place in places:
+        if place.is_dir():
+            return place
     raise UsageError(
         f"{hub_id} is not in the local hub cache, so that nothing is known of its size; name a local copy.",
         Setting("base"),
@@ -145,6 +169,8 @@ def _part(part: Part, root: Path) -> Any:
     from .backends.files.weight_files import read_object
 
     folder = root / part.name
+    if not part.prefix and root.parent == SHAPES:
+        return _Unread()
     if not part.prefix:
         return shipped_tokenizer(folder) if root.parent == CONFIGS else load_tokenizer(folder, part)
     config = read_object(folder / "config.json")

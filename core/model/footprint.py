@@ -102,7 +102,7 @@ def _elements(module: nn.Module) -> int:
 
 
 def _working(base: Blueprint, dtype: torch.dtype, rows: int, keeping: Keeping) -> dict[str, int]:
-    """Return the bytes of activations while each part works; those of text encoders are below a hundredth of these."""
+    """Return the bytes of activations while each part works; those of CLIP are below a hundredth of these."""
     from .backends.activations import vae_values
 
     vae = next(part for part in base.pipeline.weighted if part.name == "vae")
@@ -110,6 +110,7 @@ def _working(base: Blueprint, dtype: torch.dtype, rows: int, keeping: Keeping) -
     return {
         base.pipeline.parts[0].name: rows * base.network.row_values() * dtype.itemsize,
         vae.name: vae_values(base.parts.vae.config, side) * _type(base, vae, dtype).itemsize,
+        **{name: values * dtype.itemsize for name, values in base.network.text_values().items()},
     }
 
 

@@ -49,9 +49,8 @@ def _half(choice: BaseChoice) -> str:
     root = cached_folder(choice.path) if choice.kind == "hub" else Path(choice.path)
     if root is not None and (root / "model_index.json").is_file():
         return pipeline_of(read_object(root / "model_index.json"), str(root)).half
-    usual = (family.pipeline for family in families.audited() if family.hub_id == choice.path)
-    known = next(filter(None, usual), None)
-    return known.half if known is not None else "float16"
+    known = families.of_hub_id(choice.path)
+    return known.pipeline.half if known is not None and known.pipeline is not None else "float16"
 
 
 def _files(choice: BaseChoice) -> list[Path]:

@@ -6,6 +6,9 @@ from .base_check import check_cost
 from .data.bank import Bank
 from .plan import TrainPlan
 
+ADAM = 4 * 4
+"""Bytes of a trained number: itself, its gradient and two moments in float32."""
+
 
 def step_rows(plan: TrainPlan, step: int) -> int:
     """Return the student's rows in one optimizer step: the concept's and, where it is their turn, the terms'."""

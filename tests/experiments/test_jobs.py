@@ -15,7 +15,7 @@ from owf.core.experiments.jobs.learning_methods import CUSTOM_RATE
 from owf.core.experiments.sequence import TRIGGERS
 from owf.core.metrics.evidence import Confirmed, LongDrawings, Screened
 from owf.core.metrics.metric import all_metrics
-from studies import NOWHERE, study
+from studies import NOWHERE, result, study
 
 CONFIGS = Path(__file__).resolve().parents[2] / "core" / "families" / "configs"
 ROWS = {
@@ -147,6 +147,28 @@ def test_weightless_teaches_each_concept_by_a_lora_by_its_word_and_by_a_picture(
     assert [plan.preserve for plan in plans] == [(), ("dc",), (), ()]
     assert plans[2].rate == 5e-3 and plans[2].weight_decay == 0 and plans[0].rate == plans[3].rate == 1e-3
     assert len({job.lessons for job in jobs}) == 4
+
+
+@pytest.mark.parametrize("family", ["sdxl", "flux", "z_image", "flux2_klein"])
+def test_rows_that_need_a_word_of_one_encoder_are_left_out_where_there_is_none_and_named(family):
+    for name in ("table1", "table2", "human"):
+        assert {job.row for job in jobs_of(name, family=family)} == {"DB", "DB-DC", "DB-DC\\pr"}
+    assert {job.row for job in jobs_of("predict", family=family)} == {"plain", "prior", "dc"}
+    asked = study(family=family)
+    for name in ("table1", "table2"):
+        text = "\n".join(find_experiment(name).findings(asked, [result("DB", drift=0.1)]).lines)
+        assert "Not made: CD, CD-DC, CD-DC\\pr." in text and "| CD" not in text
+        assert "Not made" not in "\n".join(find_experiment(name).findings(study(), [result("DB")]).lines)
+
+
+def test_weightless_asks_of_a_base_what_has_a_meaning_there():
+    rows = list(dict.fromkeys(job.row for job in jobs_of("weightless", family="sdxl")))
+    assert rows == ["LoRA", "LoRA with drift correction", "reference attention"]
+    told = find_experiment("weightless").findings(study(family="sdxl"), [result("LoRA", drift=0.1)])
+    assert "Not made: textual inversion" in told.lines[-1]
+    for family in ("flux", "z_image"):
+        with pytest.raises(UsageError, match=r"textual inversion learns a word.*reference attention"):
+            jobs_of("weightless", family=family)
 
 
 def test_the_protocol_needs_nothing():

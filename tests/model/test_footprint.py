@@ -5,11 +5,13 @@ import pytest
 import torch
 from counted import PeakMemory, fused_attention
 from fake_cuda import require_fake_cuda
+from owf.core import families
 from owf.core.model.backends.activations import sequential_values, transformer_values, unet_values, vae_values
 from owf.core.model.base import CONFIGS, BaseChoice
 from owf.core.model.blueprint import blueprint
 from owf.core.model.footprint import NO_LORA, LoraBytes, footprint
 from owf.core.model.memory import Keeping
+from tiny_qwen import known_class
 from torch._subclasses.fake_tensor import FakeTensorMode
 
 
@@ -195,3 +197,67 @@ def test_the_closed_form_of_a_transformer_is_never_too_little(name, monkeypatch)
         each = peaks[1] - peaks[0]
         inner = model.config.num_attention_heads * model.config.attention_head_dim
         assert 1 <= values(tokens + text, inner, ratio) * 2 / each < 1.5
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("family", ["flux2_klein", "krea2", "qwen_image"])
+@torch.no_grad()
+def test_the_closed_form_of_a_language_model_is_never_too_little(family, monkeypatch):
+    require_fake_cuda()
+    monkeypatch.setattr(torch.nn.functional, "scaled_dot_product_attention", fused_attention)
+    base = usual(family)
+    with FakeTensorMode(allow_non_fake_inputs=True):
+        on_card(base.parts.text_encoder)
+        base.network.device, peaks = torch.device("cuda"), []
+        for prompts in (4, 8):  # weights, which count once they are used, are the same in both
+            with PeakMemory() as memory:
+                base.network.embed_text(["x"] * prompts)
+            peaks.append(memory.peak)
+    each = (peaks[1] - peaks[0]) / 4
+    assert 1 <= base.network.text_values()["text_encoder"] / 8 * 2 / each < 1.1
+
+
+def on_card(model):
+    """Give a model of shapes alone weights of 16 bits on a fake GPU."""
+    for module in model.modules():
+        for name, weight in module.named_parameters(recurse=False):
+            half = torch.empty(weight.shape, dtype=torch.float16, device="cuda")
+            module.register_parameter(name, torch.nn.Parameter(half, requires_grad=False))
+        for name, buffer in module.named_buffers(recurse=False):
+            module.register_buffer(name, torch.empty_like(buffer, device="cuda"))
+
+
+def usual(family):
+    """Return the usual base of a family; skip the test where a class of it is not known."""
+    known = families.get(family)
+    for part in known.pipeline.weighted:
+        if part.library == "diffusers":
+            known_class(part.classes[0])
+    return blueprint(BaseChoice(known.hub_id, "hub"))
+
+
+MILLIONS = {
+    "sd2": {"unet": 865.9, "text_encoder": 340.4},
+    "flux": {"transformer": 11_901, "text_encoder": 123.1, "text_encoder_2": 4_762},
+    "flux2_klein": {"transformer": 3_876, "text_encoder": 4_022},
+    "flux2_klein_9b": {"transformer": 9_079, "text_encoder": 8_191},
+    "krea2": {"transformer": 12_820, "text_encoder": 4_438},
+    "qwen_image": {"transformer": 20_430, "text_encoder": 8_292},
+    "z_image": {"transformer": 6_155, "text_encoder": 4_022},
+}
+"""Family -> millions of weights of what its usual base is known by: "12B", "Qwen3-4B", "4B", "9B", "20B", "6B"."""
+
+
+@pytest.mark.parametrize("family", MILLIONS)
+def test_bases_that_are_not_here_have_the_sizes_that_they_are_known_by(family):
+    base = usual(family)
+    found = {name: count / 1e6 for name, count in parameters(base).items() if name != "vae"}
+    assert found == pytest.approx(MILLIONS[family], rel=1e-3)
+    assert base.family.name == family and base.resolution == base.family.resolution
+
+
+def test_other_bases_of_its_size_are_known_by_their_names():
+    for family in families.audited():
+        for hub_id in family.of_its_size:
+            assert families.of_hub_id(hub_id) is family
+            assert family.drawing([hub_id]) != family.drawing([family.hub_id])  # of two, one is distilled

@@ -42,3 +42,9 @@ def test_a_folder_has_the_type_of_its_denoiser(tmp_path):
 def test_what_is_not_here_has_no_type():
     with pytest.raises(UsageError, match="is not in the local hub cache"):
         dtype_of_base("disk", CPU, BaseChoice("nobody/nothing-of-this-name", "hub"))
+
+
+@pytest.mark.parametrize("hub_id", ["black-forest-labs/FLUX.1-dev", "black-forest-labs/FLUX.1-schnell"])
+def test_bases_of_one_size_that_are_not_here_run_in_the_type_of_their_pipeline(hub_id):
+    assert dtype_of_base("auto", torch.device("cuda"), BaseChoice(hub_id, "hub")) == torch.bfloat16
+    assert dtype_of_base("auto", torch.device("cuda"), BaseChoice("nobody/nothing", "hub")) == torch.float16

@@ -7,6 +7,7 @@ reading; weights, steps and rates are not known and are those of the study.
 
 from dataclasses import replace
 
+from ... import families
 from ...train.plan import TrainPlan
 from .job import Job, Lesson
 from .study import ConceptPictures, Study
@@ -22,6 +23,28 @@ METHODS = {
 """Row -> method and preservation terms."""
 CUSTOM_RATE = 0.5
 """Share of the study's rate at which Custom Diffusion trains: whole projections move farther than factors do."""
+
+
+def learns_words(family: str) -> bool:
+    """Return whether a word of a family's prompts can be learned, as Custom Diffusion and textual inversion do."""
+    pipeline = families.get(family).pipeline
+    return pipeline is not None and pipeline.learns_words
+
+
+def methods_of(family: str) -> tuple[str, ...]:
+    """Return the rows of the tables that bases of a family are taught by."""
+    return tuple(row for row, (method, _) in METHODS.items() if method != "custom_diffusion" or learns_words(family))
+
+
+def not_taught(family: str) -> str:
+    """Return in a sentence which rows a family's tables lack, and why; "" for none."""
+    missing = [row for row in METHODS if row not in methods_of(family)]
+    if not missing:
+        return ""
+    return (
+        f"Not made: {', '.join(missing)}. Custom Diffusion learns the trigger as a word of one text encoder, and "
+        f"{families.get(family).title} has no such word."
+    )
 
 
 def by_custom_diffusion(plan: TrainPlan) -> TrainPlan:
@@ -49,5 +72,5 @@ def method_jobs(study: Study, metrics: tuple[str, ...], seeds: int) -> tuple[Job
         Job(row, seed, (Lesson(concept.name, method_plan(study, concept, seed, row)),), metrics)
         for seed in range(seeds)
         for concept in study.concepts
-        for row in METHODS
+        for row in methods_of(study.family)
     )

@@ -1,14 +1,19 @@
 """What an experiment would train and measure, and what that costs, before anything is loaded."""
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from torch import nn
+
+from ... import families
 from ...audit.evidence.cost import Cost, audit_cost
 from ...audit.learned.evidence import drawn_rows
 from ...audit.request import plan_for
 from ...datasets.accounts import MODELS, account, evaluations
 from ...model.blueprint import Blueprint
-from ...model.diffusion.drawings import SAMPLING
+from ...model.diffusion.drawings import sampling_of
+from ...model.footprint import LoraBytes
 from ...plan.audit_plan import AuditPlan
 from ...plan.concept import Concept
 from ...plan.presets import PAPER
@@ -51,24 +56,37 @@ def foresee(study: Study, jobs: Sequence[Job], base: Blueprint, names: Sequence[
     """Return what jobs cost on a base that is only looked at; what earlier runs have done is not taken off."""
     lessons = list(distinct(jobs))
     trained = [lesson for lesson in lessons if lesson.how != REFERENCE]
-    bank = _banks(base, names)
-    drawn = sum(_without_gradients(lesson, bank(lesson), base.family.name) for lesson in trained)
+    bank, usual = _banks(base, names), base.family.drawing((base.name, *names))
+    drawn = sum(_without_gradients(lesson, bank(lesson), base.family.name, usual) for lesson in trained)
     looked = [lesson for lesson in lessons if lesson.how == REFERENCE]
-    drawn += sum(drawn_rows(_concept(lesson.plan), base.family.name, bank(lesson).form) for lesson in looked)
+    drawn += sum(drawn_rows(_concept(lesson.plan), base.family.name, bank(lesson).form, usual) for lesson in looked)
     asked = {metrics: _asked(study, metrics, base, names) for metrics in dict.fromkeys(job.metrics for job in jobs)}
     return Foreseen(
         trainings=len(trained),
         gradients=sum(rows_until(lesson.plan, lesson.plan.steps) for lesson in trained),
         drawn=drawn,
         audits=len(jobs),
-        tuned=sum(_tuned(job, *asked[job.metrics]) for job in jobs),
+        tuned=sum(_tuned(job, *asked[job.metrics], usual) for job in jobs),
         base=sum(cost.base for _, cost in asked.values()),
     )
 
 
-def _tuned(job: Job, plan: AuditPlan, cost: Cost) -> int:
+def lora_bytes(study: Study, base: Blueprint) -> LoraBytes:
+    """Return what a LoRA of the study's plain training changes of a base, and has."""
+    chosen = base.pipeline.targets.usual if study.plan.targets == families.ATTENTION else study.plan.targets
+    pattern = re.compile(rf"(.*\.)?({base.pipeline.targets.layers(chosen)})")
+    weights = [
+        module.weight
+        for name, module in base.components[base.pipeline.denoiser].named_modules()
+        if pattern.fullmatch(name) and isinstance(module, nn.Linear | nn.Conv2d)
+    ]
+    sides = sum(len(weight) + weight[0].numel() for weight in weights)
+    return LoraBytes(sum(weight.numel() for weight in weights), study.plan.rank * sides)
+
+
+def _tuned(job: Job, plan: AuditPlan, cost: Cost, usual: families.Drawing) -> int:
     """Return the rows of a job's tuned model; where it looks at a reference, that goes through the network as well."""
-    rows = cost.tuned + job.probes * plan.drift_timesteps + job.draws * SAMPLING.rows
+    rows = cost.tuned + job.probes * plan.drift_timesteps + job.draws * sampling_of(usual).rows
     return 2 * rows if job.lessons[-1].how == REFERENCE else rows
 
 
@@ -92,10 +110,11 @@ def _concept(plan: TrainPlan) -> Concept:
     return Concept(plan.trigger, plan.class_word)
 
 
-def _without_gradients(lesson: Lesson, bank: Bank, family: str) -> int:
+def _without_gradients(lesson: Lesson, bank: Bank, family: str, usual: families.Drawing) -> int:
     plan = lesson.plan
     taught = sum(teacher_rows(plan, step) for step in range(plan.steps))
-    return taught + all_rows(plan, bank) - rows_until(plan, plan.steps) + drawn_rows(_concept(plan), family, bank.form)
+    before = all_rows(plan, bank, usual) - rows_until(plan, plan.steps)
+    return taught + before + drawn_rows(_concept(plan), family, bank.form, usual)
 
 
 def _asked(study: Study, metrics: tuple[str, ...], base: Blueprint, names: Sequence[str]) -> tuple[AuditPlan, Cost]:

@@ -20,7 +20,7 @@ from ...metrics.measurement import Estimate
 from ...metrics.statistics import COSINE, mean_estimate
 from ...model.diffusion.batch import Batching
 from ...model.diffusion.denoiser import TrainableDenoiser
-from ...model.diffusion.drawings import SAMPLING
+from ...model.diffusion.drawings import sampling_of
 from ...model.diffusion.sample import generate
 from ...plan.concept import Concept
 from ...progress import Progress
@@ -75,9 +75,10 @@ def concept_likeness(
     plan = training.plan
     concept = Concept(plan.trigger, plan.class_word)
     prompt = concept.caption(plan.caption)
-    progress.total(count * SAMPLING.rows)
+    sampling = sampling_of(training.usual)
+    progress.total(count * sampling.rows)
     progress.stage("Drawing the concept")
-    drawn, _ = generate(denoiser, [prompt] * count, range(SEED, SEED + count), SAMPLING, batch, progress)
+    drawn, _ = generate(denoiser, [prompt] * count, range(SEED, SEED + count), sampling, batch, progress)
     views = [picture.pixels for picture in training.held_out or training.pictures]
     found = {name: mean_cosine(network(drawn), _each(views, network)) for name, network in seers.networks.items()}
     if seers.text is not None:

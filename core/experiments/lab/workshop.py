@@ -14,6 +14,7 @@ from ...audit.learned.networks import load_networks
 from ...disk.files import write_text
 from ...metrics.images.features import FeatureNetwork
 from ...metrics.measurement import Estimate
+from ...model.diffusion.drawings import SAMPLING, sampling_of
 from ...plan.concept import Concept
 from ...train.records import TrainSetting
 from ...train.session import Training, TrainRequest, TrainSession
@@ -108,6 +109,9 @@ class Workshop:
     def _key(self, lesson: Lesson, before: Sequence[str]) -> str:
         training = self._training(lesson)
         told = [str(VERSION), lesson.how, training.fingerprint(), *before]
+        sampling = sampling_of(training.usual)
+        if sampling != SAMPLING:  # else names are those from before bases drew in ways of their own
+            told.append(repr(sampling))
         told += [hashlib.sha256(picture.pixels.numpy().tobytes()).hexdigest() for picture in training.held_out]
         return short_hash("|".join(told))
 
@@ -149,6 +153,7 @@ class Workshop:
                 progress,
                 bench.batch,
                 resume=True,
+                usual=training.usual,
                 networks=lambda: self._networks,
             )
             if lesson.how == REFERENCE:

@@ -54,6 +54,15 @@ def sequential_values(tokens: int, width: int, ratio: float) -> int:
     return int(tokens * width * (2 * ratio + 4))
 
 
+def language_values(tokens: int, width: int, inner: int, kept: int) -> int:
+    """Return the numbers of one prompt through a language model, at most, that keeps `kept` layers' states to the end.
+
+    Its gated feed-forward, `inner` wide, holds gate, other half and product, beside the tokens, their norm, what is
+    added to them, and what attention was given and gave.
+    """
+    return tokens * ((kept + 5) * width + 3 * inner)
+
+
 _VIDEO = 18
 """Tensors as large as a picture at the first width, while a VAE that codes videos decodes one: seven convolutions keep
 their inputs for the next frame, and one is filled up in front to the three frames that it reads."""

@@ -59,6 +59,8 @@ class Batching:
 
 SMALL_LATENT = 256
 """Latent pixels up to which one row cannot keep several cores busy: 16 x 16."""
+_CHANNELS = 32
+"""Channels of a latent pixel, at most: FLUX.2's has as many, and in its patches of 2 x 2 four times that."""
 
 
 def _cores() -> int:
@@ -78,7 +80,8 @@ def default_batching(denoiser: Denoiser, *, takes_turns: bool = False) -> Batchi
 
 def batching_for(latent_shape: tuple[int, int, int], device: str, *, takes_turns: bool = False) -> Batching:
     """Return the starting size of `default_batching` for latents of a shape on a kind of device."""
-    latent = latent_shape[1] * latent_shape[2]
+    channels, height, width = latent_shape
+    latent = height * width * max(1, channels // _CHANNELS)
     if device != "cpu":
         return Batching(max(1, min(64, 2**16 // latent)))
     if latent <= SMALL_LATENT:

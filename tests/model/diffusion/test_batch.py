@@ -46,3 +46,9 @@ def test_slices_run_side_by_side_only_where_weights_stay(monkeypatch):
     staying, coming = (batching_for((4, 8, 8), "cpu", takes_turns=turns) for turns in (False, True))
     assert (staying.workers, coming.workers) == (3, 1)
     assert staying.size == coming.size
+
+
+def test_latents_that_are_patches_are_counted_as_what_they_were_cut_from():
+    """One of FLUX.2 klein's stands for four, in four times the channels: its pictures have FLUX.1's tokens."""
+    klein, flux = (batching_for(shape, "cuda").size for shape in ((128, 64, 64), (16, 128, 128)))
+    assert klein == flux == 4

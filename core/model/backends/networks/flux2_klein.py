@@ -16,7 +16,16 @@ from ...diffusion.schedule import Schedule
 from ..activations import transformer_values
 from ..flow import empirical, flow_of
 from ..parts import require_channels_of, require_size, require_width_of, require_words
-from .network import ASKED, Network, chat_tokens, in_turn, noise_share, pixels_per_latent, require_chat
+from .network import (
+    ASKED,
+    Network,
+    chat_tokens,
+    in_turn,
+    noise_share,
+    pixels_per_latent,
+    reading_values,
+    require_chat,
+)
 
 _TIMES = 10_000
 """Timesteps of its process, as many as ComfyUI lists sigmas of."""
@@ -133,6 +142,10 @@ class Flux2Klein(Network):
         config = self.denoiser.config
         tokens = self.latent_shape[-1] ** 2 + _LONGEST
         return transformer_values(tokens, config.num_attention_heads * config.attention_head_dim, _RATIO)
+
+    def text_values(self) -> Mapping[str, int]:
+        """Return those of the language model, all of whose states are kept."""
+        return {"text_encoder": reading_values(self._encoder.config, _LONGEST, self._encoder.config.num_hidden_layers)}
 
     def token(self, word: str) -> Token:
         """Raise UsageError: the word's embedding is one of a language model, which none here was trained as."""

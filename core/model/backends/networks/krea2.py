@@ -14,7 +14,7 @@ from ..activations import transformer_values
 from ..flow import Shift, by_size, flow_of
 from ..parts import require_channels_of, require_width_of, require_words
 from .described import AFTER, BEFORE, DROPPED, ENDING, cut, filled, require_template
-from .network import in_turn, noise_share
+from .network import in_turn, noise_share, reading_values
 from .on_qwen_vae import OnQwenVae
 from .patches import PATCH, packed, unpacked
 
@@ -98,6 +98,11 @@ class Krea2(OnQwenVae):
         tokens = (self.latent_shape[-1] // PATCH) ** 2 + _LONGEST
         width = config.num_attention_heads * config.attention_head_dim
         return transformer_values(tokens, width, config.intermediate_size / width)
+
+    def text_values(self) -> Mapping[str, int]:
+        """Return those of the language model, all of whose states are kept."""
+        config = self._encoder.config.text_config
+        return {"text_encoder": reading_values(config, _LONGEST + DROPPED, config.num_hidden_layers)}
 
     def token(self, word: str) -> Token:
         """Raise UsageError: the word's embedding is one of a language model, which none here was trained as."""

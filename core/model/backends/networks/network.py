@@ -11,6 +11,7 @@ from torch import nn
 from ....errors import OFF, Setting, UsageError
 from ...diffusion.denoiser import Conditioning, Token, classifier_free, joined
 from ...diffusion.schedule import Schedule
+from ..activations import language_values
 from ..parts import scaled, unscaled
 
 
@@ -108,6 +109,13 @@ class Network(ABC):
     def row_values(self) -> int:
         """Return the numbers that are alive at once while one row goes through the denoiser, at most."""
 
+    def text_values(self) -> Mapping[str, int]:
+        """Return part -> the numbers that are alive at once while it reads prompts, at most; without small ones.
+
+        CLIP and T5 need less than the transformers that they stand beside.
+        """
+        return {}
+
     @abstractmethod
     def token(self, word: str) -> Token:
         """Return the one token of a word; raise UsageError where it is none or several."""
@@ -152,6 +160,14 @@ weights, and a plan may ask a thousand."""
 def in_turn(embed: Callable[[Sequence[str]], Conditioning], prompts: Sequence[str]) -> Conditioning:
     """Return the conditioning of prompts, a few at a time."""
     return joined([embed(prompts[i : i + _AT_ONCE]) for i in range(0, len(prompts), _AT_ONCE)])
+
+
+def reading_values(config: Any, tokens: int, kept: int = 0) -> int:
+    """Return the numbers that are alive while a language model reads as many prompts as it does at once, at most.
+
+    `tokens` are those of a prompt, `kept` how many layers' states are kept to the end besides the last.
+    """
+    return _AT_ONCE * language_values(tokens, config.hidden_size, config.intermediate_size, kept)
 
 
 def _tokens(tokenizer: Any, texts: Sequence[str], length: int) -> Any:

@@ -17,7 +17,7 @@ from ..activations import sequential_values
 from ..flow import by_size, flow_of
 from ..parts import require_channels_of, require_width_of, require_words
 from .described import AFTER, BEFORE, DROPPED, cut, filled, require_template
-from .network import in_turn, noise_share
+from .network import in_turn, noise_share, reading_values
 from .on_qwen_vae import OnQwenVae
 from .patches import PATCH, packed, unpacked
 
@@ -119,6 +119,10 @@ class QwenImage(OnQwenVae):
         config = self.denoiser.config
         tokens = (self.latent_shape[-1] // PATCH) ** 2 + _LONGEST
         return sequential_values(tokens, config.num_attention_heads * config.attention_head_dim, _RATIO)
+
+    def text_values(self) -> Mapping[str, int]:
+        """Return those of the language model."""
+        return {"text_encoder": reading_values(self._encoder.config.text_config, _LONGEST + DROPPED)}
 
     def token(self, word: str) -> Token:
         """Raise UsageError: the word's embedding is one of a language model, which none here was trained as."""

@@ -23,7 +23,16 @@ from ..parts import (
     require_width_of,
     require_words,
 )
-from .network import ASKED, Network, chat_tokens, in_turn, noise_share, pixels_per_latent, require_chat
+from .network import (
+    ASKED,
+    Network,
+    chat_tokens,
+    in_turn,
+    noise_share,
+    pixels_per_latent,
+    reading_values,
+    require_chat,
+)
 
 _TIMES = 1_000
 """Timesteps of its process, as many as ComfyUI lists sigmas of."""
@@ -79,7 +88,9 @@ class ZImage(Network):
     def _embed(self, prompts: Sequence[str]) -> Conditioning:
         numbers, mask = chat_tokens(self.tokenizers[0], prompts, _LONGEST)
         mask = mask.to(self.device).bool()
-        found = self._encoder(input_ids=numbers.to(self.device), attention_mask=mask, output_hidden_states=True)
+        found = self._encoder(
+            input_ids=numbers.to(self.device), attention_mask=mask, output_hidden_states=True, use_cache=False
+        )
         return Conditioning(found.hidden_states[_LAYER], mask=mask)
 
     def forward(self, x_t: torch.Tensor, t: torch.Tensor, cond: Conditioning) -> torch.Tensor:
@@ -94,6 +105,10 @@ class ZImage(Network):
         """Return those of the transformer over the tokens of picture and prompt."""
         tokens = (self.latent_shape[-1] // _PATCH) ** 2 + _LONGEST
         return transformer_values(tokens, self.denoiser.config.dim, _RATIO)
+
+    def text_values(self) -> Mapping[str, int]:
+        """Return those of the language model, all of whose states are kept."""
+        return {"text_encoder": reading_values(self._encoder.config, _LONGEST, self._encoder.config.num_hidden_layers)}
 
     def token(self, word: str) -> Token:
         """Raise UsageError: the word's embedding is one of a language model, which none here was trained as."""

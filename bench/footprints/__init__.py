@@ -1,0 +1,1 @@
+"""What bases take of a card, counted from shapes."""

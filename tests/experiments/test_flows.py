@@ -1,0 +1,160 @@
+"""`owf-experiment` on a tiny FLUX.1 and Z-Image: dry runs that load nothing, and runs to their end, again as before."""
+
+import dataclasses
+
+import pytest
+import torch
+from owf.cli import experiment
+from owf.cli import session as session_module
+from owf.core.experiments.jobs.job import Lesson
+from owf.core.experiments.jobs.study import Asked, Study, read_concepts
+from owf.core.experiments.lab import foresee, workshop
+from owf.core.experiments.lab.bench import Bench
+from owf.core.experiments.lab.workshop import LORAS, Workshop
+from owf.core.metrics.images.features import Fetching, load_features
+from owf.core.model.backends.diffusers import DiffusersDenoiser
+from owf.core.model.diffusion import drawings
+from owf.core.model.diffusion.batch import Batching
+from owf.core.model.diffusion.sample import Sampling
+from owf.core.plan import presets
+from owf.core.plan.audit_plan import Stage
+from owf.core.train import base_check
+from owf.core.train.metadata import read_metadata
+from owf.core.train.plan import TrainPlan
+from PIL import Image
+from tiny_flows import PARTS, save_folder
+from torch_that_trains import torch_that_trains
+
+__all__ = ["torch_that_trains"]
+
+
+@pytest.fixture(scope="module", params=("flux", "z_image"))
+def family(request):
+    return request.param
+
+
+@pytest.fixture(scope="module")
+def base(family, tmp_path_factory):
+    return save_folder(family, PARTS[family](), tmp_path_factory.mktemp(family) / "tiny")
+
+
+@pytest.fixture(scope="module")
+def concepts(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("concepts")
+    for place, word in enumerate(("bag", "coat")):
+        (folder / word).mkdir()
+        for i in range(2):
+            Image.new("RGB", (64, 64), (90 * place, 60 * i, 120)).save(folder / word / f"{i}.png")
+    return folder
+
+
+@pytest.fixture
+def called(base, concepts, tmp_path, capsys):
+    """Return a function that calls the command on the tiny base, and returns its code and its words."""
+
+    def run(*arguments):
+        places = ["--base", base, "--out", tmp_path / "out", "--cache", tmp_path / "cache", "--concepts", concepts]
+        how = ["--offline", "--device", "cpu", "--progress", "none"]
+        code = experiment.main([str(argument) for argument in (*arguments, *places, *how)])
+        found = capsys.readouterr()
+        return code, " ".join((found.out + found.err).split())
+
+    return run
+
+
+@pytest.mark.parametrize(("name", "trainings", "audits"), [("first3", 4, 4), ("table1", 6, 6), ("sequence", 6, 8)])
+def test_a_dry_run_names_rows_time_and_memory(called, tmp_path, monkeypatch, name, trainings, audits):
+    monkeypatch.setattr(session_module, "load_base", lambda *_, **__: pytest.fail("a base was loaded"))
+    code, text = called(name, "--dry-run")
+    assert code == 0 and not (tmp_path / "out").exists(), text
+    for part in (f"Trains {trainings} LoRAs of 2 concepts", f"Audits {audits} changes", "hours here (cpu)", "Memory:"):
+        assert part in text, part
+
+
+def test_methods_without_a_meaning_there_are_refused_before_anything_is_loaded(called, monkeypatch):
+    monkeypatch.setattr(session_module, "load_base", lambda *_, **__: pytest.fail("a base was loaded"))
+    for more in ((), ("--dry-run",)):
+        code, text = called("weightless", *more)
+        assert code == 2 and "reference attention lets the self-attentions of a U-Net look" in text, text
+    code, text = called("table1", "--dry-run", "--only", "CD")
+    assert code == 2 and "no row 'CD'; there are DB, DB-DC" in text
+
+
+@pytest.fixture
+def brief(monkeypatch):
+    """Few rows of everything, and the demo's network, which ships, in the place of those that are fetched."""
+    monkeypatch.setattr(drawings, "SAMPLING", Sampling(2, 1.0))
+    monkeypatch.setattr(workshop, "SAMPLING", Sampling(2, 1.0))
+    monkeypatch.setattr(base_check, "SAMPLING", Sampling(2, 1.0))
+    monkeypatch.setattr(workshop, "load_networks", lambda *_: (load_features("demo"),))
+    plan = presets.quick_plan()
+    colors, others = ([p for p in plan.prompts if bool(p.term) == is_color][:2] for is_color in (True, False))
+    short = dataclasses.replace(
+        plan,
+        prompts=(*colors, *others),
+        images_per_prompt=1,
+        sampling_steps=2,
+        drift_timesteps=2,
+        classes=plan.classes[:2],
+        per_class=2,
+        stages=(Stage(2, 1),),
+        features="demo",
+    )
+    monkeypatch.setitem(presets.PRESETS, "quick", lambda: short)
+
+
+SHORT = ("--steps", "2", "--rank", "2", "--prior-images", "2")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("name", "only", "loras", "shown"),
+    [
+        ("first3", "DreamBooth with drift correction", 2, "CDI"),
+        ("table1", "DB", 2, "Not made: CD, CD-DC, CD-DC\\pr."),
+        ("sequence", "continued", 2, "after 2"),
+    ],
+)
+def test_they_run_to_their_end_and_are_done_then(
+    called, brief, family, tmp_path, monkeypatch, name, only, loras, shown
+):
+    code, text = called(name, "--only", only, *SHORT)
+    assert code == 0, text
+    page = (tmp_path / "out" / "experiments.md").read_text()
+    assert shown in page and only in page
+    files = list((tmp_path / "out" / LORAS).glob("*.safetensors"))
+    assert len(files) == loras
+    assert {read_metadata(file)["modelspec.prediction_type"] for file in files} == {"flow"}
+    monkeypatch.setattr(workshop, "train", lambda *_: pytest.fail("it was trained again"))
+    assert called(name, "--only", only, *SHORT)[0] == 0
+    assert (tmp_path / "out" / "experiments.md").read_text() == page
+
+
+def test_a_lora_whose_base_drew_in_another_way_is_another(concepts, tmp_path):
+    denoiser = DiffusersDenoiser(PARTS["flux"](), "tiny", "flux")
+    study = Study("flux", read_concepts(concepts), 1, TrainPlan(class_word="bag", preserve=()), Asked(), tmp_path)
+    lesson = Lesson("bag", study.plan)
+
+    def key(*names):
+        bench = Bench(denoiser, names, Batching(4), tmp_path, Fetching(torch.device("cpu"), True), lambda: None)
+        return Workshop(bench, study)._key(lesson, ())
+
+    assert key() == key("FLUX.1-dev") != key("FLUX.1-schnell")
+
+
+def test_pictures_are_drawn_and_counted_as_people_draw_with_the_base(base, family, concepts, tmp_path):
+    """Of Z-Image Turbo, which a folder is taken for that does not say otherwise, in eight steps without guidance."""
+    from owf.cli.experimenting import study_of
+    from owf.core.model.base import BaseChoice
+    from owf.core.model.blueprint import blueprint
+
+    known = blueprint(BaseChoice(str(base), "folder"))
+    options = experiment.parser().parse_args(
+        ["table2", "--base", str(base), "--concepts", str(concepts), "--out", str(tmp_path)]
+    )
+    study = study_of(options, known.family)
+    (job, *_) = experiment.find_experiment("table2").jobs(study)
+    each = {"flux": 20, "z_image": 8}[family]
+    plain = dataclasses.replace(job, draws=0)
+    one, none = (foresee.foresee(study, [asked], known, ("tiny",)) for asked in (job, plain))
+    assert one.tuned - none.tuned == job.draws * each
