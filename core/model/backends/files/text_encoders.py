@@ -17,8 +17,9 @@ from .weight_files import opened, read_object
 
 _LEVEL = "text_model."
 """What the names of a text encoder's weights begin with, but for those of the first anime models."""
-_AROUND = "model."
-"""The level around the layers of a language model that can write, which one that is only asked for its states lacks."""
+_AROUND = ("model.", "language_model.")
+"""Levels around the layers of a language model: of one that can write, and of one that can see. One that is only asked
+for its states lacks the first, and files of ComfyUI's the second."""
 _BESIDE = re.compile(r".*(position_ids|logit_scale|attn_mask)|lm_head\.weight")
 """What trainers and mergers leave under a part's prefix, and the layer that writes: no picture depends on them."""
 _PROJECTION = "text_projection"
@@ -39,12 +40,34 @@ def load_text_encoder(path: Path, part: Part, config: Path, dtype: torch.dtype) 
     with foreign(f"{path}: its {part.title} cannot be loaded"):
         model = kind.from_pretrained(None, config=kind.config_class.from_pretrained(str(config)), state_dict=weights)
     _require_same_names(weights, model, path, part)
+    held = {_bare(name) for name in weights}
+    for name, weight in model.named_parameters():
+        if _bare(name) not in held:  # no picture depends on it, but what a base is known by does
+            weight.data.zero_()
     require_finite_weights(model, dtype, f"{path}, {part.title}")
     return in_dtype(model, dtype)
 
 
+def holds_text_encoder(shapes: Mapping[str, tuple[int, ...] | None], empty: torch.nn.Module) -> bool:
+    """Return whether a file's tensors are those of a text encoder without weights; a shape may not be known (None)."""
+    takes_projection = type(empty).__name__.endswith("WithProjection")
+    known = {
+        _bare(name): shape
+        for name, shape in shapes.items()
+        if not _BESIDE.fullmatch(name) and (takes_projection or _PROJECTION not in name)
+    }
+    asked = {_bare(name): tuple(value.shape) for name, value in empty.state_dict().items()}
+    own = {_bare(name) for name, _ in empty.named_parameters() if not _BESIDE.fullmatch(_bare(name))}
+    return own <= known.keys() <= asked.keys() and all(
+        shape is None or shape == asked[name] for name, shape in known.items()
+    )
+
+
 def _bare(name: str) -> str:
-    return name.removeprefix(_LEVEL).removeprefix(_AROUND)
+    name = name.removeprefix(_LEVEL)
+    for level in _AROUND:
+        name = name.removeprefix(level)
+    return name
 
 
 def _require_same_names(weights: Iterable[str], model: torch.nn.Module, path: Path, part: Part) -> None:
