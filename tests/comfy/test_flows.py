@@ -42,17 +42,16 @@ CLASSES = {
     ("ZImagePixelSpace", 3840): "custom",
     ("Krea2", 6144): "krea2",
     ("QwenImage", 3072): "qwen_image",
+    ("QwenImage", 3072, "default_ref_method"): "custom",
     ("MageFlow", 3072): "custom",
     ("Anima", 2048): "anima",
 }
-"""ComfyUI's name of a configuration, and the width of the transformer -> family: some are subclasses of others."""
+"""ComfyUI's name of a configuration, the width of the transformer and a setting -> family; some are subclasses."""
 
 
 def test_a_family_is_told_by_its_own_class(host):
     found = host.run("own_classes", asked=list(CLASSES))["found"]
-    assert found == {
-        f"{name} {width}": family for (name, width), family in CLASSES.items() if f"{name} {width}" in found
-    }
+    assert found == {name: family for asked, family in CLASSES.items() if (name := " ".join(map(str, asked))) in found}
     assert {"Flux 3072", "FluxSchnell 3072", "Lumina2 2304"} <= found.keys()
 
 

@@ -149,9 +149,9 @@ def _sees_nothing(*_sizes, **_more):
 
 def _reading(folder):
     """Return the weights of what reads in a Qwen-VL, by ComfyUI's names."""
-    level = "language_model."
-    found = {name.removeprefix("model."): value for name, value in _weights(folder, "text_encoder").items()}
-    return {f"model.{name.removeprefix(level)}": value for name, value in found.items() if name.startswith(level)}
+    weights = _weights(folder, "text_encoder")
+    found = {name.removeprefix("model.").removeprefix("language_model."): value for name, value in weights.items()}
+    return {f"model.{name}": v for name, v in found.items() if not name.startswith(("visual.", "lm_head."))}
 
 
 def _video_vae(file):
