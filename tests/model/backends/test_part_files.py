@@ -127,7 +127,7 @@ def test_two_files_that_fit_are_named_with_the_setting_that_decides(z_image):
     assert z_image.load().host["VAE read from"] == "a.safetensors"
 
 
-@pytest.mark.parametrize("change", ["gone", "another width", "another depth", "more", "elsewhere"])
+@pytest.mark.parametrize("change", ["gone", "another width", "another depth", "more", "twice", "elsewhere"])
 @pytest.mark.parametrize("part", ["vae", "text_encoder"])
 def test_a_part_that_is_not_there_is_said_with_what_was_seen(z_image, part, change):
     file = z_image.files[part]
@@ -144,8 +144,15 @@ def test_a_part_that_is_not_there_is_said_with_what_was_seen(z_image, part, chan
         save(tensors | {name: tensors[name][:-1]}, file)
     elif change == "another depth":
         save({key: value for key, value in tensors.items() if key != name}, file)
+    elif change == "twice":
+        names = {
+            "vae": "encoder.norm_out.bias encoder.conv_norm_out.bias",
+            "text_encoder": "model.norm.weight norm.weight",
+        }
+        first, second = names[part].split()
+        save(tensors | {second: tensors[first]}, file)
     else:
-        save(tensors | {"more.weight": torch.ones(2)}, file)
+        save(tensors | {f"decoder.up.{'9' * 5000}.block.0.weight": torch.ones(2)}, file)
     with pytest.raises(UsageError, match=words):
         z_image.load()
 

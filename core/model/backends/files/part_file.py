@@ -39,8 +39,10 @@ def fits(path: Path, part: Part, empty: nn.Module) -> bool:
     names = in_diffusers_names(shapes)
     asked = {name: tuple(value.shape) for name, value in empty.state_dict().items()}
     held = {names[name]: shape for name, shape in shapes.items()}
-    return _required(empty) <= held.keys() <= asked.keys() and all(
-        shape is None or _squeezed(shape, asked[name]) == asked[name] for name, shape in held.items()
+    return (
+        len(held) == len(shapes)
+        and _required(empty) <= held.keys() <= asked.keys()
+        and all(shape is None or _squeezed(shape, asked[name]) == asked[name] for name, shape in held.items())
     )
 
 
@@ -80,6 +82,8 @@ def _load_vae(path: Path, part: Part, folder: Path, dtype: torch.dtype) -> nn.Mo
         there = live.get(names[name])
         if there is None or _squeezed(tuple(value.shape), tuple(there.shape)) != tuple(there.shape):
             raise _unfit(path, part, folder, f"{inert(name, 120)} {list(value.shape)} has no place in it")
+        if names[name] in held:
+            raise _unfit(path, part, folder, f"{names[name]} is there twice, once as {inert(name, 120)}")
         held[names[name]] = value.reshape(there.shape).to(dtype if there.is_floating_point() else there.dtype)
     missing = _required(model) - held.keys()
     if missing:

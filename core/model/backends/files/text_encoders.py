@@ -1,7 +1,7 @@
 """The text encoders of single-file checkpoints, under transformers' names or OpenCLIP's, and their tokenizers."""
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -51,15 +51,14 @@ def load_text_encoder(path: Path, part: Part, config: Path, dtype: torch.dtype) 
 def holds_text_encoder(shapes: Mapping[str, tuple[int, ...] | None], empty: torch.nn.Module) -> bool:
     """Return whether a file's tensors are those of a text encoder without weights; a shape may not be known (None)."""
     takes_projection = type(empty).__name__.endswith("WithProjection")
-    known = {
-        _bare(name): shape
-        for name, shape in shapes.items()
-        if not _BESIDE.fullmatch(name) and (takes_projection or _PROJECTION not in name)
-    }
+    names = [n for n in shapes if not _BESIDE.fullmatch(n) and (takes_projection or _PROJECTION not in n)]
+    known = {_bare(name): shapes[name] for name in names}
     asked = {_bare(name): tuple(value.shape) for name, value in empty.state_dict().items()}
     own = {_bare(name) for name, _ in empty.named_parameters() if not _BESIDE.fullmatch(_bare(name))}
-    return own <= known.keys() <= asked.keys() and all(
-        shape is None or shape == asked[name] for name, shape in known.items()
+    return (
+        len(known) == len(names)
+        and own <= known.keys() <= asked.keys()
+        and all(shape is None or shape == asked[name] for name, shape in known.items())
     )
 
 
@@ -70,7 +69,7 @@ def _bare(name: str) -> str:
     return name
 
 
-def _require_same_names(weights: Iterable[str], model: torch.nn.Module, path: Path, part: Part) -> None:
+def _require_same_names(weights: Collection[str], model: torch.nn.Module, path: Path, part: Part) -> None:
     """Raise UsageError unless a file has every weight of a model, of those that share memory one, and no others."""
     held, asked = {_bare(name) for name in weights}, {_bare(name) for name in model.state_dict()}
     own = {_bare(name) for name, _ in model.named_parameters()}
@@ -79,6 +78,8 @@ def _require_same_names(weights: Iterable[str], model: torch.nn.Module, path: Pa
         raise UsageError(
             f"{path}: {len(missing)} weights of the {part.title} are not in the file, such as {min(missing)}."
         )
+    if len(held) < len(weights):
+        raise UsageError(f"{path} holds {len(weights) - len(held)} weights of the {part.title} twice, under two names.")
     if held - asked:
         raise UsageError(
             f"{path}: {len(held - asked)} weights of the {part.title} have no place in it, such as {min(held - asked)}."

@@ -10,10 +10,10 @@ _LATENT_DIFFUSION = (
     (r"^encoder\.quant_conv\.", "quant_conv."),  # FLUX.2's stand inside of what they follow
     (r"^decoder\.post_quant_conv\.", "post_quant_conv."),
     (r"^(en|de)coder\.norm_out\.", r"\1coder.conv_norm_out."),
-    (r"^encoder\.down\.(\d+)\.block\.", r"encoder.down_blocks.\1.resnets."),
-    (r"^encoder\.down\.(\d+)\.downsample\.", r"encoder.down_blocks.\1.downsamplers.0."),
-    (r"^decoder\.up\.(\d+)\.block\.", r"decoder.up_blocks.\1.resnets."),
-    (r"^decoder\.up\.(\d+)\.upsample\.", r"decoder.up_blocks.\1.upsamplers.0."),
+    (r"^encoder\.down\.(\d{1,3})\.block\.", r"encoder.down_blocks.\1.resnets."),
+    (r"^encoder\.down\.(\d{1,3})\.downsample\.", r"encoder.down_blocks.\1.downsamplers.0."),
+    (r"^decoder\.up\.(\d{1,3})\.block\.", r"decoder.up_blocks.\1.resnets."),
+    (r"^decoder\.up\.(\d{1,3})\.upsample\.", r"decoder.up_blocks.\1.upsamplers.0."),
     (r"\.mid\.block_1\.", ".mid_block.resnets.0."),
     (r"\.mid\.block_2\.", ".mid_block.resnets.1."),
     (r"\.mid\.attn_1\.norm\.", ".mid_block.attentions.0.group_norm."),
@@ -41,8 +41,8 @@ _WAN = (
 _DIFFUSERS = ".mid_block."
 """A part of names that every VAE of diffusers' has."""
 _IS_WAN = re.compile(r"(encoder\.downsamples|decoder\.upsamples)\.")
-_UP = re.compile(r"^decoder\.up_blocks\.(\d+)\.")
-_UPSAMPLES = re.compile(r"^decoder\.upsamples\.(\d+)\.")
+_UP = re.compile(r"^decoder\.up_blocks\.(\d{1,3})\.", re.ASCII)
+_UPSAMPLES = re.compile(r"^decoder\.upsamples\.(\d{1,3})\.", re.ASCII)
 
 
 def in_diffusers_names(names: Iterable[str]) -> dict[str, str]:
