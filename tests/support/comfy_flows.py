@@ -171,7 +171,7 @@ def _qwen_image(vocabularies: Path) -> SimpleNamespace:
     transformer = known_class("QwenImageTransformer2DModel")(
         num_layers=2, num_attention_heads=1, joint_attention_dim=128
     )
-    words = {"vocab_size": _VOCABULARY["qwen25"], "hidden_size": 128}
+    words = {"vocab_size": _VOCABULARY["qwen25"], "hidden_size": 128, "rms_norm_eps": 1e-6}  # the published one's
     encoder = qwen_vl("Qwen2_5_VLForConditionalGeneration", (), 3, **_places(1e6), **words)
     return _on_qwen_vae("qwen_image", vocabularies, transformer, encoder)
 
