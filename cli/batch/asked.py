@@ -12,7 +12,7 @@ from ...core.errors import UsageError
 from ...core.foreign import foreign
 from ...core.metrics.metric import chosen
 from ...core.model.base import choose_base
-from ...core.model.settings import checkpoint_folders, configured_bases
+from ...core.model.settings import checkpoint_folders, configured_bases, configured_parts
 
 AUTO = "auto"
 """The base that the LoRA names, where the user has it."""
@@ -33,12 +33,14 @@ def asked(options: argparse.Namespace, digests: Digests) -> dict[str, object]:
 
     Raises UsageError for a base or a folder of images that cannot be read.
     """
+    parts = _parts(digests)
     metrics = chosen(metric for metric in options.metrics if metric not in options.skip)
     return {
         **{name: getattr(options, name) for name in _PLAIN},
         **{name: getattr(options, name) for name in _WHERE_GIVEN if getattr(options, name)},
         "base": _base(options.base, digests),
         "images": None if options.images is None else _images(options.images),
+        **({"parts": parts} if parts else {}),
         **({} if options.references is None else {"references": _images(options.references)}),
         "metrics": sorted((metric.name, metric.version) for metric in metrics),
         "reading": READING,
@@ -59,6 +61,12 @@ def _base(base: str | None, digests: Digests) -> object:
     with foreign(f"The base {path} cannot be read"):
         marks = [(os.path.relpath(file, path), digests.sha256(file)) for file in files]
     return hashlib.sha256(repr(marks).encode("utf-8", "backslashreplace")).hexdigest()
+
+
+def _parts(digests: Digests) -> list[tuple[str, str, object]]:
+    """Return family, part and content of the files that the settings name beside transformers."""
+    named = [(family, part, file) for family, table in configured_parts().items() for part, file in table.items()]
+    return [(family, part, _configured(str(file), digests)) for family, part, file in sorted(named)]
 
 
 def _configured(base: str, digests: Digests) -> object:

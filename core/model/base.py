@@ -4,7 +4,7 @@ import re
 import stat
 import warnings
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,16 +13,16 @@ from ..disk.files import open_regular
 from ..disk.places import expanded
 from ..disk.tensor_files import PICKLES, SAFETENSORS, START, is_pickle, what_it_is
 from ..errors import OFF, Setting, UsageError, naming
+from ..families import Family, Pipeline
 from ..families.prompt_form import by_name
 from ..foreign import Advice, foreign, require_utf8
 from ..text import inert
 from .memory import AS_LOADED, Keeping
-from .settings import config_file, configured_bases
+from .settings import config_file, configured_bases, configured_parts
 
 if TYPE_CHECKING:
     import torch
 
-    from ..families import Pipeline
     from .backends.diffusers import DiffusersDenoiser
     from .backends.files.weight_files import Header
     from .backends.parts import Parts
@@ -175,22 +175,35 @@ def _load_hub(path: str, dtype: "torch.dtype", offline: bool) -> "Parts":
 def _load_file(path: str, dtype: "torch.dtype", offline: bool) -> "Parts":
     from .backends.files.checkpoint import load_checkpoint
     from .backends.files.folder import load_folder
-    from .backends.files.transformer_file import load_parts
+    from .backends.files.transformer_file import files_of_parts, load_parts
 
     alone = original_transformer(Path(path))
     if alone is not None:
-        pipeline, root = alone
-        return load_folder(root, dtype, load_parts(Path(path), pipeline, root, dtype))
+        pipeline, family, root = alone.pipeline, alone.family.name, alone.root
+        files = files_of_parts(Path(path), pipeline, family, root, configured_parts().get(family, {}))
+        parts = load_folder(root, dtype, load_parts(files, pipeline, root, dtype))
+        titles = {part.name: part.title for part in pipeline.weighted}
+        own = {titles[name]: inert(file.name, 120) for name, file in files.items() if file != Path(path)}
+        return replace(parts, own_files=own)
     header, pipeline, config = checkpoint_family(Path(path))
     return load_checkpoint(Path(path), header, pipeline, config, dtype)
 
 
-def original_transformer(path: Path) -> "tuple[Pipeline, Path] | None":
-    """Return pipeline and folder of the rest of its base, for a file with a transformer in original names; else None.
+@dataclass(frozen=True)
+class TransformerFile:
+    """What a file with a transformer in the names of its original code belongs to."""
 
-    Raises UsageError, with what to do, where that folder is not on this machine.
+    pipeline: Pipeline
+    family: Family
+    root: Path
+    """Diffusers folder with settings and tokenizers of the base, and with weights of its other parts or without."""
+
+
+def original_transformer(path: Path) -> TransformerFile | None:
+    """Return what a file with a transformer in original names belongs to; None for any other file.
+
+    Raises UsageError, with what to do, where the settings of its base are not on this machine.
     """
-    from .backends.files.hub import cached_folder
     from .backends.files.transformer_file import transformer_pipeline
     from .backends.files.weight_files import read_header
     from .backends.networks import network_named
@@ -205,16 +218,30 @@ def original_transformer(path: Path) -> "tuple[Pipeline, Path] | None":
         raise UsageError(f"{path} is called {other.what}, and audits run on text-to-image models.", Setting("base"))
     family = families.of_base(pipeline.name, network_named(pipeline.network).settings_of_file(header.shapes))
     assert family is not None, "each pipeline has a family that asks for no settings"
+    return TransformerFile(pipeline, family, _settings_folder(path, family))
+
+
+def _settings_folder(path: Path, family: Family) -> Path:
+    """Return the diffusers folder with settings and tokenizers for a family's transformer in a file.
+
+    It is the one that the user's settings name, or else the usual base in the hub's cache; weights it need not have.
+    """
+    from .backends.files.hub import cached_settings
+
     rest = choose_base(None, family.name)
-    root = cached_folder(rest.path) if rest.kind == "hub" else Path(rest.path)
-    if rest.kind == "file" or root is None or not (root / "model_index.json").is_file():
-        raise UsageError(
-            f"{path} holds the transformer of a {family.title}, alone or with other parts. What it lacks, settings and "
-            f"tokenizers at least, is taken from a diffusers folder, and {rest.path} is none on this machine: name one "
-            f"under [bases] in "
-            f'{config_file() or "a file that OWF_CONFIG names"}, as {family.name} = "folder".'
-        )
-    return pipeline, root
+    if rest.kind == "file" and family.hub_id is not None:  # another such file, or this one
+        rest = BaseChoice(family.hub_id, "hub")
+    root = cached_settings(rest.path) if rest.kind == "hub" else Path(rest.path)
+    if rest.kind != "file" and root is not None and (root / "model_index.json").is_file():
+        return root
+    fetching = f', or fetch its settings with: hf download {rest.path} --include "*.json" "*.txt" "*.model"'
+    raise UsageError(
+        f"{path} holds the transformer of a {family.title}, alone or with other parts. What it lacks, settings and "
+        f"tokenizers at least, is taken from a diffusers folder, and {rest.path} is none on this machine: name one "
+        f"under [bases] in "
+        f'{config_file() or "a file that OWF_CONFIG names"}, as {family.name} = "folder"'
+        f"{fetching if rest.kind == 'hub' else ''}."
+    )
 
 
 def checkpoint_family(path: Path) -> "tuple[Header, Pipeline, Path]":

@@ -13,7 +13,6 @@ from torch import nn
 from .. import families
 from ..errors import Setting, UsageError
 from ..families import Family, Part, Pipeline
-from ..foreign import foreign
 from .base import CONFIGS, BaseChoice, base_name, checkpoint_family, original_transformer
 
 if TYPE_CHECKING:
@@ -141,7 +140,7 @@ def _configuration(choice: BaseChoice) -> tuple[Pipeline, Path]:
     root = Path(choice.path)
     if choice.kind == "file":
         alone = original_transformer(root)
-        return checkpoint_family(root)[1:] if alone is None else alone
+        return checkpoint_family(root)[1:] if alone is None else (alone.pipeline, alone.root)
     if choice.kind == "hub":
         root = cached_folder(choice.path) or _shipped(choice.path)
     if not (root / "model_index.json").is_file():
@@ -164,19 +163,12 @@ def _shipped(hub_id: str) -> Path:
 
 def _part(part: Part, root: Path) -> Any:
     """Return a part with its weights on the meta device, or what cuts prompts into tokens."""
-    from .backends.files.folder import class_of, load_tokenizer, require_sane
+    from .backends.files.folder import empty_part, load_tokenizer
     from .backends.files.text_encoders import shipped_tokenizer
-    from .backends.files.weight_files import read_object
 
     folder = root / part.name
-    if not part.prefix and root.parent == SHAPES:
+    if part.prefix:
+        return empty_part(part, folder)
+    if root.parent == SHAPES:
         return _Unread()
-    if not part.prefix:
-        return shipped_tokenizer(folder) if root.parent == CONFIGS else load_tokenizer(folder, part)
-    config = read_object(folder / "config.json")
-    require_sane(config, folder / "config.json")
-    kind = class_of(part)
-    with foreign(f"{folder} cannot be read as a {part.title}"), torch.device("meta"):
-        if part.library == "diffusers":
-            return kind.from_config(config).eval()
-        return kind(kind.config_class.from_pretrained(str(folder))).eval()
+    return shipped_tokenizer(folder) if root.parent == CONFIGS else load_tokenizer(folder, part)

@@ -1,4 +1,4 @@
-"""The user's settings: which base a family has, and where checkpoints lie. No torch."""
+"""The user's settings: which base a family has, what lies in files of its own, where checkpoints lie. No torch."""
 
 import os
 from collections.abc import Collection, Mapping
@@ -10,6 +10,8 @@ from ..disk.places import config_home, expanded
 from ..disk.toml import read_toml
 from ..errors import UsageError
 from ..text import inert
+
+_TABLES = ("bases", "folders", "parts")
 
 
 def config_file() -> Path | None:
@@ -34,6 +36,28 @@ def configured_bases() -> dict[str, str]:
     return bases
 
 
+def configured_parts() -> dict[str, dict[str, Path]]:
+    """Return family -> part -> file of the user's settings; raise UsageError as `configured_bases` does.
+
+    Parts are called as in a diffusers folder. They are those of bases whose transformer alone lies in a file.
+    """
+    path, settings = _settings()
+    tables = settings.get("parts", {})
+    if not isinstance(tables, dict) or not all(isinstance(table, dict) for table in tables.values()):
+        raise UsageError(f'{path}: [parts.FAMILY] is a table, e.g. [parts.z_image] with vae = "ae.safetensors".')
+    known = {f.name: f.pipeline for f in families.all_families() if f.pipeline is not None and f.pipeline.layers}
+    _require_known(tables, known, f"{path}: there is no table of parts of", "There are those of")
+    for family, table in tables.items():
+        parts = [part.name for part in known[family].weighted[1:]]
+        _require_known(table, parts, f"{path}, [parts.{family}]: there is no part", "There are")
+        if not all(isinstance(file, str) and file for file in table.values()):
+            raise UsageError(f"{path}, [parts.{family}]: each part is the path of a file.")
+    return {
+        family: {part: expanded(file, f"{path}, {part}:") for part, file in table.items()}
+        for family, table in tables.items()
+    }
+
+
 def checkpoint_folders() -> tuple[Path, ...]:
     """Return the folders of checkpoints in the user's settings; raise UsageError as `configured_bases` does."""
     path, settings = _settings()
@@ -55,9 +79,10 @@ def _settings() -> tuple[Path | None, dict[str, Any]]:
     if not path.exists() and os.environ.get("OWF_CONFIG"):
         raise UsageError(f"The variable OWF_CONFIG names {path}, and there is no such file.")
     settings = read_toml(path)
-    stranger = min(settings.keys() - {"bases", "folders"}, default=None)
+    stranger = min(settings.keys() - set(_TABLES), default=None)
     if stranger is not None:
-        raise UsageError(f"{path}: there is no setting {inert(stranger, 80)!r}. It holds tables [bases] and [folders].")
+        tables = ", ".join(f"[{table}]" for table in _TABLES)
+        raise UsageError(f"{path}: there is no setting {inert(stranger, 80)!r}. It holds the tables {tables}.")
     return path, settings
 
 

@@ -45,7 +45,7 @@ def _half(choice: BaseChoice) -> str:
 
     if choice.kind == "file":
         alone = original_transformer(Path(choice.path))
-        return "float16" if alone is None else alone[0].half
+        return "float16" if alone is None else alone.pipeline.half
     root = cached_folder(choice.path) if choice.kind == "hub" else Path(choice.path)
     if root is not None and (root / "model_index.json").is_file():
         return pipeline_of(read_object(root / "model_index.json"), str(root)).half

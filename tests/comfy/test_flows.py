@@ -1,4 +1,4 @@
-"""FLUX.1, Z-Image and FLUX.2 klein as ComfyUI runs them: tiny random ones, against the same weights in `owf-audit`."""
+"""The transformers as ComfyUI runs them: tiny random ones, against the same weights in `owf-audit`."""
 
 import json
 import os
@@ -11,7 +11,7 @@ from brief_audit import METRICS
 from comfy_flows import lora, require_small, saved
 from reports import apart, numbers
 
-FAMILIES = ("flux", "z_image", "flux2_klein")
+FAMILIES = ("flux", "z_image", "flux2_klein", "krea2", "qwen_image")
 
 
 @pytest.fixture(scope="module", params=FAMILIES)
@@ -23,7 +23,7 @@ def base(request, tmp_path_factory):
 def made(family: str, place: Path) -> dict[str, str]:
     """Return the same of a model that is written to a folder; skip the test where ComfyUI knows none so small."""
     comfy = Path(os.environ["COMFYUI_DIR"])
-    require_small(comfy)
+    require_small(comfy, family)
     folder, file = saved(family, comfy, place)
     return {"family": family, "folder": str(folder), "file": str(file)}
 
@@ -40,15 +40,18 @@ CLASSES = {
     ("Lumina2", 2304): "lumina2",
     ("ZImage", 3840): "z_image",
     ("ZImagePixelSpace", 3840): "custom",
+    ("Krea2", 6144): "krea2",
+    ("QwenImage", 3072): "qwen_image",
+    ("QwenImage", 3072, "default_ref_method"): "custom",
+    ("MageFlow", 3072): "custom",
+    ("Anima", 2048): "anima",
 }
-"""ComfyUI's name of a configuration, and the width of the transformer -> family: some are subclasses of others."""
+"""ComfyUI's name of a configuration, the width of the transformer and a setting -> family; some are subclasses."""
 
 
 def test_a_family_is_told_by_its_own_class(host):
     found = host.run("own_classes", asked=list(CLASSES))["found"]
-    assert found == {
-        f"{name} {width}": family for (name, width), family in CLASSES.items() if f"{name} {width}" in found
-    }
+    assert found == {name: family for asked, family in CLASSES.items() if (name := " ".join(map(str, asked))) in found}
     assert {"Flux 3072", "FluxSchnell 3072", "Lumina2 2304"} <= found.keys()
 
 
@@ -93,8 +96,10 @@ def test_the_node_reads_what_the_command_line_reads(host, base, tmp_path):
     folder = host.home / "output" / "loras"
     folder.mkdir(parents=True, exist_ok=True)
     file = lora(Path(base["file"]), folder / "tiny.safetensors")
-    expected = command_line(file, base["folder"], tmp_path)
-    report = host.run("audit_flow", lora=file.name, **base)["report"]
+    # Guidance shortens Qwen-Image's predictions in diffusers' pipeline, and does not in ComfyUI unless asked to.
+    asked = {"guidance_scale": 1.0} if base["family"] == "qwen_image" else {}
+    expected = command_line(file, base["folder"], tmp_path, asked)
+    report = host.run("audit_flow", lora=file.name, asked=asked, **base)["report"]
     assert report["plan"] == expected["plan"]
     assert report["verdict"]["decision"] == expected["verdict"]["decision"] != "INVALID"
     assert {**report["adapter"], "delta_norm": 0} == {**expected["adapter"], "delta_norm": 0}
@@ -103,8 +108,8 @@ def test_the_node_reads_what_the_command_line_reads(host, base, tmp_path):
     assert len(numbers(expected)) > 20 and not apart(report, expected, shift=5e-3)
 
 
-def command_line(file: Path, base: str, folder: Path) -> dict:
-    """Return the report of `owf-audit` on a LoRA file and a base."""
+def command_line(file: Path, base: str, folder: Path, asked: dict[str, float]) -> dict:
+    """Return the report of `owf-audit` on a LoRA file and a base, with what is asked of it besides."""
     script = Path(__file__).resolve().parents[1] / "support" / "brief_audit.py"
     places = [
         "--base",
@@ -117,7 +122,8 @@ def command_line(file: Path, base: str, folder: Path) -> dict:
         "cpu",
         "--offline",
     ]
-    command = [sys.executable, str(script), str(file), *places, "--metrics", METRICS, "--progress", "none"]
+    more = [word for name, value in asked.items() for word in (f"--{name.replace('_', '-')}", str(value))]
+    command = [sys.executable, str(script), str(file), *places, "--metrics", METRICS, "--progress", "none", *more]
     result = subprocess.run(command, capture_output=True, text=True, check=False, timeout=900)
     assert result.returncode in (0, 1, 3), result.stderr
     (report,) = (folder / "cli").glob("*/report.json")

@@ -31,3 +31,9 @@ def test_flux_2_is_told_by_its_width(width, family):
 
 def test_what_is_not_known_is_custom():
     assert family_of(_model("SomethingNew")).name == "custom"
+
+
+@pytest.mark.parametrize("setting", ["default_ref_method", "use_additional_t_cond"])
+def test_a_qwen_image_that_edits_is_custom(setting):
+    assert family_of(_model("QwenImage", **{setting: "index_timestep_zero"})).name == "custom"
+    assert family_of(_model("Flux2", hidden_size=3072, default_ref_method="index")).name == "flux2_klein"

@@ -1,4 +1,4 @@
-"""The random models of `tiny_flows` in the sizes that ComfyUI knows FLUX.1, Z-Image and FLUX.2 klein by.
+"""The random models of `tiny_flows` in the sizes that ComfyUI knows the transformers by.
 
 It tells transformers by the shapes of their weights: heads are as wide, and latents have as many channels, as those of
 the true ones; everything else is small. Prompts are cut by the tokenizers that ComfyUI ships, so that what its text
@@ -12,33 +12,50 @@ from typing import Any
 import pytest
 import torch
 from original_names import original_names
+from part_files import save, vae_file
 from safetensors.torch import load_file, save_file
 from tiny_flows import PARTS, autoencoder, evaluating, normalising_autoencoder, save_folder
-from tiny_qwen import qwen
+from tiny_qwen import SIDE, known_class, qwen, qwen_vl
 
-_VOCABULARY = {"t5": 32128, "qwen": 151936}
+_VOCABULARY = {"t5": 32128, "qwen": 151936, "qwen25": 152064}
 """Tokens that ComfyUI's text encoders have embeddings of, some of them none's."""
 _QWEN = {"head_dim": 128, "num_attention_heads": 1, "rope_theta": 1e6}
 """What of a Qwen3's settings ComfyUI takes for granted."""
+_VL = {"num_attention_heads": 1, "head_dim": 128}
+"""The same of what reads in a Qwen-VL."""
 _AS_WHOLE = 1.15
-"""Logarithm of FLUX.1's shift of pictures of 1,024 pixels, which ComfyUI has for those of every size."""
+"""Logarithm of FLUX.1's shift of pictures of 1,024 pixels, which ComfyUI has for those of every size, and of Krea 2's
+and Qwen-Image's there."""
 
 
-def require_small(comfy: Path) -> None:
-    """Skip the test where a ComfyUI is older than Z-Image and FLUX.2: it takes any FLUX.1 to be of the true width."""
+def require_small(comfy: Path, family: str = "z_image") -> None:
+    """Skip the test where a ComfyUI does not know a family, or takes any FLUX.1 to be of the true width.
+
+    It does so before Z-Image and FLUX.2.
+    """
+    known = {"krea2": "Krea 2", "qwen_image": "Qwen-Image"}
     if not (comfy / "comfy" / "text_encoders" / "z_image.py").exists():
         pytest.skip("this ComfyUI has no transformers of other than the true width")
+    if family in known and not (comfy / "comfy" / "text_encoders" / f"{family}.py").exists():
+        pytest.skip(f"this ComfyUI has no {known[family]}")
 
 
 def saved(family: str, comfy: Path, folder: Path) -> tuple[Path, Path]:
     """Return a model of a family, or a Schnell, as a diffusers folder, and its transformer as a file of ComfyUI's."""
     torch.manual_seed(0)
     vocabularies = comfy / "comfy" / "text_encoders"
-    parts = {"flux": _flux, "schnell": _schnell, "z_image": _z_image, "flux2_klein": _klein}[family](vocabularies)
+    parts = _MADE[family](vocabularies)
     pipeline = "flux" if family == "schnell" else family
     base, file = save_folder(pipeline, parts, folder / family), folder / f"{family}.safetensors"
     save_file(original_names(parts.transformer), file)
+    if family in ("krea2", "qwen_image"):  # ComfyUI reads their VAE by itself
+        save(vae_file(parts.vae), vae_of(file))
     return base, file
+
+
+def vae_of(transformer: Path) -> Path:
+    """Return where the VAE of a transformer's file lies, where it lies in a file."""
+    return transformer.with_name(f"{transformer.stem}-vae.safetensors")
 
 
 def lora(transformer: Path, file: Path) -> Path:
@@ -134,6 +151,52 @@ def _klein(vocabularies: Path) -> SimpleNamespace:
     )
 
 
+def _krea2(vocabularies: Path) -> SimpleNamespace:
+    transformer = known_class("Krea2Transformer2DModel")(
+        num_layers=2,
+        num_attention_heads=2,
+        num_key_value_heads=1,
+        intermediate_size=768,  # as ComfyUI has them for such widths
+        text_hidden_dim=40,
+        text_intermediate_size=128,
+    )
+    for name, weight in transformer.named_parameters():  # norms and tables begin at zero
+        if weight.ndim == 1 or "table" in name:
+            weight.data.normal_(std=0.3)
+    words = {"vocab_size": _VOCABULARY["qwen"], "hidden_size": 40}
+    return _on_qwen_vae("krea2", vocabularies, transformer, qwen_vl("Qwen3VLModel", (), 36, **_places(5e6), **words))
+
+
+def _qwen_image(vocabularies: Path) -> SimpleNamespace:
+    transformer = known_class("QwenImageTransformer2DModel")(
+        num_layers=2, num_attention_heads=1, joint_attention_dim=128
+    )
+    words = {"vocab_size": _VOCABULARY["qwen25"], "hidden_size": 128, "rms_norm_eps": 1e-6}  # the published one's
+    encoder = qwen_vl("Qwen2_5_VLForConditionalGeneration", (), 3, **_places(1e6), **words)
+    return _on_qwen_vae("qwen_image", vocabularies, transformer, encoder)
+
+
+def _places(theta: float) -> dict[str, Any]:
+    """Return settings of what reads in a Qwen-VL that turns places into angles; without pictures all parts are one."""
+    rope = {"rope_type": "default", "rope_theta": theta, "mrope_section": [16, 24, 24]}
+    return {**_VL, "rope_parameters": rope}
+
+
+def _on_qwen_vae(family: str, vocabularies: Path, transformer: Any, text_encoder: Any) -> SimpleNamespace:
+    from diffusers import FlowMatchEulerDiscreteScheduler
+
+    vae = known_class("AutoencoderKLQwenImage")(base_dim=8)
+    vae.register_to_config(sample_size=SIDE)  # published ones say no size
+    return _with(
+        PARTS[family](),
+        transformer=transformer,
+        vae=vae,
+        text_encoder=text_encoder,
+        tokenizer=_qwen_tokenizer(vocabularies),
+        scheduler=FlowMatchEulerDiscreteScheduler(use_dynamic_shifting=True, base_shift=_AS_WHOLE, max_shift=_AS_WHOLE),
+    )
+
+
 def _qwen_tokenizer(vocabularies: Path) -> Any:
     from transformers import Qwen2TokenizerFast  # pyright: ignore[reportAttributeAccessIssue]
 
@@ -142,3 +205,13 @@ def _qwen_tokenizer(vocabularies: Path) -> Any:
 
 def _with(parts: SimpleNamespace, **others: Any) -> SimpleNamespace:
     return evaluating(**{**vars(parts), **others})
+
+
+_MADE = {
+    "flux": _flux,
+    "schnell": _schnell,
+    "z_image": _z_image,
+    "flux2_klein": _klein,
+    "krea2": _krea2,
+    "qwen_image": _qwen_image,
+}

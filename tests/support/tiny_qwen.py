@@ -54,8 +54,8 @@ def template_tokenizer() -> Any:
     return tokenizer
 
 
-def qwen_vl(kind: str, tokenizer: Any, layers: int) -> Any:
-    """Return a Qwen-VL: what reads, of `layers` layers, and what sees, which nobody asks here."""
+def qwen_vl(kind: str, tokenizer: Any, layers: int, **more: Any) -> Any:
+    """Return a Qwen-VL: what reads, of `layers` layers and with `more` settings, and what sees, which nobody asks."""
     import transformers
 
     text = {
@@ -69,14 +69,16 @@ def qwen_vl(kind: str, tokenizer: Any, layers: int) -> Any:
         "bos_token_id": None,
         "eos_token_id": None,
         "rope_parameters": {"rope_type": "default", "rope_theta": 5e6, "mrope_section": [4, 2, 2]},
+        **more,
     }
     seeing = {"depth": 1, "hidden_size": 16, "intermediate_size": 32, "num_heads": 2, "patch_size": 4}
     own = {
-        "Qwen3VLModel": {"num_position_embeddings": 16, "deepstack_visual_indexes": [0], "out_hidden_size": 32},
-        "Qwen2_5_VLForConditionalGeneration": {"fullatt_block_indexes": [0], "out_hidden_size": 32},
+        "Qwen3VLModel": {"num_position_embeddings": 16, "deepstack_visual_indexes": [0]},
+        "Qwen2_5_VLForConditionalGeneration": {"fullatt_block_indexes": [0]},
     }
+    seeing |= {**own[kind], "out_hidden_size": text["hidden_size"]}
     model = getattr(transformers, kind)
-    return model(model.config_class(text_config=text, vision_config=seeing | own[kind])).eval()
+    return model(model.config_class(text_config=text, vision_config=seeing)).eval()
 
 
 def known_class(name: str) -> Any:

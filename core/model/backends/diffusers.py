@@ -38,7 +38,8 @@ class DiffusersDenoiser:
         self.latent_shape, self.resolution = self._network.latent_shape, self._network.resolution
         self.schedule: Schedule = self._network.schedule()
         self._digest: str | None = None
-        self.host: dict[str, str] = dict(self._network.told)
+        files = {f"{title} read from": file for title, file in getattr(parts, "own_files", {}).items()}
+        self.host: dict[str, str] = {**self._network.told, **files}
         self.told_in_training: Mapping[str, str] = self._network.told_in_training
 
     @property

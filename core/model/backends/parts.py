@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
@@ -34,6 +34,8 @@ class Parts:
     scheduler: SchedulerConfig
     index: Mapping[str, Any]
     """Settings of the pipeline."""
+    own_files: Mapping[str, str] = field(default_factory=dict)
+    """Title of each part that was read from a file of its own -> the file's name."""
 
     def __getattr__(self, name: str) -> Any:
         models = self.__dict__.get("models", {})

@@ -187,7 +187,9 @@ class ComfyDenoiser:
     def _encode_pixels(self, images: torch.Tensor) -> torch.Tensor:
         host.check_interrupt()
         pixels = images.movedim(1, -1).float() / 255
-        latents = self.base.model.model.process_latent_in(self._vae.encode(pixels))
+        # A VAE of videos takes several pictures for the frames of one.
+        parts = pixels.split(1) if self._makes_videos else [pixels]
+        latents = self.base.model.model.process_latent_in(torch.cat([self._vae.encode(part) for part in parts]))
         return latents.squeeze(2) if latents.ndim == 5 else latents
 
     def _decode_latents(self, latents: torch.Tensor) -> torch.Tensor:
@@ -212,7 +214,11 @@ class ComfyDenoiser:
 
     def _framed(self, latents: torch.Tensor) -> torch.Tensor:
         """Return latents (N, C, h, w) as the network takes them: image models made of video ones want a frame."""
-        return latents.unsqueeze(2) if self.base.model.model.latent_format.latent_dimensions == 3 else latents
+        return latents.unsqueeze(2) if self._makes_videos else latents
+
+    @property
+    def _makes_videos(self) -> bool:
+        return self.base.model.model.latent_format.latent_dimensions == 3
 
     def _host_shape(self) -> tuple[int, ...]:
         return tuple(self._framed(torch.empty(1, *self.latent_shape)).shape[1:])

@@ -33,6 +33,8 @@ _OTHERS = frozenset({"ChromaRadiance", "FluxInpaint", "ZImagePixelSpace"})
 """Configurations that ComfyUI derives from those of a family, but of models of other latents or inputs."""
 _FLUX2 = {3072: "flux2_klein", 4096: "flux2_klein_9b"}
 """Widths of the smaller transformers of what ComfyUI calls Flux2 -> family."""
+_OF_EDITS = ("default_ref_method", "use_additional_t_cond")
+"""Settings of what ComfyUI calls QwenImage that one has which is given pictures besides the prompt."""
 _UNKNOWN_SIDE = 1024
 """Side in pixels of what an unknown model is taken to draw, as most that are new do."""
 
@@ -57,6 +59,8 @@ def family_of(model: Any) -> Kind:
     name = getattr(config, "owf_family", None) or _NAMES.get(next(known, ""))
     if name == "flux2":
         name = _FLUX2.get(model.model_config.unet_config.get("hidden_size", 0), name)
+    if name == "qwen_image" and any(model.model_config.unet_config.get(setting) for setting in _OF_EDITS):
+        name = None
     if name is None:
         return Kind(CUSTOM.name, config.__name__, _UNKNOWN_SIDE)
     family = families.get(name)

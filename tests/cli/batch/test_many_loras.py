@@ -462,9 +462,10 @@ def test_a_pickle_that_was_refused_is_audited_once_it_is_trusted(sessions, tmp_p
     assert [[path.name for path in session.audited] for session in sessions] == [["a.safetensors"], ["b.pt"], []]
 
 
-def test_a_configured_base_counts_by_its_content(monkeypatch, tmp_path):
+@pytest.mark.parametrize("named", ["bases.sd15", "parts.z_image.vae"])
+def test_a_configured_base_counts_by_its_content(named, monkeypatch, tmp_path):
     base, settings = tmp_path / "base.safetensors", tmp_path / "config.toml"
-    settings.write_text(f'[bases]\nsd15 = "{base}"\nsdxl = "{tmp_path}/gone.safetensors"\n')
+    settings.write_text(f'bases.sdxl = "{tmp_path}/gone.safetensors"\n{named} = "{base}"\n')
     monkeypatch.setenv("OWF_CONFIG", str(settings))
     digests, options, found = Digests(tmp_path / "cache"), parser().parse_args(["x"]), []
     for content in (b"one", b"two", b"one"):

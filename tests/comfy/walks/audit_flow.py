@@ -17,7 +17,7 @@ if GIVEN["family"] == "flux":  # as many of T5's tokens as the command line has
     clip.set_tokenizer_option("t5xxl_min_length", 512)
 pack("nodes.backend.demo").load_demo = lambda: (model, clip, vae)
 pack("nodes.auditing.run")._LEAST_SHARE = 0  # the tiny model is asked for tiny images
-asked = {"metrics": METRICS, "resolution": 64}
+asked = {"metrics": METRICS, "resolution": 64, **GIVEN["asked"]}
 models = {"model": ["1", 0], "clip": ["1", 1], "vae": ["1", 2]}
 given = {"lora": GIVEN["lora"], "strength": 1.0, "preset": "quick", "audit_seed": 0, "stop_graph": "never"}
 audit = {"class_type": "OWF_DriftAudit", "inputs": {**models, **given, **asked}}

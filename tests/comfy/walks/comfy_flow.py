@@ -1,4 +1,4 @@
-"""A tiny FLUX.1, Z-Image or FLUX.2 klein of ComfyUI's own classes, from the weights of a diffusers folder."""
+"""A tiny transformer of ComfyUI's own classes, with text encoders and VAE, from the weights of a diffusers folder."""
 
 from pathlib import Path
 
@@ -20,9 +20,9 @@ TEXT = {"hidden_size": 32, "intermediate_size": 64, "num_attention_heads": 1, "n
 def build(family, folder, file):
     """Return MODEL, CLIP and VAE with the weights of a folder, the transformer's from a file."""
     with torch.inference_mode(False):
-        clip = {"z_image": _z_image_clip, "flux2_klein": _klein_clip}.get(family, _flux_clip)(folder)
-        model = _z_image(file) if family == "z_image" else _found(family, file)
-        return model, clip, _vae(folder)
+        clip = _CLIPS.get(family, _flux_clip)(folder)
+        model = {"z_image": _z_image, "qwen_image": _qwen_image}.get(family, _found)(file)
+        return model, clip, _video_vae(file) if family in ("krea2", "qwen_image") else _vae(folder)
 
 
 def built():
@@ -30,11 +30,12 @@ def built():
     return build(GIVEN["family"], GIVEN["folder"], GIVEN["file"])
 
 
-def _found(family, file):
+def _found(file):
     """Return a MODEL as ComfyUI finds out by itself what it is."""
+    family = Path(file).stem
     model = comfy.sd.load_diffusion_model_state_dict(load_file(file), model_options={"dtype": torch.float32})
     config = model.model.model_config
-    kind = {"flux": "Flux", "schnell": "FluxSchnell", "flux2_klein": "Flux2"}[family]
+    kind = {"flux": "Flux", "schnell": "FluxSchnell", "flux2_klein": "Flux2", "krea2": "Krea2"}[family]
     assert type(config).__name__ == kind
     if family == "flux2_klein":  # told from its larger relatives by its width, which is another one here
         config.__class__ = type("TinyKlein", (type(config),), {"owf_family": family})
@@ -51,11 +52,23 @@ def _z_image(file):
     }  # fmt: skip
     config = supported_models.ZImage({**known, **sizes})
     config.set_inference_dtype(torch.float32, None)
-    weights = load_file(file)
-    network = config.get_model(weights, device="cpu")
+    network = config.get_model({}, device="cpu")
     # Widths of the timestep's embedding follow from that of true models only.
     embedder = TimestepEmbedder(1024, output_size=32, operations=torch.nn, **WHOLE)
     network.diffusion_model.t_embedder = embedder
+    return _with_weights(network, file)
+
+
+def _qwen_image(file):
+    """Return a MODEL of a class that is named here: ComfyUI takes any Qwen-Image to be of the true width."""
+    sizes = {"in_channels": 64, "num_layers": 2, "num_attention_heads": 1, "joint_attention_dim": 128}
+    config = supported_models.QwenImage({"image_model": "qwen_image", **sizes})
+    config.set_inference_dtype(torch.float32, None)
+    return _with_weights(config.get_model({}, device="cpu"), file)
+
+
+def _with_weights(network, file):
+    weights = load_file(file)
     missing, unexpected = network.diffusion_model.load_state_dict(weights, strict=False)
     assert not missing and not unexpected, (missing, unexpected)
     cpu = torch.device("cpu")
@@ -107,6 +120,51 @@ def _klein_clip(folder):
     clip = _clip(flux.KleinTokenizer, flux.klein_te(dtype_llama=torch.float32), **config)
     _load(clip.cond_stage_model.qwen3_4b, _weights(folder, "text_encoder"))
     return clip
+
+
+def _krea2_clip(folder):
+    from comfy.text_encoders import krea2, qwen3vl  # ComfyUI of 2025 has none
+
+    qwen3vl.Qwen3VLVisionModel = _sees_nothing
+    config = {"qwen3vl_4b_model_config": {**TEXT, "hidden_size": 40, "num_hidden_layers": 36}}
+    clip = _clip(krea2.Krea2Tokenizer, krea2.te(dtype_llama=torch.float32), **config)
+    _load(clip.cond_stage_model.qwen3vl_4b, _reading(folder))
+    return clip
+
+
+def _qwen_image_clip(folder):
+    from comfy.text_encoders import qwen_image, qwen_vl
+
+    qwen_vl.Qwen2VLVisionTransformer = _sees_nothing
+    config = {"qwen25_7b_model_config": {**TEXT, "hidden_size": 128, "num_hidden_layers": 3}}
+    clip = _clip(qwen_image.QwenImageTokenizer, qwen_image.te(dtype_llama=torch.float32), **config)
+    _load(clip.cond_stage_model.qwen25_7b, _reading(folder))
+    return clip
+
+
+def _sees_nothing(*_sizes, **_more):
+    """Return what stands in for the part of a Qwen-VL that sees, which is not asked: ComfyUI makes it in full size."""
+    return torch.nn.Identity()
+
+
+def _reading(folder):
+    """Return the weights of what reads in a Qwen-VL, by ComfyUI's names."""
+    weights = _weights(folder, "text_encoder")
+    found = {name.removeprefix("model.").removeprefix("language_model."): value for name, value in weights.items()}
+    return {f"model.{name}": v for name, v in found.items() if not name.startswith(("visual.", "lm_head."))}
+
+
+def _video_vae(file):
+    """Return a VAE that ComfyUI finds out by itself, from a file in its names."""
+    return comfy.sd.VAE(load_file(Path(file).with_name(f"{Path(file).stem}-vae.safetensors")), dtype=torch.float32)
+
+
+_CLIPS = {
+    "z_image": _z_image_clip,
+    "flux2_klein": _klein_clip,
+    "krea2": _krea2_clip,
+    "qwen_image": _qwen_image_clip,
+}
 
 
 def _vae(folder):

@@ -61,10 +61,11 @@ def with_bias(weight):
 def linear(root):
     """Return the weights of a network's layers by name, but for those whose size no Kronecker product here has.
 
-    Nor that of the layer with which a language model writes, which ComfyUI leaves out.
+    Nor that of the layer with which a language model writes, which ComfyUI leaves out, nor those with which it sees.
     """
     parts = {name: part for name, part in root.named_modules() if isinstance(part, torch.nn.Linear)}
-    weights = {name: part.weight.detach().float() for name, part in parts.items() if name != "lm_head"}
+    left = ("lm_head", "visual.", "model.visual.")
+    weights = {name: part.weight.detach().float() for name, part in parts.items() if not name.startswith(left)}
     return {name: weight for name, weight in weights.items() if weight.shape[0] % 4 == 0}
 
 
@@ -139,7 +140,7 @@ def texts(component, encoder):
 
 def strange(original):
     """Return files of which something has no place: another block, a part of a layer, another size."""
-    name = next(name for name in original if name.endswith("qkv"))
+    name = next((name for name in original if name.endswith("qkv")), next(name for name in original if ".0." in name))
     far, within = name.replace(".0.", ".7.", 1), f"{name}.inner"
     sound, weight = named(original, kohya, lora), original[name]
     return {

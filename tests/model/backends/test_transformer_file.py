@@ -10,6 +10,7 @@ from owf.core.errors import UsageError
 from owf.core.model.base import BaseChoice, choose_base, load_base
 from owf.core.model.blueprint import blueprint
 from owf.core.model.stored import dtype_of_base
+from part_files import vae_file
 from safetensors.torch import load_file, save_file
 from tiny_flows import PARTS, save_folder
 
@@ -176,17 +177,24 @@ def test_whole_files_that_are_not_whole_are_refused(whole, change, tmp_path):
 
 
 @pytest.mark.parametrize("family", ["flux2_klein", "krea2", "qwen_image"])
-def test_a_whole_file_is_refused_where_diffusers_does_not_convert_its_vae(family, tmp_path, monkeypatch):
-    parts = PARTS[family]()
-    folder = save_folder(family, parts, tmp_path / "base")
+def test_a_whole_file_is_read_with_a_vae_that_diffusers_does_not_convert(family, tmp_path, monkeypatch):
+    parts, other = PARTS[family](), PARTS[family](seed=1)
+    folder = save_folder(family, other, tmp_path / "base")
     (tmp_path / "config.toml").write_text(f'[bases]\n{family} = "{folder}"\n')
     monkeypatch.setenv("OWF_CONFIG", str(tmp_path / "config.toml"))
     tensors = {f"model.diffusion_model.{name}": value for name, value in original_names(parts.transformer).items()}
-    _base(tensors, tmp_path / "alone.safetensors")
-    vae = vae_tensors(parts.vae) if family == "flux2_klein" else parts.vae.state_dict()
-    tensors |= {f"vae.{name}": value for name, value in vae.items()}
+    alone = _base(tensors, tmp_path / "alone.safetensors")
+    tensors |= {f"vae.{name}": value.contiguous().clone() for name, value in vae_file(parts.vae).items()}
+    whole = _base(tensors, tmp_path / "whole.safetensors")
+    expected = load_base(
+        BaseChoice(str(save_folder(family, parts, tmp_path / "own")), "folder"), CPU, torch.float32, offline=True
+    )
+    latents = torch.randn(1, *whole.latent_shape, generator=torch.Generator().manual_seed(0))
+    assert torch.equal(whole.decode(latents), expected.decode(latents))
+    assert not torch.equal(whole.decode(latents), alone.decode(latents))
+    del tensors["vae.decoder.conv_in.weight" if family == "flux2_klein" else "vae.decoder.conv1.weight"]
     with pytest.raises(UsageError, match="VAE"):
-        _base(tensors, tmp_path / "whole.safetensors")
+        _base(tensors, tmp_path / "less.safetensors")
 
 
 def _rounded(tensors, scale_name, per_row, text):

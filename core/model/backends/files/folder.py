@@ -224,6 +224,19 @@ def load_tokenizer(folder: Path, part: Part, settings: Mapping[str, Any] | None 
         return class_of(part).from_pretrained(str(folder), local_files_only=True, **(settings or {}))
 
 
+def empty_part(part: Part, folder: Path) -> nn.Module:
+    """Return a part that a folder's configuration describes, its weights on the meta device.
+
+    Raises UsageError where the configuration is not there, cannot be read, or says what no model has.
+    """
+    config, kind = read_object(folder / "config.json"), class_of(part)
+    require_sane(config, folder / "config.json")
+    with foreign(f"{folder} cannot be read as a {part.title}"), torch.device("meta"):
+        if part.library == "diffusers":
+            return kind.from_config(config).eval()
+        return kind(kind.config_class.from_pretrained(str(folder))).eval()
+
+
 def dtype_option(dtype: torch.dtype) -> dict[str, torch.dtype]:
     """Return the loading option for the type of the weights, which diffusers renamed."""
     from diffusers.utils import deprecation_utils

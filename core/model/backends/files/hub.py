@@ -13,15 +13,21 @@ from .folder import pipeline_of
 from .weight_files import STEMS, choose_variant, read_object, variant_files, weight_files
 
 
-def cached_folder(repository: str) -> Path | None:
-    """Return the folder of a repository in the local hub cache, None unless all that a base needs is there."""
+def cached_settings(repository: str) -> Path | None:
+    """Return the folder of a repository in the local hub cache, with weights or without; None unless it is a base's."""
     from huggingface_hub import snapshot_download
 
     try:
         folder = Path(snapshot_download(repository, local_files_only=True))
     except Exception:  # not there, in whatever way this release of the hub's client says so
         return None
-    if not (folder / "model_index.json").is_file():
+    return folder if (folder / "model_index.json").is_file() else None
+
+
+def cached_folder(repository: str) -> Path | None:
+    """Return the folder of a repository in the local hub cache, None unless all that a base needs is there."""
+    folder = cached_settings(repository)
+    if folder is None:
         return None
     pipeline = pipeline_of(read_object(folder / "model_index.json"), repository)
     try:

@@ -1,7 +1,7 @@
 """The text encoders of single-file checkpoints, under transformers' names or OpenCLIP's, and their tokenizers."""
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +17,9 @@ from .weight_files import opened, read_object
 
 _LEVEL = "text_model."
 """What the names of a text encoder's weights begin with, but for those of the first anime models."""
-_AROUND = "model."
-"""The level around the layers of a language model that can write, which one that is only asked for its states lacks."""
+_AROUND = ("model.", "language_model.")
+"""Levels around the layers of a language model: of one that can write, and of one that can see. One that is only asked
+for its states lacks the first, and files of ComfyUI's the second."""
 _BESIDE = re.compile(r".*(position_ids|logit_scale|attn_mask)|lm_head\.weight")
 """What trainers and mergers leave under a part's prefix, and the layer that writes: no picture depends on them."""
 _PROJECTION = "text_projection"
@@ -39,15 +40,36 @@ def load_text_encoder(path: Path, part: Part, config: Path, dtype: torch.dtype) 
     with foreign(f"{path}: its {part.title} cannot be loaded"):
         model = kind.from_pretrained(None, config=kind.config_class.from_pretrained(str(config)), state_dict=weights)
     _require_same_names(weights, model, path, part)
+    held = {_bare(name) for name in weights}
+    for name, weight in model.named_parameters():
+        if _bare(name) not in held:  # no picture depends on it, but what a base is known by does
+            weight.data.zero_()
     require_finite_weights(model, dtype, f"{path}, {part.title}")
     return in_dtype(model, dtype)
 
 
+def holds_text_encoder(shapes: Mapping[str, tuple[int, ...] | None], empty: torch.nn.Module) -> bool:
+    """Return whether a file's tensors are those of a text encoder without weights; a shape may not be known (None)."""
+    takes_projection = type(empty).__name__.endswith("WithProjection")
+    names = [n for n in shapes if not _BESIDE.fullmatch(n) and (takes_projection or _PROJECTION not in n)]
+    known = {_bare(name): shapes[name] for name in names}
+    asked = {_bare(name): tuple(value.shape) for name, value in empty.state_dict().items()}
+    own = {_bare(name) for name, _ in empty.named_parameters() if not _BESIDE.fullmatch(_bare(name))}
+    return (
+        len(known) == len(names)
+        and own <= known.keys() <= asked.keys()
+        and all(shape is None or shape == asked[name] for name, shape in known.items())
+    )
+
+
 def _bare(name: str) -> str:
-    return name.removeprefix(_LEVEL).removeprefix(_AROUND)
+    name = name.removeprefix(_LEVEL)
+    for level in _AROUND:
+        name = name.removeprefix(level)
+    return name
 
 
-def _require_same_names(weights: Iterable[str], model: torch.nn.Module, path: Path, part: Part) -> None:
+def _require_same_names(weights: Collection[str], model: torch.nn.Module, path: Path, part: Part) -> None:
     """Raise UsageError unless a file has every weight of a model, of those that share memory one, and no others."""
     held, asked = {_bare(name) for name in weights}, {_bare(name) for name in model.state_dict()}
     own = {_bare(name) for name, _ in model.named_parameters()}
@@ -56,6 +78,8 @@ def _require_same_names(weights: Iterable[str], model: torch.nn.Module, path: Pa
         raise UsageError(
             f"{path}: {len(missing)} weights of the {part.title} are not in the file, such as {min(missing)}."
         )
+    if len(held) < len(weights):
+        raise UsageError(f"{path} holds {len(weights) - len(held)} weights of the {part.title} twice, under two names.")
     if held - asked:
         raise UsageError(
             f"{path}: {len(held - asked)} weights of the {part.title} have no place in it, such as {min(held - asked)}."

@@ -1,11 +1,12 @@
 """A transformer in a file under the names of its original code; the rest of its base lies in a diffusers folder.
 
 People have transformers of many gigabytes so: one for each variant, and text encoders and VAE once. A file may hold
-these too, as ComfyUI's whole checkpoints do; then settings and tokenizers alone come from the folder.
+these too, as ComfyUI's whole checkpoints do, or they lie in files beside it; then settings and tokenizers alone come
+from the folder.
 """
 
 import math
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,14 +15,14 @@ from torch import nn
 
 from .... import families
 from ....errors import Setting, UsageError
-from ....families import Layers, LivePart, Pipeline, flat
+from ....families import Layers, LivePart, Part, Pipeline, flat
 from ....foreign import foreign
 from ....text import inert
 from ..parts import dtype_of, is_kept_wide, require_finite_weights
-from .checkpoint import load_autoencoder
-from .folder import class_of, require_sane
+from .folder import empty_part
+from .models_folder import part_beside
+from .part_file import load_part, load_part_of
 from .scaled import Scales, is_beside, require_known_formats
-from .text_encoders import load_text_encoder
 from .weight_files import Header, opened, read_object, require_floats
 
 _PREFIXES = ("model.diffusion_model.", "diffusion_model.")
@@ -35,6 +36,10 @@ _BESIDE = frozenset({"norm_final.weight"})
 """What files of Z-Image hold besides, and nothing computes with; diffusers passes it over too."""
 _BESIDE_PARTS = ("logit_scale",)
 """What ComfyUI leaves beside text encoders, and nothing computes with."""
+
+
+PartFiles = Mapping[str, Path]
+"""Name of a part of a base -> the file that its weights are in, its own or one that holds others too."""
 
 
 def transformer_pipeline(header: Header) -> Pipeline | None:
@@ -60,18 +65,51 @@ def _of_transformer(names: Collection[str]) -> list[str]:
     return [name for name in names if name.startswith(_PREFIXES[0])] or list(names)
 
 
-def load_parts(path: Path, pipeline: Pipeline, root: Path, dtype: torch.dtype) -> dict[str, nn.Module]:
-    """Return the parts that a file holds by name, built by the configurations in a diffusers folder of its base.
+def files_of_parts(path: Path, pipeline: Pipeline, family: str, root: Path, named: Mapping[str, Path]) -> PartFiles:
+    """Return the files of the parts of a base whose transformer is in the file `path`.
 
-    Raises UsageError unless the file's weights are exactly those that the configurations ask for.
+    The others are in the same file, in one that is `named`, in the diffusers folder `root` - these are left out - or
+    in one beside it, where ComfyUI keeps them. Raises UsageError where none, or no single one, is found; `family` is
+    what the user's settings call it.
     """
-    require_known_formats(path)
-    require_floats([path])
     denoiser, *others = pipeline.weighted
     with opened(path) as file:
         names = frozenset(file.keys())
     rest = names - frozenset(_of_transformer(names))
-    held = [part for part in others if any(name.startswith(part.prefix) for name in rest)]
+    found: dict[str, Path] = {denoiser.name: path}
+    for part in others:
+        if any(name.startswith(part.prefix) for name in rest):
+            found[part.name] = path
+            continue
+        own = named.get(part.name) or part_beside(path, part, family, root)
+        if own is not None:
+            found[part.name] = own
+    return found
+
+
+def load_parts(files: PartFiles, pipeline: Pipeline, root: Path, dtype: torch.dtype) -> dict[str, nn.Module]:
+    """Return the parts that lie in files by name, built by the configurations in a diffusers folder of their base.
+
+    Raises UsageError unless the weights are exactly those that the configurations ask for.
+    """
+    denoiser, *others = pipeline.weighted
+    path = files[denoiser.name]
+    require_known_formats(path)
+    require_floats([path])
+    _require_parts(path, pipeline, [part for part in others if files.get(part.name) == path])
+    found = {denoiser.name: _load_transformer(path, pipeline, root, dtype)}
+    for part in (part for part in others if part.name in files):
+        place, file = root / part.name, files[part.name]
+        load = load_part_of if file == path else load_part
+        found[part.name] = load(file, part, place, dtype_of(part, read_object(place / "config.json"), dtype))
+    return found
+
+
+def _require_parts(path: Path, pipeline: Pipeline, held: Sequence[Part]) -> None:
+    """Raise UsageError for a file with weights of other parts than its transformer and those that are `held`."""
+    with opened(path) as file:
+        names = frozenset(file.keys())
+    rest = names - frozenset(_of_transformer(names))
     strange = [n for n in rest if not n.startswith(tuple(part.prefix for part in held)) and not is_beside(n)]
     strange = [name for name in strange if name.rpartition(".")[2] not in _BESIDE_PARTS]
     if strange:
@@ -79,22 +117,11 @@ def load_parts(path: Path, pipeline: Pipeline, root: Path, dtype: torch.dtype) -
             f"{path}: {len(strange)} weights belong to no part of a {pipeline.title} that is read from a file, such as "
             f"{inert(min(strange), 120)}."
         )
-    found = {denoiser.name: _load_transformer(path, pipeline, root, dtype)}
-    for part in held:
-        place, load = root / part.name, {"diffusers": load_autoencoder, "transformers": load_text_encoder}[part.library]
-        config = read_object(place / "config.json")
-        require_sane(config, place / "config.json")
-        found[part.name] = load(path, part, place, dtype_of(part, config, dtype)).eval()
-    return found
 
 
 def _load_transformer(path: Path, pipeline: Pipeline, root: Path, dtype: torch.dtype) -> nn.Module:
     part = pipeline.parts[0]
-    settings = root / part.name / "config.json"
-    config = read_object(settings)
-    require_sane(config, settings)
-    with foreign(f"{settings} cannot be read as a {part.title}"), torch.device("meta"):
-        model = class_of(part).from_config(config)
+    settings, model = root / part.name / "config.json", empty_part(part, root / part.name)
     held = _placed(path, Layers(pipeline.layers), model, dtype)
     missing = model.state_dict().keys() - held.keys()
     if missing:

@@ -1,0 +1,235 @@
+"""Text encoders and VAEs in files of their own, found where ComfyUI keeps them by what is in them, or named."""
+
+import json
+
+import pytest
+import torch
+from original_names import original_names
+from owf.core.errors import UsageError
+from owf.core.model.backends.files.vae_names import in_diffusers_names
+from owf.core.model.base import BaseChoice, choose_base, load_base
+from owf.core.model.blueprint import blueprint
+from part_files import encoder_file, save, vae_file
+from tiny_flows import PARTS, save_folder
+
+CPU = torch.device("cpu")
+ENCODERS = ("text_encoder", "text_encoder_2")
+
+
+class Models:
+    """A base as ComfyUI keeps it: each part a file in a folder of its own, and settings in a folder without weights."""
+
+    def __init__(self, family, folder):
+        self.family, self.parts, self.root = family, PARTS[family](), folder / "ComfyUI" / "models"
+        self.whole = save_folder(family, self.parts, folder / "whole")
+        self.settings = save_folder(family, self.parts, folder / "settings")
+        for weights in self.settings.rglob("*.safetensors"):
+            weights.unlink()
+        transformer = self.root / "diffusion_models" / "mine" / "transformer.safetensors"
+        self.transformer = save(original_names(self.parts.transformer), transformer)
+        self.files = {"vae": save(vae_file(self.parts.vae), self.root / "vae" / "a.safetensors")}
+        for number, name in enumerate(name for name in ENCODERS if hasattr(self.parts, name)):
+            place = self.root / ("clip" if number else "text_encoders")  # the older name is one of the folders, too
+            self.files[name] = save(encoder_file(getattr(self.parts, name)), place / f"{number}.safetensors")
+        self.config = folder / "config.toml"
+        self.say()
+
+    def say(self, base=None, **parts):
+        """Write the user's settings."""
+        named = "".join(f"{name} = {json.dumps(str(file))}\n" for name, file in parts.items())
+        table = f"[parts.{self.family}]\n{named}" if parts else ""
+        self.config.write_text(f'[bases]\n{self.family} = "{base or self.settings}"\n{table}')
+
+    def load(self):
+        return load_base(choose_base(str(self.transformer), None), CPU, torch.float32, offline=True)
+
+
+@pytest.fixture
+def models(request, tmp_path, monkeypatch):
+    monkeypatch.setenv("OWF_CONFIG", str(tmp_path / "config.toml"))
+    return Models(request.param, tmp_path)
+
+
+@pytest.fixture
+def z_image(tmp_path, monkeypatch):
+    monkeypatch.setenv("OWF_CONFIG", str(tmp_path / "config.toml"))
+    return Models("z_image", tmp_path)
+
+
+def _require_same(loaded, expected):
+    """Fail unless two bases have the same parts, but for the layer with which a language model would write."""
+    for name, part in expected.components.items():
+        found = loaded.components[name].state_dict()
+        for key, value in part.state_dict().items():
+            if key != "lm_head.weight":
+                assert torch.equal(found[key], value) and found[key].dtype == value.dtype, key
+    latents = torch.randn(1, *loaded.latent_shape, generator=torch.Generator().manual_seed(0))
+    pictures = (torch.rand(1, 3, loaded.resolution, loaded.resolution) * 255).to(torch.uint8)
+    assert torch.equal(loaded.decode(latents), expected.decode(latents))
+    assert torch.equal(loaded.encode_image(pictures), expected.encode_image(pictures))
+    prompts = ["a bag", "a coat on a chair"]
+    assert torch.equal(loaded.encode_text(prompts).context, expected.encode_text(prompts).context)
+
+
+@pytest.mark.parametrize("models", PARTS, indirect=True)
+def test_parts_are_found_beside_a_transformer(models):
+    save({"lora_unet_x.lora_up.weight": torch.ones(2, 2)}, models.root / "vae" / "b.safetensors")
+    (models.root / "text_encoders" / "broken.safetensors").write_bytes(b"\xff" * 64)
+    (models.root / "text_encoders" / "again.safetensors").symlink_to(models.files["text_encoder"])
+    loaded = models.load()
+    _require_same(loaded, load_base(BaseChoice(str(models.whole), "folder"), CPU, torch.float32, offline=True))
+    assert loaded.digest() == models.load().digest()
+    read = {row: file for row, file in loaded.host.items() if row.endswith(" read from")}
+    assert sorted(read.values()) == sorted(file.name for file in models.files.values())
+    assert read["VAE read from"] == "a.safetensors"
+    assert blueprint(BaseChoice(str(models.transformer), "file")).family.name == models.family
+
+
+def test_weights_in_the_folder_of_the_settings_are_read_first(z_image):
+    z_image.say(base=z_image.whole)
+    save({name: value * 0.5 for name, value in vae_file(z_image.parts.vae).items()}, z_image.files["vae"])
+    loaded = z_image.load()
+    _require_same(loaded, load_base(BaseChoice(str(z_image.whole), "folder"), CPU, torch.float32, offline=True))
+    assert not any("read from" in row for row in loaded.host)
+
+
+def test_a_part_that_is_named_is_read_before_any_other(z_image, tmp_path):
+    halved = {name: value * 0.5 for name, value in vae_file(z_image.parts.vae).items()}
+    other = save(halved, tmp_path / "elsewhere" / "my_vae.safetensors")
+    z_image.say(base=z_image.whole, vae=other)
+    loaded = z_image.load()
+    assert loaded.host["VAE read from"] == "my_vae.safetensors"
+    latents = torch.randn(1, *loaded.latent_shape)
+    plain = load_base(BaseChoice(str(z_image.whole), "folder"), CPU, torch.float32, offline=True)
+    assert not torch.equal(loaded.decode(latents), plain.decode(latents))
+
+
+def test_a_transformer_may_be_the_usual_base_of_its_family(z_image, monkeypatch):
+    """Then settings are those of the family's usual base, in the hub's cache; its weights need not be there."""
+    import huggingface_hub
+
+    def cached(repository, local_files_only):
+        assert repository == "Tongyi-MAI/Z-Image-Turbo" and local_files_only
+        return str(z_image.settings)
+
+    monkeypatch.setattr(huggingface_hub, "snapshot_download", cached)
+    z_image.say(base=z_image.transformer)
+    loaded = load_base(choose_base(None, "z_image"), CPU, torch.float32, offline=True)
+    assert loaded.name == "transformer.safetensors" and loaded.host["VAE read from"] == "a.safetensors"
+
+
+def test_two_files_that_fit_are_named_with_the_setting_that_decides(z_image):
+    save(vae_file(z_image.parts.vae), z_image.root / "vae" / "more" / "z.safetensors")
+    expected = rf"2 files.*VAE: a\.safetensors, z\.safetensors.*vae = \"FILE\".*\[parts\.z_image\].*{z_image.config}"
+    with pytest.raises(UsageError, match=expected):
+        z_image.load()
+    z_image.say(vae=z_image.files["vae"])
+    assert z_image.load().host["VAE read from"] == "a.safetensors"
+
+
+@pytest.mark.parametrize("change", ["gone", "another width", "another depth", "more", "twice", "elsewhere"])
+@pytest.mark.parametrize("part", ["vae", "text_encoder"])
+def test_a_part_that_is_not_there_is_said_with_what_was_seen(z_image, part, change):
+    file = z_image.files[part]
+    tensors = vae_file(z_image.parts.vae) if part == "vae" else encoder_file(z_image.parts.text_encoder)
+    name = min(name for name, value in tensors.items() if value.ndim > 1)
+    words = rf"Nor is there.*{file.parent}.*but {file.name}.*{part} = \"FILE\""
+    file.unlink()
+    if change == "gone":
+        words = rf"has no weights.*Nor is there.*{file.parent}[^,]*\. Name the file by {part} = \"FILE\""
+    elif change == "elsewhere":
+        z_image.transformer = z_image.transformer.rename(z_image.root / "transformer.safetensors")
+        words = r"has no weights.*lies in no diffusion_models or unet.*text_encoder = |lies in no.*vae = "
+    elif change == "another width":
+        save(tensors | {name: tensors[name][:-1]}, file)
+    elif change == "another depth":
+        save({key: value for key, value in tensors.items() if key != name}, file)
+    elif change == "twice":
+        names = {
+            "vae": "encoder.norm_out.bias encoder.conv_norm_out.bias",
+            "text_encoder": "model.norm.weight norm.weight",
+        }
+        first, second = names[part].split()
+        save(tensors | {second: tensors[first]}, file)
+    else:
+        save(tensors | {f"decoder.up.{'9' * 5000}.block.0.weight": torch.ones(2)}, file)
+    with pytest.raises(UsageError, match=words):
+        z_image.load()
+
+
+def test_of_files_that_fit_one_in_a_format_that_is_not_read_does_not_count(z_image):
+    stored = dict(encoder_file(z_image.parts.text_encoder))
+    stem = min(n for n, v in stored.items() if v.ndim == 2 and "layers" in n).removesuffix(".weight")
+    weight = stored[f"{stem}.weight"]
+    stored[f"{stem}.weight"] = torch.zeros(len(weight), weight.shape[1] // 2, dtype=torch.uint8)
+    stored[f"{stem}.weight_scale"] = torch.ones(len(weight), weight.shape[1] // 16)
+    said = json.dumps({"format": "nvfp4"}).encode()
+    stored[f"{stem}.comfy_quant"] = torch.tensor(list(said), dtype=torch.uint8)
+    four_bits = save(stored, z_image.root / "text_encoders" / "four_bits.safetensors")
+    assert z_image.load().host["text encoder read from"] == z_image.files["text_encoder"].name
+    z_image.files["text_encoder"].unlink()
+    with pytest.raises(UsageError, match=rf"{four_bits}.*nvfp4"):
+        z_image.load()
+
+
+@pytest.mark.parametrize("models", ["z_image", "qwen_image", "flux"], indirect=True)
+def test_scaled_text_encoders_of_8_bits_are_their_values(models):
+    stored, values = {"scaled_fp8": torch.zeros(2).to(torch.float8_e4m3fn)}, {}
+    for name, value in encoder_file(models.parts.text_encoder).items():
+        stored[name] = values[name] = value
+        if name.endswith(".weight") and value.ndim == 2 and "layers" in name:
+            scale = value.abs().max() / 448  # where float8_e4m3fn ends
+            stored[name] = (value / scale).to(torch.float8_e4m3fn)
+            stored[name.replace(".weight", ".scale_weight")] = scale
+            values[name] = stored[name].float() * scale
+    save(stored, models.files["text_encoder"])
+    found = models.load().components["text_encoder"].state_dict()
+    save(values, models.files["text_encoder"])
+    expected = models.load().components["text_encoder"].state_dict()
+    assert all(torch.equal(found[name], value) for name, value in expected.items())
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ('[parts]\nz_image = "vae.safetensors"', "is a table"),
+        ('[parts.nothing]\nvae = "x"', "no table of parts of 'nothing'.*z_image"),
+        ('[parts.z_image]\nclip = "x"', "no part 'clip'.*text_encoder, vae"),
+        ("[parts.z_image]\nvae = 3", "path of a file"),
+        ('[parts.z_image]\nvae = "/nowhere/x.safetensors"', "/nowhere/x.safetensors"),
+    ],
+)
+def test_settings_of_parts_that_mean_nothing_are_refused(z_image, text, words):
+    z_image.config.write_text(f'[bases]\nz_image = "{z_image.settings}"\n{text}\n')
+    with pytest.raises(UsageError, match=words):
+        z_image.load()
+
+
+@pytest.mark.parametrize("models", PARTS, indirect=True)
+def test_vaes_are_read_under_either_name(models):
+    original, live = vae_file(models.parts.vae), models.parts.vae.state_dict()
+    assert set(in_diffusers_names(original).values()) == live.keys()
+    assert in_diffusers_names(live) == {name: name for name in live}
+
+
+def test_names_of_wans_vae_are_what_diffusers_makes_of_them():
+    from diffusers import AutoencoderKLWan
+    from diffusers.loaders.single_file_utils import convert_wan_vae_to_diffusers
+
+    live = AutoencoderKLWan(base_dim=8, z_dim=4).state_dict()
+    original = vae_file(_Renamed(live, 2))
+    found = in_diffusers_names(original)
+    expected = convert_wan_vae_to_diffusers({name: name for name in original})
+    assert found == {name: there for there, name in expected.items()} and set(expected) == live.keys()
+
+
+class _Renamed:
+    """Weights that `vae_file` takes for those of Qwen-Image's VAE, which has Wan's layers."""
+
+    def __init__(self, state, resnets):
+        from types import SimpleNamespace
+
+        self.state_dict, self.config = lambda: state, SimpleNamespace(num_res_blocks=resnets)
+
+
+_Renamed.__name__ = "AutoencoderKLQwenImage"
