@@ -16,6 +16,7 @@ from ..errors import OFF, Setting, UsageError, naming
 from ..families.prompt_form import by_name
 from ..foreign import Advice, foreign, require_utf8
 from ..text import inert
+from .index import MODULAR, PLAIN, index_file
 from .memory import AS_LOADED, Keeping
 from .settings import config_file, configured_bases
 
@@ -150,8 +151,8 @@ def _load_folder(path: str, dtype: "torch.dtype", offline: bool) -> "Parts":
 
     with foreign(f"{path} cannot be opened"):  # says so where it may not be read
         names = {item.name for item in Path(path).iterdir()}
-    if "model_index.json" not in names:
-        raise UsageError(f"{path} is not a diffusers folder of a model: it has no model_index.json.")
+    if not names & {PLAIN, MODULAR}:
+        raise UsageError(f"{path} is not a diffusers folder of a model: it has no {PLAIN}.")
     return load_folder(Path(path), dtype)
 
 
@@ -207,7 +208,7 @@ def original_transformer(path: Path) -> "tuple[Pipeline, Path] | None":
     assert family is not None, "each pipeline has a family that asks for no settings"
     rest = choose_base(None, family.name)
     root = cached_folder(rest.path) if rest.kind == "hub" else Path(rest.path)
-    if rest.kind == "file" or root is None or not (root / "model_index.json").is_file():
+    if rest.kind == "file" or root is None or not index_file(root).is_file():
         raise UsageError(
             f"{path} holds the transformer of a {family.title}, alone or with other parts. What it lacks, settings and "
             f"tokenizers at least, is taken from a diffusers folder, and {rest.path} is none on this machine: name one "

@@ -22,9 +22,15 @@ LORAS = {
         "lora_unet_transformer_blocks_1_img_mlp_net_2": (32, 128),
         "lora_unet_transformer_blocks_1_txt_mod_1": (192, 32),
     },
+    "anima": {
+        "lora_unet_blocks_0_self_attn_q_proj": (48, 48),
+        "lora_unet_blocks_1_mlp_layer2": (48, 192),
+        "lora_unet_blocks_1_adaln_modulation_mlp_2": (144, 8),
+        "lora_unet_llm_adapter_blocks_0_cross_attn_o_proj": (32, 32),
+    },
 }
-"""Family -> names of layers and their shapes, as musubi-tuner writes them."""
-DRAWN = {"krea2": (5.5, 28), "qwen_image": (4.0, 2)}
+"""Family -> names of layers and their shapes, as musubi-tuner and sd-scripts write them."""
+DRAWN = {"krea2": (5.5, 28), "qwen_image": (4.0, 2), "anima": (4.0, 2)}
 """Family -> guidance and steps of its usual base, or of the plan."""
 
 
