@@ -38,6 +38,8 @@ class Part:
     """Whether its numbers are beyond float16 unless its configuration says that they are not."""
     is_open_clip: bool = False
     """Whether a single file has it under the names of OpenCLIP."""
+    is_inner: bool = False
+    """Whether the original code counts it to the denoiser, behind whose prefix its own then stands in a single file."""
 
 
 @dataclass(frozen=True)
@@ -223,15 +225,18 @@ class Family:
         if asked == TAGS and not self.knows_tags:
             said = f"{self.title} knows no tags: it learned from sentences alone."
             raise UsageError(said, Setting("prompt_form", SENTENCES))
-        child = by_name(self.children, names)
+        child = self._child(names)
         if child is not None:
             return child.form
         return IN_TAGS if asked == TAGS else IN_SENTENCES
 
     def clip_skip(self, names: Iterable[str]) -> int:
         """Return the layer of the text encoder, counted from its last, at which a base of such names is asked."""
-        child = by_name(self.children, names)
+        child = self._child(names)
         return 1 if child is None else child.clip_skip
+
+    def _child(self, names: Iterable[str]) -> Child | None:
+        return by_name(self.children, (*names, ""))  # a base without a name is one of those that fit all names
 
     def drawing(self, names: Iterable[str]) -> Drawing:
         """Return how people draw with a base of this family, known by its names, the surest first."""

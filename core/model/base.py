@@ -17,6 +17,7 @@ from ..families import Family, Pipeline
 from ..families.prompt_form import by_name
 from ..foreign import Advice, foreign, require_utf8
 from ..text import inert
+from .index import MODULAR, PLAIN, index_file
 from .memory import AS_LOADED, Keeping
 from .settings import config_file, configured_bases, configured_parts
 
@@ -150,8 +151,8 @@ def _load_folder(path: str, dtype: "torch.dtype", offline: bool) -> "Parts":
 
     with foreign(f"{path} cannot be opened"):  # says so where it may not be read
         names = {item.name for item in Path(path).iterdir()}
-    if "model_index.json" not in names:
-        raise UsageError(f"{path} is not a diffusers folder of a model: it has no model_index.json.")
+    if not names & {PLAIN, MODULAR}:
+        raise UsageError(f"{path} is not a diffusers folder of a model: it has no {PLAIN}.")
     return load_folder(Path(path), dtype)
 
 
@@ -232,7 +233,7 @@ def _settings_folder(path: Path, family: Family) -> Path:
     if rest.kind == "file" and family.hub_id is not None:  # another such file, or this one
         rest = BaseChoice(family.hub_id, "hub")
     root = cached_settings(rest.path) if rest.kind == "hub" else Path(rest.path)
-    if rest.kind != "file" and root is not None and (root / "model_index.json").is_file():
+    if rest.kind != "file" and root is not None and index_file(root).is_file():
         return root
     fetching = f', or fetch its settings with: hf download {rest.path} --include "*.json" "*.txt" "*.model"'
     raise UsageError(

@@ -14,6 +14,7 @@ from .. import families
 from ..errors import Setting, UsageError
 from ..families import Family, Part, Pipeline
 from .base import CONFIGS, BaseChoice, base_name, checkpoint_family, original_transformer
+from .index import index_file
 
 if TYPE_CHECKING:
     from .backends.networks import Network
@@ -118,7 +119,7 @@ def blueprint(choice: BaseChoice) -> Blueprint:
 
     silence()
     pipeline, root = _configuration(choice)
-    index = read_object(root / "model_index.json")
+    index = read_object(index_file(root))
     for part in pipeline.parts:
         require_kind(index, part, pipeline, root)
     models = {part.name: _part(part, root) for part in pipeline.parts}
@@ -143,9 +144,10 @@ def _configuration(choice: BaseChoice) -> tuple[Pipeline, Path]:
         return checkpoint_family(root)[1:] if alone is None else (alone.pipeline, alone.root)
     if choice.kind == "hub":
         root = cached_folder(choice.path) or _shipped(choice.path)
-    if not (root / "model_index.json").is_file():
-        raise UsageError(f"{root} is not a diffusers folder of a model: it has no model_index.json.")
-    return pipeline_of(read_object(root / "model_index.json"), str(root)), root
+    index = index_file(root)
+    if not index.is_file():
+        raise UsageError(f"{root} is not a diffusers folder of a model: it has no {index.name}.")
+    return pipeline_of(read_object(index), str(root)), root
 
 
 def _shipped(hub_id: str) -> Path:

@@ -10,6 +10,7 @@ from .. import families
 from ..errors import Setting, UsageError
 from .base import BaseChoice, original_transformer
 from .device import AUTO, DISK, choose_dtype
+from .index import index_file
 
 _TYPES = {"F64": torch.float32, "F32": torch.float32, "F16": torch.float16, "BF16": torch.bfloat16}
 """Types on disk -> those that a model runs in: double precision is of no use to one."""
@@ -47,8 +48,8 @@ def _half(choice: BaseChoice) -> str:
         alone = original_transformer(Path(choice.path))
         return "float16" if alone is None else alone.pipeline.half
     root = cached_folder(choice.path) if choice.kind == "hub" else Path(choice.path)
-    if root is not None and (root / "model_index.json").is_file():
-        return pipeline_of(read_object(root / "model_index.json"), str(root)).half
+    if root is not None and index_file(root).is_file():
+        return pipeline_of(read_object(index_file(root)), str(root)).half
     known = families.of_hub_id(choice.path)
     return known.pipeline.half if known is not None and known.pipeline is not None else "float16"
 
@@ -67,7 +68,7 @@ def _files(choice: BaseChoice) -> list[Path]:
             f"{choice.path} is not in the local hub cache, so that the type of its weights is not known.",
             Setting("dtype", "auto"),
         )
-    part = pipeline_of(read_object(root / "model_index.json"), str(root)).parts[0]
+    part = pipeline_of(read_object(index_file(root)), str(root)).parts[0]
     folder, stem = root / part.name, STEMS[part.library]
     names = [path.name for path in folder.glob("*")]
     return weight_files(folder, stem, choose_variant(names, stem, torch.float32, str(folder)))

@@ -22,9 +22,15 @@ LORAS = {
         "lora_unet_transformer_blocks_1_img_mlp_net_2": (32, 128),
         "lora_unet_transformer_blocks_1_txt_mod_1": (192, 32),
     },
+    "anima": {
+        "lora_unet_blocks_0_self_attn_q_proj": (48, 48),
+        "lora_unet_blocks_1_mlp_layer2": (48, 192),
+        "lora_unet_blocks_1_adaln_modulation_mlp_2": (144, 8),
+        "lora_unet_llm_adapter_blocks_0_cross_attn_o_proj": (32, 32),
+    },
 }
-"""Family -> names of layers and their shapes, as musubi-tuner writes them."""
-DRAWN = {"krea2": (5.5, 28), "qwen_image": (4.0, 2)}
+"""Family -> names of layers and their shapes, as musubi-tuner and sd-scripts write them."""
+DRAWN = {"krea2": (5.5, 28), "qwen_image": (4.0, 2), "anima": (4.0, 2)}
 """Family -> guidance and steps of its usual base, or of the plan."""
 
 
@@ -36,28 +42,48 @@ def family(request):
 @pytest.fixture
 def arguments(family, tmp_path):
     """A LoRA, its base, and where to write."""
-    folder, generator, tensors = save_folder(family, PARTS[family](), tmp_path / "tiny"), torch.Generator(), {}
-    for stem, (out, inputs) in LORAS[family].items():
+    return _arguments(family, LORAS[family], tmp_path)
+
+
+def _arguments(family, layers, folder):
+    base, generator, tensors = save_folder(family, PARTS[family](), folder / "tiny"), torch.Generator(), {}
+    for stem, (out, inputs) in layers.items():
         tensors[f"{stem}.lora_down.weight"] = torch.randn(2, inputs, generator=generator)
         tensors[f"{stem}.lora_up.weight"] = torch.randn(out, 2, generator=generator)
         tensors[f"{stem}.alpha"] = torch.tensor(2.0)
-    save_file(tensors, tmp_path / "lora.safetensors")
-    places = ["--out", tmp_path / "out", "--cache", tmp_path / "cache"]
-    return [str(argument) for argument in (tmp_path / "lora.safetensors", "--base", folder, *places, "--offline")]
+    save_file(tensors, folder / "lora.safetensors")
+    places = ["--out", folder / "out", "--cache", folder / "cache"]
+    return [str(argument) for argument in (folder / "lora.safetensors", "--base", base, *places, "--offline")]
 
 
-def test_it_ends_in_a_report(family, arguments, tmp_path, monkeypatch):
+def _report(arguments, folder, monkeypatch):
+    """Return the report of a short audit."""
     short = dataclasses.replace(presets.quick_plan(), sampling_steps=2)
     short = dataclasses.replace(short, prompts=short.prompts[:2], images_per_prompt=1)
     monkeypatch.setitem(presets.PRESETS, "quick", lambda: short)
     assert main([*arguments, "--metrics", "denoiser_drift", "--progress", "none"]) in (0, 1, 3)
-    (file,) = (tmp_path / "out").glob("*/report.json")
-    report = json.loads(file.read_text())
+    (file,) = (folder / "out").glob("*/report.json")
+    return json.loads(file.read_text())
+
+
+def _drift(report):
+    return max(estimate["value"] for estimate in report["measurements"]["denoiser_drift"]["estimates"].values())
+
+
+def test_it_ends_in_a_report(family, arguments, tmp_path, monkeypatch):
+    report = _report(arguments, tmp_path, monkeypatch)
     assert (report["base"]["name"], report["base"]["family"]) == ("tiny", family)
     assert report["adapter"]["matched"] == len(LORAS[family])
     assert (report["plan"]["guidance_scale"], report["plan"]["sampling_steps"]) == DRAWN[family]
-    (drift,) = [m for name, m in report["measurements"].items() if name == "denoiser_drift"]
-    assert any(estimate["value"] > 0 for estimate in drift["estimates"].values())
+    assert _drift(report) > 0
+
+
+def test_a_change_of_what_reads_prompts_alone_is_measured(tmp_path, monkeypatch):
+    """Prompts are encoded anew for the tuned model, and what was encoded for the base is not taken for it."""
+    layers = {"diffusion_model.llm_adapter.blocks.1.mlp.2": (32, 128)}
+    report = _report(_arguments("anima", layers, tmp_path), tmp_path, monkeypatch)
+    assert report["adapter"]["matched"] == 1 and _drift(report) > 0
+    assert report["plan"]["prompt_form"] == "tags"
 
 
 def test_a_dry_run_names_rows_and_memory(arguments, capsys):

@@ -31,6 +31,8 @@ CASES = [
     ("krea2", "somebody's model", (5.5, 28)),
     ("qwen_image", "Qwen/Qwen-Image", (4.0, 0)),
     ("qwen_image", "qwen_image_lightning_8steps_bf16.safetensors", (1.0, 8)),
+    ("anima", "circlestone-labs/Anima-Base-v1.0-Diffusers", (4.0, 0)),
+    ("anima", "anima-turbo-v1.0.safetensors", (1.0, 10)),
 ]
 
 

@@ -6,6 +6,7 @@ from owf.core.errors import Setting, UsageError
 from owf.core.families.prompt_form import AUTO, IN_SENTENCES, IN_TAGS, SENTENCES, TAGS, Child, by_name
 
 SDXL = families.get("sdxl")
+ANIMA = families.get("anima").prompt_form(AUTO, ["somebody's finetune"])
 PONY, NOOB, ILLUSTRIOUS, ANIMAGINE = (
     SDXL.prompt_form(AUTO, [name]) for name in ("pony", "noob", "illustrious", "animagine")
 )
@@ -82,5 +83,11 @@ def test_of_children_the_first_counts_and_one_without_a_pattern_fits_all():
     assert by_name((), ["SomeName"]) is None
 
 
+def test_a_family_that_learned_from_tags_is_asked_in_them_whatever_its_bases_are_called():
+    assert ANIMA.name == TAGS and ANIMA.worded("1girl").endswith("score_7, safe, 1girl")
+    assert families.get("anima").prompt_form(AUTO, []) == families.get("anima").prompt_form(TAGS, ["pony"])
+    assert families.get("anima").prompt_form(SENTENCES, ["anima"]) == IN_SENTENCES
+
+
 def test_forms_in_tags_are_those_of_all_families_and_of_bases_of_which_no_more_is_known():
-    assert families.tag_forms() == (IN_TAGS, NOOB, ANIMAGINE, ILLUSTRIOUS, PONY)
+    assert families.tag_forms() == (IN_TAGS, ANIMA, NOOB, ANIMAGINE, ILLUSTRIOUS, PONY)

@@ -12,7 +12,7 @@ from tiny_flows import PARTS
 from torch._subclasses.fake_tensor import FakeTensorMode
 
 CUDA = torch.device("cuda")
-WIDTHS = {"krea2": 12 * 32, "qwen_image": 32}
+WIDTHS = {"krea2": 12 * 32, "qwen_image": 32, "anima": 32}
 """Family -> numbers that the transformer is told of each token."""
 
 

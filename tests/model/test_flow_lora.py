@@ -14,7 +14,7 @@ from owf.core.model.diffusion.sample import Sampling, generate
 from safetensors.torch import save_file
 from tiny_flows import PARTS, pipeline_of
 
-KINDS = {"flux": ".attn.", "z_image": ".attention.", "flux2_klein": ".attn.", "krea2": "", "qwen_image": ""}
+KINDS = dict.fromkeys(PARTS, "") | {"flux": ".attn.", "z_image": ".attention.", "flux2_klein": ".attn."}
 """What stands in names of layers whose LoRAs diffusers loads."""
 ALPHA, RANK = 2.0, 4
 
@@ -47,8 +47,8 @@ def _layers(family, transformer):
     return {name: tuple(part.weight.shape) for name, part in linear.items() if KINDS[family] in name}
 
 
-NOT_PLAIN = ("norm", "txtmlp.0")
-"""What stands in Krea 2's names of layers that are not linear."""
+WHOLE = {"Krea2Transformer2DModel": ("norm", "txtmlp.0"), "CosmosTransformer3DModel": ("norm",)}
+"""Class whose every linear layer is one of the original code's -> what stands in names there that are not linear."""
 
 
 def _original(transformer):
@@ -65,7 +65,8 @@ def _original(transformer):
                 name.endswith(("attn.qkv", "attention.qkv", "linear2", "attn.proj", "attention.out"))
                 and "to_" not in name
             )
-            is_plain |= type(transformer).__name__.startswith("Krea2") and not any(word in name for word in NOT_PLAIN)
+            others = WHOLE.get(type(transformer).__name__)
+            is_plain |= others is not None and not any(word in name for word in others)
             # Where it is four layers here, diffusers converts the true width only.
             is_plain |= name.endswith("linear1") and len(parts) == 1
             if is_plain and None not in parts:
@@ -97,7 +98,7 @@ def _kohya(family, transformer):
 
 
 DIALECTS = {"diffusers": _peft, "ComfyUI": _comfy, "kohya": _kohya}
-UNREAD = {("flux", "ComfyUI"), ("z_image", "ComfyUI"), ("krea2", "kohya")}
+UNREAD = {("flux", "ComfyUI"), ("z_image", "ComfyUI"), ("krea2", "kohya"), ("anima", "kohya")}
 """What diffusers reads not at all, or without splitting the fused layers."""
 READ = [(family, dialect) for family in PARTS for dialect in DIALECTS if (family, dialect) not in UNREAD]
 

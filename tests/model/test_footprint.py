@@ -261,3 +261,32 @@ def test_other_bases_of_its_size_are_known_by_their_names():
         for hub_id in family.of_its_size:
             assert families.of_hub_id(hub_id) is family
             assert family.drawing([hub_id]) != family.drawing([family.hub_id])  # of two, one is distilled
+
+
+@pytest.mark.slow
+@torch.no_grad()
+def test_the_closed_form_of_a_transformer_of_videos_is_never_too_little(monkeypatch):
+    from diffusers import CosmosTransformer3DModel
+
+    require_fake_cuda()
+    monkeypatch.setattr(torch.nn.functional, "scaled_dot_product_attention", fused_attention)
+    half = {"device": "cuda", "dtype": torch.float16}
+    settings = {"num_attention_heads": 16, "num_layers": 4, "extra_pos_embed_type": None}
+    with FakeTensorMode(allow_non_fake_inputs=True):
+        torch.set_default_dtype(torch.float16)
+        try:
+            with torch.device("cuda"):
+                model = CosmosTransformer3DModel(**settings).eval()
+        finally:
+            torch.set_default_dtype(torch.float32)
+        peaks = []
+        for rows in (1, 2):
+            with PeakMemory() as memory:
+                model(
+                    hidden_states=torch.zeros(rows, 16, 1, 128, 128, **half),
+                    timestep=torch.zeros(rows, **half),
+                    encoder_hidden_states=torch.zeros(rows, 512, 1024, **half),
+                    padding_mask=torch.zeros(1, 1, 128, 128, **half),
+                )
+            peaks.append(memory.peak)
+    assert 1 <= sequential_values(4096 + 512, 2048, 4) * 2 / (peaks[1] - peaks[0]) < 1.2

@@ -20,6 +20,13 @@ NORMS = ("query_norm", "key_norm", "qnorm", "knorm", "prenorm", "postnorm", "txt
 """How names of norms end whose weights the original code calls their scale."""
 
 
+def names_in_a_file(parts):
+    """Return the weights of a base's transformer as a file has them, with what its original code counts to it."""
+    conditioner = getattr(parts, "text_conditioner", None)
+    more = {} if conditioner is None else conditioner.state_dict()
+    return {**original_names(parts.transformer), **{f"llm_adapter.{name}": value for name, value in more.items()}}
+
+
 def original_names(transformer):
     """Return a transformer's weights as its original code has them: fused, turned, and under its names."""
     state = dict(transformer.state_dict())

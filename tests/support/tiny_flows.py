@@ -9,15 +9,18 @@ from typing import Any
 
 import torch
 from owf.core import families
+from tiny_anima import AnimaPipeline, anima_parts
 from tiny_qwen import (
     SIDE,
     dynamic_scheduler,
+    evaluating,
     flow_scheduler,
     known_class,
     qwen,
     qwen_autoencoder,
     qwen_tokenizer,
     qwen_vl,
+    t5_tokenizer,
     template_tokenizer,
 )
 from tiny_sd import TOKENIZER
@@ -53,20 +56,10 @@ def normalising_autoencoder(latent_channels: int = 4) -> Any:
 def flux_parts(seed: int = 0, guidance: bool = True, dynamic: bool = True) -> SimpleNamespace:
     """Return the untrained parts of a FLUX.1; latents are 4x8x8."""
     from diffusers import FluxTransformer2DModel
-    from transformers import (
-        CLIPTextConfig,
-        CLIPTextModel,
-        CLIPTokenizer,
-        T5Config,
-        T5EncoderModel,
-        T5TokenizerFast,  # pyright: ignore[reportAttributeAccessIssue]
-    )
+    from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer, T5Config, T5EncoderModel
 
     torch.manual_seed(seed)
-    pieces = ["<pad>", "</s>", "<unk>", "\u2581", *"abcdefghijklmnopqrstuvwxyz,.0123456789"]
-    t5 = T5TokenizerFast(
-        vocab=[(piece, -float(i > 2)) for i, piece in enumerate(pieces)], extra_ids=0, model_max_length=512
-    )
+    t5 = t5_tokenizer()
     clip = CLIPTextConfig(
         hidden_size=24, intermediate_size=48, num_hidden_layers=2, num_attention_heads=4, eos_token_id=2
     )
@@ -207,14 +200,6 @@ def qwen_image_parts(seed: int = 0) -> SimpleNamespace:
     )
 
 
-def evaluating(**parts: Any) -> SimpleNamespace:
-    """Return the parts, with nothing of them to be trained."""
-    for part in parts.values():
-        if isinstance(part, torch.nn.Module):
-            part.eval().requires_grad_(False)
-    return SimpleNamespace(**parts)
-
-
 PIPELINES = {
     "flux": "FluxPipeline",
     "z_image": "ZImagePipeline",
@@ -222,12 +207,14 @@ PIPELINES = {
     "krea2": "Krea2Pipeline",
     "qwen_image": "QwenImagePipeline",
 }
+"""Family -> class of diffusers'; Anima has a modular one alone."""
 PARTS = {
     "flux": flux_parts,
     "z_image": z_image_parts,
     "flux2_klein": klein_parts,
     "krea2": krea2_parts,
     "qwen_image": qwen_image_parts,
+    "anima": anima_parts,
 }
 TRAINED = {family: parts for family, parts in PARTS.items() if families.get(family).trains}
 """Those that are trained too."""
@@ -240,7 +227,8 @@ def pipeline_of(family: str, parts: SimpleNamespace) -> Any:
     import diffusers
 
     models = {name: part for name, part in vars(parts).items() if name != "index"}
-    pipeline = getattr(diffusers, PIPELINES[family])(**models, **parts.index)
+    kind = AnimaPipeline if family == "anima" else getattr(diffusers, PIPELINES[family])
+    pipeline = kind(**models, **parts.index)
     pipeline.set_progress_bar_config(disable=True)
     return pipeline
 
@@ -255,6 +243,8 @@ def given(family: str, latents: torch.Tensor) -> torch.Tensor:
     """Return latents (N, C, h, w) as the pipeline of a family takes them."""
     from diffusers import FluxPipeline
 
+    if family == "anima":  # a frame of a video
+        return latents.unsqueeze(2)
     if family not in PACKED:
         return latents
     count, channels, height, width = latents.shape
@@ -267,6 +257,8 @@ def found(family: str, output: Any, shape: torch.Size) -> torch.Tensor:
 
     if family == "z_image":
         return -torch.stack(output).squeeze(2)
+    if family == "anima":
+        return output.squeeze(2)
     if family in PACKED:  # it unpacks by the size in pixels
         return FluxPipeline._unpack_latents(output, shape[-2] * 8, shape[-1] * 8, 8)
     return output.permute(0, 2, 1).reshape(shape)

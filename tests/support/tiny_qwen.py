@@ -1,5 +1,6 @@
 """The tokenizers, language models and VAE of the Qwens in small, which several flows read and draw with."""
 
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -25,6 +26,16 @@ def qwen_tokenizer() -> Any:
     tokenizer.add_special_tokens({"additional_special_tokens": ["<|im_start|>", "<|im_end|>"]})
     tokenizer.chat_template, tokenizer.model_max_length = _CHAT, 512
     return tokenizer
+
+
+def t5_tokenizer() -> Any:
+    """Return one of T5, which some that read with a Qwen ask too."""
+    from transformers import T5TokenizerFast  # pyright: ignore[reportAttributeAccessIssue]
+
+    pieces = ["<pad>", "</s>", "<unk>", "\u2581", *"abcdefghijklmnopqrstuvwxyz,.0123456789"]
+    return T5TokenizerFast(
+        vocab=[(piece, -float(i > 2)) for i, piece in enumerate(pieces)], extra_ids=0, model_max_length=512
+    )
 
 
 def qwen(kind: str, vocabulary: int, layers: int, **more: Any) -> Any:
@@ -112,3 +123,11 @@ def flow_scheduler(**settings: Any) -> Any:
 def dynamic_scheduler() -> Any:
     """Return one that shifts by size."""
     return flow_scheduler(use_dynamic_shifting=True, base_image_seq_len=8, max_image_seq_len=64)
+
+
+def evaluating(**parts: Any) -> SimpleNamespace:
+    """Return the parts, with nothing of them to be trained."""
+    for part in parts.values():
+        if isinstance(part, torch.nn.Module):
+            part.eval().requires_grad_(False)
+    return SimpleNamespace(**parts)

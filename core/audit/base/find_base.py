@@ -10,6 +10,7 @@ from ...disk.files import scan
 from ...disk.tensor_files import SAFETENSORS
 from ...errors import UsageError
 from ...model.base import BaseChoice
+from ...model.index import index_file
 from ...progress import Progress
 from ...text import inert
 from .base_in_use import UsedBase, is_named, same_hash, same_name, says_something
@@ -67,8 +68,7 @@ def _candidates(folders: Sequence[Path]) -> tuple[list[Path], list[Path]]:
 
 
 def _files_of_a_whole(folder: Path) -> list[Path]:
-    index = folder / "model_index.json"
-    return [path for path in folder.rglob("*") if path.is_file()] if index.is_file() else []
+    return [path for path in folder.rglob("*") if path.is_file()] if index_file(folder).is_file() else []
 
 
 def _is_namesake(name: str, stated: StatedBase) -> bool:

@@ -175,18 +175,22 @@ def require_size(vae: Any, patch: int, path: str) -> None:
 
 def require_words(tokenizer: Any, text_encoder: Any, path: str) -> None:
     """Raise UsageError where tokenizer and text encoder are of different models; cut prompts where the encoder must."""
-    numbers = tokenizer.get_vocab().values()
     config = getattr(text_encoder.config, "text_config", text_encoder.config)  # one that sees too has two
-    rows = config.vocab_size
-    if not numbers or max(numbers) >= rows or len(numbers) < _LEAST_VOCABULARY * rows:
-        raise UsageError(
-            f"{path}: the tokenizer knows {len(numbers):,} tokens (numbers up to {max(numbers, default=0):,}) and the "
-            f"text encoder has {rows:,}: they are of different models, or the tokenizer's files are not whole."
-        )
+    require_vocabulary(tokenizer, config.vocab_size, "text encoder", path)
     places = getattr(config, "max_position_embeddings", None)
     if places is not None:  # T5 knows distances alone
         # A tokenizer without settings knows no length at all, and would pad every prompt to 10^30 tokens.
         tokenizer.model_max_length = min(tokenizer.model_max_length, places)
+
+
+def require_vocabulary(tokenizer: Any, rows: int, reader: str, path: str) -> None:
+    """Raise UsageError where a tokenizer is of another model than the part with `rows` embeddings for its tokens."""
+    numbers = tokenizer.get_vocab().values()
+    if not numbers or max(numbers) >= rows or len(numbers) < _LEAST_VOCABULARY * rows:
+        raise UsageError(
+            f"{path}: the tokenizer knows {len(numbers):,} tokens (numbers up to {max(numbers, default=0):,}) and the "
+            f"{reader} has {rows:,}: they are of different models, or the tokenizer's files are not whole."
+        )
 
 
 def require_finite_weights(part: nn.Module, dtype: torch.dtype, where: str) -> None:

@@ -9,6 +9,7 @@ from owf.core.adapter import applied, match, read_adapter
 from owf.core.adapter.apply.beside import Beside
 from owf.core.adapter.apply.switch import prepare
 from safetensors.torch import save_file
+from tiny_anima import anima_parts
 from tiny_flows import flux_parts, klein_parts, krea2_parts, qwen_image_parts, z_image_parts
 
 FLUX_QKV = [f"transformer_blocks.1.attn.to_{part}" for part in "qkv"]
@@ -56,6 +57,7 @@ CASES = {
         "transformer_blocks.1.attn.add_k_proj",
         ["transformer_blocks.1.attn.add_k_proj"],
     ),
+    "Anima": (anima_parts, "blocks.1.adaln_modulation_mlp.2", ["transformer_blocks.1.norm3.linear_2"]),
     "without the number of a list": (
         krea2_parts,
         "transformer_blocks.0.attn.to_out",

@@ -5,7 +5,7 @@ import json
 import pytest
 import torch
 from ldm_checkpoint import vae_tensors
-from original_names import original_names
+from original_names import names_in_a_file, original_names
 from owf.core.errors import UsageError
 from owf.core.model.base import BaseChoice, choose_base, load_base
 from owf.core.model.blueprint import blueprint
@@ -38,16 +38,17 @@ def folder(family, parts, tmp_path, monkeypatch):
     return folder
 
 
-@pytest.mark.parametrize("prefix", ["", "model.diffusion_model."])
+@pytest.mark.parametrize("prefix", ["", "model.diffusion_model.", "net."])
 def test_a_file_is_loaded_with_the_rest_of_its_base(family, parts, folder, prefix, tmp_path):
-    tensors = {f"{prefix}{name}": value for name, value in original_names(parts.transformer).items()}
+    tensors = {f"{prefix}{name}": value for name, value in names_in_a_file(parts).items()}
     save_file(tensors, tmp_path / "mine.safetensors")
     choice = choose_base(str(tmp_path / "mine.safetensors"), None)
     loaded = load_base(choice, CPU, torch.float32, offline=True)
     assert (loaded.name, loaded.family) == ("mine.safetensors", family)
-    found, expected = loaded.components["transformer"].state_dict(), parts.transformer.state_dict()
-    assert found.keys() == expected.keys()
-    assert all(torch.equal(found[name], value) for name, value in expected.items())
+    for part in loaded.components.keys() & {"transformer", "text_conditioner"}:
+        found, expected = loaded.components[part].state_dict(), getattr(parts, part).state_dict()
+        assert found.keys() == expected.keys()
+        assert all(torch.equal(found[name], value) for name, value in expected.items())
     assert blueprint(choice).family.name == family
     assert dtype_of_base("auto", torch.device("meta"), choice) == torch.bfloat16
 
@@ -56,18 +57,18 @@ def test_a_file_without_a_folder_for_the_rest_says_what_to_do(family, parts, tmp
     monkeypatch.setenv("OWF_CONFIG", str(tmp_path / "config.toml"))
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     (tmp_path / "config.toml").write_text(f'[bases]\n{family} = "nobody/nothing-of-this-name"\n')
-    save_file(original_names(parts.transformer), tmp_path / "mine.safetensors")
+    save_file(names_in_a_file(parts), tmp_path / "mine.safetensors")
     with pytest.raises(UsageError, match=rf"alone.*\[bases\].*{family} = "):
         load_base(BaseChoice(str(tmp_path / "mine.safetensors"), "file"), CPU, torch.float32, offline=True)
 
 
-PLAIN = ("linear2.weight", "attention.out.weight", "attn.wo.weight", "img_mlp.net.2.weight")
+PLAIN = ("linear2.weight", "attention.out.weight", "attn.wo.weight", "img_mlp.net.2.weight", "mlp.layer2.weight")
 """How names of layers end that are one layer here."""
 
 
 @pytest.mark.parametrize("change", ["missing", "unknown", "twice", "shape", "rows"])
 def test_files_that_are_not_whole_are_refused(family, parts, folder, change, tmp_path):
-    tensors = original_names(parts.transformer)
+    tensors = names_in_a_file(parts)
     plain = next(name for name in tensors if name.endswith(PLAIN))
     fused = next((name for name in tensors if name.endswith("qkv.weight")), plain)
     if change == "missing":
@@ -89,7 +90,7 @@ def test_files_that_are_not_whole_are_refused(family, parts, folder, change, tmp
 
 
 def test_weights_of_8_bits_that_hold_values_are_read(family, parts, folder, tmp_path):
-    tensors = {name: value.to(torch.float8_e4m3fn) for name, value in original_names(parts.transformer).items()}
+    tensors = {name: value.to(torch.float8_e4m3fn) for name, value in names_in_a_file(parts).items()}
     save_file(tensors, tmp_path / "mine.safetensors")
     loaded = load_base(choose_base(str(tmp_path / "mine.safetensors"), None), CPU, torch.float32, offline=True)
     found = loaded.components["transformer"].state_dict()
@@ -114,7 +115,7 @@ ENCODERS = {
 
 def _whole(family, parts):
     """Return the weights of all parts as ComfyUI's whole checkpoints have them: those of text encoders once each."""
-    tensors = {f"model.diffusion_model.{name}": value for name, value in original_names(parts.transformer).items()}
+    tensors = {f"model.diffusion_model.{name}": value for name, value in names_in_a_file(parts).items()}
     tensors |= {f"vae.{name}": value for name, value in vae_tensors(parts.vae).items()}
     for part, prefix in ENCODERS[family].items():
         encoder = getattr(parts, part)
@@ -176,13 +177,13 @@ def test_whole_files_that_are_not_whole_are_refused(whole, change, tmp_path):
         _base(tensors, tmp_path / "whole.safetensors")
 
 
-@pytest.mark.parametrize("family", ["flux2_klein", "krea2", "qwen_image"])
+@pytest.mark.parametrize("family", ["flux2_klein", "krea2", "qwen_image", "anima"])
 def test_a_whole_file_is_read_with_a_vae_that_diffusers_does_not_convert(family, tmp_path, monkeypatch):
     parts, other = PARTS[family](), PARTS[family](seed=1)
     folder = save_folder(family, other, tmp_path / "base")
     (tmp_path / "config.toml").write_text(f'[bases]\n{family} = "{folder}"\n')
     monkeypatch.setenv("OWF_CONFIG", str(tmp_path / "config.toml"))
-    tensors = {f"model.diffusion_model.{name}": value for name, value in original_names(parts.transformer).items()}
+    tensors = {f"model.diffusion_model.{name}": value for name, value in names_in_a_file(parts).items()}
     alone = _base(tensors, tmp_path / "alone.safetensors")
     tensors |= {f"vae.{name}": value.contiguous().clone() for name, value in vae_file(parts.vae).items()}
     whole = _base(tensors, tmp_path / "whole.safetensors")
@@ -237,7 +238,7 @@ def _require_equal(tensors, values, tmp_path, metadata=None):
     [("scale_weight", False, None), ("weight_scale", False, {"format": "float8_e4m3fn"}), ("weight_scale", True, {})],
 )
 def test_scaled_weights_of_8_bits_are_their_values(family, parts, folder, scale_name, per_row, text, tmp_path):
-    stored, values = _rounded(original_names(parts.transformer), scale_name, per_row, text)
+    stored, values = _rounded(names_in_a_file(parts), scale_name, per_row, text)
     _require_equal(stored, values, tmp_path)
 
 
@@ -246,7 +247,7 @@ def test_scaled_weights_of_8_bits_are_their_values(family, parts, folder, scale_
 )
 def test_the_header_may_say_how_layers_are_stored(parts, folder, written, named, tmp_path):
     """ComfyUI's QUANTIZATION.md: formats by the names of layers, with what stands before all of them or without."""
-    stored, values = _rounded(original_names(parts.transformer), "weight_scale", False, {})
+    stored, values = _rounded(names_in_a_file(parts), "weight_scale", False, {})
     stems = [name.removesuffix(".weight_scale") for name in stored if name.endswith(".weight_scale")]
     stored = {f"{written}{name}": value for name, value in stored.items() if not name.endswith(".comfy_quant")}
     layers = {f"{named}{stem}": {"format": "float8_e4m3fn"} for stem in stems}
@@ -261,7 +262,7 @@ FOUR = torch.tensor([[1.0, 1, 1, -1], [1, 1, -1, 1], [1, -1, 1, 1], [-1, 1, 1, 1
 @pytest.mark.parametrize("per_row", [False, True])
 @pytest.mark.parametrize("group", [0, 4, 16])
 def test_whole_numbers_of_8_bits_are_their_values(parts, folder, group, per_row, tmp_path):
-    stored, values = dict(original_names(parts.transformer)), {}
+    stored, values = dict(names_in_a_file(parts)), {}
     turn = {0: torch.ones(1, 1), 4: FOUR / 2, 16: torch.kron(FOUR, FOUR) / 4}[group]
     said = {"format": "int8_tensorwise", **({"params": {"convrot": True}, "convrot_groupsize": group} if group else {})}
     for name, value in list(stored.items()):
@@ -297,7 +298,7 @@ def test_whole_numbers_of_8_bits_are_their_values(parts, folder, group, per_row,
     ],
 )
 def test_scales_that_are_not_understood_are_refused(parts, folder, change, words, tmp_path):
-    stored, _ = _rounded(original_names(parts.transformer), "weight_scale", False, {"format": "float8_e4m3fn"})
+    stored, _ = _rounded(names_in_a_file(parts), "weight_scale", False, {"format": "float8_e4m3fn"})
     scale = next(name for name in stored if name.endswith(".weight_scale"))
     stem = scale.removesuffix(".weight_scale")
     if change == "shape":
@@ -325,7 +326,7 @@ def test_scales_that_are_not_understood_are_refused(parts, folder, change, words
     ],
 )
 def test_headers_that_are_not_understood_are_refused(parts, folder, layers, words, tmp_path):
-    stored, _ = _rounded(original_names(parts.transformer), "weight_scale", False, {"format": "float8_e4m3fn"})
+    stored, _ = _rounded(names_in_a_file(parts), "weight_scale", False, {"format": "float8_e4m3fn"})
     layer = next(name.removesuffix(".weight_scale") for name in stored if name.endswith(".weight_scale"))
     said = layers if isinstance(layers, str) else json.dumps({"layers": layers}).replace("LAYER", layer)
     with pytest.raises(UsageError, match=words):
@@ -344,7 +345,7 @@ def test_headers_that_are_not_understood_are_refused(parts, folder, layers, word
     ],
 )
 def test_whole_numbers_that_are_not_understood_are_refused(parts, folder, said, words, tmp_path):
-    stored = original_names(parts.transformer)
+    stored = names_in_a_file(parts)
     name = next(name for name in stored if name.endswith(PLAIN))
     stored[name] = torch.ones_like(stored[name], dtype=torch.int8)
     stored[name.replace(".weight", ".weight_scale")] = torch.ones(())

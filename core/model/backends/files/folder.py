@@ -17,6 +17,7 @@ from ....errors import UsageError
 from ....families import Part, Pipeline
 from ....foreign import foreign
 from ....text import inert
+from ...index import MODULAR, index_file
 from ..networks import network_named
 from ..parts import Parts, SchedulerConfig, dtype_of, in_dtype, require_finite_weights
 from .weight_files import STEMS, choose_variant, read_object, require_floats, weight_files
@@ -61,7 +62,7 @@ def load_folder(path: Path, dtype: torch.dtype, ready: Mapping[str, nn.Module] =
     Raises UsageError that names the file for anything but a whole text-to-image model of a pipeline that is known.
     """
     require_files(path)
-    index = read_object(path / "model_index.json")
+    index = read_object(index_file(path))
     pipeline = pipeline_of(index, str(path))
     for part in pipeline.parts:
         require_kind(index, part, pipeline, path)
@@ -94,11 +95,17 @@ def pipeline_of(index: Mapping[str, Any], path: str) -> Pipeline:
 
 def require_kind(index: Mapping[str, Any], part: Part, pipeline: Pipeline, path: Path) -> None:
     """Raise UsageError for a part whose class is none that audits ask."""
-    kind = index.get(part.name)
-    if not isinstance(kind, list) or len(kind) != 2 or kind[0] != part.library or kind[1] not in part.classes:
+    kind, file = index.get(part.name), index_file(path)
+    length = 3 if file.name == MODULAR else 2  # where it was loaded from comes third
+    if not isinstance(kind, list) or len(kind) != length or kind[0] != part.library or kind[1] not in part.classes:
         raise UsageError(
-            f"{path / 'model_index.json'}: the {part.name} is {kind!r}; a {pipeline.name} that audits run on has "
-            f"{part.library}'s {part.classes[0]} there."
+            f"{file}: the {part.name} is {kind!r}; a {pipeline.name} that audits run on has {part.library}'s "
+            f"{part.classes[0]} there."
+        )
+    if length == 3 and not is_folder(path / part.name):
+        raise UsageError(
+            f"{file}: the {part.name} is to come from another place than this folder, and a base is read whole: put it "
+            f"into {path / part.name}, or save the pipeline with all of its parts."
         )
 
 
@@ -224,14 +231,14 @@ def load_tokenizer(folder: Path, part: Part, settings: Mapping[str, Any] | None 
         return class_of(part).from_pretrained(str(folder), local_files_only=True, **(settings or {}))
 
 
-def empty_part(part: Part, folder: Path) -> nn.Module:
-    """Return a part that a folder's configuration describes, its weights on the meta device.
+def empty_part(part: Part, folder: Path, device: str = "meta") -> nn.Module:
+    """Return a part that a folder's configuration describes, its weights on the meta device, or anything on another.
 
     Raises UsageError where the configuration is not there, cannot be read, or says what no model has.
     """
     config, kind = read_object(folder / "config.json"), class_of(part)
     require_sane(config, folder / "config.json")
-    with foreign(f"{folder} cannot be read as a {part.title}"), torch.device("meta"):
+    with foreign(f"{folder} cannot be read as a {part.title}"), torch.device(device):
         if part.library == "diffusers":
             return kind.from_config(config).eval()
         return kind(kind.config_class.from_pretrained(str(folder))).eval()

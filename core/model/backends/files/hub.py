@@ -8,6 +8,7 @@ import torch
 from ....errors import UsageError
 from ....families import Part, Pipeline
 from ....foreign import Advice, foreign
+from ...index import MODULAR, PLAIN, index_file
 from ..parts import dtype_of
 from .folder import pipeline_of
 from .weight_files import STEMS, choose_variant, read_object, variant_files, weight_files
@@ -21,7 +22,7 @@ def cached_settings(repository: str) -> Path | None:
         folder = Path(snapshot_download(repository, local_files_only=True))
     except Exception:  # not there, in whatever way this release of the hub's client says so
         return None
-    return folder if (folder / "model_index.json").is_file() else None
+    return folder if index_file(folder).is_file() else None
 
 
 def cached_folder(repository: str) -> Path | None:
@@ -29,7 +30,7 @@ def cached_folder(repository: str) -> Path | None:
     folder = cached_settings(repository)
     if folder is None:
         return None
-    pipeline = pipeline_of(read_object(folder / "model_index.json"), repository)
+    pipeline = pipeline_of(read_object(index_file(folder)), repository)
     try:
         for part in pipeline.weighted:
             names = [path.name for path in (folder / part.name).glob("*")]
@@ -46,7 +47,7 @@ def fetched_folder(repository: str, dtype: torch.dtype, otherwise: Advice) -> Pa
 
     with foreign(f"{repository} could not be fetched from the hub", otherwise):
         names = HfApi().list_repo_files(repository)
-        index = Path(snapshot_download(repository, allow_patterns=["model_index.json"])) / "model_index.json"
+        index = index_file(Path(snapshot_download(repository, allow_patterns=[PLAIN, MODULAR])))
     wanted = _wanted(names, repository, pipeline_of(read_object(index), repository), dtype)
     with foreign(f"{repository} could not be fetched from the hub", otherwise):
         return Path(snapshot_download(repository, allow_patterns=wanted))
@@ -54,7 +55,7 @@ def fetched_folder(repository: str, dtype: torch.dtype, otherwise: Advice) -> Pa
 
 def _wanted(names: Sequence[str], repository: str, pipeline: Pipeline, dtype: torch.dtype) -> list[str]:
     """Return patterns of the files that a pipeline is loaded from."""
-    wanted = ["model_index.json", "scheduler/*.json"]
+    wanted = [*(name for name in (PLAIN, MODULAR) if name in names), "scheduler/*.json"]
     for part in pipeline.parts:
         if part.prefix:
             wanted += [f"{part.name}/config.json", *_weights(names, repository, part, dtype)]

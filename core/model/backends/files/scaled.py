@@ -22,7 +22,7 @@ _FORMAT = "comfy_quant"
 """What says in which format a layer's weight is."""
 _OF_ALL = "_quantization_metadata"
 """What says so in a header, for all layers."""
-_PREFIXES = ("", "model.diffusion_model.", "diffusion_model.")
+_PREFIXES = ("", "model.diffusion_model.", "diffusion_model.", "net.")
 """What names of layers in a header may lack: ComfyUI reads them after it has taken that off."""
 _MARKER = "scaled_fp8"
 _BESIDE = (*SCALES, _FORMAT, _MARKER, "scale_input", "input_scale")

@@ -6,6 +6,7 @@ from the folder.
 """
 
 import math
+import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -25,15 +26,15 @@ from .part_file import load_part, load_part_of
 from .scaled import Scales, is_beside, require_known_formats
 from .weight_files import Header, opened, read_object, require_floats
 
-_PREFIXES = ("model.diffusion_model.", "diffusion_model.")
+_PREFIXES = ("model.diffusion_model.", "diffusion_model.", "net.")
 """What programs put before the names of a transformer's weights."""
 _LEAVES = {"weight": "weight", "bias": "bias", "scale": "weight"}
 """What the original code calls the parameters of its layers -> what diffusers does."""
 _MOST = 0.8
 """Least share of a file's tensors in blocks with such names, before it is taken for a transformer: trainers and
 quantisers leave some of their own."""
-_BESIDE = frozenset({"norm_final.weight"})
-"""What files of Z-Image hold besides, and nothing computes with; diffusers passes it over too."""
+_BESIDE = re.compile(r"norm_final\.weight|pos_embedder\.(seq|dim_(spatial|temporal)_range)")
+"""What files of Z-Image and of Anima hold besides, and nothing computes with; diffusers passes it over too."""
 _BESIDE_PARTS = ("logit_scale",)
 """What ComfyUI leaves beside text encoders, and nothing computes with."""
 
@@ -44,11 +45,11 @@ PartFiles = Mapping[str, Path]
 
 def transformer_pipeline(header: Header) -> Pipeline | None:
     """Return the pipeline whose transformer a file holds, alone or with other parts; None where it is another file."""
-    names = [_plain(name) for name in _of_transformer(header.shapes)]
-    known = {pipeline.name: _original(names, pipeline) for pipeline in families.pipelines()}
+    held = {pipeline.name: _names(header.shapes, pipeline).values() for pipeline in families.pipelines()}
+    known = {pipeline.name: _original(held[pipeline.name], pipeline) for pipeline in families.pipelines()}
     # Of those with blocks of like names, the one that knows most of them.
     pipeline = max(families.pipelines(), key=lambda pipeline: len(known[pipeline.name]))
-    original = known[pipeline.name]
+    names, original = held[pipeline.name], known[pipeline.name]
     blocks = {name.split(".")[0] for name in original}
     inside = sum(name.split(".")[0] in blocks for name in names)  # some have one name in both codes
     return pipeline if original and inside >= _MOST * len(names) else None
@@ -65,6 +66,18 @@ def _of_transformer(names: Collection[str]) -> list[str]:
     return [name for name in names if name.startswith(_PREFIXES[0])] or list(names)
 
 
+def _names(names: Collection[str], pipeline: Pipeline, inner: Part | None = None) -> dict[str, str]:
+    """Return the names of the transformer's weights in a file -> their names in its code.
+
+    What this code counts to the transformer, and diffusers does not, is left out; where it is `inner`, all else is.
+    """
+    plain = {name: _plain(name) for name in _of_transformer(names)}
+    if inner is not None:
+        return {name: own.removeprefix(inner.prefix) for name, own in plain.items() if own.startswith(inner.prefix)}
+    others = tuple(part.prefix for part in pipeline.parts if part.is_inner)
+    return {name: own for name, own in plain.items() if not own.startswith(others)}
+
+
 def files_of_parts(path: Path, pipeline: Pipeline, family: str, root: Path, named: Mapping[str, Path]) -> PartFiles:
     """Return the files of the parts of a base whose transformer is in the file `path`.
 
@@ -75,9 +88,17 @@ def files_of_parts(path: Path, pipeline: Pipeline, family: str, root: Path, name
     denoiser, *others = pipeline.weighted
     with opened(path) as file:
         names = frozenset(file.keys())
+    inner = [part for part in others if part.is_inner]
+    for part in inner:
+        if not _names(names, pipeline, part):
+            raise UsageError(
+                f"{path} has the layers of a {pipeline.title} and no {part.title} ({part.prefix}): it is of another "
+                "model.",
+                Setting("base"),
+            )
     rest = names - frozenset(_of_transformer(names))
-    found: dict[str, Path] = {denoiser.name: path}
-    for part in others:
+    found = {denoiser.name: path, **{part.name: path for part in inner}}
+    for part in (part for part in others if not part.is_inner):
         if any(name.startswith(part.prefix) for name in rest):
             found[part.name] = path
             continue
@@ -96,9 +117,10 @@ def load_parts(files: PartFiles, pipeline: Pipeline, root: Path, dtype: torch.dt
     path = files[denoiser.name]
     require_known_formats(path)
     require_floats([path])
-    _require_parts(path, pipeline, [part for part in others if files.get(part.name) == path])
-    found = {denoiser.name: _load_transformer(path, pipeline, root, dtype)}
-    for part in (part for part in others if part.name in files):
+    inner, outer = [part for part in others if part.is_inner], [part for part in others if not part.is_inner]
+    _require_parts(path, pipeline, [part for part in outer if files.get(part.name) == path])
+    found = {part.name: _load(path, pipeline, part, root, dtype) for part in (denoiser, *inner)}
+    for part in (part for part in outer if part.name in files):
         place, file = root / part.name, files[part.name]
         load = load_part_of if file == path else load_part
         found[part.name] = load(file, part, place, dtype_of(part, read_object(place / "config.json"), dtype))
@@ -119,10 +141,16 @@ def _require_parts(path: Path, pipeline: Pipeline, held: Sequence[Part]) -> None
         )
 
 
-def _load_transformer(path: Path, pipeline: Pipeline, root: Path, dtype: torch.dtype) -> nn.Module:
-    part = pipeline.parts[0]
-    settings, model = root / part.name / "config.json", empty_part(part, root / part.name)
-    held = _placed(path, Layers(pipeline.layers), model, dtype)
+def _load(path: Path, pipeline: Pipeline, part: Part, root: Path, dtype: torch.dtype) -> nn.Module:
+    """Return the transformer, or what its code counts to it.
+
+    The latter is small, and not built as shapes alone: it may compute what no file holds, such as angles of places.
+    """
+    settings = root / part.name / "config.json"
+    model = empty_part(part, root / part.name, "cpu" if part.is_inner else "meta")
+    with opened(path) as file:
+        names = _names(file.keys(), pipeline, part if part.is_inner else None)
+    held = _placed(path, names, Layers(() if part.is_inner else pipeline.layers), model, dtype)
     missing = model.state_dict().keys() - held.keys()
     if missing:
         raise UsageError(
@@ -136,17 +164,22 @@ def _load_transformer(path: Path, pipeline: Pipeline, root: Path, dtype: torch.d
     return model.eval()
 
 
-def _placed(path: Path, layers: Layers, model: Any, dtype: torch.dtype) -> dict[str, torch.Tensor]:
-    """Return the weights of a file by the names of a model's parameters, cut and turned as it has them."""
+def _placed(
+    path: Path, names: Mapping[str, str], layers: Layers, model: Any, dtype: torch.dtype
+) -> dict[str, torch.Tensor]:
+    """Return weights of a file by the names of a model's parameters, cut and turned as it has them.
+
+    `names` are those in the file -> those in the original code of the model.
+    """
     shapes = {name: tuple(value.shape) for name, value in model.state_dict().items()}
     live = {flat(name): name for name in shapes}
     pieces: dict[str, dict[int, torch.Tensor]] = {}
     with opened(path) as file:
         scales = Scales(path, file)
-        for name in _of_transformer(file.keys()):
-            if _plain(name) in _BESIDE or is_beside(name):
+        for name, own in names.items():
+            if _BESIDE.fullmatch(own) or is_beside(name):
                 continue
-            for key, half, value in _parts(path, name, scales.value(name), layers, live, shapes):
+            for key, half, value in _parts(path, own, scales.value(name), layers, live, shapes):
                 if half in pieces.setdefault(key, {}):
                     raise UsageError(f"{path} holds {key} twice, once as {name}.")
                 pieces[key][half] = value.to(torch.float32 if is_kept_wide(model, key) else dtype)
@@ -173,7 +206,7 @@ def _parts(
     shapes: Mapping[str, tuple[int, ...]],
 ) -> Iterator[tuple[str, int, torch.Tensor]]:
     """Yield which parameters a tensor of a file is: name, half (0 for all), and its rows."""
-    stem, leaf = _split(_plain(name))
+    stem, leaf = _split(name)
     parts = layers.parts(stem) or (LivePart(stem, None),)
     keys = [live.get(f"{part.path}_{leaf}" if leaf else part.path) for part in parts]
     known = [key for key in keys if key is not None]

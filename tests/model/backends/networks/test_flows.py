@@ -23,6 +23,7 @@ SHAPES = {
     "flux2_klein": (16, 4, 4),
     "krea2": (4, 8, 8),
     "qwen_image": (4, 8, 8),
+    "anima": (4, 8, 8),
 }
 PIXELS = {family: SIDE // shape[-1] for family, shape in SHAPES.items()}
 WIDE = (0.5, 2.0)
@@ -92,6 +93,7 @@ NO_GUIDANCE = {
     "flux2_klein": {"guidance_scale": 1.0},
     "krea2": {"guidance_scale": 0.0},
     "qwen_image": {"true_cfg_scale": 1.0},
+    "anima": {"guidance_scale": 1.0},
 }
 
 
@@ -125,6 +127,8 @@ def test_prompts_are_encoded_as_by_the_pipeline(family, parts, denoiser):
         for row, own, expected in zip(cond.context, cond.mask, context, strict=True):
             torch.testing.assert_close(row[own], expected[own], atol=1e-5, rtol=1e-5)
         return
+    elif family == "anima":
+        context = torch.cat([pipeline.context(prompt) for prompt in PROMPTS])
     else:
         context, _ = pipeline.encode_prompt(PROMPTS, device=CPU)
     torch.testing.assert_close(cond.context, context, atol=1e-5, rtol=1e-5)
@@ -182,6 +186,7 @@ def test_guided_pictures_are_those_of_diffusers_pipeline(family, parts, denoiser
         "flux2_klein": {"guidance_scale": 3.0},
         "krea2": {"guidance_scale": 2.0},  # as with Z-Image
         "qwen_image": {"true_cfg_scale": 3.0, "negative_prompt": " "},  # for no negative prompt, a space
+        "anima": {"guidance_scale": 3.0},
     }[family]
     images, _ = generate(denoiser, PROMPTS[:1], [7], Sampling(4, 3.0), Batching(4))
     noise = gaussian(SHAPES[family], 7, f"sample|{PROMPTS[0]}")[None]
@@ -195,7 +200,7 @@ def test_pictures_go_through_the_vae_as_in_the_pipeline(family, parts, denoiser)
     latents = denoiser.encode_image(images)
     assert latents.shape == (2, *SHAPES[family])
     pixels = images.float() / 127.5 - 1
-    codes_videos = family in ("krea2", "qwen_image")
+    codes_videos = family in ("krea2", "qwen_image", "anima")
     mean = parts.vae.encode(pixels.unsqueeze(2) if codes_videos else pixels).latent_dist.mean
     seen = parts.vae.decode(mean).sample
     expected = (((seen.squeeze(2) if codes_videos else seen) + 1) * 127.5).round().clamp(0, 255)

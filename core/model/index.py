@@ -1,0 +1,12 @@
+"""The file by which a diffusers folder is told, and which says of what the base in it is made. No torch."""
+
+from pathlib import Path
+
+PLAIN, MODULAR = "model_index.json", "modular_model_index.json"
+"""Its name, and that of a folder of a modular pipeline: some have both, and mean the same parts."""
+
+
+def index_file(folder: Path) -> Path:
+    """Return the index in a folder; the usual name where there is none."""
+    modular = folder / MODULAR
+    return modular if modular.is_file() and not (folder / PLAIN).is_file() else folder / PLAIN
