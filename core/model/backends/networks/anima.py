@@ -18,7 +18,7 @@ from ..activations import sequential_values
 from ..flow import Shift, flow_of
 from ..parts import require_channels_of, require_vocabulary, require_width_of, require_words
 from .described import cut, filled
-from .network import in_turn, noise_share
+from .network import in_turn, noise_share, reading_values
 from .on_qwen_vae import OnQwenVae
 from .patches import PATCH
 
@@ -123,6 +123,10 @@ class Anima(OnQwenVae):
         config = self.denoiser.config
         tokens = (self.latent_shape[-1] // PATCH) ** 2 + _LONGEST
         return sequential_values(tokens, config.num_attention_heads * config.attention_head_dim, _RATIO)
+
+    def text_values(self) -> Mapping[str, int]:
+        """Return those of the language model; the conditioner is smaller."""
+        return {"text_encoder": reading_values(self._encoder.config, _LONGEST)}
 
     def token(self, word: str) -> Token:
         """Raise UsageError: the word's embedding is one of a language model, which none here was trained as."""
