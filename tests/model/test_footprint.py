@@ -249,7 +249,7 @@ MILLIONS = {
     "z_image": {"transformer": 6_155, "text_encoder": 4_022},
     "anima": {"transformer": 1_956, "text_conditioner": 134.7, "text_encoder": 596.0},
 }
-"""Family -> millions of weights of what its usual base is known by: "12B", "Qwen3-4B", "4B", "9B", "20B", "6B", "2B"."""
+"""Family -> millions of weights of its usual base, known by: "12B", "Qwen3-4B", "4B", "9B", "20B", "6B", "2B"."""
 
 
 @pytest.mark.parametrize("family", MILLIONS)
