@@ -46,7 +46,8 @@ def saved(family: str, comfy: Path, folder: Path) -> tuple[Path, Path]:
     vocabularies = comfy / "comfy" / "text_encoders"
     parts = _MADE[family](vocabularies)
     pipeline = "flux" if family == "schnell" else family
-    base, file = save_folder(pipeline, parts, folder / family), folder / f"{family}.safetensors"
+    name = "qwen_image-lightning" if family == "qwen_image" else family  # a base that people draw with unguided
+    base, file = save_folder(pipeline, parts, folder / name), folder / f"{family}.safetensors"
     save_file(original_names(parts.transformer), file)
     if family in ("krea2", "qwen_image"):  # ComfyUI reads their VAE by itself
         save(vae_file(parts.vae), vae_of(file))

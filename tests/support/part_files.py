@@ -30,7 +30,7 @@ def vae_file(vae) -> dict[str, torch.Tensor]:
     """Return a VAE's weights under the names of its original code."""
     kind = type(vae).__name__
     if kind == "AutoencoderKLQwenImage":
-        return {_wan_name(name, vae.config.num_res_blocks + 1): value for name, value in vae.state_dict().items()}
+        return {wan_name(name, vae.config.num_res_blocks + 1): value for name, value in vae.state_dict().items()}
     if kind == "AutoencoderKLFlux2":
         inside = ((r"^quant_conv", "encoder.quant_conv"), (r"^post_quant_conv", "decoder.post_quant_conv"))
         found = vae_tensors(vae)
@@ -40,7 +40,8 @@ def vae_file(vae) -> dict[str, torch.Tensor]:
     return vae_tensors(vae)
 
 
-def _wan_name(name: str, resnets: int) -> str:
+def wan_name(name: str, resnets: int) -> str:
+    """Return a name of Qwen-Image's VAE, with so many layers before each doubling of the size, as Wan's code has it."""
     match = re.match(r"decoder\.up_blocks\.(\d)\.(resnets|upsamplers)\.(\d)", name)
     if match:  # they stand in one row
         layer = int(match[1]) * (resnets + 1) + (int(match[3]) if match[2] == "resnets" else resnets)
