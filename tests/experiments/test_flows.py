@@ -112,7 +112,7 @@ SHORT = ("--steps", "2", "--rank", "2", "--prior-images", "2")
     [
         ("first3", "DreamBooth with drift correction", 2, "CDI"),
         ("table1", "DB", 2, "Not made: CD, CD-DC, CD-DC\\pr."),
-        ("sequence", "continued", 2, "after 2"),
+        ("sequence", "continued,stacked", 3, "after 2"),
     ],
 )
 def test_they_run_to_their_end_and_are_done_then(
@@ -121,7 +121,7 @@ def test_they_run_to_their_end_and_are_done_then(
     code, text = called(name, "--only", only, *SHORT)
     assert code == 0, text
     page = (tmp_path / "out" / "experiments.md").read_text()
-    assert shown in page and only in page
+    assert shown in page and all(f"| {row} |" in page for row in only.split(","))
     files = list((tmp_path / "out" / LORAS).glob("*.safetensors"))
     assert len(files) == loras
     assert {read_metadata(file)["modelspec.prediction_type"] for file in files} == {"flow"}
