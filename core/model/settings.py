@@ -81,8 +81,8 @@ def _settings() -> tuple[Path | None, dict[str, Any]]:
     settings = read_toml(path)
     stranger = min(settings.keys() - set(_TABLES), default=None)
     if stranger is not None:
-        tables = ", ".join(f"[{table}]" for table in _TABLES)
-        raise UsageError(f"{path}: there is no setting {inert(stranger, 80)!r}. It holds the tables {tables}.")
+        tables = " and ".join(f"[{table}]" for table in _TABLES)
+        raise UsageError(f"{path}: there is no setting {inert(stranger, 80)!r}. It holds tables {tables}.")
     return path, settings
 
 
