@@ -8,14 +8,14 @@ from ..disk.files import read_regular
 from ..families import DISTILLED, NOT_DISTILLED
 from ..foreign import foreign
 from .base import BaseChoice
+from .index import PLAIN
 
 _SAID = ("modelspec.title", "modelspec.merged_from", "modelspec.tags", "sd_merge_recipe", "sd_merge_models")
 """Metadata in which a checkpoint, or the models that it was merged from, are named; the surest first."""
 
 
-_INDEX = "model_index.json"
 _LARGEST = 2**20
-"""Bytes of that file which are read; one of a real model has a thousand."""
+"""Bytes of a folder's index which are read; one of a real model has a thousand."""
 
 
 def base_names(choice: BaseChoice) -> tuple[str, ...]:
@@ -32,16 +32,16 @@ def _cached(repository: str) -> Path | None:
     from huggingface_hub import try_to_load_from_cache
 
     with foreign(f"{repository} cannot be looked up in the hub's cache"):
-        found = try_to_load_from_cache(repository, _INDEX)
+        found = try_to_load_from_cache(repository, PLAIN)
     return Path(found).parent if isinstance(found, str) else None
 
 
 def _settings_names(folder: Path | None) -> list[str]:
     """Return what the settings of a diffusers folder call their base, where they say whether it was distilled."""
-    if folder is None or not (folder / _INDEX).is_file():
+    if folder is None or not (folder / PLAIN).is_file():
         return []
-    with foreign(f"{folder / _INDEX} cannot be read"):
-        said = json.loads(read_regular(folder / _INDEX, _LARGEST))
+    with foreign(f"{folder / PLAIN} cannot be read"):
+        said = json.loads(read_regular(folder / PLAIN, _LARGEST))
     distilled = said.get("is_distilled") if isinstance(said, dict) else None
     return [DISTILLED if distilled else NOT_DISTILLED] if isinstance(distilled, bool) else []
 

@@ -45,3 +45,17 @@ def test_in_half_precision_the_vae_is_fetched_as_it_is_run():
         "text_encoder_2/model.fp16.safetensors",
         "vae/diffusion_pytorch_model.safetensors",
     }
+
+
+def test_a_modular_base_is_fetched_with_its_own_index_and_all_that_reads_prompts():
+    pipeline = families.get("anima").pipeline
+    assert pipeline is not None
+    stems = {
+        part.name: "model" if part.library == "transformers" else "diffusion_pytorch_model"
+        for part in pipeline.weighted
+    }
+    names = [f"{part}/{name}" for part, stem in stems.items() for name in ("config.json", f"{stem}.safetensors")]
+    others = ["modular_model_index.json", "scheduler/scheduler_config.json", "tokenizer/vocab.json", "example.png"]
+    found = set(_wanted([*names, *others], "someone/anima", pipeline, torch.float32))
+    assert found == {*names, "modular_model_index.json", "scheduler/*.json", "tokenizer/*", "t5_tokenizer/*"}
+    assert {"text_conditioner", "text_encoder"} <= stems.keys()
