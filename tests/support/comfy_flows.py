@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 import torch
-from original_names import original_names
+from original_names import names_in_a_file
 from part_files import save, vae_file
 from safetensors.torch import load_file, save_file
 from tiny_flows import PARTS, autoencoder, evaluating, normalising_autoencoder, save_folder
@@ -33,7 +33,7 @@ def require_small(comfy: Path, family: str = "z_image") -> None:
 
     It does so before Z-Image and FLUX.2.
     """
-    known = {"krea2": "Krea 2", "qwen_image": "Qwen-Image"}
+    known = {"krea2": "Krea 2", "qwen_image": "Qwen-Image", "anima": "Anima"}
     if not (comfy / "comfy" / "text_encoders" / "z_image.py").exists():
         pytest.skip("this ComfyUI has no transformers of other than the true width")
     if family in known and not (comfy / "comfy" / "text_encoders" / f"{family}.py").exists():
@@ -48,8 +48,8 @@ def saved(family: str, comfy: Path, folder: Path) -> tuple[Path, Path]:
     pipeline = "flux" if family == "schnell" else family
     name = "qwen_image-lightning" if family == "qwen_image" else family  # a base that people draw with unguided
     base, file = save_folder(pipeline, parts, folder / name), folder / f"{family}.safetensors"
-    save_file(original_names(parts.transformer), file)
-    if family in ("krea2", "qwen_image"):  # ComfyUI reads their VAE by itself
+    save_file(names_in_a_file(parts), file)
+    if family in ("krea2", "qwen_image", "anima"):  # ComfyUI reads their VAE by itself
         save(vae_file(parts.vae), vae_of(file))
     return base, file
 
@@ -60,10 +60,14 @@ def vae_of(transformer: Path) -> Path:
 
 
 def lora(transformer: Path, file: Path) -> Path:
-    """Write a random LoRA for the blocks of a transformer's file, in ComfyUI's names, and return it."""
+    """Write a random LoRA for the blocks of a transformer's file, in ComfyUI's names, and return it.
+
+    Those of Anima's text conditioner are among them.
+    """
     generator, tensors = torch.Generator().manual_seed(0), {}
     for name, weight in load_file(transformer).items():
-        if weight.ndim == 2 and name.endswith(".weight") and name[name.find(".") + 1].isdigit():
+        block = name.removeprefix("llm_adapter.")
+        if weight.ndim == 2 and name.endswith(".weight") and block[block.find(".") + 1].isdigit():
             for side, shape in {"A": (4, weight.shape[1]), "B": (weight.shape[0], 4)}.items():
                 factor = torch.randn(*shape, generator=generator) * 0.1
                 tensors[f"diffusion_model.{name.removesuffix('weight')}lora_{side}.weight"] = factor
@@ -80,7 +84,7 @@ def _schnell(vocabularies: Path) -> SimpleNamespace:
 
 def _flux(vocabularies: Path, guidance: bool = True) -> SimpleNamespace:
     from diffusers import FlowMatchEulerDiscreteScheduler, FluxTransformer2DModel
-    from transformers import T5Config, T5EncoderModel, T5TokenizerFast  # pyright: ignore[reportAttributeAccessIssue]
+    from transformers import T5Config, T5EncoderModel
 
     parts = PARTS["flux"]()
     transformer = FluxTransformer2DModel(
@@ -101,7 +105,7 @@ def _flux(vocabularies: Path, guidance: bool = True) -> SimpleNamespace:
         transformer=transformer,
         vae=autoencoder(16),
         text_encoder_2=T5EncoderModel(t5),
-        tokenizer_2=T5TokenizerFast.from_pretrained(vocabularies / "t5_tokenizer"),
+        tokenizer_2=_t5_tokenizer(vocabularies),
         scheduler=scheduler,
     )
 
@@ -177,6 +181,40 @@ def _qwen_image(vocabularies: Path) -> SimpleNamespace:
     return _on_qwen_vae("qwen_image", vocabularies, transformer, encoder)
 
 
+def _anima(vocabularies: Path) -> SimpleNamespace:
+    from diffusers import FlowMatchEulerDiscreteScheduler
+
+    transformer = known_class("CosmosTransformer3DModel")(
+        in_channels=16,
+        out_channels=16,
+        num_attention_heads=2,
+        attention_head_dim=24,
+        num_layers=2,
+        text_embed_dim=32,
+        adaln_lora_dim=8,
+        rope_scale=(1.0, 4.0, 4.0),
+        extra_pos_embed_type=None,
+    )
+    conditioner = known_class("AnimaTextConditioner")(
+        source_dim=32,
+        target_dim=32,
+        model_dim=32,
+        num_layers=2,
+        num_attention_heads=2,
+        target_vocab_size=_VOCABULARY["t5"],
+    )
+    for weight in (*transformer.parameters(), *conditioner.parameters()):
+        if weight.ndim == 1:  # norms are 1 and biases 0 else
+            weight.data.normal_(1.0, 0.3)
+    encoder = qwen("Qwen3Model", _VOCABULARY["qwen"], 3, **_QWEN)
+    return _with(
+        _on_qwen_vae("anima", vocabularies, transformer, encoder),
+        text_conditioner=conditioner,
+        t5_tokenizer=_t5_tokenizer(vocabularies),
+        scheduler=FlowMatchEulerDiscreteScheduler(shift=3.0),
+    )
+
+
 def _places(theta: float) -> dict[str, Any]:
     """Return settings of what reads in a Qwen-VL that turns places into angles; without pictures all parts are one."""
     rope = {"rope_type": "default", "rope_theta": theta, "mrope_section": [16, 24, 24]}
@@ -198,6 +236,12 @@ def _on_qwen_vae(family: str, vocabularies: Path, transformer: Any, text_encoder
     )
 
 
+def _t5_tokenizer(vocabularies: Path) -> Any:
+    from transformers import T5TokenizerFast  # pyright: ignore[reportAttributeAccessIssue]
+
+    return T5TokenizerFast.from_pretrained(vocabularies / "t5_tokenizer")
+
+
 def _qwen_tokenizer(vocabularies: Path) -> Any:
     from transformers import Qwen2TokenizerFast  # pyright: ignore[reportAttributeAccessIssue]
 
@@ -215,4 +259,5 @@ _MADE = {
     "flux2_klein": _klein,
     "krea2": _krea2,
     "qwen_image": _qwen_image,
+    "anima": _anima,
 }

@@ -7,7 +7,7 @@ from torch import nn
 
 from ....core import families
 from .alias import Alias
-from .transformer import in_diffusers_names
+from .transformer import in_diffusers_names, inner_parts
 
 _OF_CLASSES = "class_embedding."
 """What diffusers calls a layer of models that are told a class, and ComfyUI every model's that is told anything."""
@@ -30,6 +30,7 @@ def of(model: Any, clip: Any, family: str) -> dict[str, nn.Module]:
         found["unet"] = renamed(model.diffusion_model, names)
     elif pipeline is not None and pipeline.layers:
         found["transformer"] = in_diffusers_names(model.diffusion_model, pipeline)
+        found |= inner_parts(model.diffusion_model, pipeline)
     else:
         found["transformer"] = model.diffusion_model
     return found | _text_encoders(clip.cond_stage_model)

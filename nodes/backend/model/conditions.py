@@ -1,6 +1,7 @@
 """Prompts as ComfyUI encodes them: hidden states, pooled vector and whatever else its models take."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from itertools import takewhile
 from typing import Any
@@ -36,45 +37,65 @@ class HostConditioning(Conditioning):
 
 def encode(model: Any, clip: Any, prompts: Sequence[str], latents: torch.Tensor) -> HostConditioning:
     """Return the conditioning of the prompts, one row each, for latents shaped like `latents` (1, C, ...)."""
-    found = {prompt: _encode_one(model, clip, prompt, latents) for prompt in dict.fromkeys(prompts)}
+    read = {prompt: _read(clip, prompt) for prompt in dict.fromkeys(prompts)}
+    if _reads(model):  # with this MODEL's own patches, which loading CLIP may have taken out
+        host.load(model)
+    found = {prompt: _entries(model, encoded, latents) for prompt, encoded in read.items()}
     parts = [found[prompt] for prompt in prompts]
-    contexts = [entry["c_crossattn"].cond for entry, _ in parts if "c_crossattn" in entry]
+    contexts = [entry["c_crossattn"].cond for entry in parts if "c_crossattn" in entry]
     if len(contexts) < len(parts) or not contexts:
         raise UsageError("MODEL takes no text conditioning, so there is nothing to ask it by prompts.")
-    pooled = [p for _, p in parts if p is not None]
+    rows = [read[prompt] for prompt in prompts]
+    pooled = [vector for row in rows if (vector := row[0][1].get("pooled_output")) is not None]
     together = torch.cat(pooled) if len(pooled) == len(parts) else None
-    entries, shape = tuple(entry for entry, _ in parts), tuple(latents.shape[1:])
-    context, mask = _filled(contexts)
-    return HostConditioning(context, together, mask, entries=entries, shape=shape)
+    context, mask = _filled(contexts, [_length(*pair) for pair in zip(rows, contexts, strict=True)])
+    return HostConditioning(context, together, mask, entries=tuple(parts), shape=tuple(latents.shape[1:]))
 
 
-def _encode_one(model: Any, clip: Any, prompt: str, latents: torch.Tensor) -> tuple[Entries, torch.Tensor | None]:
-    """Return the entries of a prompt taken literally: parentheses in it are no weights."""
-    from comfy.sampler_helpers import convert_cond
-    from comfy.samplers import encode_model_conds
+def _reads(model: Any) -> bool:
+    """Return whether a part of MODEL's network reads what CLIP made of a prompt, once, before it is asked."""
+    return hasattr(model.model.diffusion_model, "preprocess_text_embeds")
 
+
+def _read(clip: Any, prompt: str) -> list[Any]:
+    """Return ComfyUI's CONDITIONING of a prompt taken literally: parentheses in it are no weights."""
     host.check_interrupt()
     encoded = clip.encode_from_tokens_scheduled(_tokens(clip, prompt))
     if len(encoded) != 1:
         raise UsageError("CLIP has scheduled hooks, which an audit cannot follow; connect one without.")
-    converted = convert_cond(encoded)
-    device = model.load_device
-    (entry,) = encode_model_conds(model.model.extra_conds, converted, latents.to(device), device, "positive")
-    return entry["model_conds"], encoded[0][1].get("pooled_output")
+    return encoded
 
 
-def _filled(contexts: Sequence[torch.Tensor]) -> tuple[torch.Tensor, torch.Tensor | None]:
+def _entries(model: Any, encoded: list[Any], latents: torch.Tensor) -> Entries:
+    """Return the entries of a prompt that CLIP has read; what reads in MODEL's network must be loaded."""
+    from comfy.sampler_helpers import convert_cond
+    from comfy.samplers import encode_model_conds
+
+    device, converted = model.load_device, convert_cond(encoded)
+    # Out of inference mode ComfyUI takes it for a training, and puts the reading off.
+    with torch.inference_mode() if _reads(model) else nullcontext():
+        (entry,) = encode_model_conds(model.model.extra_conds, converted, latents.to(device), device, "positive")
+    return entry["model_conds"]
+
+
+def _length(encoded: list[Any], context: torch.Tensor) -> int:
+    """Return how many of the hidden states (1, L, D) are of a prompt: Anima has one for each of T5's tokens."""
+    tokens = encoded[0][1].get("t5xxl_ids")
+    return context.shape[1] if tokens is None else len(tokens)
+
+
+def _filled(contexts: Sequence[torch.Tensor], lengths: Sequence[int]) -> tuple[torch.Tensor, torch.Tensor | None]:
     """Return hidden states (N, L, D) of prompts (1, l, D), filled up to the longest, and which are not filling (N, L).
 
-    The latter is None where all prompts are of one length, as those of most text encoders are.
+    `lengths` are those of the prompts without what already fills them up. The mask is None where none is filled, as
+    those of most text encoders are not.
     """
-    lengths = [context.shape[1] for context in contexts]
-    longest = max(lengths)
+    longest = max(context.shape[1] for context in contexts)
+    filled = torch.cat([nn.functional.pad(context, (0, 0, 0, longest - context.shape[1])) for context in contexts])
     if min(lengths) == longest:
-        return torch.cat(list(contexts)), None
-    filled = [nn.functional.pad(context, (0, 0, 0, longest - context.shape[1])) for context in contexts]
+        return filled, None
     mask = torch.arange(longest)[None] < torch.tensor(lengths)[:, None]
-    return torch.cat(filled), mask.to(contexts[0].device)
+    return filled, mask.to(filled.device)
 
 
 def _tokens(clip: Any, prompt: str) -> dict[str, Any]:
@@ -128,7 +149,9 @@ def _made(model: Any, cond: Conditioning, latents: torch.Tensor) -> Iterator[tup
     from comfy.samplers import encode_model_conds
 
     device, longest = model.load_device, cond.context.shape[1]
-    lengths = [longest] * len(cond) if cond.mask is None else cond.mask.sum(1).tolist()
+    # What a part of the network read is filled up for the rest, which looks at the filling too.
+    mask = None if _reads(model) else cond.mask
+    lengths = [longest] * len(cond) if mask is None else mask.sum(1).tolist()
     for length in dict.fromkeys(lengths):
         rows = [row for row, own in enumerate(lengths) if own == length]
         part = cond.rows(rows)

@@ -57,11 +57,14 @@ def in_diffusers_names(network: nn.Module, pipeline: Pipeline) -> nn.Module:
     """Return a tree of a transformer's layers as the class of diffusers that its pipeline has calls them.
 
     Layers that neither name nor cut differently, or whose sizes do not allow the cut, have the names that they have.
+    What diffusers does not count to the transformer is left out.
     The modules are ComfyUI's own, and parts of them: only the tree above is made here.
     """
     kind = pipeline.parts[0].classes[0]
     tree = type(kind, (Alias,), {})()  # names of LoRA files are looked up by the name of the class
+    inner = tuple(part.prefix for part in pipeline.parts if part.is_inner)
     layers = {name: part for name, part in network.named_modules() if name and part._parameters}
+    layers = {name: part for name, part in layers.items() if not name.startswith(inner)}
     parts = {name: _cut(layers[name], live) for name, live in _original(pipeline.layers, layers)}
     for name in layers:
         if parts.get(name):
@@ -71,6 +74,11 @@ def in_diffusers_names(network: nn.Module, pipeline: Pipeline) -> nn.Module:
             parent, _, leaf = name.rpartition(".")
             tree.graft(name.split("."), network.get_submodule(parent), leaf)
     return tree
+
+
+def inner_parts(network: nn.Module, pipeline: Pipeline) -> dict[str, nn.Module]:
+    """Return what diffusers does not count to the transformer, and its original code and ComfyUI do, by name."""
+    return {part.name: network.get_submodule(part.prefix.removesuffix(".")) for part in pipeline.parts if part.is_inner}
 
 
 def _original(known: Sequence[Layer], layers: Mapping[str, nn.Module]) -> Iterator[tuple[str, tuple[str, ...]]]:

@@ -1,12 +1,13 @@
 """A tiny transformer of ComfyUI's own classes, with text encoders and VAE, from the weights of a diffusers folder."""
 
+from functools import partial
 from pathlib import Path
 
 import comfy.diffusers_convert
 import comfy.model_patcher
 import comfy.sd
 import torch
-from comfy import supported_models, supported_models_base
+from comfy import model_detection, supported_models, supported_models_base
 from comfy.ldm.models.autoencoder import AutoencoderKL
 from comfy.ldm.modules.diffusionmodules.mmdit import TimestepEmbedder
 from comfy.text_encoders import flux
@@ -21,8 +22,8 @@ def build(family, folder, file):
     """Return MODEL, CLIP and VAE with the weights of a folder, the transformer's from a file."""
     with torch.inference_mode(False):
         clip = _CLIPS.get(family, _flux_clip)(folder)
-        model = {"z_image": _z_image, "qwen_image": _qwen_image}.get(family, _found)(file)
-        return model, clip, _video_vae(file) if family in ("krea2", "qwen_image") else _vae(folder)
+        model = {"z_image": _z_image, "qwen_image": _qwen_image, "anima": _anima}.get(family, _found)(file)
+        return model, clip, _video_vae(file) if family in ("krea2", "qwen_image", "anima") else _vae(folder)
 
 
 def built():
@@ -63,6 +64,19 @@ def _qwen_image(file):
     """Return a MODEL of a class that is named here: ComfyUI takes any Qwen-Image to be of the true width."""
     sizes = {"in_channels": 64, "num_layers": 2, "num_attention_heads": 1, "joint_attention_dim": 128}
     config = supported_models.QwenImage({"image_model": "qwen_image", **sizes})
+    config.set_inference_dtype(torch.float32, None)
+    return _with_weights(config.get_model({}, device="cpu"), file)
+
+
+def _anima(file):
+    """Return a MODEL as ComfyUI finds out that it is one, but for sizes that it takes to be those of the true one."""
+    from comfy.ldm.anima import model as anima  # ComfyUI of 2025 has none
+
+    found = model_detection.detect_unet_config(load_file(file), "")
+    assert found["image_model"] == "anima"
+    adapter = {"source_dim": 32, "target_dim": 32, "model_dim": 32, "num_layers": 2, "num_heads": 2}
+    anima.LLMAdapter = partial(anima.LLMAdapter, **adapter)
+    config = supported_models.Anima({**found, "num_heads": 2, "crossattn_emb_channels": 32, "adaln_lora_dim": 8})
     config.set_inference_dtype(torch.float32, None)
     return _with_weights(config.get_model({}, device="cpu"), file)
 
@@ -142,6 +156,16 @@ def _qwen_image_clip(folder):
     return clip
 
 
+def _anima_clip(folder):
+    from comfy.text_encoders import anima  # ComfyUI of 2025 has none
+
+    config = {"qwen3_06b_model_config": {**TEXT, "num_hidden_layers": 3}}
+    clip = _clip(anima.AnimaTokenizer, anima.te(dtype_llama=torch.float32), **config)
+    named = {f"model.{name}": value for name, value in _weights(folder, "text_encoder").items()}
+    _load(clip.cond_stage_model.qwen3_06b, named)
+    return clip
+
+
 def _sees_nothing(*_sizes, **_more):
     """Return what stands in for the part of a Qwen-VL that sees, which is not asked: ComfyUI makes it in full size."""
     return torch.nn.Identity()
@@ -164,6 +188,7 @@ _CLIPS = {
     "flux2_klein": _klein_clip,
     "krea2": _krea2_clip,
     "qwen_image": _qwen_image_clip,
+    "anima": _anima_clip,
 }
 
 

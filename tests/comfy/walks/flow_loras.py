@@ -107,7 +107,13 @@ def files(original, live, biased, encoders):
     }
     if biased:
         found["biases"] = named(biased, kohya, with_bias)
-    return found | (of_flux(original) if GIVEN["family"] == "flux" else {})
+    return found | {"flux": of_flux, "anima": of_conditioner}.get(GIVEN["family"], lambda _: {})(original)
+
+
+def of_conditioner(original):
+    """Return a file that changes nothing but what reads for Anima's transformer, and is a part of it in ComfyUI."""
+    reading = {name: weight for name, weight in original.items() if name.startswith("llm_adapter.")}
+    return {"text conditioner": named(reading, comfy, peft)}
 
 
 def of_flux(original):
@@ -190,14 +196,15 @@ with torch.inference_mode():
             "matched": [record.matched for record in records],
             "norm": [record.delta_norm for record in records],
         }
-        if name == "kohya":  # the same by ComfyUI's own loader, which knows these names
-            file = change.lora_weights(HOME / "kohya.safetensors")
+        if name in ("kohya", "text conditioner"):  # the same by ComfyUI's own loader, which knows these names
+            file = change.lora_weights(read.path)
             graph = change.GraphChange(ours, change.patched(ours.base, file, STRENGTH))
             assert graph.refusal() is None
             graph.on()
-            by_loader = {
+            by_loader[name] = {
                 "apart": far(ours.predict(x, t, ours.encode_text(PROMPTS)), b),
                 "matched": graph.record().matched,
+                "layers": len(read.modules),
                 "family": graph.record().family,
             }
             graph.off()
@@ -205,4 +212,4 @@ with torch.inference_mode():
         read = adapter(name, tensors)
         both = change.LoraChange(ours, read, STRENGTH), core.AdapterChange(theirs.components, read, STRENGTH)
         refused[name] = [made.refusal() for made in both]
-answer(found=found, refused=refused, by_loader=by_loader, layers=len(original))
+answer(found=found, refused=refused, by_loader=by_loader)
