@@ -235,7 +235,7 @@ def _settings_folder(path: Path, family: Family) -> Path:
     root = cached_settings(rest.path) if rest.kind == "hub" else Path(rest.path)
     if rest.kind != "file" and root is not None and index_file(root).is_file():
         return root
-    fetching = f', or fetch its settings with: hf download {rest.path} --include "*.json" "*.txt" "*.model"'
+    fetching = ", or download it from the hub: its files that end in .json, .txt and .model are enough"
     raise UsageError(
         f"{path} holds the transformer of a {family.title}, alone or with other parts. What it lacks, settings and "
         f"tokenizers at least, is taken from a diffusers folder, and {rest.path} is none on this machine: name one "

@@ -4,7 +4,7 @@ import json
 
 import pytest
 import torch
-from original_names import original_names
+from original_names import names_in_a_file
 from owf.core.errors import UsageError
 from owf.core.model.backends.files.vae_names import in_diffusers_names
 from owf.core.model.base import BaseChoice, choose_base, load_base
@@ -27,7 +27,7 @@ class Models:
         for weights in self.settings.rglob("*.safetensors"):
             weights.unlink()
         transformer = self.root / "diffusion_models" / "mine" / "transformer.safetensors"
-        self.transformer = save(original_names(self.parts.transformer), transformer)
+        self.transformer = save(names_in_a_file(self.parts), transformer)
         self.files = {"vae": save(vae_file(self.parts.vae), self.root / "vae" / "a.safetensors")}
         for number, name in enumerate(name for name in ENCODERS if hasattr(self.parts, name)):
             place = self.root / ("clip" if number else "text_encoders")  # the older name is one of the folders, too
