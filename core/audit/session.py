@@ -118,8 +118,8 @@ class AuditSession:
         `learning`, what a training knows of the change, go into the report. `announce` hears of plan and setting before
         a change is measured; for one that does not fit nothing is fetched. Raises UsageError where another is at it.
         """
-        called = (denoiser.name, *names)
-        plan, labelled = plan_for(self._request, denoiser.family, denoiser.resolution, given, called)
+        names = (denoiser.name, *names)
+        plan, labelled = plan_for(self._request, denoiser.family, denoiser.resolution, given, names)
         networks, references = self._loaded(denoiser, change, plan, progress)
         run = self._run(denoiser, change, plan, networks, references)
         setting = AuditSetting(
@@ -136,20 +136,17 @@ class AuditSession:
             references,
             self._request.decide_early,
             not_asked(self._request, plan),
-            families.get(denoiser.family).drawing(called),
+            families.get(denoiser.family).drawing(names),
         )
         finished = Finished(setting.cache, run, denoiser.digest(), plan_digest(plan), change)
         with only_one(setting.folder):
-            published = self._found(setting, finished, change, learning)
-            if published is None:
+            if (published := self._found(setting, finished, change, learning)) is None:
                 if change.refusal() is None:
                     announce(plan, setting)
                 with _samples(setting.folder, change):
                     report = audit_change(denoiser, change, plan, setting)
                 progress.stage("Writing the report")
-                report = _with(report, learning, references)
-                published = self._publish(report, setting.folder, finished, change)
-        give_up(setting.cache, self._places.cache_limit)
+                published = self._publish(_with(report, learning, references), setting.folder, finished, change)
         return published
 
     def _loaded(
@@ -177,12 +174,13 @@ class AuditSession:
         return None
 
     def _publish(self, report: Report, folder: Path, finished: Finished, change: Change) -> Published:
-        """Write a report, and forget the samples that are not needed any more."""
+        """Write a report, forget the samples that are not needed any more, and give up what the cache has too much."""
         files = publish(report, folder, self._places.formats)
         if report.status == "complete":
             finished.remember(folder)
         if report.status == "complete" or not change.is_repeatable:
             _remove_samples(folder)
+        give_up(self._places.cache, self._places.cache_limit)
         return Published(report, folder, files)
 
     def _compared(self, denoiser: Denoiser, progress: Progress) -> References | None:

@@ -225,10 +225,8 @@ class Family:
         if asked == TAGS and not self.knows_tags:
             said = f"{self.title} knows no tags: it learned from sentences alone."
             raise UsageError(said, Setting("prompt_form", SENTENCES))
-        child = self._child(names)
-        if child is not None:
-            return child.form
-        return IN_TAGS if asked == TAGS else IN_SENTENCES
+        child, usual = self._child(names), IN_TAGS if asked == TAGS else IN_SENTENCES
+        return usual if child is None else child.form
 
     def clip_skip(self, names: Iterable[str]) -> int:
         """Return the layer of the text encoder, counted from its last, at which a base of such names is asked."""
