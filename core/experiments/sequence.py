@@ -18,7 +18,7 @@ from .jobs.study import Study
 METRICS = ("denoiser_drift", "semantic", "color")
 TRIGGERS = ("sks", "ohwx", "hta", "rcn", "httr", "oue", "asot", "ews", "mth", "pll")
 """Words of one token that CLIP's tokenizer knows and captions hardly have; each concept has one of its own."""
-TERMS = {"": (), ", with drift correction": ("dc",)}
+TERMS = {"": (), " with drift correction": ("dc",)}
 """How a row's name ends -> preservation terms."""
 TAUGHT = "concepts"
 """What is varied: how many concepts were taught."""

@@ -109,7 +109,7 @@ def test_what_sets_it_is_not_told_where_too_few_learned():
 
 
 def test_sequence_shows_what_is_lost_after_each_concept():
-    rows = ("continued", "stacked, with drift correction")
+    rows = ("continued", "stacked with drift correction")
     results = [
         result(row, at={"concepts": float(n)}, drift=0.01 * n * (i + 1), accuracy_drop=0.1 * n)
         for i, row in enumerate(rows)

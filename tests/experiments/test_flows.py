@@ -11,17 +11,11 @@ from owf.core.experiments.jobs.study import Asked, Study, read_concepts
 from owf.core.experiments.lab import foresee, workshop
 from owf.core.experiments.lab.bench import Bench
 from owf.core.experiments.lab.workshop import LORAS, Workshop
-from owf.core.metrics.images.features import Fetching, load_features
+from owf.core.metrics.images.features import Fetching
 from owf.core.model.backends.diffusers import DiffusersDenoiser
-from owf.core.model.diffusion import drawings
 from owf.core.model.diffusion.batch import Batching
-from owf.core.model.diffusion.sample import Sampling
-from owf.core.plan import presets
-from owf.core.plan.audit_plan import Stage
-from owf.core.train import base_check
 from owf.core.train.metadata import read_metadata
 from owf.core.train.plan import TrainPlan
-from PIL import Image
 from tiny_flows import PARTS, save_folder
 from torch_that_trains import torch_that_trains
 
@@ -36,30 +30,6 @@ def family(request):
 @pytest.fixture(scope="module")
 def base(family, tmp_path_factory):
     return save_folder(family, PARTS[family](), tmp_path_factory.mktemp(family) / "tiny")
-
-
-@pytest.fixture(scope="module")
-def concepts(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("concepts")
-    for place, word in enumerate(("bag", "coat")):
-        (folder / word).mkdir()
-        for i in range(2):
-            Image.new("RGB", (64, 64), (90 * place, 60 * i, 120)).save(folder / word / f"{i}.png")
-    return folder
-
-
-@pytest.fixture
-def called(base, concepts, tmp_path, capsys):
-    """Return a function that calls the command on the tiny base, and returns its code and its words."""
-
-    def run(*arguments):
-        places = ["--base", base, "--out", tmp_path / "out", "--cache", tmp_path / "cache", "--concepts", concepts]
-        how = ["--offline", "--device", "cpu", "--progress", "none"]
-        code = experiment.main([str(argument) for argument in (*arguments, *places, *how)])
-        found = capsys.readouterr()
-        return code, " ".join((found.out + found.err).split())
-
-    return run
 
 
 @pytest.mark.parametrize(("name", "trainings", "audits"), [("first3", 4, 4), ("table1", 6, 6), ("sequence", 6, 8)])
@@ -80,32 +50,6 @@ def test_methods_without_a_meaning_there_are_refused_before_anything_is_loaded(c
     assert code == 2 and "no row 'CD'; there are DB, DB-DC" in text
 
 
-@pytest.fixture
-def brief(monkeypatch):
-    """Few rows of everything, and the demo's network, which ships, in the place of those that are fetched."""
-    monkeypatch.setattr(drawings, "SAMPLING", Sampling(2, 1.0))
-    monkeypatch.setattr(workshop, "SAMPLING", Sampling(2, 1.0))
-    monkeypatch.setattr(base_check, "SAMPLING", Sampling(2, 1.0))
-    monkeypatch.setattr(workshop, "load_networks", lambda *_: (load_features("demo"),))
-    plan = presets.quick_plan()
-    colors, others = ([p for p in plan.prompts if bool(p.term) == is_color][:2] for is_color in (True, False))
-    short = dataclasses.replace(
-        plan,
-        prompts=(*colors, *others),
-        images_per_prompt=1,
-        sampling_steps=2,
-        drift_timesteps=2,
-        classes=plan.classes[:2],
-        per_class=2,
-        stages=(Stage(2, 1),),
-        features="demo",
-    )
-    monkeypatch.setitem(presets.PRESETS, "quick", lambda: short)
-
-
-SHORT = ("--steps", "2", "--rank", "2", "--prior-images", "2")
-
-
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "only", "loras", "shown"),
@@ -118,7 +62,7 @@ SHORT = ("--steps", "2", "--rank", "2", "--prior-images", "2")
 def test_they_run_to_their_end_and_are_done_then(
     called, brief, family, tmp_path, monkeypatch, name, only, loras, shown
 ):
-    code, text = called(name, "--only", only, *SHORT)
+    code, text = called(name, "--only", only, *brief)
     assert code == 0, text
     page = (tmp_path / "out" / "experiments.md").read_text()
     assert shown in page and all(f"| {row} |" in page for row in only.split(","))
@@ -126,7 +70,7 @@ def test_they_run_to_their_end_and_are_done_then(
     assert len(files) == loras
     assert {read_metadata(file)["modelspec.prediction_type"] for file in files} == {"flow"}
     monkeypatch.setattr(workshop, "train", lambda *_: pytest.fail("it was trained again"))
-    assert called(name, "--only", only, *SHORT)[0] == 0
+    assert called(name, "--only", only, *brief)[0] == 0
     assert (tmp_path / "out" / "experiments.md").read_text() == page
 
 

@@ -48,6 +48,7 @@ def test_every_job_is_one_and_measures_what_there_is(experiment):
     known = {metric.name for metric in all_metrics()}
     for job in jobs:
         assert set(job.metrics) <= known and job.lessons
+        assert "," not in job.row  # --only lists rows
         for lesson in job.lessons:
             assert lesson.plan.class_word == lesson.concept  # so they are called in this study
             assert lesson.plan.batch == 2 and lesson.plan.steps in (10, 20)
