@@ -31,7 +31,7 @@ from preserving.preservation_report import (
     runs_table,
     tuning_table,
 )
-from preserving.preservation_run import METHODS, Job, Worker
+from preserving.preservation_run import METHODS, Job, Worker, run_file
 
 SEEDS = 3
 """Of every method, concept and length: twelve runs of each, enough for an interval."""
@@ -99,10 +99,13 @@ def _run(job: Job) -> dict:
 def run_jobs(jobs: list[Job], options: argparse.Namespace) -> list[dict]:
     """Return the results of all jobs, in their order; those that were run before are read."""
     start, results = time.monotonic(), {}
+    there = {job.key for job in jobs if run_file(options.work, job).exists()}
     with multiprocessing.get_context("spawn").Pool(options.workers, _start, (options.work, options.device)) as pool:
         for done, result in enumerate(pool.imap_unordered(_run, jobs), 1):
             results[result["key"]] = result
-            eta = (time.monotonic() - start) / done * (len(jobs) - done) / 60
+            made = len(results.keys() - there)
+            left = len(jobs) - done - len(there - results.keys())
+            eta = (time.monotonic() - start) / max(1, made) * left / 60
             print(
                 f"{done}/{len(jobs)} {result['method']} {result['concept']} seed {result['seed']} "
                 f"{result['steps']} steps, weight {result['weight']:g}: learned {100 * result['learned']:.0f} %, "

@@ -126,6 +126,11 @@ def _base_digest() -> str:
     return hashlib.sha256(b"".join(file.read_bytes() for file in weights)).hexdigest()
 
 
+def run_file(work: Path, job: Job) -> Path:
+    """Return where what was found of a job is kept."""
+    return work / "runs" / f"{job.key}.json"
+
+
 class Worker:
     """One process with the base and everything that does not change between jobs."""
 
@@ -139,7 +144,7 @@ class Worker:
 
     def run(self, job: Job) -> dict:
         """Return what was found of a job, from an earlier run where there was one."""
-        path = self.work / "runs" / f"{job.key}.json"
+        path = run_file(self.work, job)
         if path.exists():
             return json.loads(path.read_text())
         result = {"key": job.key, **asdict(job), **self.train(job), **self.judge(job), **self.audit(job)}
