@@ -105,7 +105,7 @@ def dry_run(experiment: Experiment, options: argparse.Namespace) -> int:
     way = Way(keeping, options.checkpointing)
     running = Running(base, lambda: blueprint(choice), way, device, here, on_cards)
     console.print(f"{experiment.title}. {experiment.question}")
-    with console.status("Counting what a step takes"):  # half a minute of the largest bases
+    with console.status("Counting what a step takes"):  # which takes a while for large bases
         costs = list(lines(found, trained_plans(study, jobs, base), running))
     for line in (*described(found, study), *costs):
         console.print(line)

@@ -36,7 +36,7 @@ def dry_run(plan: TrainPlan, options: RunOptions, given: frozenset[str]) -> int:
 
     console = Console(stderr=options.progress == "json")
     session = TrainSession(request_from(plan, options, given))
-    with console.status("Counting what a step takes"):  # half a minute of the largest bases
+    with console.status("Counting what a step takes"):  # which takes a while for large bases
         said = list(_lines(session, options))
     for line in said:
         console.print(line, highlight=False, markup=False, soft_wrap=True)
