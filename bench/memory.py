@@ -12,7 +12,7 @@ import checkout  # noqa: F401
 import torch
 from footprints.families import memory_table, rows_table, short
 from footprints.loras import lora_bytes
-from footprints.steps import KIND, TRAINED, steps
+from footprints.steps import KIND, TRAINED, needed, step_on
 from owf.core import families
 from owf.core.model.base import BaseChoice
 from owf.core.model.blueprint import Blueprint, blueprint
@@ -61,15 +61,14 @@ def trainings(stepped: Sequence[str] = STEPPED) -> Iterator[str]:
 
     C is checkpointing.
     """
-    heads = [f"C, {short(keeping)}" if checkpointing else short(keeping) for keeping, checkpointing in TRAINED]
+    heads = [f"C, {short(way.keeping)}" if way.checkpointing else short(way.keeping) for way in TRAINED]
     yield f"| base | a row | a row, C | trained, M | {' | '.join(heads)} |"
     yield "|---" * (len(TRAINED) + 4) + "|"
     for family in stepped:
-        base, counted = base_of(family), steps(lambda family=family: base_of(family))
-        rows = " | ".join(f"{counted[checkpointing].row / GIB:.2f}" for checkpointing in (False, True))
-        needed = (counted[checkpointing].needed(base, keeping) for keeping, checkpointing in TRAINED)
-        cells = " | ".join(f"{gigabytes:.1f}" for gigabytes in needed)
-        yield f"| {base.family.title} | {rows} | {counted[True].trained / 1e6:.0f} | {cells} |"
+        memory = step_on(lambda family=family: base_of(family))
+        rows = " | ".join(f"{memory.step.row(checkpointing) / GIB:.2f}" for checkpointing in (False, True))
+        cells = " | ".join(f"{needed(memory, way):.1f}" for way in TRAINED)
+        yield f"| {memory.base.family.title} | {rows} | {memory.step.trained / 1e6:.0f} | {cells} |"
 
 
 TABLES: dict[str, Callable[[], Iterator[str]]] = {

@@ -9,6 +9,7 @@ from ..core.datasets.dataset import all_datasets
 from ..core.errors import Setting, UsageError
 from ..core.experiments.experiment import Experiment, all_experiments, find_experiment
 from ..core.model.device import DEVICES, DTYPES
+from ..core.model.memory import QUANTIZED, TRAINING_OFFLOADS
 from ..core.plan.presets import PRESETS
 from .arguments.numbers import positive
 from .arguments.paths import user_path
@@ -96,6 +97,11 @@ def _add_training(group: argparse._ArgumentGroup) -> None:
     group.add_argument("--steps", type=positive, metavar="N", help="optimizer steps")
     group.add_argument("--rank", type=positive, metavar="N", help="rank of the change")
     group.add_argument("--prior-images", type=positive, metavar="N", help="pictures of the class for the term prior")
+    group.add_argument(
+        "--checkpointing",
+        action="store_true",
+        help="recompute activations in the backward pass: less memory, a third slower",
+    )
 
 
 def _add_audit(group: argparse._ArgumentGroup) -> None:
@@ -106,7 +112,9 @@ def _add_audit(group: argparse._ArgumentGroup) -> None:
 
 
 def _add_run(group: argparse._ArgumentGroup) -> None:
-    group.add_argument("--dry-run", action="store_true", help="load nothing; say rows, time and memory")
+    group.add_argument(
+        "--dry-run", action="store_true", help="load nothing; say rows, time and memory, here and on cards"
+    )
     group.add_argument(
         "--out",
         type=user_path,
@@ -132,6 +140,20 @@ def _add_run(group: argparse._ArgumentGroup) -> None:
         choices=DTYPES,
         default="auto",
         help="type of the weights: auto is float16 on GPUs and float32 on the CPU",
+    )
+    group.add_argument(
+        "--offload",
+        choices=TRAINING_OFFLOADS,
+        default="none",
+        help="model: text encoders and VAE wait in main memory while the denoiser trains, and each part while another "
+        "is asked; LoRAs are applied beside the weights",
+    )
+    group.add_argument(
+        "--quantize",
+        choices=QUANTIZED,
+        default="none",
+        help="round the base's linear layers, which stay frozen (QLoRA): another base, whose results are kept apart; "
+        "needs owf[quantize], and LoRAs are applied beside the weights",
     )
     group.add_argument(
         "--progress", choices=("auto", "bar", "none"), default="auto", help="auto draws a bar on a terminal"

@@ -14,24 +14,23 @@ from ..core.experiments.jobs.job import Job, Result
 from ..core.experiments.jobs.runner import run_jobs
 from ..core.experiments.jobs.study import Asked, Study, read_concepts, shipped_concepts
 from ..core.experiments.lab.bench import Bench
-from ..core.experiments.lab.foresee import Foreseen, described, foresee, lora_bytes
+from ..core.experiments.lab.foresee import described, foresee, trained_plans
+from ..core.experiments.lab.kept import require_all_kept
 from ..core.experiments.lab.workshop import Workshop
 from ..core.experiments.page import write_block
 from ..core.metrics.images.features import Fetching
 from ..core.model.base import BaseChoice, choose_base
-from ..core.model.blueprint import Blueprint, blueprint
-from ..core.model.cards import SHARE
+from ..core.model.blueprint import blueprint
 from ..core.model.device import choose_device
-from ..core.model.diffusion.batch import batching_for, default_batching
-from ..core.model.diffusion.speed import attained
-from ..core.model.footprint import GIB, footprint, needed_for, part_weights
-from ..core.model.memory import AS_LOADED
+from ..core.model.diffusion.batch import default_batching
+from ..core.model.memory import Keeping
 from ..core.model.names import base_names
 from ..core.model.stored import dtype_of_base
 from ..core.text import inert
-from ..core.train.cost import ADAM
+from ..core.train.forecast.memory import Way
 from ..core.train.plan import TrainPlan
 from .arguments.paths import cache_folder
+from .dry_run.experiment import Running, lines
 from .output.progress import progress_on
 from .session import load_chosen
 
@@ -71,8 +70,12 @@ def _plan(options: argparse.Namespace, family: families.Family) -> TrainPlan:
         raise UsageError(f"There is no recipe for {family.title}: say the steps yourself.", Setting("steps"))
     plan = TrainPlan(class_word="thing", preserve=())
     plan = plan if recipe is None else replace(plan, **asdict(recipe))
-    given = {name: getattr(options, name) for name in ("steps", "rank", "prior_images")}
+    given = {name: getattr(options, name) for name in ("steps", "rank", "prior_images", "checkpointing")}
     return replace(plan, **{name: value for name, value in given.items() if value is not None})
+
+
+def _keeping(options: argparse.Namespace) -> Keeping:
+    return Keeping(options.offload, options.quantize)
 
 
 def _jobs(experiment: Experiment, study: Study, options: argparse.Namespace) -> list[Job]:
@@ -94,9 +97,17 @@ def dry_run(experiment: Experiment, options: argparse.Namespace) -> int:
     base = blueprint(choice)
     _require_trained(base.family, choice)
     study = study_of(options, base.family)
-    found = foresee(study, _jobs(experiment, study, options), base, base_names(choice))
+    jobs, keeping = _jobs(experiment, study, options), _keeping(options)
+    require_all_kept(jobs, keeping)
+    found = foresee(study, jobs, base, base_names(choice))
+    device = choose_device(options.device)
+    here, on_cards = (dtype_of_base(options.dtype, place, choice) for place in (device, torch.device("cuda")))
+    way = Way(keeping, options.checkpointing)
+    running = Running(base, lambda: blueprint(choice), way, device, here, on_cards)
     console.print(f"{experiment.title}. {experiment.question}")
-    for line in (*described(found, study), *_costs(found, study, base, choice, options)):
+    with console.status("Counting what a step takes"):  # which takes a while for large bases
+        costs = list(lines(found, trained_plans(study, jobs, base), running))
+    for line in (*described(found, study), *costs):
         console.print(line)
     return 0
 
@@ -118,27 +129,7 @@ def _refuse_early(experiment: Experiment, options: argparse.Namespace, choice: B
     except UsageError:  # it may be fetched yet; if not, loading says what is wrong with it
         return
     _require_trained(family, choice)
-    _jobs(experiment, study_of(options, family), options)
-
-
-def _costs(
-    found: Foreseen, study: Study, base: Blueprint, choice: BaseChoice, options: argparse.Namespace
-) -> list[str]:
-    device = choose_device(options.device)
-    dtype = dtype_of_base(options.dtype, device, choice)
-    batch = batching_for(base.latent_shape, device.type)
-    lora = lora_bytes(study, base)
-    needed = footprint(base, dtype, batch.size * batch.workers, AS_LOADED, lora).needed
-    weights = sum(part_weights(base, dtype, AS_LOADED).values())
-    training = needed_for(weights + ADAM * lora.factors)
-    seconds = found.rows * base.row_operations / (attained(device, dtype) * SHARE)
-    return [
-        f"All in all {found.rows:,} rows without gradients or their like (one with gradients is three), "
-        f"{base.row_operations / 1e12:.3g} TFLOP each: about {seconds / 3600:.1f} hours here ({device}), within a "
-        "factor of two or three, and less where an earlier run left something.",
-        f"Memory: {needed / GIB:.1f} GB while it measures a LoRA; {training / GIB:.1f} GB while one is trained, and on "
-        "top what its activations take, which docs/memory.md has for the large bases. Nothing was loaded.",
-    ]
+    require_all_kept(_jobs(experiment, study_of(options, family), options), _keeping(options))
 
 
 def run(experiment: Experiment, options: argparse.Namespace) -> int:
@@ -164,12 +155,13 @@ def run(experiment: Experiment, options: argparse.Namespace) -> int:
 def _measured(experiment: Experiment, options: argparse.Namespace, console: Any) -> tuple[Study, list[Result], str]:
     choice = _choice(options)
     _refuse_early(experiment, options, choice)
-    denoiser = load_chosen(choice, console, options.device, options.dtype, options.offline)
+    keeping = _keeping(options)
+    denoiser = load_chosen(choice, console, options.device, options.dtype, options.offline, keeping)
     family = families.get(denoiser.family)
     _require_trained(family, choice)
     study = study_of(options, family)
     jobs = _jobs(experiment, study, options)
-    batch = default_batching(denoiser)
+    batch = default_batching(denoiser, takes_turns=keeping.takes_turns)
     if batch.workers > 1:
         torch.set_num_threads(1)
 
@@ -184,12 +176,14 @@ def _measured(experiment: Experiment, options: argparse.Namespace, console: Any)
         cache_folder(options.cache),
         Fetching(denoiser.device, options.offline),
         lambda: progress_on(console, options.progress),
+        keeping,
     )
     results = run_jobs(jobs, Workshop(bench, study), study.folder, tell)
     plan = study.plan
+    kept = "" if keeping.is_plain else f", {keeping.words()}"
     made_on = (
-        f"Made on {inert(denoiser.name, 200)} ({family.title}), preset {options.preset}: LoRAs of rank {plan.rank}, "
-        f"{plan.steps} steps of {plan.batch} pictures at a rate of {plan.rate:g}."
+        f"Made on {inert(denoiser.name, 200)} ({family.title}{kept}), preset {options.preset}: LoRAs of rank "
+        f"{plan.rank}, {plan.steps} steps of {plan.batch} pictures at a rate of {plan.rate:g}."
     )
     return study, results, made_on
 

@@ -117,7 +117,7 @@ class Session:
 
     def foresee(self, adapter: Adapter) -> "Forecast":
         """Print what the audit of a LoRA would be, and return it; nothing is loaded."""
-        from .dry_run import Asked, foresee, print_forecast
+        from .dry_run.audit import Asked, foresee, print_forecast
 
         options = self._options
         choice = self._choose(adapter, stated_base(adapter.training))

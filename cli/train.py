@@ -33,6 +33,12 @@ def main(argv: Sequence[str] | None = None) -> int:
             # What family and preset set is known with the base, and would be fixed if it stood in the file.
             set_later = _SET_BY_FAMILY | (_SET_BY_RECIPE if options.preset else set())
             write_config(given["save_config"], plan, options, set_later - set(values))
+        elif "dry_run" in given:
+            options.require_subject()
+            quiet_libraries()
+            from .training.dry_run import dry_run
+
+            ending.code = dry_run(plan, options, frozenset(values))
         else:
             options.require_subject()
             quiet_libraries()

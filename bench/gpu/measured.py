@@ -19,7 +19,7 @@ import torch
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 import checkout  # noqa: F401
 from footprints.loras import RANK, changed_layers
-from footprints.steps import KIND, TRAINED, steps
+from footprints.steps import KIND, TRAINED, needed, step_on
 from memory import ROWS, WAYS, audit_bytes
 from owf.core import families
 from owf.core.adapter import LoraCard, LoraPair, read_adapter, write_lora
@@ -167,10 +167,9 @@ def main() -> None:
         for keeping in WAYS:
             print(line(options.work, keeping, None, audit_bytes(base, keeping)), flush=True)
     if options.only != "audits":
-        counted = steps(lambda: blueprint(BaseChoice(str(options.work / "base"), "folder")))
-        for keeping, checkpointing in TRAINED:
-            needed = counted[checkpointing].needed(base, keeping) * GIB
-            print(line(options.work, keeping, checkpointing, needed), flush=True)
+        memory = step_on(lambda: blueprint(BaseChoice(str(options.work / "base"), "folder")))
+        for way in TRAINED:
+            print(line(options.work, way.keeping, way.checkpointing, needed(memory, way) * GIB), flush=True)
 
 
 if __name__ == "__main__":

@@ -116,5 +116,11 @@ def _add_unsaved(group: argparse._ArgumentGroup) -> None:
     """Add what belongs to one call alone and is therefore in no TOML file."""
     group.add_argument("--config", type=user_path, metavar="TOML", help="read options from a file; flags override it")
     group.add_argument("--save-config", type=user_path, metavar="TOML", help="write all options to a file, and stop")
+    group.add_argument(
+        "--dry-run",
+        action="store_true",
+        help="load nothing; say rows, and about how long it takes and how much memory, here and on cards of 8, 12 and "
+        "24 GB",
+    )
     group.add_argument("--resume", action="store_true", help="continue from the checkpoint, to the same bytes")
     group.add_argument("--overwrite", action="store_true", help="replace what lies there under this name")

@@ -5,12 +5,9 @@ from dataclasses import dataclass
 from ...core.errors import UsageError
 from ...core.families import RECIPES
 from ...core.model.device import DEVICES, DTYPES
-from ...core.model.memory import OFFLOADS, QUANTIZED, Keeping
+from ...core.model.memory import QUANTIZED, TRAINING_OFFLOADS, Keeping
 from ...core.plan.option import option
 from ...core.text import file_stem
-
-_OFFLOADS = tuple(kind for kind in OFFLOADS if kind != "group")
-"""What can wait in a training: layers that come one at a time are gone when gradients need them."""
 
 
 @dataclass(frozen=True)
@@ -35,7 +32,7 @@ class RunOptions:
     device: str = option("auto", "where the model runs", DEVICES)
     dtype: str = option("auto", "type of the base's weights; what is trained is float32", DTYPES)
     offload: str = option(
-        "none", "model: text encoders and VAE wait in main memory while the denoiser trains", _OFFLOADS
+        "none", "model: text encoders and VAE wait in main memory while the denoiser trains", TRAINING_OFFLOADS
     )
     quantize: str = option(
         "none", "round the base's linear layers, which stay frozen (QLoRA): less memory; needs owf[quantize]", QUANTIZED

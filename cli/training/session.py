@@ -21,7 +21,7 @@ from ...core.train.data.bank import read_bank
 from ...core.train.methods.embedding import embedding_path, is_embedding
 from ...core.train.plan import TrainPlan
 from ...core.train.records import Networks, StepRecord, Trained, TrainSetting
-from ...core.train.session import Training, TrainRequest, TrainSession, is_another, mark_finished
+from ...core.train.session import Training, TrainRequest, TrainSession, is_another, mark_finished, require_trained
 from ...core.train.summary import above_budget, doubts, summary
 from ...core.train.train import require_kept
 from ..arguments.paths import cache_folder
@@ -104,8 +104,7 @@ class TrainCommand:
             clip_skip=options.clip_skip,
         )
         family = families.get(denoiser.family)
-        if not family.trains:
-            raise UsageError(f"{choice.path} is a base of {family.title}, on which audits run, and training not yet.")
+        require_trained(family, choice.path)
         names = base_names(choice)
         training = session.on(denoiser, names)
         self._plan = training.plan

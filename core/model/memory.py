@@ -6,6 +6,8 @@ from ..errors import Setting, UsageError
 
 OFFLOADS = ("none", "model", "group")
 """What waits in main memory: nothing, every part but the one that is asked, or every layer but that one."""
+TRAINING_OFFLOADS = OFFLOADS[:2]
+"""What can wait in a training: layers that come one at a time are gone when gradients need them."""
 QUANTIZED = ("none", "int8", "nf4")
 """How linear layers are rounded: not at all, to 8 bits, or to the 4 of QLoRA (Dettmers et al. 2023)."""
 ROUNDED_BYTES = {"int8": 1.0, "nf4": (4 + 8 / 64 + 32 / (64 * 256)) / 8}

@@ -6,8 +6,21 @@ from .base_check import check_cost
 from .data.bank import Bank
 from .plan import TrainPlan
 
-ADAM = 4 * 4
-"""Bytes of a trained number: itself, its gradient and two moments in float32."""
+BACKWARD = 3
+"""A row with gradients costs about three without."""
+_STATE = {"adamw": 2 * 4, "adamw8bit": 2, "prodigy": 4 * 4}
+"""Optimizer -> bytes that it keeps of a trained number: two moments, in float32 or 8 bits; Prodigy also where it began,
+and a sum of gradients."""
+
+
+def trained_bytes(plan: TrainPlan) -> int:
+    """Return the bytes of a trained number: itself, its gradient, what the optimizer keeps, and its average."""
+    return 4 + 4 + _STATE[plan.optimizer] + (4 if plan.ema else 0)
+
+
+def rows_at_once(plan: TrainPlan) -> tuple[int, int]:
+    """Return the rows of student and teacher in one UNet batch in which all terms have their turn."""
+    return step_rows(plan, 0) // plan.accumulate, teacher_rows(plan, 0) // plan.accumulate
 
 
 def step_rows(plan: TrainPlan, step: int) -> int:

@@ -78,26 +78,30 @@ class TrainSession:
         `names` are further names of the base, by which the language of the bank is told. Prompts of the user's own are
         taken as they are.
         """
+        known, given = (denoiser.name, *names), self.request.pictures
         family = families.get(denoiser.family)  # said before hours of training
-        plan, given = self._suited(family), self.request.pictures
-        _require_trainable_parts(family, plan)
-        known = (denoiser.name, *names)
-        form = family.prompt_form(plan.prompt_form, known)
+        plan, bank = self.planned(family, known)
         return Training(
             denoiser,
             plan,
-            self._bank(family.name, form),
+            bank,
             given if isinstance(given, tuple) else _pictures(self.images, denoiser, plan),
             _pictures(self._held_out, denoiser, plan),
             self.images,
             family.drawing(known),
         )
 
+    def planned(self, family: families.Family, names: Sequence[str]) -> tuple[TrainPlan, Bank]:
+        """Return the plan as it is on a base of a family, and its bank; `names` are the base's. Raises as `on` does."""
+        plan = self._suited(family)
+        _require_trainable_parts(family, plan)
+        return plan, self._bank(family.name, family.prompt_form(plan.prompt_form, names))
+
     def _suited(self, family: families.Family) -> TrainPlan:
         """Return the plan with what the family, or a recipe of it, sets; raise UsageError where it has none."""
-        request, sets = self.request, {}
-        if family.pipeline is not None and request.plan.targets == families.ATTENTION:
-            sets["targets"] = family.pipeline.targets.usual
+        request = self.request
+        sets: dict[str, object] = {}
+        sets["targets"] = usual_targets(family, request.plan)
         if request.recipe:
             recipe = dict(family.recipes).get(request.recipe)
             if recipe is None:
@@ -105,6 +109,19 @@ class TrainSession:
                 raise UsageError(said, Setting("steps"), Setting("rate"))
             sets |= asdict(recipe)
         return replace(request.plan, **{name: value for name, value in sets.items() if name not in request.given})
+
+
+def usual_targets(family: families.Family, plan: TrainPlan) -> str:
+    """Return the layers that a plan trains on a base of a family where nobody chose any."""
+    if family.pipeline is None or plan.targets != families.ATTENTION:
+        return plan.targets
+    return family.pipeline.targets.usual
+
+
+def require_trained(family: families.Family, base: str) -> None:
+    """Raise UsageError for a base, called so, of a family on which no training was shown to run."""
+    if not family.trains:
+        raise UsageError(f"{base} is a base of {family.title}, on which audits run, and training not yet.")
 
 
 def _require_trainable_parts(family: families.Family, plan: TrainPlan) -> None:

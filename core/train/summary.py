@@ -8,15 +8,12 @@ from ..model.diffusion.batch import Batching
 from ..model.diffusion.speed import estimate
 from ..text import counted, inert
 from ..verdict.outcome import said
-from .cost import drawings, drawn_rows, rows_until, step_rows, teacher_rows
+from .cost import BACKWARD, drawings, drawn_rows, rows_until, step_rows, teacher_rows
 from .data.bank import Bank
 from .forms import FORMS
 from .plan import TrainPlan
 from .records import Picture, StepRecord, Trained
 from .session import Training, TrainSession
-
-_BACKWARD = 3
-"""A row with gradients costs about three rows without."""
 
 
 def summary(training: Training) -> str:
@@ -121,7 +118,7 @@ def _distilled(training: Training) -> list[str]:
 def _time(training: Training) -> str:
     denoiser, bank, plan = training.denoiser, training.bank, training.plan
     teacher = sum(teacher_rows(plan, step) for step in range(plan.steps))
-    rows = _BACKWARD * rows_until(plan, plan.steps) + teacher
+    rows = BACKWARD * rows_until(plan, plan.steps) + teacher
     cost = estimate(denoiser, Batching(step_rows(plan, _fullest(plan)) // plan.accumulate))
     drawn = drawings(plan, bank)
     rows_drawn = drawn_rows(plan, bank, training.usual)

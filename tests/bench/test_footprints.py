@@ -4,19 +4,19 @@ import contextlib
 import json
 from pathlib import Path
 
-import counted
 import pytest
 from footprints.families import asked, memory_table, rows_table
 from footprints.loras import RANK, changed_layers
-from footprints.steps import counted_step, fake
+from footprints.steps import KIND, plan_on
 from owf.cli import audit
 from owf.cli import session as session_module
-from owf.cli.dry_run import _ways
+from owf.cli.dry_run.audit import ways
 from owf.core import families
 from owf.core.model.base import BaseChoice
 from owf.core.model.blueprint import blueprint
 from owf.core.model.cards import CARDS
 from owf.core.model.memory import Keeping
+from owf.core.train.forecast.step import StepMemory, fake
 from tiny_flows import TRAINED, save_folder
 from tiny_qwen import known_class
 
@@ -64,7 +64,7 @@ def test_a_dry_run_says_the_same(hub_id, tmp_path, monkeypatch, capsys):
         assert f"{one.cost.tuned:,} for the LoRA, {one.cost.base:,} for the base" in said
         lines = [line for line in said.splitlines() if line.startswith("Card of")]
         assert len(lines) == len(CARDS)
-        needed = {way: one.needed(way) for way in _ways(Keeping(quantize=quantize))}
+        needed = {way: one.needed(way) for way in ways(Keeping(quantize=quantize))}
         fitting = [f", {one.rows} rows at once), {w.words()}: {size:.1f} GB;" for w, size in needed.items()]
         least = min(needed.values())
         for line in lines:
@@ -80,11 +80,9 @@ def test_the_page_names_every_base_that_is_audited():
 @pytest.mark.slow
 @pytest.mark.parametrize("checkpointing", [False, True])
 @pytest.mark.parametrize("family", TRAINED)
-def test_a_step_of_fake_tensors_allocates_what_one_of_real_tensors_does(family, checkpointing, tmp_path, monkeypatch):
-    monkeypatch.setattr(counted, "GRAIN", 0)
+def test_a_step_of_fake_tensors_allocates_what_one_of_real_tensors_does(family, checkpointing, tmp_path):
     choice = BaseChoice(str(save_folder(family, TRAINED[family](), tmp_path / "tiny")), "folder")
-    told = blueprint(choice).told()
-    peaks = [
-        counted_step(blueprint(choice), told, 2, checkpointing, mode) for mode in (fake(), contextlib.nullcontext())
-    ]
-    assert peaks[0] == peaks[1] and peaks[0][0] > 0 < peaks[0][1]
+    plan = plan_on(blueprint(choice))
+    steps = [StepMemory(blueprint(choice), plan, KIND, mode) for mode in (fake(), contextlib.nullcontext())]
+    peaks = [step.peak(2, checkpointing) for step in steps]
+    assert peaks[0] == peaks[1] > 0 < steps[0].trained == steps[1].trained

@@ -4,7 +4,8 @@ import pytest
 import torch
 from owf.cli import audit
 from owf.cli import session as session_module
-from owf.cli.dry_run import _time, _ways
+from owf.cli.dry_run.audit import ways
+from owf.cli.dry_run.machine import time_words
 from owf.core.audit.evidence.cost import audit_cost
 from owf.core.audit.references import likeness_rows
 from owf.core.audit.request import AuditRequest, plan_for
@@ -85,7 +86,7 @@ def test_a_base_of_which_nothing_is_known_is_a_usage_error(said):
 
 @pytest.mark.parametrize(("seconds", "words"), [(1, "1 min"), (600, "10 min"), (7200, "2.0 h"), (3 * 86400, "3 days")])
 def test_times_are_said_as_people_do(seconds, words):
-    assert _time(seconds) == words
+    assert time_words(seconds) == words
 
 
 def test_a_published_set_is_told_with_what_its_authors_evaluate(said, tmp_path):
@@ -128,6 +129,6 @@ def test_what_no_library_can_do_is_refused_as_in_an_audit(said):
     ],
 )
 def test_ways_go_from_what_was_asked_to_the_leanest(asked, offloads):
-    ways = list(_ways(asked))
-    assert [way.offload for way in ways] == offloads
-    assert {way.quantize for way in ways} == {asked.quantize}
+    found = list(ways(asked))
+    assert [way.offload for way in found] == offloads
+    assert {way.quantize for way in found} == {asked.quantize}

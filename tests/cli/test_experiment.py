@@ -3,8 +3,14 @@
 import pytest
 from owf.cli import experiment
 from owf.cli import session as session_module
+from owf.cli.dry_run.training import ways
 from owf.core import families
 from owf.core.model import base
+from owf.core.model.memory import Keeping
+from owf.core.train.forecast.memory import Way
+from torch_that_trains import torch_that_trains
+
+__all__ = ["torch_that_trains"]
 
 
 @pytest.fixture
@@ -34,6 +40,13 @@ def said(monkeypatch, tmp_path, capsys):
         (["table1", "--demo-base", "--dry-run", "--only", "ZZ"], "no row 'ZZ'"),
         (["sequence", "--demo-base", "--dry-run"], "at least 2 concepts"),
         (["table1", "--demo-base", "--dry-run", "--concepts", "/no/such/folder"], "no such folder (--concepts)"),
+        (["first3", "--demo-base", "--dry-run", "--quantize", "int8"], "(--checkpointing, --quantize nf4)"),
+        (
+            ["table1", "--demo-base", "--dry-run", "--offload", "model"],
+            "Custom Diffusion trains the base's own weights",
+        ),
+        (["table1", "--demo-base", "--offload", "model"], "Custom Diffusion trains the base's own weights"),
+        (["weightless", "--demo-base", "--dry-run", "--offload", "model"], "--offload none, --only"),
     ],
 )
 def test_what_cannot_be_done_is_refused_before_anything_is_loaded(said, arguments, part):
@@ -54,8 +67,25 @@ def test_a_dry_run_counts_trainings_rows_time_and_memory(said, tmp_path, name, t
     code, text = said(name, "--demo-base", "--dry-run")
     assert code == 0 and not (tmp_path / "out").exists()
     assert f"Trains {trainings} LoRAs of 1 concept" in text and f"Audits {audits} changes" in text
-    for part in ("rows with gradients", "of the base, once", "hours here (cpu)", "Memory:", "Nothing was loaded."):
+    for part in (
+        "rows with gradients",
+        "of the base, once",
+        "All in all",
+        "rows with gradients at once",
+        "This machine (cpu, float32), as loaded:",
+        ", with checkpointing ",
+        "Card of 8 GB (RTX 4060, float16), as loaded:",
+        "Card of 24 GB",
+        "Nothing was loaded.",
+    ):
         assert part in text, part
+
+
+def test_a_dry_run_counts_the_training_as_the_options_let_it_run(said):
+    _, plain = said("first3", "--demo-base", "--dry-run")
+    code, text = said("first3", "--demo-base", "--dry-run", "--checkpointing", "--offload", "model")
+    assert code == 0 and text.count("checkpointing, offload model: ") == 4
+    assert ", without checkpointing " in text and ", without checkpointing " not in plain
 
 
 def test_the_protocol_is_written_into_a_page_without_a_base(said, tmp_path):
@@ -80,3 +110,25 @@ def concept(tmp_path):
     (tmp_path / "concepts" / "dog").mkdir(parents=True)
     Image.new("RGB", (64, 64)).save(tmp_path / "concepts" / "dog" / "a.png")
     return tmp_path / "concepts"
+
+
+@pytest.mark.parametrize(
+    ("asked", "found"),
+    [
+        (
+            Way(Keeping(), False),
+            ["none", "none C", "model C", *(f"{o} {q} C" for q in ("int8", "nf4") for o in ("none", "model"))],
+        ),
+        (Way(Keeping("model"), True), ["model C", "model int8 C", "model nf4 C"]),
+        (Way(Keeping(quantize="nf4"), False), ["none nf4", "none nf4 C", "model nf4 C"]),
+    ],
+)
+def test_ways_of_training_go_from_what_was_asked_to_the_leanest(asked, found):
+    named = [
+        " ".join(
+            filter(None, (k.offload, "" if k.quantize == "none" else k.quantize, "C" if way.checkpointing else ""))
+        )
+        for way in ways(asked)
+        for k in (way.keeping,)
+    ]
+    assert named == found

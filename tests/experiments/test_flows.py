@@ -37,7 +37,12 @@ def test_a_dry_run_names_rows_time_and_memory(called, tmp_path, monkeypatch, nam
     monkeypatch.setattr(session_module, "load_base", lambda *_, **__: pytest.fail("a base was loaded"))
     code, text = called(name, "--dry-run")
     assert code == 0 and not (tmp_path / "out").exists(), text
-    for part in (f"Trains {trainings} LoRAs of 2 concepts", f"Audits {audits} changes", "hours here (cpu)", "Memory:"):
+    for part in (
+        f"Trains {trainings} LoRAs of 2 concepts",
+        f"Audits {audits} changes",
+        "This machine (cpu, float32)",
+        "Card of 8",
+    ):
         assert part in text, part
 
 
@@ -72,6 +77,38 @@ def test_they_run_to_their_end_and_are_done_then(
     monkeypatch.setattr(workshop, "train", lambda *_: pytest.fail("it was trained again"))
     assert called(name, "--only", only, *brief)[0] == 0
     assert (tmp_path / "out" / "experiments.md").read_text() == page
+
+
+def made(folder, what):
+    return {path.name for path in (folder / "out" / what).iterdir() if path.suffix in (".safetensors", ".json")}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("more", "library", "shared", "said"),
+    [
+        # The first LoRA is the same bytes; the second is taught with the first beside the weights.
+        (("--offload", "model"), None, 1, "offload model"),
+        (("--quantize", "int8", "--checkpointing"), "torchao", 0, "int8 weights"),
+        (("--quantize", "nf4", "--offload", "model"), "bitsandbytes", 0, "offload model, nf4 weights"),
+    ],
+)
+def test_what_is_made_on_a_base_kept_in_another_way_is_kept_apart(called, brief, tmp_path, more, library, shared, said):
+    if library:
+        pytest.importorskip(library)
+    found = []
+    for how in ((), more):
+        code, text = called("sequence", "--only", "continued", *SHORT, *how)
+        assert code == 0, text
+        found.append((made(tmp_path, LORAS), made(tmp_path, "results")))
+    (loras, results), (more_loras, more_results) = found
+    files = [{name for name in names if name.endswith(".safetensors")} for names in (loras, more_loras)]
+    assert len(files[0]) == 2 and len(files[1]) == 4 - shared
+    assert len(more_results) == 2 * len(results) > 0
+    page = (tmp_path / "out" / "experiments.md").read_text()
+    assert f", {said}), preset quick" in page
+    again = called("sequence", "--only", "continued", *SHORT, *more)
+    assert again[0] == 0 and made(tmp_path, "results") == more_results
 
 
 def test_a_lora_whose_base_drew_in_another_way_is_another(concepts, tmp_path):

@@ -6,7 +6,7 @@ import dataclasses
 import pytest
 import torch
 from owf.core.adapter import read_adapter, stacked
-from owf.core.audit.change import AdapterChange
+from owf.core.audit.change import BESIDE, AdapterChange
 from owf.core.experiments.jobs.job import CONTINUED, STACKED, Job, Lesson
 from owf.core.experiments.jobs.runner import run_jobs
 from owf.core.experiments.jobs.study import Asked, ConceptPictures, Study
@@ -19,6 +19,7 @@ from owf.core.metrics.images.features import Fetching
 from owf.core.model.diffusion import drawings
 from owf.core.model.diffusion.batch import Batching
 from owf.core.model.diffusion.sample import Sampling
+from owf.core.model.memory import Keeping
 from owf.core.plan import demo
 from owf.core.progress import SILENT
 from owf.core.verdict.report import BlockChange
@@ -127,6 +128,31 @@ def test_a_stack_is_the_sum_of_its_files(tmp_path):
         wanted = {name: value for name, (_, value) in parameters(denoiser).items()}
     assert all(torch.equal(tuned[name], wanted[name]) for name in wanted)
     assert any(not torch.equal(tuned[name], before[name][1]) for name in tuned)
+    assert all(p is before[name][0] for name, (p, _) in parameters(denoiser).items())
+
+
+def test_a_stack_beside_the_weights_answers_as_a_merged_one(tmp_path):
+    denoiser = tiny_denoiser()
+    adapters = [read_adapter(write_tiny_lora(tmp_path / f"{i}.safetensors", scale=0.1 * (i + 1))) for i in range(2)]
+    before, x = parameters(denoiser), torch.ones(1, *denoiser.latent_shape)
+
+    def answer():
+        return denoiser.predict(x, torch.tensor([500]), denoiser.encode_text(["a bag"]))
+
+    plain, merged = answer(), StackChange(denoiser.components, adapters)
+    beside = StackChange(denoiser.components, adapters, Keeping("model"))
+    assert (
+        beside.refusal() is None
+        and beside.key == (*merged.key, BESIDE)
+        and beside.record().details["applied"] == BESIDE
+    )
+    answers = []
+    for change in (merged, beside):
+        change.on()
+        answers.append(answer())
+        change.off()
+        assert torch.equal(answer(), plain)
+    assert torch.allclose(*answers, atol=1e-5) and not torch.allclose(answers[0], plain, atol=1e-3)
     assert all(p is before[name][0] for name, (p, _) in parameters(denoiser).items())
 
 

@@ -3,14 +3,14 @@
 import numpy as np
 import pytest
 import torch
-from counted import PeakMemory, fused_attention
-from fake_cuda import require_fake_cuda
+from fake_cuda import fused_attention, require_fake_cuda
 from owf.core import families
 from owf.core.model.backends.activations import sequential_values, transformer_values, unet_values, vae_values
 from owf.core.model.base import CONFIGS, BaseChoice
 from owf.core.model.blueprint import blueprint
 from owf.core.model.footprint import NO_LORA, LoraBytes, footprint
 from owf.core.model.memory import Keeping
+from owf.core.train.forecast.peak_memory import PeakMemory
 from tiny_qwen import known_class
 from torch._subclasses.fake_tensor import FakeTensorMode
 

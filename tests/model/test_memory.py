@@ -2,9 +2,9 @@
 
 import pytest
 import torch
-from counted import PeakMemory, fused_attention
-from fake_cuda import require_fake_cuda
+from fake_cuda import fused_attention, require_fake_cuda
 from owf.core.model.base import CONFIGS
+from owf.core.train.forecast.peak_memory import PeakMemory
 from torch._subclasses.fake_tensor import FakeTensorMode
 
 GIB = 2**30

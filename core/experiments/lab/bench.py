@@ -9,6 +9,7 @@ from pathlib import Path
 from ...metrics.images.features import Fetching
 from ...model.diffusion.batch import Batching
 from ...model.diffusion.denoiser import TrainableDenoiser
+from ...model.memory import AS_LOADED, Keeping
 from ...progress import Progress
 
 
@@ -28,6 +29,8 @@ class Bench:
     """Where networks come from and run."""
     watching: Callable[[], AbstractContextManager[Progress]]
     """Opens who is told how far one training or audit is."""
+    keeping: Keeping = AS_LOADED
+    """How the base is kept; LoRAs stand beside weights that are rounded or wait."""
 
 
 def short_hash(text: str) -> str:

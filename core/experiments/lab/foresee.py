@@ -1,10 +1,7 @@
 """What an experiment would train and measure, and what that costs, before anything is loaded."""
 
-import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-
-from torch import nn
+from dataclasses import dataclass, replace
 
 from ... import families
 from ...audit.evidence.cost import Cost, audit_cost
@@ -13,20 +10,18 @@ from ...audit.request import plan_for
 from ...datasets.accounts import MODELS, account, evaluations
 from ...model.blueprint import Blueprint
 from ...model.diffusion.drawings import sampling_of
-from ...model.footprint import LoraBytes
 from ...plan.audit_plan import AuditPlan
 from ...plan.concept import Concept
 from ...plan.presets import PAPER
 from ...text import counted
-from ...train.cost import all_rows, rows_until, teacher_rows
+from ...train.cost import BACKWARD
 from ...train.data.bank import Bank, make_bank, read_bank, shipped_bank
+from ...train.forecast.rows import training_rows
 from ...train.plan import TrainPlan
+from ...train.session import usual_targets
 from ..jobs.job import REFERENCE, Job, Lesson, distinct
 from ..jobs.study import Study
 from .examiner import audit_request
-
-BACKWARD = 3
-"""A row with gradients costs about three without."""
 
 
 @dataclass(frozen=True)
@@ -57,13 +52,14 @@ def foresee(study: Study, jobs: Sequence[Job], base: Blueprint, names: Sequence[
     lessons = list(distinct(jobs))
     trained = [lesson for lesson in lessons if lesson.how != REFERENCE]
     bank, usual = _banks(base, names), base.family.drawing((base.name, *names))
-    drawn = sum(_without_gradients(lesson, bank(lesson), base.family.name, usual) for lesson in trained)
+    rows = [training_rows(lesson.plan, bank(lesson), base.family.name, usual) for lesson in trained]
+    drawn = sum(each.without_gradients for each in rows)
     looked = [lesson for lesson in lessons if lesson.how == REFERENCE]
     drawn += sum(drawn_rows(_concept(lesson.plan), base.family.name, bank(lesson).form, usual) for lesson in looked)
     asked = {metrics: _asked(study, metrics, base, names) for metrics in dict.fromkeys(job.metrics for job in jobs)}
     return Foreseen(
         trainings=len(trained),
-        gradients=sum(rows_until(lesson.plan, lesson.plan.steps) for lesson in trained),
+        gradients=sum(each.student for each in rows),
         drawn=drawn,
         audits=len(jobs),
         tuned=sum(_tuned(job, *asked[job.metrics], usual) for job in jobs),
@@ -71,17 +67,10 @@ def foresee(study: Study, jobs: Sequence[Job], base: Blueprint, names: Sequence[
     )
 
 
-def lora_bytes(study: Study, base: Blueprint) -> LoraBytes:
-    """Return what a LoRA of the study's plain training changes of a base, and has."""
-    chosen = base.pipeline.targets.usual if study.plan.targets == families.ATTENTION else study.plan.targets
-    pattern = re.compile(rf"(.*\.)?({base.pipeline.targets.layers(chosen)})")
-    weights = [
-        module.weight
-        for name, module in base.components[base.pipeline.denoiser].named_modules()
-        if pattern.fullmatch(name) and isinstance(module, nn.Linear | nn.Conv2d)
-    ]
-    sides = sum(len(weight) + weight[0].numel() for weight in weights)
-    return LoraBytes(sum(weight.numel() for weight in weights), study.plan.rank * sides)
+def trained_plans(study: Study, jobs: Sequence[Job], base: Blueprint) -> list[TrainPlan]:
+    """Return the plans of all that is trained, as they are on a base; of jobs that train nothing, the study's own."""
+    plans = [lesson.plan for lesson in distinct(jobs) if lesson.how != REFERENCE]
+    return [replace(plan, targets=usual_targets(base.family, plan)) for plan in plans or [study.plan]]
 
 
 def _tuned(job: Job, plan: AuditPlan, cost: Cost, usual: families.Drawing) -> int:
@@ -108,13 +97,6 @@ def _banks(base: Blueprint, names: Sequence[str]) -> Callable[[Lesson], Bank]:
 
 def _concept(plan: TrainPlan) -> Concept:
     return Concept(plan.trigger, plan.class_word)
-
-
-def _without_gradients(lesson: Lesson, bank: Bank, family: str, usual: families.Drawing) -> int:
-    plan = lesson.plan
-    taught = sum(teacher_rows(plan, step) for step in range(plan.steps))
-    before = all_rows(plan, bank, usual) - rows_until(plan, plan.steps)
-    return taught + before + drawn_rows(_concept(plan), family, bank.form, usual)
 
 
 def _asked(study: Study, metrics: tuple[str, ...], base: Blueprint, names: Sequence[str]) -> tuple[AuditPlan, Cost]:

@@ -4,27 +4,33 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from ...adapter import Adapter, Switch
+from ...adapter.apply.beside import AllBeside
 from ...adapter.apply.match import Components
 from ...audit.adapter_record import adapter_record
-from ...audit.change import mismatch
+from ...audit.change import BESIDE, mismatch
+from ...model.memory import AS_LOADED, Keeping
 from ...text import inert
 from ...verdict.report import AdapterRecord
 
 
 class StackChange:
-    """LoRA files at strength 1, merged together into the live modules of the base."""
+    """LoRA files at strength 1, together: merged into the base's modules, or beside weights that cannot be."""
 
     is_repeatable = True
 
-    def __init__(self, components: Components, adapters: Sequence[Adapter]) -> None:
+    def __init__(self, components: Components, adapters: Sequence[Adapter], keeping: Keeping = AS_LOADED) -> None:
+        self._way = "" if keeping.is_plain else BESIDE
         self._adapters = tuple(adapters)
         self.claimed = tuple(word for adapter in self._adapters for word in adapter.trigger_words)
-        self._switch = Switch(components, self._adapters)
+        self._switch = AllBeside(components, self._adapters) if self._way else Switch(components, self._adapters)
 
     @property
     def key(self) -> tuple[str, ...]:
-        """Return the files and how each is read; they add up, but sums of floats know an order."""
-        return tuple(adapter.key for adapter in self._adapters)
+        """Return the files and how each is read, and the way of applying them unless they are merged.
+
+        They add up, but sums of floats know an order.
+        """
+        return (*(adapter.key for adapter in self._adapters), *filter(None, (self._way,)))
 
     def refusal(self) -> str | None:
         """Return why one of the files does not apply to this base as a whole; None when all do."""
@@ -33,12 +39,12 @@ class StackChange:
 
     def record(self) -> AdapterRecord:
         """Return the last file's record under the names of all."""
-        record = adapter_record(self._adapters[-1], self._switch.reports[-1], 1.0)
+        record = adapter_record(self._adapters[-1], self._switch.reports[-1], 1.0, self._way)
         return replace(record, name=inert(" + ".join(adapter.path.name for adapter in self._adapters), 500))
 
     def on(self) -> None:
-        """Swap the changed weights in."""
-        self._switch.on()
+        """Swap the changed weights in, or let layers add their share."""
+        self._switch.on(*(1.0 for _ in self._adapters))
 
     def off(self) -> None:
         """Leave the base as it was, bit for bit."""

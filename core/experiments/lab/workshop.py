@@ -2,16 +2,17 @@
 
 import hashlib
 import json
-from collections.abc import Sequence
-from contextlib import ExitStack
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
-from ...adapter import read_adapter, stacked
-from ...audit.change import AdapterChange, Change
+from ...adapter import Adapter, read_adapter
+from ...audit.change import BESIDE, AdapterChange, Change
 from ...audit.learned.networks import load_networks
 from ...disk.files import write_text
+from ...errors import AdapterError
 from ...metrics.images.features import FeatureNetwork
 from ...metrics.measurement import Estimate
 from ...model.diffusion.drawings import SAMPLING, sampling_of
@@ -53,7 +54,7 @@ class Workshop:
 
     def key(self, job: Job) -> str:
         """Return the hash of all that a job's result depends on: what is trained, on what, and what is asked."""
-        told = [job.row, job.seed, job.way, job.at, job.metrics, job.probes, job.draws, *self._keys(job)]
+        told = [job.row, job.seed, job.way, job.at, job.metrics, job.probes, job.draws, *self._keys(job), *self._beside]
         asked = self._examiner.question(job.metrics)
         return short_hash(f"{json.dumps(told)}|{asked}|{self._bench.denoiser.digest()}")
 
@@ -97,8 +98,13 @@ class Workshop:
             return EmbeddingChange(denoiser, paths[-1], concept.pure_trigger, (concept.phrase,))
         adapters = [read_adapter(path) for path in paths]
         if len(adapters) == 1:
-            return AdapterChange(denoiser.components, adapters[0], 1.0)
-        return StackChange(denoiser.components, adapters)
+            return AdapterChange(denoiser.components, adapters[0], 1.0, self._bench.keeping)
+        return StackChange(denoiser.components, adapters, self._bench.keeping)
+
+    @property
+    def _beside(self) -> tuple[str, ...]:
+        """Return what tells results of LoRAs beside the weights from those of merged ones: they differ by rounding."""
+        return () if self._bench.keeping.is_plain else (BESIDE,)
 
     def _keys(self, job: Job) -> list[str]:
         keys: list[str] = []
@@ -108,7 +114,7 @@ class Workshop:
 
     def _key(self, lesson: Lesson, before: Sequence[str]) -> str:
         training = self._training(lesson)
-        told = [str(VERSION), lesson.how, training.fingerprint(), *before]
+        told = [str(VERSION), lesson.how, training.fingerprint(), *before, *(self._beside if before else ())]
         sampling = sampling_of(training.usual)
         if sampling != SAMPLING:  # else names are those from before bases drew in ways of their own
             told.append(repr(sampling))
@@ -133,17 +139,31 @@ class Workshop:
             folder.mkdir(parents=True, exist_ok=True)
             with ExitStack() as stack:
                 if before:
-                    adapters = [read_adapter(one.path) for one in before]
-                    stack.enter_context(stacked(self._bench.denoiser.components, adapters, [1.0] * len(adapters)))
+                    stack.enter_context(self._with([read_adapter(one.path) for one in before]))
                 learning = self._train(lesson, key, before)
             write_text(notes, json.dumps(asdict(Learned(learning.decision, learning.estimates)), indent=1) + "\n")
             (folder / f"{key}.checkpoint").unlink(missing_ok=True)
         return _Taught(key, path, read_learned(notes))
 
+    @contextmanager
+    def _with(self, adapters: Sequence[Adapter]) -> Iterator[None]:
+        """Return a context with LoRAs in the base; raise AdapterError where one does not apply as a whole."""
+        change = StackChange(self._bench.denoiser.components, adapters, self._bench.keeping)
+        refusal = change.refusal()
+        if refusal is not None:
+            raise AdapterError(refusal)
+        try:
+            change.on()
+            yield
+        finally:
+            change.off()
+
     def _train(self, lesson: Lesson, key: str, before: Sequence[_Taught]) -> Learning:
         bench, training = self._bench, self._training(lesson)
         # What a base with LoRAs in it draws is not the base's, though its digest is: it gets a cache of its own.
-        cache = bench.cache / f"after-{short_hash('|'.join(one.key for one in before))}" if before else bench.cache
+        cache, told = bench.cache, "|".join((*(one.key for one in before), *self._beside))
+        if before:
+            cache /= f"after-{short_hash(told)}"
         cache.mkdir(parents=True, exist_ok=True)
         with bench.watching() as progress:
             setting = TrainSetting(
@@ -153,6 +173,7 @@ class Workshop:
                 progress,
                 bench.batch,
                 resume=True,
+                keeping=bench.keeping,
                 usual=training.usual,
                 networks=lambda: self._networks,
             )

@@ -29,4 +29,5 @@ TERM = Term(
     make=WeightDistance,
     student_rows=none_asked,
     teacher_rows=none_asked,
+    weighs_changes=True,
 )

@@ -104,6 +104,8 @@ class Term:
     """Rows of the base's predictions for one UNet batch; none where the target is another."""
     drawings: Callable[["TrainPlan", "Bank"], int] = none_drawn
     """Pictures that the base draws before the first step."""
+    weighs_changes: bool = False
+    """Whether it asks for every change of a weight at once, all of which are in memory until the backward pass."""
     needs_class: bool = False
     """Whether it preserves the class, so that nothing can be preserved where nobody names one."""
 

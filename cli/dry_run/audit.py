@@ -6,22 +6,22 @@ from typing import Any
 
 import torch
 
-from ..core.adapter import Adapter
-from ..core.audit.evidence.cost import audit_cost
-from ..core.audit.forecast import Forecast, forecast
-from ..core.audit.references import concept_of, likeness_rows
-from ..core.audit.request import AuditRequest, plan_for
-from ..core.datasets.accounts import account
-from ..core.model.base import BaseChoice
-from ..core.model.blueprint import blueprint
-from ..core.model.cards import CARDS, SHARE, TRANSFER, Card
-from ..core.model.diffusion.batch import batching_for
-from ..core.model.diffusion.speed import attained, memory_of
-from ..core.model.footprint import GIB, footprint, part_weights
-from ..core.model.memory import OFFLOADS, TILE, Keeping
-from ..core.model.names import base_names
-from ..core.plan.presets import PAPER
-from ..core.text import inert
+from ...core.adapter import Adapter
+from ...core.audit.evidence.cost import audit_cost
+from ...core.audit.forecast import Forecast, forecast
+from ...core.audit.references import concept_of, likeness_rows
+from ...core.audit.request import AuditRequest, plan_for
+from ...core.datasets.accounts import account
+from ...core.model.base import BaseChoice
+from ...core.model.blueprint import blueprint
+from ...core.model.cards import CARDS, TRANSFER, Card
+from ...core.model.diffusion.batch import Batching, batching_for
+from ...core.model.footprint import GIB, footprint, part_weights
+from ...core.model.memory import OFFLOADS, TILE, Keeping
+from ...core.model.names import base_names
+from ...core.plan.presets import PAPER
+from ...core.text import inert
+from .machine import CLOSING, base_line, memory_words, named, pace_here, pace_of, time_words
 
 WAYS = (Keeping(), Keeping("model"), Keeping("model", tile=TILE), Keeping("group", tile=TILE))
 """How a base may be kept, from the fastest to the leanest."""
@@ -67,18 +67,16 @@ def lines(adapter: Adapter, seen: Forecast, asked: Asked) -> list[str]:
     said = "nothing in names and shapes speaks against it" if seen.refusal is None else f"INVALID: {seen.refusal}"
     return [
         f"{inert(adapter.path.name)}: {', '.join(adapter.algorithms)}; {seen.coverage}; {said}",
-        f"Base: {inert(base.name, 200)}, {base.family.title}, {base.resolution} px; "
-        + ", ".join(f"{name} {_millions(module)}" for name, module in _weighted(seen)),
+        base_line(base, inert(base.name, 200)),
         f"Plan: preset {plan.preset}: {', '.join(plan.metrics)}; {len(plan.prompts)} prompts as {plan.prompt_form}, "
         f"{plan.images} images of {plan.sampling_steps} steps at guidance {plan.guidance_scale:g}",
         *filter(None, [account(plan.dataset) if plan.preset == PAPER else ""]),
         f"Rows of the denoiser: {cost.tuned:,} for the LoRA, {cost.base:,} for the base (once, then cached), "
         f"{operations / 1e12:.3g} TFLOP each" + _likeness(seen),
         "",
-        *_here(seen, asked, operations),
-        *(line for card in CARDS for line in _on_card(seen, asked, card, operations)),
-        "Memory follows from shapes; times are guesses within a factor of two or three, of a machine that does "
-        "nothing else. Nothing was loaded.",
+        _here(seen, asked),
+        *(_on_card(seen, asked, card) for card in CARDS),
+        CLOSING,
     ]
 
 
@@ -86,48 +84,38 @@ def _likeness(seen: Forecast) -> str:
     return f"; at most {seen.likeness:,} more for the likeness to the references" if seen.likeness else ""
 
 
-def _weighted(seen: Forecast) -> list[tuple[str, torch.nn.Module]]:
-    return [(part.title, seen.base.parts.models[part.name]) for part in seen.base.pipeline.weighted]
-
-
-def _millions(module: torch.nn.Module) -> str:
-    return f"{sum(parameter.numel() for parameter in module.parameters()) / 1e6:,.0f} M"
-
-
-def _here(seen: Forecast, asked: Asked, operations: int) -> list[str]:
-    batch = batching_for(seen.base.latent_shape, asked.device.type, takes_turns=asked.keeping.takes_turns)
-    rows = asked.batch or batch.size * batch.workers
+def _here(seen: Forecast, asked: Asked) -> str:
+    usual = batching_for(seen.base.latent_shape, asked.device.type, takes_turns=asked.keeping.takes_turns)
+    batch = Batching(asked.batch) if asked.batch else usual
+    rows = batch.size * batch.workers
     needed = footprint(seen.base, asked.dtype, rows, asked.keeping, seen.lora).needed
-    there = memory_of(asked.device)
-    of = f" of {there / GIB:.1f} GB" if there else ""
-    fits = "" if there is None or needed <= there else ", which is not enough"
-    seconds = operations / (attained(asked.device, asked.dtype) * SHARE)
+    seconds = pace_here(seen.base, asked.device, asked.dtype, batch).together
     if asked.device.type != "cpu":
         seconds += _moving(seen, asked.dtype, asked.keeping) / rows
-    return [
-        f"This machine ({asked.device}, {_named(asked.dtype)}, {rows} rows at once, {asked.keeping.words()}): "
-        f"{needed / GIB:.1f} GB{of}{fits}; about {_times(seen, seconds)}"
-    ]
+    return (
+        f"This machine ({asked.device}, {named(asked.dtype)}, {rows} rows at once, {asked.keeping.words()}): "
+        f"{memory_words(needed, asked.device)}; about {_times(seen, seconds)}"
+    )
 
 
-def _on_card(seen: Forecast, asked: Asked, card: Card, operations: int) -> list[str]:
+def _on_card(seen: Forecast, asked: Asked, card: Card) -> str:
     rows, dtype = asked.batch or batching_for(seen.base.latent_shape, "cuda").size, asked.dtype_on_cards
-    ways = list(_ways(asked.keeping))
-    for keeping in ways:
+    kept = list(ways(asked.keeping))
+    for keeping in kept:
         needed = footprint(seen.base, dtype, rows, keeping, seen.lora).needed
         if needed <= card.gigabytes * GIB:
-            seconds = operations / (card.operations * SHARE) + _moving(seen, dtype, keeping) / rows
-            return [
-                f"Card of {card.gigabytes} GB ({card.name}, {_named(dtype)}, {rows} rows at once), {keeping.words()}: "
+            seconds = pace_of(card, seen.base).together + _moving(seen, dtype, keeping) / rows
+            return (
+                f"Card of {card.gigabytes} GB ({card.name}, {named(dtype)}, {rows} rows at once), {keeping.words()}: "
                 f"{needed / GIB:.1f} GB; about {_times(seen, seconds)}"
-            ]
-    least = min(footprint(seen.base, dtype, rows, keeping, seen.lora).needed for keeping in ways)
-    return [
-        f"Card of {card.gigabytes} GB ({_named(dtype)}, {rows} rows at once): too small, {least / GIB:.1f} GB at least"
-    ]
+            )
+    least = min(footprint(seen.base, dtype, rows, keeping, seen.lora).needed for keeping in kept)
+    return (
+        f"Card of {card.gigabytes} GB ({named(dtype)}, {rows} rows at once): too small, {least / GIB:.1f} GB at least"
+    )
 
 
-def _ways(asked: Keeping) -> Iterator[Keeping]:
+def ways(asked: Keeping) -> Iterator[Keeping]:
     """Return how a base may be kept, from what was asked to the leanest; what was rounded or tiled stays so."""
     for way in WAYS:
         if OFFLOADS.index(way.offload) < OFFLOADS.index(asked.offload):
@@ -143,16 +131,6 @@ def _moving(seen: Forecast, dtype: torch.dtype, keeping: Keeping) -> float:
     return part_weights(seen.base, dtype, keeping)[seen.base.pipeline.parts[0].name] / TRANSFER
 
 
-def _named(dtype: torch.dtype) -> str:
-    return str(dtype).removeprefix("torch.")
-
-
 def _times(seen: Forecast, seconds_per_row: float) -> str:
-    lora, base = (_time(rows * seconds_per_row) for rows in (seen.cost.tuned, seen.cost.base))
+    lora, base = (time_words(rows * seconds_per_row) for rows in (seen.cost.tuned, seen.cost.base))
     return f"{lora} for the LoRA, {base} for the base"
-
-
-def _time(seconds: float) -> str:
-    if seconds < 5400:
-        return f"{max(1, round(seconds / 60))} min"
-    return f"{seconds / 3600:.1f} h" if seconds < 48 * 3600 else f"{seconds / 86400:.0f} days"
