@@ -5,26 +5,31 @@ from dataclasses import replace
 
 from ...adapter import Adapter, Switch
 from ...adapter.apply.match import Components
+from ...adapter.apply.switch import attached
 from ...audit.adapter_record import adapter_record
-from ...audit.change import mismatch
+from ...audit.change import BESIDE, mismatch
 from ...text import inert
 from ...verdict.report import AdapterRecord
 
 
 class StackChange:
-    """LoRA files at strength 1, merged together into the live modules of the base."""
+    """LoRA files at strength 1, together in the live modules of the base."""
 
     is_repeatable = True
 
     def __init__(self, components: Components, adapters: Sequence[Adapter]) -> None:
         self._adapters = tuple(adapters)
         self.claimed = tuple(word for adapter in self._adapters for word in adapter.trigger_words)
-        self._switch = Switch(components, self._adapters)
+        self._switch = attached(components, self._adapters)
+        self._way = "" if isinstance(self._switch, Switch) else BESIDE
 
     @property
     def key(self) -> tuple[str, ...]:
-        """Return the files and how each is read; they add up, but sums of floats know an order."""
-        return tuple(adapter.key for adapter in self._adapters)
+        """Return the files, how each is read, and the way of applying them unless they are merged.
+
+        They add up, but sums of floats know an order.
+        """
+        return *(adapter.key for adapter in self._adapters), *filter(None, (self._way,))
 
     def refusal(self) -> str | None:
         """Return why one of the files does not apply to this base as a whole; None when all do."""
@@ -33,12 +38,12 @@ class StackChange:
 
     def record(self) -> AdapterRecord:
         """Return the last file's record under the names of all."""
-        record = adapter_record(self._adapters[-1], self._switch.reports[-1], 1.0)
+        record = adapter_record(self._adapters[-1], self._switch.reports[-1], 1.0, self._way)
         return replace(record, name=inert(" + ".join(adapter.path.name for adapter in self._adapters), 500))
 
     def on(self) -> None:
-        """Swap the changed weights in."""
-        self._switch.on()
+        """Swap the changed weights in, or let layers add their shares."""
+        self._switch.on(*(1.0 for _ in self._adapters))
 
     def off(self) -> None:
         """Leave the base as it was, bit for bit."""
