@@ -116,16 +116,16 @@ def _working(base: Blueprint, dtype: torch.dtype, rows: int, keeping: Keeping) -
     }
     if keeping.quantize == "none":
         for name, root in base.components.items():
-            found[name] = found.get(name, 0) + _widening(root)
+            found[name] = found.get(name, 0) + _widening(root, dtype)
     return found
 
 
-def _widening(module: nn.Module) -> int:
+def _widening(module: nn.Module, dtype: torch.dtype) -> int:
     """Return the bytes that are alive at most while a weight that is kept as stored is widened."""
-    from .backends.kept_as_stored import WIDENING, StoredLinear
+    from .backends.kept_as_stored import StoredLinear, widening_bytes
 
     layers = (layer for layer in module.modules() if isinstance(layer, StoredLinear))
-    return WIDENING * max((layer.numbers.numel() for layer in layers), default=0)
+    return max((widening_bytes(layer.stored, dtype.itemsize) for layer in layers), default=0)
 
 
 def _present(base: Blueprint, name: str, weights: Mapping[str, int], keeping: Keeping) -> int:

@@ -15,7 +15,7 @@ from owf.core.model.backends.kept_as_stored import StoredLinear, widen
 from owf.core.model.diffusion.noise import gaussian
 from owf.core.model.memory import AS_LOADED, Keeping
 from owf.core.train.methods.method import attach
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 from small_training import run, small_plan
 from tiny_flows import PARTS, TRAINED
 from torch import nn
@@ -89,6 +89,27 @@ def test_a_lora_beside_such_layers_is_the_one_merged_into_the_widened_base(famil
     assert (merged - plain).abs().max() > 1e-3
     for one in (beside, trained):
         torch.testing.assert_close(one, merged, atol=1e-4, rtol=1e-4)
+
+
+@pytest.mark.parametrize("is_dora", [False, True])
+def test_a_lora_of_a_fused_layer_is_cut_for_layers_in_eight_bits(is_dora, tmp_path):
+    generator, stem = torch.Generator().manual_seed(3), "lora_unet_double_blocks_0_img_attn_qkv"
+    tensors = {
+        f"{stem}.lora_down.weight": torch.randn(4, 32, generator=generator),
+        f"{stem}.lora_up.weight": torch.randn(96, 4, generator=generator),
+    }
+    tensors |= {f"{stem}.dora_scale": torch.full((96, 1), 2.0)} if is_dora else {}
+    save_file(tensors, tmp_path / "x.safetensors")
+    found = []
+    for is_widened in (False, True):
+        denoiser = base("flux", is_widened=is_widened)
+        plain = answers(denoiser)
+        change = AdapterChange(denoiser.components, read_adapter(tmp_path / "x.safetensors"), 1.0)
+        assert change.refusal() is None and change.record().matched == 3
+        change.on()
+        found.append(answers(denoiser))
+        assert (found[-1] - plain).abs().max() > 1e-3
+    torch.testing.assert_close(*found, atol=1e-4, rtol=1e-4)
 
 
 def test_strength_0_is_the_base_bit_for_bit_and_several_add_up(family, tmp_path):

@@ -164,7 +164,8 @@ def _digest(modules: Sequence[Any], tokenizers: Sequence[Any], schedule: Schedul
         sha.update(type(module).__name__.encode() + _settings(module).encode())
         for name, tensor in plain_state(module):
             sha.update(f"{name}|{tensor.dtype}|{tuple(tensor.shape)}".encode())
-            sha.update(tensor.detach().cpu().contiguous().view(-1).view(torch.uint8).numpy())
+            content: Any = tensor.detach().cpu().contiguous().view(-1).view(torch.uint8).numpy()
+            sha.update(content)
     return sha.hexdigest()
 
 

@@ -5,7 +5,7 @@ of the memory of 16 bits. No layer computes in eight bits, and only linear ones 
 """
 
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,9 +15,6 @@ from torch.nn import functional
 
 _KINDS = (torch.float8_e4m3fn, torch.float8_e5m2, torch.int8)
 """Types of eight bits whose numbers stand for values."""
-WIDENING = 9
-"""Bytes for each of its numbers that are alive at most while a weight is widened: two of it in float32 and the sums of
-four, where it is turned back; else one in float32, and the result."""
 _LACKING = ("mps",)
 """Devices of torch's that have no floating-point numbers of eight bits."""
 
@@ -91,12 +88,15 @@ class StoredLinear(nn.Linear):
     type, and is the one that the layer computes in.
     """
 
+    numbers: nn.Parameter
+    scale: torch.Tensor | None
+    like: torch.Tensor
+
     def __init__(self, stored: Stored, bias: nn.Parameter | None, dtype: torch.dtype) -> None:
         nn.Module.__init__(self)  # a linear layer's own would make a weight
         self.out_features, self.in_features = stored.numbers.shape
         self._kind, self._group = stored.numbers.dtype, stored.group
-        # A copy: what is mapped from a file changes with the file.
-        self.numbers = nn.Parameter(_bytes(stored.numbers).clone(), requires_grad=False)
+        self.numbers = nn.Parameter(_bytes(stored.numbers), requires_grad=False)
         self.register_buffer("scale", None if stored.scale is None else _bytes(stored.scale), persistent=False)
         self.register_buffer("like", torch.empty(0, dtype=dtype, device=stored.numbers.device), persistent=False)
         self.register_parameter("bias", bias)
@@ -104,8 +104,8 @@ class StoredLinear(nn.Linear):
     @property
     def stored(self) -> Stored:
         """The weight as it is held."""
-        scale: torch.Tensor | None = self.scale
-        return Stored(self.numbers.view(self._kind), None if scale is None else scale.view(torch.float32), self._group)
+        scale = None if self.scale is None else self.scale.view(torch.float32)
+        return Stored(self.numbers.view(self._kind), scale, self._group)
 
     @property
     def weight(self) -> torch.Tensor:  # pyright: ignore[reportIncompatibleVariableOverride] - made when it is asked
@@ -117,8 +117,17 @@ class StoredLinear(nn.Linear):
         return _Product.apply(input, self.bias, self.stored, self.like.dtype)
 
 
+def widening_bytes(stored: Stored, size: int) -> int:
+    """Return the bytes that are alive while a weight is widened to a type of `size` bytes, at most.
+
+    That is all of it in float32 beside the result, or, while it is turned back, twice in float32 and the sums of four.
+    """
+    return stored.numbers.numel() * (9 if stored.group else 4 + size)
+
+
 def _bytes(tensor: torch.Tensor) -> torch.Tensor:
-    return tensor.contiguous().view(torch.uint8)
+    """Return a copy of a tensor as bytes: what is mapped from a file changes with the file."""
+    return tensor.contiguous().view(torch.uint8).clone()
 
 
 class _Product(torch.autograd.Function):
@@ -162,10 +171,13 @@ def keep_as_stored(module: nn.Module, weights: Mapping[str, Stored]) -> None:
         _put(module, path, StoredLinear(stored, layer.bias, layer.weight.dtype).train(layer.training))
 
 
-def keep_shapes(module: nn.Module, names: Iterable[str]) -> None:
-    """Let linear layers of a model of shapes alone hold the weights of these names in eight bits."""
-    layers = {name: module.get_parameter(name) for name in names}
-    keep_as_stored(module, {n: Stored(torch.empty_like(like, dtype=_KINDS[0])) for n, like in layers.items()})
+def keep_shapes(module: nn.Module, kinds: Mapping[str, torch.dtype]) -> None:
+    """Let linear layers of a model of shapes alone hold weights, given by name, in types of eight bits.
+
+    Whole numbers count as turned, which takes the most to widen.
+    """
+    shapes = {name: torch.empty_like(module.get_parameter(name), dtype=kind) for name, kind in kinds.items()}
+    keep_as_stored(module, {n: Stored(like, None, int(like.dtype == torch.int8)) for n, like in shapes.items()})
 
 
 def widen(module: nn.Module) -> None:

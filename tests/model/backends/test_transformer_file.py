@@ -35,7 +35,7 @@ def folder(family, parts, tmp_path, monkeypatch):
     folder = save_folder(family, parts, tmp_path / "base")
     path = next((folder / "transformer").glob("*.safetensors"))
     save_file({name: value * 0.5 for name, value in load_file(path).items()}, path)
-    (tmp_path / "config.toml").writetext_tensor(f'[bases]\n{family} = "{folder}"\n')
+    (tmp_path / "config.toml").write_text(f'[bases]\n{family} = "{folder}"\n')
     monkeypatch.setenv("OWF_CONFIG", str(tmp_path / "config.toml"))
     return folder
 
@@ -58,7 +58,7 @@ def test_a_file_is_loaded_with_the_rest_of_its_base(family, parts, folder, prefi
 def test_a_file_without_a_folder_for_the_rest_says_what_to_do(family, parts, tmp_path, monkeypatch):
     monkeypatch.setenv("OWF_CONFIG", str(tmp_path / "config.toml"))
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
-    (tmp_path / "config.toml").writetext_tensor(f'[bases]\n{family} = "nobody/nothing-of-this-name"\n')
+    (tmp_path / "config.toml").write_text(f'[bases]\n{family} = "nobody/nothing-of-this-name"\n')
     save_file(names_in_a_file(parts), tmp_path / "mine.safetensors")
     with pytest.raises(UsageError, match=rf"alone.*\[bases\].*{family} = "):
         load_base(BaseChoice(str(tmp_path / "mine.safetensors"), "file"), CPU, torch.float32, offline=True)
@@ -135,7 +135,7 @@ def whole(request, tmp_path, monkeypatch):
     family = request.param
     parts, other = PARTS[family](), PARTS[family](seed=1)
     folder = save_folder(family, other, tmp_path / "base")
-    (tmp_path / "config.toml").writetext_tensor(f'[bases]\n{family} = "{folder}"\n')
+    (tmp_path / "config.toml").write_text(f'[bases]\n{family} = "{folder}"\n')
     monkeypatch.setenv("OWF_CONFIG", str(tmp_path / "config.toml"))
     return family, parts, _whole(family, parts)
 
@@ -183,7 +183,7 @@ def test_whole_files_that_are_not_whole_are_refused(whole, change, tmp_path):
 def test_a_whole_file_is_read_with_a_vae_that_diffusers_does_not_convert(family, tmp_path, monkeypatch):
     parts, other = PARTS[family](), PARTS[family](seed=1)
     folder = save_folder(family, other, tmp_path / "base")
-    (tmp_path / "config.toml").writetext_tensor(f'[bases]\n{family} = "{folder}"\n')
+    (tmp_path / "config.toml").write_text(f'[bases]\n{family} = "{folder}"\n')
     monkeypatch.setenv("OWF_CONFIG", str(tmp_path / "config.toml"))
     tensors = {f"model.diffusion_model.{name}": value for name, value in names_in_a_file(parts).items()}
     alone = _base(tensors, tmp_path / "alone.safetensors")
@@ -289,6 +289,20 @@ def test_scales_that_are_not_understood_are_refused(parts, folder, change, words
             torch.tensor([123], dtype=torch.uint8) if change is None else text_tensor(change)
         )
     with pytest.raises(UsageError, match=words):
+        _loaded(stored, tmp_path / "mine.safetensors")
+
+
+@pytest.mark.parametrize(
+    ("place", "value"), [("scale", float("nan")), ("scale", float("inf")), ("number", float("nan"))]
+)
+def test_scaled_weights_that_are_not_finite_are_refused(parts, folder, place, value, tmp_path):
+    stored, _ = scaled_fp8(names_in_a_file(parts), "weight_scale", True, {"format": "float8_e4m3fn"})
+    scale = next(name for name in stored if name.endswith(".weight_scale"))
+    changed = scale if place == "scale" else f"{scale.removesuffix('.weight_scale')}.weight"
+    wide = stored[changed].float()
+    wide.view(-1)[-1] = value
+    stored[changed] = wide.to(stored[changed].dtype)
+    with pytest.raises(UsageError, match="holds NaN or infinite weights"):
         _loaded(stored, tmp_path / "mine.safetensors")
 
 

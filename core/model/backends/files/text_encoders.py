@@ -14,7 +14,7 @@ from ..kept_as_stored import Stored, is_kept, joined, keep_as_stored, stand_in
 from ..parts import in_dtype, require_finite_weights
 from .folder import class_of, empty_part, load_tokenizer
 from .scaled import stored
-from .weight_files import eight_bit_names, opened, read_object
+from .weight_files import eight_bit_types, opened, read_object
 
 _LEVEL = "text_model."
 """What the names of a text encoder's weights begin with, but for those of the first anime models."""
@@ -59,10 +59,15 @@ def _linear_layers(model: torch.nn.Module) -> dict[str, str]:
     return {_bare(name): name for name, _ in model.named_parameters() if is_kept(model, name)}
 
 
-def layers_as_stored(path: Path, prefix: str, empty: torch.nn.Module) -> set[str]:
-    """Return the weights of a text encoder without weights that stay as a file has them, by the file's header."""
-    linear, names = _linear_layers(empty), eight_bit_names(path, prefix)
-    return {linear[bare] for name in names if (bare := _bare(name[len(prefix) :])) in linear}
+def layers_as_stored(path: Path, prefix: str, empty: torch.nn.Module) -> dict[str, torch.dtype]:
+    """Return the weights of a text encoder without weights that stay as a file has them, by its header: their types."""
+    linear = _linear_layers(empty)
+    eight = {name[len(prefix) :]: kind for name, kind in eight_bit_types(path, prefix).items()}
+    return {
+        linear[bare]: kind
+        for name, kind in eight.items()
+        if (bare := _bare(name)) in linear and not _BESIDE.fullmatch(name)
+    }
 
 
 def _held(

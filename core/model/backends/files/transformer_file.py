@@ -26,7 +26,7 @@ from .models_folder import part_beside
 from .part_file import load_part, load_part_of
 from .scaled import Scales, is_beside, require_known_formats
 from .text_encoders import layers_as_stored
-from .weight_files import Header, eight_bit_names, opened, read_object, require_floats
+from .weight_files import Header, eight_bit_types, opened, read_object, require_floats
 
 _PREFIXES = ("model.diffusion_model.", "diffusion_model.", "net.")
 """What programs put before the names of a transformer's weights."""
@@ -140,18 +140,20 @@ def keep_shapes_of(files: PartFiles, pipeline: Pipeline, models: Mapping[str, nn
             keep_shapes(model, layers_as_stored(file, part.prefix if file == path else "", model))
 
 
-def _layers_as_stored(path: Path, pipeline: Pipeline, part: Part, model: nn.Module) -> set[str]:
-    """Return the weights of a transformer, or what its code counts to it, that stay as a file has them."""
-    eight, live = eight_bit_names(path), {flat(name): name for name in model.state_dict()}
-    found: dict[bool, set[str]] = {True: set(), False: set()}
+def _layers_as_stored(path: Path, pipeline: Pipeline, part: Part, model: nn.Module) -> dict[str, torch.dtype]:
+    """Return the weights of a transformer, or what its code counts to it, that stay as a file has them: their types."""
+    eight, live = eight_bit_types(path), {flat(name): name for name in model.state_dict()}
+    found: dict[str, torch.dtype] = {}
     layers = Layers(() if part.is_inner else pipeline.layers)
     with opened(path) as file:
         names = _names(file.keys(), pipeline, part if part.is_inner else None)
     for name, own in names.items():
         stem, leaf = _split(own)
-        paths = [live_part.path for live_part in layers.parts(stem) or (LivePart(stem, None),)]
-        found[name in eight].update(live.get(f"{path}_{leaf}", "") for path in paths)
-    return {name for name in found[True] - found[False] if is_kept(model, name)}
+        for live_part in layers.parts(stem) or (LivePart(stem, None),):
+            key = live.get(f"{live_part.path}_{leaf}")
+            if key is not None and name in eight and is_kept(model, key):
+                found[key] = eight[name]
+    return found
 
 
 def _require_parts(path: Path, pipeline: Pipeline, held: Sequence[Part]) -> None:
