@@ -1,8 +1,8 @@
 """Memory of bases in every way of keeping them, from shapes: `python bench/memory.py [--only PART]`.
 
-Prints the tables of docs/memory.md: rows and memory of a `quick` audit on every family; an audit on Stable Diffusion XL
-with four rows of 1024 px at once; and a training step on large bases, whose activations are counted by what is
-allocated on fake tensors. LoRAs have rank 16.
+Prints the tables of docs/memory.md: rows and memory of a `quick` audit on every family, and memory where its files hold
+eight bits; an audit on Stable Diffusion XL with four rows of 1024 px at once; and a training step on large bases, whose
+activations are counted by what is allocated on fake tensors. LoRAs have rank 16.
 """
 
 import argparse
@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 import checkout  # noqa: F401
 import torch
+from footprints.eight_bits import eight_bits_table
 from footprints.families import memory_table, rows_table, short
 from footprints.loras import lora_bytes
 from footprints.steps import KIND, TRAINED, needed, step_on
@@ -74,6 +75,7 @@ def trainings(stepped: Sequence[str] = STEPPED) -> Iterator[str]:
 TABLES: dict[str, Callable[[], Iterator[str]]] = {
     "rows": rows_table,
     "families": memory_table,
+    "eight_bits": eight_bits_table,
     "audits": audits,
     "trainings": trainings,
 }

@@ -5,15 +5,15 @@ from typing import Protocol
 
 from ..adapter import Adapter, Switch
 from ..adapter.adapter import Below
-from ..adapter.apply.beside import AllBeside
 from ..adapter.apply.match import Components
+from ..adapter.apply.switch import attached
 from ..model.memory import AS_LOADED, Keeping
 from ..text import file_stem, inert
 from ..verdict.report import AdapterRecord
 from .adapter_record import adapter_record
 
 BESIDE = "beside the weights, in each layer as it runs"
-"""How a LoRA is applied where weights are offloaded or rounded."""
+"""How a LoRA is applied where weights are offloaded or rounded, or stay in the eight bits of their file."""
 
 
 class Change(Protocol):
@@ -64,10 +64,10 @@ class AdapterChange:
     ) -> None:
         self._adapter, self._strength = adapter, strength
         self._below = sorted(below, key=lambda each: each.key)  # sums of floats depend on their order
-        self._way = "" if keeping.is_plain else BESIDE
         adapters = (adapter, *(each.adapter for each in self._below))
         self.claimed = tuple(word for each in adapters for word in each.trigger_words)
-        self._switch = AllBeside(components, adapters) if self._way else Switch(components, adapters)
+        self._switch = attached(components, adapters, merged=keeping.is_plain)
+        self._way = "" if isinstance(self._switch, Switch) else BESIDE
 
     @property
     def key(self) -> tuple[str, ...]:

@@ -15,6 +15,7 @@ from ..errors import Setting, UsageError
 from ..families import Family, Part, Pipeline
 from .base import CONFIGS, BaseChoice, base_name, checkpoint_family, original_transformer
 from .index import index_file
+from .settings import configured_parts
 
 if TYPE_CHECKING:
     from .backends.networks import Network
@@ -73,6 +74,13 @@ class Blueprint:
         return self.network.resolution
 
     @cached_property
+    def keeps_as_stored(self) -> bool:
+        """Whether weights of its components stay in the eight bits of their files, so that no LoRA is merged."""
+        from .backends.kept_as_stored import StoredLinear
+
+        return any(isinstance(layer, StoredLinear) for root in self.components.values() for layer in root.modules())
+
+    @cached_property
     def row_operations(self) -> int:
         """Floating-point operations of one row through the denoiser, as torch counts them."""
         from torch.utils.flop_counter import FlopCounterMode
@@ -123,6 +131,8 @@ def blueprint(choice: BaseChoice) -> Blueprint:
     for part in pipeline.parts:
         require_kind(index, part, pipeline, root)
     models = {part.name: _part(part, root) for part in pipeline.parts}
+    if choice.kind == "file":
+        _keep_as_stored(Path(choice.path), models)
     parts = Parts(pipeline, models, SchedulerConfig({}), index)
     kind = network_named(pipeline.network)
     if root.parent != SHAPES:  # whose tokenizers would have to be asked
@@ -148,6 +158,18 @@ def _configuration(choice: BaseChoice) -> tuple[Pipeline, Path]:
     if not index.is_file():
         raise UsageError(f"{root} is not a diffusers folder of a model: it has no {index.name}.")
     return pipeline_of(read_object(index), str(root)), root
+
+
+def _keep_as_stored(path: Path, models: Mapping[str, Any]) -> None:
+    """Let parts keep in eight bits what a file with a transformer in original names, and those beside it, have so."""
+    from .backends.files.transformer_file import files_of_parts, keep_shapes_of
+
+    alone = original_transformer(path)
+    if alone is not None:
+        named = configured_parts().get(alone.family.name, {})
+        keep_shapes_of(
+            files_of_parts(path, alone.pipeline, alone.family.name, alone.root, named), alone.pipeline, models
+        )
 
 
 def _shipped(hub_id: str) -> Path:

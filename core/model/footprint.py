@@ -67,7 +67,7 @@ def needed_for(peak: float) -> int:
 def footprint(base: Blueprint, dtype: torch.dtype, rows: int, keeping: Keeping, lora: LoraBytes = NO_LORA) -> Footprint:
     """Return the bytes of an audit with `rows` rows of the denoiser at once: the most of all its moments."""
     size = dtype.itemsize
-    added = (lora.merged if keeping.is_plain else lora.factors) * size
+    added = (lora.merged if keeping.is_plain and not base.keeps_as_stored else lora.factors) * size
     weights = part_weights(base, dtype, keeping)
     working = _working(base, dtype, rows, keeping)
     moments = [(_present(base, name, weights, keeping), working.get(name, 0)) for name in weights]
@@ -85,7 +85,9 @@ def _weights(base: Blueprint, part: "Part", dtype: torch.dtype, keeping: Keeping
     module = base.parts.models[part.name]
     size, count = _type(base, part, dtype).itemsize, _elements(module)
     if keeping.quantize == "none" or part.name not in base.components:
-        return size * count
+        return sum(
+            parameter.numel() * (size if parameter.is_floating_point() else 1) for parameter in module.parameters()
+        )
     rounded = sum(layer.weight.numel() for layer in module.modules() if isinstance(layer, nn.Linear))
     return size * (count - rounded) + int(rounded * ROUNDED_BYTES[keeping.quantize])
 
@@ -107,11 +109,23 @@ def _working(base: Blueprint, dtype: torch.dtype, rows: int, keeping: Keeping) -
 
     vae = next(part for part in base.pipeline.weighted if part.name == "vae")
     side = min(base.resolution, keeping.tile or base.resolution)
-    return {
+    found = {
         base.pipeline.parts[0].name: rows * base.network.row_values() * dtype.itemsize,
         vae.name: vae_values(base.parts.vae.config, side) * _type(base, vae, dtype).itemsize,
         **{name: values * dtype.itemsize for name, values in base.network.text_values().items()},
     }
+    if keeping.quantize == "none":
+        for name, root in base.components.items():
+            found[name] = found.get(name, 0) + _widening(root, dtype)
+    return found
+
+
+def _widening(module: nn.Module, dtype: torch.dtype) -> int:
+    """Return the bytes that are alive at most while a weight that is kept as stored is widened."""
+    from .backends.kept_as_stored import StoredLinear, widening_bytes
+
+    layers = (layer for layer in module.modules() if isinstance(layer, StoredLinear))
+    return max((widening_bytes(layer.stored, dtype.itemsize) for layer in layers), default=0)
 
 
 def _present(base: Blueprint, name: str, weights: Mapping[str, int], keeping: Keeping) -> int:

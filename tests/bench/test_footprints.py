@@ -5,6 +5,7 @@ import json
 from pathlib import Path
 
 import pytest
+from footprints.eight_bits import eight_bits_table
 from footprints.families import asked, memory_table, rows_table
 from footprints.loras import RANK, changed_layers
 from footprints.steps import KIND, plan_on
@@ -27,7 +28,7 @@ MEMORY = Path(__file__).resolve().parents[2] / "docs" / "memory.md"
 def test_the_page_has_the_tables_that_are_printed():
     known_class("Krea2Transformer2DModel")
     page = MEMORY.read_text()
-    for table in (rows_table, memory_table):
+    for table in (rows_table, memory_table, eight_bits_table):
         assert "\n".join(table()) in page
 
 

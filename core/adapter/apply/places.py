@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from ... import families
-from ..change.weights import Fused
+from ..change.weights import Fused, has_weight
 from ..module import AdapterModule
 from ..naming.names import flatten
 from .unexpected import LivePaths
@@ -59,8 +59,8 @@ class Places:
         parents: set[str] = set()
         lists: set[str] = set()
         for (_, path), owner in self._live.items():
-            has_layers = any("weight" in child._parameters for child in owner.children())
-            if "weight" in owner._parameters:
+            has_layers = any(map(has_weight, owner.children()))
+            if has_weight(owner):
                 layers.add(path)
             elif isinstance(owner, (ModuleDict, ModuleList, Sequential)) and not has_layers:
                 lists.add(path)
@@ -74,5 +74,5 @@ def _only_layer(owner: "torch.nn.Module") -> "torch.nn.Module | None":
     from torch.nn import ModuleList
 
     children = owner.children() if isinstance(owner, ModuleList) else ()
-    layers = [child for child in children if "weight" in child._parameters]
+    layers = [child for child in children if has_weight(child)]
     return layers[0] if len(layers) == 1 else None

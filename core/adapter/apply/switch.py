@@ -14,6 +14,8 @@ from ...errors import AdapterError, UsageError
 from ...text import inert
 from ..adapter import Adapter
 from ..change.delta import Delta, changed_parameters
+from ..change.weights import makes_weight
+from .beside import AllBeside
 from .match import Components, MatchedModule, Matching, match_modules
 from .match_report import MatchReport, ReportBuilder
 
@@ -115,17 +117,30 @@ def _swaps(owner: "Module", changes: "list[tuple[Delta, float]]") -> list[Swap]:
     return [Swap(owner, name, owner._parameters[name], parameter) for name, parameter in adapted.items()]
 
 
+def attached(components: Components, adapters: Sequence[Adapter], *, merged: bool = True) -> Switch | AllBeside:
+    """Return what turns adapters on and off: `merged` where every weight of the base can be changed, else beside them.
+
+    The weight of a layer that makes it of other numbers cannot.
+    """
+    makes = any(makes_weight(layer) for root in components.values() for layer in root.modules())
+    return Switch(components, adapters) if merged and not makes else AllBeside(components, adapters)
+
+
 def prepare(components: Components, *adapters: Adapter) -> Switch:
-    """Return a switch for `adapters` on the live modules `components`, off at first.
+    """Return a switch for `adapters` on the live modules `components`, whose weights are plain; off at first.
 
     Raises AdapterError when an adapter cannot be applied at all; see `MatchReport.problems` for reasons that
     only forbid a score.
     """
     switch = Switch(components, adapters)
-    for adapter, report in zip(adapters, switch.reports, strict=True):
+    _require_effect(adapters, switch.reports)
+    return switch
+
+
+def _require_effect(adapters: Sequence[Adapter], reports: Sequence[MatchReport]) -> None:
+    for adapter, report in zip(adapters, reports, strict=True):
         if report.matched == 0 or report.not_finite:
             raise AdapterError(f"{inert(adapter.path.name)}: {report.problems[0]}")
-    return switch
 
 
 @contextmanager
@@ -143,7 +158,8 @@ def stacked(
     components: Components, adapters: Sequence[Adapter], strengths: Sequence[float]
 ) -> Iterator[tuple[MatchReport, ...]]:
     """Apply several adapters at once inside the `with` block; their changes add up."""
-    switch = prepare(components, *adapters)
+    switch = attached(components, adapters)
+    _require_effect(adapters, switch.reports)
     try:
         switch.on(*strengths)
         yield switch.reports

@@ -1,4 +1,4 @@
-"""The weight of a live layer, whatever holds it: a plain Parameter, one rounded to few bits, or several layers."""
+"""The weight of a live layer: a Parameter, one rounded to few bits, one that the layer makes, or several layers'."""
 
 from dataclasses import dataclass
 from itertools import accumulate, pairwise
@@ -58,10 +58,29 @@ Owner: TypeAlias = "Module | Fused"
 """What a module of a file changes."""
 
 
+def makes_weight(layer: "Module") -> bool:
+    """Return whether a linear layer holds other numbers than its weight, which it makes of them each time it is asked.
+
+    So are those of a base whose file has eight bits (`core/model/backends/kept_as_stored.py`). Nothing takes the place
+    of such a weight.
+    """
+    from torch.nn import Linear
+
+    return isinstance(layer, Linear) and "weight" not in layer._parameters
+
+
+def has_weight(layer: "Module") -> bool:
+    """Return whether a module is a layer with a weight."""
+    return "weight" in layer._parameters or makes_weight(layer)
+
+
 def weight_shape(owner: Owner) -> tuple[int, ...] | None:
     """Return the shape of a layer's weight; None where it has no floating-point weight that can be read."""
     if isinstance(owner, Fused):
         return owner.shape()
+    if makes_weight(owner):
+        layer: Any = owner
+        return layer.out_features, layer.in_features
     weight: Any = owner._parameters.get("weight")
     if weight is None:
         return None
@@ -89,7 +108,8 @@ def can_have_bias(owner: Owner) -> bool:
 
 
 def _read(owner: "Module", name: str) -> "Tensor | None":
-    parameter: Any = owner._parameters.get(name)
+    made: Any = owner
+    parameter: Any = made.weight if name == "weight" and makes_weight(owner) else owner._parameters.get(name)
     if parameter is None:
         return None
     if type(parameter).__module__.startswith("torchao."):  # in few bits: what is added to it would be rounded too

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from ...adapter import Adapter, Switch
-from ...adapter.apply.beside import AllBeside
 from ...adapter.apply.match import Components
+from ...adapter.apply.switch import attached
 from ...audit.adapter_record import adapter_record
 from ...audit.change import BESIDE, mismatch
 from ...model.memory import AS_LOADED, Keeping
@@ -19,18 +19,18 @@ class StackChange:
     is_repeatable = True
 
     def __init__(self, components: Components, adapters: Sequence[Adapter], keeping: Keeping = AS_LOADED) -> None:
-        self._way = "" if keeping.is_plain else BESIDE
         self._adapters = tuple(adapters)
         self.claimed = tuple(word for adapter in self._adapters for word in adapter.trigger_words)
-        self._switch = AllBeside(components, self._adapters) if self._way else Switch(components, self._adapters)
+        self._switch = attached(components, self._adapters, merged=keeping.is_plain)
+        self._way = "" if isinstance(self._switch, Switch) else BESIDE
 
     @property
     def key(self) -> tuple[str, ...]:
-        """Return the files and how each is read, and the way of applying them unless they are merged.
+        """Return the files, how each is read, and the way of applying them unless they are merged.
 
         They add up, but sums of floats know an order.
         """
-        return (*(adapter.key for adapter in self._adapters), *filter(None, (self._way,)))
+        return *(adapter.key for adapter in self._adapters), *filter(None, (self._way,))
 
     def refusal(self) -> str | None:
         """Return why one of the files does not apply to this base as a whole; None when all do."""

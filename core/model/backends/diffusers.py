@@ -14,6 +14,7 @@ from ..diffusion.batch import Batching
 from ..diffusion.denoiser import Conditioning, Token, overflow
 from ..diffusion.schedule import Schedule
 from ..memory import AS_LOADED, Keeping
+from .kept_as_stored import plain_state, widen_for
 from .networks import Network, network_named
 from .offload import Turns, offload_layers, tile_vae
 from .quantize import quantize
@@ -57,6 +58,7 @@ class DiffusersDenoiser:
         parts = [self._vae, *self.components.values()]
         if keeping.tile:
             tile_vae(self._vae, keeping.tile)
+        widen_for(device, parts)
         if keeping.quantize != "none":  # before anything is moved: what is rounded takes less room
             unrounded = self.digest()
             quantize(self.components.values(), keeping)
@@ -160,9 +162,10 @@ def _digest(modules: Sequence[Any], tokenizers: Sequence[Any], schedule: Schedul
         sha.update(json.dumps([sorted(tokenizer.get_vocab().items()), tokenizer.model_max_length]).encode())
     for module in modules:
         sha.update(type(module).__name__.encode() + _settings(module).encode())
-        for name, tensor in sorted(module.state_dict().items()):
+        for name, tensor in plain_state(module):
             sha.update(f"{name}|{tensor.dtype}|{tuple(tensor.shape)}".encode())
-            sha.update(tensor.detach().cpu().contiguous().view(-1).view(torch.uint8).numpy())
+            content: Any = tensor.detach().cpu().contiguous().view(-1).view(torch.uint8).numpy()
+            sha.update(content)
     return sha.hexdigest()
 
 

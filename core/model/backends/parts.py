@@ -10,6 +10,7 @@ from torch import nn
 
 from ...errors import Setting, UsageError
 from ...families import OTHER_INPUTS, Part, Pipeline
+from .kept_as_stored import plain_state
 
 _LEAST_VOCABULARY = 0.9
 """Least share of the text encoder's embeddings that its tokenizer can ask for: below, most words read as unknown."""
@@ -195,7 +196,7 @@ def require_vocabulary(tokenizer: Any, rows: int, reader: str, path: str) -> Non
 
 def require_finite_weights(part: nn.Module, dtype: torch.dtype, where: str) -> None:
     """Raise UsageError where a weight is NaN or infinite, or too large for the type that the model is to run in."""
-    for name, tensor in part.state_dict().items():
+    for name, tensor in plain_state(part):
         if tensor.is_meta:
             raise UsageError(f"{where}: {name} has no weights in the file.")
         if not tensor.is_floating_point():

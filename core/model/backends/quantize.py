@@ -8,6 +8,7 @@ from torch import nn
 
 from ...errors import Setting, UsageError
 from ..memory import Keeping
+from .kept_as_stored import widen
 
 _LIBRARIES = {"int8": "torchao.quantization", "nf4": "bitsandbytes.nn"}
 
@@ -15,10 +16,12 @@ _LIBRARIES = {"int8": "torchao.quantization", "nf4": "bitsandbytes.nn"}
 def quantize(modules: Iterable[nn.Module], keeping: Keeping) -> None:
     """Round the weights of the linear layers in place as they are to be kept; see `memory.QUANTIZED`.
 
-    Raises UsageError where the library is not installed.
+    Those that are kept as stored are widened, and rounded as others are. Raises UsageError where the library is not
+    installed.
     """
     require_library(keeping)
     for module in modules:
+        widen(module)
         _ROUNDS[keeping.quantize](module)
 
 

@@ -4,11 +4,15 @@ import json
 
 import pytest
 import torch
+from eight_bits import FORMATS, GROUP, in_eight_bits
 from original_names import names_in_a_file
 from owf.core.errors import UsageError
 from owf.core.model.backends.files.vae_names import in_diffusers_names
+from owf.core.model.backends.kept_as_stored import StoredLinear, plain_state
 from owf.core.model.base import BaseChoice, choose_base, load_base
 from owf.core.model.blueprint import blueprint
+from owf.core.model.footprint import part_weights
+from owf.core.model.memory import AS_LOADED
 from part_files import encoder_file, save, vae_file, wan_name
 from tiny_flows import PARTS, save_folder
 from tiny_qwen import known_class
@@ -173,21 +177,37 @@ def test_of_files_that_fit_one_in_a_format_that_is_not_read_does_not_count(z_ima
         z_image.load()
 
 
-@pytest.mark.parametrize("models", ["z_image", "qwen_image", "flux"], indirect=True)
-def test_scaled_text_encoders_of_8_bits_are_their_values(models):
-    stored, values = {"scaled_fp8": torch.zeros(2).to(torch.float8_e4m3fn)}, {}
-    for name, value in encoder_file(models.parts.text_encoder).items():
-        stored[name] = values[name] = value
-        if name.endswith(".weight") and value.ndim == 2 and "layers" in name:
-            scale = value.abs().max() / 448  # where float8_e4m3fn ends
-            stored[name] = (value / scale).to(torch.float8_e4m3fn)
-            stored[name.replace(".weight", ".scale_weight")] = scale
-            values[name] = stored[name].float() * scale
-    save(stored, models.files["text_encoder"])
-    found = models.load().components["text_encoder"].state_dict()
-    save(values, models.files["text_encoder"])
-    expected = models.load().components["text_encoder"].state_dict()
-    assert all(torch.equal(found[name], value) for name, value in expected.items())
+def _in_layers(name):
+    return "layers" in name or "block" in name
+
+
+@pytest.mark.parametrize("kind", ["e4m3", "e4m3-layer", "int8-rows"])
+@pytest.mark.parametrize(
+    ("models", "part"),
+    [("z_image", "text_encoder"), ("qwen_image", "text_encoder"), ("flux", "text_encoder"), ("flux", "text_encoder_2")],
+    indirect=["models"],
+)
+def test_text_encoders_of_8_bits_keep_them_and_are_their_values(models, part, kind):
+    found = []
+    for tensors in in_eight_bits(encoder_file(getattr(models.parts, part)), FORMATS[kind], _in_layers):
+        save(tensors, models.files[part])
+        found.append(models.load())
+        seen = part_weights(blueprint(BaseChoice(str(models.transformer), "file")), torch.float32, AS_LOADED)
+        weights = sum(parameter.nbytes for parameter in found[-1].components[part].parameters())
+        assert seen[part] == weights
+    kept, plain = (base.components[part] for base in found)
+    assert [type(layer) for layer in plain.modules() if isinstance(layer, StoredLinear)] == []
+    eight = {name for name, layer in kept.named_modules() if isinstance(layer, StoredLinear)}
+    assert eight == {
+        name
+        for name, layer in plain.named_modules()
+        if type(layer) is torch.nn.Linear and _in_layers(name) and layer.in_features % GROUP == 0
+    }
+    for (name, value), (other, expected) in zip(plain_state(kept), plain_state(plain), strict=True):
+        assert name == other and torch.equal(value, expected)
+    prompts = ["a bag", "a coat on a chair"]
+    assert torch.equal(found[0].encode_text(prompts).context, found[1].encode_text(prompts).context)
+    assert found[0].digest() == found[1].digest()
 
 
 @pytest.mark.parametrize(

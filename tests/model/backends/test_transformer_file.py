@@ -4,9 +4,11 @@ import json
 
 import pytest
 import torch
+from eight_bits import FOUR, scaled_fp8, text_tensor
 from ldm_checkpoint import vae_tensors
 from original_names import names_in_a_file, original_names
 from owf.core.errors import UsageError
+from owf.core.model.backends.kept_as_stored import plain_state
 from owf.core.model.base import BaseChoice, choose_base, load_base
 from owf.core.model.blueprint import blueprint
 from owf.core.model.stored import dtype_of_base
@@ -93,7 +95,7 @@ def test_weights_of_8_bits_that_hold_values_are_read(family, parts, folder, tmp_
     tensors = {name: value.to(torch.float8_e4m3fn) for name, value in names_in_a_file(parts).items()}
     save_file(tensors, tmp_path / "mine.safetensors")
     loaded = load_base(choose_base(str(tmp_path / "mine.safetensors"), None), CPU, torch.float32, offline=True)
-    found = loaded.components["transformer"].state_dict()
+    found = dict(plain_state(loaded.components["transformer"]))
     for name, value in parts.transformer.state_dict().items():
         assert torch.equal(found[name], value.to(torch.float8_e4m3fn).float())
 
@@ -198,37 +200,13 @@ def test_a_whole_file_is_read_with_a_vae_that_diffusers_does_not_convert(family,
         _base(tensors, tmp_path / "less.safetensors")
 
 
-def _rounded(tensors, scale_name, per_row, text):
-    """Return a file's tensors as ComfyUI repackages them, its matrices in eight bits, and the values they stand for."""
-    stored, values = {"scaled_fp8": torch.zeros(2).to(torch.float8_e4m3fn)} if text is None else {}, {}
-    for name, value in tensors.items():
-        stored[name] = values[name] = value
-        if not name.endswith(".weight") or value.ndim != 2:
-            continue
-        stem = name.removesuffix(".weight")
-        largest = value.abs().amax(1) if per_row else value.abs().max()
-        scale = (largest / 448).clamp(min=1e-6)  # float8_e4m3fn ends at 448
-        column = scale[:, None] if per_row else scale
-        stored[name] = (value / column).to(torch.float8_e4m3fn)
-        stored[f"{stem}.{scale_name}"] = scale
-        stored[f"{stem}.input_scale"] = torch.ones(())
-        values[name] = stored[name].float() * column
-        if text is not None:
-            stored[f"{stem}.comfy_quant"] = _text(text)
-    return stored, values
-
-
-def _text(said):
-    return torch.tensor(list(json.dumps(said).encode()), dtype=torch.uint8)
-
-
 def _loaded(tensors, path, metadata=None):
     save_file(tensors, path, metadata=metadata)
     return load_base(choose_base(str(path), None), CPU, torch.float32, offline=True).components["transformer"]
 
 
 def _require_equal(tensors, values, tmp_path, metadata=None):
-    found = _loaded(tensors, tmp_path / "scaled.safetensors", metadata).state_dict()
+    found = dict(plain_state(_loaded(tensors, tmp_path / "scaled.safetensors", metadata)))
     expected = _loaded(values, tmp_path / "plain.safetensors").state_dict()
     assert all(torch.equal(found[name], value) for name, value in expected.items())
 
@@ -238,7 +216,7 @@ def _require_equal(tensors, values, tmp_path, metadata=None):
     [("scale_weight", False, None), ("weight_scale", False, {"format": "float8_e4m3fn"}), ("weight_scale", True, {})],
 )
 def test_scaled_weights_of_8_bits_are_their_values(family, parts, folder, scale_name, per_row, text, tmp_path):
-    stored, values = _rounded(names_in_a_file(parts), scale_name, per_row, text)
+    stored, values = scaled_fp8(names_in_a_file(parts), scale_name, per_row, text)
     _require_equal(stored, values, tmp_path)
 
 
@@ -247,16 +225,12 @@ def test_scaled_weights_of_8_bits_are_their_values(family, parts, folder, scale_
 )
 def test_the_header_may_say_how_layers_are_stored(parts, folder, written, named, tmp_path):
     """ComfyUI's QUANTIZATION.md: formats by the names of layers, with what stands before all of them or without."""
-    stored, values = _rounded(names_in_a_file(parts), "weight_scale", False, {})
+    stored, values = scaled_fp8(names_in_a_file(parts), "weight_scale", False, {})
     stems = [name.removesuffix(".weight_scale") for name in stored if name.endswith(".weight_scale")]
     stored = {f"{written}{name}": value for name, value in stored.items() if not name.endswith(".comfy_quant")}
     layers = {f"{named}{stem}": {"format": "float8_e4m3fn"} for stem in stems}
     metadata = {"_quantization_metadata": json.dumps({"format_version": "1.0", "layers": layers})}
     _require_equal(stored, values, tmp_path, metadata)
-
-
-FOUR = torch.tensor([[1.0, 1, 1, -1], [1, 1, -1, 1], [1, -1, 1, 1], [-1, 1, 1, 1]])
-"""The regular Hadamard matrix by which ConvRot turns groups of inputs, in its powers and over its norm."""
 
 
 @pytest.mark.parametrize("per_row", [False, True])
@@ -272,9 +246,10 @@ def test_whole_numbers_of_8_bits_are_their_values(parts, folder, group, per_row,
             scale = (turned.abs().amax(1, keepdim=True) if per_row else turned.abs().max()) / 127
             stored[name] = (turned / scale).round().to(torch.int8)
             stem = name.removesuffix(".weight")
-            stored |= {f"{stem}.weight_scale": scale, f"{stem}.comfy_quant": _text(said)}
-            read = stored[name].float() * scale
-            values[name] = (read.reshape(len(value), -1, len(turn)) @ turn).reshape(value.shape)
+            stored |= {f"{stem}.weight_scale": scale, f"{stem}.comfy_quant": text_tensor(said)}
+            # Sums of whole numbers are exact, so that turning rounds nothing: the scale does, once
+            back = (stored[name].double().reshape(len(value), -1, len(turn)) @ turn.double()).reshape(value.shape)
+            values[name] = back.float() * scale
             # Half a step of rounding for each of the group's numbers, of which one is made again
             assert (values[name] - value).abs().max() <= scale.max() * max(group, 1) ** 0.5 / 2 * 1.01
     _require_equal(stored, values, tmp_path)
@@ -298,7 +273,7 @@ def test_whole_numbers_of_8_bits_are_their_values(parts, folder, group, per_row,
     ],
 )
 def test_scales_that_are_not_understood_are_refused(parts, folder, change, words, tmp_path):
-    stored, _ = _rounded(names_in_a_file(parts), "weight_scale", False, {"format": "float8_e4m3fn"})
+    stored, _ = scaled_fp8(names_in_a_file(parts), "weight_scale", False, {"format": "float8_e4m3fn"})
     scale = next(name for name in stored if name.endswith(".weight_scale"))
     stem = scale.removesuffix(".weight_scale")
     if change == "shape":
@@ -310,8 +285,24 @@ def test_scales_that_are_not_understood_are_refused(parts, folder, change, words
     elif change == "no scale":
         del stored[scale]
     else:
-        stored[f"{stem}.comfy_quant"] = torch.tensor([123], dtype=torch.uint8) if change is None else _text(change)
+        stored[f"{stem}.comfy_quant"] = (
+            torch.tensor([123], dtype=torch.uint8) if change is None else text_tensor(change)
+        )
     with pytest.raises(UsageError, match=words):
+        _loaded(stored, tmp_path / "mine.safetensors")
+
+
+@pytest.mark.parametrize(
+    ("place", "value"), [("scale", float("nan")), ("scale", float("inf")), ("number", float("nan"))]
+)
+def test_scaled_weights_that_are_not_finite_are_refused(parts, folder, place, value, tmp_path):
+    stored, _ = scaled_fp8(names_in_a_file(parts), "weight_scale", True, {"format": "float8_e4m3fn"})
+    scale = next(name for name in stored if name.endswith(".weight_scale"))
+    changed = scale if place == "scale" else f"{scale.removesuffix('.weight_scale')}.weight"
+    wide = stored[changed].float()
+    wide.view(-1)[-1] = value
+    stored[changed] = wide.to(stored[changed].dtype)
+    with pytest.raises(UsageError, match="holds NaN or infinite weights"):
         _loaded(stored, tmp_path / "mine.safetensors")
 
 
@@ -326,7 +317,7 @@ def test_scales_that_are_not_understood_are_refused(parts, folder, change, words
     ],
 )
 def test_headers_that_are_not_understood_are_refused(parts, folder, layers, words, tmp_path):
-    stored, _ = _rounded(names_in_a_file(parts), "weight_scale", False, {"format": "float8_e4m3fn"})
+    stored, _ = scaled_fp8(names_in_a_file(parts), "weight_scale", False, {"format": "float8_e4m3fn"})
     layer = next(name.removesuffix(".weight_scale") for name in stored if name.endswith(".weight_scale"))
     said = layers if isinstance(layers, str) else json.dumps({"layers": layers}).replace("LAYER", layer)
     with pytest.raises(UsageError, match=words):
@@ -350,6 +341,6 @@ def test_whole_numbers_that_are_not_understood_are_refused(parts, folder, said, 
     stored[name] = torch.ones_like(stored[name], dtype=torch.int8)
     stored[name.replace(".weight", ".weight_scale")] = torch.ones(())
     if said is not None:
-        stored[name.replace(".weight", ".comfy_quant")] = _text(said)
+        stored[name.replace(".weight", ".comfy_quant")] = text_tensor(said)
     with pytest.raises(UsageError, match=words):
         _loaded(stored, tmp_path / "mine.safetensors")

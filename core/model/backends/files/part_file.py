@@ -68,8 +68,9 @@ def load_part(path: Path, part: Part, folder: Path, dtype: torch.dtype) -> nn.Mo
 
 def load_part_of(path: Path, part: Part, folder: Path, dtype: torch.dtype) -> nn.Module:
     """Return the same of a file that has other parts too, each under its prefix."""
-    load = {"diffusers": _load_vae, "transformers": load_text_encoder}[part.library]
-    return load(path, part, folder, dtype).eval()
+    if part.library == "transformers":
+        return load_text_encoder(path, part, folder, dtype, as_stored=True).eval()
+    return _load_vae(path, part, folder, dtype).eval()
 
 
 def _load_vae(path: Path, part: Part, folder: Path, dtype: torch.dtype) -> nn.Module:

@@ -16,6 +16,7 @@ import torch
 from ....errors import Setting, UsageError
 from ....foreign import foreign
 from ....text import inert
+from ..kept_as_stored import Stored
 from .weight_files import SCALES, opened
 
 _FORMAT = "comfy_quant"
@@ -52,12 +53,18 @@ def require_known_formats(path: Path) -> None:
         Scales(path, file)
 
 
-def values(path: Path, file: Any, beginning: str, dtype: torch.dtype) -> Iterator[tuple[str, torch.Tensor]]:
-    """Yield names and values, as `dtype`, of the weights in an open file whose names have a beginning."""
+def stored(path: Path, file: Any, beginning: str) -> Iterator[tuple[str, Stored]]:
+    """Yield the weights in an open file whose names have a beginning, with what their numbers stand for."""
     scales = Scales(path, file)
     for name in file.keys():  # noqa: SIM118 - not a dict
         if name.startswith(beginning) and not is_beside(name):
-            yield name, scales.value(name).to(dtype)
+            yield name, scales.stored(name)
+
+
+def values(path: Path, file: Any, beginning: str, dtype: torch.dtype) -> Iterator[tuple[str, torch.Tensor]]:
+    """Yield the same as values in a type."""
+    for name, weight in stored(path, file, beginning):
+        yield name, weight.widened(dtype)
 
 
 class Scales:
@@ -73,24 +80,21 @@ class Scales:
             if leaf != _MARKER and f"{stem}.weight" not in self._names:
                 raise UsageError(f"{path}: {inert(name, 120)} belongs to no weight in the file.")
 
-    def value(self, name: str) -> torch.Tensor:
-        """Return a tensor of the file as the numbers that it stands for: float32 where it has a scale."""
+    def stored(self, name: str) -> Stored:
+        """Return a tensor of the file with what its numbers stand for."""
         value, scale = self._file.get_tensor(name), self._scale_of(name)
         if scale is None:
-            return value
+            return Stored(value)
         said = self._said.get(name.rpartition(".")[0], {})
         if value.dtype == torch.int8 and not said:
             self._refuse(name.rpartition(".")[0], "whole numbers of which the file does not say how they are read")
-        if scale.numel() == 1:
-            found = value.float() * scale.float().reshape(())
-        elif tuple(scale.shape) in (value.shape[:1], (*value.shape[:1], 1)):
-            found = value.float() * scale.float().reshape(-1, *(1 for _ in value.shape[1:]))
-        else:
+        if scale.numel() != 1 and tuple(scale.shape) not in (value.shape[:1], (*value.shape[:1], 1)):
             raise UsageError(
                 f"{self._path}: the scale of {inert(name, 120)} has shape {list(scale.shape)}; one number, or one for "
                 "each row, is known."
             )
-        return _turned_back(found, said.get(_GROUP, _USUAL_GROUP)) if said.get(_TURNED) else found
+        each = scale.float().reshape(-1, *(1 for _ in value.shape[1:])) if value.ndim else scale.float().reshape(())
+        return Stored(value, each, said.get(_GROUP, _USUAL_GROUP) if said.get(_TURNED) else 0)
 
     def _scale_of(self, name: str) -> torch.Tensor | None:
         stem, _, leaf = name.rpartition(".")
@@ -155,18 +159,6 @@ def _can_be_turned(shape: Sequence[int], group: object) -> bool:
     if not isinstance(group, int) or len(shape) != 2 or not 4 <= group <= _LARGEST_GROUP:
         return False
     return 4 ** round(math.log(group, 4)) == group and shape[1] % group == 0
-
-
-def _turned_back(weight: torch.Tensor, group: int) -> torch.Tensor:
-    """Return a weight as it was before each group of its inputs was turned by a regular Hadamard matrix (ConvRot).
-
-    That is the Kronecker power of the one of four rows, over its norm: symmetric and orthogonal, its own inverse.
-    """
-    four = torch.ones(4, 4) - 2 * torch.eye(4).flip(0)
-    turn = torch.ones(1, 1)
-    while len(turn) < group:
-        turn = torch.kron(turn, four / 2)
-    return (weight.reshape(len(weight), -1, group) @ turn).reshape(weight.shape)
 
 
 def _object(text: str | bytes, where: str) -> Mapping[str, Any]:

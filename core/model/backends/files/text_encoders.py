@@ -10,10 +10,11 @@ import torch
 from ....errors import UsageError
 from ....families import Part
 from ....foreign import foreign
+from ..kept_as_stored import Stored, is_kept, joined, keep_as_stored, stand_in
 from ..parts import in_dtype, require_finite_weights
-from .folder import class_of, load_tokenizer
-from .scaled import values
-from .weight_files import opened, read_object
+from .folder import class_of, empty_part, load_tokenizer
+from .scaled import stored
+from .weight_files import eight_bit_types, opened, read_object
 
 _LEVEL = "text_model."
 """What the names of a text encoder's weights begin with, but for those of the first anime models."""
@@ -26,12 +27,15 @@ _PROJECTION = "text_projection"
 """The layer after the pooled state, which only text encoders that are asked for it have."""
 
 
-def load_text_encoder(path: Path, part: Part, config: Path, dtype: torch.dtype) -> torch.nn.Module:
-    """Return a text encoder of transformers' from its weights in a file, read with a folder of its configuration."""
+def load_text_encoder(
+    path: Path, part: Part, config: Path, dtype: torch.dtype, *, as_stored: bool = False
+) -> torch.nn.Module:
+    """Return a text encoder of transformers' from its weights in a file, read with a folder of its configuration.
+
+    Linear layers whose weights lie in eight bits there may keep them `as_stored`.
+    """
     kind = class_of(part)
-    with opened(path) as file:
-        found = values(path, file, part.prefix, dtype)
-        held = {name[len(part.prefix) :]: value for name, value in found if not _BESIDE.fullmatch(name)}
+    held, kept = _held(path, part, dtype, _linear_layers(empty_part(part, config)) if as_stored else {})
     weights = dict(_of_open_clip(held)) if part.is_open_clip else held
     if kind.__name__.startswith("CLIP") and not part.is_open_clip:
         weights = {_LEVEL + name.removeprefix(_LEVEL): value for name, value in held.items()}
@@ -44,8 +48,47 @@ def load_text_encoder(path: Path, part: Part, config: Path, dtype: torch.dtype) 
     for name, weight in model.named_parameters():
         if _bare(name) not in held:  # no picture depends on it, but what a base is known by does
             weight.data.zero_()
+    model = in_dtype(model, dtype)
+    keep_as_stored(model, kept)
     require_finite_weights(model, dtype, f"{path}, {part.title}")
-    return in_dtype(model, dtype)
+    return model
+
+
+def _linear_layers(model: torch.nn.Module) -> dict[str, str]:
+    """Return the weights of a text encoder that may stay as they are stored: names without what files lack -> names."""
+    return {_bare(name): name for name, _ in model.named_parameters() if is_kept(model, name)}
+
+
+def layers_as_stored(path: Path, prefix: str, empty: torch.nn.Module) -> dict[str, torch.dtype]:
+    """Return the weights of a text encoder without weights that stay as a file has them, by its header: their types."""
+    linear = _linear_layers(empty)
+    eight = {name[len(prefix) :]: kind for name, kind in eight_bit_types(path, prefix).items()}
+    return {
+        linear[bare]: kind
+        for name, kind in eight.items()
+        if (bare := _bare(name)) in linear and not _BESIDE.fullmatch(name)
+    }
+
+
+def _held(
+    path: Path, part: Part, dtype: torch.dtype, linear: Mapping[str, str]
+) -> tuple[dict[str, torch.Tensor], dict[str, Stored]]:
+    """Return a text encoder's weights in a file by their names there, and those that stay as stored by its own.
+
+    In the place of the latter are zeros among the first.
+    """
+    held: dict[str, torch.Tensor] = {}
+    kept: dict[str, Stored] = {}
+    with opened(path) as file:
+        for full, weight in stored(path, file, part.prefix):
+            name = full[len(part.prefix) :]
+            if _BESIDE.fullmatch(name):
+                continue
+            stays = joined([weight]) if _bare(name) in linear else None
+            if stays is not None:
+                kept[linear[_bare(name)]] = stays
+            held[name] = weight.widened(dtype) if stays is None else stand_in(stays, dtype)
+    return held, kept
 
 
 def holds_text_encoder(shapes: Mapping[str, tuple[int, ...] | None], empty: torch.nn.Module) -> bool:

@@ -19,12 +19,14 @@ from ....errors import Setting, UsageError
 from ....families import Layers, LivePart, Part, Pipeline, flat
 from ....foreign import foreign
 from ....text import inert
+from ..kept_as_stored import Stored, is_kept, joined, keep_as_stored, keep_shapes, stand_in
 from ..parts import dtype_of, is_kept_wide, require_finite_weights
 from .folder import empty_part
 from .models_folder import part_beside
 from .part_file import load_part, load_part_of
 from .scaled import Scales, is_beside, require_known_formats
-from .weight_files import Header, opened, read_object, require_floats
+from .text_encoders import layers_as_stored
+from .weight_files import Header, eight_bit_types, opened, read_object, require_floats
 
 _PREFIXES = ("model.diffusion_model.", "diffusion_model.", "net.")
 """What programs put before the names of a transformer's weights."""
@@ -127,6 +129,33 @@ def load_parts(files: PartFiles, pipeline: Pipeline, root: Path, dtype: torch.dt
     return found
 
 
+def keep_shapes_of(files: PartFiles, pipeline: Pipeline, models: Mapping[str, nn.Module]) -> None:
+    """Let parts without weights keep in eight bits what those that lie in files would, by the files' headers."""
+    path = files[pipeline.weighted[0].name]
+    for part in (part for part in pipeline.weighted if part.name in files):
+        file, model = files[part.name], models[part.name]
+        if part.is_inner or part is pipeline.weighted[0]:
+            keep_shapes(model, _layers_as_stored(path, pipeline, part, model))
+        elif part.library == "transformers":
+            keep_shapes(model, layers_as_stored(file, part.prefix if file == path else "", model))
+
+
+def _layers_as_stored(path: Path, pipeline: Pipeline, part: Part, model: nn.Module) -> dict[str, torch.dtype]:
+    """Return the weights of a transformer, or what its code counts to it, that stay as a file has them: their types."""
+    eight, live = eight_bit_types(path), {flat(name): name for name in model.state_dict()}
+    found: dict[str, torch.dtype] = {}
+    layers = Layers(() if part.is_inner else pipeline.layers)
+    with opened(path) as file:
+        names = _names(file.keys(), pipeline, part if part.is_inner else None)
+    for name, own in names.items():
+        stem, leaf = _split(own)
+        for live_part in layers.parts(stem) or (LivePart(stem, None),):
+            key = live.get(f"{live_part.path}_{leaf}")
+            if key is not None and name in eight and is_kept(model, key):
+                found[key] = eight[name]
+    return found
+
+
 def _require_parts(path: Path, pipeline: Pipeline, held: Sequence[Part]) -> None:
     """Raise UsageError for a file with weights of other parts than its transformer and those that are `held`."""
     with opened(path) as file:
@@ -150,7 +179,7 @@ def _load(path: Path, pipeline: Pipeline, part: Part, root: Path, dtype: torch.d
     model = empty_part(part, root / part.name, "cpu" if part.is_inner else "meta")
     with opened(path) as file:
         names = _names(file.keys(), pipeline, part if part.is_inner else None)
-    held = _placed(path, names, Layers(() if part.is_inner else pipeline.layers), model, dtype)
+    held, kept = _placed(path, names, Layers(() if part.is_inner else pipeline.layers), model, dtype)
     missing = model.state_dict().keys() - held.keys()
     if missing:
         raise UsageError(
@@ -160,36 +189,43 @@ def _load(path: Path, pipeline: Pipeline, part: Part, root: Path, dtype: torch.d
         )
     with foreign(f"{path} cannot be loaded as a {part.title}"):
         model.load_state_dict(held, strict=True, assign=True)
+    keep_as_stored(model, kept)
     require_finite_weights(model, dtype, str(path))
     return model.eval()
 
 
 def _placed(
     path: Path, names: Mapping[str, str], layers: Layers, model: Any, dtype: torch.dtype
-) -> dict[str, torch.Tensor]:
+) -> tuple[dict[str, torch.Tensor], dict[str, Stored]]:
     """Return weights of a file by the names of a model's parameters, cut and turned as it has them.
 
-    `names` are those in the file -> those in the original code of the model.
+    `names` are those in the file -> those in the original code of the model. Second come the weights that stay as they
+    are stored, in whose place among the first are zeros.
     """
     shapes = {name: tuple(value.shape) for name, value in model.state_dict().items()}
     live = {flat(name): name for name in shapes}
-    pieces: dict[str, dict[int, torch.Tensor]] = {}
+    pieces: dict[str, dict[int, Stored]] = {}
     with opened(path) as file:
         scales = Scales(path, file)
         for name, own in names.items():
             if _BESIDE.fullmatch(own) or is_beside(name):
                 continue
-            for key, half, value in _parts(path, own, scales.value(name), layers, live, shapes):
+            for key, half, value in _parts(path, own, scales.stored(name), layers, live, shapes):
                 if half in pieces.setdefault(key, {}):
                     raise UsageError(f"{path} holds {key} twice, once as {name}.")
-                pieces[key][half] = value.to(torch.float32 if is_kept_wide(model, key) else dtype)
-    held = {
-        key: _shaped(torch.cat([found[half] for half in sorted(found)]), shapes[key]) for key, found in pieces.items()
-    }
-    for key, value in held.items():
-        if tuple(value.shape) != shapes[key]:
-            raise UsageError(f"{path}: {key} has shape {list(value.shape)}, and the base's {list(shapes[key])}.")
-    return held
+                pieces[key][half] = value
+    held: dict[str, torch.Tensor] = {}
+    kept: dict[str, Stored] = {}
+    for key, halves in pieces.items():
+        parts, kind = [halves[half] for half in sorted(halves)], torch.float32 if is_kept_wide(model, key) else dtype
+        stored = joined(parts)
+        if stored is not None and is_kept(model, key):
+            held[key], kept[key] = stand_in(stored, kind), stored
+        else:
+            held[key] = _shaped(torch.cat([part.widened(kind) for part in parts]), shapes[key])
+        if tuple(held[key].shape) != shapes[key]:
+            raise UsageError(f"{path}: {key} has shape {list(held[key].shape)}, and the base's {list(shapes[key])}.")
+    return held, kept
 
 
 def _shaped(value: torch.Tensor, shape: tuple[int, ...]) -> torch.Tensor:
@@ -200,11 +236,11 @@ def _shaped(value: torch.Tensor, shape: tuple[int, ...]) -> torch.Tensor:
 def _parts(
     path: Path,
     name: str,
-    value: torch.Tensor,
+    value: Stored,
     layers: Layers,
     live: Mapping[str, str],
     shapes: Mapping[str, tuple[int, ...]],
-) -> Iterator[tuple[str, int, torch.Tensor]]:
+) -> Iterator[tuple[str, int, Stored]]:
     """Yield which parameters a tensor of a file is: name, half (0 for all), and its rows."""
     stem, leaf = _split(name)
     parts = layers.parts(stem) or (LivePart(stem, None),)
@@ -213,11 +249,11 @@ def _parts(
     if len(known) < len(keys):
         raise UsageError(f"{path}: {name} has no place in the transformer of its base.")
     rows = [shapes[key][0] // (1 if part.half is None else 2) for key, part in zip(known, parts, strict=True)]
-    if len(known) > 1 and sum(rows) != value.shape[0]:
-        raise UsageError(f"{path}: {name} has {value.shape[0]} rows, and the layers that it is here {sum(rows)}.")
+    if len(known) > 1 and sum(rows) != value.rows:
+        raise UsageError(f"{path}: {name} has {value.rows} rows, and the layers that it is here {sum(rows)}.")
     cut = value.split(rows) if len(known) > 1 else (value,)
     for key, part, piece in zip(known, parts, cut, strict=True):
-        yield key, part.half or 0, piece.contiguous()
+        yield key, part.half or 0, piece
 
 
 def _plain(name: str) -> str:

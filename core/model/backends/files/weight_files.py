@@ -26,6 +26,8 @@ _LARGEST = 2**24
 """Bytes of settings and indices that are read: the index of a model of a thousand shards has a million."""
 _FLOATS = ("F64", "F32", "F16", "BF16", "F8_E4M3", "F8_E5M2")
 """Types that hold values; whole numbers of eight bits do with a scale beside them."""
+_EIGHT_BITS = {"F8_E4M3": torch.float8_e4m3fn, "F8_E5M2": torch.float8_e5m2, "I8": torch.int8}
+"""Those of eight bits on disk -> in memory."""
 SCALES = ("scale_weight", "weight_scale")
 """What the scale of a layer's weight is called in files of ComfyUI's."""
 
@@ -178,6 +180,14 @@ def require_floats(files: Sequence[Path], beginnings: tuple[str, ...] = ("",)) -
                 "means something only together with scales and code of its own; name the model as it was before.",
                 Setting("base"),
             )
+
+
+def eight_bit_types(path: Path, beginning: str = "") -> dict[str, torch.dtype]:
+    """Return the types of a file's tensors of eight bits by name, of those that have a beginning."""
+    with opened(path) as file:
+        names = [name for name in file.keys() if name.startswith(beginning)]  # noqa: SIM118 - not a dict
+        kinds = {name: _EIGHT_BITS.get(file.get_slice(name).get_dtype()) for name in names}
+    return {name: kind for name, kind in kinds.items() if kind is not None}
 
 
 def _has_scale(name: str, names: Collection[str]) -> bool:
