@@ -1,7 +1,6 @@
 """Where files are read from and written to: ComfyUI's own folders, and what the user's links in them lead to."""
 
 import os
-import re
 from collections.abc import Sequence
 from pathlib import Path
 from urllib.parse import urlencode
@@ -78,12 +77,32 @@ def loras_named(text: str) -> list[str]:
 
 
 def _matching(line: str, names: Sequence[str]) -> list[str]:
-    pattern = re.compile(".*".join(map(re.escape, line.split("*"))))
     plain = {name: name.replace("\\", "/") for name in names}
-    found = [name for name in names if pattern.fullmatch(plain[name]) or plain[name].startswith(f"{line}/")]
+    found = [name for name in names if _fits(line, plain[name]) or plain[name].startswith(f"{line}/")]
     if not found:
         raise UsageError(f"loras names {line[:120]!r}, and ComfyUI lists no LoRA or folder of LoRAs that is called so.")
     return found
+
+
+def _fits(line: str, name: str) -> bool:
+    """Return whether a name is what a line says, in which a star stands for anything.
+
+    What is between stars is taken where it first fits, so that no line takes long, however many stars it has: an
+    expression with as many would try every way of dividing the name.
+    """
+    first, *between = line.split("*")
+    if not between:
+        return name == line
+    last = between.pop()
+    if not (name.startswith(first) and name.endswith(last) and len(name) >= len(first) + len(last)):
+        return False
+    place, end = len(first), len(name) - len(last)
+    for part in between:
+        place = name.find(part, place, end)
+        if place < 0:
+            return False
+        place += len(part)
+    return True
 
 
 def file_mark(path: Path) -> str:

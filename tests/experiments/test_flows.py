@@ -98,7 +98,7 @@ def test_what_is_made_on_a_base_kept_in_another_way_is_kept_apart(called, brief,
         pytest.importorskip(library)
     found = []
     for how in ((), more):
-        code, text = called("sequence", "--only", "continued", *SHORT, *how)
+        code, text = called("sequence", "--only", "continued", *brief, *how)
         assert code == 0, text
         found.append((made(tmp_path, LORAS), made(tmp_path, "results")))
     (loras, results), (more_loras, more_results) = found
@@ -107,7 +107,7 @@ def test_what_is_made_on_a_base_kept_in_another_way_is_kept_apart(called, brief,
     assert len(more_results) == 2 * len(results) > 0
     page = (tmp_path / "out" / "experiments.md").read_text()
     assert f", {said}), preset quick" in page
-    again = called("sequence", "--only", "continued", *SHORT, *more)
+    again = called("sequence", "--only", "continued", *brief, *more)
     assert again[0] == 0 and made(tmp_path, "results") == more_results
 
 

@@ -1,5 +1,7 @@
 """Nodes over several audits: sweeps, folders, and the loader that shows what they found."""
 
+import time
+
 import pytest
 
 HARMLESS, HARMFUL = 0.0001, 0.1
@@ -51,6 +53,17 @@ def test_names_folders_and_stars_name_loras(stub):
     assert styles == every[1:] and several == ["other.safetensors", "style_a.safetensors"]
     assert shipped and all(name.startswith("[demo] ") for name in shipped)
     assert all("is called so" in said for said in refused)  # a name is the whole name
+
+
+def test_a_line_of_many_stars_is_answered_at_once(stub):
+    """As an expression it would be tried against a name in every way of dividing it, which takes hours."""
+    (stub.home / "loras" / f"{'a' * 60}.safetensors").touch()
+    lines = ["*" * 40 + "#", "*a" * 30 + "*#", "*a" * 60 + "*", "*a" * 62 + "*", "a*a" * 3 + "*s"]
+    begun = time.monotonic()
+    *refused, fits, more, divided = stub.run("named_loras", lines)["found"]
+    assert time.monotonic() - begun < 60
+    assert all("is called so" in said for said in (*refused, more))
+    assert fits == divided == [f"{'a' * 60}.safetensors"]
 
 
 def test_without_any_lora_that_is_said(stub):

@@ -5,7 +5,6 @@ import warnings
 
 import pytest
 import torch
-from counted import PeakMemory
 from eight_bits import FORMATS, GROUP, in_eight_bits
 from fake_cuda import require_fake_cuda
 from original_names import names_in_a_file
@@ -25,6 +24,7 @@ from owf.core.model.blueprint import blueprint
 from owf.core.model.diffusion.noise import gaussian
 from owf.core.model.footprint import part_weights
 from owf.core.model.memory import AS_LOADED
+from owf.core.train.forecast.peak_memory import PeakMemory
 from safetensors.torch import save_file
 from tiny_flows import PARTS, save_folder
 from torch import nn
