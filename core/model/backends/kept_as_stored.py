@@ -120,9 +120,9 @@ class StoredLinear(nn.Linear):
 def widening_bytes(stored: Stored, size: int) -> int:
     """Return the bytes that are alive while a weight is widened to a type of `size` bytes, at most.
 
-    That is all of it in float32 beside the result, or, while it is turned back, twice in float32 and the sums of four.
+    That is all of it in float32 beside the result, or, while it is turned back, thrice in float32 and the sums of four.
     """
-    return stored.numbers.numel() * (9 if stored.group else 4 + size)
+    return stored.numbers.numel() * (13 if stored.group else 4 + size)
 
 
 def _bytes(tensor: torch.Tensor) -> torch.Tensor:

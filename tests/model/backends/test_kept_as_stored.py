@@ -214,7 +214,8 @@ def kept_layers(denoiser):
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
 def test_a_base_keeps_its_file_s_bytes_and_is_the_widened_one_bit_for_bit(both, family, dtype):
     kept, plain = (load_base(choice, CPU, dtype, offline=True) for choice in both)
-    linear = [part for part in plain.components["transformer"].modules() if type(part) is nn.Linear]
+    in_file = ["transformer", *(["text_conditioner"] if family == "anima" else [])]
+    linear = [part for name in in_file for part in plain.components[name].modules() if type(part) is nn.Linear]
     held = kept_layers(kept)
     assert len(held) == len([part for part in linear if part.in_features % GROUP == 0]) and not kept_layers(plain)
     assert all(layer.numbers.nbytes == layer.in_features * layer.out_features for layer in held)
