@@ -24,7 +24,7 @@ _WORDS = {
 }
 """Settings that no input is called like -> what a graph does about them; "" where there is nothing to do."""
 _NOT_OFFERED = frozenset({"bank_share", "bucket", "checkpointing", "class_prompt", "clip_skip", "concepts",
-                           "dataset", "device", "ema", "loss", "method", "offline", "offload", "prompt_form",
+                           "dataset", "device", "ema", "loss", "method", "offline", "offload", "only", "prompt_form",
                            "quantize", "ratings", "reports", "stages", "train_text_encoder", "validation", "warmup",
                            "words", "write"})  # fmt: skip
 """Settings of the command line alone."""
