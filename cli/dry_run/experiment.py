@@ -7,8 +7,6 @@ import torch
 
 from ...core.experiments.lab.foresee import Foreseen
 from ...core.model.blueprint import Blueprint
-from ...core.model.diffusion.batch import batching_for
-from ...core.model.footprint import LoraBytes, footprint
 from ...core.train.cost import BACKWARD
 from ...core.train.forecast.memory import TrainMemories, Way
 from ...core.train.plan import TrainPlan
@@ -39,13 +37,6 @@ def lines(found: Foreseen, plans: Iterable[TrainPlan], running: Running) -> Iter
     """Yield the lines that follow what is trained and audited."""
     base, memories = running.base, TrainMemories(running.make, plans)
 
-    def audited(way: Way, dtype: torch.dtype, kind: str) -> int:
-        """Return the bytes of an audit, in which the LoRA is merged where it can be."""
-        step = memories.fullest(dtype).step
-        batch = batching_for(base.latent_shape, kind, takes_turns=way.keeping.takes_turns)
-        rows, lora = batch.size * batch.workers, LoraBytes(step.changed, step.trained)
-        return footprint(base, dtype, rows, way.keeping, lora).needed
-
     yield (
         f"All in all {found.rows:,} rows without gradients or their like (one with gradients is three), "
         f"{base.row_operations / 1e12:.3g} TFLOP each; less where an earlier run left something."
@@ -60,8 +51,8 @@ def lines(found: Foreseen, plans: Iterable[TrainPlan], running: Running) -> Iter
             running.dtype_on_cards,
             trained=lambda checkpointing: (BACKWARD + checkpointing) * found.gradients,
             others=found.rows - BACKWARD * found.gradients,
-            besides=audited,
-            besides_must_fit=True,
+            audits=True,
+            audits_must_fit=True,
         )
     )
     yield CLOSING

@@ -8,7 +8,7 @@ import torch
 from ...core.model.blueprint import Blueprint
 from ...core.model.cards import CARDS, Card
 from ...core.model.diffusion.batch import batching_for
-from ...core.model.footprint import GIB
+from ...core.model.footprint import GIB, LoraBytes, footprint
 from ...core.model.memory import QUANTIZED, TRAINING_OFFLOADS
 from ...core.train.forecast.memory import TrainMemories, Way
 from .machine import Pace, memory_words, named, pace_here, pace_of, time_words
@@ -34,9 +34,9 @@ class TrainingsAhead:
     """Rows in steps, in terms of rows without gradients; told whether activations are computed anew."""
     others: int
     """Rows besides."""
-    besides: Callable[[Way, torch.dtype, str], int]
-    """Bytes that a kind of device is to have for what follows the trainings, on bases kept in a way."""
-    besides_must_fit: bool
+    audits: bool
+    """Whether what was trained is audited."""
+    audits_must_fit: bool
     """Whether that has to fit; else it is said where it does not."""
 
     def seconds(self, way: Way, pace: Pace) -> float:
@@ -46,7 +46,16 @@ class TrainingsAhead:
     def needed(self, way: Way, dtype: torch.dtype, device: str) -> int:
         """Return the bytes that a kind of device is to have."""
         trainings = self.memories.needed(way, dtype, device)
-        return max(trainings, self.besides(way, dtype, device)) if self.besides_must_fit else trainings
+        return max(trainings, self.audited(way, dtype, device)) if self.audits_must_fit else trainings
+
+    def audited(self, way: Way, dtype: torch.dtype, device: str) -> int:
+        """Return the bytes that it is to have for an audit, in which the LoRA is merged where it can be; 0 for none."""
+        if not self.audits:
+            return 0
+        step = self.memories.fullest(dtype).step
+        batch = batching_for(self.base.latent_shape, device, takes_turns=way.keeping.takes_turns)
+        lora = LoraBytes(step.changed, step.trained)
+        return footprint(self.base, dtype, batch.size * batch.workers, way.keeping, lora).needed
 
 
 def lines(ahead: TrainingsAhead) -> Iterator[str]:
@@ -93,8 +102,8 @@ def _on_card(ahead: TrainingsAhead, card: Card) -> str:
             continue
         needed = ahead.needed(way, dtype, "cuda")
         if needed <= size:
-            besides = ahead.besides(way, dtype, "cuda")
-            more = f"; but not the audit at its end, which takes {besides / GIB:.1f} GB" if besides > size else ""
+            audit = ahead.audited(way, dtype, "cuda")
+            more = f"; but not the audit at its end, which takes {audit / GIB:.1f} GB" if audit > size else ""
             return (
                 f"Card of {card.gigabytes} GB ({card.name}, {named(dtype)}), {way.words()}: {needed / GIB:.1f} GB{more}"
                 f"; about {time_words(ahead.seconds(way, pace_of(card, ahead.base)))}"

@@ -10,8 +10,6 @@ from ...core.audit.request import plan_for
 from ...core.model.base import choose_base
 from ...core.model.blueprint import Blueprint, blueprint
 from ...core.model.device import choose_device
-from ...core.model.diffusion.batch import batching_for
-from ...core.model.footprint import LoraBytes, footprint
 from ...core.model.names import base_names
 from ...core.model.stored import dtype_of_base
 from ...core.text import counted, inert
@@ -57,13 +55,6 @@ def _lines(session: TrainSession, options: RunOptions) -> Iterator[str]:
     device = choose_device(options.device)
     here, on_cards = (dtype_of_base(options.dtype, place, choice) for place in (device, torch.device("cuda")))
 
-    def audited(way: Way, dtype: torch.dtype, kind: str) -> int:
-        """Return the bytes of the audit at the end, in which the LoRA is merged where it can be."""
-        step = memories.fullest(dtype).step
-        batch = batching_for(base.latent_shape, kind, takes_turns=way.keeping.takes_turns)
-        lora = LoraBytes(step.changed, step.trained)
-        return footprint(base, dtype, batch.size * batch.workers, way.keeping, lora).needed if options.audit else 0
-
     size = (side_of_rows(base, plan) / base.resolution) ** 2
     ahead = TrainingsAhead(
         base,
@@ -74,8 +65,8 @@ def _lines(session: TrainSession, options: RunOptions) -> Iterator[str]:
         on_cards,
         trained=lambda checkpointing: size * (rows.student_cost(checkpointing) + rows.teacher),
         others=rows.without_gradients - rows.teacher + (0 if audit is None else audit.tuned + audit.base),
-        besides=audited,
-        besides_must_fit=False,
+        audits=options.audit,
+        audits_must_fit=False,
     )
     yield _pictures(session, plan)
     yield base_line(base, inert(base.name, 200))

@@ -62,11 +62,11 @@ def makes_weight(layer: "Module") -> bool:
     """Return whether a linear layer holds other numbers than its weight, which it makes of them each time it is asked.
 
     So are those of a base whose file has eight bits (`core/model/backends/kept_as_stored.py`). Nothing takes the place
-    of such a weight.
+    of such a weight. A layer that merely has none, as hosts leave it until they load it, is not one of them.
     """
     from torch.nn import Linear
 
-    return isinstance(layer, Linear) and "weight" not in layer._parameters
+    return isinstance(layer, Linear) and isinstance(getattr(type(layer), "weight", None), property)
 
 
 def has_weight(layer: "Module") -> bool:

@@ -8,6 +8,7 @@ import torch
 from eight_bits import FORMATS, GROUP, in_eight_bits
 from fake_cuda import require_fake_cuda
 from original_names import names_in_a_file
+from owf.core.adapter.change.weights import has_weight, makes_weight, weight_shape
 from owf.core.errors import UsageError
 from owf.core.model.backends.kept_as_stored import (
     Stored,
@@ -135,6 +136,13 @@ def test_widened_again_a_model_is_plain(kind):
     assert list(dict(model.named_parameters())) == ["kept.weight", "kept.bias", "plain.weight", "plain.bias"]
     widen(model)
     assert list(state) == list(dict(plain_state(model)))
+
+
+def test_a_layer_without_a_weight_is_none_that_makes_it(kind):
+    kept, plain = layers(kind)
+    assert makes_weight(kept) and has_weight(kept) and not makes_weight(plain) and has_weight(plain)
+    del plain.weight  # as hosts leave a layer until it is loaded: a LoRA would change nothing there
+    assert not makes_weight(plain) and not has_weight(plain) and weight_shape(plain) is None
 
 
 @pytest.mark.parametrize("place", ["numbers", "scale"])
