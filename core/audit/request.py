@@ -1,6 +1,7 @@
 """What is asked of an audit, and the plan that a base gets of it."""
 
 import dataclasses
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +15,7 @@ from ..families.prompt_form import AUTO
 from ..metrics.evidence import Confirmed, Screened
 from ..metrics.metric import Metric, all_metrics, chosen, needed
 from ..plan.audit_plan import AuditPlan, Stage
-from ..plan.presets import METRICS, OF_FAMILIES, in_form, in_order, preset_plan
+from ..plan.presets import ASKED_SMALL, METRICS, OF_FAMILIES, in_form, in_order, preset_plan
 from ..plan.screening.screening import with_vocabulary
 from ..plan.solvers import DDIM
 from ..verdict.rejudge import NO_FEW_STEPS
@@ -40,6 +41,8 @@ class AuditRequest:
     """Denoising error of the classifier."""
     guidance_scale: float = 0.0
     """Classifier-free guidance of the drawings."""
+    resolution: int = 0
+    """Side of the pictures in pixels; see `side_for`."""
     features: str = ""
     """Feature network of KID."""
     open_clip: str = ""
@@ -71,16 +74,43 @@ class AuditRequest:
             raise UsageError(f"Only {names} compare by CLIP.", Setting("metrics"), Setting("open_clip"))
 
 
+_LEAST_SHARE = 0.5
+"""Share of the side of a base's own pictures below which nothing is audited: what it never learned hides drift."""
+_MOST_TIMES = 2
+"""How many times that side is asked at most: beyond, bases draw things twice."""
+
+
+def side_for(request: AuditRequest, family: str, own: int) -> int:
+    """Return the side in pixels at which a base of a family is asked; `own` is that of the pictures it was made for.
+
+    That is the request's, else a smaller one for presets that are to be fast, where the family learned one, else its
+    own. Raises UsageError for a side that its pictures cannot have, or that is far from all that it learned.
+    """
+    known = families.get(family)
+    side = request.resolution
+    if not side:
+        return known.smaller if request.preset in ASKED_SMALL and 0 < known.smaller < own else own
+    least, most = math.ceil(_LEAST_SHARE * own), _MOST_TIMES * own
+    multiple = 1 if known.pipeline is None else known.pipeline.multiple
+    if side != own and (side % multiple or not least <= side <= most):
+        raise UsageError(
+            f"Pictures of {side} pixels are not what the base can be asked about: it was made for {own}, so that "
+            f"multiples of {multiple} from {least} to {most} are possible. 0 leaves it to the preset.",
+            Setting("resolution"),
+        )
+    return side
+
+
 def plan_for(
-    request: AuditRequest, family: str, side: int, given: LabelledImages | None = None, names: Sequence[str] = ()
+    request: AuditRequest, family: str, own: int, given: LabelledImages | None = None, names: Sequence[str] = ()
 ) -> tuple[AuditPlan, LabelledImages | None]:
-    """Return the plan for a base of a family that draws at `side` pixels, and the labelled images.
+    """Return the plan for a base of a family that was made for pictures of `own` pixels, and the labelled images.
 
     `names` are those of the base, by which the language of its prompts is told. The images are those `given`, those of
     the folder asked for, or those that ship for the base; None where it makes them. Raises UsageError for what cannot
     be read or run.
     """
-    known = families.get(family)
+    known, side = families.get(family), side_for(request, family, own)
     plan = in_form(preset_plan(request.preset, family), known.prompt_form(request.prompt_form, names))
     usual = known.drawing(names)
     metrics = in_order(_asked(request, usual))
@@ -101,6 +131,7 @@ def plan_for(
         solver=DDIM if usual.steps else plan.solver,  # as the base's makers count its steps
         features=request.features or plan.features,
         open_clip=request.open_clip,
+        resolution=0 if side == own else side,
     )
     if Screened in (kinds := needed(plan.metrics)):
         # A confirmation compares what it draws with all that is near it, a map alone is what was asked for, and a

@@ -119,7 +119,10 @@ class AuditSession:
         a change is measured; for one that does not fit nothing is fetched. Raises UsageError where another is at it.
         """
         names = (denoiser.name, *names)
-        plan, labelled = plan_for(self._request, denoiser.family, denoiser.resolution, given, names)
+        plan, labelled = plan_for(self._request, denoiser.family, denoiser.made_for, given, names)
+        with asked_at(denoiser, plan.resolution):
+            return self._audit(
+                denoiser, change, (plan, labelled), names, stem, batch, progress, other_base, learning, announce)
         networks, references = self._loaded(denoiser, change, plan, progress)
         run = self._run(denoiser, change, plan, networks, references)
         setting = AuditSetting(

@@ -113,6 +113,8 @@ class AuditPlan:
     """Concepts of the vocabulary in a row of which one is asked."""
     solver: str = DDIM
     """What takes these steps: one of SOLVERS."""
+    resolution: int = 0
+    """Side in pixels of the pictures that are asked about; 0 for that of those which the base was made for."""
 
     def __post_init__(self) -> None:
         metrics, images = Setting("metrics"), Setting("images")
@@ -201,6 +203,7 @@ _LATER = (
     "open_clip",
     "concept_run",
     "solver",
+    "resolution",
 )
 """Fields that plans of this version once lacked: at their defaults they are left out, so that what is cached and
 reported of the same questions is found."""

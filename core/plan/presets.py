@@ -123,6 +123,8 @@ def paper_plan() -> AuditPlan:
 
 PRESETS = {"quick": quick_plan, "standard": standard_plan, PAPER: paper_plan}
 """Preset name -> function that returns its plan."""
+ASKED_SMALL = frozenset({"quick"})
+"""Presets that ask families at a smaller side where they learned one: a row of FLUX.1 then costs a quarter."""
 
 
 OF_FAMILIES = {"demo": for_demo}

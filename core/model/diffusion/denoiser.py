@@ -138,8 +138,10 @@ class Denoiser(Protocol):
     """Forward process: noise() and target()."""
     components: Mapping[str, nn.Module]
     """The modules that adapters change: "unet", "text_encoder" and so on."""
+    made_for: int
+    """Side of the square images that the model was made for, in pixels."""
     resolution: int
-    """Side of the square images the model was made for, in pixels."""
+    """Side of those that it is asked about; see `resize`."""
     latent_shape: tuple[int, int, int]
     """(C, H, W) of one image's latents at that resolution."""
 
