@@ -195,7 +195,7 @@ def qwen_image_parts(seed: int = 0) -> SimpleNamespace:
         vae=qwen_autoencoder(),
         text_encoder=qwen_vl("Qwen2_5_VLForConditionalGeneration", tokenizer, 3),
         tokenizer=tokenizer,
-        scheduler=dynamic_scheduler(),
+        scheduler=dynamic_scheduler(max_shift=0.9, shift_terminal=0.02),
         index={},
     )
 

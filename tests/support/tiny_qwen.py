@@ -120,9 +120,9 @@ def flow_scheduler(**settings: Any) -> Any:
         return FlowMatchEulerDiscreteScheduler(**settings)
 
 
-def dynamic_scheduler() -> Any:
+def dynamic_scheduler(**settings: Any) -> Any:
     """Return one that shifts by size."""
-    return flow_scheduler(use_dynamic_shifting=True, base_image_seq_len=8, max_image_seq_len=64)
+    return flow_scheduler(use_dynamic_shifting=True, base_image_seq_len=8, max_image_seq_len=64, **settings)
 
 
 def evaluating(**parts: Any) -> SimpleNamespace:

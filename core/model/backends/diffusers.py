@@ -158,6 +158,8 @@ def require_finite(pixels: torch.Tensor, dtype: torch.dtype) -> None:
 def _digest(modules: Sequence[Any], tokenizers: Sequence[Any], schedule: Schedule, options: str) -> str:
     sha = hashlib.sha256(schedule.prediction_type.encode() + schedule.signal.numpy().tobytes())
     sha.update(options.encode())
+    if schedule.terminal:
+        sha.update(f"terminal {schedule.terminal!r}".encode())
     for tokenizer in tokenizers:
         sha.update(json.dumps([sorted(tokenizer.get_vocab().items()), tokenizer.model_max_length]).encode())
     for module in modules:

@@ -9,7 +9,7 @@ from ...errors import UsageError
 from ..diffusion.schedule import SHIFT_STEPS, Schedule, rectified_flow
 
 _CLASS = "FlowMatchEulerDiscreteScheduler"
-_OTHER_SIGMAS = ("use_karras_sigmas", "use_exponential_sigmas", "use_beta_sigmas", "invert_sigmas", "shift_terminal")
+_OTHER_SIGMAS = ("use_karras_sigmas", "use_exponential_sigmas", "use_beta_sigmas", "invert_sigmas")
 """Settings under which samplers take other times than those that a shift gives."""
 _LARGEST_SHIFT = 100.0
 """Largest shift that is believed: Z-Image has 3, FLUX.1 as much as 3.2, FLUX.2 up to 10."""
@@ -33,14 +33,27 @@ def flow_of(config: Mapping[str, Any], steps: int, dynamic: Shift) -> Schedule:
     rectified flow with a shift.
     """
     _require_flow(config)
+    terminal = _terminal(config)
     if not config.get("use_dynamic_shifting", False):
         shift = config.get("shift", 1.0)
         if not isinstance(shift, (int, float)) or not 1 / _LARGEST_SHIFT <= shift <= _LARGEST_SHIFT:
             raise UsageError(f"The base's scheduler has shift {shift!r}, which no model has.")
-        return rectified_flow(steps, math.log(shift))
+        return rectified_flow(steps, math.log(shift), terminal=terminal)
     if config.get("time_shift_type", "exponential") != "exponential":
         raise UsageError("The base's scheduler shifts its times in another way than exponentially (time_shift_type).")
-    return rectified_flow(steps, dynamic.log, dynamic.growth)
+    return rectified_flow(steps, dynamic.log, dynamic.growth, terminal)
+
+
+def _terminal(config: Mapping[str, Any]) -> float:
+    """Return the share of the noise at which a sampler's last step begins, as Qwen-Image's says; 0 for none."""
+    said = config.get("shift_terminal")
+    if not said and not isinstance(said, str):
+        return 0.0
+    if not isinstance(said, (int, float)) or not 0 < said < 1:
+        raise UsageError(
+            f"The base's scheduler stretches its times to {said!r} (shift_terminal), and noise has a share of 0 to 1."
+        )
+    return float(said)
 
 
 def by_size(config: Mapping[str, Any], tokens: int) -> Shift:

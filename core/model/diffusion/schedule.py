@@ -1,6 +1,7 @@
 """The forward process: the one definition of noised latents and of the target of a prediction."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -28,9 +29,13 @@ class Schedule:
     """(T,) float64 factor of the noise at each timestep."""
     prediction_type: str
     """What the network predicts: "epsilon", "v_prediction" or "flow" (noise minus clean latents)."""
+    log_shift: float = 0.0
+    """Logarithm of the shift by which a flow's timesteps are even before it, where samplers take others than every so
+    many-th of them."""
     shift_growth: float = 0.0
-    """By how much the logarithm of a flow's shift grows with each step of a sampler; the sigmas here are those of
-    `SHIFT_STEPS`."""
+    """By how much that grows with each step of a sampler; the sigmas here are those of `SHIFT_STEPS`."""
+    terminal: float = 0.0
+    """Share of the noise to which a sampler stretches its times so that the last step begins there; 0 for none."""
 
     def __post_init__(self) -> None:
         if self.prediction_type not in PREDICTION_TYPES:
@@ -90,13 +95,14 @@ class Schedule:
     def drawn_timesteps(self, count: int) -> list[int]:
         """Return the `count` descending timesteps of a picture: evenly spaced, from the noisiest one.
 
-        Where the shift depends on `count`, they are those that are nearest to its sigmas: shifts are composed by
-        adding their logarithms.
+        Where the shift depends on `count`, or they are stretched, they are those that are nearest to its sigmas.
         """
-        if not self.shift_growth:
+        if not self.shift_growth and not self.terminal:
             return trailing_timesteps(count, self.steps)
-        by = self.shift_growth * (count - SHIFT_STEPS)
-        return [max(round(self.steps * shifted(1 - i / count, by)), 1) - 1 for i in range(count)]
+        log_shift = self.log_shift + self.shift_growth * (count - SHIFT_STEPS)
+        sigmas = stretched([shifted(1 - i / count, log_shift) for i in range(count)], self.terminal)
+        even = [shifted(sigma, -self.log_shift) for sigma in sigmas]
+        return [max(round(self.steps * share), 1) - 1 for share in even]
 
 
 def trailing_timesteps(count: int, steps: int) -> list[int]:
@@ -119,11 +125,22 @@ def shifted(share: _Share, log_shift: float) -> _Share:
     return factor * share / (1 + (factor - 1) * share)
 
 
-def rectified_flow(steps: int, log_shift: float, shift_growth: float = 0.0) -> Schedule:
+def stretched(sigmas: Sequence[float], terminal: float) -> list[float]:
+    """Return falling shares of the noise that begin at 1, stretched so that the last one is `terminal`; 0 for as is.
+
+    What is left of the picture is multiplied (ltx_video's rf.py, as in diffusers): one share, which is 1, stays.
+    """
+    if not terminal or len(sigmas) < 2:
+        return list(sigmas)
+    factor = (1 - terminal) / (1 - sigmas[-1])
+    return [1 - (1 - sigma) * factor for sigma in sigmas]
+
+
+def rectified_flow(steps: int, log_shift: float, shift_growth: float = 0.0, terminal: float = 0.0) -> Schedule:
     """Return the straight path from latents to noise, in `steps` timesteps that are even before the shift."""
     sigmas = [shifted((t + 1) / steps, log_shift) for t in range(steps)]
     sigma = torch.tensor(sigmas, dtype=torch.float64)
-    return Schedule(1 - sigma, sigma, "flow", shift_growth)
+    return Schedule(1 - sigma, sigma, "flow", log_shift, shift_growth, terminal)
 
 
 def variance_preserving(alphas_cumprod: torch.Tensor, prediction_type: str) -> Schedule:

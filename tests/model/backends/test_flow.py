@@ -6,7 +6,7 @@ import pytest
 import torch
 from owf.core.errors import UsageError
 from owf.core.model.backends.flow import Shift, by_size, empirical, flow_of
-from owf.core.model.diffusion.schedule import SHIFT_STEPS, rectified_flow, shifted
+from owf.core.model.diffusion.schedule import SHIFT_STEPS, rectified_flow, shifted, stretched
 
 NO_SHIFT = Shift(0.0)
 
@@ -76,12 +76,51 @@ def test_pictures_are_drawn_at_the_times_of_the_scheduler(case, count):
     assert times == sorted(set(times), reverse=True)
 
 
+QWEN_IMAGE = {
+    "base_image_seq_len": 256,
+    "base_shift": 0.5,
+    "max_image_seq_len": 8192,
+    "max_shift": 0.9,
+    "shift": 1.0,
+    "shift_terminal": 0.02,
+    "time_shift_type": "exponential",
+    "use_dynamic_shifting": True,
+}
+"""Settings of the scheduler of Qwen/Qwen-Image, but for those that are off."""
+
+
+@pytest.mark.parametrize("tokens", [1024, 83 * 83])
+@pytest.mark.parametrize("count", [2, 8, 12, 18, 50])
+def test_times_are_stretched_to_a_terminal_share_as_by_the_scheduler(tokens, count):
+    from diffusers import FlowMatchEulerDiscreteScheduler
+
+    shift = by_size(QWEN_IMAGE, tokens)
+    scheduler = FlowMatchEulerDiscreteScheduler(**QWEN_IMAGE)
+    scheduler.set_timesteps(sigmas=torch.linspace(1.0, 1 / count, count).tolist(), mu=shift.log)
+    schedule = flow_of(scheduler.config, 10_000, shift)
+    times = schedule.drawn_timesteps(count)
+    # The nearest of 10,000 that are even before the shift, which makes at most e^mu of their half distance.
+    close = 0.5e-4 * math.exp(shift.log) + 1e-6
+    assert schedule.sigma[times].tolist() == pytest.approx([float(sigma) for sigma in scheduler.sigmas[:-1]], abs=close)
+    exact = stretched([shifted(1 - i / count, shift.log) for i in range(count)], 0.02)
+    assert exact == pytest.approx([float(sigma) for sigma in scheduler.sigmas[:-1]], abs=1e-6)
+    assert exact[-1] == pytest.approx(0.02, abs=1e-12)
+
+
+def test_a_picture_in_one_step_begins_in_pure_noise_whatever_the_terminal_share():
+    """Where diffusers divides by zero."""
+    assert flow_of({"shift": 3.0, "shift_terminal": 0.02}, 1000, NO_SHIFT).drawn_timesteps(1) == [999]
+
+
 @pytest.mark.parametrize(
     ("config", "words"),
     [
         ({"_class_name": "EulerDiscreteScheduler"}, "EulerDiscreteScheduler"),
         ({"use_karras_sigmas": True}, "use_karras_sigmas"),
-        ({"shift_terminal": 0.02}, "shift_terminal"),
+        ({"shift_terminal": 1.0}, "shift_terminal"),
+        ({"shift_terminal": -0.02}, "shift_terminal"),
+        ({"shift_terminal": "0.02"}, "shift_terminal"),
+        ({"shift_terminal": float("nan")}, "shift_terminal"),
         ({"stochastic_sampling": True}, "stochastic_sampling"),
         ({"shift": "3"}, "shift '3'"),
         ({"shift": 0}, "shift 0"),

@@ -26,11 +26,10 @@ from .network import (
     reading_values,
     require_chat,
 )
+from .patches import PATCH
 
 _TIMES = 10_000
 """Timesteps of its process, as many as ComfyUI lists sigmas of."""
-_PATCH = 2
-"""Side of the patches that become channels."""
 _LONGEST = 512
 """Tokens of a prompt and what its template puts around it; the rest is cut, as in diffusers' pipeline."""
 _LAYERS = (9, 18, 27)
@@ -54,8 +53,8 @@ class Flux2Klein(Network):
         self.device: torch.device = parts.transformer.device
         self.tokenizers = (parts.tokenizer,)
         self.resolution: int = self.vae.sample_size
-        side = self.resolution // (pixels_per_latent(self.vae) * _PATCH)
-        self.latent_shape = (_PATCH**2 * self.vae.latent_channels, side, side)
+        side = self.resolution // (pixels_per_latent(self.vae) * PATCH)
+        self.latent_shape = (PATCH**2 * self.vae.latent_channels, side, side)
         self._schedule = flow_of(parts.scheduler.config, _TIMES, empirical(side**2))
         self.options = json.dumps([_LONGEST, _LAYERS, ASKED, _THEN, self._schedule.shift_growth])
 
@@ -63,10 +62,10 @@ class Flux2Klein(Network):
     def require_fit(cls, parts: Any, path: str) -> None:
         """Raise UsageError where the parts do not make a text-to-image model that can be asked for its predictions."""
         config, vae, encoder = parts.transformer.config, parts.vae.config, parts.text_encoder.config
-        if (vae.in_channels, vae.out_channels) != (3, 3) or tuple(vae.patch_size) != (_PATCH, _PATCH):
-            raise UsageError(f"{path}: the VAE is not one of colour pictures in patches of {_PATCH} by {_PATCH}.")
-        require_size(vae, _PATCH, path)
-        channels = _PATCH**2 * vae.latent_channels
+        if (vae.in_channels, vae.out_channels) != (3, 3) or tuple(vae.patch_size) != (PATCH, PATCH):
+            raise UsageError(f"{path}: the VAE is not one of colour pictures in patches of {PATCH} by {PATCH}.")
+        require_size(vae, PATCH, path)
+        channels = PATCH**2 * vae.latent_channels
         require_channels_of(config.in_channels, parts.transformer.out_channels, channels, path)
         require_width_of(len(_LAYERS) * encoder.hidden_size, config.joint_attention_dim, "its text encoder", path)
         require_words(parts.tokenizer, parts.text_encoder, path)
@@ -96,12 +95,12 @@ class Flux2Klein(Network):
     def scaled(self, mean: torch.Tensor) -> torch.Tensor:
         """Return latents (N, 4 C, h/2, w/2) of what the VAE gives (N, C, h, w): its patches, normalised."""
         mid, spread = self._statistics(mean)
-        return (nn.functional.pixel_unshuffle(mean, _PATCH) - mid) / spread
+        return (nn.functional.pixel_unshuffle(mean, PATCH) - mid) / spread
 
     def unscaled(self, latents: torch.Tensor) -> torch.Tensor:
         """Return what the VAE's decoder takes; the inverse of `scaled`."""
         mid, spread = self._statistics(latents)
-        return nn.functional.pixel_shuffle(latents * spread + mid, _PATCH)
+        return nn.functional.pixel_shuffle(latents * spread + mid, PATCH)
 
     def _statistics(self, like: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Return mean and standard deviation (1, 4 C, 1, 1) of the channels of patches, as the VAE carries them."""

@@ -3,7 +3,7 @@
 import torch
 
 PATCH = 2
-"""Side of the patches of latents that are one token."""
+"""Side of the patches of latents that are one token, or of klein's one channel each."""
 
 
 def packed(latents: torch.Tensor) -> torch.Tensor:

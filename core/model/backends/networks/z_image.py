@@ -33,11 +33,10 @@ from .network import (
     reading_values,
     require_chat,
 )
+from .patches import PATCH
 
 _TIMES = 1_000
 """Timesteps of its process, as many as ComfyUI lists sigmas of."""
-_PATCH = 2
-"""Side of the patches of latents that are one token."""
 _LONGEST = 512
 """Tokens of a prompt and what its template puts around it; the rest is cut, as in diffusers' pipeline."""
 _LAYER = -2
@@ -61,7 +60,7 @@ class ZImage(Network):
         side = self.resolution // pixels_per_latent(self.vae)
         self.latent_shape = (self.vae.latent_channels, side, side)
         config = parts.scheduler.config
-        self._schedule = flow_of(config, _TIMES, by_size(config, (side // _PATCH) ** 2))
+        self._schedule = flow_of(config, _TIMES, by_size(config, (side // PATCH) ** 2))
         self.options = json.dumps([_LONGEST, _LAYER, ASKED])
 
     @classmethod
@@ -69,12 +68,12 @@ class ZImage(Network):
         """Raise UsageError where the parts do not make a text-to-image model that can be asked for its predictions."""
         config, channels = parts.transformer.config, parts.vae.config.latent_channels
         require_scaled_vae(parts.vae.config, path)
-        require_size(parts.vae.config, _PATCH, path)
+        require_size(parts.vae.config, PATCH, path)
         require_channels_of(config.in_channels, parts.transformer.out_channels, channels, path)
         require_width_of(parts.text_encoder.config.hidden_size, config.cap_feat_dim, "its text encoder", path)
         require_words(parts.tokenizer, parts.text_encoder, path)
-        if _PATCH not in config.all_patch_size or config.siglip_feat_dim is not None:
-            raise UsageError(f"{path}: the transformer is not one that draws from text alone, in patches of {_PATCH}.")
+        if PATCH not in config.all_patch_size or config.siglip_feat_dim is not None:
+            raise UsageError(f"{path}: the transformer is not one that draws from text alone, in patches of {PATCH}.")
         require_chat(parts.tokenizer, path)
 
     def schedule(self) -> Schedule:
@@ -103,7 +102,7 @@ class ZImage(Network):
 
     def row_values(self) -> int:
         """Return those of the transformer over the tokens of picture and prompt."""
-        tokens = (self.latent_shape[-1] // _PATCH) ** 2 + _LONGEST
+        tokens = (self.latent_shape[-1] // PATCH) ** 2 + _LONGEST
         return transformer_values(tokens, self.denoiser.config.dim, _RATIO)
 
     def text_values(self) -> Mapping[str, int]:
