@@ -16,7 +16,7 @@ from ..core.audit.base.find_base import find_base, used_base
 from ..core.audit.change import AdapterChange, report_stem
 from ..core.audit.outlook import outlook
 from ..core.audit.references import left_out_of
-from ..core.audit.request import AuditRequest
+from ..core.audit.request import AuditRequest, side_for
 from ..core.audit.session import AuditSession, Places, Published
 from ..core.datasets.dataset import find_dataset
 from ..core.disk.digests import Digests
@@ -67,8 +67,9 @@ class Session:
         self._places = Places(
             options.out, cache, options.resume, options.write, options.cache_limit, reuse=options.resume
         )
+        self._request = _request(options)
         self._audits = AuditSession(
-            _request(options),
+            self._request,
             default_policy() if options.policy is None else read_policy(options.policy),
             self._places,
             Fetching(choose_device(options.device), options.offline),
@@ -94,6 +95,7 @@ class Session:
         other_base = self._other_base(choice, denoiser.name, stated)
         with self.console.status("Applying the LoRA"):
             change = AdapterChange(denoiser.components, adapter, at, self._keeping, self._below)
+        denoiser.resize(side_for(self._request, denoiser.family, denoiser.made_for))
         usual = default_batching(denoiser, takes_turns=self._keeping.takes_turns)
         batch = Batching(options.batch) if options.batch else usual
         if batch.workers > 1:
@@ -121,7 +123,7 @@ class Session:
 
         options = self._options
         choice = self._choose(adapter, stated_base(adapter.training))
-        seen = foresee(adapter, choice, _request(options))
+        seen = foresee(adapter, choice, self._request)
         device = choose_device(options.device)
         here, on_cards = (dtype_of_base(options.dtype, place, choice) for place in (device, torch.device("cuda")))
         asked = Asked(device, here, on_cards, options.batch or 0, self._keeping)
@@ -196,6 +198,7 @@ def _request(options: argparse.Namespace) -> AuditRequest:
         preset=options.preset,
         seed=options.seed,
         metrics=metrics,
+        resolution=options.resolution or 0,
         per_class=options.per_class or 0,
         class_prompt=options.class_prompt or "",
         stages=options.stages or (),

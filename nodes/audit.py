@@ -105,10 +105,12 @@ class DriftAudit(io.ComfyNode):
         tuned = Tuned(lora, strength, tuned_model, tuned_clip, loras_between(cls.hidden.prompt, cls.hidden.unique_id))
         probes = Probes(probe_images, probe_labels, probe_folder)
         with graph_words():
-            asked = audit_request(preset, audit_seed, metrics, per_class, guidance_scale, features, probe_folder)
+            asked = audit_request(
+                preset, audit_seed, metrics, per_class, resolution, guidance_scale, features, probe_folder
+            )
             asked = compared(asked, concept, references, open_clip)
             base = base_of(cls.hidden.prompt, cls.hidden.unique_id)
-            question = Question(asked, policy, resolution, probes, base)
+            question = Question(asked, policy, probes, base)
             result = run_audit(Pair(model, clip), vae, tuned, question, progress)
         return answer(result, stop_graph)
 

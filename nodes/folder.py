@@ -96,9 +96,11 @@ class FolderAudit(io.ComfyNode):
         progress = NodeProgress(cls.hidden.unique_id)
         with graph_words():
             names = places.loras_named(loras)
-            asked = audit_request(preset, audit_seed, metrics, per_class, guidance_scale, features, probe_folder)
+            asked = audit_request(
+                preset, audit_seed, metrics, per_class, resolution, guidance_scale, features, probe_folder
+            )
             base = base_of(cls.hidden.prompt, cls.hidden.unique_id)
-            audits = NodeAudits(Pair(model, clip), vae, Question(asked, policy, resolution, base=base), progress)
+            audits = NodeAudits(Pair(model, clip), vae, Question(asked, policy, base=base), progress)
             return answer(audit_many(names, [strength], audits, progress), audits.base.name)
 
 

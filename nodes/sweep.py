@@ -111,9 +111,11 @@ class StrengthSweep(io.ComfyNode):
 
         progress = NodeProgress(cls.hidden.unique_id)
         with graph_words():
-            asked = audit_request(preset, audit_seed, metrics, per_class, guidance_scale, features, probe_folder)
+            asked = audit_request(
+                preset, audit_seed, metrics, per_class, resolution, guidance_scale, features, probe_folder
+            )
             base = base_of(cls.hidden.prompt, cls.hidden.unique_id)
-            audits = NodeAudits(Pair(model, clip), vae, Question(asked, policy, resolution, base=base), progress)
+            audits = NodeAudits(Pair(model, clip), vae, Question(asked, policy, base=base), progress)
             return answer(lora, audit_many([lora], strengths_from(strengths), audits, progress))
 
 

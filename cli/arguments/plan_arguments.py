@@ -28,6 +28,13 @@ def add_plan_options(group: argparse._ArgumentGroup) -> None:
     )
     _add_classifier_options(group)
     _add_metric_options(group)
+    group.add_argument(
+        "--resolution",
+        type=positive,
+        metavar="N",
+        help="side in pixels of the pictures that are asked about (default: what the base was made for; with quick, "
+        "512 for FLUX.1, FLUX.2 klein and Z-Image)",
+    )
     group.add_argument("--seed", type=seed, metavar="N", default=0, help="seed of all noise (default 0)")
     group.add_argument(
         "--features",

@@ -31,7 +31,8 @@ def foresee(adapter: Adapter, choice: BaseChoice, request: AuditRequest) -> Fore
     """Return what is to be expected of the audit of a LoRA on a base that is only looked at."""
     base = blueprint(choice)
     names = (base.name, *base_names(choice))
-    plan, labelled = plan_for(request, base.family.name, base.resolution, names=names)
+    plan, labelled = plan_for(request, base.family.name, base.made_for, names=names)
+    base.network.resize(plan.resolution or base.made_for)
     count = len(plan.classes) * plan.per_class if labelled is None else len(labelled.labels)
     concept = concept_of(request.concept, adapter.trigger_words) if request.references else None
     likeness = likeness_rows(concept, base.family.name, plan.form)
@@ -69,7 +70,8 @@ def lines(adapter: Adapter, seen: Forecast, asked: Asked) -> list[str]:
         f"{inert(adapter.path.name)}: {', '.join(adapter.algorithms)}; {seen.coverage}; {said}",
         base_line(base, inert(base.name, 200)),
         f"Plan: preset {plan.preset}: {', '.join(plan.metrics)}; {len(plan.prompts)} prompts as {plan.prompt_form}, "
-        f"{plan.images} images of {plan.sampling_steps} steps at guidance {plan.guidance_scale:g}",
+        f"{plan.images} images of {plan.sampling_steps} steps at guidance {plan.guidance_scale:g}"
+        + (f", at {plan.resolution} px instead of {base.made_for}" if plan.resolution else ""),
         *filter(None, [account(plan.dataset) if plan.preset == PAPER else ""]),
         f"Rows of the denoiser: {cost.tuned:,} for the LoRA, {cost.base:,} for the base (once, then cached), "
         f"{operations / 1e12:.3g} TFLOP each" + _likeness(seen),

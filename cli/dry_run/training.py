@@ -32,7 +32,7 @@ class TrainingsAhead:
     """Type of the weights on a GPU."""
     trained: Callable[[bool], float]
     """Rows in steps, in terms of rows without gradients; told whether activations are computed anew."""
-    others: int
+    others: float
     """Rows besides."""
     audits: bool
     """Whether what was trained is audited."""

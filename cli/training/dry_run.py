@@ -12,6 +12,7 @@ from ...core.model.blueprint import Blueprint, blueprint
 from ...core.model.device import choose_device
 from ...core.model.names import base_names
 from ...core.model.stored import dtype_of_base
+from ...core.plan.audit_plan import AuditPlan
 from ...core.text import counted, inert
 from ...core.train.audited import REQUEST
 from ...core.train.forecast.memory import TrainMemories, Way
@@ -50,12 +51,15 @@ def _lines(session: TrainSession, options: RunOptions) -> Iterator[str]:
     require_kept(plan, options.keeping)
     usual = base.family.drawing(names)
     rows = training_rows(plan, bank, base.family.name, usual, asks_learned=options.audit)
-    audit = _audit_cost(base, plan, names) if options.audit else None
+    audit, audit_rows = None, 0.0
+    if options.audit:
+        asked, audit = _audit_cost(base, plan, names)
+        audit_rows = (audit.tuned + audit.base) * ((asked.resolution or base.made_for) / base.made_for) ** 2
     memories = TrainMemories(lambda: blueprint(choice), (plan,))
     device = choose_device(options.device)
     here, on_cards = (dtype_of_base(options.dtype, place, choice) for place in (device, torch.device("cuda")))
 
-    size = (side_of_rows(base, plan) / base.resolution) ** 2
+    size = (side_of_rows(base, plan) / base.made_for) ** 2
     ahead = TrainingsAhead(
         base,
         memories,
@@ -64,7 +68,7 @@ def _lines(session: TrainSession, options: RunOptions) -> Iterator[str]:
         here,
         on_cards,
         trained=lambda checkpointing: size * (rows.student_cost(checkpointing) + rows.teacher),
-        others=rows.without_gradients - rows.teacher + (0 if audit is None else audit.tuned + audit.base),
+        others=rows.without_gradients - rows.teacher + audit_rows,
         audits=options.audit,
         audits_must_fit=False,
     )
@@ -77,11 +81,11 @@ def _lines(session: TrainSession, options: RunOptions) -> Iterator[str]:
     yield CLOSING
 
 
-def _audit_cost(base: Blueprint, plan: TrainPlan, names: tuple[str, ...]) -> Cost:
-    """Return what the audit at the end costs."""
+def _audit_cost(base: Blueprint, plan: TrainPlan, names: tuple[str, ...]) -> tuple[AuditPlan, Cost]:
+    """Return what the audit at the end asks, and what it costs."""
     asked = replace(REQUEST, prompt_form=plan.prompt_form)
-    audited, _ = plan_for(asked, base.family.name, base.resolution, names=names)
-    return audit_cost(audited, audited.per_class * len(audited.classes))
+    audited, _ = plan_for(asked, base.family.name, base.made_for, names=names)
+    return audited, audit_cost(audited, audited.per_class * len(audited.classes))
 
 
 def _pictures(session: TrainSession, plan: TrainPlan) -> str:

@@ -18,7 +18,7 @@ from ..errors import Setting, with_words
 from ..metrics.images.features import FeatureNetwork, Fetching
 from ..metrics.metric import chosen
 from ..model.diffusion.batch import Batching
-from ..model.diffusion.denoiser import Denoiser
+from ..model.diffusion.denoiser import Denoiser, asked_at
 from ..plan.audit_plan import AuditPlan, plan_digest
 from ..progress import BASE, LORA, Progress
 from ..render.formats.format import default_formats, publish
@@ -120,36 +120,34 @@ class AuditSession:
         """
         names = (denoiser.name, *names)
         plan, labelled = plan_for(self._request, denoiser.family, denoiser.made_for, given, names)
-        with asked_at(denoiser, plan.resolution):
-            return self._audit(
-                denoiser, change, (plan, labelled), names, stem, batch, progress, other_base, learning, announce)
-        networks, references = self._loaded(denoiser, change, plan, progress)
-        run = self._run(denoiser, change, plan, networks, references)
-        setting = AuditSetting(
-            self._folder(stem, plan, run),
-            self._places.cache,
-            self._policy,
-            progress,
-            batch,
-            networks,
-            labelled,
-            other_base,
-            self._request.concept,
-            change.claimed,
-            references,
-            self._request.decide_early,
-            not_asked(self._request, plan),
-            families.get(denoiser.family).drawing(names),
-        )
-        finished = Finished(setting.cache, run, denoiser.digest(), plan_digest(plan), change)
-        with only_one(setting.folder):
-            if (published := self._found(setting, finished, change, learning)) is None:
-                if change.refusal() is None:
-                    announce(plan, setting)
-                with _samples(setting.folder, change):
-                    report = audit_change(denoiser, change, plan, setting)
-                progress.stage("Writing the report")
-                published = self._publish(_with(report, learning, references), setting.folder, finished, change)
+        with asked_at(denoiser, plan.resolution or denoiser.made_for):
+            networks, references = self._loaded(denoiser, change, plan, progress)
+            run = self._run(denoiser, change, plan, networks, references)
+            setting = AuditSetting(
+                self._folder(stem, plan, run),
+                self._places.cache,
+                self._policy,
+                progress,
+                batch,
+                networks,
+                labelled,
+                other_base,
+                self._request.concept,
+                change.claimed,
+                references,
+                self._request.decide_early,
+                not_asked(self._request, plan),
+                families.get(denoiser.family).drawing(names),
+            )
+            finished = Finished(setting.cache, run, denoiser.digest(), plan_digest(plan), change)
+            with only_one(setting.folder):
+                if (published := self._found(setting, finished, change, learning)) is None:
+                    if change.refusal() is None:
+                        announce(plan, setting)
+                    with _samples(setting.folder, change):
+                        report = audit_change(denoiser, change, plan, setting)
+                    progress.stage("Writing the report")
+                    published = self._publish(_with(report, learning, references), setting.folder, finished, change)
         return published
 
     def _loaded(

@@ -174,6 +174,8 @@ class Family:
     """What the denoiser predicts by default: `epsilon`, `v_prediction` or `flow`."""
     resolution: int
     """Side of the training images in pixels."""
+    smaller: int = 0
+    """Side of smaller images that its bases learned as well, at which presets ask that are to be fast; 0 for none."""
     context_width: int | None = None
     """Width of the text features entering the cross-attention of a U-Net; None for transformers."""
     markers: tuple[tuple[str, ...], ...] = ()

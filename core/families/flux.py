@@ -109,6 +109,7 @@ FAMILY = Family(
     hub_id="black-forest-labs/FLUX.1-dev",
     prediction_type="flow",
     resolution=1024,
+    smaller=512,
     markers=(
         ("double_blocks_", "single_blocks_"),
         ("double_blocks_", "img_attn"),

@@ -69,6 +69,7 @@ FAMILY = Family(
     hub_id="black-forest-labs/FLUX.2-klein-4B",
     prediction_type="flow",
     resolution=1024,
+    smaller=512,
     markers=(
         ("double_blocks_", "img_mlp_0:3072>18432"),
         ("double_blocks_", "img_mlp_2:9216>3072"),

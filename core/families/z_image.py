@@ -56,6 +56,7 @@ FAMILY = Family(
     hub_id="Tongyi-MAI/Z-Image-Turbo",
     prediction_type="flow",
     resolution=1024,
+    smaller=512,
     markers=(
         ("layers_", "attention_to_q", "feed_forward_w", "!_adaln_modulation:"),
         ("layers_", "attention_to_q:3840"),

@@ -69,8 +69,13 @@ class Blueprint:
         return self.network.latent_shape
 
     @property
+    def made_for(self) -> int:
+        """Return the side in pixels of the images that the base was made for."""
+        return self.network.made_for
+
+    @property
     def resolution(self) -> int:
-        """Return the side of an image in pixels."""
+        """Return the side in pixels of those that it is asked about; `network.resize` changes it."""
         return self.network.resolution
 
     @cached_property

@@ -130,7 +130,7 @@ def detail_inputs() -> list[io.Input]:
             default=0,
             min=0,
             max=4096,
-            tooltip="Side of the images in pixels. 0: what the family is made for.",
+            tooltip="Side of the images in pixels. 0: what the base was made for, or less with quick.",
         ),
         folded(
             io.Float,

@@ -43,7 +43,7 @@ _BASES: dict[str, Base] = {}
 
 def audited(base: "ComfyDenoiser", plan_digest: str, seconds_per_row: float | None) -> None:
     """Learn that an audit of a plan ended, and how fast it was; None where it computed nothing."""
-    known = _BASES.pop(base.digest(), None) or Base(base.name, base.family, base.resolution, 0.0)
+    known = _BASES.pop(base.digest(), None) or Base(base.name, base.family, base.made_for, 0.0)
     known.seconds_per_row = seconds_per_row or known.seconds_per_row
     known.plans.add(plan_digest)
     _BASES[base.digest()] = known
@@ -86,6 +86,7 @@ def _rows(inputs: Mapping[str, str]) -> str:
         int(inputs.get("audit_seed", 0)),
         inputs.get("metrics", ""),
         int(inputs.get("per_class", 0)),
+        int(inputs.get("resolution", 0)),
         float(inputs.get("guidance_scale", 0.0)),
         inputs.get("features", AUTO),
         "",

@@ -30,7 +30,14 @@ NOT_LINKED = object()
 
 
 def audit_request(
-    preset: str, seed: int, metrics: str, per_class: int, guidance_scale: float, features: str, probe_folder: str
+    preset: str,
+    seed: int,
+    metrics: str,
+    per_class: int,
+    resolution: int,
+    guidance_scale: float,
+    features: str,
+    probe_folder: str,
 ) -> "AuditRequest":
     """Return what an audit node's inputs ask for; raise UsageError for unknown metrics and folders."""
     from ...core.audit.request import AuditRequest
@@ -40,6 +47,7 @@ def audit_request(
         seed=seed,
         metrics=metrics_from(metrics),
         per_class=per_class,
+        resolution=resolution,
         guidance_scale=guidance_scale,
         features="" if features == AUTO else features,
         images=_probe_folder(probe_folder),

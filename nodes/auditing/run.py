@@ -28,10 +28,6 @@ if TYPE_CHECKING:
     from .upstream import Loaded
 
 
-_LEAST_SHARE = 0.5
-"""Share of a family's own resolution below which nothing is audited."""
-
-
 @dataclass(frozen=True)
 class Tuned:
     """What is audited: a LoRA by name, or a second pair of MODEL and CLIP."""
@@ -87,8 +83,6 @@ class Question:
     """The plan."""
     policy: str = ""
     """Limits in TOML; empty for the default ones."""
-    resolution: int = 0
-    """Side of the images in pixels; 0 for what the family is made for."""
     probes: Probes = field(default_factory=Probes)
     """Labelled images."""
     base: str = ""
@@ -104,6 +98,7 @@ class NodeAudits:
     """
 
     def __init__(self, base: "Pair", vae: Any, question: Question, progress: NodeProgress) -> None:
+        from ...core.audit.request import side_for
         from ...core.audit.session import AuditSession, Places
         from ...core.metrics.images.features import Fetching
         from ..backend.features import HostFeatures
@@ -116,9 +111,9 @@ class NodeAudits:
         note = self._session.note(in_graph)
         if note:
             logging.warning("OWF: %s", note)
-        self.base = ComfyDenoiser(base, vae, question.resolution or None, progress.preview, progress)
+        self.base = ComfyDenoiser(base, vae, None, progress.preview, progress)
         self.base.name = question.base or self.base.name
-        _require_size(self.base)
+        self.base.resize(side_for(question.request, self.base.family, self.base.made_for))
         self._given = _labelled(question.probes, self.base.resolution)
         progress.stage("Reading the base")
         self.base.digest()
@@ -209,17 +204,6 @@ def _ahead(
 
     left, whole = to_do(denoiser, change.key, plan, setting)
     return f"{rows_ahead(left, whole)}.{pace(denoiser.digest(), left.tuned + left.base)}"
-
-
-def _require_size(denoiser: "ComfyDenoiser") -> None:
-    """Raise UsageError for images so small that the family never learned any like them: they hide drift."""
-    usual = denoiser.usual_resolution
-    if denoiser.resolution < _LEAST_SHARE * usual:
-        least = int(_LEAST_SHARE * usual)
-        raise UsageError(
-            f"resolution {denoiser.resolution} is too small for {denoiser.name}, which is made for {usual}; "
-            f"choose at least {least}, or 0."
-        )
 
 
 def _labelled(probes: Probes, side: int) -> "LabelledImages | None":

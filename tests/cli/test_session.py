@@ -32,6 +32,8 @@ def a_base(digest: str) -> SimpleNamespace:
         dtype=torch.float32,
         latent_shape=(4, 8, 8),
         resolution=64,
+        made_for=64,
+        resize=lambda side: None,
         digest=lambda: digest,
         components={},
     )

@@ -26,7 +26,7 @@ class GaussianDenoiser:
     """The optimal network for x0 | class k ~ N(means[k], spread^2 I); prompt "k" conditions on class k."""
 
     family, name = "gaussian", "gaussian"
-    device, dtype, resolution = torch.device("cpu"), torch.float64, 8
+    device, dtype, resolution, made_for = torch.device("cpu"), torch.float64, 8, 8
     clip_skip = None
 
     def __init__(self, means: torch.Tensor, spread: float, schedule: Schedule | None = None):

@@ -23,11 +23,16 @@ REPORTS, PROBES = "reports", "probes"
 """Folders of the audits, and of measurements by few rows."""
 
 
-def audit_request(study: Study, metrics: tuple[str, ...]) -> AuditRequest:
-    """Return what every LoRA of a study is asked."""
+def audit_request(study: Study, metrics: tuple[str, ...], own: int) -> AuditRequest:
+    """Return what every LoRA of a study is asked, about pictures of the side `own` that the base was made for."""
     asked = study.asked
     return AuditRequest(
-        preset=asked.preset, metrics=metrics, per_class=asked.per_class, images=asked.images, dataset=asked.dataset
+        preset=asked.preset,
+        metrics=metrics,
+        per_class=asked.per_class,
+        images=asked.images,
+        dataset=asked.dataset,
+        resolution=own,
     )
 
 
@@ -78,8 +83,8 @@ class Examiner:
     def _plan(self, metrics: tuple[str, ...]) -> AuditPlan:
         if metrics not in self._plans:
             denoiser, names = self._bench.denoiser, (self._bench.denoiser.name, *self._bench.names)
-            request = audit_request(self._study, metrics)
-            self._plans[metrics], _ = plan_for(request, denoiser.family, denoiser.resolution, names=names)
+            request = audit_request(self._study, metrics, denoiser.made_for)
+            self._plans[metrics], _ = plan_for(request, denoiser.family, denoiser.made_for, names=names)
         return self._plans[metrics]
 
     def _session(self, metrics: tuple[str, ...]) -> AuditSession:
@@ -87,7 +92,7 @@ class Examiner:
             folder = self._study.folder / REPORTS
             folder.mkdir(parents=True, exist_ok=True)
             places = Places(folder, self._bench.cache, reuse=True)
-            request = audit_request(self._study, metrics)
+            request = audit_request(self._study, metrics, self._bench.denoiser.made_for)
             self._sessions[metrics] = AuditSession(request, default_policy(), places, self._bench.fetching)
         return self._sessions[metrics]
 

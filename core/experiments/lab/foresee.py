@@ -102,7 +102,7 @@ def _concept(plan: TrainPlan) -> Concept:
 def _asked(study: Study, metrics: tuple[str, ...], base: Blueprint, names: Sequence[str]) -> tuple[AuditPlan, Cost]:
     """Return the plan of an audit and what it costs."""
     plan, labelled = plan_for(
-        audit_request(study, metrics), base.family.name, base.resolution, names=(base.name, *names)
+        audit_request(study, metrics, base.made_for), base.family.name, base.made_for, names=(base.name, *names)
     )
     count = len(plan.classes) * plan.per_class if labelled is None else len(labelled.labels)
     return plan, audit_cost(plan, count)

@@ -36,8 +36,9 @@ class DiffusersDenoiser:
         self.components: Mapping[str, nn.Module] = self._network.components
         for module in (self._vae, *self.components.values()):
             module.eval().requires_grad_(False)
-        self.latent_shape, self.resolution = self._network.latent_shape, self._network.resolution
-        self.schedule: Schedule = self._network.schedule()
+        self.made_for = self._network.made_for
+        self._take_sizes()
+        self._own_schedule = self.schedule
         self._digest: str | None = None
         files = {f"{title} read from": file for title, file in getattr(parts, "own_files", {}).items()}
         self.host: dict[str, str] = {**self._network.told, **files}
@@ -52,6 +53,16 @@ class DiffusersDenoiser:
     def dtype(self) -> torch.dtype:
         """Floating-point type of the denoiser's weights."""
         return self._network.denoiser.dtype
+
+    def resize(self, side: int) -> None:
+        """Be asked about pictures of so many pixels from now on, in latents and at times that go with them."""
+        self._network.resize(side)
+        self._take_sizes()
+
+    def _take_sizes(self) -> None:
+        network = self._network
+        self.latent_shape, self.resolution = network.latent_shape, network.resolution
+        self.schedule: Schedule = network.schedule()
 
     def keep(self, device: torch.device, keeping: Keeping) -> None:
         """Let the model compute on a device, with its weights kept in some way; to be called once."""
@@ -141,11 +152,13 @@ class DiffusersDenoiser:
     def digest(self) -> str:
         """Return the SHA-256 over configurations, vocabulary, schedule and weights, computed once.
 
+        The schedule is that of pictures of the size that the model was made for, whatever it is asked about.
+
         Must be called before an adapter changes the weights.
         """
         if self._digest is None:
             modules = [*self.components.values(), self._vae]
-            self._digest = _digest(modules, self._network.tokenizers, self.schedule, self._network.options)
+            self._digest = _digest(modules, self._network.tokenizers, self._own_schedule, self._network.options)
         return self._digest
 
 

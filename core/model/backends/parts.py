@@ -82,16 +82,16 @@ def latent_side(config: Any) -> int | None:
     return side if type(side) is int and side > 0 else None
 
 
-def latent_shape(parts: Any) -> tuple[int, int, int]:
-    """Return (C, H, W) of the latents that a pipeline's UNet is made for."""
+def pixels_of_unet(parts: Any) -> int:
+    """Return the side in pixels of what the latents become that a pipeline's UNet is made for."""
     side = latent_side(parts.unet.config)
     assert side is not None, "require_side refuses bases without"
-    return (parts.unet.config.in_channels, side, side)
+    return side * pixels_per_latent(parts.vae.config)
 
 
-def resolution(parts: Any) -> int:
-    """Return the side in pixels of what latents of a pipeline's UNet become: each level of the VAE but one doubles."""
-    return latent_shape(parts)[-1] * 2 ** (len(parts.vae.config.block_out_channels) - 1)
+def pixels_per_latent(vae: Any) -> int:
+    """Return the side in pixels of one latent by an AutoencoderKL's configuration: each level but one halves."""
+    return 2 ** (len(vae.block_out_channels) - 1)
 
 
 def scaled(config: Any, mean: torch.Tensor) -> torch.Tensor:

@@ -1,6 +1,7 @@
 """The boundary to every foreign model: what the measurements may ask of a text-to-image diffusion model."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Protocol, runtime_checkable
 
@@ -181,8 +182,25 @@ class Denoiser(Protocol):
         ...
 
     def digest(self) -> str:
-        """Return the SHA-256 over the configuration and weights of the unadapted model."""
+        """Return the SHA-256 over the configuration and weights of the unadapted model; no size changes it."""
         ...
+
+    def resize(self, side: int) -> None:
+        """Be asked about pictures of so many pixels from now on, in latents and at times that go with them."""
+        ...
+
+
+@contextmanager
+def asked_at(denoiser: Denoiser, side: int) -> Iterator[None]:
+    """Return a context in which a denoiser is asked about pictures of a side in pixels."""
+    before = denoiser.resolution
+    if side != before:
+        denoiser.resize(side)
+    try:
+        yield
+    finally:
+        if side != before:
+            denoiser.resize(before)
 
 
 class TrainableDenoiser(Denoiser, Protocol):

@@ -56,12 +56,19 @@ class ComfyDenoiser:
         self.family, self.name = kind.name, kind.title
         # The base's modules under the names that LoRA files use.
         self.components: Mapping[str, nn.Module] = components.of(base.model.model, base.clip, kind.name)
-        self.usual_resolution = kind.resolution
-        self.resolution = resolution or kind.resolution
-        self.latent_shape = _latent_shape(base.model.model.latent_format, vae, self.resolution)
-        self.schedule: Schedule = schedule_of(base.model, self.latent_shape[-1])
+        self.made_for = kind.resolution
+        self.resize(resolution or kind.resolution)
         self._on_images, self._progress = on_images, progress
         self._digest: str | None = None
+
+    def resize(self, side: int) -> None:
+        """Be asked about pictures of so many pixels from now on, in latents and at times that go with them.
+
+        Raises UsageError for a side that the VAE does not code.
+        """
+        self.resolution = side
+        self.latent_shape = _latent_shape(self.base.model.model.latent_format, self._vae, side)
+        self.schedule: Schedule = schedule_of(self.base.model, self.latent_shape[-1])
 
     @property
     def device(self) -> torch.device:

@@ -16,7 +16,7 @@ model, clip, vae = built()
 if GIVEN["family"] == "flux":  # as many of T5's tokens as the command line has
     clip.set_tokenizer_option("t5xxl_min_length", 512)
 pack("nodes.backend.demo").load_demo = lambda: (model, clip, vae)
-pack("nodes.auditing.run")._LEAST_SHARE = 0  # the tiny model is asked for tiny images
+pack("core.audit.request")._LEAST_SHARE = 0  # the tiny model is asked for tiny images
 asked = {"metrics": METRICS, "resolution": 64}
 models = {"model": ["1", 0], "clip": ["1", 1], "vae": ["1", 2]}
 given = {"lora": GIVEN["lora"], "strength": 1.0, "preset": "quick", "audit_seed": 0, "stop_graph": "never"}

@@ -8,7 +8,7 @@ from prelude import GIVEN, HOME, answer, pack, run, start
 start(("nodes_train.py",))
 model, clip, vae, _ = build("EPS")
 pack("nodes.backend.demo").load_demo = lambda: (model, clip, vae)
-pack("nodes.auditing.run")._LEAST_SHARE = 0  # the tiny network is asked for tiny images
+pack("core.audit.request")._LEAST_SHARE = 0  # the tiny network is asked for tiny images
 executor = run(GIVEN["prompt"])
 (path,) = (HOME / "output" / "loras").glob("*.safetensors")
 adapter = pack("core.adapter").read_adapter(path)

@@ -14,7 +14,7 @@ request, plans = pack("core.audit.request"), pack("core.plan.audit_plan")
 asked = {"preset": "quick", "metrics": "denoiser_drift"}
 new = module.forecast(asked)
 plan, _ = request.plan_for(request.AuditRequest(metrics=("denoiser_drift",)), "sd15", 512)
-base = Some(name="My <base>", family="sd15", resolution=512, digest=lambda: "ab")
+base = Some(name="My <base>", family="sd15", made_for=512, digest=lambda: "ab")
 module.audited(base, plans.plan_digest(plan), 0.5)
 cached, other = module.forecast(asked), module.forecast({**asked, "audit_seed": "1"})
 places.reports_folder().mkdir(parents=True, exist_ok=True)

@@ -17,13 +17,14 @@ from ...diffusion.schedule import Schedule
 from ..activations import transformer_values
 from ..flow import by_size, flow_of
 from ..parts import (
+    pixels_per_latent,
     require_channels_of,
     require_scaled_vae,
     require_size,
     require_width_of,
     require_words,
 )
-from .network import Network, in_turn, noise_share, pixels_per_latent, token_numbers
+from .network import Network, in_turn, noise_share, token_numbers
 from .patches import PATCH, packed, unpacked
 
 GUIDANCE = 3.5
@@ -50,16 +51,21 @@ class Flux(Network):
         }
         self.device: torch.device = parts.transformer.device
         self.tokenizers = (parts.tokenizer, parts.tokenizer_2)
-        self.resolution: int = self.vae.sample_size
-        side = self.resolution // pixels_per_latent(self.vae)
-        self.latent_shape = (self.vae.latent_channels, side, side)
-        config = parts.scheduler.config
+        self._scheduler: Mapping[str, Any] = parts.scheduler.config
         self._is_told = bool(parts.transformer.config.guidance_embeds)
-        self._schedule = flow_of(config, _TIMES[self._is_told], by_size(config, (side // PATCH) ** 2))
+        self.made_for: int = self.vae.sample_size
+        self.resize(self.made_for)
         self.told: Mapping[str, str] = {"guidance told to the network": f"{GUIDANCE:g}"} if self._is_told else {}
         if self._is_told:  # as kohya's scripts call it in a file's metadata
             self.told_in_training: Mapping[str, str] = {"ss_guidance_scale": f"{TRAINED_GUIDANCE}"}
         self.options = json.dumps([dict(self.told), _LONGEST])
+
+    def resize(self, side: int) -> None:
+        """See `Network.resize`."""
+        self.resolution, latents = side, side // pixels_per_latent(self.vae)
+        self.latent_shape = (self.vae.latent_channels, latents, latents)
+        shift = by_size(self._scheduler, (latents // PATCH) ** 2)
+        self._schedule = flow_of(self._scheduler, _TIMES[self._is_told], shift)
 
     @classmethod
     def require_fit(cls, parts: Any, path: str) -> None:

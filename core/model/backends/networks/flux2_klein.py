@@ -15,14 +15,13 @@ from ...diffusion.denoiser import Conditioning, Token
 from ...diffusion.schedule import Schedule
 from ..activations import transformer_values
 from ..flow import empirical, flow_of
-from ..parts import require_channels_of, require_size, require_width_of, require_words
+from ..parts import pixels_per_latent, require_channels_of, require_size, require_width_of, require_words
 from .network import (
     ASKED,
     Network,
     chat_tokens,
     in_turn,
     noise_share,
-    pixels_per_latent,
     reading_values,
     require_chat,
 )
@@ -52,11 +51,16 @@ class Flux2Klein(Network):
         }
         self.device: torch.device = parts.transformer.device
         self.tokenizers = (parts.tokenizer,)
-        self.resolution: int = self.vae.sample_size
-        side = self.resolution // (pixels_per_latent(self.vae) * PATCH)
-        self.latent_shape = (PATCH**2 * self.vae.latent_channels, side, side)
-        self._schedule = flow_of(parts.scheduler.config, _TIMES, empirical(side**2))
+        self._scheduler: Mapping[str, Any] = parts.scheduler.config
+        self.made_for: int = self.vae.sample_size
+        self.resize(self.made_for)
         self.options = json.dumps([_LONGEST, _LAYERS, ASKED, _THEN, self._schedule.shift_growth])
+
+    def resize(self, side: int) -> None:
+        """See `Network.resize`."""
+        self.resolution, latents = side, side // (pixels_per_latent(self.vae) * PATCH)
+        self.latent_shape = (PATCH**2 * self.vae.latent_channels, latents, latents)
+        self._schedule = flow_of(self._scheduler, _TIMES, empirical(latents**2))
 
     @classmethod
     def require_fit(cls, parts: Any, path: str) -> None:

@@ -41,12 +41,16 @@ class Krea2(OnQwenVae):
         }
         self.device: torch.device = parts.transformer.device
         self.tokenizers = (parts.tokenizer,)
-        tokens = self._look_through(parts.vae)
-        config = parts.scheduler.config
-        shift = _DISTILLED if parts.index.get("is_distilled") else by_size(config, tokens)
-        self._schedule = flow_of(config, _TIMES, shift)
+        self._scheduler, self._is_distilled = parts.scheduler.config, bool(parts.index.get("is_distilled"))
+        self._look_through(parts.vae)
         self._layers = _layers(parts.index)
         self.options = json.dumps([_LONGEST, self._layers, BEFORE, AFTER, self.resolution])
+
+    def resize(self, side: int) -> None:
+        """See `Network.resize`."""
+        super().resize(side)
+        shift = _DISTILLED if self._is_distilled else by_size(self._scheduler, self._tokens)
+        self._schedule = flow_of(self._scheduler, _TIMES, shift)
 
     @classmethod
     def require_fit(cls, parts: Any, path: str) -> None:

@@ -27,9 +27,11 @@ class Network(ABC):
     tokenizers: tuple[Any, ...]
     """What cuts prompts into tokens."""
     latent_shape: tuple[int, int, int]
-    """(C, H, W) of one image's latents at the size that the model was made for."""
-    resolution: int
+    """(C, H, W) of one image's latents."""
+    made_for: int
     """Side of the square images that the model was made for, in pixels."""
+    resolution: int
+    """Side of those that it is asked about."""
     options: str = ""
     """What else its answers depend on, as text; a base's digest has it."""
     told: Mapping[str, str] = MappingProxyType({})
@@ -43,6 +45,10 @@ class Network(ABC):
 
     @abstractmethod
     def __init__(self, parts: Any) -> None: ...
+
+    @abstractmethod
+    def resize(self, side: int) -> None:
+        """Be asked about images of so many pixels from now on, in latents and at times that go with them."""
 
     @abstractmethod
     def schedule(self) -> Schedule:
@@ -179,8 +185,3 @@ def noise_share(schedule: Schedule, t: torch.Tensor) -> torch.Tensor:
     if t.is_meta:
         return t.float()
     return schedule.sigma[t.to(schedule.sigma.device)].float().to(t.device)
-
-
-def pixels_per_latent(vae: Any) -> int:
-    """Return the side in pixels of one latent by a VAE's configuration: each level but one halves."""
-    return 2 ** (len(vae.block_out_channels) - 1)

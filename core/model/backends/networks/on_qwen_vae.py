@@ -22,13 +22,21 @@ class OnQwenVae(Network):
     """Side in pixels of the pictures that bases of the architecture are made for."""
     codes_videos = True
 
-    def _look_through(self, vae: Any) -> int:
-        """Keep the VAE's settings, and the sizes that follow from them; return the tokens of a picture."""
+    def _look_through(self, vae: Any) -> None:
+        """Keep the VAE's settings, and the sizes that follow from them."""
         self.vae = vae.config
-        self.resolution = _size(self.vae, self.usual_size)
-        side = self.resolution // _pixels_per_latent(self.vae)
-        self.latent_shape = (self.vae.z_dim, side, side)
-        return (side // PATCH) ** 2
+        self.made_for = _size(self.vae, self.usual_size)
+        self.resize(self.made_for)
+
+    def resize(self, side: int) -> None:
+        """See `Network.resize`."""
+        self.resolution, latents = side, side // _pixels_per_latent(self.vae)
+        self.latent_shape = (self.vae.z_dim, latents, latents)
+
+    @property
+    def _tokens(self) -> int:
+        """Tokens of a picture."""
+        return (self.latent_shape[-1] // PATCH) ** 2
 
     @classmethod
     def require_vae(cls, vae: Any, path: str) -> None:

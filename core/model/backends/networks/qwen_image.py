@@ -54,10 +54,14 @@ class QwenImage(OnQwenVae):
         }
         self.device: torch.device = parts.transformer.device
         self.tokenizers = (parts.tokenizer,)
-        tokens = self._look_through(parts.vae)
-        config = parts.scheduler.config
-        self._schedule = flow_of(config, _TIMES, by_size(config, tokens))
+        self._scheduler: Mapping[str, Any] = parts.scheduler.config
+        self._look_through(parts.vae)
         self.options = json.dumps([_LONGEST, _CUT, _NOTHING, BEFORE, AFTER, self.resolution, dict(self.told)])
+
+    def resize(self, side: int) -> None:
+        """See `Network.resize`."""
+        super().resize(side)
+        self._schedule = flow_of(self._scheduler, _TIMES, by_size(self._scheduler, self._tokens))
 
     @classmethod
     def require_fit(cls, parts: Any, path: str) -> None:

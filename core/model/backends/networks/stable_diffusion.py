@@ -11,14 +11,14 @@ from ...diffusion.denoiser import Conditioning, Token
 from ...diffusion.schedule import Schedule
 from ..activations import unet_values
 from ..parts import (
-    latent_shape,
     latent_side,
+    pixels_of_unet,
+    pixels_per_latent,
     require_plain_unet,
     require_plain_vae,
     require_side,
     require_width,
     require_words,
-    resolution,
 )
 from ..scheduler import schedule_of
 from .network import Network, token_numbers
@@ -36,8 +36,14 @@ class StableDiffusion(Network):
         self.device: torch.device = parts.unet.device
         self.vae, self._scheduler = parts.vae.config, parts.scheduler.config
         self.tokenizers = (parts.tokenizer,)
-        self.latent_shape, self.resolution = latent_shape(parts), resolution(parts)
+        self.made_for = pixels_of_unet(parts)
+        self.resize(self.made_for)
         self._clip_skip = 1
+
+    def resize(self, side: int) -> None:
+        """See `Network.resize`."""
+        self.resolution, latents = side, side // pixels_per_latent(self.vae)
+        self.latent_shape = (self.denoiser.config.in_channels, latents, latents)
 
     @classmethod
     def require_fit(cls, parts: Any, path: str) -> None:

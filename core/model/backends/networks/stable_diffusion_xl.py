@@ -13,16 +13,16 @@ from ...diffusion.denoiser import Conditioning, Token
 from ...diffusion.schedule import Schedule
 from ..activations import unet_values
 from ..parts import (
-    latent_shape,
+    pixels_of_unet,
+    pixels_per_latent,
     require_plain_unet,
     require_plain_vae,
     require_side,
     require_width,
     require_words,
-    resolution,
 )
 from ..scheduler import schedule_of
-from .network import Network, pixels_per_latent, token_numbers
+from .network import Network, token_numbers
 
 _SIZES = 6
 """Numbers about its size that the U-Net is told of a picture: height and width that it had, the corner at which it was
@@ -47,10 +47,16 @@ class StableDiffusionXL(Network):
         }
         self.device: torch.device = parts.unet.device
         self.tokenizers = (parts.tokenizer, parts.tokenizer_2)
-        self.latent_shape, self.resolution = latent_shape(parts), resolution(parts)
+        self.made_for = pixels_of_unet(parts)
+        self.resize(self.made_for)
         # What diffusers takes where a pipeline's settings say nothing.
         self._is_nothing_zero = bool(parts.index.get("force_zeros_for_empty_prompt", True))
         self.options = json.dumps([self._is_nothing_zero, [t.pad_token_id for t in self.tokenizers]])
+
+    def resize(self, side: int) -> None:
+        """See `Network.resize`."""
+        self.resolution, latents = side, side // pixels_per_latent(self.vae)
+        self.latent_shape = (self.denoiser.config.in_channels, latents, latents)
 
     @classmethod
     def require_fit(cls, parts: Any, path: str) -> None:

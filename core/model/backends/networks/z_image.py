@@ -17,6 +17,7 @@ from ...diffusion.schedule import Schedule
 from ..activations import transformer_values
 from ..flow import by_size, flow_of
 from ..parts import (
+    pixels_per_latent,
     require_channels_of,
     require_scaled_vae,
     require_size,
@@ -29,7 +30,6 @@ from .network import (
     chat_tokens,
     in_turn,
     noise_share,
-    pixels_per_latent,
     reading_values,
     require_chat,
 )
@@ -56,12 +56,16 @@ class ZImage(Network):
         }
         self.device: torch.device = parts.transformer.device
         self.tokenizers = (parts.tokenizer,)
-        self.resolution: int = self.vae.sample_size
-        side = self.resolution // pixels_per_latent(self.vae)
-        self.latent_shape = (self.vae.latent_channels, side, side)
-        config = parts.scheduler.config
-        self._schedule = flow_of(config, _TIMES, by_size(config, (side // PATCH) ** 2))
+        self._scheduler: Mapping[str, Any] = parts.scheduler.config
+        self.made_for: int = self.vae.sample_size
+        self.resize(self.made_for)
         self.options = json.dumps([_LONGEST, _LAYER, ASKED])
+
+    def resize(self, side: int) -> None:
+        """See `Network.resize`."""
+        self.resolution, latents = side, side // pixels_per_latent(self.vae)
+        self.latent_shape = (self.vae.latent_channels, latents, latents)
+        self._schedule = flow_of(self._scheduler, _TIMES, by_size(self._scheduler, (latents // PATCH) ** 2))
 
     @classmethod
     def require_fit(cls, parts: Any, path: str) -> None:

@@ -11,6 +11,7 @@ from owf.core.model.backends.diffusers import DiffusersDenoiser
 from owf.core.model.backends.networks.flux import GUIDANCE
 from owf.core.model.base import choose_base, load_base
 from owf.core.model.diffusion.batch import Batching
+from owf.core.model.diffusion.denoiser import asked_at
 from owf.core.model.diffusion.noise import gaussian
 from owf.core.model.diffusion.sample import Sampling, generate
 from tiny_flows import PARTS, SIDE, flux_parts, found, given, pipeline_of, save_folder
@@ -176,6 +177,21 @@ def test_pictures_are_those_of_diffusers_pipeline(family, parts, steps, is_wide)
     expected = _drawn(family, parts, noise, steps, **NO_GUIDANCE[family])
     assert images.shape[-2:] == expected.shape[1:3]
     difference = images.permute(0, 2, 3, 1).numpy() - expected * 255
+    assert np.abs(difference).max() <= 1
+
+
+def test_pictures_of_another_size_are_those_of_diffusers_pipeline(family, parts):
+    """Where times depend on the size, they are those of the size that is asked; the base stays the same."""
+    denoiser, half = DiffusersDenoiser(parts, "tiny", family), SIDE // 2
+    digest, own = denoiser.digest(), denoiser.latent_shape
+    with asked_at(denoiser, half):
+        images, _ = generate(denoiser, PROMPTS[:1], [7], Sampling(4, 1.0), Batching(4))
+        noise = gaussian(denoiser.latent_shape, 7, f"sample|{PROMPTS[0]}")[None]
+        assert (denoiser.resolution, denoiser.latent_shape) == (half, (own[0], own[1] // 2, own[2] // 2))
+        assert DiffusersDenoiser(parts, "tiny", family).digest() == denoiser.digest() == digest
+    assert (denoiser.resolution, denoiser.latent_shape) == (denoiser.made_for, own)
+    assert images.shape[-2:] == (half, half)
+    difference = images.permute(0, 2, 3, 1).numpy() - _drawn(family, parts, noise, 4, **NO_GUIDANCE[family]) * 255
     assert np.abs(difference).max() <= 1
 
 
