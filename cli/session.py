@@ -27,7 +27,7 @@ from ..core.model.device import choose_device
 from ..core.model.diffusion.batch import Batching, default_batching
 from ..core.model.diffusion.denoiser import Denoiser
 from ..core.model.memory import AS_LOADED, Keeping
-from ..core.model.names import base_names
+from ..core.model.names import base_names, contradiction
 from ..core.model.settings import checkpoint_folders, config_file
 from ..core.model.stored import dtype_of_base
 from ..core.plan.audit_plan import AuditPlan
@@ -92,7 +92,7 @@ class Session:
         stated = stated_base(adapter.training)
         choice = self._choose(adapter, stated)
         denoiser = self._denoiser(choice)
-        other_base = self._other_base(choice, denoiser.name, stated)
+        other_base = self._other_base(choice, denoiser, stated)
         with self.console.status("Applying the LoRA"):
             change = AdapterChange(denoiser.components, adapter, at, self._keeping, self._below)
         denoiser.resize(side_for(self._request, denoiser.family, denoiser.made_for))
@@ -130,10 +130,12 @@ class Session:
         print_forecast(self.console, adapter, seen, asked)
         return seen
 
-    def _other_base(self, choice: BaseChoice, name: str, stated: StatedBase) -> str:
-        """Return what speaks for another base than the one that the LoRA was trained on."""
+    def _other_base(self, choice: BaseChoice, denoiser: "Denoiser", stated: StatedBase) -> str:
+        """Return what speaks for another base than the one that the LoRA was trained on, or that was meant."""
         with self._noting() as progress:
-            return difference(stated, used_base(choice, name, stated, self._digests, progress))
+            used = used_base(choice, denoiser.name, denoiser.family, stated, self._digests, progress)
+        other = difference(stated, used)
+        return " ".join(filter(None, (other, contradiction(choice))))
 
     def _choose(self, adapter: Adapter, stated: StatedBase) -> BaseChoice:
         """Return the base that the options name; with "auto" the checkpoint that the LoRA names, if the user has it."""

@@ -12,7 +12,7 @@ from ...core.metrics.images.features import Fetching
 from ...core.model.base import BaseChoice, choose_base
 from ...core.model.diffusion.batch import default_batching
 from ...core.model.diffusion.denoiser import Denoiser
-from ...core.model.names import base_names
+from ...core.model.names import base_names, contradiction
 from ...core.render.pictures.curves import write_curves
 from ...core.text import inert
 from ...core.train.audited import AUDITS
@@ -114,7 +114,7 @@ class TrainCommand:
                 f"{self._lora} is a finished LoRA that was trained with other settings, pictures or base. "
                 "Choose another --name, or replace it with --overwrite."
             )
-        self._announce(" ".join([summary(training), *session.left_out(), *doubts(session)]))
+        self._announce(" ".join([summary(training), *session.left_out(), *doubts(session), contradiction(choice)]))
         trained = self._train(training)
         if not trained.finished:
             return self._say_how_to_resume(trained)

@@ -16,6 +16,7 @@ from .naming.stated import metadata as meta
 from .naming.stated.accelerators import accelerator_notes
 from .naming.stated.halves import half_notes
 from .naming.stated.metadata import Training
+from .naming.stated.training_adapters import training_adapter_notes
 from .opening import Part, open_parts
 
 
@@ -76,7 +77,7 @@ def _describe(path: Path, parts: Sequence[Part], contents: Contents) -> Adapter:
     by_config = tuple(note for part in parts for note in part.warnings)
     doubts = (*about_training(stated), *hash_mismatch(source, hashes.weights))
     purpose = (
-        *accelerator_notes(path, source.metadata, modules),
+        *(tuple(training_adapter_notes(path, source.metadata)) or accelerator_notes(path, source.metadata, modules)),
         *half_notes(path, source.metadata, identity.family, stated.base_version),
     )
     return Adapter(

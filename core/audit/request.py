@@ -148,7 +148,7 @@ def plan_for(
 
 def _asked(request: AuditRequest, usual: families.Drawing) -> list[str]:
     """Return the metrics that are asked of a base that people draw with so; raise UsageError where none is left."""
-    asked = [metric.name for metric in chosen(request.metrics) if not metric.of_few_steps or usual.steps]
+    asked = [metric.name for metric in chosen(request.metrics) if not metric.of_few_steps or usual.is_distilled]
     if not asked:
         raise UsageError(f"{_not_asked(chosen(request.metrics))} Ask others too.", Setting("metrics"))
     return asked

@@ -1,12 +1,8 @@
 """Base-model families: one small data file each; this folder is the registry."""
 
 from .family import (
-    DISTILLED,
-    NOT_DISTILLED,
     OTHER_INPUTS,
     RECIPES,
-    USUAL,
-    Drawing,
     Family,
     Part,
     Pipeline,
@@ -24,14 +20,15 @@ from .family import (
 )
 from .layers import Layer, Layers, LivePart, flat
 from .targets import ATTENTION, Targets
+from .variants import DRAWN_AS, USUAL, Decided, Drawing, decide
 
 __all__ = [
     "ATTENTION",
-    "DISTILLED",
-    "NOT_DISTILLED",
+    "DRAWN_AS",
     "OTHER_INPUTS",
     "RECIPES",
     "USUAL",
+    "Decided",
     "Drawing",
     "Family",
     "Layer",
@@ -44,6 +41,7 @@ __all__ = [
     "Targets",
     "all_families",
     "audited",
+    "decide",
     "flat",
     "get",
     "layers_of",

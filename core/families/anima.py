@@ -1,8 +1,9 @@
 """Anima, and Cosmos-Predict2 of 2 billion weights, from which it was made: their layers have the same names."""
 
-from .family import Drawing, Family, Part, Pipeline
+from .family import Family, Part, Pipeline
 from .layers import Layer
 from .prompt_form import TAGS, Child, PromptForm
+from .variants import DE_DISTILLED, Drawing
 
 _ATTENTION = (("q_proj", "to_q"), ("k_proj", "to_k"), ("v_proj", "to_v"), ("output_proj", "to_out.0"))
 _NORMS = (("q_norm", "norm_q"), ("k_norm", "norm_k"))
@@ -94,6 +95,7 @@ FAMILY = Family(
     architectures=("anima",),
     pipeline=PIPELINE,
     drawings=(
+        Drawing(DE_DISTILLED, guidance_scale=4.0),
         Drawing(r"turbo|lightning|\bhyper\b", guidance_scale=1.0, steps=10),  # its makers say 8 to 12
         Drawing("", guidance_scale=4.0),  # 4 to 5, and 4 in diffusers' pipeline
     ),

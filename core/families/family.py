@@ -10,6 +10,7 @@ from ..registry import records
 from .layers import Layer
 from .prompt_form import IN_SENTENCES, IN_TAGS, SENTENCES, TAGS, Child, PromptForm, by_name
 from .targets import U_NET, Targets
+from .variants import USUAL, Drawing, drawn_as
 
 OTHER_INPUTS: Mapping[int, str] = {
     5: "a depth-to-image model",
@@ -132,34 +133,6 @@ class Recipe:
     """UNet batches of a step."""
 
 
-DISTILLED, NOT_DISTILLED = "distilled", "not distilled"
-"""What a base is called, besides its names, whose settings say whether it was distilled to few steps."""
-
-
-@dataclass(frozen=True)
-class Drawing:
-    """How people draw with bases of certain names: distilled ones in a few steps and without guidance."""
-
-    named: str
-    """Regular expression of something in a base's names, which are searched in small words; an empty one fits all."""
-    guidance_scale: float = 0.0
-    """Classifier-free guidance, 1 for none; 0 where the preset's own is meant."""
-    steps: int = 0
-    """Steps of a picture; 0 where the preset's own are meant."""
-
-    @property
-    def is_distilled(self) -> bool:
-        """Whether such a base was distilled to few steps: those of others are the preset's."""
-        return self.steps > 0
-
-
-USUAL = Drawing("")
-"""As everywhere: with the guidance and the steps of a preset."""
-FEW_STEPS = Drawing(r"turbo|lightning|lcm(?![a-z])|\bhyper ?sd|\bdmd ?2", guidance_scale=1.0, steps=8)
-"""Bases of a U-Net that were distilled, or merged with what does so: people draw with them in four to eight steps, and
-guidance burns what they draw."""
-
-
 @dataclass(frozen=True)
 class Family:
     """One family of base models that share an architecture."""
@@ -241,13 +214,18 @@ class Family:
     def drawing(self, names: Iterable[str]) -> Drawing:
         """Return how people draw with a base of this family, known by its names, the surest first."""
         known = tuple(names)
-        return by_name((d for d in self.drawings if d.named), known) or by_name(self.drawings, ("",)) or USUAL
+        usual = by_name(self.drawings, ("",)) or USUAL
+        return drawn_as(self.drawings, known) or self.drawing_named(known) or usual
+
+    def drawing_named(self, names: Iterable[str]) -> Drawing | None:
+        """Return the same where names say it; None where they do not."""
+        return by_name((drawing for drawing in self.drawings if drawing.named), names)
 
 
 @cache
 def all_families() -> tuple[Family, ...]:
     """Return every family, sorted by name."""
-    return records(__name__, "FAMILY", Family, helpers=("layers", "prompt_form", "targets"))
+    return records(__name__, "FAMILY", Family, helpers=("layers", "prompt_form", "targets", "variants"))
 
 
 def shipped() -> dict[str, Shipped]:

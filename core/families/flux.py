@@ -1,8 +1,9 @@
 """FLUX.1 and its relatives with the same blocks."""
 
-from .family import Drawing, Family, Part, Pipeline, Recipe
+from .family import Family, Part, Pipeline, Recipe
 from .layers import Layer
 from .targets import Targets
+from .variants import DE_DISTILLED, Drawing
 
 IMAGE = tuple(f"transformer_blocks.{{n}}.attn.to_{part}" for part in "qkv")
 TEXT = tuple(f"transformer_blocks.{{n}}.attn.add_{part}_proj" for part in "qkv")
@@ -136,7 +137,11 @@ FAMILY = Family(
     trains=True,
     recipes=RECIPES_OF_TRANSFORMERS,
     drawings=(
-        Drawing(r"\bschnell\b", guidance_scale=1.0, steps=4),
-        Drawing("", guidance_scale=1.0),  # its guidance is told to the network
+        # These were trained until guidance of two predictions works, which their makers set to 3 to 4.
+        Drawing(rf"{DE_DISTILLED}|\b(?:libre|open) ?flux", 3.5, title="a de-distilled FLUX.1"),
+        Drawing(r"\bschnell", 1.0, 4, "FLUX.1-schnell", (("guidance_embeds", False),), ("a de-distilled FLUX.1",)),
+        # Its guidance is told to the network.
+        Drawing(r"\bdev\b", 1.0, 0, "FLUX.1-dev", (("guidance_embeds", True),), ("a de-distilled FLUX.1",)),
+        Drawing("", guidance_scale=1.0),
     ),
 )

@@ -1,9 +1,10 @@
 """FLUX.2 klein, of 4 billion weights."""
 
-from .family import NOT_DISTILLED, Drawing, Family, Part, Pipeline
+from .family import Family, Part, Pipeline
 from .flux import IMAGE, RECIPES_OF_TRANSFORMERS, SHARED_LAYERS, TEXT
 from .layers import Layer
 from .targets import Targets
+from .variants import DE_DISTILLED, IS_DISTILLED, Drawing
 
 _OF_FLUX_1 = (
     *(f"!^{blocks}_{number}_" for blocks in ("double_blocks", "transformer_blocks") for number in range(5, 19)),
@@ -58,8 +59,11 @@ PIPELINE = Pipeline(
     multiple=16,
     trains_text=False,
 )
+_BASE = "the base of FLUX.2 klein"
 DRAWINGS = (
-    Drawing(rf"klein (?:\d+ ?b )?base|^{NOT_DISTILLED}$", guidance_scale=4.0),
+    Drawing(DE_DISTILLED, 4.0, title="a de-distilled FLUX.2 klein", settings=((IS_DISTILLED, False),)),
+    Drawing(r"klein (?:\d+ ?b )?base", 4.0, title=_BASE, settings=((IS_DISTILLED, False),)),
+    Drawing(r"klein", 1.0, 4, "FLUX.2 klein", ((IS_DISTILLED, True),), (_BASE, "a de-distilled FLUX.2 klein")),
     Drawing("", guidance_scale=1.0, steps=4),  # distilled
 )
 

@@ -1,7 +1,8 @@
 """Krea 2."""
 
-from .family import DISTILLED, EDITING, NOT_DISTILLED, Drawing, Family, Part, Pipeline
+from .family import EDITING, Family, Part, Pipeline
 from .layers import Layer
+from .variants import DE_DISTILLED, IS_DISTILLED, Drawing
 
 _ATTENTION = (("wq", "to_q"), ("wk", "to_k"), ("wv", "to_v"), ("wo", "to_out.0"), ("gate", "to_gate"))
 _BLOCKS = (
@@ -84,8 +85,11 @@ FAMILY = Family(
     of_its_size=("krea/Krea-2-Turbo",),
     drawings=(
         # Krea adds 4.5 times the difference to the prediction with the prompt, which is a scale of 5.5 elsewhere.
-        Drawing(rf"\braw\b|^{NOT_DISTILLED}$", guidance_scale=5.5, steps=28),
-        Drawing(rf"turbo|\btdm\b|^{DISTILLED}$", guidance_scale=1.0, steps=8),
+        Drawing(DE_DISTILLED, 5.5, 28, "a de-distilled Krea 2", ((IS_DISTILLED, False),)),
+        Drawing(r"\braw\b", 5.5, 28, "Krea 2 Raw", ((IS_DISTILLED, False),)),
+        Drawing(
+            r"turbo|\btdm\b", 1.0, 8, "Krea 2 Turbo", ((IS_DISTILLED, True),), ("Krea 2 Raw", "a de-distilled Krea 2")
+        ),
         Drawing("", guidance_scale=5.5, steps=28),
     ),
 )

@@ -1,7 +1,8 @@
 """Qwen-Image."""
 
-from .family import EDITING, Drawing, Family, Part, Pipeline
+from .family import EDITING, Family, Part, Pipeline
 from .layers import Layer
+from .variants import DE_DISTILLED, Drawing
 
 _OWN = (
     "transformer_blocks.{n}.img_mod.1",
@@ -33,6 +34,8 @@ PIPELINE = Pipeline(
     half="bfloat16",
 )
 
+_QWEN = "Qwen-Image"
+
 FAMILY = Family(
     name="qwen_image",
     title="Qwen-Image",
@@ -51,7 +54,14 @@ FAMILY = Family(
     architectures=("qwen-image",),
     pipeline=PIPELINE,
     drawings=(
-        Drawing(r"lightning|turbo|\bhyper\b", guidance_scale=1.0, steps=8),
+        Drawing(DE_DISTILLED, 4.0, title="a de-distilled Qwen-Image"),
+        Drawing(r"lightning|turbo|\bhyper\b", 1.0, 8, "a Qwen-Image of few steps", (), (_QWEN,)),
+        # These are not audited, and LoRAs name them as their bases.
+        Drawing(r"\bedit (?:plus )?2511", 4.0, title="Qwen-Image-Edit-2511"),
+        Drawing(r"\bedit (?:plus )?2509|\bedit plus", 4.0, title="Qwen-Image-Edit-2509"),
+        Drawing(r"\bedit(?![a-z])", 4.0, title="Qwen-Image-Edit"),
+        Drawing(r"qwen ?image 2512|\b2512\b", 4.0, title="Qwen-Image-2512"),
+        Drawing(r"qwen ?image", 4.0, title=_QWEN),
         Drawing("", guidance_scale=4.0),
     ),
 )

@@ -1,7 +1,8 @@
 """Stable Diffusion 1.x."""
 
-from .family import FEW_STEPS, Family, Part, Pipeline, Recipe
+from .family import Family, Part, Pipeline, Recipe
 from .prompt_form import IN_TAGS, Child
+from .variants import FEW_STEPS
 
 PIPELINE = Pipeline(
     name="StableDiffusionPipeline",

@@ -1,7 +1,8 @@
 """Stable Diffusion 2.x."""
 
-from .family import FEW_STEPS, Family, Recipe
+from .family import Family, Recipe
 from .sd15 import PIPELINE
+from .variants import FEW_STEPS
 
 FAMILY = Family(
     name="sd2",

@@ -1,7 +1,8 @@
 """Stable Diffusion XL, and what is trained from it: Pony, Illustrious, NoobAI and their like."""
 
-from .family import FEW_STEPS, Drawing, Family, Part, Pipeline, Recipe
+from .family import Family, Part, Pipeline, Recipe
 from .prompt_form import IN_TAGS, TAGS, Child, PromptForm
+from .variants import FEW_STEPS, Drawing
 
 PIPELINE = Pipeline(
     name="StableDiffusionXLPipeline",

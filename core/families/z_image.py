@@ -1,9 +1,10 @@
 """Z-Image."""
 
-from .family import Drawing, Family, Part, Pipeline
+from .family import Family, Part, Pipeline
 from .flux import RECIPES_OF_TRANSFORMERS
 from .layers import Layer
 from .targets import Targets
+from .variants import DE_DISTILLED, Drawing
 
 _BLOCKS = ("layers.{n}", "noise_refiner.{n}", "context_refiner.{n}")
 _LAYERS = (
@@ -50,6 +51,8 @@ PIPELINE = Pipeline(
     trains_text=False,
 )
 
+_TURBO = "Z-Image-Turbo"
+
 FAMILY = Family(
     name="z_image",
     title="Z-Image",
@@ -75,8 +78,11 @@ FAMILY = Family(
     trains=True,
     recipes=RECIPES_OF_TRANSFORMERS,
     drawings=(
-        # diffusers adds 5 times the difference to the prediction with the prompt, which is a scale of 6 elsewhere.
-        Drawing(r"z ?image(?!.*turbo)", guidance_scale=6.0),
-        Drawing("", guidance_scale=1.0, steps=8),  # Turbo, which was distilled
+        # diffusers adds 5 times the difference to the prediction with the prompt, which is a scale of 6 elsewhere. With
+        # De-Turbo its maker draws at 3, and with Turbo's times.
+        Drawing(DE_DISTILLED, 4.0, title="Z-Image-De-Turbo", settings=(("shift", 3.0),)),
+        Drawing(r"turbo", 1.0, 8, _TURBO, (("shift", 3.0),), ("Z-Image", "Z-Image-De-Turbo")),
+        Drawing(r"z ?image", 6.0, title="Z-Image", settings=(("shift", 6.0),)),
+        Drawing("", 1.0, 8, _TURBO),
     ),
 )

@@ -118,6 +118,7 @@ def load_base(
     from .backends import diffusers
     from .backends.networks import network_named
     from .backends.quantize import require_library
+    from .backends.variant import with_times
 
     require_library(keeping)  # before gigabytes are read
     diffusers.silence()
@@ -127,6 +128,8 @@ def load_base(
         settings = network_named(parts.pipeline.network).settings(parts)
         family = families.of_base(parts.pipeline.name, settings)
         assert family is not None, "each pipeline has a family that asks for no settings"
+        if choice.kind == "file":
+            parts = with_times(parts, family.drawing((base_name(choice), *names)), family)
         skip = clip_skip or family.clip_skip((base_name(choice), *names))
         try:
             denoiser = diffusers.DiffusersDenoiser(parts, base_name(choice), family.name, None if skip == 1 else skip)

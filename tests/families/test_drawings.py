@@ -13,6 +13,7 @@ CASES = [
     ("sdxl", "dreamshaperXL_v21TurboDPMSDE.safetensors", (1.0, 8)),
     ("sdxl", "realvisxlV50_v50LightningBakedvae.safetensors", (1.0, 8)),
     ("sdxl", "hyperrealistic XL", (5.0, 0)),
+    ("sdxl", "somebody/de-turbo-xl", (5.0, 0)),
     ("sd2", "stabilityai/sd-turbo", (1.0, 8)),
     ("sd15", "dreamshaper_8LCM.safetensors", (1.0, 8)),
     ("flux", "black-forest-labs/FLUX.1-dev", (1.0, 0)),
@@ -21,6 +22,12 @@ CASES = [
     ("z_image", "z_image_turbo_bf16", (1.0, 8)),
     ("z_image", "Tongyi-MAI/Z-Image", (6.0, 0)),
     ("z_image", "somebody's model", (1.0, 8)),
+    ("z_image", "ostris/Z-Image-De-Turbo", (4.0, 0)),
+    ("z_image", "z_image_deturbo_v1_bf16.safetensors", (4.0, 0)),
+    ("z_image", "ZImageTurbo_de-distilled", (4.0, 0)),
+    ("flux", "nyanko7/flux-dev-de-distill", (3.5, 0)),
+    ("flux", "jimmycarter/LibreFLUX", (3.5, 0)),
+    ("flux", "flux1-schnell-undistilled.safetensors", (3.5, 0)),
     ("flux2_klein", "black-forest-labs/FLUX.2-klein-4B", (1.0, 4)),
     ("flux2_klein", "black-forest-labs/FLUX.2-klein-base-4B", (4.0, 0)),
     ("flux2_klein_9b", "black-forest-labs/FLUX.2-klein-9B-base", (4.0, 0)),
@@ -29,6 +36,8 @@ CASES = [
     ("krea2", "krea/Krea-2-Turbo", (1.0, 8)),
     ("krea2", "krea2_turbo_fp8_scaled.safetensors", (1.0, 8)),
     ("krea2", "somebody's model", (5.5, 28)),
+    ("krea2", "krea2_de_turbo.safetensors", (5.5, 28)),
+    ("krea2", "krea2_de_distilled.safetensors", (5.5, 28)),
     ("qwen_image", "Qwen/Qwen-Image", (4.0, 0)),
     ("qwen_image", "qwen_image_lightning_8steps_bf16.safetensors", (1.0, 8)),
     ("anima", "circlestone-labs/Anima-Base-v1.0-Diffusers", (4.0, 0)),
@@ -42,13 +51,20 @@ def test_guidance_and_steps(family, name, expected):
     assert (usual.guidance_scale, usual.steps) == expected
 
 
-def test_settings_count_where_names_say_nothing():
-    klein = families.get("flux2_klein")
-    assert klein.drawing(["my model", families.NOT_DISTILLED]).guidance_scale == 4.0
-    assert klein.drawing(["my model", families.DISTILLED]).steps == 4
+def test_what_a_base_was_found_to_be_counts_more_than_its_names():
+    klein, krea = families.get("flux2_klein"), families.get("krea2")
+    for names in (["my klein"], ["FLUX.2-klein-4B"]):
+        assert klein.drawing([*names, f"{families.DRAWN_AS}the base of FLUX.2 klein"]).guidance_scale == 4.0
+    assert krea.drawing(["my model", f"{families.DRAWN_AS}Krea 2 Turbo"]).steps == 8
+    assert krea.drawing(["krea2_turbo", f"{families.DRAWN_AS}something else"]).steps == 8
+
+
+def test_only_bases_of_few_steps_without_guidance_are_distilled():
     krea = families.get("krea2")
-    assert krea.drawing(["my model", families.DISTILLED]).steps == 8
-    assert krea.drawing(["krea2_raw_bf16.safetensors", families.DISTILLED]).steps == 28  # the surest name counts
+    assert krea.drawing(["krea/Krea-2-Turbo"]).is_distilled
+    assert not krea.drawing(["krea/Krea-2-Raw"]).is_distilled  # of 28 steps
+    metrics = plan_for(AuditRequest(metrics=("kid", "distillation")), "krea2", 1024, names=("Krea-2-Raw",))[0].metrics
+    assert metrics == ("kid",)
 
 
 def test_plans_are_drawn_so_and_what_is_asked_for_counts_more():

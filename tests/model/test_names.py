@@ -8,7 +8,7 @@ from owf.core import families
 from owf.core.errors import UsageError
 from owf.core.families.prompt_form import AUTO, TAGS
 from owf.core.model.base import BaseChoice
-from owf.core.model.names import base_names
+from owf.core.model.names import base_names, contradiction
 from safetensors.torch import save_file
 
 
@@ -37,10 +37,49 @@ def test_what_is_no_checkpoint_is_said(tmp_path):
         base_names(BaseChoice(str(tmp_path / "x.safetensors"), "file"))
 
 
-def test_settings_that_say_whether_a_base_was_distilled(tmp_path):
-    for said, name in ((True, "distilled"), (False, "not distilled")):
-        (tmp_path / "model_index.json").write_text(json.dumps({"is_distilled": said}))
-        assert base_names(BaseChoice(str(tmp_path), "folder"))[2:] == (name,)
-    for said in ({"is_distilled": "yes"}, [], {}):
-        (tmp_path / "model_index.json").write_text(json.dumps(said))
-        assert base_names(BaseChoice(str(tmp_path), "folder"))[2:] == ()
+def _folder(path, family, index=None, shift=None, guidance=None):
+    """Write the settings of a folder that tell bases of a family apart, and return what it is known by."""
+    pipeline = families.get(family).pipeline
+    path.mkdir()
+    (path / "model_index.json").write_text(json.dumps({"_class_name": pipeline.name, **(index or {})}))
+    for part, config in (("scheduler/scheduler_config.json", {"shift": shift}), ("transformer/config.json", guidance)):
+        (path / part).parent.mkdir()
+        (path / part).write_text(json.dumps(config or {}))
+    return BaseChoice(str(path), "folder")
+
+
+SAID = [
+    ("krea2", "my model", {"index": {"is_distilled": True}}, "Krea 2 Turbo", ""),
+    ("krea2", "my model", {"index": {"is_distilled": False}}, "Krea 2 Raw", ""),
+    ("krea2", "krea2-raw-mix", {"index": {"is_distilled": True}}, "Krea 2 Turbo", "as the latter"),
+    ("krea2", "krea2-turbo-mix", {"index": {"is_distilled": False}}, "Krea 2 Raw", "as the latter"),
+    ("krea2", "krea2-turbo-mix", {}, "Krea 2 Turbo", ""),
+    ("krea2", "krea2-de-distilled", {"index": {"is_distilled": False}}, "a de-distilled Krea 2", ""),
+    ("flux2_klein", "my model", {"index": {"is_distilled": True}}, "FLUX.2 klein", ""),
+    ("flux2_klein", "my klein", {"index": {"is_distilled": False}}, "the base of FLUX.2 klein", "as the latter"),
+    ("z_image", "my model", {"shift": 6.0}, "Z-Image", ""),
+    ("z_image", "my model", {"shift": 3.0}, "Z-Image-Turbo", ""),
+    ("z_image", "Z-Image-Turbo-mix", {"shift": 6.0}, "Z-Image-Turbo", "at times of the latter"),
+    ("z_image", "Z-Image-De-Turbo", {"shift": 3.0}, "Z-Image-De-Turbo", ""),
+    ("z_image", "Z-Image-mix", {"shift": 4.5}, "Z-Image", ""),
+    ("flux", "my model", {"guidance": {"guidance_embeds": False}}, "FLUX.1-schnell", ""),
+    ("flux", "my model", {"guidance": {"guidance_embeds": True}}, "FLUX.1-dev", ""),
+]
+
+
+@pytest.mark.parametrize(("family", "name", "settings", "title", "doubt"), SAID)
+def test_a_base_is_told_by_its_name_and_else_by_its_settings(family, name, settings, title, doubt, tmp_path):
+    choice = _folder(tmp_path / name, family, **settings)
+    names = base_names(choice)
+    assert names[2:] == (f"{families.DRAWN_AS}{title}",)
+    assert families.get(family).drawing((name, *names)).title == title
+    said = contradiction(choice)
+    assert doubt in said and bool(said) == bool(doubt)
+
+
+def test_settings_that_say_nothing(tmp_path):
+    choice = _folder(tmp_path / "my model", "krea2")
+    for said in ({"is_distilled": "yes"}, [], {}, {"_class_name": ["x"]}):
+        (tmp_path / "my model" / "model_index.json").write_text(json.dumps(said))
+        assert base_names(choice)[2:] == ()
+        assert contradiction(choice) == ""

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from ... import families
 from ...adapter.naming.stated.stated_base import SHORT_HASH, StatedBase
 from ...text import inert
+from .same_model import of_the_same_family
 
 _SAYS_NOTHING = frozenset(
     {"base", "basemodel", "checkpoint", "ckpt", "custom", "diffusionpytorchmodel", "final", "last", "latest", "merge"}
@@ -37,6 +38,10 @@ class UsedBase:
     """sha256 of its file; empty where it is no single file, or was not asked for."""
     legacy: str = ""
     """Eight digits by which older programs know its file; empty as above."""
+    family: str = ""
+    """Name of its family."""
+    title: str = ""
+    """Which of its family's bases it is (see `families.Drawing`); empty where these are not told apart."""
 
 
 def is_named(stated: StatedBase) -> bool:
@@ -64,6 +69,8 @@ def difference(stated: StatedBase, used: UsedBase) -> str:
     trained = f"By its metadata the LoRA was trained on {stated.words()}"
     name = inert(used.name)
     meaning = "what was measured is what it does to the base in use"
+    if variant := of_the_same_family(stated.name, used.family, used.title):
+        return f"{trained}, which {variant}: {meaning}."
     if same is False:
         digits = used.sha256[:SHORT_HASH] or used.legacy
         return f"{trained}, and the base in use, {name} (hash {digits}), is another file: {meaning}."

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from ... import families
 from ...adapter.naming.stated.stated_base import StatedBase
 from ...disk.digests import Digests, legacy_hash
 from ...disk.files import scan
@@ -11,6 +12,7 @@ from ...disk.tensor_files import SAFETENSORS
 from ...errors import UsageError
 from ...model.base import BaseChoice
 from ...model.index import index_file
+from ...model.names import base_names
 from ...progress import Progress
 from ...text import inert
 from .base_in_use import UsedBase, is_named, same_hash, same_name, says_something
@@ -48,12 +50,16 @@ def find_base(stated: StatedBase, folders: Sequence[Path], digests: Digests, pro
     return None if named is None else FoundBase(BaseChoice(str(named), "folder"), "name")
 
 
-def used_base(choice: BaseChoice, name: str, stated: StatedBase, digests: Digests, progress: Progress) -> UsedBase:
+def used_base(
+    choice: BaseChoice, name: str, family: str, stated: StatedBase, digests: Digests, progress: Progress
+) -> UsedBase:
     """Return what the base in use is called and, as far as a comparison with the stated one needs it, its hashes."""
+    known = families.get(family)
+    are_told_apart = any(drawing.title for drawing in known.drawings)
+    title = known.drawing((name, *base_names(choice))).title if are_told_apart else ""
     if choice.kind != "file":
-        return UsedBase(name)
-    path = Path(choice.path)
-    return UsedBase(name, *_hashes(path, stated, digests, progress))
+        return UsedBase(name, family=family, title=title)
+    return UsedBase(name, *_hashes(Path(choice.path), stated, digests, progress), family, title)
 
 
 def _candidates(folders: Sequence[Path]) -> tuple[list[Path], list[Path]]:

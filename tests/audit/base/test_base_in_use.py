@@ -1,6 +1,7 @@
 """Claim: a base is called another one than that of training only where hashes or telling names say so."""
 
 import re
+from dataclasses import replace
 
 import pytest
 from owf.core import families
@@ -78,6 +79,48 @@ def test_another_base_is_named_with_what_the_file_says(stated, used, words):
     assert words in sentence
     assert stated.name in sentence
     assert used.name in sentence
+
+
+TURBO = {"family": "z_image", "title": "Z-Image-Turbo"}
+RAW = {"family": "krea2", "title": "Krea 2 Raw"}
+VARIANTS = [
+    ("Tongyi-MAI/Z-Image", UsedBase("Tongyi-MAI/Z-Image-Turbo", **TURBO), "Z-Image,", True),
+    ("ostris/Z-Image-De-Turbo", UsedBase("z_image_turbo_bf16.safetensors", **TURBO), "Z-Image-De-Turbo,", True),
+    ("krea/Krea-2-Raw", UsedBase("x", family="krea2", title="Krea 2 Turbo"), "Krea 2 Raw,", True),
+    ("krea/Krea-2-Turbo", UsedBase("krea/Krea-2-Raw", **RAW), "Krea 2 Turbo,", False),
+    ("Tongyi-MAI/Z-Image-Turbo", UsedBase("x", family="z_image", title="Z-Image"), "Z-Image-Turbo,", False),
+    ("black-forest-labs/FLUX.1-dev", UsedBase("x", family="flux", title="FLUX.1-schnell"), "FLUX.1-dev,", False),
+    ("FLUX.1-dev-dedistilled", UsedBase("x", family="flux", title="FLUX.1-dev"), "a de-distilled FLUX.1,", True),
+    (
+        "black-forest-labs/FLUX.2-klein-base-4B",
+        UsedBase("x", family="flux2_klein", title="FLUX.2 klein"),
+        "the base of FLUX.2 klein,",
+        True,
+    ),
+    (
+        r"D:\models\qwen_image_edit_2509_bf16.safetensors",
+        UsedBase("Qwen/Qwen-Image", family="qwen_image", title="Qwen-Image"),
+        "Qwen-Image-Edit-2509,",
+        False,
+    ),
+    ("Qwen/Qwen-Image-Edit", UsedBase("x", family="qwen_image", title="Qwen-Image"), "Qwen-Image-Edit,", False),
+]
+
+
+@pytest.mark.parametrize(("stated", "used", "title", "is_usual"), VARIANTS)
+def test_bases_of_one_family_are_told_apart_from_other_bases(stated, used, title, is_usual):
+    sentence = difference(StatedBase(stated), used)
+    assert f"which is {title} and the base in use is {used.title}" in sentence
+    assert ("usually trained so" in sentence) is is_usual
+    assert ("another of the same family" in sentence) is not is_usual
+    assert difference(StatedBase(stated, A), replace(used, sha256=B)) == sentence.replace(
+        f"{stated},", f"{stated} (hash {A[:10]}),"
+    )
+
+
+@pytest.mark.parametrize("name", ["", "sdxl-turbo", "my model", "Z-Image-Turbo", "/krea-2-raw/model.safetensors"])
+def test_names_of_no_other_base_of_the_family_say_nothing_of_one(name):
+    assert "same family" not in difference(StatedBase(name), UsedBase("x", **TURBO))
 
 
 def test_names_of_strangers_are_inert():

@@ -150,14 +150,17 @@ def test_the_base_in_use_is_hashed_as_far_as_it_is_compared(files, digests):
     choice = BaseChoice(str(files[0]), "file")
     whole, legacy = sha(files[0]), legacy_hash(files[0])
     for stated, expected in [
-        (StatedBase("x"), UsedBase("n")),
-        (StatedBase("x", "f" * 64, "f" * 8), UsedBase("n", "", legacy)),
-        (StatedBase("x", "f" * 64), UsedBase("n", whole)),
-        (StatedBase("x", whole, legacy), UsedBase("n", whole, legacy)),
+        (StatedBase("x"), UsedBase("n", family="sd15")),
+        (StatedBase("x", "f" * 64, "f" * 8), UsedBase("n", "", legacy, family="sd15")),
+        (StatedBase("x", "f" * 64), UsedBase("n", whole, family="sd15")),
+        (StatedBase("x", whole, legacy), UsedBase("n", whole, legacy, family="sd15")),
     ]:
-        assert used_base(choice, "n", stated, digests, SILENT) == expected
+        assert used_base(choice, "n", "sd15", stated, digests, SILENT) == expected
     assert len(digests.read) == 2
-    assert used_base(BaseChoice("a/b", "hub"), "a/b", StatedBase("x", whole), digests, SILENT) == UsedBase("a/b")
+    hub = used_base(BaseChoice("a/b", "hub"), "a/b", "sd15", StatedBase("x", whole), digests, SILENT)
+    assert hub == UsedBase("a/b", family="sd15")
+    turbo = used_base(BaseChoice("a/z-image-turbo", "hub"), "a/z-image-turbo", "z_image", StatedBase(), digests, SILENT)
+    assert turbo.title == "Z-Image-Turbo"
 
 
 def test_folders_are_read_from_the_settings(tmp_path, monkeypatch):

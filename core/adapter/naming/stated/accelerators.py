@@ -40,6 +40,7 @@ METHODS = (
     Method("CausVid", "caus ?vid"),
     Method("LightX2V", "light ?x ?2 ?v"),
     Method("step distillation", "(?:cfg )?step distill(?:ed|ation)?"),
+    Method("step distillation", r"(?<!de )distill(?:ed|ation)?", is_a_word=True),
 )
 
 _BASES = (
@@ -54,7 +55,7 @@ _BASES = (
     "sd ?[123]",
     "stable diffusion(?: xl)?",
     "ssd ?1b",
-    "flux ?[12]?(?: (?:dev|klein))?",
+    "flux ?[12]?(?: (?:dev|klein))?(?: base)?(?: ?[49] ?b)?(?: base)?",
     "qwen(?: image)?(?: edit)?(?: 2\\d{3})?",
     "wan ?(?:2 ?[125])?",
     "hunyuan ?(?:video|image|dit)?",
@@ -66,7 +67,7 @@ _BASES = (
 _NEUTRAL = (
     "loras?|locon|adapters?|weights?|pytorch|diffusers|comfy(?: ?ui)?|kohya|unet|models?|base|official|converted",
     "extract(?:ed)?|distill(?:ed|ation)?|accelerat(?:or|ed|ion)|speed ?up|student|final|full|small|medium|large|alpha",
-    "beta|preview|ema|xl|cfg|(?:small|normal)cfg|edit|[ti]2[vi]|(?:high|low) noise|a?(?:5|14) ?b|bf ?16",
+    "beta|preview|ema|xl|cfg|(?:small|normal)cfg|edit|[ti]2[vi]|(?:high|low)(?: noise)?|fun|a?(?:5|14) ?b|bf ?16",
     "fp ?(?:8|16|32)|(?:rank|dim|r|v) ?\\d{1,3}|\\d{1,3} ?dim",
     "1[0-6]|\\d|32|64|128|256",  # versions and ranks; any other number says something
 )
@@ -74,6 +75,8 @@ _STEPS = re.compile(r"(?<![\dv])(1[0-6]|[1-9]|2[0-9]|32) ?steps?\b")
 """Steps of a sampler. A trainer's checkpoints count hundreds, behind the word and with leading zeros."""
 _BASE = re.compile(rf"\b(?:{'|'.join(_BASES)})\b")
 _NOTHING_SAID = re.compile(rf"\b(?:{'|'.join(_NEUTRAL)})\b")
+_RAW_TO_TURBO = re.compile(r"krea ?2 turbo lora\b")
+"""What is called so makes a Turbo of Krea 2 Raw; LoRAs that people train on Turbo say more."""
 _METHOD = {method: re.compile(rf"\b(?:{method.pattern})(?![a-z])") for method in METHODS}
 _ANY_METHOD = re.compile(rf"\b(?:{'|'.join(method.pattern for method in METHODS)})(?![a-z])")
 
@@ -88,7 +91,7 @@ _LONGEST = 200
 def accelerator_notes(path: Path, metadata: Mapping[str, str], modules: Sequence[AdapterModule]) -> Iterator[str]:
     """Yield the sentence that says of an accelerator what it is; nothing for any other file."""
     taught = _is_taught_by_pictures(metadata) or any(module.component.startswith("text_encoder") for module in modules)
-    for where, name in _names(path, metadata):
+    for where, name in own_names(path, metadata):
         found = accelerator_named(name)
         if found is None:
             continue
@@ -105,9 +108,11 @@ def accelerator_notes(path: Path, metadata: Mapping[str, str], modules: Sequence
 
 def accelerator_named(name: str) -> tuple[Method, int] | None:
     """Return which accelerator has such a name, and its steps (0: not said); None for names of other things."""
-    text = _spaced(name)
+    text = spaced(name)
     without_bases = _single(_BASE.sub(" ", text))
     method = next((m for m, pattern in _METHOD.items() if pattern.search(without_bases)), None)
+    if method is None and _RAW_TO_TURBO.match(text) and not _NOTHING_SAID.sub(" ", without_bases).strip():
+        return next(m for m in METHODS if m.title == "Turbo"), 0
     if method is None:
         return None
     counted_steps = _STEPS.search(text)
@@ -129,12 +134,17 @@ def _beside(method: Method, text: str) -> bool:
     return re.search(rf"\b{name} ?{steps}\b|\b{steps} {name}\b", text) is not None
 
 
-def _names(path: Path, metadata: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+def names_a_base(name: str) -> bool:
+    """Return whether a name, in small words, has that of a base in it."""
+    return _BASE.search(name) is not None
+
+
+def own_names(path: Path, metadata: Mapping[str, str]) -> Iterator[tuple[str, str]]:
     """Yield where a name stands and the name: of the file, of its folder if it says nothing, and by the metadata."""
     suffix = path.suffix.lower()
     stem = path.stem if suffix in (*SAFETENSORS, *PICKLES) else path.name
     yield "file name", stem
-    if not _NOTHING_SAID.sub(" ", _BASE.sub(" ", _spaced(stem))).strip():
+    if not _NOTHING_SAID.sub(" ", _BASE.sub(" ", spaced(stem))).strip():
         above = path.absolute().parent
         yield "folder's name", f"{above.name} {stem}"
         repository = next(filter(None, map(_IN_CACHE.fullmatch, above.parts)), None)
@@ -149,7 +159,7 @@ def _is_taught_by_pictures(metadata: Mapping[str, str]) -> bool:
     return bool(tags) or images.strip("0") not in ("", "None") or bool(metadata.get("modelspec.trigger_phrase"))
 
 
-def _spaced(name: str) -> str:
+def spaced(name: str) -> str:
     """Return a name in small words: punctuation, and where capitals begin a word, become spaces."""
     apart = re.sub(r"(?<=[a-z])(?=[A-Z])|(?<=\d)(?=[A-Z][a-z])|(?<=[A-Z])(?=[A-Z][a-z])", " ", name[:_LONGEST])
     return re.sub(r"\blo ra(s?)\b", r"lora\1", _single(re.sub(r"[^0-9a-z]+", " ", apart.lower())))

@@ -19,6 +19,13 @@ ACCELERATORS = {
     "sdxl-lightning": ("Lightning", 0),
     "Qwen-Image-Edit-2509-Lightning-4steps-V1.0-bf16": ("Lightning", 4),
     "Wan2.2-Lightning_T2V-A14B-4steps-lora": ("Lightning", 4),
+    "Wan2.2-Lightning_I2V-A14B-4steps-lora_HIGH_fp16": ("Lightning", 4),
+    "Wan22-Lightning-LOW": ("Lightning", 0),
+    "Z-Image-Fun-Lora-Distill-8-Steps": ("step distillation", 8),
+    "krea2_turbo_lora": ("Turbo", 0),
+    "krea2_turbo_lora_rank_64_bf16": ("Turbo", 0),
+    "Flux2-Klein-9B-Turbo-LoRA": ("Turbo", 0),
+    "flux-2-klein-base-4b-turbo": ("Turbo", 0),
     "somebodys_mix_lightning_4step_lora": ("Lightning", 4),
     "Hyper-SDXL-8steps-lora": ("Hyper-SD", 8),
     "Hyper-SDXL-1step-lora": ("Hyper-SD", 1),
@@ -45,6 +52,7 @@ turbo car; porsche_911_turbo; 911_turbo_sdxl; turbo_sdxl; Turbo; turbo_lora_v1; 
 turbo-step00002000; sdxl_lightning-step00002000; z_image_turbo_lora; my_char_z_image_turbo; krea2_turbo_portrait
 hyper realistic; hyperrealistic_sdxl; hyper_detail_8k; hyper_sdxl; flash_sdxl; The_Flash_v2; wan_flash_animation
 ballet_8_steps; 8step_dance; two_step; style_for_lcm_models; lcmaker; TDM_police_uniform; pcmr; my_lora; sdxl
+krea2_turbo_lora_my_cat; krea2_turbo; distilled_water; distill_lora; high_fantasy; flux_klein_4b_car; fun_4steps
 """
 
 
