@@ -3,7 +3,8 @@
 from walk import ARGUMENTS, answer, pack
 
 asked = {
-    "preset": "quick", "seed": 0, "metrics": "", "per_class": 0, "guidance_scale": 0, "features": "auto",
+    "preset": "quick", "seed": 0, "metrics": "", "per_class": 0, "resolution": 0, "guidance_scale": 0,
+    "features": "auto",
     "probe_folder": "", **ARGUMENTS[0],
 }  # fmt: skip
 try:
