@@ -68,6 +68,16 @@ _FORM = PromptForm(
 )
 """As its makers recommend; it was not measured which prefix suits it best. It reads sentences too."""
 
+_TELLING = (
+    *(f"{kind}_attn_{part}_proj:" for kind in ("self", "cross") for part in ("q", "k", "v", "output")),
+    "mlp_layer1:",
+    "mlp_layer2:",
+    "adaln_modulation_",
+)
+"""Layers of NVIDIA's code that no other has."""
+_OF_14_B = ("!:5120", "!>5120", "!^blocks_28_")
+"""What only Cosmos-Predict2 of 14 billion weights has, which is wider and deeper."""
+
 FAMILY = Family(
     name="anima",
     title="Anima",
@@ -76,16 +86,7 @@ FAMILY = Family(
     resolution=1024,
     markers=(
         ("^text_conditioner_",),
-        ("^blocks_", "_self_attn_q_proj:"),
-        ("^blocks_", "_self_attn_k_proj:"),
-        ("^blocks_", "_self_attn_v_proj:"),
-        ("^blocks_", "_self_attn_output_proj:"),
-        ("^blocks_", "_cross_attn_q_proj:"),
-        ("^blocks_", "_cross_attn_k_proj:"),
-        ("^blocks_", "_cross_attn_output_proj:"),
-        ("^blocks_", "_mlp_layer1:"),
-        ("^blocks_", "_mlp_layer2:"),
-        ("^blocks_", "_adaln_modulation_"),
+        *(("^blocks_", f"_{layer}", *_OF_14_B) for layer in _TELLING),
         ("^transformer_blocks_", "_attn1_to_q:2048", "_attn2_to_k:1024"),
         ("^transformer_blocks_", "_attn2_to_k:1024>2048"),
         ("^transformer_blocks_", "_norm1_linear_1:2048>256"),

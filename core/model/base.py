@@ -155,7 +155,8 @@ def _load_folder(path: str, dtype: "torch.dtype", offline: bool) -> "Parts":
     with foreign(f"{path} cannot be opened"):  # says so where it may not be read
         names = {item.name for item in Path(path).iterdir()}
     if not names & {PLAIN, MODULAR}:
-        raise UsageError(f"{path} is not a diffusers folder of a model: it has no {PLAIN}.")
+        lora = " It holds a LoRA of PEFT: name it as one, not as the base." if "adapter_config.json" in names else ""
+        raise UsageError(f"{path} is not a diffusers folder of a model: it has no {PLAIN}.{lora}")
     return load_folder(Path(path), dtype)
 
 

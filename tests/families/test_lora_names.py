@@ -227,3 +227,47 @@ def test_inspect_names_family_and_half(tmp_path, capsys):
     told = told[0] if isinstance(told, list) else told
     assert told["family"] == "wan"
     assert any("high-noise half" in warning for warning in told["warnings"])
+
+
+def _hunyuan_blocks():
+    """Return the layers of Tencent's own blocks of HunyuanVideo: 20 of two streams, 40 of one."""
+    width, hidden = 3072, 12288
+    for n in range(20):
+        for side in ("img", "txt"):
+            yield f"double_blocks.{n}.{side}_attn_qkv", 3 * width, width
+            yield f"double_blocks.{n}.{side}_attn_proj", width, width
+            yield f"double_blocks.{n}.{side}_mlp.fc1", hidden, width
+            yield f"double_blocks.{n}.{side}_mlp.fc2", width, hidden
+            yield f"double_blocks.{n}.{side}_mod.linear", 6 * width, width
+    for n in range(40):
+        yield f"single_blocks.{n}.linear1", 3 * width + hidden, width
+        yield f"single_blocks.{n}.linear2", width, width + hidden
+        yield f"single_blocks.{n}.modulation.linear", 3 * width, width
+
+
+@pytest.mark.parametrize("program", STEMS)
+@pytest.mark.parametrize("which", ["", "_attn_", "_mlp", "_mod", "double_blocks", "linear1", "linear2", "modulation"])
+def test_names_of_tencents_code_are_not_those_of_flux(program, which, tmp_path):
+    layers = [(STEMS[program](name), *shape) for name, *shape in _hunyuan_blocks() if which in name]
+    assert read_adapter(_write(tmp_path / "x.safetensors", layers)).family == "hunyuan_video"
+
+
+def _cosmos_blocks(width, blocks):
+    """Return the layers of NVIDIA's own blocks of Cosmos-Predict2."""
+    for n in range(blocks):
+        for kind in ("self", "cross"):
+            for part in ("q", "k", "v", "output"):
+                inputs = 1024 if kind == "cross" and part in "kv" else width
+                yield f"blocks.{n}.{kind}_attn.{part}_proj", width, inputs
+        yield f"blocks.{n}.mlp.layer1", 4 * width, width
+        yield f"blocks.{n}.mlp.layer2", width, 4 * width
+        yield f"blocks.{n}.adaln_modulation_self_attn.1", 256, width
+        yield f"blocks.{n}.adaln_modulation_self_attn.2", 3 * width, 256
+
+
+@pytest.mark.parametrize("program", STEMS)
+@pytest.mark.parametrize("which", ["", "self_attn.", "cross_attn.", "mlp.layer1", "mlp.layer2", "adaln"])
+@pytest.mark.parametrize(("width", "blocks", "family"), [(2048, 28, "anima"), (5120, 36, None)])
+def test_the_large_cosmos_is_not_anima(width, blocks, family, program, which, tmp_path):
+    layers = [(STEMS[program](name), *shape) for name, *shape in _cosmos_blocks(width, blocks) if which in name]
+    assert read_adapter(_write(tmp_path / "x.safetensors", layers)).family == family

@@ -1,8 +1,13 @@
 """Files that hold weights but no LoRA: recognised by their names, and named in the refusal."""
 
+import re
+from collections import Counter
 from collections.abc import Collection
+from functools import cache
 
 from ...errors import AdapterError
+from ...families import Layer, Layers, flat, pipelines
+from .prefixes import TRANSFORMER, WHOLE_PATHS
 
 _KINDS: tuple[tuple[str, tuple[str, ...], str], ...] = (
     ("a ControlNet-LLLite", ("lllite_",), "load it as a ControlNet"),
@@ -40,6 +45,7 @@ def refuse_other_kinds(names: Collection[str], usable: int) -> None:
     if not names:
         raise AdapterError("the file has no tensors, so it changes nothing")
     _refuse_embedding(names)
+    _refuse_transformer(names, usable)
     for kind, beginnings, advice in _KINDS:
         hits = sum(name.startswith(beginnings) for name in names)
         if hits and (hits * 4 >= len(names) or usable == 0):
@@ -53,6 +59,48 @@ def _refuse_embedding(names: Collection[str]) -> None:
     parts = {name.rpartition("/")[2] for name in names}
     if parts & _EMBEDDINGS or (len(names) == 1 and "." not in next(iter(names))):
         raise AdapterError("a textual inversion (an embedding), not a LoRA: it changes no weight")
+
+
+_MOST = 0.8
+"""Least share of a file's tensors with names of a transformer's layers, before it is taken for one: quantisers leave
+scales beside weights."""
+_KNOWN = 0.5
+"""Least share of layers that are known by name, before names that look like factors are taken for such: Krea 2 has
+layers called up and down."""
+
+
+def _refuse_transformer(names: Collection[str], usable: int) -> None:
+    """Raise AdapterError for a transformer alone in a file, as bases are kept; with its family where names tell."""
+    modules = [flat(_LEAF.sub("", _BEFORE.sub("", name, count=1))) for name in names if _LEAF.search(name)]
+    if sum(module.startswith((*TRANSFORMER, *WHOLE_PATHS)) for module in modules) < _MOST * len(names):
+        return
+    whose = [owners for owners in map(_owners, set(modules)) if owners]
+    if usable and len(whose) < _KNOWN * len(set(modules)):
+        return
+    alone, all_ = (Counter(title for owners in whose if len(owners) <= most for title in owners) for most in (1, 99))
+    title = max(all_, key=lambda title: (alone[title], all_[title]), default="")
+    named = f", by the names of its layers of {title}" if title else ""
+    raise AdapterError(f"a whole transformer{named}, not a LoRA: {_WHOLE}")
+
+
+_BEFORE = re.compile(r"(?:model\.)?diffusion_model\.|net\.|transformer\.")
+_LEAF = re.compile(
+    r"\.(?:weight|bias|scale|scale_weight|scale_input|weight_scale|input_scale|weight_scale_2|comfy_quant)$"
+)
+"""Parameters of layers, and what is stored beside those of eight bits."""
+
+
+@cache
+def _codes() -> tuple[tuple[str, tuple[Layers, Layers]], ...]:
+    """Return pairs of a pipeline's title and the names of its transformer's layers, original and diffusers'."""
+    known = [(pipeline.title, pipeline.layers) for pipeline in pipelines() if pipeline.layers]
+    live = {title: {name.partition("/")[0] for layer in layers for name in layer.live} for title, layers in known}
+    return tuple((title, (Layers(layers), Layers(Layer(n, (n,)) for n in live[title]))) for title, layers in known)
+
+
+def _owners(module: str) -> list[str]:
+    """Return the titles of the pipelines whose transformers have a layer of such a name."""
+    return [title for title, codes in _codes() if any(code.parts(module) for code in codes)]
 
 
 def _refuse_plain_weights(names: Collection[str]) -> None:

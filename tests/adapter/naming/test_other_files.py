@@ -2,9 +2,12 @@
 
 import pytest
 import torch
+from original_names import names_in_a_file
+from owf.core import families
 from owf.core.adapter import applied, match, read_adapter
 from owf.core.errors import AdapterError
 from safetensors.torch import save_file
+from tiny_flows import PARTS
 
 
 def _file(tmp_path, *names, shape=(4, 4)):
@@ -30,6 +33,20 @@ CASES = {
 def test_other_kinds_are_named_and_refused(kind, tmp_path):
     with pytest.raises(AdapterError, match=kind.split(",")[0]):
         read_adapter(_file(tmp_path, *CASES[kind]))
+
+
+@pytest.mark.parametrize("prefix", ["", "model.diffusion_model.", "diffusion_model."])
+@pytest.mark.parametrize("family", PARTS)
+def test_a_transformer_alone_is_named_with_its_family(family, prefix, tmp_path):
+    parts = PARTS[family]()
+    original = names_in_a_file(parts)
+    live = {f"transformer.{name}": value for name, value in parts.transformer.state_dict().items()}
+    title = families.get(family).pipeline.title.replace(".", r"\.")
+    for tensors in ({f"{prefix}{name}": value for name, value in original.items()}, live):
+        scales = {f"{name}_scale": torch.ones(()) for name in tensors if name.endswith("attn.wq.weight")}
+        save_file(tensors | scales, tmp_path / "x.safetensors")
+        with pytest.raises(AdapterError, match=rf"a whole transformer, .* of {title}, not a LoRA: .* as the base"):
+            read_adapter(tmp_path / "x.safetensors")
 
 
 def test_a_file_without_tensors_is_refused(tmp_path):

@@ -396,3 +396,16 @@ def test_what_no_repository_is_called_is_no_offer_to_fetch_it(base):
 @pytest.mark.parametrize("base", ["owner/name", "stable-diffusion-v1-5/stable-diffusion-v1-5", "a_b/C.d-3"])
 def test_ids_of_repositories_are_the_hubs(base):
     assert choose_base(base, None) == BaseChoice(base, "hub")
+
+
+@pytest.mark.parametrize("ending", ["lora_A.weight", "diff", "lokr_w1", "oft_blocks"])
+def test_a_lora_given_as_a_base_is_named(ending, tmp_path):
+    for layer in ("diffusion_model.layers.0.attention.qkv", "lora_unet_mid_block_resnets_0_conv1"):
+        save_file({f"{layer}.{ending}": torch.zeros(4, 4)}, tmp_path / "mine.safetensors")
+        refused(tmp_path / "mine.safetensors", "a LoRA: name it as one, not as the base")
+
+
+def test_a_peft_folder_given_as_a_base_is_named(tmp_path):
+    (tmp_path / "lora").mkdir()
+    (tmp_path / "lora" / "adapter_config.json").write_text("{}")
+    refused(tmp_path / "lora", "a LoRA of PEFT: name it as one, not as the base")

@@ -103,6 +103,9 @@ REFUSED = {
     "a small VAE": (lambda _: {f"encoder.layers.{i}.conv.0.weight": torch.zeros(4) for i in range(9)}, "a VAE alone"),
     "T5": (lambda _: {f"encoder.block.{i}.layer.0.x.weight": torch.zeros(4) for i in range(9)}, "a text encoder alone"),
     "LoRA": (lambda _: {"lora_unet_mid_block.lora_down.weight": torch.zeros(4, 4)}, "a LoRA"),
+    "OFT": (lambda _: {"oft_unet_mid_block.oft_blocks": torch.zeros(2, 4, 4)}, "a LoRA"),
+    "GLoRA": (lambda _: {"lycoris.to_q.a1.weight": torch.zeros(4, 4)}, "a LoRA"),
+    "whole layers": (lambda _: {"diffusion_model.layers.0.attention.qkv.diff": torch.zeros(4, 4)}, "a LoRA"),
     "PEFT LoRA": (lambda _: {"unet.to_q.lora_A.weight": torch.zeros(4, 4)}, "a LoRA"),
     "SDXL": (
         _renamed("cond_stage_model.transformer.", "conditioner.embedders.1.model."),

@@ -22,7 +22,11 @@ from .text_encoders import load_text_encoder, shipped_tokenizer
 from .weight_files import Header, opened, read_object, require_floats
 
 _OTHERS = (
-    (r"(lora_(unet|te\d?)_|.*[._]lora[._]|.*\.hada_w1|.*\.lokr_w1).*", "a LoRA: name it as one, not as the base"),
+    (
+        r"(lora|oft|lycoris)_(unet|te\d?|transformer)_.*|.*([._]lora[._]|\.(hada_w1|lokr_w1|oft_blocks|oft_R|lora_magnitude)).*"
+        r"|.*\.(diff(_b)?|[wb]_norm|on_input|dora_scale|[ab][12]\.weight)",
+        "a LoRA: name it as one, not as the base",
+    ),
     (r"control_model\..*|controlnet_.*|input_hint_block\..*", "a ControlNet"),
     (r"conditioner\.embedders\.0\.model\..*", "an SDXL refiner"),
     (r"(model\.diffusion_model\.)?joint_blocks\..*", "a Stable Diffusion 3 checkpoint"),
