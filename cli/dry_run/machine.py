@@ -52,7 +52,7 @@ def base_line(base: Blueprint, name: str) -> str:
     """Return what a base is, and how large its parts are."""
     parts = ((part.title, base.parts.models[part.name]) for part in base.pipeline.weighted)
     sizes = ", ".join(f"{title} {_millions(module)}" for title, module in parts)
-    return f"Base: {name}, {base.family.title}, {base.resolution} px; {sizes}"
+    return f"Base: {name}, {base.family.title}, {base.made_for} px; {sizes}"
 
 
 def _millions(module: torch.nn.Module) -> str:

@@ -10,6 +10,7 @@ FAMILY = Family(
     hub_id="black-forest-labs/FLUX.2-klein-9B",
     prediction_type="flow",
     resolution=1024,
+    smaller=512,
     markers=(
         ("double_blocks_", "img_attn_qkv:4096"),
         ("double_blocks_", "txt_attn_qkv:4096"),
