@@ -10,6 +10,8 @@ from .apply.coverage import coverage_of_file
 from .apply.unexpected import shown, unexpected_in_modules
 from .blocks import Block, block_of, kind_of
 from .change.sketch import Sketch, sketch
+from .module import AdapterModule
+from .naming.usual_layers import usual_layers
 
 MAX_LISTED = 20
 """Tensors of a kind that a summary lists: a damaged file has thousands, all alike."""
@@ -74,7 +76,7 @@ class Summary:
     bundled: tuple[str, ...]
     """Up to twenty tensors that are known to change no weight."""
     problems: tuple[str, ...]
-    """Why an audit would be INVALID with any base; empty for a sound file."""
+    """Why an audit would be INVALID with any base, or the usual one of its family; empty for a sound file."""
     warnings: tuple[str, ...]
     """What to know before trusting a score."""
 
@@ -116,7 +118,17 @@ def _problems(adapter: Adapter, look: Sketch) -> Iterator[str]:
         first = adapter.broken[0]
         count = counted(len(adapter.broken), "broken module")
         yield f"{count}, such as {inert(first.stem, 80)}: {inert(first.reason)}"
-    yield from filter(None, (coverage_of_file(adapter).problem() or unexpected_in_modules(adapter),))
+    covered = coverage_of_file(adapter, tuple(_misplaced(adapter, look)))
+    yield from filter(None, (covered.problem() or unexpected_in_modules(adapter),))
+
+
+def _misplaced(adapter: Adapter, look: Sketch) -> Iterator[tuple[AdapterModule, str]]:
+    """Yield the modules for which the usual base of the file's family has no layer, and why; not those of no change."""
+    usual = usual_layers(adapter.family)
+    for module, size in zip(adapter.modules, look.sizes, strict=True):
+        reason = usual.missing(module) if usual is not None and size else None
+        if reason is not None:
+            yield module, reason
 
 
 def _doubts(adapter: Adapter, look: Sketch) -> Iterator[str]:

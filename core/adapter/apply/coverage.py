@@ -4,11 +4,13 @@ What is not understood is never harmless: a damaged model must not pass because 
 """
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ...text import counted, inert
 from ..adapter import Adapter
 from ..containers.source import Entry
+from ..module import AdapterModule
 from .unexpected import is_a_scale, shown
 
 MAX_LEFT_OUT = 0.01
@@ -116,11 +118,16 @@ def _is_a_note(entry: Entry) -> bool:
     return not entry.is_float and entry.size <= _LARGEST_NOTE and not is_a_scale(entry.name)
 
 
-def coverage_of_file(adapter: Adapter) -> Coverage:
-    """Return how much of a file is understood, whatever base it will meet."""
-    tensors = sum(len(module.slots) for module in adapter.modules)
-    size = sum(module.size for module in adapter.modules)
-    return Coverage(len(adapter.modules), tensors, size, left_out_of_file(adapter))
+def coverage_of_file(adapter: Adapter, misplaced: Sequence[tuple[AdapterModule, str]] = ()) -> Coverage:
+    """Return how much of a file is understood, whatever base it will meet.
+
+    Of `misplaced` modules it is known, with a reason, that their base has no such layer.
+    """
+    without = {module.name for module, _ in misplaced}
+    modules = [module for module in adapter.modules if module.name not in without]
+    lost = (Unapplied(inert(m.stem), reason, len(m.slots), m.size) for m, reason in misplaced)
+    tensors, size = sum(len(module.slots) for module in modules), sum(module.size for module in modules)
+    return Coverage(len(modules), tensors, size, (*left_out_of_file(adapter), *lost))
 
 
 def _percent(share: float) -> str:
