@@ -1,9 +1,12 @@
-"""Which of two LoRAs is the milder, in words. No torch."""
+"""Two LoRAs beside each other in words: which is the milder, and every number. No torch."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
+from ..metrics.measurement import Estimate
 from ..verdict.comparison import Comparison, Key
+from ..verdict.report import Report
 from . import words
+from .audited import estimate_of
 
 
 def told(comparison: Comparison, names: Sequence[str]) -> str:
@@ -16,6 +19,21 @@ def told(comparison: Comparison, names: Sequence[str]) -> str:
     named = f"{names[comparison.milder]} is the milder, in {numbers[comparison.milder]}"
     has_others = len(comparison.milder_in(comparison.milder)) < len(comparison.numbers)
     return f"{named}; the other numbers do not tell them apart." if has_others else f"{named}."
+
+
+def number_lines(comparison: Comparison, reports: Sequence[Report]) -> Iterator[str]:
+    """Yield a line for each number: both values with their intervals, and the difference where it is known."""
+    for each in comparison.numbers:
+        values = " against ".join(_value(each.key, estimate_of(report, each.key)) for report in reports)
+        apart = "" if each.difference is None else f", difference {words.difference(each.difference)}"
+        yield f"{words.estimate_title(each.key[1])}: {values}{apart}"
+
+
+def _value(key: Key, estimate: Estimate | None) -> str:
+    if estimate is None:
+        return "not measured"
+    shown = words.quantity(estimate.value, estimate.unit, key[1])
+    return f"{shown} ({words.interval(estimate.low, estimate.high, estimate.unit)})"
 
 
 def _listed(keys: Sequence[Key]) -> str:

@@ -71,19 +71,19 @@ def _unlike(first: dict[str, Any], second: dict[str, Any]) -> list[str]:
     return [name for name in dict.fromkeys((*first, *second)) if first.get(name) != second.get(name)][:_NAMED]
 
 
-def compare(first: Report, second: Report, keys: Sequence[Key]) -> Comparison:
+def compare(reports: Sequence[Report], keys: Sequence[Key]) -> Comparison:
     """Return how two reports that can be compared differ in the numbers that are named."""
-    prompts = {key: _prompts(first, second, key) for key in keys}
+    prompts = {key: _prompts(reports, key) for key in keys}
     level = simultaneous_level(sum(found is not None for found in prompts.values()))
-    return Comparison(tuple(_compared(first, second, key, prompts[key], level) for key in keys))
+    return Comparison(tuple(_compared(reports, key, prompts[key], level) for key in keys))
 
 
-def _compared(first: Report, second: Report, key: Key, prompts: np.ndarray | None, level: float) -> Compared:
-    a, b = (_estimate(report, key) for report in (first, second))
+def _compared(reports: Sequence[Report], key: Key, prompts: np.ndarray | None, level: float) -> Compared:
+    a, b = (_estimate(report, key) for report in reports)
     if a is None or b is None:
         return Compared(key, None, None)
     difference = None if prompts is None else _difference(a, b, prompts, level)
-    has_limit = any((j.metric, j.estimate) == key for report in (first, second) for j in report.verdict.judgements)
+    has_limit = any((j.metric, j.estimate) == key for report in reports for j in report.verdict.judgements)
     return Compared(key, difference, _milder(key[1], a, b, difference) if has_limit else None)
 
 
@@ -92,9 +92,9 @@ def _estimate(report: Report, key: Key) -> Estimate | None:
     return measurement.estimates.get(key[1]) if measurement else None
 
 
-def _prompts(first: Report, second: Report, key: Key) -> np.ndarray | None:
+def _prompts(reports: Sequence[Report], key: Key) -> np.ndarray | None:
     """Return the difference of a number from prompt to prompt (P,); None where the reports do not share the prompts."""
-    seen = [report.measurements[key[0]] for report in (first, second) if key[0] in report.measurements]
+    seen = [report.measurements[key[0]] for report in reports if key[0] in report.measurements]
     if len(seen) < 2 or seen[0].version != seen[1].version:
         return None
     a, b = (found.prompts.get(key[1], ()) for found in seen)

@@ -37,7 +37,7 @@ def single(metric: str, name: str, value: float, half: float, n: int = 50) -> Me
 
 def test_a_difference_is_that_of_the_same_prompts_with_students_interval():
     # Differences 1, 2, 3: mean 2, standard error 1 / sqrt(3), and t at 2 degrees of freedom in closed form.
-    (found,) = compare(of(colors(11, 22, 33)), of(colors(10, 20, 30)), [CDI]).numbers
+    (found,) = compare([of(colors(11, 22, 33)), of(colors(10, 20, 30))], [CDI]).numbers
     half = 0.95 * math.sqrt(2 / (1 - 0.95**2)) / math.sqrt(3)
     assert found.difference is not None
     assert found.difference.value == pytest.approx(2) and found.difference.n == 3
@@ -51,16 +51,16 @@ def test_pairing_decides_what_the_two_intervals_alone_do_not():
     estimates = [report.measurements["color"].estimates["cdi"] for report in (first, second)]
     assert estimates[0].high > estimates[1].value  # of unpaired pictures nothing would follow
     for reports, milder in (((first, second), 0), ((second, first), 1), ((first, first), None)):
-        compared = compare(*reports, [CDI])
+        compared = compare(reports, [CDI])
         assert compared.numbers[0].milder == compared.milder == milder
 
 
 def test_several_differences_hold_together():
     both = [of(colors(1, 2, 3, 5), drift([k, 2, 3, 4])) for k in (1.0, 1.5)]
-    (alone,), (one, other) = compare(*both, [CDI]).numbers, compare(*both, [CDI, DRIFT]).numbers
+    (alone,), (one, other) = compare(both, [CDI]).numbers, compare(both, [CDI, DRIFT]).numbers
     assert alone.difference == one.difference  # all prompts are alike, so that no interval is any wider
     assert other.difference is not None
-    narrow = compare(*both, [DRIFT]).numbers[0].difference
+    narrow = compare(both, [DRIFT]).numbers[0].difference
     assert narrow is not None
     t = [half(each) / half(narrow) for each in (other.difference, narrow)]
     assert t[0] == pytest.approx(4.1765 / 3.1824, rel=1e-3)  # Student's t at 3 degrees of freedom, 0.975 and 0.95
@@ -79,7 +79,7 @@ def test_the_difference_of_drifts_is_that_of_the_ratios_also_where_prompts_weigh
     rng = np.random.default_rng(0)
     norm = rng.normal(100, 2, 200)
     a, b = (rng.uniform(low, high, 200) for low, high in ((1, 3), (2, 3)))
-    (found,) = compare(of(drift(a, norm)), of(drift(b, norm)), [DRIFT]).numbers
+    (found,) = compare([of(drift(a, norm)), of(drift(b, norm))], [DRIFT]).numbers
     exact = ratio_estimate(a - b, norm, "relative")
     assert found.difference is not None
     assert found.difference.value == pytest.approx(exact.value, rel=1e-9)
@@ -91,26 +91,26 @@ def test_the_difference_of_drifts_is_that_of_the_ratios_also_where_prompts_weigh
 )
 def test_without_prompts_intervals_that_reach_each_other_decide_nothing(values, milder):
     first, second = (of(single(*DROP, value, 0.06)) for value in values)
-    compared = compare(first, second, [DROP])
+    compared = compare([first, second], [DROP])
     assert compared.numbers[0].difference is None
     assert compared.milder == milder
 
 
 def test_of_a_change_that_goes_either_way_the_smaller_is_milder():
     first, second = of(single(*TINT, -5, 1)), of(single(*TINT, 2, 1))
-    assert compare(first, second, [TINT]).milder == 1
-    assert compare(first, of(single(*TINT, 5, 1)), [TINT]).milder is None
+    assert compare([first, second], [TINT]).milder == 1
+    assert compare([first, of(single(*TINT, 5, 1))], [TINT]).milder is None
 
 
 def test_of_a_number_without_a_limit_nobody_knows_which_way_is_worse():
     first, second = of(single("clip_i", "clip_i", 0.9, 0.01)), of(single("clip_i", "clip_i", 0.5, 0.01))
-    assert compare(first, second, [("clip_i", "clip_i")]).milder is None
+    assert compare([first, second], [("clip_i", "clip_i")]).milder is None
 
 
 def test_who_is_milder_in_one_number_and_not_in_another_is_not_the_milder():
     first = of(single(*DROP, 0.5, 0.01), single(*TINT, 1, 0.1))
     second = of(single(*DROP, 0.1, 0.01), single(*TINT, 5, 0.1))
-    compared = compare(first, second, [DROP, TINT])
+    compared = compare([first, second], [DROP, TINT])
     assert compared.milder is None
     assert [compared.milder_in(place) for place in (0, 1)] == [(TINT,), (DROP,)]
 
@@ -126,7 +126,7 @@ def test_who_is_milder_in_one_number_and_not_in_another_is_not_the_milder():
     ],
 )
 def test_what_is_not_of_the_same_prompts_has_no_difference(other):
-    (found,) = compare(of(colors(3, 2, 1)), other, [CDI]).numbers
+    (found,) = compare([of(colors(3, 2, 1)), other], [CDI]).numbers
     assert found.difference is None
 
 

@@ -140,7 +140,7 @@ def side_by_side(audits: Sequence[Audited], hrefs: Sequence[str]) -> SideBySide:
     reports = [report for _, report in measured]
     classes, axis = _classes(reports)
     keys, titles = headlines(reports), [audit.title for audit, _ in measured]
-    comparison = compare(*reports, keys) if len(reports) == 2 and not incomparable(reports, titles) else None
+    comparison = compare(reports, keys) if len(reports) == 2 and not incomparable(reports, titles) else None
     compared = {} if comparison is None else {each.key: each for each in comparison.numbers}
     return SideBySide(
         columns=[_column(i + 1, a, r, hrefs[i]) for i, (a, r) in enumerate(measured)],
