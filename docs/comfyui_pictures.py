@@ -3,11 +3,13 @@
     pip install playwright
     COMFYUI_DIR=~/ComfyUI COMFYUI_PYTHON=~/ComfyUI/venv/bin/python python docs/comfyui_pictures.py [EXAMPLE ...]
 
-ComfyUI's template browser shows `example_workflows/NAME.jpg` beside `example_workflows/NAME.json`.
+ComfyUI's template browser shows `example_workflows/NAME.jpg` beside `example_workflows/NAME.json`. Without names all of
+them are taken, and the screenshots: whatever has changed, this is the one command.
 """
 
 import io
 import json
+import shutil
 import sys
 import tempfile
 import time
@@ -34,13 +36,18 @@ HIDDEN = ".p-toast, .minimap-main-container { display: none !important }"
 
 def main() -> None:
     """Take the pictures of the examples that are named, or of all."""
-    for name in sorted(path.stem for path in (ROOT / "example_workflows").glob("*.json")):
-        if sys.argv[1:] and name not in sys.argv[1:]:
-            continue
-        print(name, flush=True)
-        with tempfile.TemporaryDirectory() as home:
-            pretend(Path(home), name)
-            take(Path(home), name)
+    if unknown := set(sys.argv[1:]) - set(browser.EXAMPLES):
+        sys.exit(f"There is no example {', '.join(sorted(unknown))}.")
+    with tempfile.TemporaryDirectory() as cache:
+        for name in sys.argv[1:] or browser.EXAMPLES:
+            print(name, flush=True)
+            with tempfile.TemporaryDirectory() as home:
+                pretend(Path(home), name)
+                # The base is measured once; a LoRA in each picture anew, so that no panel says that it is remembered.
+                results = Path(home, "output", "owf", "cache")
+                shutil.copytree(cache, results)
+                take(Path(home), name)
+                shutil.copytree(results, cache, dirs_exist_ok=True)
 
 
 def pretend(home: Path, name: str) -> None:
@@ -71,9 +78,9 @@ def finish(page: Any, name: str) -> None:
     if not any(node["type"] == "OWF_DemoCheckpoint" for node in graph["nodes"]):
         return
     browser.queue(page)
-    idle = "async () => { const r = await fetch('/queue'); const q = await r.json(); return !q.queue_running.length }"
-    time.sleep(5)
-    browser.until(lambda: page.evaluate(idle), 1800, lambda: f"{name} still runs")
+    browser.until(lambda: not browser.is_running(page), 3600, lambda: f"{name} still runs")
+    if browser.ends(page) != ["success"]:
+        sys.exit(f"{name} did not run to its end: {browser.ends(page)}")
     time.sleep(2)
 
 
@@ -82,10 +89,7 @@ def fitted(page: Any) -> Image.Image:
     page.keyboard.press("Escape")  # a closed gate says why in a dialog
     before = page.viewport_size
     page.set_viewport_size(SCREEN)
-    # From far away the canvas leaves all texts out.
-    page.evaluate("async () => { await app.extensionManager.setting.set('LiteGraph.Canvas.MinFontSizeForLOD', 0) }")
-    page.evaluate("async () => { await app.extensionManager.command.execute('Comfy.Canvas.FitView') }")
-    time.sleep(2)
+    browser.fit(page)
     corners = """() => {
         const boxes = app.graph._nodes.map(node => node.getBounding());
         const [left, top] = [0, 1].map(i => Math.min(...boxes.map(box => box[i])));
@@ -106,9 +110,7 @@ def screenshots(page: Any) -> None:
     information.add_text("workflow", json.dumps(browser.workflow(PICTURED)))
     page.set_viewport_size({"width": 1500, "height": 1560})  # as high as the node
     for palette, name in (("dark", "comfyui-audit"), ("light", "comfyui-light")):
-        page.evaluate(
-            "async palette => { await app.extensionManager.setting.set('Comfy.ColorPalette', palette) }", palette
-        )
+        browser.setting(page, "Comfy.ColorPalette", palette)
         browser.centre(page, "OWF_DriftAudit", 0.9)
         picture = Image.open(io.BytesIO(page.screenshot())).convert("P", palette=Image.Palette.ADAPTIVE)
         picture.save(ROOT / "docs" / f"{name}.png", optimize=True, pnginfo=information)

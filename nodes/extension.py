@@ -13,6 +13,7 @@ NODES = {
     "audit": "DriftAudit",
     "sweep": "StrengthSweep",
     "folder": "FolderAudit",
+    "compare": "CompareAudits",
     "load": "LoadAuditedLora",
     "inspect": "InspectLora",
     "meter": "CdiKidMeter",

@@ -1,14 +1,7 @@
 """OWF_LoadReport and OWF_ShowReport: an earlier audit opened in the graph."""
 
-from contextlib import suppress
-from pathlib import Path
-from typing import Any
-
 from comfy_api.latest import io
 
-from ..core.disk.files import read_regular
-from ..core.errors import UsageError
-from ..core.text import file_stem
 from .backend import places
 from .ui.schema import found_by
 
@@ -81,31 +74,11 @@ class ShowReport(io.ComfyNode):
     @classmethod
     def execute(cls, report: str) -> io.NodeOutput:
         """Write it out anew, so that its page is there, and show it."""
-        from ..core.disk.files import write_text
-        from ..core.render.html.html import write_html
         from ..core.verdict.outcome import outcome, summary
-        from ..core.verdict.report import parse_report
+        from .auditing.shown import opened
         from .ui.panel import report_panel
 
-        found = parse_report(report, "the report input")
-        folder = _home(found, report)
-        write_text(folder / "report.json", report)
-        write_html(found, folder)
+        found, folder = opened(report, "the report input")
         learned = () if found.learning is None else (summary(found), *found.learning.reasons)
         text = "\n".join([outcome(found), *learned, *found.verdict.reasons])
         return io.NodeOutput(text, ui={"owf": [report_panel(found, folder)]})
-
-
-def _home(report: Any, text: str) -> Path:
-    """Return the folder that a report was loaded from, or a new one for a report from elsewhere."""
-    import hashlib
-
-    content = text.encode(errors="replace")
-    for name in places.report_choices():
-        with suppress(OSError, UsageError):  # other reports are not this one's business
-            if read_regular(places.report_file(name), len(content)) == content:
-                return places.report_file(name).parent
-    stem = file_stem(report.adapter.name, "report")
-    folder = places.reports_folder() / f"{stem}-shown-{hashlib.sha256(text.encode()).hexdigest()[:8]}"
-    folder.mkdir(parents=True, exist_ok=True)
-    return folder

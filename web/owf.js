@@ -3,6 +3,7 @@
 import { app } from "../../scripts/app.js";
 import { api } from "../../scripts/api.js";
 import { make, panelParts, progress } from "./panels.js";
+import "./compared.js"; // one more kind of panel
 
 const NODES = new Set([
   "OWF_DriftAudit",
@@ -13,6 +14,7 @@ const NODES = new Set([
   "OWF_StrengthSweep",
   "OWF_FolderAudit",
   "OWF_LoadAuditedLoRA",
+  "OWF_CompareAudits",
 ]);
 const AUDIT = "OWF_DriftAudit";
 const FORECAST = ["lora", "strength", "preset", "audit_seed", "metrics", "per_class", "guidance_scale", "features"];

@@ -14,7 +14,7 @@ export function make(tag, className = "", ...children) {
   return element;
 }
 
-const some = (list) => (list ?? []).slice(0, MOST);
+export const some = (list) => (list ?? []).slice(0, MOST);
 
 function svg(tag, attributes, ...children) {
   const element = document.createElementNS("http://www.w3.org/2000/svg", tag);
@@ -23,7 +23,7 @@ function svg(tag, attributes, ...children) {
   return element;
 }
 
-function button(label, act) {
+export function button(label, act) {
   const element = make("button", "", label);
   element.type = "button";
   element.addEventListener("click", act);
@@ -38,23 +38,27 @@ function mark(className, left, width) {
 }
 
 /** Return the class of a decision; "NO ALARM" has two words. */
-const stateClass = (decision) => `owf-${String(decision || "none").replaceAll(" ", "-")}`;
+export const stateClass = (decision) => `owf-${String(decision || "none").replaceAll(" ", "-")}`;
 
-/** Return one estimate: its text above a track with noise floor, interval, value and limit. */
-function bar(data) {
-  const at = data.at;
-  const track = make("div", "owf-track");
+/** Return the track of an estimate with noise floor, interval, value and limit, at these percents of its width. */
+export function track(at) {
+  const line = make("div", "owf-track");
   if (at.floor !== undefined) {
-    track.append(mark("owf-floor", Math.min(at.zero, at.floor), Math.abs(at.floor - at.zero)));
+    line.append(mark("owf-floor", Math.min(at.zero, at.floor), Math.abs(at.floor - at.zero)));
   }
-  track.append(mark("owf-interval", at.low, at.high - at.low), mark("owf-value", at.value));
-  if (at.limit !== undefined) track.append(mark("owf-limit", at.limit));
+  line.append(mark("owf-interval", at.low, at.high - at.low), mark("owf-value", at.value));
+  if (at.limit !== undefined) line.append(mark("owf-limit", at.limit));
+  return line;
+}
+
+/** Return one estimate: its text above its track. */
+function bar(data) {
   const parts = [`95 % ${data.interval}`];
   if (data.floor) parts.push(`floor ${data.floor}`);
   if (data.limit) parts.push(`${data.limit_word ?? "limit"} ${data.limit}`);
   if (data.note) parts.push(data.note);
   const head = make("span", "", make("b", "", data.title), ` ${data.value}`);
-  const whole = make("div", `owf-bar ${stateClass(data.state)}`, head, track, make("small", "owf-faint", parts.join(" · ")));
+  const whole = make("div", `owf-bar ${stateClass(data.state)}`, head, track(data.at), make("small", "owf-faint", parts.join(" · ")));
   whole.title = [`${data.title} ${data.value}`, ...parts].join("\n");
   return whole;
 }
@@ -72,9 +76,9 @@ function ownFile(url, isName) {
 }
 
 const isPicture = (name) => /^[^/\\]+\.png$/.test(name);
-const isReport = (name) => name === "report.html";
+const isReport = (name) => /^(report|overview-[0-9a-f]{8})\.html$/.test(name);
 
-function picture(url) {
+export function picture(url) {
   const image = make("img");
   const address = ownFile(url, isPicture);
   image.addEventListener("load", () => image.classList.toggle("owf-tiny", image.naturalWidth <= 160));
@@ -84,38 +88,42 @@ function picture(url) {
   return image;
 }
 
-/** Return image pairs under a slider: the base on its left, the tuned model on its right. */
-function pairs(list) {
+/** Return one of several things at a time, drawn by `draw`, with buttons to turn to the others; `said` is told of each. */
+export function turning(list, draw, said = () => "") {
   const box = make("div");
   let index = 0;
   const show = () => {
-    const pair = list[index];
-    const tuned = picture(pair.tuned);
-    const divider = make("i", "owf-divider");
-    const range = make("input");
-    Object.assign(range, { type: "range", min: 0, max: 100, value: 50, ariaLabel: "before and after" });
-    const move = () => {
-      tuned.style.clipPath = `inset(0 0 0 ${range.value}%)`;
-      divider.style.left = `${range.value}%`;
-    };
-    range.addEventListener("input", move);
-    for (const name of ["pointerdown", "pointermove"]) range.addEventListener(name, (event) => event.stopPropagation());
-    move();
     const turn = (by) => () => ((index = (index + by + list.length) % list.length), show());
-    const count = `${index + 1} / ${list.length}, ${pair.change}`;
-    box.replaceChildren(
-      make("div", "owf-slider", picture(pair.base), tuned, divider, range),
-      make("div", "owf-sides owf-faint", make("span", "", "base"), make("span", "", "tuned")),
-      make("div", "owf-caption", pair.prompt),
-      make("div", "owf-row", button("‹", turn(-1)), make("span", "owf-faint", count), button("›", turn(1))),
-    );
+    const count = `${index + 1} / ${list.length}${said(list[index])}`;
+    const turns = make("div", "owf-row", button("‹", turn(-1)), make("span", "owf-faint", count), button("›", turn(1)));
+    box.replaceChildren(...draw(list[index]), turns);
   };
   show();
   return box;
 }
 
+/** Return an image pair under a slider: the base on its left, the tuned model on its right. */
+function slider(pair) {
+  const tuned = picture(pair.tuned);
+  const divider = make("i", "owf-divider");
+  const range = make("input");
+  Object.assign(range, { type: "range", min: 0, max: 100, value: 50, ariaLabel: "before and after" });
+  const move = () => {
+    tuned.style.clipPath = `inset(0 0 0 ${range.value}%)`;
+    divider.style.left = `${range.value}%`;
+  };
+  range.addEventListener("input", move);
+  for (const name of ["pointerdown", "pointermove"]) range.addEventListener(name, (event) => event.stopPropagation());
+  move();
+  return [
+    make("div", "owf-slider", picture(pair.base), tuned, divider, range),
+    make("div", "owf-sides owf-faint", make("span", "", "base"), make("span", "", "tuned")),
+    make("div", "owf-caption", pair.prompt),
+  ];
+}
+
 /** Open the HTML report in a tab of its own, in a frame that may run scripts but is nobody's origin. */
-async function openReport(url) {
+export async function openReport(url) {
   const address = ownFile(url, isReport);
   if (!address) return alert("This is not the address of a report; queue the audit again.");
   const tab = window.open("", "_blank");
@@ -135,7 +143,7 @@ async function openReport(url) {
 }
 
 /** Return a title behind a badge; `state` is the decision whose colour it gets. */
-function head(data, badge, state = badge) {
+export function head(data, badge, state = badge) {
   const title = make("span", "owf-title", data.title);
   title.title = data.title;
   return make("div", `owf-head ${stateClass(state)}`, ...(badge ? [make("span", "owf-badge", badge)] : []), title);
@@ -169,7 +177,7 @@ function reportPanel(data) {
   const notes = some(data.notes).map((note) => make("p", "owf-note", note));
   const parts = [top, reason, ...notes, ...foldedBars(some(data.bars)), ...some(data.lists).map(ranking)];
   if (data.report) parts.push(make("div", "owf-row", button("Open the full report", () => openReport(data.report))));
-  if (data.pairs.length) parts.push(pairs(data.pairs));
+  if (data.pairs.length) parts.push(turning(data.pairs, slider, (pair) => `, ${pair.change}`));
   return parts;
 }
 
@@ -223,7 +231,7 @@ function tablePanel(data) {
   return [head(data), ...notes, ...lines, make("div", "owf-curves", ...charts)];
 }
 
-const PANELS = { report: reportPanel, meter: meterPanel, facts: factsPanel, curves: curvesPanel, table: tablePanel };
+export const PANELS = { report: reportPanel, meter: meterPanel, facts: factsPanel, curves: curvesPanel, table: tablePanel };
 
 /** Return seconds as people say them. */
 function duration(seconds) {

@@ -82,7 +82,7 @@ class Schemas:
         """Return the values of a node's widgets in their order; raise KeyError for one that it has not."""
         if node.type == NOTE:
             return [node.values["text"]]
-        widgets = {name: settings.get("default") for kind, name, settings in self.inputs(node.type) if kind in WIDGETS}
+        widgets = {socket[1]: socket[2].get("default") for socket in self.inputs(node.type) if is_widget(socket)}
         if unknown := node.values.keys() - widgets.keys():
             raise KeyError(f"{node.type} has no {', '.join(sorted(unknown))}")
         return [node.values.get(name, default) for name, default in widgets.items()]
@@ -97,8 +97,8 @@ class Schemas:
 
 
 def is_widget(socket: tuple[str, str, dict[str, Any]]) -> bool:
-    """Return whether a node shows an input as a widget."""
-    return socket[0] in WIDGETS
+    """Return whether a node shows an input as a widget; one that has to be connected is none."""
+    return socket[0] in WIDGETS and not socket[2].get("force_input")
 
 
 def _slot(node: Node, name: str, slots: Sequence[tuple[str, str]]) -> tuple[int, str]:

@@ -1,4 +1,4 @@
-"""Write subgraphs/, ComfyUI's blueprints, and the examples on ordinary checkpoints: `python -m bench.comfyui.graphs`.
+"""Write subgraphs/, ComfyUI's blueprints, and most examples: `python -m bench.comfyui.graphs`.
 
 Inputs, their order and their defaults come from the nodes' schemas, so that a graph has what the nodes have.
 """
@@ -14,6 +14,8 @@ from .saved import blueprint, workflow
 
 ROOT = Path(__file__).resolve().parents[2]
 LOADER, AUDIT, TRAIN = "CheckpointLoaderSimple", "OWF_DriftAudit", "OWF_TrainLoRADC"
+DEMO, COMPARE = "OWF_DemoCheckpoint", "OWF_CompareAudits"
+DEMO_LORAS = ("plain", "dc")
 HUB = "https://huggingface.co"
 SD15 = "v1-5-pruned-emaonly-fp16.safetensors"
 SDXL = "sd_xl_base_1.0.safetensors"
@@ -94,12 +96,33 @@ def train_example(name: str, checkpoint: str, hint: str) -> Graph:
     )
 
 
+def two_loras() -> Graph:
+    """Return a workflow that holds the demo's two LoRAs against each other."""
+    text = (
+        "**Which of two LoRAs is the milder?** Both were taught the same five pictures, the second with drift "
+        "correction. Each is audited on its own, and the node on the right holds the reports against each other: the "
+        "same prompts, the same noise.\n\nTake your own checkpoint's loader in place of the demo one. Load report "
+        "brings in an audit of last week."
+    )
+    base = Node(DEMO, (194, 66))
+    audits = {
+        letter: audit(lora=f"[demo] owf_demo_{name}.safetensors") for letter, name in zip("ab", DEMO_LORAS, strict=True)
+    }
+    compared = Node(COMPARE, (460, 640), {f"report_{letter}": f"{letter}.report" for letter in audits})
+    return Graph(
+        "two_loras",
+        ({"base": base, "note": note(text)}, {"a": audits["a"]}, {"b": audits["b"]}, {"compared": compared}),
+    )
+
+
 EXAMPLES = (
     audit_example("audit_a_lora_sd15", SD15, "LoRAs of Stable Diffusion 1.5 and what was made of it belong here."),
     audit_example("audit_a_lora_sdxl", SDXL, "LoRAs of SDXL, Pony and Illustrious belong on the checkpoint of theirs."),
     train_example("train_then_audit_sd15", SD15, "It learns at 512 pixels."),
     train_example("train_then_audit_sdxl", SDXL, "It learns at 1024 pixels; where memory is short, lower `batch`."),
 )
+DEMOS = (two_loras(),)
+"""Examples on the demo checkpoint."""
 BLUEPRINTS = (
     Blueprint(
         Graph("Audit this LoRA", ({"base": loader(SD15)}, {"audit": audit()})),
@@ -142,7 +165,7 @@ BLUEPRINTS = (
 def files(pack: Mapping[str, Mapping[str, Any]]) -> Iterator[tuple[str, str]]:
     """Yield path and content of each file, by what the schemas of the pack's nodes say."""
     known = Schemas(pack)
-    for graph in EXAMPLES:
+    for graph in (*EXAMPLES, *DEMOS):
         yield f"example_workflows/{graph.name}.json", _text(workflow(graph, known))
     for described in BLUEPRINTS:
         yield f"subgraphs/{described.graph.name}.json", _text(blueprint(described, known))

@@ -7,7 +7,7 @@ import uuid
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from .graph import WIDGETS, Blueprint, Graph, Node, Schemas
+from .graph import Blueprint, Graph, Node, Schemas, is_widget
 
 LEFT, TOP, BETWEEN, TITLE = 70, 100, 60, 30
 """Place of the first node, pixels between two, and height of a title, which stands above a node's place."""
@@ -132,8 +132,8 @@ def _sides(name: str, named: Mapping[str, str], links: list[Link], side: int) ->
 def _outside(name: str, where: str, graph: Graph, schemas: Schemas) -> dict[str, Any]:
     """Return an input of the node that a subgraph is: a widget where the input inside of it is one."""
     node, given = where.split(".")
-    _, kind = schemas.input_slot(graph.nodes[node], given)
-    widget = {"widget": {"name": name}} if kind in WIDGETS else {}
+    place, kind = schemas.input_slot(graph.nodes[node], given)
+    widget = {"widget": {"name": name}} if is_widget(schemas.inputs(graph.nodes[node].type)[place]) else {}
     return {"name": name, "type": kind, **widget, "link": None}
 
 
@@ -192,9 +192,10 @@ def _nodes(graph: Graph, schemas: Schemas, links: list[Link]) -> list[dict[str, 
 
 def _inputs(node: Node, schemas: Schemas, into: Mapping[tuple[int, int], int], number: int) -> list[dict[str, Any]]:
     found = []
-    for place, (kind, name, settings) in enumerate(schemas.inputs(node.type)):
+    for place, socket in enumerate(schemas.inputs(node.type)):
+        kind, name, settings = socket
         shape = {"shape": OPTIONAL} if settings.get("optional") else {}
-        widget = {"widget": {"name": name}} if kind in WIDGETS else {}
+        widget = {"widget": {"name": name}} if is_widget(socket) else {}
         found.append({"name": name, **shape, "type": kind, **widget, "link": into.get((number, place))})
     return found
 

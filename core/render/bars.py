@@ -33,13 +33,12 @@ def _shown(measurement: Measurement, judged: dict[tuple[str, str], Judgement]) -
     return names or [measurement.headline]
 
 
-def bar(name: str, estimate: Estimate, judgement: Judgement | None = None) -> dict[str, Any]:
-    """Return one estimate with its interval, noise floor and limit, as text and as positions."""
-    # A change that goes either way has two limits; the one on its side is shown.
-    limit = None if judgement is None else (limits(judgement)[0] if estimate.value < 0 else judgement.limit)
-    marks = {"low": estimate.low, "value": estimate.value, "high": estimate.high}
-    marks |= {"floor": estimate.floor, "limit": limit}
-    axis = charts.scale([*marks.values(), None if limit is None else 1.2 * limit])
+def bar(
+    name: str, estimate: Estimate, judgement: Judgement | None = None, axis: charts.Scale | None = None
+) -> dict[str, Any]:
+    """Return one estimate with its interval, noise floor and limit, as text and as positions on an axis."""
+    marks = _marks(estimate, judgement)
+    axis = axis or _axis(marks)
     return {
         "title": words.estimate_title(name),
         "value": words.quantity(estimate.value, estimate.unit, name),
@@ -51,6 +50,26 @@ def bar(name: str, estimate: Estimate, judgement: Judgement | None = None) -> di
         "note": _note(estimate, judgement),
         "at": {"zero": axis.at(0.0), **{mark: axis.at(v) for mark, v in marks.items() if v is not None}},
     }
+
+
+def beside(name: str, seen: Sequence[tuple[Estimate | None, Judgement | None]]) -> list[dict[str, Any] | None]:
+    """Return a number of several reports as bars on one axis; None where it was not measured."""
+    axis = _axis(*(_marks(estimate, judgement) for estimate, judgement in seen if estimate))
+    return [None if estimate is None else bar(name, estimate, judgement, axis) for estimate, judgement in seen]
+
+
+def _marks(estimate: Estimate, judgement: Judgement | None) -> dict[str, float | None]:
+    """Return what is marked on an estimate's axis."""
+    # A change that goes either way has two limits; the one on its side is shown.
+    limit = None if judgement is None else (limits(judgement)[0] if estimate.value < 0 else judgement.limit)
+    marks = {"low": estimate.low, "value": estimate.value, "high": estimate.high}
+    return {**marks, "floor": estimate.floor, "limit": limit}
+
+
+def _axis(*marked: dict[str, float | None]) -> charts.Scale:
+    """Return an axis that holds all marks, with room beyond limits."""
+    beyond = [None if marks["limit"] is None else 1.2 * marks["limit"] for marks in marked]
+    return charts.scale([*(value for marks in marked for value in marks.values()), *beyond])
 
 
 def _note(estimate: Estimate, judgement: Judgement | None) -> str:

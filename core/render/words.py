@@ -203,6 +203,12 @@ def interval(low: float, high: float, unit: str = "", signed: bool = False, deci
     return f"{number(low, unit, signed, decimals)} to {number(high, unit, signed, decimals)}"
 
 
+def difference(estimate: Estimate) -> str:
+    """Return by how much two numbers differ, with a sign, and the interval of that."""
+    shown = quantity(estimate.value, estimate.unit, signed=True)
+    return f"{shown} ({interval(estimate.low, estimate.high, estimate.unit, signed=True)})"
+
+
 def clear_changes(measurement: Measurement) -> list[str]:
     """Return in words what clearly went one way, such as "12 % less saturated (10 to 14)"."""
     metric = known(measurement.metric)

@@ -38,7 +38,7 @@ def report_panel(report: Report, folder: Path, notes: Sequence[str] = ()) -> dic
         "title": f"{inert(report.adapter.name)} on {inert(report.base.name)}",
         "bars": bars(report),
         "lists": [_list(each) for each in ranked(report.measurements)],
-        "pairs": [_pair(pair, folder) for pair in report.pairs[:PAIRS] if _is_inside(pair, folder)],
+        "pairs": [pair_data(pair, folder) for pair in report.pairs[:PAIRS] if is_inside(pair, folder)],
         "report": view_url(folder / "report.html"),
     }
 
@@ -89,7 +89,7 @@ def _list(found: Ranked) -> dict[str, Any]:
     return {"title": found.title, "lines": lines}
 
 
-def _is_inside(pair: ImagePair, folder: Path) -> bool:
+def is_inside(pair: ImagePair, folder: Path) -> bool:
     """Return whether both pictures lie below the report, which may come from a stranger."""
     names = (pair.base, pair.tuned)
     return not any("\0" in name for name in names) and all(
@@ -97,7 +97,8 @@ def _is_inside(pair: ImagePair, folder: Path) -> bool:
     )
 
 
-def _pair(pair: ImagePair, folder: Path) -> dict[str, str]:
+def pair_data(pair: ImagePair, folder: Path) -> dict[str, str]:
+    """Return both pictures of a report that lies in `folder`, with their prompt and how far they are apart."""
     return {
         "prompt": inert(pair.prompt, 200),
         "change": f"{words.number(pair.change, decimals=1)} ΔE",

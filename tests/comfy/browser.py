@@ -11,6 +11,7 @@ from typing import Any
 from serve import server
 
 ROOT = Path(__file__).resolve().parents[2]
+EXAMPLES = sorted(path.stem for path in (ROOT / "example_workflows").glob("*.json"))
 CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
 FLAGS = (  # noqa: SIM905 - as a list it would fill a screen
     "--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
@@ -33,7 +34,7 @@ def opened(home: Path, front_end: str | None = None, vue: bool = False) -> Itera
         page.route("**/*", lambda r: r.continue_() if r.request.url.startswith(local) else r.abort())
         page.goto(url)
         ready(page)
-        page.evaluate("async on => { await app.extensionManager.setting.set('Comfy.VueNodes.Enabled', on) }", vue)
+        setting(page, "Comfy.VueNodes.Enabled", vue)
         yield page
         browser.close()
 
@@ -43,6 +44,11 @@ def ready(page: Any) -> None:
     page.wait_for_function(READY, timeout=180_000)
     time.sleep(3)
     page.keyboard.press("Escape")
+
+
+def setting(page: Any, name: str, value: Any) -> None:
+    """Give a setting of the page a value."""
+    page.evaluate("async ([name, value]) => { await app.extensionManager.setting.set(name, value) }", [name, value])
 
 
 def workflow(name: str) -> dict[str, Any]:
@@ -70,6 +76,19 @@ def queue(page: Any) -> None:
     page.evaluate("async () => { await app.queuePrompt(0) }")
 
 
+def is_running(page: Any) -> bool:
+    """Return whether anything that was queued has not ended."""
+    queued = page.evaluate("async () => (await fetch('/queue')).json()")
+    return bool(queued["queue_running"] or queued["queue_pending"])
+
+
+def ends(page: Any) -> list[str]:
+    """Return how each run ended so far, "success" or "error"."""
+    return page.evaluate(
+        "async () => Object.values(await (await fetch('/history')).json()).map(run => run.status.status_str)"
+    )
+
+
 def panel(page: Any, node: str) -> str:
     """Return the text of a node's panel."""
     return page.evaluate(
@@ -88,6 +107,13 @@ def centre(page: Any, node: str, scale: float = 1.0) -> None:
     time.sleep(1.5)
 
 
+def fit(page: Any) -> None:
+    """Show the whole workflow, with all that is on its nodes: from far away the page leaves texts and widgets out."""
+    setting(page, "LiteGraph.Canvas.MinFontSizeForLOD", 0)
+    page.evaluate("async () => { await app.extensionManager.command.execute('Comfy.Canvas.FitView') }")
+    time.sleep(2)
+
+
 def until(holds: Any, seconds: float, said: Any = lambda: "") -> None:
     """Wait until a function returns something true; fail with what `said` returns where it never does.
 
@@ -97,3 +123,14 @@ def until(holds: Any, seconds: float, said: Any = lambda: "") -> None:
     while not holds():
         assert time.monotonic() < deadline, said()
         time.sleep(0.5)
+
+
+def contrast(*colors: str) -> float:
+    """Return the contrast of two CSS colours as WCAG 2 defines it."""
+    shades = sorted(_luminance([float(v) for v in c[c.index("(") + 1 : -1].split(",")[:3]]) for c in colors)
+    return (shades[1] + 0.05) / (shades[0] + 0.05)
+
+
+def _luminance(rgb: list[float]) -> float:
+    linear = [v / 255 / 12.92 if v <= 10 else ((v / 255 + 0.055) / 1.055) ** 2.4 for v in rgb]
+    return sum(weight * value for weight, value in zip((0.2126, 0.7152, 0.0722), linear, strict=True))

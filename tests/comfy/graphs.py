@@ -63,14 +63,34 @@ def inside(blueprint: dict) -> dict:
 def on_demo(prompt: dict) -> dict:
     """Return a prompt with the demo's checkpoint, LoRA and pictures in place of what people have."""
     for id, node in prompt.items():
-        inputs = node["inputs"]
         if node["class_type"] == "CheckpointLoaderSimple":
             prompt[id] = DEMO | {"inputs": {}}
-        elif node["class_type"] == "OWF_TrainLoRADC" and inputs["folder"] in ("", "my_dog"):
-            inputs.update(folder="[demo] concept", class_word="pullover", steps=6, check_learned=False)
-        elif inputs.get("lora") == "none" and "tuned_model" not in inputs:
-            inputs["lora"] = DEMO_LORA
+        else:
+            node["inputs"].update(_demo_values(node["class_type"], node["inputs"]))
     return prompt
+
+
+def workflow_on_demo(workflow: dict) -> dict:
+    """Return a saved workflow with the same in it."""
+    for node in workflow["nodes"]:
+        if node["type"] == "CheckpointLoaderSimple":
+            node.update(type="OWF_DemoCheckpoint", inputs=[], widgets_values=[], properties={})
+        elif node["type"].startswith("OWF_"):
+            names = [socket["name"] for socket in node["inputs"] if "widget" in socket]
+            values = dict(zip(names, node.get("widgets_values") or [], strict=False))
+            linked = {socket["name"]: socket["link"] for socket in node["inputs"] if socket.get("link") is not None}
+            found = _demo_values(node["type"], {**values, **linked})
+            node["widgets_values"] = [found.get(name, value) for name, value in values.items()]
+    return workflow
+
+
+def _demo_values(kind: str, inputs: dict) -> dict:
+    """Return what a node has instead of somebody's own pictures or LoRA."""
+    if kind == "OWF_TrainLoRADC" and inputs["folder"] in ("", "my_dog"):
+        return {"folder": "[demo] concept", "class_word": "pullover", "steps": 6, "check_learned": False}
+    if inputs.get("lora") == "none" and "tuned_model" not in inputs:
+        return {"lora": DEMO_LORA}
+    return {}
 
 
 def blueprint_on_demo(blueprint: dict, audit_values: dict[int, object]) -> dict:

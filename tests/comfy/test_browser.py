@@ -10,14 +10,13 @@ import re
 import time
 
 import pytest
-from browser import ROOT, centre, example, load, opened, panel, queue, ready, until, workflow
+from browser import ROOT, centre, contrast, example, load, opened, panel, queue, ready, setting, until
 from graphs import DEMO_LORA, blueprint_on_demo
 
 pytest.importorskip("playwright.sync_api", reason="needs playwright and a Chromium")
 AUDIT, TRAIN = "OWF_DriftAudit", "OWF_TrainLoRADC"
 METRICS, STEPS = "at_8", "at_4"
 """Places of widgets: lora, strength, preset, seed, gate, labels, folder, policy, metrics; name ... preset, steps."""
-EXAMPLES = sorted(path.stem for path in (ROOT / "example_workflows").glob("*.json"))
 FRONT_END = os.environ.get("COMFYUI_FRONTEND")
 KINDS = [
     "canvas",
@@ -69,7 +68,7 @@ def test_the_panel_follows_the_run_survives_a_reload_and_fits_both_themes(page, 
     # What another run would cost may stand before it.
     assert panel(page, AUDIT).endswith("Saved with the workflow; queue the graph to measure here." + text)
 
-    page.evaluate("async () => { await app.extensionManager.setting.set('Comfy.ColorPalette', 'light') }")
+    setting(page, "Comfy.ColorPalette", "light")
     centre(page, AUDIT)
     color = page.evaluate("() => getComputedStyle(document.querySelector('.owf')).color")
     back = page.evaluate("() => getComputedStyle(document.querySelector('.owf')).backgroundColor")
@@ -154,28 +153,3 @@ def test_a_blueprint_shows_what_goes_on_in_it_also_after_a_reload(page, tmp_path
     ready(page)
     load(page, saved, "blueprint")
     assert page.evaluate(outer) == "Saved with the workflow; queue the graph to measure here." + text
-
-
-OVERLAPS = """() => {
-    const boxes = app.graph._nodes.map(node => [node.type, ...node.getBounding()]);
-    const apart = (a, b) => a[1] + a[3] <= b[1] || b[1] + b[3] <= a[1] || a[2] + a[4] <= b[2] || b[2] + b[4] <= a[2];
-    return boxes.flatMap((a, i) => boxes.slice(0, i).filter(b => !apart(a, b)).map(b => `${a[0]} and ${b[0]}`));
-}"""
-
-
-@pytest.mark.parametrize("name", EXAMPLES)
-def test_no_node_of_an_example_lies_on_another_as_large_as_the_page_makes_them(page, name):
-    load(page, workflow(name), name)
-    page.keyboard.press("Escape")  # what offers a checkpoint that is missing
-    assert page.evaluate(OVERLAPS) == []
-
-
-def contrast(*colors: str) -> float:
-    """Return the contrast of two CSS colours as WCAG 2 defines it."""
-    shades = sorted(_luminance([float(v) for v in c[c.index("(") + 1 : -1].split(",")[:3]]) for c in colors)
-    return (shades[1] + 0.05) / (shades[0] + 0.05)
-
-
-def _luminance(rgb: list[float]) -> float:
-    linear = [v / 255 / 12.92 if v <= 10 else ((v / 255 + 0.055) / 1.055) ** 2.4 for v in rgb]
-    return sum(weight * value for weight, value in zip((0.2126, 0.7152, 0.0722), linear, strict=True))

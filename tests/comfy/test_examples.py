@@ -27,7 +27,7 @@ def test_an_example_runs(host, path):
     panels = {id: output["owf"][0] for id, output in result["outputs"].items() if "owf" in output}
     assert panels
     for panel in panels.values():
-        assert panel["kind"] in ("report", "meter", "curves", "table", "facts")
+        assert panel["kind"] in ("report", "meter", "curves", "table", "facts", "compared")
         assert panel["kind"] != "report" or panel["verdict"] in ("PASS", "DRIFT", "INCONCLUSIVE")
         gated = path.stem == "gate_a_graph"
         assert panel["kind"] != "report" or any("gate is closed" in note for note in panel["notes"]) == gated

@@ -24,6 +24,7 @@ IDS = {
     "OWF_InspectLoRA",
     "OWF_LoadReport",
     "OWF_ShowReport",
+    "OWF_CompareAudits",
     "OWF_PromptBank",
 }
 

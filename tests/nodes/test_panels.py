@@ -18,9 +18,9 @@ ROOT = HERE.parents[1]
 
 def shown(tmp_path, *panels):
     """Return what the browser shows of saved panels: texts, classes, addresses of pictures, warnings."""
-    for name in ("owf", "panels"):  # ComfyUI's page, of which they take these, is not there
+    for name in ("owf", "panels", "compared"):  # ComfyUI's page, of which they take these, is not there
         text = re.sub(r'import { \w+ } from "../../scripts/\w+.js";\n', "", (ROOT / "web" / f"{name}.js").read_text())
-        text = text.replace("./panels.js", "./panels.mjs").replace("import.meta.url", '"http://x/owf.js"')
+        text = re.sub(r'"\./(\w+)\.js"', r'"./\1.mjs"', text).replace("import.meta.url", '"http://x/owf.js"')
         (tmp_path / f"{name}.mjs").write_text(f"const {{ app, api }} = owfTest;\n{text}")
     script = tmp_path / "owf.mjs"
     command = [NODE, str(HERE / "show_panel.mjs"), str(script), *map(str, panels)]
@@ -244,3 +244,37 @@ def test_an_audit_says_what_it_costs_before_it_is_queued_and_asks_once_for_sever
     assert before["asked"] == ["/owf/forecast?lora=a+b.safetensors&strength=0.5&preset=standard"]
     assert "Cost 1." in before["texts"] and "Queue the graph to see results here." in before["texts"]
     assert "Cost 1." not in running["texts"]
+
+
+@pytest.mark.skipif(not NODE, reason="needs node to parse JavaScript")
+def test_two_audits_are_shown_on_one_scale_with_the_same_pictures(tmp_path):
+    bar = {"value": "6 %", "interval": "5 to 7", "floor": "", "limit": "1 %", "limit_word": "limit", "note": "",
+           "state": "DRIFT", "at": {"zero": 0, "low": 50, "value": 60, "high": 70, "limit": 10}}  # fmt: skip
+    sides = [
+        {"name": name, "verdict": "DRIFT", "outcome": "DRIFT", "symbol": "x", "report": ""}
+        for name in ("one", "<b>two</b>")
+    ]
+    address = "/view?type=output&subfolder=owf%2Fx&filename="
+    pair = {"prompt": "a bag", "change": "5.0 ΔE", "base": f"{address}b.png", "tuned": f"{address}t.png"}
+    panel = {
+        "kind": "compared",
+        "title": "one and two on base",
+        "notes": ["one is the milder, in denoiser drift."],
+        "sides": sides,
+        "numbers": [
+            {"title": "Denoiser drift", "difference": "+1 %", "milder": 0, "bars": [bar, {**bar, "value": "7 %"}]},
+            {"title": "KID", "difference": "", "milder": None, "bars": [bar, None]},
+        ],
+        "pairs": [[pair, {**pair, "tuned": "https://example.org/a.png", "change": "9.0 ΔE"}]],
+        "report": f"{address}overview-12345678.html",
+    }
+    (tmp_path / "panel.json").write_text(json.dumps(panel))
+    (tmp_path / "broken.json").write_text(json.dumps({**panel, "pairs": [[]], "sides": None}))
+    found, broken = shown(tmp_path, tmp_path / "panel.json", tmp_path / "broken.json")
+    texts = found["texts"]
+    assert found["warnings"] == [] and texts.count("milder") == 1
+    assert {"A  one", "B  <b>two</b>", *panel["notes"], "Denoiser drift", "A − B +1 %", "7 %"} <= set(texts)
+    assert {"not measured", "A  5.0 ΔE", "B  9.0 ΔE", "a bag", "1 / 1", "Open both side by side"} <= set(texts)
+    # The base once, and of the LoRAs' pictures the one that lies on this ComfyUI.
+    assert [picture and picture.split("filename=")[1][:5] for picture in found["pictures"]] == ["b.png", "t.png", None]
+    assert broken["warnings"] and "Queue the graph to see results here." in broken["texts"]

@@ -110,3 +110,50 @@ def test_a_lora_is_loaded_with_what_is_known_of_it(stub, file, note, rows, stren
     assert any("The gate is closed" in said for said in panel["notes"]) != is_open
     # Another verdict makes the node run again, and another audit alone does not: all that follows would run too.
     assert found["changed"] == (bool(rows) and badge != "NOT AUDITED")
+
+
+def test_two_audits_stand_beside_each_other(stub):
+    found = stub.run("compared", "mild.safetensors")
+    assert found["milder"] == "mild"
+    # Every prompt differs by 0.01, so that the interval is that one point, whatever the two of the numbers are.
+    sentence, line = found["text"].splitlines()
+    assert sentence == "mild is the milder, in denoiser drift."
+    assert line == "Denoiser drift: 6 % (5 to 7) against 5 % (4 to 6), difference +1 % (+1 to +1)"
+    panel = found["panel"]
+    (number,) = panel["numbers"]
+    assert number["difference"] == "+1 % (+1 to +1)" and number["milder"] == 1
+    a, b = (bar["at"] for bar in number["bars"])
+    assert a["limit"] == b["limit"] and a["zero"] == b["zero"] and b["high"] == a["value"] > b["value"] == a["low"]
+    assert [side["name"] for side in panel["sides"]] == ["strong", "mild"]
+    # One picture that both show: of the others one has a single report, and one lies outside.
+    ((one, other),) = panel["pairs"]
+    assert "1t.png" in one["tuned"] and "1t.png" in other["tuned"] and one["tuned"] != other["tuned"]
+    (page,) = (name for name in found["pages"] if name.startswith("side_by_side/"))
+    assert panel["report"].startswith("/view?filename=overview-") and "subfolder=owf%2Fside_by_side" in panel["report"]
+    text = (stub.home / "output" / "owf" / page).read_text()
+    assert "mild is the milder" in text and 'href="#main"' in text and "report.html" not in text
+    assert len(found["pages"]) == 3  # and one for each report
+
+
+def test_one_file_at_two_strengths_is_told_apart_by_them(stub):
+    assert stub.run("compared", "strong", "strength")["milder"] == "strong at 0.5"
+    assert stub.run("compared", "strong")["milder"] == "strong at 1 (B)"
+
+
+def test_what_strangers_call_their_files_is_text(stub):
+    found = stub.run("compared", "<img src=x onerror=alert(1)>\u202e")
+    assert "<img" in found["milder"] and "\u202e" not in found["milder"]
+    (page,) = (name for name in found["pages"] if name.startswith("side_by_side/"))
+    assert "<img src=x" not in (stub.home / "output" / "owf" / page).read_text()
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ("base", "report_a and report_b were audited on different bases, two called base: audit both on the same one."),
+        ("plan", "report_a and report_b were asked differently (seed): audit both with the same settings."),
+        ("junk", "the report_b input is not a readable report"),
+    ],
+)
+def test_audits_that_cannot_be_compared_say_why(stub, change, said):
+    assert stub.run("compared", "mild", change)["said"].startswith(said)

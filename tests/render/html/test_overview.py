@@ -148,6 +148,22 @@ def test_classes_are_beside_each_other_the_largest_loss_first(make, shown):
     assert re.search(r"dress 1 6\.2 −9\.8 to 22\.2 2 62\.0 46\.0 to 78\.0 coat", text)
 
 
+def test_of_two_that_tell_of_each_prompt_the_difference_stands_beside_the_numbers(make, shown):
+    audits = []
+    for name, values in (("a", (9.0, 10.0, 11.0)), ("b", (7.0, 8.0, 9.0)), ("c", (7.0, 8.0, 9.0))):
+        audit = make(name, 1.0 if name == "a" else 0.5)
+        audit.report.measurements["color"] = dataclasses.replace(
+            audit.report.measurements["color"], prompts={"cdi": values}
+        )
+        audits.append(audit)
+    # The prompts differ by 2 each, so that the interval is that one point around 9.3 - 4.65.
+    text = shown(audits[:2]).text()
+    assert "1 − 2: +4.65 ΔE (+4.65 to +4.65)" in text and "all of them hold together" in text
+    assert "b is the milder, in accuracy drop, denoiser drift and colour drift; the other" in text
+    for others in (audits, audits[:1]):
+        assert " − 2: " not in shown(others).text() and "hold together" not in shown(others).text()
+
+
 def test_the_same_pair_is_one_row_with_one_picture_of_the_base(make, shown):
     page = shown([make("a", pairs=5), make("b", 0.1, pairs=3)])
     assert len(page.of("img")) == 5 + 2 * 5 - 2 - 4

@@ -9,11 +9,13 @@ from markupsafe import Markup
 
 from ....metrics.measurement import Part
 from ....metrics.metric import all_metrics
+from ....verdict.comparison import Compared, common_pairs, compare, incomparable
 from ....verdict.report import ImagePair, Report
 from ....verdict.size import limits
 from ....verdict.verdict import Judgement
 from ... import words
 from ...audited import Audited, Key, estimate_of, headlines, judgement_of
+from ...compared import told
 from ...rows import first_rows
 from .. import charts, images
 from ..number import STATES, Number, number
@@ -60,6 +62,8 @@ class Metric:
     """The noise floor that all LoRAs share; "" where they differ or have none."""
     cells: list[Number | None]
     """One per LoRA; None where it was not measured."""
+    difference: str
+    """How far the first of two LoRAs is from the second, with its interval; "" of more, or where it is not known."""
 
 
 @dataclass(frozen=True)
@@ -116,6 +120,8 @@ class SideBySide:
     """The LoRAs in the order they were named."""
     metrics: list[Metric]
     """Headline and judged numbers."""
+    told: str
+    """Which of two LoRAs is the milder, and in what; "" of more, and of those that cannot be compared."""
     classes: list[ClassRow]
     """Accuracy drop by class, the largest first."""
     class_axis: Markup
@@ -133,9 +139,13 @@ def side_by_side(audits: Sequence[Audited], hrefs: Sequence[str]) -> SideBySide:
     measured = [(audit, audit.report) for audit in audits if audit.report]
     reports = [report for _, report in measured]
     classes, axis = _classes(reports)
+    keys, titles = headlines(reports), [audit.title for audit, _ in measured]
+    comparison = compare(reports, keys) if len(reports) == 2 and not incomparable(reports, titles) else None
+    compared = {} if comparison is None else {each.key: each for each in comparison.numbers}
     return SideBySide(
         columns=[_column(i + 1, a, r, hrefs[i]) for i, (a, r) in enumerate(measured)],
-        metrics=[_metric(key, reports) for key in headlines(reports)],
+        metrics=[_metric(key, reports, compared.get(key)) for key in keys],
+        told="" if comparison is None else told(comparison, titles),
         classes=classes,
         class_axis=axis,
         first_classes=first_rows(len(classes)),
@@ -155,7 +165,7 @@ def _column(place: int, audit: Audited, report: Report, href: str) -> Column:
     return Column(place, audit.title, audit.outcome, state, sentence, facts, href)
 
 
-def _metric(key: Key, reports: Sequence[Report]) -> Metric:
+def _metric(key: Key, reports: Sequence[Report], compared: Compared | None) -> Metric:
     seen = [(estimate_of(report, key), judgement_of(report, key)) for report in reports]
     ends = [end for _, j in seen if j for end in limits(j)]
     axis = charts.tight_scale(charts.extent([e for e, _ in seen if e], ends))
@@ -168,6 +178,7 @@ def _metric(key: Key, reports: Sequence[Report]) -> Metric:
         limit_word=_word(j for _, j in seen),
         floor=_common(cell.floor for cell in shown),
         cells=cells,
+        difference="" if compared is None or compared.difference is None else words.difference(compared.difference),
     )
 
 
@@ -216,25 +227,12 @@ def _class_cell(part: Part | None, axis: charts.Scale) -> ClassCell | None:
     return ClassCell(value, interval, charts.row_chart(e, axis, charts.against_zero(e)))
 
 
-_PairKey = tuple[str, str, str, int]
-"""Base, plan, prompt and seed: what must agree for two pictures to be comparable."""
-
-
 def _pairs(places: Sequence[tuple[Report, Path | None]]) -> list[PairRow]:
-    """Return the pairs that at least two reports show: those of most reports first, then the most changed."""
-    shown = [{_pair_key(report, pair): pair for pair in report.pairs} for report, _ in places]
-    rows: dict[_PairKey, list[ImagePair | None]] = {key: [] for pairs in shown for key in pairs}
-    for key, row in rows.items():
-        row.extend(pairs.get(key) for pairs in shown)
-    several = [row for row in rows.values() if sum(pair is not None for pair in row) >= min(2, len(places))]
-    several.sort(key=lambda row: (-sum(pair is not None for pair in row), -max(p.change for p in row if p)))
+    """Return the pictures that at least two reports show, those that most have and that change most first."""
     side = max(images.SMALL, _ROW_WIDTH // (len(places) + 1))
-    drawn = (_pair_row(row, [folder for _, folder in places], side) for row in several[:MOST_PAIRS])
+    rows = common_pairs([report for report, _ in places])[:MOST_PAIRS]
+    drawn = (_pair_row(row, [folder for _, folder in places], side) for row in rows)
     return [row for row in drawn if row]
-
-
-def _pair_key(report: Report, pair: ImagePair) -> _PairKey:
-    return report.base.digest, report.plan_digest, pair.prompt, pair.seed
 
 
 def _pair_row(row: Sequence[ImagePair | None], folders: Sequence[Path | None], side: int) -> PairRow | None:
