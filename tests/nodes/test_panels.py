@@ -18,10 +18,10 @@ ROOT = HERE.parents[1]
 
 def shown(tmp_path, *panels):
     """Return what the browser shows of saved panels: texts, classes, addresses of pictures, warnings."""
-    for name in ("owf", "panels", "compared"):  # ComfyUI's page, of which they take these, is not there
-        text = re.sub(r'import { \w+ } from "../../scripts/\w+.js";\n', "", (ROOT / "web" / f"{name}.js").read_text())
+    for script in (ROOT / "web").glob("*.js"):  # ComfyUI's page, of which they take these, is not there
+        text = re.sub(r'import { \w+ } from "../../scripts/\w+.js";\n', "", script.read_text())
         text = re.sub(r'"\./(\w+)\.js"', r'"./\1.mjs"', text).replace("import.meta.url", '"http://x/owf.js"')
-        (tmp_path / f"{name}.mjs").write_text(f"const {{ app, api }} = owfTest;\n{text}")
+        (tmp_path / f"{script.stem}.mjs").write_text(f"const {{ app, api }} = owfTest;\n{text}")
     script = tmp_path / "owf.mjs"
     command = [NODE, str(HERE / "show_panel.mjs"), str(script), *map(str, panels)]
     result = subprocess.run(command, capture_output=True, text=True, check=False)
