@@ -61,13 +61,14 @@ class LoadAuditedLora(io.ComfyNode):
     @classmethod
     def execute(cls, model: Any, lora: str, strength: float, stop_graph: str, clip: Any = None) -> io.NodeOutput:
         """Load the file, and say what is known of it."""
-        from .backend.change import lora_weights, patched
+        from .backend.change import patched
+        from .backend.lora_file import lora_weights
         from .backend.model.denoiser import Pair
 
         with graph_words():
             path = places.lora_path(lora)
             known, notes = known_of(path, strength)
-        tuned = patched(Pair(model, clip), lora_weights(path), strength)
+            tuned = patched(Pair(model, clip), lora_weights(path), strength)
         return answer(path, known, notes, tuned, stop_graph)
 
 

@@ -23,6 +23,18 @@ def test_a_changed_file_is_noticed(stub):
     assert stub.run("lora_mark", "mine.safetensors")["mark"] != before
 
 
+@pytest.mark.parametrize("content", [b"", b"no LoRA", b"\x08" + bytes(7) + b"{       ", b"\x02" + bytes(7) + b"{}"])
+def test_whatever_is_wrong_with_a_lora_names_its_file_once(stub, content):
+    (stub.home / "loras" / "half.safetensors").write_bytes(content)
+    said = stub.run("broken_lora", "half.safetensors")["said"]
+    read, *hosts, inspected, gone, named = said
+    assert read == inspected and read[0] == "AdapterError"
+    assert all(kind == "UsageError" and "ComfyUI cannot read it: " in text for kind, text, _ in hosts)
+    assert gone[1] == "half.safetensors: No such file or directory. Check the path."
+    assert named == ["AdapterError", "half.safetensors: it is broken", 1]
+    assert all(text.startswith("half.safetensors: ") and text.count("half.safetensors") == 1 for _, text, _ in said)
+
+
 @pytest.mark.parametrize("name", ["../secret.safetensors", "/etc/passwd", "unknown.safetensors"])
 def test_a_lora_outside_the_list_is_refused(stub, name):
     (stub.home / "secret.safetensors").write_bytes(b"x")
