@@ -139,13 +139,31 @@ def test_pictures_outside_the_report_are_not_offered(stub):
 
 @pytest.mark.parametrize(("stop", "blocked"), [("never", False), ("on DRIFT or INVALID", True), ("unless PASS", True)])
 def test_the_gate(stub, stop, blocked):
-    found = stub.run("gate", stop)
+    found = stub.run("gate", stop, 0.1, True)
     assert (found["model"] != "MODEL") == blocked
     assert found["message"] is None and found["silent"] is None  # an error of what is connected would say nothing more
     assert found["notes"] == (
         [f"The gate is closed ({stop}): nothing runs that is connected to model or clip."] * blocked
     )
     assert ("said DRIFT. The gate is closed" in found["log"]) == blocked
+
+
+@pytest.mark.parametrize(
+    ("stop", "whole", "blocked"),
+    [
+        ("never", False, False),
+        ("on DRIFT or INVALID", False, False),
+        ("unless PASS", False, True),
+        ("unless PASS", True, False),
+    ],
+)
+def test_a_pass_of_one_metric_opens_no_gate_that_asks_for_pass_and_is_not_green(stub, stop, whole, blocked):
+    found = stub.run("gate", stop, 0.0001, whole)
+    assert found["verdict"] == "PASS" and (found["model"] != "MODEL") == blocked
+    shown = ("PASS", "PASS") if whole else ("PASS, in part", "UNKNOWN")
+    assert (found["outcome"], found["state"]) == shown
+    said = "Not judged: Damage map, Knowledge, Colour shift, Texture and content. A whole audit judges them too"
+    assert [note.startswith(said) for note in found["notes"]] == [False] * blocked + [True] * (not whole)
 
 
 NO_SOURCE = "Choose a LoRA by name, or connect tuned_model (and tuned_clip): one of the two."
