@@ -1,7 +1,8 @@
 // The OWF nodes in ComfyUI's page: each has a panel, which is kept in the node's properties so that it is saved with the
-// workflow, and is as high as what it shows (panels.js).
+// workflow (panels.js), and the node is as high as it needs (height.js).
 import { app } from "../../scripts/app.js";
 import { api } from "../../scripts/api.js";
+import { EDGE, LEAST, fit } from "./height.js";
 import { make, panelParts, progress } from "./panels.js";
 
 const NODES = new Set([
@@ -17,9 +18,6 @@ const NODES = new Set([
 const AUDIT = "OWF_DriftAudit";
 const FORECAST = ["lora", "strength", "preset", "audit_seed", "metrics", "per_class", "guidance_scale", "features"];
 const SETTLED = 400; // milliseconds without another change
-const LEAST = 40; // pixels of a panel: one line, until the browser has laid out more
-const TALLEST = 1000; // a longer panel scrolls: a node should not be much higher than a screen
-const EDGE = 10; // pixels that ComfyUI leaves around an element on each side
 const WIDTH = 420;
 const KEY = "owf_panel";
 const EMPTY = "Queue the graph to see results here.";
@@ -47,20 +45,6 @@ function draw(node) {
   if (!panel.length && !node.owfProgress && !node.owfStopped) parts.push(make("div", "owf-empty", EMPTY));
   node.owfContent.replaceChildren(...parts);
   fit(node);
-}
-
-/** Make the node as high as its panel now is: one that is not on the screen has no height yet, and keeps its own. */
-function fit(node) {
-  const height = Math.min(TALLEST, Math.ceil(node.owfContent.offsetHeight ?? 0));
-  if (!height) return;
-  const changed = height !== node.owfHeight;
-  node.owfHeight = height;
-  // Vue nodes fold inputs away, which `computeSize` does not know: there the panel gets what is left of the node.
-  const room = globalThis.LiteGraph?.vueNodesMode ? node.owfElement.clientHeight : 0;
-  const spare = room && room - height;
-  if (!changed && Math.abs(spare) <= EDGE) return;
-  node.setSize?.([node.size[0], spare ? node.size[1] - spare : node.computeSize()[1]]);
-  node.setDirtyCanvas?.(true, true);
 }
 
 /** Ask what an audit with a node's present values would cost, once they have settled. */

@@ -84,11 +84,14 @@ async function shown(panel) {
   const elements = all(node.owfElement);
   const textsOf = (elements) => elements.flatMap((element) => element.children.filter((child) => typeof child === "string"));
   // As tall as its content when that is laid out, and as it was while it is not on the screen.
-  const heights = [123, 2000, 0, 50].map((height) => {
+  const heightAt = (height) => {
     node.owfContent.offsetHeight = height;
     node.onConfigure({});
     return node.size[1] - 60;
-  });
+  };
+  const heights = [123, 2000, 0, 50].map(heightAt);
+  node.size = [420, 760]; // as the user made it, or a workflow has it
+  const chosen = [600, 900, 0, 600, 100].map(heightAt);
   return {
     texts: textsOf(elements),
     folded: elements.filter((element) => element.tag === "details").map((element) => textsOf(all(element))),
@@ -97,6 +100,7 @@ async function shown(panel) {
     outer: outer.owfElement ? textsOf(all(outer.owfElement)) : null,
     warnings: warnings.splice(0),
     heights,
+    chosen,
     asked: asked.splice(0),
   };
 }

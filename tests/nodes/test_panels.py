@@ -18,10 +18,10 @@ ROOT = HERE.parents[1]
 
 def shown(tmp_path, *panels):
     """Return what the browser shows of saved panels: texts, classes, addresses of pictures, warnings."""
-    for name in ("owf", "panels"):  # ComfyUI's page, of which they take these, is not there
-        text = re.sub(r'import { \w+ } from "../../scripts/\w+.js";\n', "", (ROOT / "web" / f"{name}.js").read_text())
-        text = text.replace("./panels.js", "./panels.mjs").replace("import.meta.url", '"http://x/owf.js"')
-        (tmp_path / f"{name}.mjs").write_text(f"const {{ app, api }} = owfTest;\n{text}")
+    for script in (ROOT / "web").glob("*.js"):  # ComfyUI's page, of which they take these, is not there
+        text = re.sub(r'import { \w+ } from "../../scripts/\w+.js";\n', "", script.read_text())
+        text = re.sub(r'(from "./\w+).js"', r'\1.mjs"', text).replace("import.meta.url", '"http://x/owf.js"')
+        (tmp_path / f"{script.stem}.mjs").write_text(f"const {{ app, api }} = owfTest;\n{text}")
     script = tmp_path / "owf.mjs"
     command = [NODE, str(HERE / "show_panel.mjs"), str(script), *map(str, panels)]
     result = subprocess.run(command, capture_output=True, text=True, check=False)
@@ -162,10 +162,11 @@ def test_what_was_drawn_last_is_shown_while_it_runs(tmp_path, events, pictures):
 
 
 @pytest.mark.skipif(not NODE, reason="needs node to parse JavaScript")
-def test_a_panel_is_as_high_as_its_content(tmp_path):
+def test_a_node_is_as_high_as_its_panel_and_never_lower_than_somebody_made_it(tmp_path):
     (found,) = shown(tmp_path, HERE / "saved" / "report_panel.json")
     edges = 20  # which ComfyUI leaves above and below
-    assert [height - edges for height in found["heights"]] == [123, 1000, 1000, 50]
+    assert [height - edges for height in found["heights"]] == [123, 2000, 2000, 50]
+    assert found["chosen"] == [700, 900 + edges, 900 + edges, 700, 700]
 
 
 @pytest.mark.skipif(not NODE, reason="needs node to parse JavaScript")
