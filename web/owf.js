@@ -4,6 +4,7 @@ import { app } from "../../scripts/app.js";
 import { api } from "../../scripts/api.js";
 import { EDGE, LEAST, fit } from "./height.js";
 import { make, panelParts, progress } from "./panels.js";
+import { watchRefusals } from "./refusals.js";
 
 const NODES = new Set([
   "OWF_DriftAudit",
@@ -38,11 +39,12 @@ function cancelled(state) {
 function draw(node) {
   const parts = node.owfProgress ? progress(node.owfProgress) : [];
   if (node.owfStopped && !node.owfProgress) parts.push(make("p", "owf-note", node.owfStopped));
+  if (node.owfRefused && !node.owfProgress) parts.push(make("p", "owf-note", node.owfRefused));
   if (node.owfForecast && !node.owfProgress) parts.push(make("p", "owf-reason owf-faint", node.owfForecast));
   const panel = panelParts(node.properties?.[KEY]);
   if (panel.length && !node.owfMeasured && !node.owfProgress) parts.push(make("div", "owf-faint owf-saved", SAVED));
   parts.push(...panel);
-  if (!panel.length && !node.owfProgress && !node.owfStopped) parts.push(make("div", "owf-empty", EMPTY));
+  if (!panel.length && !node.owfProgress && !node.owfStopped && !node.owfRefused) parts.push(make("div", "owf-empty", EMPTY));
   node.owfContent.replaceChildren(...parts);
   fit(node);
 }
@@ -82,7 +84,7 @@ function keep(node, data) {
   node.properties ??= {};
   node.properties[KEY] = data;
   node.owfProgress = null;
-  node.owfStopped = node.owfForecast = ""; // of what was asked before
+  node.owfStopped = node.owfRefused = node.owfForecast = ""; // of what was asked before
   node.owfMeasured = true;
   draw(node);
   const tracker = app.extensionManager?.workflow?.activeWorkflow?.changeTracker;
@@ -194,9 +196,30 @@ function onError({ detail }) {
   }
 }
 
+/** Show on nodes why ComfyUI did not queue them, and no longer what it said of an earlier attempt. */
+function onRefusals(said) {
+  forget(app.graph);
+  for (const [id, text] of said) {
+    for (const node of find(id)) {
+      node.owfRefused = text;
+      draw(node);
+    }
+  }
+}
+
+function forget(graph) {
+  for (const node of graph?._nodes ?? []) {
+    if (node.subgraph) forget(node.subgraph);
+    if (!node.owfRefused) continue;
+    node.owfRefused = "";
+    draw(node);
+  }
+}
+
 app.registerExtension({
   name: "OWF.Panels",
   setup() {
+    watchRefusals(onRefusals);
     api.addEventListener("owf.progress", onProgress);
     api.addEventListener("owf.training", onTraining);
     api.addEventListener("executed", onDone);

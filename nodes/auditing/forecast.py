@@ -15,6 +15,7 @@ from ...core.ledger.known import LEDGER
 from ...core.render.words import duration
 from ...core.text import inert
 from ..backend import places
+from ..ui.wording import graph_words
 
 if TYPE_CHECKING:
     from ..backend.model.denoiser import ComfyDenoiser
@@ -58,15 +59,18 @@ def pace(digest: str, rows: int) -> str:
 
 
 def forecast(inputs: Mapping[str, str]) -> str:
-    """Return what an audit node with these inputs would compute, and what is known already; "" for wrong inputs."""
+    """Return what an audit node with these inputs would compute and what is known already, or what is wrong there."""
     from .known import known_of
 
     try:
-        said = _rows(inputs)
-        lora = inputs.get("lora", places.NONE)
-        strength = float(inputs.get("strength", 1.0))
-        known = None if lora == places.NONE else known_of(places.lora_path(lora), strength)[0]
-    except (OwfError, OSError, ValueError):  # said where it belongs: at the input, or when it is queued
+        with graph_words():
+            said = _rows(inputs)
+            lora = inputs.get("lora", places.NONE)
+            strength = float(inputs.get("strength", 1.0))
+            known = None if lora == places.NONE else known_of(places.lora_path(lora), strength)[0]
+    except OwfError as error:
+        return inert(str(error), 400)
+    except ValueError:  # nothing that a widget holds
         return ""
     if known is None or known.by != LEDGER:
         return said

@@ -104,8 +104,10 @@ def test_an_audit_says_what_it_would_cost_before_it_is_queued(stub):
     assert "for the base" in found["other"]  # another plan
     assert found["known"][0].endswith("The ledger has it: DRIFT at strength 1 on My base.")
     assert found["known"][1] == found["cached"]  # what drifts at 1 says nothing of a weaker strength
-    assert found["wrong"] == ["", "", ""] and found["pace"] == ""
-    assert found["served"] == [{"text": found["cached"]}, {"text": ""}]
+    unknown, no_number, gone = found["wrong"]
+    assert unknown.startswith("Unknown preset 'no'") and "not among ComfyUI's LoRA files" in gone
+    assert no_number == found["pace"] == ""
+    assert found["served"] == [{"text": found["cached"]}, {"text": unknown}]
 
 
 def test_what_a_run_is_about_to_do_stands_beside_its_progress(stub):

@@ -118,6 +118,44 @@ def test_the_panel_says_how_a_run_ended(tmp_path, events, texts, gone):
     assert set(texts) <= set(found["texts"]) and not set(gone) & set(found["texts"])
 
 
+def refusal(node="7", said="Choose a LoRA.", **others):
+    """Return what ComfyUI answers to a graph without one node, whose check speaks once for each input."""
+    errors = [
+        {"type": "custom_validation_failed", "details": f"{name} - {said}", "extra_info": {"input_name": name}}
+        for name in ("lora", "policy")
+    ]
+    return ["queue", {"node_errors": {node: {"errors": errors}}, **others}]
+
+
+@pytest.mark.skipif(not NODE, reason="needs node to parse JavaScript")
+@pytest.mark.parametrize(
+    ("events", "texts", "gone"),
+    [
+        ([refusal(refused=True)], ["Choose a LoRA."], ["Queue the graph to see results here."]),
+        ([refusal()], ["Choose a LoRA."], []),  # what else the graph has is run
+        ([refusal(refused=True), ["queue", {"node_errors": {}}]], [], ["Choose a LoRA."]),
+        ([refusal(refused=True), ["queue", {"node_errors": [], "prompt_id": "1"}]], [], ["Choose a LoRA."]),
+        ([["queue", {"refused": True, "error": "no outputs"}]], ["Queue the graph to see results here."], []),
+        ([refusal("9", refused=True)], [], ["Choose a LoRA."]),
+        (
+            [
+                [
+                    "queue",
+                    {"refused": True, "node_errors": {"7": {"errors": [{"message": "Missing", "details": "vae"}]}}},
+                ]
+            ],
+            ["Missing: vae."],
+            [],
+        ),
+        ([refusal(refused=True), progress()], ["11 %"], ["Choose a LoRA."]),
+    ],
+)
+def test_a_node_that_is_not_queued_says_why_once_and_no_longer_than_it_is_so(tmp_path, events, texts, gone):
+    (tmp_path / "events.json").write_text(json.dumps({"events": events}))
+    (found,) = shown(tmp_path, tmp_path / "events.json")
+    assert set(texts) <= set(found["texts"]) and not set(gone) & set(found["texts"]) and not found["warnings"]
+
+
 @pytest.mark.skipif(not NODE, reason="needs node to parse JavaScript")
 def test_a_subgraph_shows_what_the_node_in_it_does(tmp_path):
     panel = json.loads((HERE / "saved" / "report_panel.json").read_text())
