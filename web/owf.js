@@ -17,7 +17,11 @@ const NODES = new Set([
   "OWF_LoadAuditedLoRA",
 ]);
 const AUDIT = "OWF_DriftAudit";
-const FORECAST = ["lora", "strength", "preset", "audit_seed", "metrics", "per_class", "guidance_scale", "features"];
+const FORECAST = [
+  ...["lora", "strength", "preset", "audit_seed", "metrics", "per_class", "guidance_scale", "features"],
+  ...["resolution", "probe_folder", "open_clip", "concept", "references"],
+];
+const LINKED = [...FORECAST, "tuned_model", "tuned_clip", "probe_images"];
 const SETTLED = 400; // milliseconds without another change
 const WIDTH = 420;
 const KEY = "owf_panel";
@@ -55,6 +59,8 @@ function forecast(node) {
   node.owfAsking = setTimeout(async () => {
     const values = FORECAST.map((name) => [name, node.widgets?.find((widget) => widget.name === name)?.value]);
     const asked = new URLSearchParams(values.filter(([, value]) => value !== undefined));
+    const linked = (node.inputs ?? []).filter((input) => LINKED.includes(input.name) && (input.link ?? null) !== null);
+    if (linked.length) asked.set("linked", linked.map((input) => input.name).join(",")); // with values of their own
     try {
       const answer = await api.fetchApi(`/owf/forecast?${asked}`);
       node.owfForecast = answer.ok ? String((await answer.json()).text ?? "") : "";

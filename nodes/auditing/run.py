@@ -170,7 +170,7 @@ class NodeAudits:
         finally:
             base.load_base()
         if published.report.status == "complete" and not base.is_patched:
-            audited(base, published.report.plan_digest, progress.seconds_per_row)
+            audited(base, progress.seconds_per_row)
         return AuditResult(published.report, published.folder, change.tuned, published.remembered)
 
 

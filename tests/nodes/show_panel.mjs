@@ -67,6 +67,7 @@ async function shown(panel) {
   const node = {
     comfyClass: panel?.widgets ? "OWF_DriftAudit" : "OWF_ShowReport",
     widgets: Object.entries(panel?.widgets ?? {}).map(([name, value]) => ({ name, value })),
+    inputs: panel?.inputs ?? [],
     size: [420, 300],
     computeSize: () => [420, options.getMinHeight() + 60],
     setSize: (size) => (node.size = size),

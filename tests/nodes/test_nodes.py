@@ -101,7 +101,14 @@ def test_an_audit_says_what_it_would_cost_before_it_is_queued(stub):
     assert found["new"].startswith("On a new base: ") and "for the base (once, then cached)." in found["new"]
     assert "About" not in found["new"]  # nothing was measured yet
     assert found["cached"].startswith("On My <base>: ") and "the base's are cached. About" in found["cached"]
-    assert "for the base" in found["other"]  # another plan
+    assert found["half"].startswith("On My <base>: ") and "832 of 1,664 for the base" in found["half"]
+    assert "About" not in found["half"]  # nothing was measured since
+    assert "for the base" in found["other"] and "for the base" in found["bigger"]  # other questions
+    same, *others = found["remembered"]
+    assert same.startswith("On My <base>: 0 rows. Its report is remembered and comes at once.")
+    assert not any("remembered" in said for said in others)
+    assert ["the base's are cached" in said for said in others] == [True, False, True, True, False]
+    assert found["times"] == ["a minute at most", "13 min", "2.5 h"]
     assert found["known"][0].endswith("The ledger has it: DRIFT at strength 1 on My base.")
     assert found["known"][1] == found["cached"]  # what drifts at 1 says nothing of a weaker strength
     unknown, no_number, gone = found["wrong"]

@@ -279,7 +279,11 @@ def test_an_audit_says_what_it_costs_before_it_is_queued_and_asks_once_for_sever
     asked = {"widgets": widgets, "set": {"preset": "standard", "strength": 0.5}}
     (tmp_path / "asked.json").write_text(json.dumps(asked))
     (tmp_path / "run.json").write_text(json.dumps({**asked, "events": [progress()]}))
-    before, running = shown(tmp_path, tmp_path / "asked.json", tmp_path / "run.json")
+    inputs = [{"name": "model", "link": 1}, {"name": "strength", "link": 0}, {"name": "probe_images", "link": None}]
+    (tmp_path / "linked.json").write_text(json.dumps({**asked, "inputs": inputs}))
+    names = ("asked", "run", "linked")
+    before, running, linked = shown(tmp_path, *(tmp_path / f"{name}.json" for name in names))
+    assert linked["asked"] == [f"{before['asked'][0]}&linked=strength"]
     assert before["asked"] == ["/owf/forecast?lora=a+b.safetensors&strength=0.5&preset=standard"]
     assert "Cost 1." in before["texts"] and "Queue the graph to see results here." in before["texts"]
     assert "Cost 1." not in running["texts"]
