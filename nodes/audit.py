@@ -117,12 +117,13 @@ class DriftAudit(io.ComfyNode):
 
 def answer(result: AuditResult, stop_graph: str) -> io.NodeOutput:
     """Return a node's outputs for an audit's result."""
+    from ..core.verdict.part import IN_PART, left_unjudged_in
     from ..core.verdict.report import to_json
     from .ui.panel import report_panel
 
     report, decision = result.report, result.report.verdict.decision
     model, clip, notes = result.tuned.model, result.tuned.clip, list(remembered(result))
-    if is_closed(stop_graph, decision):
+    if is_closed(stop_graph, IN_PART if left_unjudged_in(report) else decision):
         model, clip = blocker(), blocker()
         notes.append(closed_note(stop_graph))
         logging.warning("OWF: %s said %s. %s", inert(report.adapter.name), decision, notes[-1])

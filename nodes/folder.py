@@ -112,6 +112,6 @@ def answer(done: "list[Done]", base: str) -> io.NodeOutput:
 
     rows = worst_first(each.row for each in done)
     lines = [row_line(row, row.name) for row in rows]
-    text = "\n".join(f"{line['verdict']}: {line['name']}. {line['reason']}" for line in lines)
-    panel = ranking_panel(base, lines, sum(each.is_known for each in done))
+    text = "\n".join(f"{line['badge']}: {line['name']}. {line['reason']}" for line in lines)
+    panel = ranking_panel(base, lines, rows, sum(each.is_known for each in done))
     return io.NodeOutput(text, "\n".join(row.name for row in rows if row.verdict == PASS), ui={"owf": [panel]})

@@ -47,14 +47,14 @@ class InspectLora(io.ComfyNode):
     @classmethod
     def execute(cls, lora: str) -> io.NodeOutput:
         """Read the file; no base model is needed."""
-        from ..core.adapter import read_adapter
         from ..core.adapter.summary import summarise
         from ..core.render.inspection import summary_heat_map, summary_lines
         from ..core.render.pictures.sheet import heat_sheet
         from .backend.images import from_pictures
+        from .backend.lora_file import read_lora, reading
 
-        with graph_words():
-            summary = summarise(read_adapter(places.lora_path(lora)))
+        with graph_words(), reading(places.lora_path(lora)):
+            summary = summarise(read_lora(lora))
         lines = [(label, value) for label, value in summary_lines(summary) if value]
         text = "\n".join([summary.file, *(f"{label}: {value}" for label, value in lines), *_notes(summary)])
         picture = heat_sheet(summary.file, summary_heat_map(summary.blocks))

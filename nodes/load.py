@@ -6,6 +6,7 @@ from typing import Any
 from comfy_api.latest import io
 
 from ..core.ledger.known import LEDGER, Known
+from ..core.verdict.part import IN_PART
 from ..core.verdict.verdict import PASS
 from .auditing.audit_inputs import gate_input, lora_input, strength_input
 from .auditing.gate import blocker, closed_note, is_closed
@@ -61,13 +62,14 @@ class LoadAuditedLora(io.ComfyNode):
     @classmethod
     def execute(cls, model: Any, lora: str, strength: float, stop_graph: str, clip: Any = None) -> io.NodeOutput:
         """Load the file, and say what is known of it."""
-        from .backend.change import lora_weights, patched
+        from .backend.change import patched
+        from .backend.lora_file import lora_weights
         from .backend.model.denoiser import Pair
 
         with graph_words():
             path = places.lora_path(lora)
             known, notes = known_of(path, strength)
-        tuned = patched(Pair(model, clip), lora_weights(path), strength)
+            tuned = patched(Pair(model, clip), lora_weights(path), strength)
         return answer(path, known, notes, tuned, stop_graph)
 
 
@@ -76,10 +78,18 @@ def answer(path: Path, known: Known | None, notes: list[str], tuned: Any, stop_g
     from .ui.panel import known_panel
 
     verdict = UNKNOWN if known is None else known.verdict
-    # A stranger can write PASS into a file or beside it: what was not measured here opens no gate.
-    trusted = verdict if known is None or known.by == LEDGER or verdict != PASS else f"{PASS}, claimed"
+    badge = verdict if known is None else _badge(known)
     model, clip = tuned.model, tuned.clip
-    if is_closed(stop_graph, trusted):
+    if is_closed(stop_graph, badge):
         model, clip = blocker(), blocker()
         notes = [closed_note(stop_graph), *notes]
-    return io.NodeOutput(model, clip, verdict, ui={"owf": [known_panel(path.name, trusted, known, notes)]})
+    return io.NodeOutput(model, clip, verdict, ui={"owf": [known_panel(path.name, badge, known, notes)]})
+
+
+def _badge(known: Known) -> str:
+    """Return what is shown of a verdict, and asked of the gate: PASS is of a whole audit on this computer."""
+    if known.verdict != PASS:
+        return known.verdict
+    if known.by != LEDGER:
+        return f"{PASS}, claimed"  # a stranger can write PASS into a file or beside it
+    return IN_PART if known.unjudged else PASS

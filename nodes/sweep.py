@@ -146,7 +146,7 @@ def answer(lora: str, done: "list[Done]") -> io.NodeOutput:
     passes, said = passing(verdicts), largest_passing(verdicts)
     sentence = f"{said[:1].upper()}{said[1:]}"
     lines = [row_line(row, f"strength {row.strength:g}") for row in rows]
-    text = "\n".join([sentence, *(f"{line['name']}: {line['verdict']}. {line['reason']}" for line in lines)])
+    text = "\n".join([sentence, *(f"{line['name']}: {line['badge']}. {line['reason']}" for line in lines)])
     picture = sweep_chart(lora, sentence, [(each.row.strength, each.report) for each in done])
     panel = sweep_panel(lora, sentence, lines, rows)
     return io.NodeOutput(passes[-1] if passes else 0.0, text, from_pictures([picture]), ui={"owf": [panel]})

@@ -1,8 +1,10 @@
 // The OWF nodes in ComfyUI's page: each has a panel, which is kept in the node's properties so that it is saved with the
-// workflow, and is as high as what it shows (panels.js).
+// workflow (panels.js), and the node is as high as it needs (height.js).
 import { app } from "../../scripts/app.js";
 import { api } from "../../scripts/api.js";
+import { EDGE, LEAST, fit } from "./height.js";
 import { make, panelParts, progress } from "./panels.js";
+import { watchRefusals } from "./refusals.js";
 import "./compared.js"; // one more kind of panel
 
 const NODES = new Set([
@@ -17,11 +19,12 @@ const NODES = new Set([
   "OWF_CompareAudits",
 ]);
 const AUDIT = "OWF_DriftAudit";
-const FORECAST = ["lora", "strength", "preset", "audit_seed", "metrics", "per_class", "guidance_scale", "features"];
+const FORECAST = [
+  ...["lora", "strength", "preset", "audit_seed", "metrics", "per_class", "guidance_scale", "features"],
+  ...["resolution", "probe_folder", "open_clip", "concept", "references"],
+];
+const LINKED = [...FORECAST, "tuned_model", "tuned_clip", "probe_images"];
 const SETTLED = 400; // milliseconds without another change
-const LEAST = 40; // pixels of a panel: one line, until the browser has laid out more
-const TALLEST = 1000; // a longer panel scrolls: a node should not be much higher than a screen
-const EDGE = 10; // pixels that ComfyUI leaves around an element on each side
 const WIDTH = 420;
 const KEY = "owf_panel";
 const EMPTY = "Queue the graph to see results here.";
@@ -42,27 +45,14 @@ function cancelled(state) {
 function draw(node) {
   const parts = node.owfProgress ? progress(node.owfProgress) : [];
   if (node.owfStopped && !node.owfProgress) parts.push(make("p", "owf-note", node.owfStopped));
+  if (node.owfRefused && !node.owfProgress) parts.push(make("p", "owf-note", node.owfRefused));
   if (node.owfForecast && !node.owfProgress) parts.push(make("p", "owf-reason owf-faint", node.owfForecast));
   const panel = panelParts(node.properties?.[KEY]);
   if (panel.length && !node.owfMeasured && !node.owfProgress) parts.push(make("div", "owf-faint owf-saved", SAVED));
   parts.push(...panel);
-  if (!panel.length && !node.owfProgress && !node.owfStopped) parts.push(make("div", "owf-empty", EMPTY));
+  if (!panel.length && !node.owfProgress && !node.owfStopped && !node.owfRefused) parts.push(make("div", "owf-empty", EMPTY));
   node.owfContent.replaceChildren(...parts);
   fit(node);
-}
-
-/** Make the node as high as its panel now is: one that is not on the screen has no height yet, and keeps its own. */
-function fit(node) {
-  const height = Math.min(TALLEST, Math.ceil(node.owfContent.offsetHeight ?? 0));
-  if (!height) return;
-  const changed = height !== node.owfHeight;
-  node.owfHeight = height;
-  // Vue nodes fold inputs away, which `computeSize` does not know: there the panel gets what is left of the node.
-  const room = globalThis.LiteGraph?.vueNodesMode ? node.owfElement.clientHeight : 0;
-  const spare = room && room - height;
-  if (!changed && Math.abs(spare) <= EDGE) return;
-  node.setSize?.([node.size[0], spare ? node.size[1] - spare : node.computeSize()[1]]);
-  node.setDirtyCanvas?.(true, true);
 }
 
 /** Ask what an audit with a node's present values would cost, once they have settled. */
@@ -71,6 +61,8 @@ function forecast(node) {
   node.owfAsking = setTimeout(async () => {
     const values = FORECAST.map((name) => [name, node.widgets?.find((widget) => widget.name === name)?.value]);
     const asked = new URLSearchParams(values.filter(([, value]) => value !== undefined));
+    const linked = (node.inputs ?? []).filter((input) => LINKED.includes(input.name) && (input.link ?? null) !== null);
+    if (linked.length) asked.set("linked", linked.map((input) => input.name).join(",")); // with values of their own
     try {
       const answer = await api.fetchApi(`/owf/forecast?${asked}`);
       node.owfForecast = answer.ok ? String((await answer.json()).text ?? "") : "";
@@ -100,7 +92,7 @@ function keep(node, data) {
   node.properties ??= {};
   node.properties[KEY] = data;
   node.owfProgress = null;
-  node.owfStopped = node.owfForecast = ""; // of what was asked before
+  node.owfStopped = node.owfRefused = node.owfForecast = ""; // of what was asked before
   node.owfMeasured = true;
   draw(node);
   const tracker = app.extensionManager?.workflow?.activeWorkflow?.changeTracker;
@@ -212,9 +204,30 @@ function onError({ detail }) {
   }
 }
 
+/** Show on nodes why ComfyUI did not queue them, and no longer what it said of an earlier attempt. */
+function onRefusals(said) {
+  forget(app.graph);
+  for (const [id, text] of said) {
+    for (const node of find(id)) {
+      node.owfRefused = text;
+      draw(node);
+    }
+  }
+}
+
+function forget(graph) {
+  for (const node of graph?._nodes ?? []) {
+    if (node.subgraph) forget(node.subgraph);
+    if (!node.owfRefused) continue;
+    node.owfRefused = "";
+    draw(node);
+  }
+}
+
 app.registerExtension({
   name: "OWF.Panels",
   setup() {
+    watchRefusals(onRefusals);
     api.addEventListener("owf.progress", onProgress);
     api.addEventListener("owf.training", onTraining);
     api.addEventListener("executed", onDone);

@@ -170,7 +170,7 @@ function ranking(list, place) {
 }
 
 function reportPanel(data) {
-  const top = head(data, data.outcome || data.verdict, data.verdict);
+  const top = head(data, data.outcome || data.verdict, data.state || data.verdict);
   top.firstChild.prepend(`${data.symbol} `);
   // The bars say what the other reasons would; all of them are in the full report.
   const reason = make("p", "owf-reason owf-faint", data.reasons[0] ?? data.sentence);
@@ -221,8 +221,8 @@ function tablePanel(data) {
     title.title = [row.name, row.reason].join("\n");
     // What it is called and what it comes to stand below each other: beside each other a node is too narrow for both.
     const named = make("div", "owf-named", title, make("small", "owf-faint", row.text));
-    const badge = make("span", "owf-badge", `${row.symbol} ${row.verdict}`);
-    const line = make("div", `owf-head ${stateClass(row.verdict)}`, badge, named);
+    const badge = make("span", "owf-badge", `${row.symbol} ${row.badge || row.verdict}`);
+    const line = make("div", `owf-head ${stateClass(row.state || row.verdict)}`, badge, named);
     if (row.report) line.append(button("Report", () => openReport(row.report)));
     return line;
   });

@@ -34,17 +34,25 @@ class Known:
     base: str = ""
     """Name of the base on which it was audited, where that is said."""
     reason: str = ""
+    unjudged: tuple[str, ...] = ()
+    """Metrics that its PASS says nothing of; see `left_unjudged`. Of a claim nobody knows."""
 
 
 def known_at(found: Iterable[Known], strength: float) -> Known | None:
     """Return what is known at a strength, by whoever is to be trusted most; None where that says nothing.
 
     A change grows with its strength: what passes at one passes at a weaker one of the same sign, and what drifts drifts
-    at a stronger one. Of several that say something, one at this very strength counts first, then the worst.
+    at a stronger one. Of several that say something, a PASS in part counts last, then one at this very strength first,
+    then the worst.
     """
     told = [each for each in found if _says(each, strength)]
     ranks = (LEDGER, NOTE, FILE)
-    order = lambda each: (ranks.index(each.by), each.strength != strength, WORST_FIRST.index(each.verdict))  # noqa: E731
+    order = lambda each: (  # noqa: E731
+        ranks.index(each.by),
+        bool(each.unjudged),
+        each.strength != strength,
+        WORST_FIRST.index(each.verdict),
+    )
     return min(told, key=order, default=None)
 
 
@@ -60,7 +68,7 @@ def _says(known: Known, strength: float) -> bool:
 def by_ledger(rows: Iterable[Row]) -> list[Known]:
     """Return what rows of one LoRA say; those that failed for another reason than the file's say nothing of it."""
     ended = (row for row in rows if row.status in (COMPLETE, UNMEASURABLE, REFUSED) and row.verdict in WORST_FIRST)
-    return [Known(row.verdict, row.strength, LEDGER, row.base, row.reason) for row in ended]
+    return [Known(row.verdict, row.strength, LEDGER, row.base, row.reason, row.unjudged) for row in ended]
 
 
 def note_beside(lora: Path) -> Path:

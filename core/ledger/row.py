@@ -7,6 +7,7 @@ from pathlib import Path
 
 from ..metrics.measurement import Measurement
 from ..text import inert
+from ..verdict.part import left_unjudged
 from ..verdict.report import Report
 from ..verdict.verdict import INVALID
 
@@ -102,6 +103,11 @@ class Row:
     def key(self) -> tuple[str, str, str, float, str]:
         """What no two rows of a ledger share."""
         return self.name, self.sha256, self.ask, self.strength, self.stack
+
+    @property
+    def unjudged(self) -> tuple[str, ...]:
+        """Return the metrics that its PASS says nothing of; see `left_unjudged`."""
+        return left_unjudged(self.verdict, (number.metric for number in self.numbers if number.decision))
 
     @property
     def applied(self) -> str:

@@ -1,4 +1,4 @@
-"""What an audit would cost, for its node to say before it is queued: by the plan, and by the last audit here.
+"""What an audit would cost, for its node to say before it is queued: by the plan, and by what lies in the cache.
 
 Before a graph runs nobody knows on which base it will; the last one is what most people queue again.
 """
@@ -7,46 +7,57 @@ import asyncio
 import logging
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ...core import families
 from ...core.errors import OwfError
 from ...core.ledger.known import LEDGER
-from ...core.render.words import duration
 from ...core.text import inert
+from ...core.verdict.part import IN_PART
 from ..backend import places
+from ..ui.wording import graph_words
 
 if TYPE_CHECKING:
+    from ...core.audit.evidence.cost import Cost, Remaining
+    from ...core.audit.request import AuditRequest
+    from ...core.plan.audit_plan import AuditPlan
     from ..backend.model.denoiser import ComfyDenoiser
 
 ROUTE = "/owf/forecast"
 """Where web/owf.js asks."""
-_FAMILY, _SIDE = "sd15", 512
+_FAMILY = "sd15"
 """Taken where nothing was audited yet: plans are the same for all families but the demo's."""
+_OF_BASE = ("probe_folder", "open_clip")
+"""Inputs that make other base results; what is cached of them is not looked for."""
+_OF_AUDIT = ("concept", "references")
+"""Inputs that make another audit on the same base results."""
+_OF_LORA = frozenset({"lora", "strength", "tuned_model", "tuned_clip"})
+"""Inputs of which a value that comes from the graph is another LoRA."""
 
 
 @dataclass
 class Base:
-    """A base that was audited on since ComfyUI began."""
+    """A base that was audited on."""
 
+    digest: str
     name: str
     family: str
-    side: int
-    seconds_per_row: float
-    plans: set[str] = field(default_factory=set)
-    """Digests of the plans whose base results are cached."""
+    seconds_per_row: float = 0.0
+    """0 where that is not known: since ComfyUI began nothing was measured on it."""
 
 
 _BASES: dict[str, Base] = {}
-"""Digest -> base, the last at the end."""
+"""Digest -> base, since ComfyUI began, the last at the end."""
 
 
-def audited(base: "ComfyDenoiser", plan_digest: str, seconds_per_row: float | None) -> None:
-    """Learn that an audit of a plan ended, and how fast it was; None where it computed nothing."""
-    known = _BASES.pop(base.digest(), None) or Base(base.name, base.family, base.made_for, 0.0)
+def audited(base: "ComfyDenoiser", seconds_per_row: float | None) -> None:
+    """Learn that an audit ended, and how fast it was; None where it computed nothing."""
+    digest = base.digest()
+    known = _BASES.pop(digest, None) or Base(digest, base.name, base.family)
     known.seconds_per_row = seconds_per_row or known.seconds_per_row
-    known.plans.add(plan_digest)
-    _BASES[base.digest()] = known
+    _BASES[digest] = known
 
 
 def pace(digest: str, rows: int) -> str:
@@ -54,34 +65,65 @@ def pace(digest: str, rows: int) -> str:
     known = _BASES.get(digest)
     if known is None or not known.seconds_per_row:
         return ""
-    return f" About {duration(known.seconds_per_row * rows)}, as fast as the last audit."
+    return f" About {_roughly(known.seconds_per_row * rows)}, as fast as the last audit."
+
+
+def _roughly(seconds: float) -> str:
+    """Return a time no finer than a guess is."""
+    if seconds < 60:
+        return "a minute at most"
+    return f"{round(seconds / 60)} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
 
 
 def forecast(inputs: Mapping[str, str]) -> str:
-    """Return what an audit node with these inputs would compute, and what is known already; "" for wrong inputs."""
+    """Return what an audit node with these inputs would compute and what is known already, or what is wrong there."""
     from .known import known_of
 
     try:
-        said = _rows(inputs)
-        lora = inputs.get("lora", places.NONE)
-        strength = float(inputs.get("strength", 1.0))
-        known = None if lora == places.NONE else known_of(places.lora_path(lora), strength)[0]
-    except (OwfError, OSError, ValueError):  # said where it belongs: at the input, or when it is queued
+        with graph_words():
+            choice, strength = inputs.get("lora", places.NONE), float(inputs.get("strength", 1.0))
+            lora = None if choice == places.NONE else places.lora_path(choice)
+            said = _rows(inputs, lora, strength)
+            known = None if lora is None else known_of(lora, strength)[0]
+    except OwfError as error:
+        return inert(str(error), 400)
+    except ValueError:  # nothing that a widget holds
         return ""
     if known is None or known.by != LEDGER:
         return said
-    return f"{said} The ledger has it: {known.verdict} at strength {known.strength:g} on {inert(known.base, 80)}."
+    verdict = IN_PART if known.unjudged else known.verdict
+    return f"{said} The ledger has it: {verdict} at strength {known.strength:g} on {inert(known.base, 80)}."
 
 
-def _rows(inputs: Mapping[str, str]) -> str:
-    from ...core.audit.evidence.cost import Remaining, audit_cost
+def _rows(inputs: Mapping[str, str], lora: Path | None, strength: float) -> str:
+    from ...core.audit.evidence.cost import audit_cost
     from ...core.audit.outlook import rows_ahead
     from ...core.audit.request import plan_for
     from ...core.plan.audit_plan import plan_digest
+    from .known import is_remembered
+
+    last = _last()
+    side = families.get(last.family).resolution
+    plan, given = plan_for(_asked(inputs), last.family, side, None, (last.name,))
+    cost = audit_cost(plan, len(plan.classes) * plan.per_class if given is None else len(given.labels))
+    linked = set(filter(None, inputs.get("linked", "").split(",")))
+    same_base = last.digest != "" and linked <= _OF_LORA and not _given(inputs, _OF_BASE)
+    where = f"On {inert(last.name, 80)}" if last.name else "On a new base"
+    is_known = same_base and not linked and not _given(inputs, _OF_AUDIT)
+    if is_known and lora is not None and is_remembered(lora, strength, last.digest, plan_digest(plan)):
+        return f"{where}: 0 rows. Its report is remembered and comes at once."
+    left = _left(plan, cost, last.digest if same_base else "")
+    return f"{where}: {rows_ahead(left, cost)}.{pace(last.digest, left.tuned + left.base)}"
+
+
+def _given(inputs: Mapping[str, str], names: tuple[str, ...]) -> bool:
+    return any(inputs.get(name, "") not in ("", "0") for name in names)
+
+
+def _asked(inputs: Mapping[str, str]) -> "AuditRequest":
     from .request import AUTO, audit_request
 
-    digest, last = next(reversed(_BASES.items()), ("", Base("", _FAMILY, _SIDE, 0.0)))
-    asked = audit_request(
+    return audit_request(
         inputs.get("preset", "quick"),
         int(inputs.get("audit_seed", 0)),
         inputs.get("metrics", ""),
@@ -91,11 +133,32 @@ def _rows(inputs: Mapping[str, str]) -> str:
         inputs.get("features", AUTO),
         "",
     )
-    plan, given = plan_for(asked, last.family, last.side, None, (last.name,))
-    cost = audit_cost(plan, len(plan.classes) * plan.per_class if given is None else len(given.labels))
-    left = Remaining(cost.tuned, 0 if plan_digest(plan) in last.plans else cost.base)
-    where = f"On {inert(last.name, 80)}" if last.name else "On a new base"
-    return f"{where}: {rows_ahead(left, cost)}.{pace(digest, left.tuned + left.base)}"
+
+
+def _last() -> Base:
+    """Return the base of the last audit; of one before ComfyUI began the cache tells."""
+    from ...core.audit.base.base_files import described
+
+    if _BASES:
+        return next(reversed(_BASES.values()))
+    for _, about in described(places.cache_folder()):
+        return Base(about.digest, about.base, about.family)
+    return Base("", "", _FAMILY)
+
+
+def _left(plan: "AuditPlan", cost: "Cost", base: str) -> "Remaining":
+    """Return the rows of an audit without those of the base of that digest that are cached."""
+    from ...core.audit.base.base_files import described
+    from ...core.audit.evidence.cost import remaining
+    from ...core.disk.store import SampleStore
+    from ...core.plan.audit_plan import plan_digest
+
+    asked = base, plan_digest(plan)
+    for path, about in described(places.cache_folder()):
+        if (about.digest, about.plan_digest) == asked:
+            with SampleStore(path) as store:
+                return remaining(plan, cost, store.measured(), ())
+    return remaining(plan, cost, (), ())
 
 
 def serve() -> None:

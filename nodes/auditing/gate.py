@@ -9,7 +9,7 @@ GATES = ("never", "on DRIFT or INVALID", "unless PASS")
 
 
 def is_closed(gate: str, decision: str) -> bool:
-    """Return whether a gate stops the graph at a decision; one that is none, such as "NOT AUDITED", is no PASS."""
+    """Return whether a gate stops the graph at a decision; such as "NOT AUDITED" or a PASS in part is no PASS."""
     return (gate == GATES[1] and decision in (DRIFT, INVALID)) or (gate == GATES[2] and decision != PASS)
 
 

@@ -29,6 +29,24 @@ def known_of(path: Path, strength: float) -> tuple[Known | None, list[str]]:
     return known_at(found, strength), notes
 
 
+def is_remembered(path: Path, strength: float, base_digest: str, plan_digest: str) -> bool:
+    """Return whether the ledger has an audit of a file on that base by that plan, whose report still lies here."""
+    from ...core.adapter.identity import content_digest
+    from ...core.disk.digests import Digests
+    from ...core.ledger.ledger import Ledger
+    from ...core.ledger.row import COMPLETE
+    from ...core.render.formats.json_ import NAME
+
+    if not ledger().is_file():
+        return False
+    asked = COMPLETE, strength, base_digest, plan_digest
+    sha256 = content_digest(path, Digests(places.cache_folder()))
+    with Ledger(ledger(), writes=False) as rows:
+        found = [row for row in rows.of_content(sha256) if row.folder_below is not None]
+    same = [row for row in found if (row.status, row.strength, row.base_digest, row.plan_digest) == asked]
+    return any((places.reports_folder() / row.folder / NAME).is_file() for row in same)
+
+
 def ledger() -> Path:
     """Return where the ledger of this computer's audits lies, if there is one."""
     from ...core.ledger.ledger import NAME

@@ -125,11 +125,11 @@ class NodeAudits:
 
     def lora(self, choice: str, strength: float) -> AuditResult:
         """Return the result of auditing a LoRA of `places.lora_choices` at a strength."""
-        from ...core.adapter import read_adapter
         from ..backend.change import LoraChange
+        from ..backend.lora_file import read_lora
 
         self._progress.stage("Applying the change")
-        change = LoraChange(self.base, read_adapter(places.lora_path(choice)), strength)
+        change = LoraChange(self.base, read_lora(choice), strength)
         return self._audit(change, Path(choice).stem)
 
     def graph(self, model: Any, clip: Any, loras: "Sequence[Loaded]" = ()) -> AuditResult:
@@ -165,7 +165,7 @@ class NodeAudits:
         finally:
             base.load_base()
         if published.report.status == "complete" and not base.is_patched:
-            audited(base, published.report.plan_digest, progress.seconds_per_row)
+            audited(base, progress.seconds_per_row)
         return AuditResult(published.report, published.folder, change.tuned, published.remembered)
 
 
@@ -186,10 +186,10 @@ def run_audit(base: "Pair", vae: Any, tuned: Tuned, question: Question, progress
 
 def _words(lora: "Loaded") -> tuple[str, ...]:
     """Return by which words a file of the graph calls its concept; none where it cannot be read."""
-    from ...core.adapter import read_adapter
+    from ..backend.lora_file import read_lora
 
     try:
-        return read_adapter(places.lora_path(lora.name)).trigger_words
+        return read_lora(lora.name).trigger_words
     except OwfError as error:
         logging.warning("OWF: what %s was trained on is not known: %s", inert(lora.name, 120), error)
         return ()

@@ -2,7 +2,6 @@
 
 import uuid
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -13,6 +12,7 @@ from ...core.audit.change import mismatch
 from ...core.model.diffusion.noise import gaussian
 from ...core.text import inert
 from ...core.verdict.report import AdapterRecord
+from .lora_file import reading
 from .lora_patch import with_lora
 from .model.denoiser import ComfyDenoiser, Pair
 
@@ -29,8 +29,9 @@ class LoraChange:
         self._denoiser, self._adapter, self._strength = denoiser, adapter, strength
         self.claimed = adapter.trigger_words
         denoiser.load_base()
-        self._match = match(adapter, denoiser.components)
-        self.tuned = with_lora(denoiser, adapter, strength)
+        with reading(adapter.path):
+            self._match = match(adapter, denoiser.components)
+            self.tuned = with_lora(denoiser, adapter, strength)
 
     @property
     def key(self) -> tuple[str, ...]:
@@ -52,13 +53,6 @@ class LoraChange:
     def off(self) -> None:
         """Let the denoiser answer as the base."""
         self._denoiser.use(self._denoiser.base)
-
-
-def lora_weights(path: Path) -> dict[str, torch.Tensor]:
-    """Return a LoRA file as ComfyUI's own loader nodes pass it on."""
-    import comfy.utils
-
-    return comfy.utils.load_torch_file(str(path), safe_load=True)
 
 
 def patched(base: Pair, weights: dict[str, torch.Tensor], strength: float) -> Pair:

@@ -11,6 +11,7 @@ from ...core.render.ranked import Ranked, ranked
 from ...core.text import inert
 from ...core.verdict.learning import LEARNED, NOT_LEARNED, NOT_SHOWN, Learning
 from ...core.verdict.outcome import outcome, summary
+from ...core.verdict.part import left_unjudged_in
 from ...core.verdict.report import ImagePair, Report
 from ...core.verdict.verdict import DRIFT, INCONCLUSIVE, PASS, WORST_FIRST
 from ..backend.places import view_url
@@ -21,20 +22,21 @@ PAIRS = 8
 REASONS = 3
 """Reasons that the panel gives; the report has all."""
 UNKNOWN = "UNKNOWN"
-"""State, and by it the colour, of a badge that says no verdict, or one that is only claimed."""
+"""State, and by it the colour, of a badge that says no verdict, one that is only claimed, or a PASS in part."""
 
 
 def report_panel(report: Report, folder: Path, notes: Sequence[str] = ()) -> dict[str, Any]:
     """Return the panel of a report that lies in `folder`, as plain data; `notes` are what else is to be said."""
-    decision = words.shown_decision(report)
+    decision, unjudged = words.shown_decision(report), left_unjudged_in(report)
     return {
         "kind": "report",
         "verdict": decision,
-        "outcome": outcome(report),
+        "state": UNKNOWN if unjudged else decision,
+        "outcome": f"{outcome(report)}, in part" if unjudged else outcome(report),
         "symbol": words.SYMBOLS.get(decision, words.MISSING),
         "sentence": words.meaning(report),
         "reasons": reasons(report),
-        "notes": [inert(note, 400) for note in notes],
+        "notes": [inert(note, 400) for note in (*notes, *unjudged_notes(unjudged))],
         "title": f"{inert(report.adapter.name)} on {inert(report.base.name)}",
         "bars": bars(report),
         "lists": [_list(each) for each in ranked(report.measurements)],
@@ -57,7 +59,7 @@ def known_panel(name: str, verdict: str, known: Known | None, notes: Sequence[st
     lines = []
     if known is not None:
         lines = [["Audited at", f"strength {known.strength:g}"], ["On", known.base], ["Said by", known.by]]
-        notes = [*notes, known.reason]
+        notes = [*notes, *unjudged_notes(known.unjudged), known.reason]
     shown = {"title": inert(name, 120), "lines": [line for line in lines if line[1]]}
     return {
         "kind": "facts",
@@ -66,6 +68,14 @@ def known_panel(name: str, verdict: str, known: Known | None, notes: Sequence[st
         "badge": verdict,
         "state": verdict if verdict in WORST_FIRST else UNKNOWN,
     }
+
+
+def unjudged_notes(metrics: Sequence[str]) -> list[str]:
+    """Return the sentence that says of what a PASS in part says nothing; none where it says all that is usual."""
+    if not metrics:
+        return []
+    titles = ", ".join(words.metric_words(name).title for name in metrics)
+    return [f"Not judged: {titles}. A whole audit judges them too (preset, metrics, policy)."]
 
 
 _STATES = {LEARNED: PASS, NOT_LEARNED: DRIFT, NOT_SHOWN: INCONCLUSIVE}

@@ -10,8 +10,10 @@ from ...core.render import words
 from ...core.render.audited import estimate_of, headlines, judgement_of
 from ...core.render.bars import bar
 from ...core.text import inert
+from ...core.verdict.part import IN_PART
 from ...core.verdict.report import Report
 from ..backend import places
+from .panel import UNKNOWN, unjudged_notes
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -26,6 +28,8 @@ def row_line(row: Row, name: str) -> dict[str, str]:
     return {
         "name": inert(name, 120),
         "verdict": row.verdict,
+        "badge": IN_PART if row.unjudged else row.verdict,
+        "state": UNKNOWN if row.unjudged else row.verdict,
         "symbol": words.SYMBOLS.get(row.verdict, words.MISSING),
         "text": "" if number is None else f"{words.estimate_title(number.name)} {_shown(number)}",
         "reason": inert(row.reason, 300),
@@ -43,9 +47,15 @@ def _page(row: Row) -> str:
     return "" if folder is None else places.view_url(places.reports_folder() / folder / "report.html")
 
 
-def ranking_panel(base: str, lines: Sequence[dict[str, str]], known: int) -> dict[str, Any]:
+def _unjudged(rows: Sequence[Row]) -> list[str]:
+    """Return of what a PASS among rows says nothing; they are asked alike."""
+    return unjudged_notes(next((row.unjudged for row in rows if row.unjudged), ()))
+
+
+def ranking_panel(base: str, lines: Sequence[dict[str, str]], rows: Sequence[Row], known: int) -> dict[str, Any]:
     """Return the panel of many LoRAs on one base, `known` of which were measured before."""
     notes = [f"{known} of {len(lines)} were measured before."] if known else []
+    notes += _unjudged(rows)
     if len(lines) > LINES:
         notes.append(f"The {LINES} worst of {len(lines)}; leaderboard.html in output/owf has all.")
     return {"kind": "table", "title": f"{len(lines)} on {inert(base)}", "notes": notes, "rows": list(lines[:LINES])}
@@ -54,7 +64,7 @@ def ranking_panel(base: str, lines: Sequence[dict[str, str]], known: int) -> dic
 def sweep_panel(lora: str, sentence: str, lines: Sequence[dict[str, str]], rows: Sequence[Row]) -> dict[str, Any]:
     """Return the panel of one LoRA at several strengths."""
     most = max((abs(row.strength) for row in rows), default=1.0)
-    head = {"kind": "table", "title": inert(lora, 120), "notes": [sentence], "rows": list(lines)}
+    head = {"kind": "table", "title": inert(lora, 120), "notes": [sentence, *_unjudged(rows)], "rows": list(lines)}
     return {**head, "most": most, "curves": _curves(rows)}
 
 

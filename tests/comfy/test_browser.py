@@ -37,6 +37,7 @@ def shown(page) -> bool:
     return page.evaluate(f"() => {box}.isConnected && {box}.getBoundingClientRect().height > 100")
 
 
+HEIGHT = "() => app.graph._nodes.find(n => n.comfyClass === 'OWF_DriftAudit').size[1]"
 SCROLLING = """() => [...document.querySelectorAll('.owf')]
     .filter(panel => panel.scrollHeight > panel.clientHeight).map(panel => panel.textContent)"""
 
@@ -59,11 +60,13 @@ def test_the_panel_follows_the_run_survives_a_reload_and_fits_both_themes(page, 
     loaded = "() => [...document.querySelectorAll('.owf-slider img')].every(i => i.complete && i.naturalWidth === 96)"
     until(lambda: page.evaluate(loaded), 300)
 
-    saved = json.loads(page.evaluate("() => JSON.stringify(app.graph.serialize())"))
+    saved, height = json.loads(page.evaluate("() => JSON.stringify(app.graph.serialize())")), page.evaluate(HEIGHT)
     page.reload()
     ready(page)
     load(page, saved, "audit")
     until(lambda: "DRIFT" in panel(page, AUDIT), 300)
+    centre(page, AUDIT)
+    assert page.evaluate(HEIGHT) >= height and page.evaluate(SCROLLING) == []
     # What a workflow brings along is not taken for a measurement of this ComfyUI.
     # What another run would cost may stand before it.
     assert panel(page, AUDIT).endswith("Saved with the workflow; queue the graph to measure here." + text)

@@ -38,6 +38,13 @@ def test_whoever_is_to_be_trusted_most_is_heard_first_then_the_same_strength_the
     assert known_at([], 1.0) is None
 
 
+def test_a_pass_in_part_counts_less_than_anything_else_that_is_said():
+    part = Known("PASS", 1.0, LEDGER, unjudged=("kid",))
+    assert known_at([part, known("PASS", 2.0)], 1.0) == known("PASS", 2.0)
+    assert known_at([part, known("DRIFT", 0.5)], 1.0) == known("DRIFT", 0.5)
+    assert known_at([part, known("PASS", by=NOTE)], 1.0) == part  # a claim is not trusted more
+
+
 def test_rows_speak_of_their_file_unless_something_else_was_wrong():
     rows = [Row("a", "", SHA, 0.5, "", "", status, "INVALID") for status in (COMPLETE, REFUSED, FAILED, CRASHED)]
     assert [each.strength for each in by_ledger(rows)] == [0.5, 0.5]

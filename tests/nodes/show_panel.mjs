@@ -1,7 +1,7 @@
 // Shows saved panels as web/owf.js does in ComfyUI's page, on as much of a page as it needs, and writes their texts.
 // node show_panel.mjs SCRIPT PANEL...: for each panel a JSON list of its texts, which of them are folded away, its classes
 // and its pictures. A file with "events", a list of names and details, is no panel, but what ComfyUI's server says of a node
-// that has none yet; one with "widgets", values by name, is an audit's node that asks the server what it would cost, and
+// that has none yet, "queue" being its answer to a graph; one with "widgets", values by name, is an audit's node that asks the server what it would cost, and
 // "set" changes one of them.
 import { readFileSync } from "node:fs";
 import { pathToFileURL } from "node:url";
@@ -43,12 +43,18 @@ globalThis.clearTimeout = (timer) => pending.delete(timer);
 const asked = [];
 const fetchApi = async (path) => (asked.push(path), { ok: true, json: async () => ({ text: `Cost ${asked.length}.` }) });
 const listeners = {};
+let answered; // what the server says to a graph that is queued
+const queuePrompt = async (...given) => {
+  if (given.length !== 3) throw new Error("an argument was lost");
+  if (answered.refused) throw Object.assign(new Error("refused"), { response: answered });
+  return answered;
+};
 const graph = { getNodeById: (id) => ({ 7: current, 3: outer })[id] ?? null, get _nodes() { return [current, outer]; } };
 const inside = { getNodeById: (id) => (id === 7 ? current : null) };
 let outer; // a subgraph that holds the same node
 globalThis.owfTest = {
   app: { registerExtension: (given) => (extension = given), graph },
-  api: { apiURL: (path) => path, fetchApi, addEventListener: (name, act) => (listeners[name] = act) },
+  api: { apiURL: (path) => path, fetchApi, queuePrompt, addEventListener: (name, act) => (listeners[name] = act) },
 };
 await import(pathToFileURL(process.argv[2]));
 extension.setup();
@@ -61,6 +67,7 @@ async function shown(panel) {
   const node = {
     comfyClass: panel?.widgets ? "OWF_DriftAudit" : "OWF_ShowReport",
     widgets: Object.entries(panel?.widgets ?? {}).map(([name, value]) => ({ name, value })),
+    inputs: panel?.inputs ?? [],
     size: [420, 300],
     computeSize: () => [420, options.getMinHeight() + 60],
     setSize: (size) => (node.size = size),
@@ -80,15 +87,25 @@ async function shown(panel) {
     pending.delete(timer);
     await act();
   }
-  for (const [name, detail] of panel?.events ?? []) listeners[name]({ detail });
+  for (const [name, detail] of panel?.events ?? []) {
+    if (name !== "queue") listeners[name]({ detail });
+    else {
+      answered = detail;
+      const passed = await owfTest.api.queuePrompt(0, {}, {}).then((answer) => answer === detail, () => detail.refused);
+      if (!passed) warnings.push("the answer was lost");
+    }
+  }
   const elements = all(node.owfElement);
   const textsOf = (elements) => elements.flatMap((element) => element.children.filter((child) => typeof child === "string"));
   // As tall as its content when that is laid out, and as it was while it is not on the screen.
-  const heights = [123, 2000, 0, 50].map((height) => {
+  const heightAt = (height) => {
     node.owfContent.offsetHeight = height;
     node.onConfigure({});
     return node.size[1] - 60;
-  });
+  };
+  const heights = [123, 2000, 0, 50].map(heightAt);
+  node.size = [420, 760]; // as the user made it, or a workflow has it
+  const chosen = [600, 900, 0, 600, 100].map(heightAt);
   return {
     texts: textsOf(elements),
     folded: elements.filter((element) => element.tag === "details").map((element) => textsOf(all(element))),
@@ -97,6 +114,7 @@ async function shown(panel) {
     outer: outer.owfElement ? textsOf(all(outer.owfElement)) : null,
     warnings: warnings.splice(0),
     heights,
+    chosen,
     asked: asked.splice(0),
   };
 }

@@ -23,6 +23,18 @@ def test_a_changed_file_is_noticed(stub):
     assert stub.run("lora_mark", "mine.safetensors")["mark"] != before
 
 
+@pytest.mark.parametrize("content", [b"", b"no LoRA", b"\x08" + bytes(7) + b"{       ", b"\x02" + bytes(7) + b"{}"])
+def test_whatever_is_wrong_with_a_lora_names_its_file_once(stub, content):
+    (stub.home / "loras" / "half.safetensors").write_bytes(content)
+    said = stub.run("broken_lora", "half.safetensors")["said"]
+    read, *hosts, inspected, gone, named = said
+    assert read == inspected and read[0] == "AdapterError"
+    assert all(kind == "UsageError" and "ComfyUI cannot read it: " in text for kind, text, _ in hosts)
+    assert gone[1] == "half.safetensors: No such file or directory. Check the path."
+    assert named == ["AdapterError", "half.safetensors: it is broken", 1]
+    assert all(text.startswith("half.safetensors: ") and text.count("half.safetensors") == 1 for _, text, _ in said)
+
+
 @pytest.mark.parametrize("name", ["../secret.safetensors", "/etc/passwd", "unknown.safetensors"])
 def test_a_lora_outside_the_list_is_refused(stub, name):
     (stub.home / "secret.safetensors").write_bytes(b"x")
@@ -89,11 +101,20 @@ def test_an_audit_says_what_it_would_cost_before_it_is_queued(stub):
     assert found["new"].startswith("On a new base: ") and "for the base (once, then cached)." in found["new"]
     assert "About" not in found["new"]  # nothing was measured yet
     assert found["cached"].startswith("On My <base>: ") and "the base's are cached. About" in found["cached"]
-    assert "for the base" in found["other"]  # another plan
+    assert found["half"].startswith("On My <base>: ") and "832 of 1,664 for the base" in found["half"]
+    assert "About" not in found["half"]  # nothing was measured since
+    assert "for the base" in found["other"] and "for the base" in found["bigger"]  # other questions
+    same, *others = found["remembered"]
+    assert same.startswith("On My <base>: 0 rows. Its report is remembered and comes at once.")
+    assert not any("remembered" in said for said in others)
+    assert ["the base's are cached" in said for said in others] == [True, False, True, True, False]
+    assert found["times"] == ["a minute at most", "13 min", "2.5 h"]
     assert found["known"][0].endswith("The ledger has it: DRIFT at strength 1 on My base.")
     assert found["known"][1] == found["cached"]  # what drifts at 1 says nothing of a weaker strength
-    assert found["wrong"] == ["", "", ""] and found["pace"] == ""
-    assert found["served"] == [{"text": found["cached"]}, {"text": ""}]
+    unknown, no_number, gone = found["wrong"]
+    assert unknown.startswith("Unknown preset 'no'") and "not among ComfyUI's LoRA files" in gone
+    assert no_number == found["pace"] == ""
+    assert found["served"] == [{"text": found["cached"]}, {"text": unknown}]
 
 
 def test_what_a_run_is_about_to_do_stands_beside_its_progress(stub):
@@ -127,13 +148,31 @@ def test_pictures_outside_the_report_are_not_offered(stub):
 
 @pytest.mark.parametrize(("stop", "blocked"), [("never", False), ("on DRIFT or INVALID", True), ("unless PASS", True)])
 def test_the_gate(stub, stop, blocked):
-    found = stub.run("gate", stop)
+    found = stub.run("gate", stop, 0.1, True)
     assert (found["model"] != "MODEL") == blocked
     assert found["message"] is None and found["silent"] is None  # an error of what is connected would say nothing more
     assert found["notes"] == (
         [f"The gate is closed ({stop}): nothing runs that is connected to model or clip."] * blocked
     )
     assert ("said DRIFT. The gate is closed" in found["log"]) == blocked
+
+
+@pytest.mark.parametrize(
+    ("stop", "whole", "blocked"),
+    [
+        ("never", False, False),
+        ("on DRIFT or INVALID", False, False),
+        ("unless PASS", False, True),
+        ("unless PASS", True, False),
+    ],
+)
+def test_a_pass_of_one_metric_opens_no_gate_that_asks_for_pass_and_is_not_green(stub, stop, whole, blocked):
+    found = stub.run("gate", stop, 0.0001, whole)
+    assert found["verdict"] == "PASS" and (found["model"] != "MODEL") == blocked
+    shown = ("PASS", "PASS") if whole else ("PASS, in part", "UNKNOWN")
+    assert (found["outcome"], found["state"]) == shown
+    said = "Not judged: Damage map, Knowledge, Colour shift, Texture and content. A whole audit judges them too"
+    assert [note.startswith(said) for note in found["notes"]] == [False] * blocked + [True] * (not whole)
 
 
 NO_SOURCE = "Choose a LoRA by name, or connect tuned_model (and tuned_clip): one of the two."

@@ -118,6 +118,44 @@ def test_the_panel_says_how_a_run_ended(tmp_path, events, texts, gone):
     assert set(texts) <= set(found["texts"]) and not set(gone) & set(found["texts"])
 
 
+def refusal(node="7", said="Choose a LoRA.", **others):
+    """Return what ComfyUI answers to a graph without one node, whose check speaks once for each input."""
+    errors = [
+        {"type": "custom_validation_failed", "details": f"{name} - {said}", "extra_info": {"input_name": name}}
+        for name in ("lora", "policy")
+    ]
+    return ["queue", {"node_errors": {node: {"errors": errors}}, **others}]
+
+
+@pytest.mark.skipif(not NODE, reason="needs node to parse JavaScript")
+@pytest.mark.parametrize(
+    ("events", "texts", "gone"),
+    [
+        ([refusal(refused=True)], ["Choose a LoRA."], ["Queue the graph to see results here."]),
+        ([refusal()], ["Choose a LoRA."], []),  # what else the graph has is run
+        ([refusal(refused=True), ["queue", {"node_errors": {}}]], [], ["Choose a LoRA."]),
+        ([refusal(refused=True), ["queue", {"node_errors": [], "prompt_id": "1"}]], [], ["Choose a LoRA."]),
+        ([["queue", {"refused": True, "error": "no outputs"}]], ["Queue the graph to see results here."], []),
+        ([refusal("9", refused=True)], [], ["Choose a LoRA."]),
+        (
+            [
+                [
+                    "queue",
+                    {"refused": True, "node_errors": {"7": {"errors": [{"message": "Missing", "details": "vae"}]}}},
+                ]
+            ],
+            ["Missing: vae."],
+            [],
+        ),
+        ([refusal(refused=True), progress()], ["11 %"], ["Choose a LoRA."]),
+    ],
+)
+def test_a_node_that_is_not_queued_says_why_once_and_no_longer_than_it_is_so(tmp_path, events, texts, gone):
+    (tmp_path / "events.json").write_text(json.dumps({"events": events}))
+    (found,) = shown(tmp_path, tmp_path / "events.json")
+    assert set(texts) <= set(found["texts"]) and not set(gone) & set(found["texts"]) and not found["warnings"]
+
+
 @pytest.mark.skipif(not NODE, reason="needs node to parse JavaScript")
 def test_a_subgraph_shows_what_the_node_in_it_does(tmp_path):
     panel = json.loads((HERE / "saved" / "report_panel.json").read_text())
@@ -162,10 +200,11 @@ def test_what_was_drawn_last_is_shown_while_it_runs(tmp_path, events, pictures):
 
 
 @pytest.mark.skipif(not NODE, reason="needs node to parse JavaScript")
-def test_a_panel_is_as_high_as_its_content(tmp_path):
+def test_a_node_is_as_high_as_its_panel_and_never_lower_than_somebody_made_it(tmp_path):
     (found,) = shown(tmp_path, HERE / "saved" / "report_panel.json")
     edges = 20  # which ComfyUI leaves above and below
-    assert [height - edges for height in found["heights"]] == [123, 1000, 1000, 50]
+    assert [height - edges for height in found["heights"]] == [123, 2000, 2000, 50]
+    assert found["chosen"] == [700, 900 + edges, 900 + edges, 700, 700]
 
 
 @pytest.mark.skipif(not NODE, reason="needs node to parse JavaScript")
@@ -240,7 +279,11 @@ def test_an_audit_says_what_it_costs_before_it_is_queued_and_asks_once_for_sever
     asked = {"widgets": widgets, "set": {"preset": "standard", "strength": 0.5}}
     (tmp_path / "asked.json").write_text(json.dumps(asked))
     (tmp_path / "run.json").write_text(json.dumps({**asked, "events": [progress()]}))
-    before, running = shown(tmp_path, tmp_path / "asked.json", tmp_path / "run.json")
+    inputs = [{"name": "model", "link": 1}, {"name": "strength", "link": 0}, {"name": "probe_images", "link": None}]
+    (tmp_path / "linked.json").write_text(json.dumps({**asked, "inputs": inputs}))
+    names = ("asked", "run", "linked")
+    before, running, linked = shown(tmp_path, *(tmp_path / f"{name}.json" for name in names))
+    assert linked["asked"] == [f"{before['asked'][0]}&linked=strength"]
     assert before["asked"] == ["/owf/forecast?lora=a+b.safetensors&strength=0.5&preset=standard"]
     assert "Cost 1." in before["texts"] and "Queue the graph to see results here." in before["texts"]
     assert "Cost 1." not in running["texts"]

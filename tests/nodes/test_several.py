@@ -36,12 +36,14 @@ def test_a_sweep_in_both_directions_draws_the_usual_one_and_none_may_pass(stub):
 def test_many_loras_are_ranked_and_what_was_known_is_said(stub):
     given = [["good.safetensors", 1.0, HARMLESS, True], ["bad.safetensors", 1.0, HARMFUL], ["broken", 1.0, None]]
     found = stub.run("ranked", given)
-    assert [line.split(":")[0] for line in found["ranking"].splitlines()] == ["DRIFT", "INVALID", "PASS"]
+    assert [line.split(":")[0] for line in found["ranking"].splitlines()] == ["DRIFT", "INVALID", "PASS, in part"]
     assert found["passed"] == "good.safetensors"
-    assert found["panel"]["notes"] == ["1 of 3 were measured before."]
-    bad, broken, _ = found["panel"]["rows"]
+    known, unjudged = found["panel"]["notes"]
+    assert known == "1 of 3 were measured before." and unjudged.startswith("Not judged: Damage map, Knowledge")
+    bad, broken, good = found["panel"]["rows"]
     assert bad["report"].startswith("/view?filename=report.html&subfolder=owf%2Fx") and bad["text"]
     assert broken["report"] == broken["text"] == "" and "broken" in broken["reason"]
+    assert (good["badge"], good["state"], bad["badge"], bad["state"]) == ("PASS, in part", "UNKNOWN", "DRIFT", "DRIFT")
 
 
 def test_names_folders_and_stars_name_loras(stub):
@@ -91,9 +93,13 @@ def test_many_audits_go_on_after_a_cancel_and_nothing_is_measured_twice(stub):
         ("", "", [], 1.0, "never", "NOT AUDITED", True),
         ("", "", [], 1.0, "on DRIFT or INVALID", "NOT AUDITED", True),
         ("", "", [], 1.0, "unless PASS", "NOT AUDITED", False),
-        ("", "", [[HARMLESS, 1.0]], 0.7, "unless PASS", "PASS", True),
-        ("", "", [[HARMLESS, 1.0]], 1.3, "unless PASS", "NOT AUDITED", False),
-        ("PASS", "PASS", [[HARMFUL, 1.0]], 1.0, "on DRIFT or INVALID", "DRIFT", False),
+        ("", "", [[HARMLESS, 1.0, True]], 0.7, "unless PASS", "PASS", True),
+        ("", "", [[HARMLESS, 1.0, True]], 1.3, "unless PASS", "NOT AUDITED", False),
+        # One metric alone says nothing of the others, whatever is known of them at another strength.
+        ("", "", [[HARMLESS, 1.0, False]], 1.0, "unless PASS", "PASS, in part", False),
+        ("", "", [[HARMLESS, 1.0, False]], 1.0, "on DRIFT or INVALID", "PASS, in part", True),
+        ("", "", [[HARMLESS, 0.7, False], [HARMLESS, 1.0, True]], 0.7, "unless PASS", "PASS", True),
+        ("PASS", "PASS", [[HARMFUL, 1.0, False]], 1.0, "on DRIFT or INVALID", "DRIFT", False),
         # What anybody can write opens nothing, but may close.
         ("", "PASS", [], 1.0, "unless PASS", "PASS, claimed", False),
         ("PASS", "", [], 1.0, "unless PASS", "PASS, claimed", False),
@@ -106,7 +112,8 @@ def test_a_lora_is_loaded_with_what_is_known_of_it(stub, file, note, rows, stren
     panel = found["panel"]
     assert panel["badge"] == badge and found["open"] == is_open
     assert panel["state"] == (badge if badge in ("PASS", "DRIFT") else "UNKNOWN")  # nothing claimed is green
-    assert found["verdict"] == badge.removesuffix(", claimed")
+    assert found["verdict"] == badge.partition(",")[0]
+    assert any("Not judged: Damage map, Knowledge" in said for said in panel["notes"]) == (badge == "PASS, in part")
     assert any("The gate is closed" in said for said in panel["notes"]) != is_open
     # Another verdict makes the node run again, and another audit alone does not: all that follows would run too.
     assert found["changed"] == (bool(rows) and badge != "NOT AUDITED")

@@ -12,7 +12,7 @@ with torch.inference_mode(False):
     model, clip, vae = pack("nodes.backend.demo").load_demo()
 skipping = clip.clone()
 skipping.clip_layer(-2)
-lora = change.lora_weights(Path(PACK, "demo", "lora", "owf_demo_plain.safetensors"))
+lora = pack("nodes.backend.lora_file").lora_weights(Path(PACK, "demo", "lora", "owf_demo_plain.safetensors"))
 tuned = change.patched(backend.Pair(model, clip), lora, 1.0)
 # A patched base first: what is loaded then are not the weights of the plain one.
 patched = [backend.ComfyDenoiser(tuned, vae).digest() for _ in range(2)]

@@ -197,7 +197,7 @@ with torch.inference_mode():
             "norm": [record.delta_norm for record in records],
         }
         if name in ("kohya", "text conditioner"):  # the same by ComfyUI's own loader, which knows these names
-            file = change.lora_weights(read.path)
+            file = pack("nodes.backend.lora_file").lora_weights(read.path)
             graph = change.GraphChange(ours, change.patched(ours.base, file, STRENGTH))
             assert graph.refusal() is None
             graph.on()

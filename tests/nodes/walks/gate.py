@@ -1,9 +1,14 @@
-"""Answers with a report that is DRIFT, at a setting of the gate."""
+"""Answers with a report of one drift, or of that and all other numbers, at a setting of the gate."""
 
-from made_report import made, result
+from made_report import result
+from made_rows import report
 from walk import ARGUMENTS, answer, pack
 
-out = pack("nodes.audit").answer(result(made()), *ARGUMENTS)
+stop, drift, whole = ARGUMENTS
+out = pack("nodes.audit").answer(result(report(drift, whole)), stop)
 model, base_images = out.args[5], out.args[3]
-notes = out.ui["owf"][0]["notes"]
-answer(message=getattr(model, "message", None), model=str(model), silent=base_images.message, notes=notes)
+panel = out.ui["owf"][0]
+shown = {name: panel[name] for name in ("outcome", "state", "notes")}
+answer(
+    message=getattr(model, "message", None), model=str(model), silent=base_images.message, verdict=out.args[0], **shown
+)

@@ -22,8 +22,8 @@ marks = [load.LoadAuditedLora.fingerprint_inputs("mine.safetensors", strength)]
 if rows:
     places.reports_folder().mkdir(parents=True, exist_ok=True)
     with ledger.Ledger(found.ledger()) as kept:
-        for drift, at in rows:
-            kept.put(dataclasses.replace(done("other name", at, drift).row, sha256=sha256), None)
+        for drift, at, whole in rows:
+            kept.put(dataclasses.replace(done("other name", at, drift, whole=whole).row, sha256=sha256), None)
 marks.append(load.LoadAuditedLora.fingerprint_inputs("mine.safetensors", strength))
 known, notes = found.known_of(path, strength)
 out = load.answer(path, known, notes, Some(model="MODEL", clip="CLIP"), gate)
