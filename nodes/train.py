@@ -127,8 +127,9 @@ def terms_of(preset: str, preserve: str) -> tuple[str, ...]:
 
 
 def _answer(base: Any, trained: Any, watcher: Watcher) -> io.NodeOutput:
-    from .backend.change import lora_weights, patched
+    from .backend.change import patched
     from .backend.images import from_pictures
+    from .backend.lora_file import lora_weights
 
     weights = lora_weights(trained.path)
     model = patched(base, weights, 1.0).model
