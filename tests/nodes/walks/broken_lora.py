@@ -5,7 +5,7 @@ from safetensors.torch import load_file
 from walk import ARGUMENTS, NODES, answer, pack
 
 (name,) = ARGUMENTS
-vars(comfy.utils)["load_torch_file"] = lambda path, safe_load: load_file(path)
+comfy.utils.load_torch_file = lambda path, safe_load: load_file(path)  # pyright: ignore[reportAttributeAccessIssue]
 files, places, errors = pack("nodes.backend.lora_file"), pack("nodes.backend.places"), pack("core.errors")
 path = places.lora_path(name)
 
