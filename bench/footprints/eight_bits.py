@@ -44,6 +44,7 @@ def eight_bits_table() -> Iterator[str]:
             continue
         one = asked(family.hub_id)
         stored, lora = stored_base(family.hub_id), lora_bytes(one.base)
+        stored.network.resize(one.base.resolution)
         pairs = ((one.needed(way), footprint(stored, one.dtype, one.rows, way, lora).needed / GIB) for way in WAYS)
         cells = " | ".join(f"{plain:.1f} | {eight:.1f}" for plain, eight in pairs)
         yield f"| {one.base.family.title} | {cells} |"
