@@ -1,6 +1,6 @@
 """FLUX.1 and its relatives with the same blocks."""
 
-from .family import Family, Part, Pipeline, Recipe
+from .family import EDITING, Family, Lookalike, Part, Pipeline, Recipe
 from .layers import Layer
 from .targets import Targets
 from .variants import DE_DISTILLED, Drawing
@@ -90,6 +90,7 @@ PIPELINE = Pipeline(
         Part("tokenizer_2", "transformers", ("T5TokenizerFast", "T5Tokenizer")),
     ),
     layers=_LAYERS,
+    lookalikes=(Lookalike(r"\bkontext", EDITING.what),),
     half="bfloat16",
     targets=_TARGETS,
     multiple=16,
@@ -139,6 +140,7 @@ FAMILY = Family(
     drawings=(
         # These were trained until guidance of two predictions works, which their makers set to 3 to 4.
         Drawing(rf"{DE_DISTILLED}|\b(?:libre|open) ?flux", 3.5, title="a de-distilled FLUX.1"),
+        Drawing(r"\bkontext", 1.0, title="FLUX.1-Kontext-dev"),  # not audited, and LoRAs name it as their base
         Drawing(r"\bschnell", 1.0, 4, "FLUX.1-schnell", (("guidance_embeds", False),), ("a de-distilled FLUX.1",)),
         # Its guidance is told to the network.
         Drawing(r"\bdev\b", 1.0, 0, "FLUX.1-dev", (("guidance_embeds", True),), ("a de-distilled FLUX.1",)),

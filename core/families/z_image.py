@@ -1,6 +1,6 @@
 """Z-Image."""
 
-from .family import Family, Part, Pipeline
+from .family import EDITING, Family, Part, Pipeline
 from .flux import RECIPES_OF_TRANSFORMERS
 from .layers import Layer
 from .targets import Targets
@@ -45,6 +45,7 @@ PIPELINE = Pipeline(
         Part("tokenizer", "transformers", ("Qwen2TokenizerFast", "Qwen2Tokenizer")),
     ),
     layers=_LAYERS,
+    lookalikes=(EDITING,),
     half="bfloat16",
     targets=_TARGETS,
     multiple=16,

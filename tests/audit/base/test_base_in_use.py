@@ -104,6 +104,7 @@ VARIANTS = [
         False,
     ),
     ("Qwen/Qwen-Image-Edit", UsedBase("x", family="qwen_image", title="Qwen-Image"), "Qwen-Image-Edit,", False),
+    ("flux1-kontext-dev.safetensors", UsedBase("x", family="flux", title="FLUX.1-dev"), "FLUX.1-Kontext-dev,", False),
 ]
 
 

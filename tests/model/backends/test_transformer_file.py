@@ -100,9 +100,27 @@ def test_weights_of_8_bits_that_hold_values_are_read(family, parts, folder, tmp_
         assert torch.equal(found[name], value.to(torch.float8_e4m3fn).float())
 
 
-@pytest.mark.parametrize("name", ["qwen_image_edit_2509_bf16", "krea2-edit", "QwenImageEdit"])
-def test_what_only_its_name_tells_from_a_model_of_text_alone_is_refused_by_it(name, tmp_path):
-    transformer = PARTS["krea2" if "krea2" in name else "qwen_image"]().transformer
+@pytest.mark.parametrize("kind", sorted(PARTS.keys() - {"qwen_image"}))  # whose original names are diffusers'
+def test_a_file_in_the_names_of_diffusers_says_to_name_its_folder(kind, tmp_path):
+    save_file(PARTS[kind]().transformer.state_dict(), tmp_path / "mine.safetensors")
+    with pytest.raises(UsageError, match=r"name the folder with its model_index\.json"):
+        load_base(choose_base(str(tmp_path / "mine.safetensors"), None), CPU, torch.float32, offline=True)
+
+
+EDITING = {
+    "qwen_image_edit_2509_bf16": "qwen_image",
+    "QwenImageEdit": "qwen_image",
+    "krea2-edit": "krea2",
+    "flux1-dev-kontext_fp8_scaled": "flux",
+    "flux1-kontext-dev": "flux",
+    "z_image_edit_bf16": "z_image",
+}
+"""Names of files of models that edit pictures -> family whose layers they have."""
+
+
+@pytest.mark.parametrize(("name", "kind"), EDITING.items())
+def test_what_only_its_name_tells_from_a_model_of_text_alone_is_refused_by_it(name, kind, tmp_path):
+    transformer = PARTS[kind]().transformer
     save_file(original_names(transformer), tmp_path / f"{name}.safetensors")
     with pytest.raises(UsageError, match="edits pictures"):
         load_base(choose_base(str(tmp_path / f"{name}.safetensors"), None), CPU, torch.float32, offline=True)

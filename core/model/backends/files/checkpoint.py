@@ -31,7 +31,10 @@ _OTHERS = (
     (r"conditioner\.embedders\.0\.model\..*", "an SDXL refiner"),
     (r"(model\.diffusion_model\.)?joint_blocks\..*", "a Stable Diffusion 3 checkpoint"),
     (r"(model\.diffusion_model\.)?double_blocks\..*", "a FLUX checkpoint, or one like it"),
-    (r"(model\.diffusion_model\.)?transformer_blocks\..*|(model\.diffusion_model\.)?layers\..*", "a transformer model"),
+    (
+        r"(model\.diffusion_model\.)?transformer_blocks\..*|(model\.diffusion_model\.)?layers\..*",
+        "a transformer in names that are read from diffusers folders alone: name the folder with its model_index.json",
+    ),
     (r"cond_stage_model\.model\..*", "a Stable Diffusion 2 checkpoint: name a diffusers folder of it"),
 )
 """Names of weights -> what a file with such is; the first that fits."""
