@@ -63,7 +63,7 @@ def asked(hub_id: str) -> Asked:
     """Return the audit on a base of the hub, which is only looked at."""
     base = blueprint(BaseChoice(hub_id, "hub"))
     plan, _ = plan_for(AuditRequest(), base.family.name, base.made_for, names=(hub_id,))
-    base.network.resize(plan.resolution or base.made_for)
+    base.network.resize(plan.side(base.made_for))
     return Asked(hub_id, base, plan, audit_cost(plan, plan.per_class * len(plan.classes)))
 
 

@@ -32,7 +32,7 @@ def foresee(adapter: Adapter, choice: BaseChoice, request: AuditRequest) -> Fore
     base = blueprint(choice)
     names = (base.name, *base_names(choice))
     plan, labelled = plan_for(request, base.family.name, base.made_for, names=names)
-    base.network.resize(plan.resolution or base.made_for)
+    base.network.resize(plan.side(base.made_for))
     count = len(plan.classes) * plan.per_class if labelled is None else len(labelled.labels)
     concept = concept_of(request.concept, adapter.trigger_words) if request.references else None
     likeness = likeness_rows(concept, base.family.name, plan.form)

@@ -54,7 +54,7 @@ def _lines(session: TrainSession, options: RunOptions) -> Iterator[str]:
     audit, audit_rows = None, 0.0
     if options.audit:
         asked, audit = _audit_cost(base, plan, names)
-        audit_rows = (audit.tuned + audit.base) * ((asked.resolution or base.made_for) / base.made_for) ** 2
+        audit_rows = (audit.tuned + audit.base) * (asked.side(base.made_for) / base.made_for) ** 2
     memories = TrainMemories(lambda: blueprint(choice), (plan,))
     device = choose_device(options.device)
     here, on_cards = (dtype_of_base(options.dtype, place, choice) for place in (device, torch.device("cuda")))

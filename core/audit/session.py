@@ -114,13 +114,12 @@ class AuditSession:
     ) -> Published:
         """Return the report of a change, in a folder whose name begins with `stem`.
 
-        `names` are further names of the base, as its metadata may give it. `other_base` (see `AuditSetting`) and
-        `learning`, what a training knows of the change, go into the report. `announce` hears of plan and setting before
-        a change is measured; for one that does not fit nothing is fetched. Raises UsageError where another is at it.
+        `names` are further names of the base. `other_base` and `learning`, which a training knows, go into the report.
+        `announce` hears of plan and setting before what fits is measured. Raises UsageError where another is at it.
         """
         names = (denoiser.name, *names)
         plan, labelled = plan_for(self._request, denoiser.family, denoiser.made_for, given, names)
-        with asked_at(denoiser, plan.resolution or denoiser.made_for):
+        with asked_at(denoiser, plan.side(denoiser.made_for)):
             networks, references = self._loaded(denoiser, change, plan, progress)
             run = self._run(denoiser, change, plan, networks, references)
             setting = AuditSetting(
@@ -139,7 +138,7 @@ class AuditSession:
                 not_asked(self._request, plan),
                 families.get(denoiser.family).drawing(names),
             )
-            finished = Finished(setting.cache, run, denoiser.digest(), plan_digest(plan), change)
+            finished = Finished(self._places.cache, run, denoiser.digest(), plan_digest(plan), change)
             with only_one(setting.folder):
                 if (published := self._found(setting, finished, change, learning)) is None:
                     if change.refusal() is None:
@@ -148,7 +147,7 @@ class AuditSession:
                         report = audit_change(denoiser, change, plan, setting)
                     progress.stage("Writing the report")
                     published = self._publish(_with(report, learning, references), setting.folder, finished, change)
-        return published
+                return published
 
     def _loaded(
         self, denoiser: Denoiser, change: Change, plan: AuditPlan, progress: Progress

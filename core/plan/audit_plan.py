@@ -134,6 +134,10 @@ class AuditPlan:
         check(self.solver in SOLVERS, f"Pictures are drawn with {' or '.join(SOLVERS)}")
         check(self.sampling_steps >= 1 and self.drift_timesteps >= 1, "At least one step is needed")
 
+    def side(self, own: int) -> int:
+        """Return the side in pixels of the pictures that a base is asked about which was made for those of `own`."""
+        return self.resolution or own
+
     @property
     def form(self) -> PromptForm:
         """How the base is asked."""
