@@ -10,7 +10,7 @@ from ..core.errors import Setting, UsageError
 from ..core.experiments.experiment import Experiment, all_experiments, find_experiment
 from ..core.model.device import DEVICES, DTYPES
 from ..core.model.memory import QUANTIZED, TRAINING_OFFLOADS
-from ..core.plan.presets import PRESETS
+from ..core.plan.presets import GLANCE, PRESETS
 from .arguments.numbers import positive
 from .arguments.paths import user_path
 from .command import INTERRUPTED, guarded, print_failure, quiet_libraries
@@ -105,7 +105,8 @@ def _add_training(group: argparse._ArgumentGroup) -> None:
 
 
 def _add_audit(group: argparse._ArgumentGroup) -> None:
-    group.add_argument("--preset", choices=tuple(PRESETS), default="quick", help="how much is measured (default quick)")
+    presets = tuple(name for name in PRESETS if name != GLANCE)  # experiments name their metrics: to them it is quick
+    group.add_argument("--preset", choices=presets, default="quick", help="how much is measured (default quick)")
     group.add_argument("--images", type=user_path, metavar="FOLDER", help="labelled images; see docs/datasets.md")
     group.add_argument("--dataset", choices=tuple(d.name for d in all_datasets()), default="", help="their layout")
     group.add_argument("--per-class", type=positive, metavar="N", default=0, help="labelled images per class")

@@ -20,7 +20,6 @@ from ..core.audit.request import AuditRequest, side_for
 from ..core.audit.session import AuditSession, Places, Published
 from ..core.datasets.dataset import find_dataset
 from ..core.disk.digests import Digests
-from ..core.errors import Setting, UsageError
 from ..core.metrics.images.features import Fetching
 from ..core.model.base import BaseChoice, choose_base, load_base
 from ..core.model.device import choose_device
@@ -35,6 +34,7 @@ from ..core.progress import Progress
 from ..core.text import inert
 from ..core.verdict.policy import default_policy, read_policy
 from .arguments.paths import cache_folder
+from .arguments.plan_arguments import measured
 from .below import read_below
 from .command import say, say_left_out
 from .output.progress import JsonLines, progress_kind, progress_on
@@ -193,13 +193,10 @@ def _not_found(stated: StatedBase, folders: Sequence[Path]) -> str:
 
 
 def _request(options: argparse.Namespace) -> AuditRequest:
-    metrics = tuple(metric for metric in options.metrics if metric not in options.skip)
-    if not metrics:
-        raise UsageError("Nothing is left to measure.", Setting("metrics"), Setting("skip"))
     return AuditRequest(
         preset=options.preset,
         seed=options.seed,
-        metrics=metrics,
+        metrics=measured(options),
         resolution=options.resolution or 0,
         per_class=options.per_class or 0,
         class_prompt=options.class_prompt or "",

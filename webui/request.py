@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ..core.disk.files import replacing
-from ..core.plan.presets import METRICS, PRESETS
+from ..core.plan.presets import PRESETS
 from ..core.text import file_stem, inert
 from . import host
 from .host import Refusal
@@ -32,7 +32,8 @@ class AuditAsk:
     loras: tuple[str, ...]
     strengths: tuple[float, ...] = (1.0,)
     preset: str = "quick"
-    metrics: tuple[str, ...] = METRICS
+    metrics: tuple[str, ...] = ()
+    """Empty takes those of the preset."""
     policy: str = ""
     """Name of limits; empty takes those of the settings."""
 
@@ -50,7 +51,7 @@ class AuditAsk:
             tuple(_text(name, "loras") for name in _list(data.get("loras"), "loras", MOST_LORAS)),
             tuple(map(_strength, _list(data.get("strengths", [1.0]), "strengths", MOST_STRENGTHS))),
             _text(data.get("preset", default.preset), "preset"),
-            tuple(_text(name, "metrics") for name in _list(data.get("metrics", list(METRICS)), "metrics", 50)),
+            tuple(_text(name, "metrics") for name in _list(data.get("metrics", []), "metrics", 50, least=0)),
             _text(data.get("policy", ""), "policy", least=0),
         )
 
@@ -70,7 +71,8 @@ class AuditAsk:
             _one_of(name, metrics, "metric")
         policies = host.policies()
         limits = policies[_one_of(self.policy or settings.policy, policies, "policy")]
-        options = [f"--preset={self.preset}", f"--metrics={','.join(dict.fromkeys(self.metrics))}"]
+        options = [f"--preset={self.preset}"]
+        options += [f"--metrics={','.join(dict.fromkeys(self.metrics))}"] if self.metrics else []
         options += [] if limits is None else [f"--policy={limits}"]
         options += _run_options(settings, base, host.data_folder() / "reports")
         commands = [
@@ -200,9 +202,9 @@ def _text(value: object, field: str, least: int = 1) -> str:
     return value
 
 
-def _list(value: object, field: str, most: int) -> list[Any]:
-    if not isinstance(value, list) or not 1 <= len(value) <= most:
-        raise Refusal(f"{field}: a list of 1 to {most} is needed.")
+def _list(value: object, field: str, most: int, least: int = 1) -> list[Any]:
+    if not isinstance(value, list) or not least <= len(value) <= most:
+        raise Refusal(f"{field}: a list of {least} to {most} is needed.")
     return value
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..core.families import RECIPES
-from ..core.plan.presets import METRICS, PRESETS
+from ..core.plan.presets import PRESETS
 from . import environment, host, reports, view
 from .host import Refusal
 from .inspection import inspect
@@ -80,7 +80,7 @@ def _audit_form(gr: Any, status: Any) -> None:
     with gr.Row():
         preset = gr.Dropdown(list(PRESETS), value="quick", label="Preset")
         strengths = gr.Textbox("1", label="Strengths, with commas", elem_id="owf_strengths")
-        metrics = gr.Dropdown(_metrics(), value=list(METRICS), label="Metrics", multiselect=True)
+        metrics = gr.Dropdown(_metrics(), label="Metrics (none: the preset's)", multiselect=True)
         policy = gr.Dropdown(list(host.policies()), value=host.settings().policy, label="Policy")
     run = gr.Button("Audit", variant="primary", elem_id="owf_audit")
     asked = [checkpoint, loras, preset, strengths, metrics, policy]
@@ -90,7 +90,7 @@ def _audit_form(gr: Any, status: Any) -> None:
 
 def _audit(checkpoint: Any, loras: Any, preset: Any, strengths: Any, metrics: Any, policy: Any) -> str:
     asked = {"checkpoint": checkpoint, "loras": loras, "preset": preset, "strengths": _numbers(strengths)}
-    return _started(lambda: start_audit(AuditAsk.read({**asked, "metrics": metrics, "policy": policy or ""})))
+    return _started(lambda: start_audit(AuditAsk.read({**asked, "metrics": metrics or [], "policy": policy or ""})))
 
 
 def _found_reports(gr: Any, send: Any, text: Any) -> None:

@@ -4,12 +4,12 @@ import argparse
 from pathlib import Path
 
 from ...core.datasets.dataset import all_datasets, layouts
-from ...core.errors import UsageError
+from ...core.errors import Setting, UsageError
 from ...core.families.prompt_form import ASKED_FORMS, AUTO
 from ...core.metrics.images.network_names import FEATURES
 from ...core.metrics.metric import all_metrics
 from ...core.plan.audit_plan import LOSSES, Stage
-from ...core.plan.presets import METRICS, PRESETS
+from ...core.plan.presets import GLANCE, METRICS, PRESETS, preset_metrics
 from ...core.plan.vocabulary import parse_words, read_words
 from .numbers import positive, seed, some_of
 from .paths import user_path
@@ -51,6 +51,15 @@ def add_plan_options(group: argparse._ArgumentGroup) -> None:
     group.add_argument("--policy", type=user_path, metavar="TOML", help="limits of the verdict (default: built in)")
 
 
+def measured(options: argparse.Namespace) -> tuple[str, ...]:
+    """Return the metrics that the options leave; raise UsageError where that is none."""
+    metrics = options.metrics or preset_metrics(options.preset)
+    left = tuple(metric for metric in metrics if metric not in options.skip)
+    if not left:
+        raise UsageError("Nothing is left to measure.", Setting("metrics"), Setting("skip"))
+    return left
+
+
 def _add_classifier_options(group: argparse._ArgumentGroup) -> None:
     group.add_argument("--images", type=user_path, metavar="FOLDER", help=f"labelled images: {layouts()}")
     group.add_argument(
@@ -80,9 +89,10 @@ def _add_metric_options(group: argparse._ArgumentGroup) -> None:
     group.add_argument(
         "--metrics",
         type=_metrics,
-        default=METRICS,
+        default=(),
         metavar="METRIC,...",
-        help=f"some of {', '.join(metric.name for metric in all_metrics())} (default {','.join(METRICS)})",
+        help=f"some of {', '.join(metric.name for metric in all_metrics())} (default {','.join(METRICS)}; of glance, "
+        f"{','.join(preset_metrics(GLANCE))})",
     )
     group.add_argument(
         "--words",

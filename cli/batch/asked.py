@@ -13,6 +13,7 @@ from ...core.foreign import foreign
 from ...core.metrics.metric import chosen
 from ...core.model.base import choose_base
 from ...core.model.settings import checkpoint_folders, configured_bases, configured_parts
+from ..arguments.plan_arguments import measured
 
 AUTO = "auto"
 """The base that the LoRA names, where the user has it."""
@@ -34,7 +35,7 @@ def asked(options: argparse.Namespace, digests: Digests) -> dict[str, object]:
     Raises UsageError for a base or a folder of images that cannot be read.
     """
     parts = _parts(digests)
-    metrics = chosen(metric for metric in options.metrics if metric not in options.skip)
+    metrics = chosen(measured(options))
     return {
         **{name: getattr(options, name) for name in _PLAIN},
         **{name: getattr(options, name) for name in _WHERE_GIVEN if getattr(options, name)},

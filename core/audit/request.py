@@ -15,7 +15,7 @@ from ..families.prompt_form import AUTO
 from ..metrics.evidence import Confirmed, Screened
 from ..metrics.metric import Metric, all_metrics, chosen, needed
 from ..plan.audit_plan import AuditPlan, Stage
-from ..plan.presets import ASKED_SMALL, METRICS, OF_FAMILIES, in_form, in_order, preset_plan
+from ..plan.presets import ASKED_SMALL, OF_FAMILIES, in_form, in_order, preset_metrics, preset_plan
 from ..plan.screening.screening import with_vocabulary
 from ..plan.solvers import DDIM
 from ..verdict.rejudge import NO_FEW_STEPS
@@ -29,8 +29,8 @@ class AuditRequest:
     """Name of the preset."""
     seed: int = 0
     """Seed of all noise."""
-    metrics: tuple[str, ...] = METRICS
-    """Metrics to run."""
+    metrics: tuple[str, ...] = ()
+    """Metrics to run; see `measured`."""
     per_class: int = 0
     """Labelled images of each class."""
     class_prompt: str = ""
@@ -66,12 +66,17 @@ class AuditRequest:
         if self.dataset and self.images is None:
             raise UsageError(f"{self.dataset} is the layout of a folder, and none is named.", Setting("images"))
         named = {"words": self.words, "concept": self.concept if self.references is None else ()}
-        if any(named.values()) and Screened not in needed(self.metrics):
+        if any(named.values()) and Screened not in needed(self.measured):
             given = [Setting(name) for name, words in named.items() if words]
             raise UsageError("Only the damage map asks words; it is the metric map.", Setting("metrics", "map"), *given)
-        if self.open_clip and not any(metric.takes_open_clip for metric in chosen(self.metrics)):
+        if self.open_clip and not any(metric.takes_open_clip for metric in chosen(self.measured)):
             names = ", ".join(metric.name for metric in all_metrics() if metric.takes_open_clip)
             raise UsageError(f"Only {names} compare by CLIP.", Setting("metrics"), Setting("open_clip"))
+
+    @property
+    def measured(self) -> tuple[str, ...]:
+        """Metrics that are run: those of the request, else the preset's."""
+        return self.metrics or preset_metrics(self.preset)
 
 
 _LEAST_SHARE = 0.5
@@ -148,15 +153,15 @@ def plan_for(
 
 def _asked(request: AuditRequest, usual: families.Drawing) -> list[str]:
     """Return the metrics that are asked of a base that people draw with so; raise UsageError where none is left."""
-    asked = [metric.name for metric in chosen(request.metrics) if not metric.of_few_steps or usual.is_distilled]
+    asked = [metric.name for metric in chosen(request.measured) if not metric.of_few_steps or usual.is_distilled]
     if not asked:
-        raise UsageError(f"{_not_asked(chosen(request.metrics))} Ask others too.", Setting("metrics"))
+        raise UsageError(f"{_not_asked(chosen(request.measured))} Ask others too.", Setting("metrics"))
     return asked
 
 
 def not_asked(request: AuditRequest, plan: AuditPlan) -> str:
     """Return in a sentence which metrics of a request its plan for a base leaves out, and why; "" for none."""
-    left_out = [metric for metric in chosen(request.metrics) if metric.name not in plan.metrics]
+    left_out = [metric for metric in chosen(request.measured) if metric.name not in plan.metrics]
     return _not_asked(left_out) if left_out else ""
 
 

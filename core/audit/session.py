@@ -95,7 +95,7 @@ class AuditSession:
 
     def note(self, word: Callable[[Setting], str]) -> str:
         """Return what is known of every verdict before the work begins, in a host's words; "" where nothing is."""
-        known = unjudged(self._request.metrics, self._policy)
+        known = unjudged(self._request.measured, self._policy)
         return known and with_words(known, OF_UNJUDGED, word)
 
     def audit(

@@ -37,6 +37,7 @@ PROMPTS = _COLORS + _PATTERNS
 """What is drawn: it knows no other kind of prompt."""
 
 _SIZES = {
+    "glance": (12, (Stage(2, 4), Stage(6, 1)), 2),
     "quick": (12, (Stage(2, 4), Stage(6, 1)), 2),
     "standard": (30, (Stage(10, 3), Stage(30, 1)), 2),
     "paper": (30, (Stage(50, 5), Stage(500, 1)), 10),

@@ -1,7 +1,7 @@
-"""The plans people choose by name: quick, standard, paper. No torch."""
+"""The plans people choose by name: glance, quick, standard, paper. No torch."""
 
 import dataclasses
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from ..errors import Setting, UsageError
 from ..families import tag_forms
@@ -13,7 +13,7 @@ from .solvers import DDIM, DPM_2M
 from .tag_prompts import CLASS_TAGS, tag_prompts
 
 METRICS = ("denoiser_drift", "map", "semantic", "color", "color_shift", "kid")
-"""What every preset measures; any other metric is asked for by name."""
+"""What presets measure that are to decide; any other metric is asked for by name."""
 
 
 def in_order(metrics: Iterable[str]) -> tuple[str, ...]:
@@ -38,6 +38,8 @@ COMMON_CLASSES = (
 
 CLASS_PROMPT = "a photo of {}"
 
+GLANCE = "glance"
+"""The preset that only looks for damage: it measures less than the others, and cannot show that there is none."""
 PAPER = "paper"
 """The preset that asks published sets as the Diffusion Classifier's authors do."""
 
@@ -73,6 +75,14 @@ def _preset(
         drift_timesteps=drift_timesteps,
         features="inception",
     )
+
+
+def glance_plan() -> AuditPlan:
+    """Return the plan of a first look: what predictions show, at most 2,500 UNet rows, and no picture is drawn for it.
+
+    It finds damage; that there is none it cannot show, so that a PASS of it is one in part.
+    """
+    return dataclasses.replace(quick_plan(), preset=GLANCE, metrics=("denoiser_drift", "map"))
 
 
 def quick_plan() -> AuditPlan:
@@ -121,9 +131,9 @@ def paper_plan() -> AuditPlan:
     )
 
 
-PRESETS = {"quick": quick_plan, "standard": standard_plan, PAPER: paper_plan}
+PRESETS = {GLANCE: glance_plan, "quick": quick_plan, "standard": standard_plan, PAPER: paper_plan}
 """Preset name -> function that returns its plan."""
-ASKED_SMALL = frozenset({"quick"})
+ASKED_SMALL = frozenset({GLANCE, "quick"})
 """Presets that ask families at a smaller side where they learned one: a row of FLUX.1 then costs a quarter."""
 
 
@@ -133,10 +143,19 @@ OF_FAMILIES = {"demo": for_demo}
 
 def preset_plan(name: str, family: str = "") -> AuditPlan:
     """Return the plan of a preset for a base of a family; raise UsageError for an unknown preset."""
+    plan = _known(name)()
+    return OF_FAMILIES[family](plan) if family in OF_FAMILIES else plan
+
+
+def preset_metrics(name: str) -> tuple[str, ...]:
+    """Return what a preset measures where nobody names metrics; raise UsageError for an unknown preset."""
+    return _known(name)().metrics
+
+
+def _known(name: str) -> Callable[[], AuditPlan]:
     if name not in PRESETS:
         raise UsageError(f"Unknown preset {name!r}; use one of {', '.join(PRESETS)}.", Setting("preset"))
-    plan = PRESETS[name]()
-    return OF_FAMILIES[family](plan) if family in OF_FAMILIES else plan
+    return PRESETS[name]
 
 
 def in_form(plan: AuditPlan, form: PromptForm) -> AuditPlan:

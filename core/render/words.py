@@ -12,6 +12,7 @@ from ..metrics.screening.moved import EVERYTHING
 from ..text import inert
 from ..verdict.judge import damaged
 from ..verdict.learning import LEARNED, NOT_LEARNED, NOT_SHOWN, QUANTITIES
+from ..verdict.part import left_unjudged_in
 from ..verdict.reasons import LEAST_FLOOR
 from ..verdict.report import Report
 from ..verdict.size import Judged, goes_either_way
@@ -47,20 +48,33 @@ LEARNING = {
 
 
 def meaning(report: Report) -> str:
-    """Return what the verdict means, what is damaged most, and before it what was learned where that is known."""
+    """Return what the verdict means, with what is damaged most, or of what a PASS says nothing.
+
+    What was learned stands before it where that is known.
+    """
     sentence = SENTENCES.get(report.verdict.decision, "")
     if names := damaged(report.verdict, report.measurements):
         where = "in everything" if names[0] == EVERYTHING else f"most of all {' and '.join(names[:_NAMED])}"
         sentence = f"{sentence[:-1]}, {where}."
+    if unjudged := left_unjudged_in(report):
+        sentence = f"{sentence} {not_judged(unjudged)}"
     return sentence if report.learning is None else f"{LEARNING.get(report.learning.decision, '')} {sentence}"
 
 
+def not_judged(metrics: Iterable[str]) -> str:
+    """Return in a sentence of what a PASS says nothing; see `left_unjudged`."""
+    return f"Not judged: {', '.join(metric_words(name).title for name in metrics)}."
+
+
 def shown_decision(report: Report) -> str:
-    """Return the decision whose colour and mark a report gets: PASS is for what has learned its concept."""
+    """Return the decision whose colour and mark a report gets; "" for a PASS in part, which gets none's.
+
+    PASS is for what has learned its concept.
+    """
     decision, learning = report.verdict.decision, report.learning
-    if decision != PASS or learning is None or learning.decision == LEARNED:
-        return decision
-    return INCONCLUSIVE
+    if decision == PASS and learning is not None and learning.decision != LEARNED:
+        return INCONCLUSIVE
+    return "" if left_unjudged_in(report) else decision
 
 
 def decision_of(reason: str, verdict: Verdict) -> str:

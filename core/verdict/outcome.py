@@ -1,15 +1,19 @@
-"""The outcome of a training in a few words: what it learned, and what was kept. No torch."""
+"""The outcome of an audit in a few words: the verdict, and after a training what it learned and kept. No torch."""
 
 from collections.abc import Callable
 
 from ..errors import Setting
 from .learning import Learning
+from .part import IN_PART, left_unjudged_in
 from .report import Report
 
 
 def outcome(report: Report) -> str:
-    """Return the verdict; at the end of a training what was learned stands before it, so that PASS is never alone."""
-    decision = report.verdict.decision
+    """Return the verdict, a PASS in part as one.
+
+    At the end of a training what was learned stands before it, so that PASS is never alone.
+    """
+    decision = IN_PART if left_unjudged_in(report) else report.verdict.decision
     return decision if report.learning is None else f"{report.learning.decision}, {decision}"
 
 

@@ -9,6 +9,7 @@ from ..ui.schema import folded
 from .gate import GATES
 from .request import AUTO
 
+_PRESET = "How much is measured; glance looks for damage in a minute, and draws no picture."
 MOST_STRENGTH = 10.0
 """Largest strength either way, ten times what a LoRA was trained for."""
 
@@ -47,7 +48,7 @@ def base_inputs() -> list[io.Input]:
 def plan_inputs() -> list[io.Input]:
     """Return the inputs that say how much is measured."""
     return [
-        io.Combo.Input("preset", options=list(PRESETS), default="quick", tooltip="How much is measured."),
+        io.Combo.Input("preset", options=list(PRESETS), default="quick", tooltip=_PRESET),
         folded(io.Int, "audit_seed", default=0, min=0, max=2**31 - 1, tooltip="Seed of all noise."),
     ]
 
@@ -79,7 +80,7 @@ def limit_inputs() -> list[io.Input]:
             "metrics",
             optional=True,
             default="",
-            tooltip="Metrics to run, with commas between; the help page names them. Empty: the usual ones.",
+            tooltip="Metrics to run, with commas between; the help page names them. Empty: those of the preset.",
         ),
     ]
 

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 
 from ...core.errors import OwfError, UsageError
 from ...core.metrics.metric import chosen
-from ...core.plan.presets import METRICS
 from ..backend import places
 from ..ui.wording import graph_words
 
@@ -78,9 +77,9 @@ def _references(name: str) -> "Path | None":
 
 
 def metrics_from(text: str) -> tuple[str, ...]:
-    """Return the metrics written in the node, or the usual ones; raise UsageError for an unknown one."""
+    """Return the metrics written in the node, none where the preset decides; raise UsageError for an unknown one."""
     wanted = tuple(name.strip() for name in text.split(",") if name.strip())
-    return tuple(metric.name for metric in chosen(wanted)) or METRICS
+    return tuple(metric.name for metric in chosen(wanted))
 
 
 def _probe_folder(name: str) -> "Path | None":

@@ -21,6 +21,8 @@ PAIRS = 8
 """Image pairs that the panel offers, the most changed first."""
 REASONS = 3
 """Reasons that the panel gives; the report has all."""
+_WHOLE = "A whole audit judges them too (preset, metrics, policy)."
+"""What stands behind what a PASS in part says nothing of."""
 UNKNOWN = "UNKNOWN"
 """State, and by it the colour, of a badge that says no verdict, one that is only claimed, or a PASS in part."""
 
@@ -32,11 +34,11 @@ def report_panel(report: Report, folder: Path, notes: Sequence[str] = ()) -> dic
         "kind": "report",
         "verdict": decision,
         "state": UNKNOWN if unjudged else decision,
-        "outcome": f"{outcome(report)}, in part" if unjudged else outcome(report),
+        "outcome": outcome(report),
         "symbol": words.SYMBOLS.get(decision, words.MISSING),
         "sentence": words.meaning(report),
         "reasons": reasons(report),
-        "notes": [inert(note, 400) for note in (*notes, *unjudged_notes(unjudged))],
+        "notes": [inert(note, 400) for note in (*notes, *([_WHOLE] if unjudged else []))],
         "title": f"{inert(report.adapter.name)} on {inert(report.base.name)}",
         "bars": bars(report),
         "lists": [_list(each) for each in ranked(report.measurements)],
@@ -74,8 +76,7 @@ def unjudged_notes(metrics: Sequence[str]) -> list[str]:
     """Return the sentence that says of what a PASS in part says nothing; none where it says all that is usual."""
     if not metrics:
         return []
-    titles = ", ".join(words.metric_words(name).title for name in metrics)
-    return [f"Not judged: {titles}. A whole audit judges them too (preset, metrics, policy)."]
+    return [f"{words.not_judged(metrics)} {_WHOLE}"]
 
 
 _STATES = {LEARNED: PASS, NOT_LEARNED: DRIFT, NOT_SHOWN: INCONCLUSIVE}

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from node import NODE
 from owf.core.metrics.metric import all_metrics
-from owf.core.plan.presets import METRICS
+from owf.core.plan.presets import GLANCE, METRICS, preset_metrics
 
 ROOT = Path(__file__).resolve().parents[2]
 IDS = {
@@ -159,7 +159,8 @@ def test_every_node_has_a_help_page_that_names_its_inputs(loaded):
 def test_the_page_of_the_audit_names_every_metric_and_which_run_by_themselves():
     text = (ROOT / "web" / "docs" / "OWF_DriftAudit.md").read_text()
     others = [metric.name for metric in all_metrics() if metric.name not in METRICS]
-    assert f"some of {', '.join((*METRICS, *others))}; empty runs the first six" in text and len(METRICS) == 6
+    assert f"some of {', '.join((*METRICS, *others))}; empty runs the first six, and with glance the first two" in text
+    assert (len(METRICS), preset_metrics(GLANCE)) == (6, METRICS[:2])
 
 
 def test_the_registry_entry_and_the_requirements_do_not_fight_the_host():

@@ -13,8 +13,9 @@ from owf.core.errors import Setting, UsageError
 from owf.core.metrics.images.color.color_terms import TERMS
 from owf.core.plan.audit_plan import Stage, plan_digest, stage_positions
 from owf.core.plan.demo import BACKGROUNDS
-from owf.core.plan.presets import OF_FAMILIES, PRESETS, preset_plan
+from owf.core.plan.presets import GLANCE, METRICS, OF_FAMILIES, PRESETS, preset_metrics, preset_plan
 from owf.core.plan.prompts import COLOR_TERMS, SUBJECTS
+from owf.core.verdict.part import left_unjudged
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -114,6 +115,17 @@ def test_the_readme_states_the_cost_of_each_preset(preset):
     (line,) = [x for x in (ROOT / "README.md").read_text().splitlines() if x.startswith(f"| `{preset}`")]
     assert f"{cost.tuned:,}" in line
     assert f"{cost.base:,}" in line
+
+
+def test_a_glance_asks_predictions_alone_of_what_quick_asks():
+    glance, quick = (plan_for(AuditRequest(preset=preset), "sd15", 512)[0] for preset in (GLANCE, "quick"))
+    named, _ = plan_for(AuditRequest(preset=GLANCE, metrics=METRICS), "sd15", 512)
+    assert dataclasses.replace(named, preset="quick") == quick
+    assert dataclasses.replace(glance, preset="quick", metrics=METRICS) == quick
+    assert (glance.metrics, preset_metrics("standard")) == (("denoiser_drift", "map"), METRICS)
+    cost = audit_cost(glance, 40)
+    assert cost.images == cost.answers == cost.confirmed == 0 < cost.screened
+    assert left_unjudged("PASS", glance.metrics)
 
 
 def test_image_seeds_of_plans_and_of_the_noise_floor_never_meet():

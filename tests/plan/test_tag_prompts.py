@@ -17,11 +17,13 @@ from owf.core.plan.tag_prompts import TAGS as BY_GROUP
 PONY = families.get("sdxl").prompt_form(AUTO, ["pony"])
 
 DIGESTS = {
+    "glance": "e18bde45409aa25ebebb9c2f5f6060406d5985ad3da0c01d93d3eb85a1976e6a",
     "quick": "e4afa8f4956c005ad7f772cbcd61e4363275981fe434cdf11bad7e9ff2f38b96",
     "standard": "e9b1566544b0e19ba60399f526042f59a36e01335ab563a3b2716a30bc8b6c6e",
     "paper": "bede12ddf3fba7317bdb6f4dd5fad23b58683a3640f034495a8fcb9d1e541492",
 }
 DEMO_DIGESTS = {
+    "glance": "8674473fbec253f8fd455a1e8512f8fd0cd038f86c6e5192867d939ab3b0c484",
     "quick": "edd56c9c4253c9108a62f0813bcb44ecd958ee77240686024b2bbc6cb7f6ac35",
     "standard": "9ccbe6c893b8ed63a9bb407ee90a207cc9501233546fce53a3032db7121e4c8a",
     "paper": "f3e302604a723a6ceeaac80b5e644b139ae339349f5b24b5887a818dbcfa417e",

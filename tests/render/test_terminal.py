@@ -125,7 +125,7 @@ def test_a_training_that_taught_nothing_is_no_pass():
     text = printed(samples.trained_report(), width=100, force_terminal=True, color_system="standard")
     assert re.search(r"\x1b\[1;33m\? NOT LEARNED, PASS", text)
     flat = re.sub(r"\s+", " ", printed(samples.trained_report(), width=100))
-    assert "? NOT LEARNED, PASS It does not draw its concept." in flat
+    assert "? NOT LEARNED, PASS, in part It does not draw its concept." in flat
     assert "learned 4 % (-3 to 11), kept 74 %" in flat
     assert "from more or better pictures (--steps, --rate, --dc-weight)." in flat
     assert "✓ PASS" in flat  # the judged number's own
@@ -149,5 +149,5 @@ DAMAGED = {
 @pytest.mark.parametrize(("names", "said"), DAMAGED.items())
 def test_what_is_damaged_is_in_the_first_sentence(monkeypatch, names, said):
     monkeypatch.setattr(words, "damaged", lambda verdict, measurements: names)
-    report = SimpleNamespace(verdict=SimpleNamespace(decision="DRIFT"), measurements={}, learning=None)
+    report = SimpleNamespace(verdict=SimpleNamespace(decision="DRIFT", judgements=()), measurements={}, learning=None)
     assert words.meaning(report).endswith(said)

@@ -5,7 +5,9 @@ import dataclasses
 import pytest
 import report_samples as samples
 from owf.core.plan.presets import METRICS
+from owf.core.render import words
 from owf.core.verdict.judge import judge
+from owf.core.verdict.outcome import outcome
 from owf.core.verdict.part import left_unjudged, left_unjudged_in
 from owf.core.verdict.verdict import DRIFT, INCONCLUSIVE, INVALID
 
@@ -28,3 +30,8 @@ def test_a_metric_that_was_measured_and_not_judged_is_left_out():
     small["color"] = report.measurements.get("color", small["denoiser_drift"])
     passed = dataclasses.replace(report, measurements=small, verdict=judge(small))
     assert left_unjudged_in(passed) == ("map", "semantic", "color_shift", "kid")
+    assert outcome(passed) == "PASS, in part" and words.shown_decision(passed) == ""
+    assert words.meaning(passed) == (
+        "Everything that was judged stays within its limit. "
+        "Not judged: Damage map, Knowledge, Colour shift, Texture and content."
+    )

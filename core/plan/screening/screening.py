@@ -18,10 +18,10 @@ what it says is drowned by changes that mean nothing."""
 PILOTS = 8
 """Concepts that show which these are, one a picture."""
 
-_ROWS = {"quick": 2, "standard": 4, "paper": 8}
+_ROWS = {"glance": 2, "quick": 2, "standard": 4, "paper": 8}
 """Preset -> rows of each concept. Two are the least that show how exact they are."""
 
-_RUNS = {"quick": 4, "standard": 1, "paper": 1}
+_RUNS = {"glance": 4, "quick": 4, "standard": 1, "paper": 1}
 """Preset -> concepts of the vocabulary in a row of which one is asked, unless it is to be whole. A quarter still has
 every kind and every level of an attribute dozens of times; what is lost in a pair of levels only may be missed."""
 
