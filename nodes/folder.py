@@ -52,7 +52,9 @@ class FolderAudit(io.ComfyNode):
             ],
             outputs=[
                 io.String.Output("ranking", display_name="ranking", tooltip="A line for each LoRA, the worst first."),
-                io.String.Output("passed", display_name="passed", tooltip="The LoRAs that pass, one a line."),
+                io.String.Output(
+                    "passed", display_name="passed", tooltip="The LoRAs that pass a whole audit, one a line."
+                ),
             ],
             hidden=[io.Hidden.unique_id, io.Hidden.prompt],
             is_output_node=True,
@@ -114,4 +116,5 @@ def answer(done: "list[Done]", base: str) -> io.NodeOutput:
     lines = [row_line(row, row.name) for row in rows]
     text = "\n".join(f"{line['badge']}: {line['name']}. {line['reason']}" for line in lines)
     panel = ranking_panel(base, lines, rows, sum(each.is_known for each in done))
-    return io.NodeOutput(text, "\n".join(row.name for row in rows if row.verdict == PASS), ui={"owf": [panel]})
+    passed = [row.name for row in rows if row.verdict == PASS and not row.unjudged]
+    return io.NodeOutput(text, "\n".join(passed), ui={"owf": [panel]})

@@ -34,13 +34,19 @@ def test_a_sweep_in_both_directions_draws_the_usual_one_and_none_may_pass(stub):
 
 
 def test_many_loras_are_ranked_and_what_was_known_is_said(stub):
-    given = [["good.safetensors", 1.0, HARMLESS, True], ["bad.safetensors", 1.0, HARMFUL], ["broken", 1.0, None]]
+    given = [["good.safetensors", 1.0, HARMLESS, True], ["best.safetensors", 1.0, HARMLESS, False, True]]
+    given += [["bad.safetensors", 1.0, HARMFUL], ["broken", 1.0, None]]
     found = stub.run("ranked", given)
-    assert [line.split(":")[0] for line in found["ranking"].splitlines()] == ["DRIFT", "INVALID", "PASS, in part"]
-    assert found["passed"] == "good.safetensors"
+    assert [line.split(":")[0] for line in found["ranking"].splitlines()] == [
+        "DRIFT",
+        "INVALID",
+        "PASS",
+        "PASS, in part",
+    ]
+    assert found["passed"] == "best.safetensors"
     known, unjudged = found["panel"]["notes"]
-    assert known == "1 of 3 were measured before." and unjudged.startswith("Not judged: Damage map, Knowledge")
-    bad, broken, good = found["panel"]["rows"]
+    assert known == "1 of 4 were measured before." and unjudged.startswith("Not judged: Damage map, Knowledge")
+    bad, broken, _, good = found["panel"]["rows"]
     assert bad["report"].startswith("/view?filename=report.html&subfolder=owf%2Fx") and bad["text"]
     assert broken["report"] == broken["text"] == "" and "broken" in broken["reason"]
     assert (good["badge"], good["state"], bad["badge"], bad["state"]) == ("PASS, in part", "UNKNOWN", "DRIFT", "DRIFT")
