@@ -168,6 +168,8 @@ class Family:
     """Its usual base and what belongs to it, where these ship with the project."""
     pipeline: Pipeline | None = None
     """How its bases are loaded and run; None where audits do not run on them."""
+    layers: tuple[Layer, ...] = ()
+    """How the original code calls the layers of its transformer, where there is no pipeline that says it."""
     of_its_size: tuple[str, ...] = ()
     """Hugging Face repositories of other bases whose parts have the same sizes, such as distilled ones."""
     settings: tuple[tuple[str, int], ...] = ()

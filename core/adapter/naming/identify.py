@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from ... import families
 from ...families import Family
 from ..module import AdapterModule
+from .first_layer import inputs_of, trained_on
 from .names import is_typical
 from .prefixes import FIRST_OF_SEVERAL
 from .stated.metadata import Training
@@ -62,14 +63,10 @@ def identify(modules: Sequence[AdapterModule], stated: Training, metadata: Mappi
 
 def _about_inputs(modules: Iterable[AdapterModule], family: str | None) -> Iterator[str]:
     """Yield what a first layer that reads more than latents says of the base of training."""
-    known = families.get(family) if family is not None else None
-    others: dict[tuple[str, str], Mapping[int, str]] = {("unet", "conv_in"): families.OTHER_INPUTS}
-    if known is not None:
-        others |= {("transformer", layer): dict(known.other_inputs) for layer in known.first_layers}
     for module in modules:
-        kind = others.get((module.component, module.path), {}).get(_inputs(module) or 0)
+        kind = trained_on(module, family)
         if kind is not None:
-            yield f"its first layer reads {_inputs(module)} channels: it was trained on {kind}"
+            yield f"its first layer reads {inputs_of(module)} channels: it was trained on {kind}"
 
 
 def _identify(modules: Sequence[AdapterModule], stated: Training, metadata: Mapping[str, str]) -> Identity:
@@ -118,14 +115,10 @@ def _denoiser_of(family: Family) -> str | None:
 def context_width(modules: Iterable[AdapterModule]) -> int | None:
     """Return the width of the text features that the U-Net's cross-attention reads; None if not changed."""
     widths = Counter(
-        _inputs(module) for module in modules if module.component == "unet" and module.path.endswith(_CROSS)
+        inputs_of(module) for module in modules if module.component == "unet" and module.path.endswith(_CROSS)
     )
     del widths[None]
     return widths.most_common(1)[0][0] if widths else None
-
-
-def _inputs(module: AdapterModule) -> int | None:
-    return module.outline.inputs or module.outline.fan_in
 
 
 def _family_by_shape(modules: Sequence[AdapterModule], width: int | None) -> Family | None:
@@ -143,7 +136,7 @@ _MARKED = {"transformer": "", "text_conditioner": "text_conditioner_"}
 def _paths(modules: Iterable[AdapterModule]) -> str:
     """Return the modules' names and sizes as markers have them, one a line."""
     named = ((_MARKED[m.component] + m.path, m) for m in modules if m.component in _MARKED)
-    return "\n".join(f"^{path}:{_inputs(module)}>{module.outline.out}" for path, module in named)
+    return "\n".join(f"^{path}:{inputs_of(module)}>{module.outline.out}" for path, module in named)
 
 
 def _family_by_markers(paths: str) -> Family | None:
@@ -174,9 +167,9 @@ def _weight(marker: tuple[str, ...]) -> tuple[int, int]:
 def _family_by_text_encoder(modules: Sequence[AdapterModule]) -> Family | None:
     """Return the only family whose text encoders have the widths seen; None when several share them."""
     seen = {
-        (module.component, _inputs(module))
+        (module.component, inputs_of(module))
         for module in modules
-        if module.path.endswith(("_q_proj", "_k_proj", "_v_proj", "_mlp_fc1")) and _inputs(module)
+        if module.path.endswith(("_q_proj", "_k_proj", "_v_proj", "_mlp_fc1")) and inputs_of(module)
     }
     if not seen or (len(seen) == 1 and any(module.stem.startswith(FIRST_OF_SEVERAL) for module in modules)):
         return None
