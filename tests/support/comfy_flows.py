@@ -26,6 +26,8 @@ _VL = {"num_attention_heads": 1, "head_dim": 128}
 _AS_WHOLE = 1.15
 """Logarithm of FLUX.1's shift of pictures of 1,024 pixels, which ComfyUI has for those of every size, and of Krea 2's
 and Qwen-Image's there."""
+_NAMED = {"qwen_image": "qwen_image-lightning", "z_image": "z_image-de-turbo"}
+"""Names of folders that say which base of a family it is: one that is drawn with unguided, one of ComfyUI's times."""
 
 
 def require_small(comfy: Path, family: str = "z_image") -> None:
@@ -46,8 +48,7 @@ def saved(family: str, comfy: Path, folder: Path) -> tuple[Path, Path]:
     vocabularies = comfy / "comfy" / "text_encoders"
     parts = _MADE[family](vocabularies)
     pipeline = "flux" if family == "schnell" else family
-    name = "qwen_image-lightning" if family == "qwen_image" else family  # a base that people draw with unguided
-    base, file = save_folder(pipeline, parts, folder / name), folder / f"{family}.safetensors"
+    base, file = save_folder(pipeline, parts, folder / _NAMED.get(family, family)), folder / f"{family}.safetensors"
     save_file(names_in_a_file(parts), file)
     if family in ("krea2", "qwen_image", "anima"):  # ComfyUI reads their VAE by itself
         save(vae_file(parts.vae), vae_of(file))
