@@ -11,6 +11,7 @@ from .apply.unexpected import shown, unexpected_in_modules
 from .apply.usual_base import misplaced_modules, wrong_sizes
 from .blocks import Block, block_of, kind_of
 from .change.sketch import Sketch, sketch
+from .naming.by_layers import alike, listed, named_alike
 
 MAX_LISTED = 20
 """Tensors of a kind that a summary lists: a damaged file has thousands, all alike."""
@@ -123,6 +124,9 @@ def _problems(adapter: Adapter, look: Sketch) -> Iterator[str]:
 
 
 def _doubts(adapter: Adapter, look: Sketch) -> Iterator[str]:
+    named = named_alike(adapter.modules) if adapter.family is None else []
+    if named and not alike(adapter.modules):
+        yield f"its layers have the names of those of {listed(named)}, but other sizes than in the usual base"
     if 0 < look.zero < len(adapter.modules):
         yield f"{counted(look.zero, 'module')} of {len(adapter.modules)} change nothing: their delta is exactly zero"
     huge = sum(size > HUGE for size in look.sizes)

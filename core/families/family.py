@@ -266,6 +266,16 @@ def pipelines() -> tuple[Pipeline, ...]:
     return tuple(found[name] for name in sorted(found))
 
 
+def what_bases_are() -> str:
+    """Return the sentence, without its stop, that says what may be given as a base, of every family that is audited."""
+    whole = [pipeline.checkpoint for pipeline in pipelines() if pipeline.checkpoint]
+    alone = sorted(pipeline.title for pipeline in pipelines() if pipeline.layers)
+    return (
+        f"A base is a diffusers folder, a hub id, a checkpoint of {' or '.join(whole)} in one file, or a file with the "
+        f"transformer of {', '.join(alone[:-1])} or {alone[-1]}"
+    )
+
+
 def layers_of(transformer: str) -> tuple[Layer, ...]:
     """Return the layers of a class of diffusers' transformers in the names of its original code; () where not known."""
     known = (pipeline.layers for pipeline in pipelines() if transformer in pipeline.parts[0].classes)

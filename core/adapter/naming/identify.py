@@ -7,10 +7,12 @@ from dataclasses import dataclass, replace
 from ... import families
 from ...families import Family
 from ..module import AdapterModule
+from .by_layers import alike, has_other_sizes, listed
 from .first_layer import inputs_of, trained_on
 from .names import is_typical
 from .prefixes import FIRST_OF_SEVERAL
 from .stated.metadata import Training
+from .usual_layers import usual_layers
 
 _CROSS = ("attn2_to_k", "attn2_to_v")
 _DENOISERS = {"unet": "U-Net", "transformer": "transformer"}
@@ -85,8 +87,42 @@ def _identify(modules: Sequence[AdapterModule], stated: Training, metadata: Mapp
         return Identity(
             None, (f"the metadata says {claimed.name}, but the modules are those of a {_DENOISERS[denoiser]}",)
         )
-    best = shown or claimed
+    if shown is None and claimed is not None and has_other_sizes(claimed, modules):
+        return Identity(None, (f"the metadata says {claimed.name}, but most layers have other sizes there",))
+    if claimed is None and width is None:
+        return _by_layers(modules, shown, stated)
+    best = claimed or shown
     return Identity(best.name if best else None, ())
+
+
+def _by_layers(modules: Sequence[AdapterModule], shown: Family | None, stated: Training) -> Identity:
+    """Return which family a file is of that claims none: by all its layers, where markers do not tell, or not alone.
+
+    Of families that have the same layers the one is meant that the base by its own account is of, else the one of
+    whose rows of blocks the file changes the last and no further one. Where that is the choice, it is said.
+    """
+    found = alike(modules)
+    known = [each.family for each in found]
+    if not found or (shown is not None and shown not in known and not usual_layers(shown.name)):
+        return Identity(shown.name if shown else None, ())
+    named = [family for family in known if _is_base(family, stated.base_model)]
+    if len(named) == 1:
+        return Identity(named[0].name, ())
+    said = f"its layers, and their sizes, are those of {listed(known)}"
+    if len(known) == 1:
+        if shown is None and _fitting(known[0].shared, _paths(modules)):
+            return Identity(None, (f"{said}, but not of it alone, and nothing says for which it was made",))
+        return Identity(known[0].name, ())
+    whole = [each.family for each in found if each.to_the_last_block]
+    if len(whole) == 1:
+        note = f"{said} alike: it is taken for one of {whole[0].title}, whose last blocks are its last"
+        return Identity(whole[0].name, (note,))
+    return Identity(None, (f"{said} alike, and nothing says for which it was made",))
+
+
+def _is_base(family: Family, name: str) -> bool:
+    """Return whether a base is one of a family by its name."""
+    return name in (family.hub_id, *family.of_its_size) or family.drawing_named([name]) is not None
 
 
 def _meant(claimed: Sequence[Family], shown: Family | None, modules: Sequence[AdapterModule]) -> Family | None:

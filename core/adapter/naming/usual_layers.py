@@ -4,7 +4,8 @@
 """
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 
@@ -15,6 +16,8 @@ from .layer_tables import Shape, Table, unpacked
 from .names import flatten
 
 _FOLDERS = tuple(Path(__file__).resolve().parents[2] / "families" / kind for kind in ("configs", "shapes"))
+_DENOISERS = ("unet", "transformer")
+_NUMBERED = re.compile(r"(.*?)_(\d{1,3})_", re.ASCII)
 LAYERS = "layers.json"
 """File that has them: title of a base -> component -> table of its layers."""
 
@@ -58,6 +61,19 @@ class UsualLayers:
             shape = (shape[0], inputs, *shape[2:])
         return check(module, shape)
 
+    def last_blocks(self, modules: Iterable[AdapterModule]) -> tuple[dict[str, int], dict[str, int]]:
+        """Return the numbers of the last blocks of the rows of blocks that modules change: theirs, and the base's."""
+        theirs, own = dict[str, int](), dict[str, int]()
+        for module in modules:
+            for part in self._places(module):
+                row, number = _block(part.path)
+                theirs[row] = max(theirs.get(row, number), number)
+        for path in (path for component in _DENOISERS for path in self._shapes.get(component, ())):
+            row, number = _block(path)
+            if row in theirs:
+                own[row] = max(own.get(row, number), number)
+        return theirs, own
+
     def _shape(self, module: AdapterModule) -> Shape | None:
         found = [self._rows(_component(module), part) for part in self._places(module)]
         if len(found) == 1:
@@ -78,6 +94,12 @@ class UsualLayers:
     def _rows(self, component: str, part: LivePart) -> Shape:
         shape = self._shapes[component][part.path]
         return shape if part.half is None else (shape[0] // 2, *shape[1:])
+
+
+def _block(path: str) -> tuple[str, int]:
+    """Return the row of blocks that a layer lies in, and the number of its block; ("", 0) for none."""
+    found = _NUMBERED.match(path)
+    return (found[1], int(found[2])) if found else ("", 0)
 
 
 def _component(module: AdapterModule) -> str:
