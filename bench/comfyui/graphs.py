@@ -106,7 +106,7 @@ def two_loras() -> Graph:
         "same prompts, the same noise.\n\nTake your own checkpoint's loader in place of the demo one. Load report "
         "brings in an audit of last week."
     )
-    base = Node(DEMO, (194, 66))
+    base = Node(DEMO, (240, 66))
     audits = {
         letter: audit(lora=f"[demo] owf_demo_{name}.safetensors") for letter, name in zip("ab", DEMO_LORAS, strict=True)
     }
