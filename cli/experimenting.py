@@ -31,6 +31,7 @@ from ..core.train.forecast.memory import Way
 from ..core.train.plan import TrainPlan
 from .arguments.paths import cache_folder
 from .dry_run.experiment import Running, lines
+from .dry_run.machine import base_lines
 from .output.progress import progress_on
 from .session import load_chosen
 
@@ -107,7 +108,7 @@ def dry_run(experiment: Experiment, options: argparse.Namespace) -> int:
     console.print(f"{experiment.title}. {experiment.question}")
     with console.status("Counting what a step takes"):  # which takes a while for large bases
         costs = list(lines(found, trained_plans(study, jobs, base), running))
-    for line in (*described(found, study), *costs):
+    for line in (*base_lines(base, choice), *described(found, study), *costs):
         console.print(line)
     return 0
 

@@ -126,7 +126,7 @@ class Session:
         seen = foresee(adapter, choice, self._request)
         device = choose_device(options.device)
         here, on_cards = (dtype_of_base(options.dtype, place, choice) for place in (device, torch.device("cuda")))
-        asked = Asked(device, here, on_cards, options.batch or 0, self._keeping)
+        asked = Asked(choice, device, here, on_cards, options.batch or 0, self._keeping)
         print_forecast(self.console, adapter, seen, asked)
         return seen
 

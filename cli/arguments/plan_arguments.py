@@ -32,8 +32,8 @@ def add_plan_options(group: argparse._ArgumentGroup) -> None:
         "--resolution",
         type=positive,
         metavar="N",
-        help="side in pixels of the pictures that are asked about (default: what the base was made for; with quick, "
-        "512 for FLUX.1, FLUX.2 klein and Z-Image)",
+        help="side in pixels of the pictures that are asked about (default: what the base was made for; with glance "
+        "and quick, 512 for FLUX.1, FLUX.2 klein and Z-Image)",
     )
     group.add_argument("--seed", type=seed, metavar="N", default=0, help="seed of all noise (default 0)")
     group.add_argument(

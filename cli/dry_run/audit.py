@@ -21,7 +21,7 @@ from ...core.model.memory import OFFLOADS, TILE, Keeping
 from ...core.model.names import base_names
 from ...core.plan.presets import PAPER
 from ...core.text import inert
-from .machine import CLOSING, base_line, memory_words, named, pace_here, pace_of, time_words
+from .machine import CLOSING, base_lines, memory_words, named, pace_here, pace_of, time_words
 
 WAYS = (Keeping(), Keeping("model"), Keeping("model", tile=TILE), Keeping("group", tile=TILE))
 """How a base may be kept, from the fastest to the leanest."""
@@ -43,6 +43,8 @@ def foresee(adapter: Adapter, choice: BaseChoice, request: AuditRequest) -> Fore
 class Asked:
     """How the audit would run, by the options."""
 
+    choice: BaseChoice
+    """Where the base lies."""
     device: torch.device
     """Where, on this machine."""
     dtype: torch.dtype
@@ -68,7 +70,7 @@ def lines(adapter: Adapter, seen: Forecast, asked: Asked) -> list[str]:
     said = "nothing in names and shapes speaks against it" if seen.refusal is None else f"INVALID: {seen.refusal}"
     return [
         f"{inert(adapter.path.name)}: {', '.join(adapter.algorithms)}; {seen.coverage}; {said}",
-        base_line(base, inert(base.name, 200)),
+        *base_lines(base, asked.choice),
         f"Plan: preset {plan.preset}: {', '.join(plan.metrics)}; {len(plan.prompts)} prompts as {plan.prompt_form}, "
         f"{plan.images} images of {plan.sampling_steps} steps at guidance {plan.guidance_scale:g}"
         + (f", at {plan.resolution} px instead of {base.made_for}" if plan.resolution else ""),

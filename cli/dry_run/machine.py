@@ -4,11 +4,14 @@ from dataclasses import dataclass
 
 import torch
 
+from ...core.model.base import BaseChoice
 from ...core.model.blueprint import Blueprint
 from ...core.model.cards import SHARE, Card
 from ...core.model.diffusion.batch import Batching
 from ...core.model.diffusion.speed import attained, memory_of
 from ...core.model.footprint import GIB
+from ...core.model.names import contradiction
+from ...core.text import inert
 
 CLOSING = (
     "Memory follows from shapes; times are guesses within a factor of two or three, of a machine that does "
@@ -48,11 +51,12 @@ def memory_words(needed: int, device: torch.device) -> str:
     return f"{needed / GIB:.1f} GB{of}{fits}"
 
 
-def base_line(base: Blueprint, name: str) -> str:
-    """Return what a base is, and how large its parts are."""
+def base_lines(base: Blueprint, choice: BaseChoice) -> list[str]:
+    """Return what a base is and how large its parts are, and whether its name and its settings disagree."""
     parts = ((part.title, base.parts.models[part.name]) for part in base.pipeline.weighted)
     sizes = ", ".join(f"{title} {_millions(module)}" for title, module in parts)
-    return f"Base: {name}, {base.family.title}, {base.made_for} px; {sizes}"
+    line = f"Base: {inert(base.name, 200)}, {base.family.title}, {base.made_for} px; {sizes}"
+    return [line, *filter(None, [contradiction(choice)])]
 
 
 def _millions(module: torch.nn.Module) -> str:

@@ -22,7 +22,7 @@ from ...core.train.plan import TrainPlan
 from ...core.train.session import TrainSession, require_trained
 from ...core.train.summary import doubts
 from ...core.train.train import require_kept
-from ..dry_run.machine import CLOSING, base_line
+from ..dry_run.machine import CLOSING, base_lines
 from ..dry_run.training import TrainingsAhead
 from ..dry_run.training import lines as of_machines
 from .options import RunOptions
@@ -73,7 +73,7 @@ def _lines(session: TrainSession, options: RunOptions) -> Iterator[str]:
         audits_must_fit=False,
     )
     yield _pictures(session, plan)
-    yield base_line(base, inert(base.name, 200))
+    yield from base_lines(base, choice)
     yield _plan(plan)
     yield _rows(rows, audit, base)
     yield ""

@@ -8,10 +8,10 @@ from ..text import counted, inert
 from .adapter import Adapter
 from .apply.coverage import coverage_of_file
 from .apply.unexpected import shown, unexpected_in_modules
+from .apply.usual_base import misplaced_modules, wrong_sizes
 from .blocks import Block, block_of, kind_of
 from .change.sketch import Sketch, sketch
-from .module import AdapterModule
-from .naming.usual_layers import usual_layers
+from .naming.by_layers import alike, listed, named_alike
 
 MAX_LISTED = 20
 """Tensors of a kind that a summary lists: a damaged file has thousands, all alike."""
@@ -118,20 +118,15 @@ def _problems(adapter: Adapter, look: Sketch) -> Iterator[str]:
         first = adapter.broken[0]
         count = counted(len(adapter.broken), "broken module")
         yield f"{count}, such as {inert(first.stem, 80)}: {inert(first.reason)}"
-    covered = coverage_of_file(adapter, tuple(_misplaced(adapter, look)))
-    yield from filter(None, (covered.problem() or unexpected_in_modules(adapter),))
-
-
-def _misplaced(adapter: Adapter, look: Sketch) -> Iterator[tuple[AdapterModule, str]]:
-    """Yield the modules for which the usual base of the file's family has no layer, and why; not those of no change."""
-    usual = usual_layers(adapter.family)
-    for module, size in zip(adapter.modules, look.sizes, strict=True):
-        reason = usual.missing(module) if usual is not None and size else None
-        if reason is not None:
-            yield module, reason
+    misplaced = tuple(misplaced_modules(adapter, look))
+    covered = coverage_of_file(adapter, [(item.module, item.reason) for item in misplaced])
+    yield from filter(None, (covered.problem() or unexpected_in_modules(adapter) or wrong_sizes(misplaced),))
 
 
 def _doubts(adapter: Adapter, look: Sketch) -> Iterator[str]:
+    named = named_alike(adapter.modules) if adapter.family is None else []
+    if named and not alike(adapter.modules):
+        yield f"its layers have the names of those of {listed(named)}, but other sizes than in the usual base"
     if 0 < look.zero < len(adapter.modules):
         yield f"{counted(look.zero, 'module')} of {len(adapter.modules)} change nothing: their delta is exactly zero"
     huge = sum(size > HUGE for size in look.sizes)

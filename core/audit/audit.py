@@ -34,7 +34,7 @@ from .base.base_results import About, joined_digest, open_results
 from .change import Change
 from .evidence.confirm import confirm
 from .evidence.cost import Cost, Remaining, audit_cost, remaining
-from .evidence.gather import gather_base, gather_tuned
+from .evidence.gather import check_base, gather_base, gather_tuned, in_turns
 from .evidence.pairs import write_pairs
 from .evidence.recorder import ModelPass
 from .learned.evidence import Drawing
@@ -167,17 +167,19 @@ def _gather(
             else likeness_rows(setting.concept, denoiser.family, plan.form, setting.usual)
         )
         setting.progress.total(left.base + left.tuned + cost.compared + likeness)
+        kinds, evidence = needed(plan.metrics), {}
         setting.progress.subject(BASE)
-        rests, doubt = gather_base(needed(plan.metrics), base, plan, setting.labelled)
-
-        def enough(seen: Mapping[type[Evidence], Any]) -> bool:
-            return setting.decide_early and comparing.is_drift(seen, doubt)
-
-        setting.progress.subject(LORA)
-        change.on()
-        evidence = dict(gather_tuned(rests, tuned, enough))
-        change.off()
-        if Confirmed in needed(plan.metrics) and not enough(evidence):
+        doubt = check_base(kinds, base, plan)
+        for some in in_turns(kinds, setting.decide_early):
+            setting.progress.subject(BASE)
+            rests = gather_base(some, base, plan, setting.labelled)
+            setting.progress.subject(LORA)
+            change.on()
+            evidence.update(gather_tuned(rests, tuned))
+            change.off()
+            if setting.decide_early and comparing.is_drift(evidence, doubt):
+                return evidence, doubt
+        if Confirmed in kinds:
             evidence[Confirmed] = _confirmed(tuned, change, evidence[Screened], setting)
     return evidence, doubt
 

@@ -17,6 +17,7 @@ from .family import (
     pipelines,
     shipped,
     tag_forms,
+    what_bases_are,
 )
 from .layers import Layer, Layers, LivePart, flat
 from .targets import ATTENTION, Targets
@@ -50,4 +51,5 @@ __all__ = [
     "pipelines",
     "shipped",
     "tag_forms",
+    "what_bases_are",
 ]

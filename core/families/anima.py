@@ -91,7 +91,11 @@ FAMILY = Family(
         ("^transformer_blocks_", "_attn2_to_k:1024>2048"),
         ("^transformer_blocks_", "_norm1_linear_1:2048>256"),
     ),
-    shared=(("^transformer_blocks_", "_attn1_to_q:2048>2048", "!_attn2_to_k:2048"),),  # LTX-Video's
+    shared=(  # LTX-Video's
+        ("^transformer_blocks_", "_attn1_to_q:2048>2048", "!_attn2_to_k:2048"),
+        ("^transformer_blocks_", "_ff_net_0_proj:2048>8192", "!_attn2_to_k:2048"),
+        ("^transformer_blocks_", "_ff_net_2:8192>2048", "!_attn2_to_k:2048"),
+    ),
     base_versions=("anima",),
     architectures=("anima",),
     pipeline=PIPELINE,

@@ -168,6 +168,8 @@ class Family:
     """Its usual base and what belongs to it, where these ship with the project."""
     pipeline: Pipeline | None = None
     """How its bases are loaded and run; None where audits do not run on them."""
+    layers: tuple[Layer, ...] = ()
+    """How the original code calls the layers of its transformer, where there is no pipeline that says it."""
     of_its_size: tuple[str, ...] = ()
     """Hugging Face repositories of other bases whose parts have the same sizes, such as distilled ones."""
     settings: tuple[tuple[str, int], ...] = ()
@@ -262,6 +264,16 @@ def pipelines() -> tuple[Pipeline, ...]:
     """Return the pipelines that audits run on, sorted by name."""
     found = {family.pipeline.name: family.pipeline for family in all_families() if family.pipeline is not None}
     return tuple(found[name] for name in sorted(found))
+
+
+def what_bases_are() -> str:
+    """Return the sentence, without its stop, that says what may be given as a base, of every family that is audited."""
+    whole = [pipeline.checkpoint for pipeline in pipelines() if pipeline.checkpoint]
+    alone = sorted(pipeline.title for pipeline in pipelines() if pipeline.layers)
+    return (
+        f"A base is a diffusers folder, a hub id, a checkpoint of {' or '.join(whole)} in one file, or a file with the "
+        f"transformer of {', '.join(alone[:-1])} or {alone[-1]}"
+    )
 
 
 def layers_of(transformer: str) -> tuple[Layer, ...]:

@@ -13,7 +13,8 @@ from torch import nn
 from .. import families
 from ..errors import Setting, UsageError
 from ..families import Family, Part, Pipeline
-from .base import CONFIGS, BaseChoice, base_name, checkpoint_family, original_transformer
+from ..foreign import foreign
+from .base import CONFIGS, BaseChoice, base_name, checkpoint_family, original_transformer, require_folder
 from .index import index_file
 from .settings import configured_parts
 
@@ -159,9 +160,9 @@ def _configuration(choice: BaseChoice) -> tuple[Pipeline, Path]:
         return checkpoint_family(root)[1:] if alone is None else (alone.pipeline, alone.root)
     if choice.kind == "hub":
         root = cached_folder(choice.path) or _shipped(choice.path)
+    with foreign(f"{root} cannot be opened"):
+        require_folder(root, {item.name for item in root.iterdir()})
     index = index_file(root)
-    if not index.is_file():
-        raise UsageError(f"{root} is not a diffusers folder of a model: it has no {index.name}.")
     return pipeline_of(read_object(index), str(root)), root
 
 

@@ -10,3 +10,11 @@ def index_file(folder: Path) -> Path:
     """Return the index in a folder; the usual name where there is none."""
     modular = folder / MODULAR
     return modular if modular.is_file() and not (folder / PLAIN).is_file() else folder / PLAIN
+
+
+def as_a_part(path: Path) -> str:
+    """Return what to name instead of a component's folder, or of a file in one; empty where no base lies above."""
+    part = path.absolute() if path.is_dir() else path.absolute().parent
+    if not (part / "config.json").is_file() or not index_file(part.parent).is_file():
+        return ""
+    return f"It is part of the model in {part.parent}: name that folder."

@@ -60,7 +60,7 @@ class Summary:
 def summary_of(report: Report) -> Summary:
     """Return the summary of a report."""
     preset, strength = str(report.plan.get("preset", "")), f"strength {report.adapter.strength:g}"
-    plan = f"plan {preset} {report.plan_digest[:8]}".replace("  ", " ")
+    plan = f"plan {preset} {report.plan_digest[:8]}".replace("  ", " ") + words.asked_at(report)
     return Summary(
         lora=inert(report.adapter.name, 120),
         base=inert(report.base.name, 120),

@@ -61,6 +61,12 @@ def meaning(report: Report) -> str:
     return sentence if report.learning is None else f"{LEARNING.get(report.learning.decision, '')} {sentence}"
 
 
+def asked_at(report: Report) -> str:
+    """Return at which side the base was asked, such as ", asked at 512 px"; "" for the one that it was made for."""
+    side = report.plan.get("resolution")
+    return f", asked at {side} px" if isinstance(side, int) and side > 0 else ""
+
+
 def not_judged(metrics: Iterable[str]) -> str:
     """Return in a sentence of what a PASS says nothing; see `left_unjudged`."""
     return f"Not judged: {', '.join(metric_words(name).title for name in metrics)}."

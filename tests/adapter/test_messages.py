@@ -203,12 +203,15 @@ def _spelled(path, count):
 
 def _layer(path, magnitudes=0):
     tensors = {
-        f"lora_unet_{path}.lora_down.weight": torch.ones(2, 8),
-        f"lora_unet_{path}.lora_up.weight": torch.ones(8, 2),
+        f"lora_unet_{path}.lora_down.weight": torch.ones(2, _SIDES.get(path, 8)),
+        f"lora_unet_{path}.lora_up.weight": torch.ones(_SIDES.get(path, 8), 2),
     }
-    return {**tensors, **({f"lora_unet_{path}.dora_scale": torch.ones(8)} if magnitudes else {})}
+    magnitude = torch.ones(_SIDES.get(path, 8))
+    return {**tensors, **({f"lora_unet_{path}.dora_scale": magnitude} if magnitudes else {})}
 
 
+_SIDES = {"down_blocks_0_attentions_0_proj_in": 320, "mid_block_attentions_0_proj_in": 1280}
+"""Those of Stable Diffusion 1."""
 UNET = ("down_blocks_0_attentions_0_proj_in", "mid_block_attentions_0_proj_in")
 
 

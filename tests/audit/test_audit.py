@@ -12,8 +12,9 @@ from owf.core import families
 from owf.core.adapter import read_adapter
 from owf.core.audit.audit import AuditSetting, to_do
 from owf.core.audit.change import AdapterChange
-from owf.core.audit.evidence.cost import audit_cost, sample_rows
+from owf.core.audit.evidence.cost import audit_cost, image_rows, sample_rows
 from owf.core.datasets.images.labelled import LabelledImages
+from owf.core.disk.store import measured_in
 from owf.core.errors import Setting
 from owf.core.model.backends.diffusers import DiffusersDenoiser
 from owf.core.model.diffusion.batch import Batching
@@ -294,14 +295,16 @@ def test_a_base_at_chance_is_invalid_with_what_would_help(denoiser, plan, images
 
 
 def test_without_labelled_images_the_base_makes_them(denoiser, plan, tmp_path):
-    from owf.core.audit.evidence.gather import gather_base, gather_tuned
+    from owf.core.audit.evidence.gather import check_base, gather_base, gather_tuned
     from owf.core.audit.evidence.recorder import ModelPass
     from owf.core.disk.store import SampleStore
     from owf.core.metrics.evidence import Answers
 
     plan = dataclasses.replace(plan, per_class=2, metrics=("semantic",))
     with SampleStore(tmp_path / "s.sqlite") as store:
-        rests, _ = gather_base([Answers], ModelPass(denoiser, plan, store, Batching(8), SILENT), plan, None)
+        base = ModelPass(denoiser, plan, store, Batching(8), SILENT)
+        check_base([Answers], base, plan)
+        rests = gather_base([Answers], base, plan, None)
         rows = sum(sample_rows(plan)[stage] for stage, _ in store.measured())
     assert rows == audit_cost(plan, 4).base
     with SampleStore(tmp_path / "t.sqlite") as store:
@@ -341,6 +344,10 @@ def test_decided_early_the_verdict_is_the_same_and_the_rest_is_not_measured(deno
     assert found.verdict.decision == "DRIFT" and list(found.measurements) == ["denoiser_drift"]
     assert found.measurements["denoiser_drift"] == report.measurements["denoiser_drift"]
     assert left_out(found) == tuple(metric for metric in plan.metrics if metric != "denoiser_drift")
+    (base,) = (tmp_path / "early" / "cache").glob("base-*.sqlite")
+    spent = sum(sample_rows(plan)[stage] for stage, _ in measured_in(base))
+    further = (plan.images_per_prompt - 1) * len(plan.prompts) * image_rows(plan)  # what it draws, it draws at once
+    assert spent == audit_cost(dataclasses.replace(plan, metrics=("denoiser_drift",)), 0).base + further
     with_all = dataclasses.replace(setting(tmp_path / "all", images), policy=drift)
     assert audit(denoiser, lora(tmp_path), 1.0, plan, with_all).verdict.decision == "DRIFT"
 

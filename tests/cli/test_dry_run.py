@@ -1,8 +1,10 @@
 """`--dry-run`: everything is said, nothing is loaded, written or fetched."""
 
+import json
+
 import pytest
 import torch
-from owf.cli import audit
+from owf.cli import audit, experiment, train
 from owf.cli import session as session_module
 from owf.cli.dry_run.audit import ways
 from owf.cli.dry_run.machine import time_words
@@ -15,6 +17,7 @@ from owf.core.model.memory import Keeping
 from owf.core.plan.concept import Concept
 from published import write
 from safetensors.torch import load_file, save_file
+from tiny_flows import PARTS, save_folder
 
 
 @pytest.fixture
@@ -132,3 +135,37 @@ def test_ways_go_from_what_was_asked_to_the_leanest(asked, offloads):
     found = list(ways(asked))
     assert [way.offload for way in found] == offloads
     assert {way.quantize for way in found} == {asked.quantize}
+
+
+@pytest.fixture
+def disagreeing(tmp_path):
+    """A folder that is called Turbo, with the times of a Z-Image that is none."""
+    folder = save_folder("z_image", PARTS["z_image"](), tmp_path / "z-image-turbo")
+    path = folder / "scheduler" / "scheduler_config.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"shift": 6.0}))
+    return folder
+
+
+SAID = "By its name the base is Z-Image-Turbo, and by its settings (shift 6.0) Z-Image: pictures are drawn as with the "
+
+
+def test_a_name_and_settings_that_disagree_are_said_as_in_an_audit(said, disagreeing, tmp_path):
+    stem = "transformer.layers.0.attention.to_q"
+    lora = {f"{stem}.lora_A.weight": torch.ones(1, 32), f"{stem}.lora_B.weight": torch.ones(32, 1)}
+    save_file(lora, tmp_path / "x.safetensors")
+    code, text = said(tmp_path / "x.safetensors", "--base", disagreeing)
+    assert code == 0
+    assert f"\n{SAID}" in text
+    assert SAID not in said(DEMO_LORAS[0])[1]
+
+
+def test_dry_runs_of_trainings_and_experiments_say_so_too(disagreeing, tmp_path, capsys):
+    places = ["--out", str(tmp_path / "out"), "--device", "cpu", "--dry-run"]
+    concept = [str(DEMO_CONCEPT), "--trigger", "sks", "--class", "pullover"]
+    assert train.main([*concept, "--base", str(disagreeing), *places]) == 0
+    assert f"\n{SAID}" in capsys.readouterr().out
+    (tmp_path / "concepts").mkdir()
+    (tmp_path / "concepts" / "pullover").symlink_to(DEMO_CONCEPT)
+    concepts = ["--concepts", str(tmp_path / "concepts")]
+    assert experiment.main(["first3", "--base", str(disagreeing), *concepts, *places]) == 0
+    assert f"\n{SAID}" in capsys.readouterr().out

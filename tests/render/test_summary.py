@@ -65,6 +65,8 @@ def test_it_says_the_verdict_five_numbers_the_worst_and_what_was_audited():
     assert seen.points[0].count("points") == 3
     assert (seen.lora, seen.base) == ("zigzag_bag.safetensors", "owf demo base")
     assert seen.footer == "strength 1, plan quick 77ab77ab, OWF 0.1.0"
+    small = dataclasses.replace(report(), plan={**report().plan, "resolution": 512})
+    assert summary_of(small).footer == "strength 1, plan quick 77ab77ab, asked at 512 px, OWF 0.1.0"
     assert seen.sentences[1] == report().verdict.reasons[0]
 
 

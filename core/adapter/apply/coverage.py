@@ -4,7 +4,7 @@ What is not understood is never harmless: a damaged model must not pass because 
 """
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from ...text import counted, inert
@@ -89,6 +89,19 @@ class Coverage:
             f"{self.all_tensors - self.tensors:,} of {self.all_tensors:,} tensors, {_percent(1 - self.byte_share)} of "
             f"the bytes, would take no effect, above the limit of {_percent(MAX_LEFT_OUT)}: {listed}"
         )
+
+
+def misfit_problem(wrong: Mapping[str, str]) -> str | None:
+    """Return the problem of modules that layers of a base cannot be changed by, the first named; None without any.
+
+    `wrong` has the reason by the name in the file. One is too many: what is known of its layer's change is not all.
+    """
+    if not wrong:
+        return None
+    stem, reason = next(iter(wrong.items()))
+    return (
+        f"{counted(len(wrong), 'module')} of the base cannot be changed as the file says: {inert(stem, 120)} ({reason})"
+    )
 
 
 def left_out_of_file(adapter: Adapter) -> tuple[Unapplied, ...]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from ... import families
 from ...errors import AdapterError
-from ...text import counted, inert
+from ...text import inert
 from ..adapter import Adapter
 from ..change.delta import Delta, delta, misfit
 from ..change.sketch import changes_nothing
@@ -15,7 +15,7 @@ from ..change.weights import Fused
 from ..containers.source import Loader, Source, all_mapped, all_reading
 from ..module import AdapterModule
 from ..naming.names import flatten, is_typical
-from .coverage import Coverage, Unapplied, left_out_of_file
+from .coverage import Coverage, Unapplied, left_out_of_file, misfit_problem
 from .omi import in_live_order
 from .places import Components, Places
 from .unexpected import LivePaths, near_misses, unexpected_in_modules
@@ -115,12 +115,7 @@ def _misfits(unmatched: Sequence[tuple[AdapterModule, str, bool]], live: LivePat
     wrong = {module.stem: reason for module, reason, has_owner in unmatched if has_owner}
     near = near_misses((module for module, _, has_owner in unmatched if not has_owner), live)
     wrong.update((module.stem, "names a part or variant of a module") for module in near)
-    if not wrong:
-        return None
-    stem, reason = next(iter(wrong.items()))
-    return (
-        f"{counted(len(wrong), 'module')} of the base cannot be changed as the file says: {inert(stem, 120)} ({reason})"
-    )
+    return misfit_problem(wrong)
 
 
 def _matches(module: AdapterModule, owner: "torch.nn.Module | Fused") -> list[MatchedModule]:

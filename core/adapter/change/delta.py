@@ -65,12 +65,17 @@ def misfit(module: AdapterModule, owner: Owner) -> str | None:
     shape = weight_shape(owner)
     if shape is None:
         return "the base has no plain floating-point weight there"
+    if module.bias_missing and read_bias(owner) is not None:
+        return "its configuration says that the layer's bias was trained, but the file does not hold it"
+    return shape_misfit(module, shape, can_have_bias(owner))
+
+
+def shape_misfit(module: AdapterModule, shape: tuple[int, ...], has_bias: bool = True) -> str | None:
+    """Return why `module` cannot change a layer with a weight of a shape, and perhaps a bias; None when it can."""
     reason = module.outline.misfit(shape)
     if len(shape) < 2 and not module.algorithm.fits_vectors:
         reason = "the base has no matrix there"
-    if module.bias_missing and read_bias(owner) is not None:
-        reason = "its configuration says that the layer's bias was trained, but the file does not hold it"
-    return reason or _extras_misfit(module, list(shape), can_have_bias(owner))
+    return reason or _extras_misfit(module, list(shape), has_bias)
 
 
 def _extras_misfit(module: AdapterModule, shape: list[int], has_bias: bool) -> str | None:

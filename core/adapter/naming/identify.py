@@ -7,9 +7,12 @@ from dataclasses import dataclass, replace
 from ... import families
 from ...families import Family
 from ..module import AdapterModule
+from .by_layers import alike, has_other_sizes, listed
+from .first_layer import inputs_of, trained_on
 from .names import is_typical
 from .prefixes import FIRST_OF_SEVERAL
 from .stated.metadata import Training
+from .usual_layers import usual_layers
 
 _CROSS = ("attn2_to_k", "attn2_to_v")
 _DENOISERS = {"unet": "U-Net", "transformer": "transformer"}
@@ -62,14 +65,10 @@ def identify(modules: Sequence[AdapterModule], stated: Training, metadata: Mappi
 
 def _about_inputs(modules: Iterable[AdapterModule], family: str | None) -> Iterator[str]:
     """Yield what a first layer that reads more than latents says of the base of training."""
-    known = families.get(family) if family is not None else None
-    others: dict[tuple[str, str], Mapping[int, str]] = {("unet", "conv_in"): families.OTHER_INPUTS}
-    if known is not None:
-        others |= {("transformer", layer): dict(known.other_inputs) for layer in known.first_layers}
     for module in modules:
-        kind = others.get((module.component, module.path), {}).get(_inputs(module) or 0)
+        kind = trained_on(module, family)
         if kind is not None:
-            yield f"its first layer reads {_inputs(module)} channels: it was trained on {kind}"
+            yield f"its first layer reads {inputs_of(module)} channels: it was trained on {kind}"
 
 
 def _identify(modules: Sequence[AdapterModule], stated: Training, metadata: Mapping[str, str]) -> Identity:
@@ -88,8 +87,42 @@ def _identify(modules: Sequence[AdapterModule], stated: Training, metadata: Mapp
         return Identity(
             None, (f"the metadata says {claimed.name}, but the modules are those of a {_DENOISERS[denoiser]}",)
         )
-    best = shown or claimed
+    if shown is None and claimed is not None and has_other_sizes(claimed, modules):
+        return Identity(None, (f"the metadata says {claimed.name}, but most layers have other sizes there",))
+    if claimed is None and width is None:
+        return _by_layers(modules, shown, stated)
+    best = claimed or shown
     return Identity(best.name if best else None, ())
+
+
+def _by_layers(modules: Sequence[AdapterModule], shown: Family | None, stated: Training) -> Identity:
+    """Return which family a file is of that claims none: by all its layers, where markers do not tell, or not alone.
+
+    Of families that have the same layers the one is meant that the base by its own account is of, else the one of
+    whose rows of blocks the file changes the last and no further one. Where that is the choice, it is said.
+    """
+    found = alike(modules)
+    known = [each.family for each in found]
+    if not found or (shown is not None and shown not in known and not usual_layers(shown.name)):
+        return Identity(shown.name if shown else None, ())
+    named = [family for family in known if _is_base(family, stated.base_model)]
+    if len(named) == 1:
+        return Identity(named[0].name, ())
+    said = f"its layers, and their sizes, are those of {listed(known)}"
+    if len(known) == 1:
+        if shown is None and _fitting(known[0].shared, _paths(modules)):
+            return Identity(None, (f"{said}, but not of it alone, and nothing says for which it was made",))
+        return Identity(known[0].name, ())
+    whole = [each.family for each in found if each.to_the_last_block]
+    if len(whole) == 1:
+        note = f"{said} alike: it is taken for one of {whole[0].title}, whose last blocks are its last"
+        return Identity(whole[0].name, (note,))
+    return Identity(None, (f"{said} alike, and nothing says for which it was made",))
+
+
+def _is_base(family: Family, name: str) -> bool:
+    """Return whether a base is one of a family by its name."""
+    return name in (family.hub_id, *family.of_its_size) or family.drawing_named([name]) is not None
 
 
 def _meant(claimed: Sequence[Family], shown: Family | None, modules: Sequence[AdapterModule]) -> Family | None:
@@ -118,14 +151,10 @@ def _denoiser_of(family: Family) -> str | None:
 def context_width(modules: Iterable[AdapterModule]) -> int | None:
     """Return the width of the text features that the U-Net's cross-attention reads; None if not changed."""
     widths = Counter(
-        _inputs(module) for module in modules if module.component == "unet" and module.path.endswith(_CROSS)
+        inputs_of(module) for module in modules if module.component == "unet" and module.path.endswith(_CROSS)
     )
     del widths[None]
     return widths.most_common(1)[0][0] if widths else None
-
-
-def _inputs(module: AdapterModule) -> int | None:
-    return module.outline.inputs or module.outline.fan_in
 
 
 def _family_by_shape(modules: Sequence[AdapterModule], width: int | None) -> Family | None:
@@ -143,7 +172,7 @@ _MARKED = {"transformer": "", "text_conditioner": "text_conditioner_"}
 def _paths(modules: Iterable[AdapterModule]) -> str:
     """Return the modules' names and sizes as markers have them, one a line."""
     named = ((_MARKED[m.component] + m.path, m) for m in modules if m.component in _MARKED)
-    return "\n".join(f"^{path}:{_inputs(module)}>{module.outline.out}" for path, module in named)
+    return "\n".join(f"^{path}:{inputs_of(module)}>{module.outline.out}" for path, module in named)
 
 
 def _family_by_markers(paths: str) -> Family | None:
@@ -174,9 +203,9 @@ def _weight(marker: tuple[str, ...]) -> tuple[int, int]:
 def _family_by_text_encoder(modules: Sequence[AdapterModule]) -> Family | None:
     """Return the only family whose text encoders have the widths seen; None when several share them."""
     seen = {
-        (module.component, _inputs(module))
+        (module.component, inputs_of(module))
         for module in modules
-        if module.path.endswith(("_q_proj", "_k_proj", "_v_proj", "_mlp_fc1")) and _inputs(module)
+        if module.path.endswith(("_q_proj", "_k_proj", "_v_proj", "_mlp_fc1")) and inputs_of(module)
     }
     if not seen or (len(seen) == 1 and any(module.stem.startswith(FIRST_OF_SEVERAL) for module in modules)):
         return None

@@ -1,6 +1,6 @@
 """How evidence is gathered: of the base first, then of the tuned model on the same latents, images, prompts, seeds."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -24,37 +24,41 @@ Rest = Callable[[ModelPass], Evidence]
 """What remains to be done once the base is known: from the tuned model's pass to the whole evidence."""
 
 
-def gather_base(
-    kinds: Iterable[type[Evidence]], base: ModelPass, plan: AuditPlan, labelled: LabelledImages | None
-) -> tuple[list[Rest], str]:
-    """Return what remains for each kind of evidence once the base is known, and what speaks against the base, if so.
+def check_base(kinds: Collection[type[Evidence]], base: ModelPass, plan: AuditPlan) -> str:
+    """Draw what every kind of evidence begins with, and return what speaks against the base knowing anything, or "".
 
-    Without labelled images the base makes them. Raises InvalidError where the base is misread (see `reading`).
+    Raises InvalidError where the base is misread (see `reading`).
     """
-    wanted = set(kinds)
     checked = _checked(plan)
     first = checked
-    if Drawings in wanted:
+    if Drawings in kinds:  # all at once, as the tuned model draws them: the last digit depends on the batch
         first = audit_draws(plan)
-    elif Predictions in wanted:
+    elif Predictions in kinds:
         first = _first_draws(plan)
     with base.explained(checked):
         base.draw("Base: drawing", "draw", first)
-    doubt = _check_reading(base, checked)
-    return [begin(base, plan, labelled) for kind, begin in _BEGIN.items() if kind in wanted], doubt
+    return _check_reading(base, checked)
 
 
-def gather_tuned(
-    rests: Iterable[Rest], tuned: ModelPass, enough: Callable[[Mapping[type[Evidence], Any]], bool] = lambda seen: False
-) -> Mapping[type[Evidence], Any]:
-    """Return the evidence of every kind, whole; only that up to where `enough` says so of what there is."""
-    seen: dict[type[Evidence], Any] = {}
-    for finish in rests:
-        evidence = finish(tuned)
-        seen[type(evidence)] = evidence
-        if enough(seen):
-            break
-    return seen
+def in_turns(kinds: Collection[type[Evidence]], each: bool) -> list[list[type[Evidence]]]:
+    """Return the kinds of evidence in the order of their cost: one turn for `each`, or one for all."""
+    wanted = [kind for kind in _BEGIN if kind in kinds]
+    return [[kind] for kind in wanted] if each else [wanted]
+
+
+def gather_base(
+    kinds: Iterable[type[Evidence]], base: ModelPass, plan: AuditPlan, labelled: LabelledImages | None
+) -> list[Rest]:
+    """Return what remains for each kind of evidence once the checked base is known.
+
+    Without labelled images the base makes them.
+    """
+    return [_BEGIN[kind](base, plan, labelled) for kind in kinds]
+
+
+def gather_tuned(rests: Iterable[Rest], tuned: ModelPass) -> Mapping[type[Evidence], Any]:
+    """Return the evidence of every kind."""
+    return {type(evidence): evidence for evidence in (finish(tuned) for finish in rests)}
 
 
 def _first_draws(plan: AuditPlan) -> Draws:

@@ -29,6 +29,8 @@ def audited_rows(report: Report) -> list[tuple[str, str]]:
         ("Base family", report.base.family),
         ("Base digest", _short(report.base.digest)),
     ]
+    if side := words.asked_at(report):
+        base.append(("Asked", f"{side.removeprefix(', asked ')}, not at the side that it was made for"))
     return [*base, *rows]
 
 

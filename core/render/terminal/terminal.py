@@ -56,6 +56,7 @@ def _print_subject(report: Report, console: Console) -> None:
     console.print(Text.assemble(name, " on ", console_text(console, report.base.name, "bold", 100)))
     facts = f"strength {report.adapter.strength:g}, {report.adapter.matched} modules changed"
     facts += f", {report.adapter.unmatched} unmatched" if report.adapter.unmatched else ""
+    facts += words.asked_at(report)
     console.print(console_text(console, facts, "dim"))
     for warning in report.adapter.warnings:
         _print_point(console, "!", "yellow", warning)

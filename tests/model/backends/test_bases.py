@@ -10,6 +10,7 @@ from owf.core import families
 from owf.core.errors import UsageError
 from owf.core.model import base
 from owf.core.model.base import BaseChoice, choose_base, load_base
+from owf.core.model.blueprint import blueprint
 from safetensors.torch import load_file, save_file
 from tiny_sd import tiny_parts
 
@@ -409,3 +410,22 @@ def test_a_peft_folder_given_as_a_base_is_named(tmp_path):
     (tmp_path / "lora").mkdir()
     (tmp_path / "lora" / "adapter_config.json").write_text("{}")
     refused(tmp_path / "lora", "a LoRA of PEFT: name it as one, not as the base")
+
+
+def test_a_part_of_a_model_given_as_a_base_says_which_folder_to_name(folder):
+    for part in WEIGHTS:
+        for given in (folder / part, weights(folder, part)):
+            refused(given, f"It is part of the model in {folder}: name that folder.")
+        with pytest.raises(UsageError, match=f"in {folder}: name that folder"):
+            blueprint(BaseChoice(str(folder / part), "folder"))
+    (folder / "model_index.json").unlink()
+    refused(folder / "unet", "one part of a model: name the folder that holds all of them")
+
+
+def test_what_is_no_base_is_told_what_a_base_is_of_every_family(tmp_path):
+    (tmp_path / "folder").mkdir()
+    save_file({"weight": torch.zeros(3)}, tmp_path / "any.safetensors")
+    save_file({"lora_unet_x.lora_down.weight": torch.zeros(3, 3)}, tmp_path / "lora.safetensors")
+    titles = {pipeline.title for pipeline in families.pipelines()} - {"Stable Diffusion 1 and 2"}
+    for name in ("folder", "any.safetensors", "lora.safetensors"):
+        refused(tmp_path / name, *titles, "a checkpoint of Stable Diffusion 1 or Stable Diffusion XL in one file")

@@ -13,6 +13,7 @@ from .... import families
 from ....errors import Setting, UsageError
 from ....families import Part, Pipeline
 from ....foreign import foreign
+from ...index import as_a_part
 from ..networks import network_named
 from ..parts import Parts, SchedulerConfig, dtype_of, in_dtype, require_channels, require_finite_weights
 from .folder import class_of, dtype_option
@@ -21,11 +22,12 @@ from .scaled import require_known_formats, values
 from .text_encoders import load_text_encoder, shipped_tokenizer
 from .weight_files import Header, opened, read_object, require_floats
 
+_LORA = "a LoRA: name it as one, not as the base"
 _OTHERS = (
     (
         r"(lora|oft|lycoris)_(unet|te\d?|transformer)_.*|.*([._]lora[._]|\.(hada_w1|lokr_w1|oft_blocks|oft_R|lora_magnitude)).*"
         r"|.*\.(diff(_b)?|[wb]_norm|on_input|dora_scale|[ab][12]\.weight)",
-        "a LoRA: name it as one, not as the base",
+        _LORA,
     ),
     (r"control_model\..*|controlnet_.*|input_hint_block\..*", "a ControlNet"),
     (r"conditioner\.embedders\.0\.model\..*", "an SDXL refiner"),
@@ -58,7 +60,7 @@ def require_checkpoint(path: Path, header: Header) -> Pipeline:
     names = header.shapes
     kind = _kind(names, _OTHERS)
     if kind is not None:
-        raise UsageError(f"{path} is no checkpoint of {_known()} but {kind}.", Setting("base"))
+        raise UsageError(f"{path} is no base but {kind}. {_instead(path, kind)}", Setting("base"))
     pipeline = max(_read(), key=lambda pipeline: _held(names, pipeline))
     there = {part.title: any(name.startswith(part.prefix) for name in names) for part in pipeline.weighted}
     lacking = [title for title, found in there.items() if not found]
@@ -72,7 +74,8 @@ def require_checkpoint(path: Path, header: Header) -> Pipeline:
     if lacking:
         kind = _kind(names, _ALONE)
         some = f"it holds {len(names)} tensors, such as {min(names)}" if names else "it holds no tensors"
-        raise UsageError(f"{path} is no checkpoint of {_known()}: {f'it is {kind}' if kind else some}.")
+        said = f"{path} is no base: {f'it is {kind}' if kind else some}."
+        raise UsageError(f"{said} {_instead(path, kind or '')}", Setting("base"))
     first = header.shapes.get(f"{denoiser.prefix}input_blocks.0.0.weight", ())
     last = header.shapes.get(f"{denoiser.prefix}out.2.weight", ())
     if len(first) == 4 and len(last) == 4:
@@ -80,12 +83,14 @@ def require_checkpoint(path: Path, header: Header) -> Pipeline:
     return pipeline
 
 
+def _instead(path: Path, kind: str) -> str:
+    """Return what to name instead of a file of a kind that is no base."""
+    part = "" if kind == _LORA else as_a_part(path)
+    return part or f"{families.what_bases_are()}."
+
+
 def _read() -> list[Pipeline]:
     return [pipeline for pipeline in families.pipelines() if pipeline.checkpoint]
-
-
-def _known() -> str:
-    return " or ".join(pipeline.checkpoint for pipeline in _read())
 
 
 def _held(names: Collection[str], pipeline: Pipeline) -> int:
