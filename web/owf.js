@@ -124,6 +124,7 @@ function addPanel(node) {
   };
   after("onExecuted", (output) => output?.owf?.[0] && keep(node, output.owf[0]));
   after("onConfigure", () => {
+    node.owfSize = undefined; // a workflow brings its own
     draw(node);
     if (node.comfyClass === AUDIT) forecast(node);
   });

@@ -24,6 +24,8 @@ CHECKPOINTS = {
     SDXL: f"{HUB}/stabilityai/stable-diffusion-xl-base-1.0/resolve/main/{SDXL}",
 }
 """File as people have it -> where ComfyUI's page offers to fetch it from, as in ComfyUI's own templates."""
+LOW = 100
+"""Height of nodes with a panel: the page makes each as high as it needs, which differs with the kind of nodes."""
 BASE = {"model": "base.MODEL", "clip": "base.CLIP", "vae": "base.VAE"}
 """What a node that audits or trains takes from the loader."""
 CONCEPT = {"name": "my_dog", "trigger": "sks", "class_word": "dog", "folder": "my_dog"}
@@ -42,17 +44,17 @@ def note(text: str) -> Node:
 
 def audit(**values: Any) -> Node:
     """Return an audit of a LoRA by name."""
-    return Node(AUDIT, (420, 760), BASE, values)
+    return Node(AUDIT, (420, LOW), BASE, values)
 
 
 def training(**values: Any) -> Node:
     """Return a training."""
-    return Node(TRAIN, (420, 900), BASE, values)
+    return Node(TRAIN, (420, LOW), BASE, values)
 
 
 def proof(**values: Any) -> Node:
     """Return an audit of what was trained."""
-    return Node(AUDIT, (420, 760), {**BASE, "tuned_model": "train.model"}, values)
+    return Node(AUDIT, (420, LOW), {**BASE, "tuned_model": "train.model"}, values)
 
 
 def preview(source: str) -> Node:
@@ -104,11 +106,11 @@ def two_loras() -> Graph:
         "same prompts, the same noise.\n\nTake your own checkpoint's loader in place of the demo one. Load report "
         "brings in an audit of last week."
     )
-    base = Node(DEMO, (194, 66))
+    base = Node(DEMO, (240, 66))
     audits = {
         letter: audit(lora=f"[demo] owf_demo_{name}.safetensors") for letter, name in zip("ab", DEMO_LORAS, strict=True)
     }
-    compared = Node(COMPARE, (460, 640), {f"report_{letter}": f"{letter}.report" for letter in audits})
+    compared = Node(COMPARE, (460, LOW), {f"report_{letter}": f"{letter}.report" for letter in audits})
     return Graph(
         "two_loras",
         ({"base": base, "note": note(text)}, {"a": audits["a"]}, {"b": audits["b"]}, {"compared": compared}),

@@ -39,6 +39,13 @@ let current = null;
 const pending = new Map();
 let timers = 0;
 globalThis.setTimeout = (act) => (pending.set(++timers, act), timers); // no clock in a test
+let laidOut; // what the page calls when it has laid a panel out
+globalThis.ResizeObserver = class {
+  constructor(act) {
+    laidOut = act;
+  }
+  observe() {}
+};
 globalThis.clearTimeout = (timer) => pending.delete(timer);
 const asked = [];
 const fetchApi = async (path) => (asked.push(path), { ok: true, json: async () => ({ text: `Cost ${asked.length}.` }) });
@@ -77,6 +84,7 @@ async function shown(panel) {
   node.properties = panel?.events || panel?.widgets ? {} : { owf_panel: panel };
   node.onConfigure({});
   current = node;
+  const nodeLaidOut = laidOut;
   outer = { subgraph: inside, size: [420, 60], computeSize: () => [420, 60], addDOMWidget: () => ({}) };
   for (const [name, value] of Object.entries(panel?.set ?? {})) {
     const widget = node.widgets.find((each) => each.name === name);
@@ -100,12 +108,30 @@ async function shown(panel) {
   // As tall as its content when that is laid out, and as it was while it is not on the screen.
   const heightAt = (height) => {
     node.owfContent.offsetHeight = height;
-    node.onConfigure({});
+    nodeLaidOut();
     return node.size[1] - 60;
   };
+  const loadedAt = (size, height) => {
+    node.size = [420, size];
+    node.owfContent.offsetHeight = 0; // not on the screen yet
+    node.onConfigure({});
+    return heightAt(height);
+  };
   const heights = [123, 2000, 0, 50].map(heightAt);
-  node.size = [420, 760]; // as the user made it, or a workflow has it
+  node.size = [420, 760]; // as the user made it
   const chosen = [600, 900, 0, 600, 100].map(heightAt);
+  // A workflow has the height that its node needed, and lines are still to come; then one that somebody chose.
+  const loaded = [loadedAt(700, 600), heightAt(400), loadedAt(900, 600), heightAt(400)];
+  globalThis.LiteGraph = { vueNodesMode: true };
+  // ComfyUI made room for folded inputs; then somebody chose a height.
+  node.owfElement.clientHeight = 140;
+  const vue = [loadedAt(180, 100)];
+  node.owfElement.clientHeight = 100;
+  vue.push(heightAt(100));
+  node.owfElement.clientHeight = 300;
+  node.size = [420, node.size[1] + 200];
+  vue.push(heightAt(100));
+  delete globalThis.LiteGraph;
   return {
     texts: textsOf(elements),
     folded: elements.filter((element) => element.tag === "details").map((element) => textsOf(all(element))),
@@ -115,6 +141,8 @@ async function shown(panel) {
     warnings: warnings.splice(0),
     heights,
     chosen,
+    loaded,
+    vue,
     asked: asked.splice(0),
   };
 }

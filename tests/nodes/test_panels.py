@@ -205,6 +205,8 @@ def test_a_node_is_as_high_as_its_panel_and_never_lower_than_somebody_made_it(tm
     edges = 20  # which ComfyUI leaves above and below
     assert [height - edges for height in found["heights"]] == [123, 2000, 2000, 50]
     assert found["chosen"] == [700, 900 + edges, 900 + edges, 700, 700]
+    assert found["loaded"] == [600 + edges, 400 + edges, 840, 840]
+    assert found["vue"] == [80, 80, 280]
 
 
 @pytest.mark.skipif(not NODE, reason="needs node to parse JavaScript")
