@@ -121,15 +121,16 @@ def answer(result: AuditResult, stop_graph: str) -> io.NodeOutput:
     from ..core.verdict.report import to_json
     from .ui.panel import report_panel
 
-    report, decision = result.report, result.report.verdict.decision
+    report = result.report
     model, clip, notes = result.tuned.model, result.tuned.clip, list(remembered(result))
-    if is_closed(stop_graph, IN_PART if left_unjudged_in(report) else decision):
+    shown = IN_PART if left_unjudged_in(report) else report.verdict.decision
+    if is_closed(stop_graph, shown):
         model, clip = blocker(), blocker()
         notes.append(closed_note(stop_graph))
-        logging.warning("OWF: %s said %s. %s", inert(report.adapter.name), decision, notes[-1])
+        logging.warning("OWF: %s said %s. %s", inert(report.adapter.name), shown, notes[-1])
     images = report_images(result)
     panel = report_panel(report, result.folder, notes)
-    return io.NodeOutput(decision, to_json(report), *images, model, clip, ui={"owf": [panel]})
+    return io.NodeOutput(shown, to_json(report), *images, model, clip, ui={"owf": [panel]})
 
 
 def _inputs() -> list[io.Input]:

@@ -77,13 +77,12 @@ def answer(path: Path, known: Known | None, notes: list[str], tuned: Any, stop_g
     """Return the node's outputs for a loaded file and what is known of it."""
     from .ui.panel import known_panel
 
-    verdict = UNKNOWN if known is None else known.verdict
-    badge = verdict if known is None else _badge(known)
+    badge = UNKNOWN if known is None else _badge(known)
     model, clip = tuned.model, tuned.clip
     if is_closed(stop_graph, badge):
         model, clip = blocker(), blocker()
         notes = [closed_note(stop_graph), *notes]
-    return io.NodeOutput(model, clip, verdict, ui={"owf": [known_panel(path.name, badge, known, notes)]})
+    return io.NodeOutput(model, clip, badge, ui={"owf": [known_panel(path.name, badge, known, notes)]})
 
 
 def _badge(known: Known) -> str:

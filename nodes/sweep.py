@@ -1,13 +1,10 @@
 """OWF_StrengthSweep: one LoRA at several strengths, and the largest that passes."""
 
-import math
 from typing import TYPE_CHECKING, Any
 
 from comfy_api.latest import io
 
-from ..core.errors import UsageError
 from .auditing.audit_inputs import (
-    MOST_STRENGTH,
     base_inputs,
     detail_inputs,
     limit_inputs,
@@ -17,6 +14,7 @@ from .auditing.audit_inputs import (
 )
 from .auditing.request import AUTO, audit_request, limits_wrong, wrong
 from .auditing.run import NodeAudits, Question
+from .auditing.strengths import STRENGTHS, strengths_from
 from .auditing.upstream import base_of
 from .backend import places
 from .ui.progress import NodeProgress
@@ -25,10 +23,6 @@ from .ui.wording import graph_words
 
 if TYPE_CHECKING:
     from ..core.batch.driver import Done
-
-STRENGTHS = "0.25, 0.5, 0.75, 1"
-_MOST = 50
-"""As many points as a curve can show."""
 
 
 class StrengthSweep(io.ComfyNode):
@@ -119,22 +113,6 @@ class StrengthSweep(io.ComfyNode):
             return answer(lora, audit_many([lora], strengths_from(strengths), audits, progress))
 
 
-def strengths_from(text: str) -> tuple[float, ...]:
-    """Return the strengths that a text names, the weakest first, each once; raise UsageError where it names none."""
-    words = [word for word in text.replace("\n", ",").split(",") if word.strip()]
-    try:
-        found = {float(word) for word in words}
-    except ValueError as error:
-        raise UsageError(
-            f"strengths has {text[:80]!r}: write numbers with commas between, such as {STRENGTHS}."
-        ) from error
-    if not all(math.isfinite(strength) and abs(strength) <= MOST_STRENGTH for strength in found):
-        raise UsageError(f"strengths has {text[:80]!r}: write numbers from -{MOST_STRENGTH:g} to {MOST_STRENGTH:g}.")
-    if not 0 < len(found) <= _MOST:
-        raise UsageError(f"strengths names {len(found)} strengths: write 1 to {_MOST}, such as {STRENGTHS}.")
-    return tuple(sorted(found, key=lambda strength: (abs(strength), strength)))
-
-
 def answer(lora: str, done: "list[Done]") -> io.NodeOutput:
     """Return the node's outputs for one LoRA at several strengths."""
     from ..core.ledger.sweep import largest_passing, passing
@@ -145,6 +123,8 @@ def answer(lora: str, done: "list[Done]") -> io.NodeOutput:
     verdicts = [(row.strength, row.verdict) for row in rows]
     passes, said = passing(verdicts), largest_passing(verdicts)
     sentence = f"{said[:1].upper()}{said[1:]}"
+    if any(row.unjudged for row in rows):
+        sentence += " What passes here passes in part."
     lines = [row_line(row, f"strength {row.strength:g}") for row in rows]
     text = "\n".join([sentence, *(f"{line['name']}: {line['badge']}. {line['reason']}" for line in lines)])
     picture = sweep_chart(lora, sentence, [(each.row.strength, each.report) for each in done])

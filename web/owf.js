@@ -18,17 +18,20 @@ const NODES = new Set([
   "OWF_LoadAuditedLoRA",
   "OWF_CompareAudits",
 ]);
-const AUDIT = "OWF_DriftAudit";
+const AUDITS = new Set(["OWF_DriftAudit", "OWF_StrengthSweep", "OWF_FolderAudit"]);
 const FORECAST = [
-  ...["lora", "strength", "preset", "audit_seed", "metrics", "per_class", "guidance_scale", "features"],
+  ...["lora", "loras", "strength", "strengths", "preset", "audit_seed", "metrics", "per_class", "guidance_scale", "features"],
   ...["resolution", "probe_folder", "open_clip", "concept", "references"],
 ];
 const LINKED = [...FORECAST, "tuned_model", "tuned_clip", "probe_images"];
+const BASES = new Set(["ckpt_name", "unet_name", "model_name", "model_path", "gguf_name"]); // as in nodes/auditing/upstream.py
+const DEMO_BASE = "[demo]"; // as in nodes/backend/places.py
 const SETTLED = 400; // milliseconds without another change
 const WIDTH = 420;
 const KEY = "owf_panel";
 const EMPTY = "Queue the graph to see results here.";
 const SAVED = "Saved with the workflow; queue the graph to measure here.";
+const GOES_ON = "to go on.";
 const POINTS = 800; // points of a curve
 
 const style = document.createElement("link");
@@ -39,20 +42,38 @@ document.head.append(style);
 /** Return what is said of a run that the user cancelled. */
 function cancelled(state) {
   const percent = Math.floor(100 * Math.min(1, state.share ?? 0));
-  return `Cancelled at ${percent} %; queue again ${state.resumes ? "to go on" : "to start over"}.`;
+  return `Cancelled at ${percent} %; queue again ${state.resumes ? GOES_ON : "to start over."}`;
 }
 
 function draw(node) {
   const parts = node.owfProgress ? progress(node.owfProgress) : [];
   if (node.owfStopped && !node.owfProgress) parts.push(make("p", "owf-note", node.owfStopped));
   if (node.owfRefused && !node.owfProgress) parts.push(make("p", "owf-note", node.owfRefused));
-  if (node.owfForecast && node.owfForecast !== node.owfRefused && !node.owfProgress) parts.push(make("p", "owf-reason owf-faint", node.owfForecast));
+  const resumes = node.owfStopped?.endsWith(GOES_ON); // what is done then does not cost anything again
+  if (node.owfForecast && node.owfForecast !== node.owfRefused && !node.owfProgress && !resumes) parts.push(make("p", "owf-reason owf-faint", node.owfForecast));
   const panel = panelParts(node.properties?.[KEY]);
   if (panel.length && !node.owfMeasured && !node.owfProgress) parts.push(make("div", "owf-faint owf-saved", SAVED));
   parts.push(...panel);
   if (!panel.length && !node.owfProgress && !node.owfStopped && !node.owfRefused) parts.push(make("div", "owf-empty", EMPTY));
   node.owfContent.replaceChildren(...parts);
   fit(node);
+}
+
+/** Return the file of the base that a node's model comes from; "" where no node on the way names one, or several do. */
+function baseOf(node) {
+  const from = (each, slots) => slots.map((slot) => each.getInputNode?.(slot)).filter(Boolean);
+  const slot = (node.inputs ?? []).findIndex((input) => input.name === "model");
+  const waiting = slot < 0 ? [] : from(node, [slot]);
+  const [seen, found] = [new Set([node]), new Set()];
+  while (waiting.length) {
+    const each = waiting.pop();
+    if (seen.has(each)) continue;
+    seen.add(each);
+    if (each.comfyClass === "OWF_DemoCheckpoint") found.add(DEMO_BASE);
+    for (const { name, value } of each.widgets ?? []) if (BASES.has(name) && value && value !== "none") found.add(String(value));
+    waiting.push(...from(each, [...(each.inputs ?? []).keys()]));
+  }
+  return found.size === 1 ? [...found][0] : "";
 }
 
 /** Ask what an audit with a node's present values would cost, once they have settled. */
@@ -63,6 +84,8 @@ function forecast(node) {
     const asked = new URLSearchParams(values.filter(([, value]) => value !== undefined));
     const linked = (node.inputs ?? []).filter((input, slot) => LINKED.includes(input.name) && node.isInputConnected(slot));
     if (linked.length) asked.set("linked", linked.map((input) => input.name).join(",")); // with values of their own
+    const base = baseOf(node);
+    if (base) asked.set("base", base);
     try {
       const answer = await api.fetchApi(`/owf/forecast?${asked}`);
       node.owfForecast = answer.ok ? String((await answer.json()).text ?? "") : "";
@@ -127,7 +150,7 @@ function addPanel(node) {
   after("onConfigure", () => {
     node.owfSize = undefined; // a workflow brings its own
     draw(node);
-    if (node.comfyClass === AUDIT) forecast(node);
+    if (AUDITS.has(node.comfyClass)) forecast(node);
   });
   draw(node);
 }
@@ -239,7 +262,7 @@ app.registerExtension({
   },
   nodeCreated(node) {
     if (NODES.has(node.comfyClass)) addPanel(node);
-    if (node.comfyClass === AUDIT) addForecast(node);
+    if (AUDITS.has(node.comfyClass)) addForecast(node);
   },
   loadedGraphNode(node) {
     if (node.subgraph && node.properties?.[KEY] && !node.owfElement) addPanel(node);

@@ -32,12 +32,13 @@ def _besides(likeness: int) -> str:
     return f", at most {likeness:,} for its likeness to the references" if likeness else ""
 
 
-def rows_ahead(left: Remaining, whole: Cost) -> str:
-    """Return in words how many rows are left of an audit, for the LoRA and for the base."""
+def rows_ahead(left: Remaining, whole: Cost, audits: int = 1) -> str:
+    """Return in words how many rows are left of each of so many audits for the LoRA, and of all for the base."""
     base = "the base's are cached"
     if left.base:
         base = f"{_of(left.base, whole.base)} for the base (once, then cached)"
-    return f"{_of(left.tuned, whole.tuned)} UNet rows for the LoRA, {base}"
+    each = "the LoRA" if audits == 1 else f"each of {audits:,} audits"
+    return f"{_of(left.tuned, whole.tuned)} UNet rows for {each}, {base}"
 
 
 def _of(left: int, whole: int) -> str:

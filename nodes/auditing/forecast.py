@@ -1,12 +1,13 @@
 """What an audit would cost, for its node to say before it is queued: by the plan, and by what lies in the cache.
 
-Before a graph runs nobody knows on which base it will; the last one is what most people queue again.
+On which base a graph will run, the page tells by the file that a loader node names. Where none does it is the last one
+that was audited, which is what most people queue again.
 """
 
 import asyncio
 import logging
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,6 +19,7 @@ from ...core.text import inert
 from ...core.verdict.part import IN_PART
 from ..backend import places
 from ..ui.wording import graph_words
+from .strengths import strengths_from
 
 if TYPE_CHECKING:
     from ...core.audit.evidence.cost import Cost, Remaining
@@ -71,7 +73,7 @@ def pace(digest: str, rows: int) -> str:
 def _roughly(seconds: float) -> str:
     """Return a time no finer than a guess is."""
     if seconds < 60:
-        return "a minute at most"
+        return "a minute or less"
     return f"{round(seconds / 60)} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
 
 
@@ -102,7 +104,7 @@ def _rows(inputs: Mapping[str, str], lora: Path | None, strength: float) -> str:
     from ...core.plan.audit_plan import plan_digest
     from .known import is_remembered
 
-    last = _last()
+    last, audits = _base(inputs.get("base", "")), _audits(inputs)
     side = families.get(last.family).resolution
     plan, given = plan_for(_asked(inputs), last.family, side, None, (last.name,))
     cost = audit_cost(plan, len(plan.classes) * plan.per_class if given is None else len(given.labels))
@@ -110,10 +112,19 @@ def _rows(inputs: Mapping[str, str], lora: Path | None, strength: float) -> str:
     same_base = last.digest != "" and linked <= _OF_LORA and not _given(inputs, _OF_BASE)
     where = f"On {inert(last.name, 80)}" if last.name else "On a new base"
     is_known = same_base and not linked and not _given(inputs, _OF_AUDIT)
-    if is_known and lora is not None and is_remembered(lora, strength, last.digest, plan_digest(plan)):
+    if is_known and audits == 1 and lora is not None and is_remembered(lora, strength, last.digest, plan_digest(plan)):
         return f"{where}: 0 rows. Its report is remembered and comes at once."
     left = _left(plan, cost, last.digest if same_base else "")
-    return f"{where}: {rows_ahead(left, cost)}.{pace(last.digest, left.tuned + left.base)}"
+    remembered = " What is remembered costs nothing." if audits > 1 else ""
+    rows = audits * left.tuned + left.base
+    return f"{where}: {rows_ahead(left, cost, audits)}.{remembered}{pace(last.digest, rows)}"
+
+
+def _audits(inputs: Mapping[str, str]) -> int:
+    """Return how many audits a node with these inputs is: of one LoRA, of many, or at many strengths."""
+    if "loras" in inputs:
+        return len(places.loras_named(inputs["loras"]))
+    return len(strengths_from(inputs["strengths"])) if "strengths" in inputs else 1
 
 
 def _given(inputs: Mapping[str, str], names: tuple[str, ...]) -> bool:
@@ -135,15 +146,21 @@ def _asked(inputs: Mapping[str, str]) -> "AuditRequest":
     )
 
 
-def _last() -> Base:
-    """Return the base of the last audit; of one before ComfyUI began the cache tells."""
+def _base(named: str) -> Base:
+    """Return the base that was audited on under the name of a file, a new one where none was; the last for no name."""
+    shipped = families.get("demo")
+    name = shipped.title if named == places.DEMO_BASE else inert(named.replace("\\", "/").rpartition("/")[2], 200)
+    found = next((base for base in _audited_bases() if name in ("", base.name)), None)
+    return found or Base("", name, shipped.name if name == shipped.title else _FAMILY)
+
+
+def _audited_bases() -> Iterator[Base]:
+    """Yield the bases of audits, the last first; of those before ComfyUI began the cache tells."""
     from ...core.audit.base.base_files import described
 
-    if _BASES:
-        return next(reversed(_BASES.values()))
+    yield from reversed(_BASES.values())
     for _, about in described(places.cache_folder()):
-        return Base(about.digest, about.base, about.family)
-    return Base("", "", _FAMILY)
+        yield Base(about.digest, about.base, about.family)
 
 
 def _left(plan: "AuditPlan", cost: "Cost", base: str) -> "Remaining":

@@ -15,6 +15,8 @@ DEMO = f"{_MARK}owf_demo_plain.safetensors"
 """Choice for the ordinary one."""
 NONE = "none"
 """Choice for no file."""
+DEMO_BASE = "[demo]"
+"""What the page calls the base that ships, where it tells on which base a graph will run."""
 
 
 def output_folder() -> Path:

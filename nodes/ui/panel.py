@@ -39,7 +39,7 @@ def report_panel(report: Report, folder: Path, notes: Sequence[str] = ()) -> dic
         "sentence": words.meaning(report),
         "reasons": reasons(report),
         "notes": [inert(note, 400) for note in (*notes, *unjudged_notes(unjudged))],
-        "title": f"{inert(report.adapter.name)} on {inert(report.base.name)}",
+        "title": f"{inert(report.adapter.name)} on {inert(report.base.name)}{words.asked_at(report)}",
         "bars": bars(report),
         "lists": [_list(each) for each in ranked(report.measurements)],
         "pairs": [pair_data(pair, folder) for pair in report.pairs[:PAIRS] if is_inside(pair, folder)],

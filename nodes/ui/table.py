@@ -9,7 +9,7 @@ from ...core.ledger.row import Number, Row
 from ...core.render import words
 from ...core.render.audited import estimate_of, headlines, judgement_of
 from ...core.render.bars import bar
-from ...core.text import inert
+from ...core.text import counted, inert
 from ...core.verdict.part import IN_PART
 from ...core.verdict.report import Report
 from ..backend import places
@@ -31,7 +31,7 @@ def row_line(row: Row, name: str) -> dict[str, str]:
         "badge": IN_PART if row.unjudged else row.verdict,
         "state": UNKNOWN if row.unjudged else row.verdict,
         "symbol": words.MISSING if row.unjudged else words.SYMBOLS.get(row.verdict, words.MISSING),
-        "text": "" if number is None else f"{words.estimate_title(number.name)} {_shown(number)}",
+        "text": inert(row.reason, 120) if number is None else f"{words.estimate_title(number.name)} {_shown(number)}",
         "reason": inert(row.reason, 300),
         "report": _page(row),
     }
@@ -58,7 +58,12 @@ def ranking_panel(base: str, lines: Sequence[dict[str, str]], rows: Sequence[Row
     notes += _unjudged(rows)
     if len(lines) > LINES:
         notes.append(f"The {LINES} worst of {len(lines)}; leaderboard.html in output/owf has all.")
-    return {"kind": "table", "title": f"{len(lines)} on {inert(base)}", "notes": notes, "rows": list(lines[:LINES])}
+    return {
+        "kind": "table",
+        "title": f"{counted(len(lines), 'LoRA')} on {inert(base)}",
+        "notes": notes,
+        "rows": list(lines[:LINES]),
+    }
 
 
 def sweep_panel(lora: str, sentence: str, lines: Sequence[dict[str, str]], rows: Sequence[Row]) -> dict[str, Any]:

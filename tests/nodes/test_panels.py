@@ -288,8 +288,15 @@ def test_an_audit_says_what_it_costs_before_it_is_queued_and_asks_once_for_sever
     (tmp_path / "run.json").write_text(json.dumps({**asked, "events": [progress()]}))
     inputs = [{"name": "model", "link": 1}, {"name": "strength", "link": 0}, {"name": "probe_images", "link": None}]
     (tmp_path / "linked.json").write_text(json.dumps({**asked, "inputs": inputs}))
-    names = ("asked", "run", "linked")
-    before, running, linked = shown(tmp_path, *(tmp_path / f"{name}.json" for name in names))
+    loader = {"comfyClass": "CheckpointLoaderSimple", "widgets": [{"name": "ckpt_name", "value": "a/x.safetensors"}]}
+    demo = {"comfyClass": "OWF_DemoCheckpoint"}
+    for name, above in (("loaded", loader), ("demo", demo)):
+        inputs = [{"name": "model", "link": 1, "from": above}]
+        (tmp_path / f"{name}.json").write_text(json.dumps({**asked, "inputs": inputs}))
+    names = ("asked", "run", "linked", "loaded", "demo")
+    before, running, linked, loaded, shipped = shown(tmp_path, *(tmp_path / f"{name}.json" for name in names))
+    assert loaded["asked"] == [f"{before['asked'][0]}&base=a%2Fx.safetensors"]
+    assert shipped["asked"] == [f"{before['asked'][0]}&base=%5Bdemo%5D"]
     assert linked["asked"] == [f"{before['asked'][0]}&linked=strength"]
     assert before["asked"] == ["/owf/forecast?lora=a+b.safetensors&strength=0.5&preset=standard"]
     assert "Cost 1." in before["texts"] and "Queue the graph to see results here." in before["texts"]

@@ -41,6 +41,10 @@ again = {**asked, "lora": places.DEMO}
 others = ({"strength": "0.5"}, {"audit_seed": "1"}, {"concept": "dog"}, {"linked": "lora"}, {"linked": "probe_images"})
 remembered = [module.forecast({**again, **given}) for given in ({}, *others)]
 wrong = [module.forecast({**asked, **given}) for given in ({"preset": "no"}, {"per_class": "x"}, {"lora": "gone"})]
+bases = [module.forecast({**asked, "base": name}) for name in ("a/b\\My <base>", "other.safetensors", "[demo]")]
+many = [
+    module.forecast({**asked, **given}) for given in ({"strengths": "1, 2"}, {"loras": "[demo] *"}, {"strengths": "x"})
+]
 times = [module._roughly(seconds) for seconds in (3, 754, 9000)]
 
 routes = {}
@@ -59,6 +63,8 @@ answer(
     remembered=remembered,
     wrong=wrong,
     times=times,
+    bases=bases,
+    many=many,
     served=served,
     pace=module.pace("none", 5),
 )
