@@ -30,10 +30,30 @@ NOT_AUDITED: dict[str, dict[str, tuple[str, dict[str, Any]]]] = {
         "Wan 2.2 5B": (_WAN, {**_5B, "in_channels": 48, "out_channels": 48}),
         "Wan 2.1 VACE 1.3B": (_VACE, {**_1B, "vace_layers": list(range(0, 30, 2))}),
         "Wan VACE 14B": (_VACE, {**_14B, "vace_layers": list(range(0, 40, 5))}),
-    }
+    },
+    # Classes' own defaults are these bases.
+    "flux2": {"FLUX.2-dev": ("Flux2Transformer2DModel", {})},
+    "qwen_image_21": {"Qwen-Image 2.1": ("QwenImage21Transformer2DModel", {})},
+    "sdxl_refiner": {
+        "the refiner of Stable Diffusion XL": (
+            "UNet2DConditionModel",
+            {
+                "down_block_types": ("DownBlock2D", *["CrossAttnDownBlock2D"] * 2, "DownBlock2D"),
+                "up_block_types": ("UpBlock2D", *["CrossAttnUpBlock2D"] * 2, "UpBlock2D"),
+                "block_out_channels": (384, 768, 1536, 1536),
+                "attention_head_dim": (6, 12, 24, 24),
+                "transformer_layers_per_block": 4,
+                "cross_attention_dim": 1280,
+                "use_linear_projection": True,
+                "addition_embed_type": "text_time",
+                "addition_time_embed_dim": 256,
+                "projection_class_embeddings_input_dim": 2560,
+            },
+        )
+    },
 }
-"""Family without a pipeline -> title of a base -> class of its transformer, and settings as they are published by
-diffusers' scripts/convert_wan_to_diffusers.py."""
+"""Family without a pipeline -> title of a base -> class of its denoiser, and settings as they are published: those of
+Wan in diffusers' scripts/convert_wan_to_diffusers.py. The others have layers of the names of audited families'."""
 
 
 def components_of(family: str) -> dict[str, Mapping[str, torch.nn.Module]]:
@@ -45,9 +65,13 @@ def components_of(family: str) -> dict[str, Mapping[str, torch.nn.Module]]:
         return {known.title: blueprint(BaseChoice(str(known.hub_id), "hub")).components}
     with torch.device("meta"):
         return {
-            title: {"transformer": getattr(diffusers, name)(**settings)}
+            title: {_component(name): getattr(diffusers, name)(**settings)}
             for title, (name, settings) in NOT_AUDITED[family].items()
         }
+
+
+def _component(name: str) -> str:
+    return "unet" if name.startswith("UNet") else "transformer"
 
 
 def tables_of(family: str) -> dict[str, dict[str, Table]]:

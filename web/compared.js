@@ -8,7 +8,7 @@ function side(data, place) {
   const name = make("span", "owf-title", `${LETTERS[place]}  ${data.name}`);
   name.title = data.name;
   const badge = make("span", "owf-badge", `${data.symbol} ${data.outcome || data.verdict}`);
-  const line = make("div", `owf-head ${stateClass(data.verdict)}`, badge, name);
+  const line = make("div", `owf-head ${stateClass(data.state || data.verdict)}`, badge, name);
   if (data.report) line.append(button("Report", () => openReport(data.report)));
   return line;
 }
@@ -20,7 +20,7 @@ function number(data) {
     if (!bar) return make("div", "owf-beside", make("b", "", LETTERS[place]), make("span", "owf-faint", "not measured"));
     const value = make("span", "", make("b", "", bar.value), ` (${bar.interval})`);
     const line = make("div", `owf-beside ${stateClass(bar.state)}`, make("b", "", LETTERS[place]), track(bar.at), value);
-    if (data.milder === place) line.append(make("small", "owf-milder", "milder"));
+    line.append(make("small", "owf-milder", data.milder === place ? "milder" : "")); // both lines end at the same place
     line.title = [`95 % ${bar.interval}`, bar.floor && `floor ${bar.floor}`, bar.limit && `${bar.limit_word} ${bar.limit}`, bar.note].filter(Boolean).join("\n");
     return line;
   });

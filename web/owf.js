@@ -46,7 +46,7 @@ function draw(node) {
   const parts = node.owfProgress ? progress(node.owfProgress) : [];
   if (node.owfStopped && !node.owfProgress) parts.push(make("p", "owf-note", node.owfStopped));
   if (node.owfRefused && !node.owfProgress) parts.push(make("p", "owf-note", node.owfRefused));
-  if (node.owfForecast && !node.owfProgress) parts.push(make("p", "owf-reason owf-faint", node.owfForecast));
+  if (node.owfForecast && node.owfForecast !== node.owfRefused && !node.owfProgress) parts.push(make("p", "owf-reason owf-faint", node.owfForecast));
   const panel = panelParts(node.properties?.[KEY]);
   if (panel.length && !node.owfMeasured && !node.owfProgress) parts.push(make("div", "owf-faint owf-saved", SAVED));
   parts.push(...panel);
@@ -61,7 +61,7 @@ function forecast(node) {
   const asking = setTimeout(async () => {
     const values = FORECAST.map((name) => [name, node.widgets?.find((widget) => widget.name === name)?.value]);
     const asked = new URLSearchParams(values.filter(([, value]) => value !== undefined));
-    const linked = (node.inputs ?? []).filter((input) => LINKED.includes(input.name) && (input.link ?? null) !== null);
+    const linked = (node.inputs ?? []).filter((input, slot) => LINKED.includes(input.name) && node.isInputConnected(slot));
     if (linked.length) asked.set("linked", linked.map((input) => input.name).join(",")); // with values of their own
     let text = "";
     try {
@@ -84,6 +84,7 @@ function addForecast(node) {
     const before = widget.callback;
     widget.callback = function (...values) {
       const result = before?.apply(this, values);
+      node.owfStopped = ""; // it was of other values
       forecast(node);
       return result;
     };
@@ -217,6 +218,7 @@ function onRefusals(said) {
   for (const [id, text] of said) {
     for (const node of find(id)) {
       node.owfRefused = text;
+      node.owfStopped = ""; // of an earlier attempt
       draw(node);
     }
   }

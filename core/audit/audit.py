@@ -25,7 +25,6 @@ from ..progress import BASE, LORA, Progress
 from ..verdict.judge import judge
 from ..verdict.learning import Learning
 from ..verdict.policy import Policy
-from ..verdict.rejudge import NO_KNOWLEDGE
 from ..verdict.report import BaseRecord, ImagePair, Report
 from ..verdict.verdict import DRIFT, invalid
 from .adapter_record import environment, with_base
@@ -102,13 +101,11 @@ def audit_change(denoiser: Denoiser, change: Change, plan: AuditPlan, setting: A
         setting.progress.stage("Comparing")
         measurements = comparing.measure(evidence, doubt)
         pairs = write_pairs(setting.folder, plan, evidence.get(Drawings), evidence.get(Confirmed))
-        verdict = judge(measurements, setting.policy)
+        verdict = judge(measurements, setting.policy, doubt)
         if len(measurements) < len(plan.metrics):
             verdict = dataclasses.replace(verdict, reasons=(*verdict.reasons, _EARLY))
         if setting.not_asked:
             verdict = dataclasses.replace(verdict, reasons=(*verdict.reasons, setting.not_asked))
-        if doubt:
-            verdict = dataclasses.replace(verdict, reasons=(*verdict.reasons, doubt + NO_KNOWLEDGE))
         learning = _learned(denoiser, change, plan, setting)
     except InvalidError as error:
         verdict = invalid(str(error), *error.settings)

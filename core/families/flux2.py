@@ -1,6 +1,7 @@
 """FLUX.2-dev, of 32 billion weights."""
 
 from .family import Family
+from .flux2_klein import PIPELINE
 
 FAMILY = Family(
     name="flux2",
@@ -21,4 +22,5 @@ FAMILY = Family(
     shared=(("^transformer_blocks_", "_attn_to_q:6144>6144", "!_to_gate:", "!:6144>1536", "!^transformer_blocks_8_"),),
     base_versions=("flux2", "flux_2"),
     architectures=("flux-2", "flux.2"),
+    layers=PIPELINE.layers,
 )

@@ -123,6 +123,8 @@ class Metric:
     """Loads the network that `measure` uses, before anything is measured; None if it uses none."""
     of_few_steps: bool = False
     """Whether it is asked of bases only that people draw with in few steps."""
+    shows_knowledge: bool = False
+    """Whether it is INVALID on a base that knows nothing, so that one on which it was measured knows something."""
     takes_open_clip: bool = False
     """Whether that is the network of open_clip which a plan may name."""
 

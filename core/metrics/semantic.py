@@ -179,6 +179,7 @@ METRIC = Metric(
     "means less sure, and it shows damage before answers flip.",
     needs=(Answers,),
     measure=measure_semantic,
+    shows_knowledge=True,
     quantities={
         "accuracy_base": Quantity("Accuracy, base", is_level=True),
         "accuracy_tuned": Quantity("Accuracy, LoRA", is_level=True),

@@ -30,6 +30,8 @@ def bars(report: Report) -> list[dict[str, Any]]:
 
 def _shown(measurement: Measurement, judged: dict[tuple[str, str], Judgement]) -> Sequence[str]:
     names = [name for name in measurement.estimates if (measurement.metric, name) in judged]
+    # A report that was read from its file has them by name.
+    names.sort(key=lambda name: words.estimate_order(measurement.metric, name))
     return names or [measurement.headline]
 
 

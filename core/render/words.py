@@ -115,6 +115,13 @@ def metric_order(name: str) -> tuple[float, str]:
     return (math.inf if metric is None else metric.order, name)
 
 
+def estimate_order(metric: str, name: str) -> tuple[float, str]:
+    """Return the sort key that puts the estimates of a metric in the order in which it has them, unknown ones last."""
+    found = known(metric)
+    names = [] if found is None else list(found.quantities)
+    return (names.index(name) if name in names else math.inf, name)
+
+
 def estimate_title(name: str) -> str:
     """Return the short name of an estimate, known or not."""
     found = _quantity(name)

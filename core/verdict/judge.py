@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 
 from ..errors import Setting, UsageError
 from ..metrics.measurement import Estimate, Measurement
@@ -11,14 +12,39 @@ from .reasons import reason, subject, title
 from .size import goes_either_way, size
 from .verdict import DRIFT, INCONCLUSIVE, INVALID, NO_ALARM, PASS, Judgement, Verdict, invalid
 
+NO_KNOWLEDGE = " What was measured says how far its function moved, not what it forgot."
+"""How the reason ends that a verdict on a base has which seems to know nothing."""
 
-def judge(measurements: Mapping[str, Measurement], policy: Policy | None = None) -> Verdict:
+
+def judge(measurements: Mapping[str, Measurement], policy: Policy | None = None, doubt: str = "") -> Verdict:
     """Return the verdict: DRIFT if any limit is broken, PASS if every one holds, otherwise INCONCLUSIVE.
 
     An alarm that did not fire is no evidence: where nothing else is judged, the verdict is INCONCLUSIVE, as it is where
     nothing at all is. Limits whose metric was not run, or had no such number, are skipped and named. Nothing measured
-    is INVALID.
+    is INVALID. `doubt` is the sentence that a base seems to know nothing; see `doubted`.
     """
+    return doubted(_judged(measurements, policy), measurements, doubt)
+
+
+def doubted(verdict: Verdict, measurements: Mapping[str, Measurement], doubt: str) -> Verdict:
+    """Return the verdict on a base that seems to know nothing, which is said; an empty `doubt` changes nothing.
+
+    What knows nothing cannot forget: that little moved is no PASS then, unless a metric showed that the base knows
+    something. That much did is as true as on any base.
+    """
+    if not doubt or not measurements:
+        return verdict
+    said = doubt + NO_KNOWLEDGE
+    if verdict.decision != PASS or _shows_knowledge(measurements):
+        return replace(verdict, reasons=(*verdict.reasons, said))
+    return replace(verdict, decision=INCONCLUSIVE, reasons=(said, *verdict.reasons))
+
+
+def _shows_knowledge(measurements: Iterable[str]) -> bool:
+    return any(metric is not None and metric.shows_knowledge for metric in map(known_metric, measurements))
+
+
+def _judged(measurements: Mapping[str, Measurement], policy: Policy | None) -> Verdict:
     if policy is None:
         policy = default_policy()
     measured = [limit for limit in policy.limits if _is_measured(limit, measurements)]
@@ -61,7 +87,10 @@ def follows(verdict: Verdict, measurements: Mapping[str, Measurement]) -> bool:
             return False
     if not verdict.judgements:
         return verdict.decision == INVALID or (verdict.decision == INCONCLUSIVE and bool(measurements))
-    return verdict.decision == _combine([j.decision for j in verdict.judgements])
+    decision = _combine([j.decision for j in verdict.judgements])
+    if decision == PASS and any(reason.endswith(NO_KNOWLEDGE) for reason in verdict.reasons):
+        return verdict.decision == (PASS if _shows_knowledge(measurements) else INCONCLUSIVE)
+    return verdict.decision == decision
 
 
 def damaged(verdict: Verdict, measurements: Mapping[str, Measurement]) -> tuple[str, ...]:

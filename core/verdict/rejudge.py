@@ -2,17 +2,13 @@
 
 import dataclasses
 
-from .judge import judge
+from .judge import NO_KNOWLEDGE, doubted, judge
 from .policy import Policy
 from .report import Report
 from .verdict import DRIFT, INCONCLUSIVE, Verdict
 
-NO_KNOWLEDGE = " What was measured says how far its function moved, not what it forgot."
-"""How the reason ends that a verdict on a base has which seems to know nothing."""
 NO_FEW_STEPS = ", for nobody draws with this base in few steps."
 """How a sentence ends about what was asked for and has no meaning on the base."""
-_STAYS = (NO_KNOWLEDGE, NO_FEW_STEPS)
-"""How reasons end that no policy changes."""
 
 
 def rejudged(report: Report, policy: Policy) -> Report:
@@ -24,12 +20,14 @@ def rejudged(report: Report, policy: Policy) -> Report:
     """
     if not report.measurements:
         return report
-    verdict = judge(report.measurements, policy)
+    before = report.verdict.reasons
+    doubt = next((said.removesuffix(NO_KNOWLEDGE) for said in before if said.endswith(NO_KNOWLEDGE)), "")
+    verdict = judge(report.measurements, policy, doubt)
     missing = left_out(report)
     if missing and verdict.decision != DRIFT:
         said = f"It was decided early by another policy, before {', '.join(missing)}: this one needs another audit."
-        verdict = Verdict(INCONCLUSIVE, (said,), (), policy.name)
-    stays = tuple(reason for reason in report.verdict.reasons if reason.endswith(_STAYS))
+        verdict = doubted(Verdict(INCONCLUSIVE, (said,), (), policy.name), report.measurements, doubt)
+    stays = tuple(reason for reason in before if reason.endswith(NO_FEW_STEPS))
     return dataclasses.replace(report, verdict=dataclasses.replace(verdict, reasons=(*verdict.reasons, *stays)))
 
 

@@ -72,7 +72,9 @@ def report_sheet(report: "Report") -> Any:
     """Return the charts of a report as a picture."""
     from ...core.render.bars import bars
     from ...core.render.pictures.sheet import chart_sheet
+    from ...core.verdict.part import IN_PART, left_unjudged_in
     from ..ui.panel import reasons
 
     title = f"{report.adapter.name} on {report.base.name}"
-    return chart_sheet(title, report.verdict.decision, reasons(report), bars(report))
+    badge = IN_PART if left_unjudged_in(report) else report.verdict.decision
+    return chart_sheet(title, badge, reasons(report), bars(report))

@@ -11,7 +11,7 @@ from ...core.text import inert
 from ...core.verdict.comparison import Compared, Comparison, common_pairs
 from ...core.verdict.report import Report
 from ..backend.places import view_url
-from .panel import PAIRS, is_inside, pair_data
+from .panel import PAIRS, UNKNOWN, is_inside, pair_data
 
 NUMBERS = 12
 """Numbers that the panel shows; the page has all."""
@@ -36,6 +36,7 @@ def _side(audit: Audited) -> dict[str, str]:
     return {
         "name": inert(audit.name, 120),
         "verdict": audit.shown_decision,
+        "state": audit.shown_decision or UNKNOWN,
         "outcome": audit.outcome,
         "symbol": words.SYMBOLS.get(audit.shown_decision, words.MISSING),
         "report": "" if audit.folder is None else view_url(audit.folder / "report.html"),

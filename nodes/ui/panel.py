@@ -38,7 +38,7 @@ def report_panel(report: Report, folder: Path, notes: Sequence[str] = ()) -> dic
         "symbol": words.SYMBOLS.get(decision, words.MISSING),
         "sentence": words.meaning(report),
         "reasons": reasons(report),
-        "notes": [inert(note, 400) for note in (*notes, *([_WHOLE] if unjudged else []))],
+        "notes": [inert(note, 400) for note in (*notes, *unjudged_notes(unjudged))],
         "title": f"{inert(report.adapter.name)} on {inert(report.base.name)}",
         "bars": bars(report),
         "lists": [_list(each) for each in ranked(report.measurements)],

@@ -30,7 +30,7 @@ def row_line(row: Row, name: str) -> dict[str, str]:
         "verdict": row.verdict,
         "badge": IN_PART if row.unjudged else row.verdict,
         "state": UNKNOWN if row.unjudged else row.verdict,
-        "symbol": words.SYMBOLS.get(row.verdict, words.MISSING),
+        "symbol": words.MISSING if row.unjudged else words.SYMBOLS.get(row.verdict, words.MISSING),
         "text": "" if number is None else f"{words.estimate_title(number.name)} {_shown(number)}",
         "reason": inert(row.reason, 300),
         "report": _page(row),

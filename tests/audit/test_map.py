@@ -19,7 +19,7 @@ from owf.core.plan.screening.screening import TIMESTEPS, asked_instead, plan_con
 from owf.core.progress import SILENT
 from owf.core.verdict.policy import default_policy
 from owf.core.verdict.report import AdapterRecord, read_report, to_json, write_report
-from owf.core.verdict.verdict import DRIFT, PASS
+from owf.core.verdict.verdict import DRIFT, INCONCLUSIVE, NO_ALARM, PASS
 from progress_log import Heard
 
 WORDS = ("red car", "my dog", "castle", "an apple")
@@ -118,7 +118,15 @@ def test_a_model_that_did_not_change_drifts_nowhere(denoiser, plan, tmp_path):
     found = report.measurements["map"]
     assert found.estimates["worst_damage"].value == pytest.approx(0, abs=1e-6)
     assert found.estimates["damaged_share"].high == 0
-    assert report.verdict.decision == PASS
+    _holds_every_limit(report)
+
+
+def _holds_every_limit(report):
+    """An untrained base has nothing to forget, so that this is no PASS."""
+    decisions = {judgement.decision for judgement in report.verdict.judgements}
+    assert PASS in decisions <= {PASS, NO_ALARM}
+    assert report.verdict.decision == INCONCLUSIVE
+    assert "no better than the trivial predictor" in report.verdict.reasons[0]
 
 
 def test_what_every_prompt_lost_to_another_is_confusion(denoiser, plan, tmp_path):
@@ -224,4 +232,4 @@ def test_what_a_prompt_draws_instead_is_confirmed_and_told(denoiser, confirming,
 def test_nothing_is_confirmed_of_a_model_that_did_not_change(denoiser, confirming, tmp_path):
     report = audit_change(denoiser, Moved(denoiser, "a photo of my dog", 0.0), confirming, setting(tmp_path))
     assert report.measurements["confirmed"].estimates["confirmed_drop"].value == 0
-    assert report.verdict.decision == PASS
+    _holds_every_limit(report)

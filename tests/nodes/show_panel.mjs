@@ -75,6 +75,7 @@ async function shown(panel) {
     comfyClass: panel?.widgets ? "OWF_DriftAudit" : "OWF_ShowReport",
     widgets: Object.entries(panel?.widgets ?? {}).map(([name, value]) => ({ name, value })),
     inputs: panel?.inputs ?? [],
+    isInputConnected: (slot) => (node.inputs[slot].link ?? null) !== null,
     size: [420, 300],
     computeSize: () => [420, options.getMinHeight() + 60],
     setSize: (size) => (node.size = size),

@@ -148,6 +148,11 @@ def refusal(node="7", said="Choose a LoRA.", **others):
             [],
         ),
         ([refusal(refused=True), progress()], ["11 %"], ["Choose a LoRA."]),
+        (
+            [["execution_error", {"node_id": "7", "exception_message": "It broke."}], refusal(refused=True)],
+            ["Choose a LoRA."],
+            ["It broke."],
+        ),
     ],
 )
 def test_a_node_that_is_not_queued_says_why_once_and_no_longer_than_it_is_so(tmp_path, events, texts, gone):

@@ -50,6 +50,7 @@ def test_many_loras_are_ranked_and_what_was_known_is_said(stub):
     assert bad["report"].startswith("/view?filename=report.html&subfolder=owf%2Fx") and bad["text"]
     assert broken["report"] == broken["text"] == "" and "broken" in broken["reason"]
     assert (good["badge"], good["state"], bad["badge"], bad["state"]) == ("PASS, in part", "UNKNOWN", "DRIFT", "DRIFT")
+    assert (good["symbol"], bad["symbol"]) == ("–", "✗")
 
 
 def test_names_folders_and_stars_name_loras(stub):

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from ..adapter import Adapter
-from ..change.delta import shape_misfit
+from ..change.fit import shape_misfit
 from ..change.sketch import Sketch
 from ..module import AdapterModule
 from ..naming.usual_layers import UsualLayers, usual_layers

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from ..containers.source import Loader
 from ..module import AdapterModule
+from .fit import shape_misfit
 from .weights import Owner, can_have_bias, read_bias, read_weight, weight_shape
 
 if TYPE_CHECKING:
@@ -68,27 +69,6 @@ def misfit(module: AdapterModule, owner: Owner) -> str | None:
     if module.bias_missing and read_bias(owner) is not None:
         return "its configuration says that the layer's bias was trained, but the file does not hold it"
     return shape_misfit(module, shape, can_have_bias(owner))
-
-
-def shape_misfit(module: AdapterModule, shape: tuple[int, ...], has_bias: bool = True) -> str | None:
-    """Return why `module` cannot change a layer with a weight of a shape, and perhaps a bias; None when it can."""
-    reason = module.outline.misfit(shape)
-    if len(shape) < 2 and not module.algorithm.fits_vectors:
-        reason = "the base has no matrix there"
-    return reason or _extras_misfit(module, list(shape), has_bias)
-
-
-def _extras_misfit(module: AdapterModule, shape: list[int], has_bias: bool) -> str | None:
-    sizes = {slot: prod(entry.shape) for slot, entry in module.slots.items()}
-    inputs = shape[1] if len(shape) > 1 else shape[0]
-    peft_side = (shape[0], inputs)[module.algorithm.magnitude_axis]
-    if sizes.get("dora", shape[0]) not in (shape[0], inputs) or sizes.get("magnitude", peft_side) != peft_side:
-        return f"magnitudes do not fit a weight of shape {shape}"
-    if module.changes_bias and not has_bias:
-        return "changes a bias that the base cannot have"
-    if any(sizes[slot] != shape[0] for slot in module.algorithm.biases & sizes.keys()):
-        return f"its bias does not fit {shape[0]} outputs"
-    return None
 
 
 def _decomposed(base: "Tensor", change: "Tensor", factors: "dict[str, Tensor]", axis: int) -> "Tensor":

@@ -103,8 +103,10 @@ def _by_layers(modules: Sequence[AdapterModule], shown: Family | None, stated: T
     """
     found = alike(modules)
     known = [each.family for each in found]
-    if not found or (shown is not None and shown not in known and not usual_layers(shown.name)):
+    if not found:
         return Identity(shown.name if shown else None, ())
+    is_unknown = shown is not None and not usual_layers(shown.name)
+    known += [shown] if shown is not None and is_unknown else []
     named = [family for family in known if _is_base(family, stated.base_model)]
     if len(named) == 1:
         return Identity(named[0].name, ())
@@ -114,7 +116,7 @@ def _by_layers(modules: Sequence[AdapterModule], shown: Family | None, stated: T
             return Identity(None, (f"{said}, but not of it alone, and nothing says for which it was made",))
         return Identity(known[0].name, ())
     whole = [each.family for each in found if each.to_the_last_block]
-    if len(whole) == 1:
+    if len(whole) == 1 and not is_unknown:  # of whose blocks nobody knows the number
         note = f"{said} alike: it is taken for one of {whole[0].title}, whose last blocks are its last"
         return Identity(whole[0].name, (note,))
     return Identity(None, (f"{said} alike, and nothing says for which it was made",))

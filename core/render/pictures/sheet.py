@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from ...verdict.part import IN_PART
 from .lettering import font, plain, wrapped
 
 if TYPE_CHECKING:
@@ -20,6 +21,7 @@ COLORS = {
     "INCONCLUSIVE": "#9a6a00",
     "INVALID": "#6a717c",
     "NO ALARM": "#6a717c",
+    IN_PART: "#6a717c",
     "": "#2d62b8",
 }
 """Decision -> colour of its badge and its bars; those that decide nothing are grey."""

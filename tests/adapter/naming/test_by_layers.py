@@ -110,13 +110,40 @@ def test_one_layer_that_no_other_has_tells_a_family(family, tmp_path):
     ("name", "size", "title"),
     [
         ("transformer_blocks.0.ff.net.2", (2048, 8192), "Anima"),  # LTX-Video's
-        ("transformer_blocks.0.attn.to_q", (6144, 6144), "Krea 2"),  # FLUX.2-dev's
     ],
 )
 def test_layers_that_are_known_to_be_others_too_tell_nothing(name, size, title, tmp_path):
     adapter = _file(tmp_path, {f"transformer.{name}": size})
     assert adapter.family is None
     assert _said(adapter, f"those of {title}, but not of it alone")
+
+
+@pytest.mark.parametrize(
+    ("width", "said"), [(4096, "FLUX.2 klein 9B and of Qwen-Image 2.1"), (6144, "FLUX.2 and of Krea 2")]
+)
+def test_wider_attention_is_two_families_as_well(width, said, tmp_path):
+    layer = "to_k" if width == 4096 else "to_q"  # Krea 2 has fewer keys than queries
+    adapter = _file(tmp_path, {f"transformer.transformer_blocks.0.attn.{layer}": (width, width)})
+    assert adapter.family is None
+    assert _said(adapter, f"those of {said} alike")
+
+
+def test_a_family_of_whose_layers_no_more_is_known_counts_too(tmp_path):
+    """Anima and LTX-Video both have 28 blocks of this width."""
+    stem = "transformer.transformer_blocks.{}.attn1.to_q"
+    adapter = _file(tmp_path, {stem.format(n): (2048, 2048) for n in range(28)})
+    assert adapter.family is None
+    assert _said(adapter, "those of Anima and of LTX-Video alike, and nothing says")
+
+
+@pytest.mark.parametrize(
+    "stem", ["down_blocks_1_attentions_0_transformer_blocks_0", "mid_block_attentions_0_transformer_blocks_0"]
+)
+def test_a_transposed_file_is_not_a_sound_one_of_another_family(stem, tmp_path):
+    """Its cross-attention then reads 640 or 1280 numbers, as that of the refiner of Stable Diffusion XL does."""
+    sizes = {f"lora_unet_{stem}_attn2_to_{part}": (2048, 1280) for part in "kv"}
+    (problem,) = summarise(_file(tmp_path, sizes)).problems
+    assert "does not fit the usual base, the refiner of Stable Diffusion XL" in problem
 
 
 def test_self_attention_tells_stable_diffusion_xl_and_not_the_older_two(tmp_path):

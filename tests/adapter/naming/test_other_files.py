@@ -114,10 +114,13 @@ def test_families_by_shape(stem, inputs, family, tmp_path):
     assert read_adapter(tmp_path / "x.safetensors").family == family
 
 
-@pytest.mark.parametrize(("stated", "family"), [("base", "sdxl"), ("refiner", "sdxl_refiner"), ("inpainting", "sdxl")])
-def test_the_longest_name_of_an_architecture_counts(stated, family, tmp_path):
+@pytest.mark.parametrize(
+    ("stated", "family", "width"),
+    [("base", "sdxl", 640), ("refiner", "sdxl_refiner", 768), ("inpainting", "sdxl", 640)],
+)
+def test_the_longest_name_of_an_architecture_counts(stated, family, width, tmp_path):
     stem = "lora_unet_input_blocks_4_1_transformer_blocks_0_attn1_to_k"
-    tensors = {f"{stem}.lora_down.weight": torch.ones(2, 640), f"{stem}.lora_up.weight": torch.ones(640, 2)}
+    tensors = {f"{stem}.lora_down.weight": torch.ones(2, width), f"{stem}.lora_up.weight": torch.ones(width, 2)}
     said = {"modelspec.architecture": f"stable-diffusion-xl-v1-{stated}/lora"}
     save_file(tensors, tmp_path / "x.safetensors", metadata=said)
     assert read_adapter(tmp_path / "x.safetensors").family == family
