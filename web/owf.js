@@ -79,21 +79,25 @@ function baseOf(node) {
 /** Ask what an audit with a node's present values would cost, once they have settled. */
 function forecast(node) {
   clearTimeout(node.owfAsking);
-  node.owfAsking = setTimeout(async () => {
+  const asking = setTimeout(async () => {
     const values = FORECAST.map((name) => [name, node.widgets?.find((widget) => widget.name === name)?.value]);
     const asked = new URLSearchParams(values.filter(([, value]) => value !== undefined));
     const linked = (node.inputs ?? []).filter((input, slot) => LINKED.includes(input.name) && node.isInputConnected(slot));
     if (linked.length) asked.set("linked", linked.map((input) => input.name).join(",")); // with values of their own
     const base = baseOf(node);
     if (base) asked.set("base", base);
+    let text = "";
     try {
       const answer = await api.fetchApi(`/owf/forecast?${asked}`);
-      node.owfForecast = answer.ok ? String((await answer.json()).text ?? "") : "";
+      if (answer.ok) text = String((await answer.json()).text ?? "");
     } catch {
-      node.owfForecast = ""; // a server that is away says so itself
+      // a server that is away says so itself
     }
+    if (node.owfAsking !== asking) return; // asked anew, or measured, meanwhile
+    node.owfForecast = text;
     draw(node);
   }, SETTLED);
+  node.owfAsking = asking;
 }
 
 /** Let a node say what it would cost, now and whenever a value that counts is changed. */
@@ -117,6 +121,8 @@ function keep(node, data) {
   node.properties[KEY] = data;
   node.owfProgress = null;
   node.owfStopped = node.owfRefused = node.owfForecast = ""; // of what was asked before
+  clearTimeout(node.owfAsking);
+  node.owfAsking = null;
   node.owfMeasured = true;
   draw(node);
   const tracker = app.extensionManager?.workflow?.activeWorkflow?.changeTracker;

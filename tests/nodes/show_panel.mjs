@@ -1,8 +1,8 @@
 // Shows saved panels as web/owf.js does in ComfyUI's page, on as much of a page as it needs, and writes their texts.
 // node show_panel.mjs SCRIPT PANEL...: for each panel a JSON list of its texts, which of them are folded away, its classes
 // and its pictures. A file with "events", a list of names and details, is no panel, but what ComfyUI's server says of a node
-// that has none yet, "queue" being its answer to a graph; one with "widgets", values by name, is an audit's node that asks the server what it would cost, and
-// "set" changes one of them.
+// that has none yet, "queue" being its answer to a graph; one with "widgets", values by name, is an audit's node that asks the server what it would cost,
+// "set" changes one of them, and "meanwhile" is the panel of a run that ends before the server answers.
 import { readFileSync } from "node:fs";
 import { pathToFileURL } from "node:url";
 
@@ -95,7 +95,9 @@ async function shown(panel) {
   }
   for (const [timer, act] of [...pending]) {
     pending.delete(timer);
-    await act();
+    const done = act();
+    if (panel?.meanwhile) node.onExecuted({ owf: [panel.meanwhile] });
+    await done;
   }
   for (const [name, detail] of panel?.events ?? []) {
     if (name !== "queue") listeners[name]({ detail });

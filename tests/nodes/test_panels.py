@@ -304,6 +304,14 @@ def test_an_audit_says_what_it_costs_before_it_is_queued_and_asks_once_for_sever
 
 
 @pytest.mark.skipif(not NODE, reason="needs node to parse JavaScript")
+def test_what_an_audit_costs_is_not_said_of_one_that_ended_before_the_answer(tmp_path):
+    panel = json.loads((HERE / "saved" / "report_panel.json").read_text())
+    (tmp_path / "late.json").write_text(json.dumps({"widgets": {"preset": "quick"}, "meanwhile": panel}))
+    (found,) = shown(tmp_path, tmp_path / "late.json")
+    assert len(found["asked"]) == 1 and panel["title"] in found["texts"] and "Cost 1." not in found["texts"]
+
+
+@pytest.mark.skipif(not NODE, reason="needs node to parse JavaScript")
 def test_two_audits_are_shown_on_one_scale_with_the_same_pictures(tmp_path):
     bar = {"value": "6 %", "interval": "5 to 7", "floor": "", "limit": "1 %", "limit_word": "limit", "note": "",
            "state": "DRIFT", "at": {"zero": 0, "low": 50, "value": 60, "high": 70, "limit": 10}}  # fmt: skip
