@@ -108,7 +108,7 @@ def screenshots(page: Any) -> None:
     """Save the audit's node in both themes; dropped on ComfyUI's page, such a picture loads its workflow."""
     information = PngInfo()
     information.add_text("workflow", json.dumps(browser.workflow(PICTURED)))
-    page.set_viewport_size({"width": 1500, "height": 1560})  # as high as the node
+    page.set_viewport_size({"width": 1500, "height": 1700})  # as high as the node
     for palette, name in (("dark", "comfyui-audit"), ("light", "comfyui-light")):
         browser.setting(page, "Comfy.ColorPalette", palette)
         browser.centre(page, "OWF_DriftAudit", 0.9)
