@@ -51,7 +51,9 @@ class AuditAsk:
             tuple(_text(name, "loras") for name in _list(data.get("loras"), "loras", MOST_LORAS)),
             tuple(map(_strength, _list(data.get("strengths", [1.0]), "strengths", MOST_STRENGTHS))),
             _text(data.get("preset", default.preset), "preset"),
-            tuple(_text(name, "metrics") for name in _list(data.get("metrics", []), "metrics", 50, least=0)),
+            tuple(_text(name, "metrics") for name in _list(data["metrics"], "metrics", 50))
+            if "metrics" in data
+            else (),
             _text(data.get("policy", ""), "policy", least=0),
         )
 
@@ -202,9 +204,9 @@ def _text(value: object, field: str, least: int = 1) -> str:
     return value
 
 
-def _list(value: object, field: str, most: int, least: int = 1) -> list[Any]:
-    if not isinstance(value, list) or not least <= len(value) <= most:
-        raise Refusal(f"{field}: a list of {least} to {most} is needed.")
+def _list(value: object, field: str, most: int) -> list[Any]:
+    if not isinstance(value, list) or not 1 <= len(value) <= most:
+        raise Refusal(f"{field}: a list of 1 to {most} is needed.")
     return value
 
 

@@ -90,7 +90,8 @@ def _audit_form(gr: Any, status: Any) -> None:
 
 def _audit(checkpoint: Any, loras: Any, preset: Any, strengths: Any, metrics: Any, policy: Any) -> str:
     asked = {"checkpoint": checkpoint, "loras": loras, "preset": preset, "strengths": _numbers(strengths)}
-    return _started(lambda: start_audit(AuditAsk.read({**asked, "metrics": metrics or [], "policy": policy or ""})))
+    chosen = {"metrics": metrics} if metrics else {}
+    return _started(lambda: start_audit(AuditAsk.read({**asked, **chosen, "policy": policy or ""})))
 
 
 def _found_reports(gr: Any, send: Any, text: Any) -> None:

@@ -272,7 +272,8 @@ def test_a_weight_that_forbids_learning_is_no_pass_and_none_at_all_drifts(
     ended = lines[-1]
     facts = read_metadata(tmp_path / "pullover.safetensors")
     assert ended["verdict"] == facts["owf.verdict"] == verdict
-    assert ended["outcome"] == f"{stopped['learned']}, {verdict}"
+    part = ", in part" if verdict == "PASS" else ""  # one metric alone is judged here
+    assert ended["outcome"] == f"{stopped['learned']}, {verdict}{part}"
     assert ended["summary"].startswith("learned")
     assert facts["owf.learned"] == stopped["learned"]
     if learned is not None:
