@@ -117,13 +117,13 @@ class DriftAudit(io.ComfyNode):
 
 def answer(result: AuditResult, stop_graph: str) -> io.NodeOutput:
     """Return a node's outputs for an audit's result."""
-    from ..core.verdict.part import IN_PART, left_unjudged_in
+    from ..core.verdict.part import shown_verdict
     from ..core.verdict.report import to_json
     from .ui.panel import report_panel
 
     report = result.report
     model, clip, notes = result.tuned.model, result.tuned.clip, list(remembered(result))
-    shown = IN_PART if left_unjudged_in(report) else report.verdict.decision
+    shown = shown_verdict(report)
     if is_closed(stop_graph, shown):
         model, clip = blocker(), blocker()
         notes.append(closed_note(stop_graph))

@@ -40,7 +40,7 @@ class LoadReport(io.ComfyNode):
     @classmethod
     def execute(cls, name: str) -> io.NodeOutput:
         """Read it."""
-        from ..core.verdict.part import IN_PART, left_unjudged_in
+        from ..core.verdict.part import shown_verdict
         from ..core.verdict.report import read_report
         from .auditing.shown import report_sheet
         from .backend.images import from_pictures
@@ -48,8 +48,7 @@ class LoadReport(io.ComfyNode):
         path = places.report_file(name)
         report = read_report(path)
         sheet = from_pictures([report_sheet(report)])
-        verdict = IN_PART if left_unjudged_in(report) else report.verdict.decision
-        return io.NodeOutput(path.read_text(encoding="utf-8"), verdict, sheet)
+        return io.NodeOutput(path.read_text(encoding="utf-8"), shown_verdict(report), sheet)
 
 
 class ShowReport(io.ComfyNode):

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from ..errors import Setting
 from .learning import Learning
-from .part import IN_PART, left_unjudged_in
+from .part import shown_verdict
 from .report import Report
 
 
@@ -13,7 +13,7 @@ def outcome(report: Report) -> str:
 
     At the end of a training what was learned stands before it, so that PASS is never alone.
     """
-    decision = IN_PART if left_unjudged_in(report) else report.verdict.decision
+    decision = shown_verdict(report)
     return decision if report.learning is None else f"{report.learning.decision}, {decision}"
 
 

@@ -22,6 +22,11 @@ def left_unjudged(decision: str, judged: Iterable[str]) -> tuple[str, ...]:
     return tuple(name for name in METRICS if name in limited and name not in seen)
 
 
+def shown_verdict(report: Report) -> str:
+    """Return the decision of a report as it is put out: a PASS in part as one."""
+    return IN_PART if left_unjudged_in(report) else report.verdict.decision
+
+
 def left_unjudged_in(report: Report) -> tuple[str, ...]:
     """Return the same of a report."""
     return left_unjudged(report.verdict.decision, (judgement.metric for judgement in report.verdict.judgements))
