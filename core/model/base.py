@@ -3,7 +3,7 @@
 import re
 import stat
 import warnings
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,7 +17,7 @@ from ..families import Family, Pipeline
 from ..families.prompt_form import by_name
 from ..foreign import Advice, foreign, require_utf8
 from ..text import inert
-from .index import MODULAR, PLAIN, as_a_part, index_file
+from .index import index_file, require_folder
 from .memory import AS_LOADED, Keeping
 from .settings import config_file, configured_bases, configured_parts
 
@@ -156,20 +156,6 @@ def _load_folder(path: str, dtype: "torch.dtype", offline: bool) -> "Parts":
         names = {item.name for item in Path(path).iterdir()}
     require_folder(Path(path), names)
     return load_folder(Path(path), dtype)
-
-
-def require_folder(path: Path, names: Set[str]) -> None:
-    """Raise UsageError, with what else a folder with these `names` in it is, unless it is a diffusers folder."""
-    if names & {PLAIN, MODULAR}:
-        return
-    if "adapter_config.json" in names:
-        other = "It holds a LoRA of PEFT: name it as one, not as the base."
-    elif "config.json" in names:
-        other = as_a_part(path) or "It seems to be one part of a model: name the folder that holds all of them."
-    else:
-        other = f"{families.what_bases_are()}."
-    said = f"{path} is not a diffusers folder of a model: it has no {PLAIN}."
-    raise UsageError(f"{said} {other}", Setting("base"))
 
 
 def _load_hub(path: str, dtype: "torch.dtype", offline: bool) -> "Parts":

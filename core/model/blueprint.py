@@ -14,8 +14,8 @@ from .. import families
 from ..errors import Setting, UsageError
 from ..families import Family, Part, Pipeline
 from ..foreign import foreign
-from .base import CONFIGS, BaseChoice, base_name, checkpoint_family, original_transformer, require_folder
-from .index import index_file
+from .base import CONFIGS, BaseChoice, base_name, checkpoint_family, original_transformer
+from .index import index_file, require_folder
 from .settings import configured_parts
 
 if TYPE_CHECKING:

@@ -72,9 +72,9 @@ def report_sheet(report: "Report") -> Any:
     """Return the charts of a report as a picture."""
     from ...core.render.bars import bars
     from ...core.render.pictures.sheet import chart_sheet
-    from ...core.verdict.part import IN_PART, left_unjudged_in
+    from ...core.verdict.part import shown_verdict
     from ..ui.panel import reasons
 
     title = f"{report.adapter.name} on {report.base.name}"
-    badge = IN_PART if left_unjudged_in(report) else report.verdict.decision
+    badge = shown_verdict(report)
     return chart_sheet(title, badge, reasons(report), bars(report))
