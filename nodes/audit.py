@@ -23,7 +23,7 @@ from .auditing.shown import remembered, report_images
 from .auditing.upstream import base_of, loras_between
 from .backend import places
 from .ui.progress import NodeProgress
-from .ui.schema import folded, found_by
+from .ui.schema import folded, found_by, verdict_output
 from .ui.wording import graph_words
 
 
@@ -161,7 +161,7 @@ def _inputs() -> list[io.Input]:
 
 def _outputs() -> list[io.Output]:
     return [
-        io.String.Output("verdict", display_name="verdict", tooltip="PASS, DRIFT, INCONCLUSIVE or INVALID."),
+        verdict_output(),
         io.String.Output("report", display_name="report", tooltip="The whole report as JSON."),
         io.Image.Output("sheet", display_name="sheet", tooltip="The charts as a picture."),
         io.Image.Output("base_images", display_name="base images", tooltip="What the base draws, most changed first."),

@@ -3,7 +3,8 @@
 from comfy_api.latest import io
 
 from .backend import places
-from .ui.schema import found_by
+from .ui.schema import found_by, verdict_output
+from .ui.wording import graph_words
 
 NO_REPORT = "(no report yet)"
 
@@ -26,7 +27,7 @@ class LoadReport(io.ComfyNode):
             ],
             outputs=[
                 io.String.Output("report", display_name="report", tooltip="The whole report as JSON."),
-                io.String.Output("verdict", display_name="verdict", tooltip="PASS, DRIFT, INCONCLUSIVE or INVALID."),
+                verdict_output(),
                 io.Image.Output("sheet", display_name="sheet", tooltip="The charts as a picture."),
             ],
         )
@@ -45,8 +46,9 @@ class LoadReport(io.ComfyNode):
         from .auditing.shown import report_sheet
         from .backend.images import from_pictures
 
-        path = places.report_file(name)
-        report = read_report(path)
+        with graph_words():
+            path = places.report_file(name)
+            report = read_report(path)
         sheet = from_pictures([report_sheet(report)])
         return io.NodeOutput(path.read_text(encoding="utf-8"), shown_verdict(report), sheet)
 
@@ -79,7 +81,8 @@ class ShowReport(io.ComfyNode):
         from .auditing.shown import opened
         from .ui.panel import report_panel
 
-        found, folder = opened(report, "the report input")
+        with graph_words():
+            found, folder = opened(report, "the report input")
         learned = () if found.learning is None else (summary(found), *found.learning.reasons)
         text = "\n".join([outcome(found), *learned, *found.verdict.reasons])
         return io.NodeOutput(text, ui={"owf": [report_panel(found, folder)]})

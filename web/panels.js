@@ -189,26 +189,29 @@ function meterPanel(data) {
 
 function factsPanel(data) {
   const cells = some(data.lines).flatMap(([label, value]) => [make("span", "owf-faint", label), make("span", "", value)]);
-  return [head(data, data.badge, data.state), make("div", "owf-facts", ...cells), ...some(data.notes).map((note) => make("p", "owf-reason", note))];
+  const badge = data.badge && `${data.symbol} ${data.badge}`;
+  return [head(data, badge, data.state), make("div", "owf-facts", ...cells), ...some(data.notes).map((note) => make("p", "owf-reason", note))];
 }
 
-/** Return one curve with its name, last value and, if given, the line it is to stay under. */
-function curve(name, points, steps, target, last = "") {
+/** Return one curve over `axis` with its name, last value and, if given, the line it is to stay under. */
+function curve(name, points, most, axis, target, last = "", dots = false) {
   const values = points.map((point) => point[1]);
   const top = values.reduce((most, value) => Math.max(most, value), Math.max(target ?? 0, 1e-12));
   const low = values.reduce((least, value) => Math.min(least, value), 0);
   const y = (value) => (60 * (top - value)) / (top - low) + 2;
-  const line = points.map(([step, value]) => `${((1000 * step) / (steps > 0 ? steps : 1)).toFixed(1)},${y(value).toFixed(2)}`);
+  const line = points.map(([step, value]) => `${((1000 * step) / (most > 0 ? most : 1)).toFixed(1)},${y(value).toFixed(2)}`);
   const chart = svg("svg", { class: "owf-curve", viewBox: "0 0 1000 64", preserveAspectRatio: "none" });
   if (target) chart.append(svg("line", { x1: 0, x2: 1000, y1: y(target), y2: y(target) }));
   chart.append(svg("polyline", { points: line.join(" ") }));
+  if (dots) chart.append(svg("path", { d: line.map((at) => `M${at}h0`).join("") })); // few points, each measured
+  const ends = ["0", axis, `${most}`].map((text) => make("span", "", text));
   const value = last || (values.length ? values[values.length - 1].toPrecision(3) : "");
-  return make("div", "", make("div", "owf-bar-text", make("b", "", name), make("span", "owf-faint", value)), chart);
+  return make("div", "", make("div", "owf-bar-text", make("b", "", name), make("span", "owf-faint", value)), chart, make("div", "owf-axis owf-faint", ...ends));
 }
 
 function curvesPanel(data) {
   const shown = Object.entries(data.curves).filter(([, points]) => points.length);
-  const charts = shown.map(([name, points]) => curve(name, points, data.steps, (data.targets ?? {})[name]));
+  const charts = shown.map(([name, points]) => curve(name, points, data.steps, "step", (data.targets ?? {})[name]));
   const notes = (data.notes ?? []).map((note) => make("p", "owf-reason owf-faint", note));
   const title = data.step ? `${data.title}, step ${data.step} of ${data.steps}` : data.title;
   return [head({ title }, data.badge, data.state), ...some(data.bars).map(bar), ...charts, ...notes];
@@ -227,7 +230,7 @@ function tablePanel(data) {
     return line;
   });
   const notes = some(data.notes).map((note) => make("p", "owf-reason", note));
-  const charts = some(data.curves).map((each) => curve(each.title, each.points, data.most, each.limit, each.last));
+  const charts = some(data.curves).map((each) => curve(each.title, each.points, data.most, "strength", each.limit, each.last, true));
   return [head(data), ...notes, ...lines, make("div", "owf-curves", ...charts)];
 }
 

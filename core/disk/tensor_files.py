@@ -57,7 +57,13 @@ def _other(start: bytes) -> str:
         return "an empty file of 0 bytes"
     if start.removeprefix(b"\xef\xbb\xbf").lstrip()[:1] in (b"<", b"{", b"["):
         return f"a web page or JSON text instead of tensors; {AGAIN}"
-    return next((kind for beginning, kind in _STARTS if start.startswith(beginning)), "")
+    known = next((kind for beginning, kind in _STARTS if start.startswith(beginning)), "")
+    return known or (f"a text instead of tensors; {AGAIN}" if _is_text(start) else "")
+
+
+def _is_text(start: bytes) -> bool:
+    """Return whether bytes are letters, signs and breaks of a text in ASCII; a sound length has zeros."""
+    return all(32 <= byte < 127 or byte in b"\t\n\r" for byte in start)
 
 
 def instead_of_header(start: bytes, size: int) -> str:

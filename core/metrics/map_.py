@@ -186,11 +186,15 @@ METRIC = Metric(
     quantities={
         # Half the way to another prompt is where its answer changes; see screening/ways.py and docs/metrics.md.
         "worst_damage": Quantity(
-            "Worst damage", "way to another concept of what moved most", limit=LIMIT, names="worst"
+            "Worst damage", "way that the worst concept went towards another", limit=LIMIT, names="worst"
         ),
         # Alarms: that what all predictions moved by is little is for denoiser_drift to show.
         "typical_way": Quantity(
-            "Way of all", "way to another concept of all together", limit=WHOLE, test="alarm", is_level=True
+            "Damage of all",
+            "way that all concepts together went towards others",
+            limit=WHOLE,
+            test="alarm",
+            is_level=True,
         ),
         "confusion": Quantity(
             "Confusion", "share of what tells concepts apart that is gone", limit=CONFUSED, test="alarm", is_level=True

@@ -68,6 +68,7 @@ def known_panel(name: str, verdict: str, known: Known | None, notes: Sequence[st
         **shown,
         "notes": [inert(note, 400) for note in notes if note],
         "badge": verdict,
+        "symbol": words.SYMBOLS.get(verdict, words.MISSING),
         "state": verdict if verdict in WORST_FIRST else UNKNOWN,
     }
 

@@ -18,3 +18,9 @@ def found_by(schema: io.Schema, *words: str) -> io.Schema:
     if hasattr(schema, "search_aliases"):
         schema.search_aliases = list(words)
     return schema
+
+
+def verdict_output() -> io.Output:
+    """Return the output that gives the verdict of one audit."""
+    said = 'PASS, DRIFT, INCONCLUSIVE or INVALID. A PASS of some metrics only is "PASS, in part".'
+    return io.String.Output("verdict", display_name="verdict", tooltip=said)

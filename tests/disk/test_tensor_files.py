@@ -16,6 +16,7 @@ OTHERS = {
     "a Git LFS pointer": POINTER,
     "a web page": b"\xef\xbb\xbf\n<!DOCTYPE html><html><head><title>Sign in</title></head></html>",
     "a web page or JSON text": b'{"error": "Access to the model is restricted"}',
+    "a text instead of tensors": b"Sign in to download this file, then try again.\r\n",
     "a GGUF file": b"GGUF\x03\x00\x00\x00" + bytes(100),
     "a zip archive": b"PK\x03\x04\x14\x00\x00\x08\x08\x00" + bytes(100),
     "empty": b"",

@@ -9,6 +9,6 @@ def test_bars_come_in_the_metrics_own_order_from_a_file_too():
     report = mapped_report()
     titles = [bar["title"] for bar in bars(report)]
     assert titles == [bar["title"] for bar in bars(parse_report(to_json(report), "a test"))]
-    ranks = {"Worst damage": 0, "Way of all": 1, "Confusion": 2, "Damaged concepts": 3}
+    ranks = {"Worst damage": 0, "Damage of all": 1, "Confusion": 2, "Damaged concepts": 3}
     seen = [ranks[title] for title in titles if title in ranks]
     assert len(seen) > 1 and seen == sorted(seen)
