@@ -177,7 +177,7 @@ METRIC = Metric(
     order=70,
     title="Damage map",
     question="What exactly did it damage?",
-    reading="Thousands of concepts are asked a few times each. The way is how far the predictions of a concept moved "
+    reading="Thousands of concepts are asked a few times each. Damage is how far the predictions of a concept moved "
     "beyond what goes with all others, or towards those of its neighbours, whichever is more: 100 % is as far as they "
     "are from those of another concept. The share counts single concepts beyond the limit; at most about one in twenty "
     "of those is a false alarm. The concept that the LoRA was trained on does not count.",
@@ -185,16 +185,10 @@ METRIC = Metric(
     measure=measure_map,
     quantities={
         # Half the way to another prompt is where its answer changes; see screening/ways.py and docs/metrics.md.
-        "worst_damage": Quantity(
-            "Worst damage", "way that the worst concept went towards another", limit=LIMIT, names="worst"
-        ),
+        "worst_damage": Quantity("Worst damage", "worst damage", limit=LIMIT, names="worst"),
         # Alarms: that what all predictions moved by is little is for denoiser_drift to show.
         "typical_way": Quantity(
-            "Damage of all",
-            "way that all concepts together went towards others",
-            limit=WHOLE,
-            test="alarm",
-            is_level=True,
+            "Damage of all", "damage of all concepts together", limit=WHOLE, test="alarm", is_level=True
         ),
         "confusion": Quantity(
             "Confusion", "share of what tells concepts apart that is gone", limit=CONFUSED, test="alarm", is_level=True
