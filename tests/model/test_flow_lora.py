@@ -1,6 +1,5 @@
 """LoRAs of flows: the network that diffusers makes of them, and the base when off."""
 
-import warnings
 from functools import cache
 
 import pytest
@@ -14,16 +13,11 @@ from owf.core.model.diffusion.sample import Sampling, generate
 from safetensors.torch import save_file
 from tiny_flows import PARTS, pipeline_of
 
+pytestmark = pytest.mark.filterwarnings("ignore")  # libraries' own
+
 KINDS = dict.fromkeys(PARTS, "") | {"flux": ".attn.", "z_image": ".attention.", "flux2_klein": ".attn."}
 """What stands in names of layers whose LoRAs diffusers loads."""
 ALPHA, RANK = 2.0, 4
-
-
-@pytest.fixture(autouse=True)
-def quiet_libraries():
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        yield
 
 
 @pytest.fixture(params=PARTS)

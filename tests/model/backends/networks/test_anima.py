@@ -1,7 +1,6 @@
 """What Anima alone has: a conditioner between text encoder and transformer, two tokenizers, a modular pipeline."""
 
 import json
-import warnings
 
 import pytest
 import torch
@@ -21,16 +20,11 @@ from tiny_anima import anima_parts
 from tiny_flows import pipeline_of, save_folder
 from tiny_qwen import t5_tokenizer
 
+pytestmark = pytest.mark.filterwarnings("ignore")  # libraries' own
+
 CPU = torch.device("cpu")
 PROMPTS = ["a photo of a bag", "a coat"]
 RANK = 4
-
-
-@pytest.fixture(autouse=True)
-def quiet_libraries():
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        yield
 
 
 @pytest.fixture(scope="module")

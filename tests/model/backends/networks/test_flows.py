@@ -1,7 +1,6 @@
 """Flows against diffusers' own pipelines of them: what is asked, what is drawn, how it is read."""
 
 import contextlib
-import warnings
 
 import numpy as np
 import pytest
@@ -15,6 +14,8 @@ from owf.core.model.diffusion.denoiser import asked_at
 from owf.core.model.diffusion.noise import gaussian
 from owf.core.model.diffusion.sample import Sampling, generate
 from tiny_flows import PARTS, SIDE, flux_parts, found, given, pipeline_of, save_folder
+
+pytestmark = pytest.mark.filterwarnings("ignore")  # libraries' own
 
 CPU = torch.device("cpu")
 PROMPTS = ["a photo of a bag", "two red coats, " * 60]
@@ -44,13 +45,6 @@ def parts(family):
 @pytest.fixture(scope="module")
 def denoiser(family, parts):
     return DiffusersDenoiser(parts, "tiny", family)
-
-
-@pytest.fixture(autouse=True)
-def quiet_libraries():
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        yield
 
 
 def _wide(shape, is_wide):

@@ -1,7 +1,6 @@
 """What Krea 2 alone has: the shift of its distilled base, layers of a Qwen3-VL, norms in float32, a VAE of videos."""
 
 import math
-import warnings
 from typing import Any
 
 import numpy as np
@@ -19,15 +18,10 @@ from owf.core.model.diffusion.sample import Sampling, generate
 from tiny_flows import given, krea2_parts, pipeline_of, save_folder
 from tiny_qwen import qwen_tokenizer
 
+pytestmark = pytest.mark.filterwarnings("ignore")  # libraries' own
+
 CPU = torch.device("cpu")
 PROMPT = "a photo of a bag"
-
-
-@pytest.fixture(autouse=True)
-def quiet_libraries():
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        yield
 
 
 @pytest.mark.parametrize("shape", [(4, 8, 8), (4, 4, 12), (4, 10, 6)])

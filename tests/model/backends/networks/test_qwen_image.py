@@ -1,7 +1,5 @@
 """What Qwen-Image alone has: guidance that keeps lengths, a space for no negative prompt, relatives."""
 
-import warnings
-
 import pytest
 import torch
 from owf.core.errors import UsageError
@@ -11,12 +9,7 @@ from owf.core.model.backends.networks.patches import packed
 from owf.core.model.backends.networks.qwen_image import QwenImage
 from tiny_flows import qwen_image_parts, save_folder
 
-
-@pytest.fixture(autouse=True)
-def quiet_libraries():
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        yield
+pytestmark = pytest.mark.filterwarnings("ignore")  # libraries' own
 
 
 @pytest.fixture(scope="module")
