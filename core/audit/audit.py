@@ -18,7 +18,7 @@ from ..metrics.metric import Tools, chosen, needed
 from ..metrics.screening.suspects import suspects
 from ..model.diffusion.batch import Batching
 from ..model.diffusion.denoiser import Denoiser
-from ..plan.audit_plan import AuditPlan, plan_data, plan_digest
+from ..plan.audit_plan import AuditPlan, plan_data, plan_digest, questions
 from ..plan.concept import Concept
 from ..plan.screening.screening import asked_instead
 from ..progress import BASE, LORA, Progress
@@ -132,7 +132,7 @@ def to_do(
 ) -> tuple[Remaining, Cost]:
     """Return the rows that `audit_change` would still compute for the change of that key, and those of all the plan."""
     about, cost = _about(denoiser, plan, setting), _cost(plan, setting)
-    files = about.path(setting.cache), _run_file(about, change_key, setting)
+    files = about.path(setting.cache), _run_file(about, change_key, plan, setting)
     return remaining(plan, cost, *map(measured_in, files)), cost
 
 
@@ -152,7 +152,7 @@ def _gather(
 ) -> tuple[Mapping[type[Evidence], Any], str]:
     """Return every kind of evidence that the metrics need, and what speaks against the base, if that does."""
     about = _about(denoiser, plan, setting)
-    run_file = _run_file(about, change.key, setting)
+    run_file = _run_file(about, change.key, plan, setting)
     with open_results(about, setting.cache) as base_store, whole_store(run_file) as run_store:
         base = ModelPass(denoiser, plan, base_store, setting.batch, setting.progress)
         tuned = ModelPass(denoiser, plan, run_store, setting.batch, setting.progress)
@@ -237,13 +237,13 @@ def _about(denoiser: Denoiser, plan: AuditPlan, setting: AuditSetting) -> About:
         family=denoiser.family,
         preset=plan.preset,
         digest=denoiser.digest(),
-        plan_digest=plan_digest(plan),
+        questions=questions(plan),
         environment=environment(denoiser),
         batch=setting.batch.size,
         latent_shape=str(denoiser.latent_shape),
     )
 
 
-def _run_file(about: About, change_key: tuple[str, ...], setting: AuditSetting) -> Path:
-    """Return where the samples of the tuned model are kept."""
-    return setting.folder / f"samples-{joined_digest(about.key, *change_key)}.sqlite"
+def _run_file(about: About, change_key: tuple[str, ...], plan: AuditPlan, setting: AuditSetting) -> Path:
+    """Return where the samples of the tuned model are kept, which are those of one plan."""
+    return setting.folder / f"samples-{joined_digest(about.key, plan_digest(plan), *change_key)}.sqlite"

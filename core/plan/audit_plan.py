@@ -227,6 +227,15 @@ def plan_digest(plan: AuditPlan) -> str:
     return digest(_asked(plan))
 
 
+_OF_SAMPLES = ("preset", "metrics", "features", "open_clip")
+"""Fields that say what is computed of samples, and not which samples these are."""
+
+
+def questions(plan: AuditPlan) -> str:
+    """Return the SHA-256 of what a base is asked: plans that differ in what is computed of its answers share them."""
+    return digest({name: value for name, value in _asked(plan).items() if name not in _OF_SAMPLES})
+
+
 def stage_positions(stages: tuple[Stage, ...]) -> list[list[int]]:
     """Return, for each stage, which of the last stage's timesteps it adds (the Diffusion Classifier's choice)."""
     total = stages[-1].samples

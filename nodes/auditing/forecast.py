@@ -168,11 +168,11 @@ def _left(plan: "AuditPlan", cost: "Cost", base: str) -> "Remaining":
     from ...core.audit.base.base_files import described
     from ...core.audit.evidence.cost import remaining
     from ...core.disk.store import SampleStore
-    from ...core.plan.audit_plan import plan_digest
+    from ...core.plan.audit_plan import questions
 
-    asked = base, plan_digest(plan)
+    asked = base, questions(plan)
     for path, about in described(places.cache_folder()):
-        if (about.digest, about.plan_digest) == asked:
+        if (about.digest, about.questions) == asked:
             with SampleStore(path) as store:
                 return remaining(plan, cost, store.measured(), ())
     return remaining(plan, cost, (), ())

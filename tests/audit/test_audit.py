@@ -14,7 +14,7 @@ from owf.core.audit.audit import AuditSetting, to_do
 from owf.core.audit.change import AdapterChange
 from owf.core.audit.evidence.cost import audit_cost, image_rows, sample_rows
 from owf.core.datasets.images.labelled import LabelledImages
-from owf.core.disk.store import measured_in
+from owf.core.disk.store import SampleStore, measured_in
 from owf.core.errors import Setting
 from owf.core.model.backends.diffusers import DiffusersDenoiser
 from owf.core.model.diffusion.batch import Batching
@@ -30,6 +30,8 @@ from tiny_sd import tiny_parts, write_tiny_lora
 CLASSES = ("bag", "coat")
 WITHOUT_MAP = tuple(name for name in METRICS if name != "map")
 """The map asks thousands of rows; tests/audit/test_map.py asks few."""
+NOTHING = (("denoiser_drift", "drift"), ("semantic", "accuracy_drop"), ("color", "cdi"))
+"""Numbers that are exactly 0 where nothing was changed."""
 MID = "lora_unet_mid_block_attentions_0_transformer_blocks_0_attn1_to_q"
 
 
@@ -203,6 +205,35 @@ def test_base_results_are_cached_for_the_next_lora(denoiser, plan, images, tmp_p
     assert first.rows > second.rows
 
 
+def base_samples(folder):
+    """Return every sample of the one base in a folder's cache, as its bytes."""
+    (path,) = (folder / "cache").glob("base-*.sqlite")
+    with SampleStore(path) as store:
+        return {(stage, item): packed for stage, item, packed in store.packed()}
+
+
+@pytest.mark.parametrize("metrics", [("semantic",), ("denoiser_drift",), ("semantic", "denoiser_drift"), ("kid",)])
+def test_what_a_base_was_asked_for_some_metrics_counts_for_all_and_the_reverse(
+    denoiser, plan, images, tmp_path, metrics
+):
+    """To the last digit, whatever went through the network at once: strength 0 still changes nothing."""
+    plan = dataclasses.replace(plan, dataset="folder", images_per_prompt=2)
+    few = dataclasses.replace(plan, preset="glance", metrics=metrics, features="inception")
+    adapter = lora(tmp_path)
+    key = AdapterChange(denoiser.components, adapter, 1.0).key
+    audit(denoiser, adapter, 1.0, plan, setting(tmp_path / "whole", images))
+    asked, second = to_do(denoiser, key, few, setting(tmp_path / "whole", images))[0], Interrupt()
+    assert asked.base == 0
+    audit(denoiser, adapter, 1.0, few, setting(tmp_path / "parts", images))
+    _, cost = to_do(denoiser, key, few, setting(tmp_path / "none", images))
+    left, all_of_it = to_do(denoiser, key, plan, setting(tmp_path / "parts", images))
+    assert left.base == all_of_it.base - cost.base
+    report = audit(denoiser, adapter, 0.0, plan, setting(tmp_path / "parts", images, second))
+    assert second.rows == second.expected == left.base + all_of_it.tuned + all_of_it.compared
+    assert base_samples(tmp_path / "parts") == base_samples(tmp_path / "whole")
+    assert [report.measurements[name].estimates[key].value for name, key in NOTHING] == [0, 0, 0]
+
+
 @pytest.mark.parametrize(
     ("metrics", "after"),
     [(WITHOUT_MAP, 60), (WITHOUT_MAP, 150), (("denoiser_drift",), 25), (("semantic",), 10**9)],
@@ -251,7 +282,7 @@ def test_results_of_another_size_are_not_taken_for_this_one(denoiser, plan, imag
     audit(denoiser, adapter, 1.0, plan=narrow, setting=setting(tmp_path, images))
     monkeypatch.undo()
     audit(denoiser, adapter, 1.0, plan=narrow, setting=setting(tmp_path, images))
-    assert len(list(setting(tmp_path, images).cache.glob("base-*.sqlite"))) == before + 2
+    assert len(list(setting(tmp_path, images).cache.glob("base-*.sqlite"))) == before + 1
 
 
 def test_a_lora_for_another_base_is_invalid(denoiser, plan, images, tmp_path):

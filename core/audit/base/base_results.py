@@ -1,4 +1,4 @@
-"""Base results in a cache: one store for a base, a plan and a way of computing, named by the digest of all three."""
+"""Base results in a cache: one store for a base, what it is asked, and a way of computing, named by the digest of all."""
 
 import hashlib
 import json
@@ -27,10 +27,11 @@ class About:
     """Name of the base, for people: its digest counts."""
     family: str
     preset: str
-    """Name of the plan, for people: its digest counts."""
+    """Name of the plan that asked last, for people: the questions count."""
     digest: str
     """Digest of the base."""
-    plan_digest: str
+    questions: str
+    """Digest of what the base is asked; see `audit_plan.questions`."""
     environment: dict[str, str]
     """Versions, device and type, see `adapter_record.environment`; their order counts."""
     batch: int
@@ -39,7 +40,7 @@ class About:
     @property
     def key(self) -> str:
         """Return the digest that names the store."""
-        run = (self.plan_digest, *self.environment.values(), str(self.batch), self.latent_shape)
+        run = (self.questions, *self.environment.values(), str(self.batch), self.latent_shape)
         return joined_digest(self.digest, *run)
 
     def path(self, cache: Path) -> Path:

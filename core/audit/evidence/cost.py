@@ -1,5 +1,6 @@
 """What an audit costs in UNet rows: the sum over the kinds of evidence that its metrics need."""
 
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -146,8 +147,30 @@ def remaining(
 ) -> Remaining:
     """Return what is left of a plan's cost where the (stage, item) of base and tuned model are measured already.
 
-    A store belongs to one plan and one model, so every sample in it is one that the plan asks for.
+    Those of the tuned model are of this plan alone; what a base was asked may be more, for other metrics.
     """
-    rows = sample_rows(plan)
-    done_base, done_tuned = (sum(rows[stage] for stage, _ in samples) for samples in (of_base, of_tuned))
+    rows, asked = sample_rows(plan), _asked_of_base(plan, cost)
+    measured = Counter(stage for stage, _ in of_base)
+    done_base = sum(min(count, asked.get(stage, 0)) * rows[stage] for stage, count in measured.items())
+    done_tuned = sum(rows[stage] for stage, _ in of_tuned)
     return Remaining(cost.tuned - done_tuned, cost.base - done_base)
+
+
+def _asked_of_base(plan: AuditPlan, cost: Cost) -> dict[str, int]:
+    """Return the samples that a plan asks of its base, for each stage of which it asks any."""
+    rows, kinds = sample_rows(plan), needed(plan.metrics)
+    asked = {"draw": cost.latents, "reading": cost.reading}
+    if Predictions in kinds:
+        asked |= {"predict": cost.predictions, "predict-again": cost.repeats}
+    if Screened in kinds:
+        asked |= {"screen": cost.screened, "screen-instead": cost.screened}
+        asked |= {"pilot": cost.pilot // 2, "pilot-instead": cost.pilot // 2}
+    if Answers in kinds:
+        asked |= {"probe": cost.probes, "classify": cost.answers, "classify-other": cost.answers}
+    if Drawings in kinds:
+        asked |= dict.fromkeys(("draw", "draw-other"), plan.images * rows["draw"])
+    if ColorDrawings in kinds:
+        asked |= dict.fromkeys(("color", "color-other"), len(plan.color_draws) * rows["color"])
+    if LongDrawings in kinds:
+        asked |= dict.fromkeys(("steps", "steps-other"), len(plan.step_places) * rows["steps"])
+    return {stage: count // rows[stage] for stage, count in asked.items()}

@@ -29,14 +29,14 @@ def check_base(kinds: Collection[type[Evidence]], base: ModelPass, plan: AuditPl
 
     Raises InvalidError where the base is misread (see `reading`).
     """
-    checked = _checked(plan)
-    first = checked
-    if Drawings in kinds:  # all at once, as the tuned model draws them: the last digit depends on the batch
-        first = audit_draws(plan)
-    elif Predictions in kinds:
-        first = _first_draws(plan)
+    checked, first, others = _groups(plan)
+    asked = [checked]
+    if Predictions in kinds or Drawings in kinds:
+        asked.append(first)
+    if Drawings in kinds:
+        asked.append(others)
     with base.explained(checked):
-        base.draw("Base: drawing", "draw", first)
+        _draw(base, "Base: drawing", asked)
     return _check_reading(base, checked)
 
 
@@ -59,6 +59,26 @@ def gather_base(
 def gather_tuned(rests: Iterable[Rest], tuned: ModelPass) -> Mapping[type[Evidence], Any]:
     """Return the evidence of every kind."""
     return {type(evidence): evidence for evidence in (finish(tuned) for finish in rests)}
+
+
+def _groups(plan: AuditPlan) -> tuple[Draws, Draws, Draws]:
+    """Return the draws in the groups in which either model draws them, whatever else is asked.
+
+    The last digit depends on what goes through a network at once, and strength 0 is to change none; an audit with
+    other metrics takes over what this one asked of the base.
+    """
+    checked, first, every = _checked(plan), _first_draws(plan), audit_draws(plan)
+    return checked, _without(first, checked), _without(every, first)
+
+
+def _without(draws: Draws, others: Draws) -> Draws:
+    there = set(others)
+    return tuple(draw for draw in draws if draw not in there)
+
+
+def _draw(model: ModelPass, title: str, groups: Iterable[Draws]) -> None:
+    for draws in filter(None, groups):
+        model.draw(title, "draw", draws)
 
 
 def _first_draws(plan: AuditPlan) -> Draws:
@@ -87,7 +107,12 @@ def _drawings(base: ModelPass, plan: AuditPlan, labelled: LabelledImages | None)
     draws = audit_draws(plan)
     images = base.images("draw", draws)
     other = base.draw("Base: noise floor of images", "draw-other", audit_draws(plan, floor=True))
-    return lambda tuned: Drawings(images, tuned.draw("LoRA: drawing", "draw", draws), other)
+
+    def finish(tuned: ModelPass) -> Drawings:
+        _draw(tuned, "LoRA: drawing", _groups(plan))
+        return Drawings(images, tuned.images("draw", draws), other)
+
+    return finish
 
 
 def _color_drawings(base: ModelPass, plan: AuditPlan, labelled: LabelledImages | None) -> Rest:

@@ -70,7 +70,7 @@ def test_samples_that_are_there_stay_as_they_are(tmp_path):
 
 def test_the_key_depends_on_everything_but_names_for_people():
     changed = [
-        {"digest": "0"}, {"plan_digest": "0"}, {"batch": 4}, {"latent_shape": "()"}, {"environment": {"owf": "1"}},
+        {"digest": "0"}, {"questions": "0"}, {"batch": 4}, {"latent_shape": "()"}, {"environment": {"owf": "1"}},
     ]  # fmt: skip
     assert len({dataclasses.replace(ABOUT, **change).key for change in [{}, *changed]}) == len(changed) + 1
     assert dataclasses.replace(ABOUT, base="b", family="f", preset="p").key == ABOUT.key

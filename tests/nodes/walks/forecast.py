@@ -17,7 +17,7 @@ new = module.forecast(asked)
 plan, _ = request.plan_for(request.AuditRequest(metrics=("denoiser_drift",)), "sd15", 512)
 digest = plans.plan_digest(plan)
 results, shapes = pack("core.audit.base.base_results"), "(4, 64, 64)"
-about = results.About("My <base>", "sd15", "quick", "ab", digest, {}, 1, shapes)
+about = results.About("My <base>", "sd15", "quick", "ab", plans.questions(plan), {}, 1, shapes)
 samples = {"predict": 48, "draw": 48, "predict-again": 8, "reading": 8}  # all that the plan asks of a base
 with results.open_results(about, places.cache_folder()) as store:
     for stage, count in samples.items():
