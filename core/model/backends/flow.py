@@ -102,7 +102,8 @@ def _require_flow(config: Mapping[str, Any]) -> None:
     counted = config.get("num_train_timesteps", _COUNTED)
     if counted != _COUNTED:
         raise UsageError(
-            f"The base's scheduler has num_train_timesteps {counted!r}; models of this kind were trained with {_COUNTED}."
+            f"The base's scheduler has num_train_timesteps {counted!r}; models of this kind were trained with "
+            f"{_COUNTED}."
         )
     odd = [setting for setting in _OTHER_SIGMAS if config.get(setting)]
     if config.get("stochastic_sampling"):
