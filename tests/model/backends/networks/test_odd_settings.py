@@ -20,13 +20,19 @@ ODD = {
     "places that are learned": ("anima", "transformer", {"extra_pos_embed_type": "x"}, "extra_pos_embed_type"),
     "a text for tokens": ("anima", "text_conditioner", {"min_sequence_length": "x"}, "min_sequence_length is 'x'"),
 }
+SCHEDULERS = {
+    "other times": ("z_image", "scheduler", {"use_karras_sigmas": True}, "use_karras_sigmas"),
+    "another class": ("flux", "scheduler", {"_class_name": "EulerDiscreteScheduler"}, "EulerDiscreteScheduler"),
+    "times by size": ("anima", "scheduler", {"use_dynamic_shifting": True}, "one shift for all sizes"),
+    "other numbers": ("flux2_klein", "scheduler", {"num_train_timesteps": 2000}, "num_train_timesteps 2000"),
+}
 
 
-@pytest.mark.parametrize("case", ODD)
+@pytest.mark.parametrize("case", ODD | SCHEDULERS)
 def test_settings_that_cannot_be_asked_are_refused(case, tmp_path):
-    family, part, change, words = ODD[case]
+    family, part, change, words = (ODD | SCHEDULERS)[case]
     choice = choose_base(str(save_folder(family, PARTS[family](), tmp_path / "base")), None)
-    config = tmp_path / "base" / part / "config.json"
+    config = tmp_path / "base" / part / ("scheduler_config.json" if part == "scheduler" else "config.json")
     config.write_text(json.dumps({**json.loads(config.read_text()), **change}))
     with pytest.raises(UsageError, match=words):
         blueprint(choice)
