@@ -139,13 +139,20 @@ def blueprint(choice: BaseChoice) -> Blueprint:
     models = {part.name: _part(part, root) for part in pipeline.parts}
     if choice.kind == "file":
         _keep_as_stored(Path(choice.path), models)
-    parts = Parts(pipeline, models, SchedulerConfig({}), index)
+    scheduler = root / "scheduler" / "scheduler_config.json"
+    config = read_object(scheduler) if scheduler.is_file() or choice.kind == "folder" else {}
+    parts = Parts(pipeline, models, SchedulerConfig(config), index)
     kind = network_named(pipeline.network)
     if root.parent != SHAPES:  # whose tokenizers would have to be asked
         kind.require_fit(parts, str(root))
     family = families.of_base(pipeline.name, kind.settings(parts))
     assert family is not None, "each pipeline has a family that asks for no settings"
-    return Blueprint(base_name(choice), family, parts, kind(parts))
+    try:
+        network = kind(parts)
+        network.schedule()
+    except UsageError as error:
+        raise error.at(str(root)) from error
+    return Blueprint(base_name(choice), family, parts, network)
 
 
 def _configuration(choice: BaseChoice) -> tuple[Pipeline, Path]:

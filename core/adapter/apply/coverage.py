@@ -21,6 +21,8 @@ the base has. A limit of 0 would refuse those.
 """
 _NAMED = 3
 """Reasons that the sentence gives, the most frequent first; more would hide the numbers before them."""
+TWICE = "another module of the file changes the same layer"
+"""Why a module takes no effect that is, by another name, a part of one before it, or all of it."""
 
 
 @dataclass(frozen=True)
@@ -86,8 +88,9 @@ class Coverage:
             for reason, count in reasons.most_common(_NAMED)
         )
         return (
-            f"{self.all_tensors - self.tensors:,} of {self.all_tensors:,} tensors, {_percent(1 - self.byte_share)} of "
-            f"the bytes, would take no effect, above the limit of {_percent(MAX_LEFT_OUT)}: {listed}"
+            f"{self.all_tensors - self.tensors:,} of {self.all_tensors:,} tensors ({_percent(1 - self.tensor_share)}), "
+            f"{_percent(1 - self.byte_share)} of the bytes, would take no effect, above the limit of "
+            f"{_percent(MAX_LEFT_OUT)} of either: {listed}"
         )
 
 

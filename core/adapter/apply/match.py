@@ -15,7 +15,7 @@ from ..change.weights import Fused
 from ..containers.source import Loader, Source, all_mapped, all_reading
 from ..module import AdapterModule
 from ..naming.names import flatten, is_typical
-from .coverage import Coverage, Unapplied, left_out_of_file, misfit_problem
+from .coverage import TWICE, Coverage, Unapplied, left_out_of_file, misfit_problem
 from .omi import in_live_order
 from .places import Components, Places
 from .unexpected import LivePaths, near_misses, unexpected_in_modules
@@ -92,7 +92,7 @@ def match_modules(adapter: Adapter, components: Components) -> Matching:
         else:
             matched += _matches(module, owner)
     matched, again = _once(matched)
-    unmatched += [(module, "another module of the file changes the same layer", True) for module in again]
+    unmatched += [(module, TWICE, True) for module in again]
     idle = _idle([module for module, _, _ in unmatched])
     unmatched = [item for item in unmatched if item[0].name not in idle]
     live = places.live_paths()

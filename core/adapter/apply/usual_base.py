@@ -8,7 +8,7 @@ from ..change.fit import shape_misfit
 from ..change.sketch import Sketch
 from ..module import AdapterModule
 from ..naming.usual_layers import UsualLayers, usual_layers
-from .coverage import misfit_problem
+from .coverage import TWICE, misfit_problem
 
 
 @dataclass(frozen=True)
@@ -20,7 +20,7 @@ class Misplaced:
     reason: str
     """Why it takes no effect there."""
     base: str = ""
-    """Title of the base whose layer has another size; empty where it has none."""
+    """Title of the base that has the layer, and in which the module still has no place; empty where it has none."""
 
 
 def misplaced_modules(adapter: Adapter, look: Sketch) -> Sequence[Misplaced]:
@@ -34,15 +34,21 @@ def misplaced_modules(adapter: Adapter, look: Sketch) -> Sequence[Misplaced]:
 
 
 def _misplaced(modules: Sequence[AdapterModule], usual: UsualLayers) -> Iterator[Misplaced]:
+    changed = set[tuple[str, str]]()
     for module in modules:
         missing = usual.missing(module)
         misfit = usual.misfit(module, shape_misfit) if missing is None else None
+        layers = usual.layers(module)
         if missing is not None:
             yield Misplaced(module, missing)
         elif misfit is not None:
             yield Misplaced(module, f"does not fit the usual base, {usual.title}: {misfit}", usual.title)
+        elif changed & layers:
+            yield Misplaced(module, TWICE, usual.title)
+        else:
+            changed |= layers
 
 
 def wrong_sizes(misplaced: Sequence[Misplaced]) -> str | None:
-    """Return the problem of modules whose layers have other sizes; None without any."""
+    """Return the problem of modules that the layers of the usual base cannot be changed by; None without any."""
     return misfit_problem({item.module.stem: item.reason for item in misplaced if item.base})

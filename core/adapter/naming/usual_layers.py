@@ -61,6 +61,11 @@ class UsualLayers:
             shape = (shape[0], inputs, *shape[2:])
         return check(module, shape)
 
+    def layers(self, module: AdapterModule) -> set[tuple[str, str]]:
+        """Return the layers that a module changes: component and path; none where an audit would find none."""
+        component = _component(module)
+        return {(component, part.path) for part in self._places(module)}
+
     def last_blocks(self, modules: Iterable[AdapterModule]) -> tuple[dict[str, int], dict[str, int]]:
         """Return the numbers of the last blocks of the rows of blocks that modules change: theirs, and the base's."""
         theirs, own = dict[str, int](), dict[str, int]()

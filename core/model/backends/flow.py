@@ -11,6 +11,9 @@ from ..diffusion.schedule import SHIFT_STEPS, Schedule, rectified_flow
 _CLASS = "FlowMatchEulerDiscreteScheduler"
 _OTHER_SIGMAS = ("use_karras_sigmas", "use_exponential_sigmas", "use_beta_sigmas", "invert_sigmas")
 """Settings under which samplers take other times than those that a shift gives."""
+_COUNTED = 1000
+"""How many times schedulers count pure noise as, for which all these models were trained; by another number diffusers
+would tell a transformer another time for the same noise."""
 _LARGEST_SHIFT = 100.0
 """Largest shift that is believed: Z-Image has 3, FLUX.1 as much as 3.2, FLUX.2 up to 10."""
 
@@ -96,6 +99,12 @@ def _require_flow(config: Mapping[str, Any]) -> None:
     name = config.get("_class_name", _CLASS)
     if name != _CLASS:
         raise UsageError(f"The base's scheduler is {name}; models of this kind are read with {_CLASS}.")
+    counted = config.get("num_train_timesteps", _COUNTED)
+    if counted != _COUNTED:
+        raise UsageError(
+            f"The base's scheduler has num_train_timesteps {counted!r}; models of this kind were trained with "
+            f"{_COUNTED}."
+        )
     odd = [setting for setting in _OTHER_SIGMAS if config.get(setting)]
     if config.get("stochastic_sampling"):
         odd.append("stochastic_sampling")

@@ -1,7 +1,7 @@
 """The parts of a diffusion model, and whether they fit together."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -164,6 +164,15 @@ def require_width_of(width: int, taken: int, title: str, path: str) -> None:
         raise UsageError(
             f"{path}: {title} gives {width} numbers and the transformer takes {taken} of it: they are of different "
             "models."
+        )
+
+
+def require_angles_of(axes: Sequence[int], width: int, path: str) -> None:
+    """Raise UsageError where places are turned into angles of other than all numbers of an attention's head."""
+    if not all(type(axis) is int and axis > 0 for axis in axes) or sum(axes) != width:
+        raise UsageError(
+            f"{path}: the transformer's axes_dims_rope are {list(axes)}, and must add up to the {width} numbers of a "
+            "head of its attention (attention_head_dim)."
         )
 
 

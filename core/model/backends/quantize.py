@@ -54,6 +54,8 @@ def _to_nf4(module: nn.Module) -> None:
     # Torch's own attention reads the weights of its layers, whose class is another one, and never asks the layers.
     layers = [(name, layer) for name, layer in module.named_modules() if type(layer) is nn.Linear]
     for name, layer in layers:
+        # T5 gives what it feeds such a layer the type of its weight: whole bytes would cut it to whole numbers.
+        packed_in = layer.weight.dtype if _is_kept_wide(module, name) else torch.uint8
         with torch.device("meta"):  # its weights are drawn otherwise, which takes longer than all the rest
             rounded = Linear4bit(
                 layer.in_features,
@@ -61,12 +63,25 @@ def _to_nf4(module: nn.Module) -> None:
                 bias=layer.bias is not None,
                 compute_dtype=layer.weight.dtype,
                 quant_type="nf4",
+                quant_storage=packed_in,
             )
-        rounded.weight = Params4bit(layer.weight.data, requires_grad=False, quant_type="nf4", compress_statistics=True)
+        rounded.weight = Params4bit(
+            layer.weight.data,
+            requires_grad=False,
+            quant_type="nf4",
+            compress_statistics=True,
+            quant_storage=packed_in,
+        )
         rounded.bias = layer.bias
         # On some processors it would round its scales once more when it is first asked without gradients.
         rounded.support_avx512bf16_for_cpu = False
         module.set_submodule(name, rounded.train(layer.training))
+
+
+def _is_kept_wide(module: nn.Module, name: str) -> bool:
+    """Return whether a model's class asks for a layer in float32, as T5 does for the last of its feed-forwards."""
+    kept = getattr(module, "_keep_in_fp32_modules", None) or ()
+    return any(part in kept for part in name.split("."))
 
 
 _ROUNDS = {"int8": _to_int8, "nf4": _to_nf4}

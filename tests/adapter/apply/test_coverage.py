@@ -114,7 +114,18 @@ def test_the_limit_is_one_of_tensors_and_one_of_bytes(base, kohya_tensors, tmp_p
     heavy = {"stray": torch.ones(sum(tensor.nbytes for tensor in tensors.values()) // 50)}
     for strays in (many, heavy):
         for problems in _problems({**tensors, **strays}, base, tmp_path):
-            assert any("above the limit of 1 %" in problem for problem in problems)
+            assert any("above the limit of 1 % of either" in problem for problem in problems)
+
+
+def test_the_share_that_is_above_the_limit_is_said(base, kohya_tensors, tmp_path):
+    """Many small tensors are less than the limit by their bytes."""
+    tensors = kohya_tensors()
+    count = len(tensors) // 20
+    strays = {f"stray_{index}": torch.ones(1) for index in range(count)}
+    share = 100 * count / (len(tensors) + count)
+    for problems in _problems({**tensors, **strays}, base, tmp_path):
+        (said,) = (problem for problem in problems if "above the limit" in problem)
+        assert f"{count} of {len(tensors) + count:,} tensors ({share:.3g} %), less than 0.1 % of the bytes" in said
 
 
 def test_a_share_is_never_rounded_to_the_whole(base, kohya_tensors, tmp_path):

@@ -146,6 +146,22 @@ def test_a_transposed_file_is_not_a_sound_one_of_another_family(stem, tmp_path):
     assert "does not fit the usual base, the refiner of Stable Diffusion XL" in problem
 
 
+@pytest.mark.parametrize("which", ["", ".attn", ".norm"])
+def test_a_transposed_anima_is_no_ltx_video(which, tmp_path):
+    layers = {name: shape for name, shape in recorded("anima").items() if "_blocks.0." in name and which in name}
+    turned = {f"transformer.{name}": shape[::-1] for name, shape in layers.items() if len(shape) == 2}
+    assert turned
+    adapter = _file(tmp_path, turned)
+    assert adapter.family is None
+    assert any("those of Anima, but other sizes" in warning for warning in summarise(adapter).warnings)
+
+
+def test_ltx_video_is_known_by_its_attention(tmp_path):
+    layers = {f"attn{n}.{part}": (2048, 2048) for n in (1, 2) for part in ("to_q", "to_k", "to_v", "to_out.0")}
+    named = {f"transformer.transformer_blocks.{n}.{name}": size for n in range(2) for name, size in layers.items()}
+    assert _file(tmp_path, named).family == "ltx_video"
+
+
 def test_self_attention_tells_stable_diffusion_xl_and_not_the_older_two(tmp_path):
     stem = "lora_unet_down_blocks_{}_attentions_0_transformer_blocks_{}_attn1_to_q"
     assert _file(tmp_path, {stem.format(2, 9): (1280, 1280)}).family == "sdxl"

@@ -64,7 +64,7 @@ def _problems(path, names, width=3840):
     return summarise(_written(path, sizes)).problems
 
 
-Z_IMAGE = [f"diffusion_model.layers.{n}.attention.{part}" for n in range(4) for part in ("to_q", "to_k", "qkv", "out")]
+Z_IMAGE = [f"diffusion_model.layers.{n}.attention.{part}" for n in range(4) for part in ("to_q", "to_k", "to_v", "out")]
 
 
 def test_sound_files_have_no_problem(tmp_path):
@@ -89,6 +89,18 @@ def test_a_file_of_two_families_is_a_problem(tmp_path):
 def test_blocks_beyond_the_last_have_no_place(tmp_path):
     (problem,) = _problems(tmp_path / "x.safetensors", [*Z_IMAGE, "diffusion_model.layers.30.attention.to_q"])
     assert "2 of 34 tensors" in problem
+
+
+def test_a_layer_and_a_part_of_it_in_one_file_are_a_problem_as_in_an_audit(tmp_path):
+    """Among many sound layers too, though both together are less than the share that may take no effect."""
+    sound = {f"diffusion_model.layers.{n}.feed_forward.w{i}": (10240, 3840) for n in range(30) for i in (1, 3)}
+    whole, part = "diffusion_model.layers.0.attention.qkv", "diffusion_model.layers.0.attention.to_v"
+    both = {whole: (11520, 3840), part: (3840, 3840)}
+    assert summarise(_written(tmp_path / "whole.safetensors", {**sound, whole: both[whole]})).problems == ()
+    assert summarise(_written(tmp_path / "part.safetensors", {**sound, part: both[part]})).problems == ()
+    for name, sizes in (("both", both), ("many", {**sound, **both})):
+        (problem,) = summarise(_written(tmp_path / f"{name}.safetensors", sizes)).problems
+        assert "another module of the file changes the same layer" in problem
 
 
 def test_families_of_which_nothing_is_written_are_not_known():

@@ -122,6 +122,8 @@ def test_a_picture_in_one_step_begins_in_pure_noise_whatever_the_terminal_share(
         ({"shift_terminal": "0.02"}, "shift_terminal"),
         ({"shift_terminal": float("nan")}, "shift_terminal"),
         ({"stochastic_sampling": True}, "stochastic_sampling"),
+        ({"num_train_timesteps": 2000}, "num_train_timesteps 2000"),
+        ({"num_train_timesteps": "1000"}, "num_train_timesteps '1000'"),
         ({"shift": "3"}, "shift '3'"),
         ({"shift": 0}, "shift 0"),
         ({"shift": float("nan")}, "shift nan"),

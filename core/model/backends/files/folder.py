@@ -1,6 +1,7 @@
 """A model out of a diffusers folder, every part checked before and after it is loaded."""
 
 import importlib
+import inspect
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -71,7 +72,9 @@ def load_folder(path: Path, dtype: torch.dtype, ready: Mapping[str, nn.Module] =
             require_files(place)
     scheduler = read_object(path / "scheduler" / "scheduler_config.json")
     for part in pipeline.weighted:
-        require_sane(read_object(path / part.name / "config.json"), path / part.name / "config.json")
+        config = read_object(path / part.name / "config.json")
+        require_sane(config, path / part.name / "config.json")
+        _require_numbers(config, part, path / part.name / "config.json")
     models: dict[str, Any] = dict(ready)
     for part in pipeline.parts:
         if part.name not in ready:
@@ -125,6 +128,23 @@ def require_sane(config: Mapping[str, Any], path: Path) -> None:
                 inside.append((key, number))
             elif isinstance(number, (int, float)) and not abs(number) <= most:
                 raise UsageError(f"{path}: {inert(key)} is {number}, and no model of this kind has more than {most}.")
+
+
+def _require_numbers(config: Mapping[str, Any], part: Part, path: Path) -> None:
+    """Raise UsageError for a text where a part of diffusers' has a number: it would fail when first asked.
+
+    transformers checks its own settings.
+    """
+    if part.library != "diffusers":
+        return
+    kind = class_of(part)
+    for name, parameter in inspect.signature(kind).parameters.items():
+        if type(parameter.default) in (int, float) and isinstance(config.get(name), str):
+            said = inert(config[name], 80)
+            raise UsageError(f"{path}: {name} is {said!r}, and a {kind.__name__} has a number there.")
+    groups = config.get("norm_num_groups")
+    if isinstance(groups, (int, float)) and groups < 1:
+        raise UsageError(f"{path}: norm_num_groups is {groups!r}, and layers are normalised in one group or more.")
 
 
 _NO_SIZES = ("max_position_embeddings", "rope_theta", "max_window_layers")
@@ -238,6 +258,7 @@ def empty_part(part: Part, folder: Path, device: str = "meta") -> nn.Module:
     """
     config, kind = read_object(folder / "config.json"), class_of(part)
     require_sane(config, folder / "config.json")
+    _require_numbers(config, part, folder / "config.json")
     with foreign(f"{folder} cannot be read as a {part.title}"), torch.device(device):
         if part.library == "diffusers":
             return kind.from_config(config).eval()

@@ -35,6 +35,7 @@ _VARIANTS = {
     "use_crossattn_projection": "is told of prompts by another text encoder",
     "img_context_dim_in": "is told of pictures",
     "controlnet_block_every_n": "follows a ControlNet",
+    "extra_pos_embed_type": "learned where its tokens are, as for videos",
 }
 """Settings of transformers of this class that Anima has not -> what one with such does."""
 

@@ -18,6 +18,7 @@ from ..activations import transformer_values
 from ..flow import by_size, flow_of
 from ..parts import (
     pixels_per_latent,
+    require_angles_of,
     require_channels_of,
     require_scaled_vae,
     require_size,
@@ -73,6 +74,7 @@ class Flux(Network):
         config = parts.transformer.config
         require_scaled_vae(parts.vae.config, path)
         require_size(parts.vae.config, PATCH, path)
+        require_angles_of(config.axes_dims_rope, config.attention_head_dim, path)
         patch = PATCH**2 * parts.vae.config.latent_channels
         require_channels_of(config.in_channels, parts.transformer.out_channels, patch, path)
         require_width_of(parts.text_encoder_2.config.d_model, config.joint_attention_dim, "T5", path)

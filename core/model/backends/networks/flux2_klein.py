@@ -15,7 +15,14 @@ from ...diffusion.denoiser import Conditioning, Token
 from ...diffusion.schedule import Schedule
 from ..activations import transformer_values
 from ..flow import empirical, flow_of
-from ..parts import pixels_per_latent, require_channels_of, require_size, require_width_of, require_words
+from ..parts import (
+    pixels_per_latent,
+    require_angles_of,
+    require_channels_of,
+    require_size,
+    require_width_of,
+    require_words,
+)
 from .network import (
     ASKED,
     Network,
@@ -69,6 +76,7 @@ class Flux2Klein(Network):
         if (vae.in_channels, vae.out_channels) != (3, 3) or tuple(vae.patch_size) != (PATCH, PATCH):
             raise UsageError(f"{path}: the VAE is not one of colour pictures in patches of {PATCH} by {PATCH}.")
         require_size(vae, PATCH, path)
+        require_angles_of(config.axes_dims_rope, config.attention_head_dim, path)
         channels = PATCH**2 * vae.latent_channels
         require_channels_of(config.in_channels, parts.transformer.out_channels, channels, path)
         require_width_of(len(_LAYERS) * encoder.hidden_size, config.joint_attention_dim, "its text encoder", path)

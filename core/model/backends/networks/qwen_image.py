@@ -15,7 +15,7 @@ from ...diffusion.denoiser import Conditioning, Token
 from ...diffusion.schedule import Schedule
 from ..activations import sequential_values
 from ..flow import by_size, flow_of
-from ..parts import require_channels_of, require_width_of, require_words
+from ..parts import require_angles_of, require_channels_of, require_width_of, require_words
 from .described import AFTER, BEFORE, DROPPED, cut, filled, require_template
 from .network import in_turn, noise_share, reading_values
 from .on_qwen_vae import OnQwenVae
@@ -73,6 +73,7 @@ class QwenImage(OnQwenVae):
                     f"{path}: the transformer {what} ({setting}); audits run on models that draw from text alone."
                 )
         cls.require_vae(vae, path)
+        require_angles_of(config.axes_dims_rope, config.attention_head_dim, path)
         channels = PATCH**2 * vae.z_dim
         require_channels_of(config.in_channels, PATCH**2 * parts.transformer.out_channels, channels, path)
         require_width_of(encoder.hidden_size, config.joint_attention_dim, "its text encoder", path)
