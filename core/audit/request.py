@@ -137,6 +137,7 @@ def plan_for(
         features=request.features or plan.features,
         open_clip=request.open_clip,
         resolution=0 if side == own else side,
+        own_times=usual.is_distilled,
     )
     if Screened in (kinds := needed(plan.metrics)):
         # A confirmation compares what it draws with all that is near it, a map alone is what was asked for, and a

@@ -115,6 +115,8 @@ class AuditPlan:
     """What takes these steps: one of SOLVERS."""
     resolution: int = 0
     """Side in pixels of the pictures that are asked about; 0 for that of those which the base was made for."""
+    own_times: bool = False
+    """Whether a base is asked at the timesteps of its own sampler, as one that was distilled to few steps is."""
 
     def __post_init__(self) -> None:
         metrics, images = Setting("metrics"), Setting("images")
@@ -137,6 +139,11 @@ class AuditPlan:
     def side(self, own: int) -> int:
         """Return the side in pixels of the pictures that a base is asked about which was made for those of `own`."""
         return self.resolution or own
+
+    @property
+    def drawn(self) -> int:
+        """Steps of the sampler at whose timesteps the base is asked; 0 for evenly spaced ones."""
+        return self.sampling_steps if self.own_times else 0
 
     @property
     def form(self) -> PromptForm:
@@ -208,6 +215,7 @@ _LATER = (
     "concept_run",
     "solver",
     "resolution",
+    "own_times",
 )
 """Fields that plans of this version once lacked: at their defaults they are left out, so that what is cached and
 reported of the same questions is found."""

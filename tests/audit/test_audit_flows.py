@@ -6,6 +6,8 @@ import json
 import pytest
 import torch
 from owf.cli.audit import main
+from owf.core.model.backends.diffusers import DiffusersDenoiser
+from owf.core.model.diffusion.reading import level_timesteps
 from owf.core.plan import presets
 from safetensors.torch import save_file
 from tiny_flows import PARTS, save_folder
@@ -45,8 +47,8 @@ def arguments(family, tmp_path):
     return _arguments(family, LORAS[family], tmp_path)
 
 
-def _arguments(family, layers, folder):
-    base, generator, tensors = save_folder(family, PARTS[family](), folder / "tiny"), torch.Generator(), {}
+def _arguments(family, layers, folder, name="tiny"):
+    base, generator, tensors = save_folder(family, PARTS[family](), folder / name), torch.Generator(), {}
     for stem, (out, inputs) in layers.items():
         tensors[f"{stem}.lora_down.weight"] = torch.randn(2, inputs, generator=generator)
         tensors[f"{stem}.lora_up.weight"] = torch.randn(out, 2, generator=generator)
@@ -84,6 +86,25 @@ def test_a_change_of_what_reads_prompts_alone_is_measured(tmp_path, monkeypatch)
     report = _report(_arguments("anima", layers, tmp_path), tmp_path, monkeypatch)
     assert report["adapter"]["matched"] == 1 and _drift(report) > 0
     assert report["plan"]["prompt_form"] == "tags"
+
+
+@pytest.mark.parametrize("name", ["z-image-turbo", "z-image"])
+def test_a_distilled_base_is_asked_at_its_samplers_own_timesteps(name, tmp_path, monkeypatch):
+    """But for the check of how it is read, which asks at levels of noise; other bases are asked at all times."""
+    asked, predict = set(), DiffusersDenoiser.predict
+
+    def seen(self, x, t, cond):
+        sampled = self.schedule.drawn_timesteps(8)
+        asked.update(time for time in t.tolist() if time not in {*sampled, *level_timesteps(self.schedule)})
+        return predict(self, x, t, cond)
+
+    monkeypatch.setattr(DiffusersDenoiser, "predict", seen)
+    report = _report(
+        _arguments("z_image", {"lora_unet_layers_0_attention_out": (32, 32)}, tmp_path, name), tmp_path, monkeypatch
+    )
+    assert report["plan"].get("own_times", False) is (name == "z-image-turbo")
+    assert bool(asked) is (name == "z-image")
+    assert _drift(report) > 0
 
 
 def test_a_dry_run_names_rows_and_memory(arguments, capsys):

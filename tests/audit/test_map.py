@@ -168,13 +168,13 @@ def test_an_interrupted_map_goes_on_where_it_was(denoiser, plan, tmp_path):
 
 def test_rows_of_a_concept_are_at_its_own_cells(denoiser):
     from owf.core.model.diffusion.predictions import cell_predictions
-    from owf.core.model.diffusion.schedule import spaced_timesteps
+    from owf.core.model.diffusion.schedule import asked_timesteps
     from owf.core.plan.screening.block_design import Cells, block_design
 
     cells = block_design(4, 8, 8, 3, seed=0)
     pictures, prompts = torch.randn(3, 3, 8, 8), [f"a photo of {w}" for w in ("a red car", "my dog")]
     both = Cells(cells.timestep[:2], cells.picture[:2])
-    asked, timesteps = [[prompt] * 8 for prompt in prompts], spaced_timesteps(8, denoiser.schedule.steps)
+    asked, timesteps = [[prompt] * 8 for prompt in prompts], asked_timesteps(8, denoiser.schedule)
     found = cell_predictions(denoiser, pictures, asked, prompts, both, timesteps, 0, Batching(5))
     for i, prompt in enumerate(prompts):
         alone = Cells(cells.timestep[i : i + 1], cells.picture[i : i + 1])
@@ -188,7 +188,8 @@ def test_noise_goes_with_the_item_and_not_with_the_prompt(denoiser):
     from owf.core.model.diffusion.predictions import cell_predictions
     from owf.core.plan.screening.block_design import block_design
 
-    cells, pictures, timesteps = block_design(1, 8, 8, 3, seed=0), torch.randn(3, 3, 8, 8), range(0, 800, 100)
+    cells, pictures = block_design(1, 8, 8, 3, seed=0), torch.randn(3, 3, 8, 8)
+    timesteps = [(t, 0) for t in range(0, 800, 100)]
     asked = [["a photo of my dog"] * 8]
     own, again, other = (
         cell_predictions(denoiser, pictures, asked, [item], cells, timesteps, 0, Batching(size))

@@ -1,4 +1,4 @@
-"""Base results in a cache: one store for a base, what it is asked and a way of computing, named by the digest of all."""
+"""Base results in a cache: one store for a base, what it is asked and a way of computing, named by their digest."""
 
 import hashlib
 import json

@@ -1,6 +1,6 @@
 """The confirmation of what a screening found: pictures of both models, looked at by the base, until it is decided."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -9,7 +9,9 @@ import torch
 from ...metrics.confirmed import drop_so_far, is_decided
 from ...metrics.evidence import Confirmed, Suspects
 from ...model.diffusion.classifier import image_errors
+from ...model.diffusion.denoiser import Denoiser
 from ...model.diffusion.drawings import draw_name
+from ...model.diffusion.read_ahead import reading_ahead
 from ...plan.audit_plan import Stage
 from ...plan.screening.confirmation import BLOCK, LOOK_ROWS, PICTURES, TIMESTEPS
 from .cost import confirmation_rows, image_rows
@@ -44,10 +46,10 @@ def confirm(model: ModelPass, groups: Sequence[Suspects], on: Callable[[], None]
     for start in range(0, PICTURES, BLOCK):
         places = range(start, start + BLOCK)
         _draw(model, undecided, places, on, off)
-        for each in undecided:
-            for place in places:
-                each.before.append(_answer(model, BEFORE, each.group, place))
-                each.after.append(_answer(model, AFTER, each.group, place))
+        looks = [(each, place) for each in undecided for place in places]
+        for denoiser, (each, place) in reading_ahead(model.denoiser, looks, _texts):
+            each.before.append(_answer(model, denoiser, BEFORE, each.group, place))
+            each.after.append(_answer(model, denoiser, AFTER, each.group, place))
         undecided = [e for e in undecided if not is_decided(drop_so_far(e.before, e.after, len(groups)))]
         if not undecided:
             break
@@ -75,22 +77,28 @@ def _draw_of(model: ModelPass, group: Suspects, place: int) -> tuple[str, int]:
     return group.prompts[place][0], model.plan.seed * SEEDS + SEEDS // 4 + place
 
 
-def _answer(model: ModelPass, stage: str, group: Suspects, place: int) -> int:
+def _texts(look: tuple[_Asked, int]) -> Iterator[tuple[str]]:
+    asked, place = look
+    return ((prompt,) for prompt in asked.group.prompts[place])
+
+
+def _answer(model: ModelPass, denoiser: Denoiser, stage: str, group: Suspects, place: int) -> int:
     """Return which of the group's prompts explains a picture best, by the weights that the model has now."""
     name, prompts = draw_name(_draw_of(model, group, place)), group.prompts[place]
     item = f"{name}|{'|'.join(prompts[1:])}"
     if not model.has(LOOKS[stage], item, LOOK_ROWS):
-        latents = torch.from_numpy(model.sample(stage, name)["latents"]).to(model.denoiser.device)
+        latents = torch.from_numpy(model.sample(stage, name)["latents"]).to(denoiser.device)
         (errors,) = image_errors(
-            model.denoiser,
+            denoiser,
             latents[None],
             [f"confirm|{name}"],
-            model.denoiser.encode_text(prompts),
+            denoiser.encode_text(prompts),
             (Stage(TIMESTEPS, 1),),
             model.plan.loss,
             model.plan.seed,
             model.batch,
             model.progress,
+            model.plan.drawn,
         )
         model.progress.skip(LOOK_ROWS - len(prompts) * TIMESTEPS)
         model.keep(LOOKS[stage], [(item, {"errors": errors})])

@@ -79,7 +79,7 @@ def audit_cost(plan: AuditPlan, labelled: int) -> Cost:
         answers=asked * answer_rows(plan),
         images=(drawn + colored + STEP_FACTOR * long) * per_image,
         screened=concepts * plan.concept_rows,
-        pilot=2 * min(PILOTS, concepts) * CANDIDATES,
+        pilot=0 if plan.own_times else 2 * min(PILOTS, concepts) * CANDIDATES,
         confirmed=confirmation_rows(plan) if Confirmed in kinds else 0,
         probes=asked * per_image if plan.dataset == "generated" else 0,
         latents=only_noised * per_image,

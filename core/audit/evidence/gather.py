@@ -144,10 +144,10 @@ def _predictions(base: ModelPass, plan: AuditPlan, labelled: LabelledImages | No
 def _screened(base: ModelPass, plan: AuditPlan, labelled: LabelledImages | None) -> Rest:
     # Pictures that are drawn in any case: noise hides most of what they show, and the prompt is what is asked about.
     latents, concepts = base.latents("draw", _checked(plan)), plan_concepts(plan)
-    timesteps = telling_timesteps(base, concepts, latents)
+    times = telling_timesteps(base, concepts, latents)
     read = read_texts(base, (c.prompt for c in (*concepts, *asked_instead(plan))))
     instead = plan_contrasts(plan, concepts, Texts(read))
-    screening = Screening("screen", concepts, plan_cells(plan, len(concepts), len(latents)), timesteps, latents)
+    screening = Screening("screen", concepts, plan_cells(plan, len(concepts), len(latents)), times, latents)
     screening.ask_base(base, "Base: asking the vocabulary")
     contrast, _ = screening.ask_instead(base, "Base: asking for something else", instead.prompts)
 
@@ -162,7 +162,7 @@ def _screened(base: ModelPass, plan: AuditPlan, labelled: LabelledImages | None)
             contrast,
             np.array(instead.exchanged),
             np.array(instead.near),
-            screening.timesteps,
+            tuple(t for t, _ in screening.times),
             np.stack([read[concept.prompt] for concept in concepts]),
         )
 

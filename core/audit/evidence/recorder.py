@@ -16,7 +16,8 @@ from ...model.diffusion.classifier import image_errors, images_at_once
 from ...model.diffusion.denoiser import Denoiser, overflow
 from ...model.diffusion.drawings import draw_name
 from ...model.diffusion.predictions import predictions
-from ...model.diffusion.sample import Sampling, generate_latents
+from ...model.diffusion.read_ahead import reading_ahead
+from ...model.diffusion.sample import Sampling, generate_latents, texts_of
 from ...plan.audit_plan import AuditPlan
 from ...progress import Progress
 from .cost import answer_rows
@@ -81,10 +82,12 @@ class ModelPass:
         sampling = replace(self._sampling, steps=factor * self._sampling.steps)
         missing = [d for d in draws if not self.has(stage, draw_name(d), sampling.rows)]
         size = max(1, self.batch.size * self.batch.workers // (sampling.rows // sampling.steps))
-        for start in range(0, len(missing), size):
-            part = missing[start : start + size]
+        parts = [missing[start : start + size] for start in range(0, len(missing), size)]
+        for denoiser, part in reading_ahead(
+            self.denoiser, parts, lambda part: texts_of((p for p, _ in part), sampling)
+        ):
             prompts, seeds = [p for p, _ in part], [s for _, s in part]
-            latents = generate_latents(self.denoiser, prompts, seeds, sampling, self.batch, self.progress)
+            latents = generate_latents(denoiser, prompts, seeds, sampling, self.batch, self.progress)
             images = self.denoiser.decode(latents)
             samples = [
                 (draw_name(draw), {"png": _to_png(image.numpy()), "latents": latent.numpy()})
@@ -114,7 +117,16 @@ class ModelPass:
             items, images = zip(*missing[start : start + size], strict=True)
             latents = self.denoiser.encode_image(torch.from_numpy(np.stack(images)))
             errors = image_errors(
-                self.denoiser, latents, items, classes, plan.stages, plan.loss, seed, self.batch, self.progress
+                self.denoiser,
+                latents,
+                items,
+                classes,
+                plan.stages,
+                plan.loss,
+                seed,
+                self.batch,
+                self.progress,
+                plan.drawn,
             )
             self.keep(stage, [(item, {"errors": table}) for item, table in zip(items, errors, strict=True)])
         return np.stack([self.sample(stage, item)["errors"] for item in labelled.items])
@@ -123,18 +135,18 @@ class ModelPass:
         """Return the predictions (T, C, h, w) on the noised latents (P, C, h, w) of the first P prompts."""
         self.progress.stage(title)
         prompts = [p.text for p in self.plan.prompts[: len(latents)]]
-        for index, (prompt, latent) in enumerate(zip(prompts, latents, strict=True)):
-            if self.has(stage, str(index), self.plan.drift_timesteps):
-                continue
+        missing = [i for i in range(len(prompts)) if not self.has(stage, str(i), self.plan.drift_timesteps)]
+        for denoiser, index in reading_ahead(self.denoiser, missing, lambda index: [(prompts[index],)]):
             values = predictions(
-                self.denoiser,
-                torch.from_numpy(latent).to(self.denoiser.device),
-                prompt,
-                self.denoiser.encode_text([prompt]),
+                denoiser,
+                torch.from_numpy(latents[index]).to(denoiser.device),
+                prompts[index],
+                denoiser.encode_text([prompts[index]]),
                 self.plan.drift_timesteps,
                 self.plan.seed,
                 batch or self.batch,
                 self.progress,
+                self.plan.drawn,
             )
             if not np.isfinite(values).all():
                 raise overflow("The model returned NaN or infinite values", self.denoiser.dtype)
@@ -145,12 +157,10 @@ class ModelPass:
         """Return the `reading_sums` of pictures that `draw` drew."""
         self.progress.stage(title)
         latents = self.latents("draw", draws)
-        for draw, latent in zip(draws, latents, strict=True):
-            name = draw_name(draw)
-            if self.has(stage, name, reading.READING_ROWS):
-                continue
-            place = torch.from_numpy(latent).to(self.denoiser.device)
-            sums = reading.reading_sums(self.denoiser, place, name, self.denoiser.encode_text([draw[0]]), self.batch)
+        missing = [i for i, draw in enumerate(draws) if not self.has(stage, draw_name(draw), reading.READING_ROWS)]
+        for denoiser, i in reading_ahead(self.denoiser, missing, lambda i: [(draws[i][0],)]):
+            name, place = draw_name(draws[i]), torch.from_numpy(latents[i]).to(denoiser.device)
+            sums = reading.reading_sums(denoiser, place, name, denoiser.encode_text([draws[i][0]]), self.batch)
             self.progress.advance(reading.READING_ROWS)
             self.keep(stage, [(name, {"sums": sums})])
         return [self.sample(stage, draw_name(draw))["sums"] for draw in draws]

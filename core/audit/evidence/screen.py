@@ -7,22 +7,26 @@ import torch
 
 from ...model.diffusion.denoiser import overflow
 from ...model.diffusion.predictions import cell_predictions
-from ...model.diffusion.schedule import spaced_timesteps
+from ...model.diffusion.read_ahead import reading_ahead
+from ...model.diffusion.schedule import asked_timesteps
 from ...plan.screening.block_design import Cells
 from ...plan.screening.screening import CANDIDATES, TIMESTEPS, plan_pilot
 from ...plan.vocabulary import Concept
 from .recorder import ModelPass
+
+Time = tuple[int, int]
+"""A timestep with the number of its noise."""
 
 
 class Screening:
     """What a vocabulary is asked: the same noised pictures, of base and tuned model, under any prompts."""
 
     def __init__(
-        self, stage: str, concepts: Sequence[Concept], cells: Cells, timesteps: Sequence[int], latents: np.ndarray
+        self, stage: str, concepts: Sequence[Concept], cells: Cells, times: Sequence[Time], latents: np.ndarray
     ) -> None:
-        """Take the stage of the store, V concepts, their (V, R) cells, which timesteps these mean, and the latents
+        """Take the stage of the store, V concepts, their (V, R) cells, which times these mean, and the latents
         (P, C, h, w) of the pictures."""
-        self.concepts, self.cells, self.timesteps = concepts, cells, tuple(timesteps)
+        self.concepts, self.cells, self.times = concepts, cells, tuple(times)
         self._stage, self._instead, self._latents = stage, f"{stage}-instead", latents
 
     def ask_base(self, base: ModelPass, title: str) -> None:
@@ -80,15 +84,15 @@ class Screening:
         missing = [i for i in range(len(self.concepts)) if not model.has(stage, str(i), self._rows)]
         size = max(1, model.batch.size * model.batch.workers // self._rows)
         pictures = torch.from_numpy(self._latents).to(model.denoiser.device)
-        for start in range(0, len(missing), size):
-            part = missing[start : start + size]
+        parts = [missing[start : start + size] for start in range(0, len(missing), size)]
+        for denoiser, part in reading_ahead(model.denoiser, parts, lambda part: _texts(asked, part)):
             values = cell_predictions(
-                model.denoiser,
+                denoiser,
                 pictures,
                 [asked[i] for i in part],
                 [self.concepts[i].prompt for i in part],
                 Cells(self.cells.timestep[part], self.cells.picture[part]),
-                self.timesteps,
+                self.times,
                 model.plan.seed,
                 model.batch,
                 model.progress,
@@ -99,10 +103,19 @@ class Screening:
             yield part, values.astype(np.float16)
 
 
-def telling_timesteps(base: ModelPass, concepts: Sequence[Concept], latents: np.ndarray) -> list[int]:
-    """Return the timesteps at which the prompt says most to the base, relative to all that it predicts; ascending."""
+def _texts(asked: Sequence[Sequence[str]], part: Sequence[int]) -> Iterator[tuple[str]]:
+    return ((prompt,) for i in part for prompt in asked[i])
+
+
+def telling_timesteps(base: ModelPass, concepts: Sequence[Concept], latents: np.ndarray) -> list[Time]:
+    """Return the times at which the prompt says most to the base, relative to all that it predicts; ascending.
+
+    Of a base that was distilled to few steps, all of its sampler's.
+    """
+    if base.plan.own_times:
+        return asked_timesteps(TIMESTEPS, base.denoiser.schedule, base.plan.drawn)
     chosen, cells, instead = plan_pilot(base.plan, concepts, len(latents))
-    candidates = spaced_timesteps(CANDIDATES, base.denoiser.schedule.steps)
+    candidates = asked_timesteps(CANDIDATES, base.denoiser.schedule)
     pilot = Screening("pilot", [concepts[i] for i in chosen], cells, candidates, latents)
     title = "Base: where the prompt says most"
     pilot.ask_base(base, title)

@@ -14,7 +14,7 @@ from ...progress import SILENT, Progress
 from .batch import Batching
 from .denoiser import Conditioning, Denoiser, overflow
 from .noise import at_least_float32, gaussian
-from .schedule import spaced_timesteps
+from .schedule import asked_timesteps
 
 
 @torch.no_grad()
@@ -28,16 +28,19 @@ def image_errors(
     seed: int,
     batch: Batching,
     progress: Progress = SILENT,
+    drawn: int = 0,
 ) -> np.ndarray:
     """Return the denoising errors (N, K, T) float32 of N images' latents (N, C, h, w) under each of K classes.
 
-    T counts the last stage's timesteps in ascending order; what a class did not live to see is NaN. The noise
-    depends on (seed, item, timestep) only: not on the class, the batch size or the other images.
+    T counts the last stage's timesteps in ascending order (see `asked_timesteps`: `drawn` are the steps that the base
+    was distilled to); what a class did not live to see is NaN. The noise depends on (seed, item, timestep) only: not
+    on the class, the batch size or the other images.
     """
-    timesteps = spaced_timesteps(stages[-1].samples, denoiser.schedule.steps)
+    times = asked_timesteps(stages[-1].samples, denoiser.schedule, drawn)
+    timesteps = [t for t, _ in times]
     latents = at_least_float32(latents)
     noises = [
-        torch.stack([gaussian(tuple(x.shape), seed, item, t) for t in timesteps])
+        torch.stack([gaussian(tuple(x.shape), seed, item, *time) for time in times])
         for x, item in zip(latents, items, strict=True)
     ]
     noise = torch.stack(noises).to(latents.device, latents.dtype)

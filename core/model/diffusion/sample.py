@@ -1,7 +1,7 @@
 """Seeded image generation: deterministic solvers on any Denoiser, the same noise for base and tuned."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 import torch
@@ -77,6 +77,12 @@ def generate_latents(
         x = course.step(x, prediction, t, t_next)
         progress.advance(len(cond))
     return x
+
+
+def texts_of(prompts: Iterable[str], sampling: Sampling) -> Iterator[tuple[str, ...]]:
+    """Yield what a model reads to draw each prompt: it, and what guidance leads away from, if it does."""
+    negative = () if sampling.guidance_scale == 1 else (sampling.negative,)
+    return ((prompt, *negative) for prompt in prompts)
 
 
 def _guided(denoiser: Denoiser, prompts: Sequence[str], sampling: Sampling) -> Conditioning:

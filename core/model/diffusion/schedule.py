@@ -159,6 +159,19 @@ def zero_terminal(alphas_cumprod: torch.Tensor) -> torch.Tensor:
     return ((roots - last) * first / (first - last)).square()
 
 
+def asked_timesteps(count: int, schedule: Schedule, drawn: int = 0) -> list[tuple[int, int]]:
+    """Return `count` ascending timesteps at which a base is asked, each with the number of its noise.
+
+    They are evenly spaced; of a base that was distilled to `drawn` steps they are its sampler's own, at which alone it
+    was trained: as many of them, spread evenly, or each several times, with other noise.
+    """
+    if not drawn:
+        return [(t, 0) for t in spaced_timesteps(count, schedule.steps)]
+    own = sorted(schedule.drawn_timesteps(drawn))
+    chosen = [own[place] for place in spaced_timesteps(count, drawn)]
+    return [(t, chosen[:i].count(t)) for i, t in enumerate(chosen)]
+
+
 def spaced_timesteps(count: int, steps: int) -> list[int]:
     """Return `count` evenly spaced timesteps, each in the middle of its band (Diffusion Classifier's choice)."""
     return [(2 * i + 1) * steps // (2 * count) for i in range(count)]

@@ -260,7 +260,7 @@ def test_pickles_are_told_from_safetensors_in_capitals(tmp_path):
     assert "can run code" not in str(caught.value)
     assert "safetensors file" in str(caught.value)
     assert base.CONFIGS.is_dir()
-    (tmp_path / "x.ckpt").write_bytes(b"junk")
+    (tmp_path / "x.ckpt").write_bytes(b"\x80\x04junk")
     refused(tmp_path / "x.ckpt", "can run code")
 
 

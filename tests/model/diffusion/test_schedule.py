@@ -1,9 +1,12 @@
 """The forward process in closed form."""
 
+import math
+
 import pytest
 import torch
 from gaussian_denoiser import ddpm_schedule, rectified_flow
-from owf.core.model.diffusion.schedule import spaced_timesteps
+from owf.core.model.diffusion import schedule
+from owf.core.model.diffusion.schedule import asked_timesteps, spaced_timesteps
 
 
 def schedules():
@@ -37,6 +40,17 @@ def test_spaced_timesteps_are_those_of_the_diffusion_classifier():
     assert spaced_timesteps(4, 1000) == [125, 375, 625, 875]
     assert spaced_timesteps(500, 1000)[:3] == [1, 3, 5]
     assert len(spaced_timesteps(7, 1000)) == 7
+
+
+def test_a_distilled_base_is_asked_at_its_samplers_own_timesteps():
+    """All eight of eight; every other one of them; of four each twice, with other noise the second time."""
+    flow = schedule.rectified_flow(1000, math.log(3.0))
+    own = sorted(flow.drawn_timesteps(8))
+    assert asked_timesteps(8, flow, 8) == [(t, 0) for t in own]
+    assert [round(float(flow.sigma[t]), 3) for t in own] == [0.3, 0.5, 0.643, 0.75, 0.833, 0.9, 0.955, 1.0]
+    assert asked_timesteps(4, flow, 8) == [(t, 0) for t in own[1::2]]
+    assert asked_timesteps(8, flow, 4) == [(t, trial) for t in sorted(flow.drawn_timesteps(4)) for trial in (0, 1)]
+    assert asked_timesteps(4, flow) == [(t, 0) for t in (125, 375, 625, 875)]
 
 
 def test_unknown_prediction_type_is_refused():
