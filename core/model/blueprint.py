@@ -180,9 +180,8 @@ def _keep_as_stored(path: Path, models: Mapping[str, Any]) -> None:
     alone = original_transformer(path)
     if alone is not None:
         named = configured_parts().get(alone.family.name, {})
-        keep_shapes_of(
-            files_of_parts(path, alone.pipeline, alone.family.name, alone.root, named), alone.pipeline, models
-        )
+        files = files_of_parts(path, alone.pipeline, alone.family.name, alone.root, named)
+        keep_shapes_of(files, alone.pipeline, alone.root, models)
 
 
 def _shipped(hub_id: str) -> Path:

@@ -87,8 +87,12 @@ def test_files_that_are_not_whole_are_refused(family, parts, folder, change, tmp
     words = {"missing": "not in the file", "unknown": "no place", "twice": "twice", "shape": "shape", "rows": "rows"}
     if fused == plain:  # of one layer alone, they are its shape
         words["rows"] = "shape"
+    choice = choose_base(str(tmp_path / "mine.safetensors"), None)
     with pytest.raises(UsageError, match=words[change]):
-        load_base(choose_base(str(tmp_path / "mine.safetensors"), None), CPU, torch.float32, offline=True)
+        load_base(choice, CPU, torch.float32, offline=True)
+    if change in ("missing", "unknown"):  # which names alone show, to dry runs as well
+        with pytest.raises(UsageError, match=words[change]):
+            blueprint(choice)
 
 
 def test_weights_of_8_bits_that_hold_values_are_read(family, parts, folder, tmp_path):

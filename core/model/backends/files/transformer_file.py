@@ -129,12 +129,16 @@ def load_parts(files: PartFiles, pipeline: Pipeline, root: Path, dtype: torch.dt
     return found
 
 
-def keep_shapes_of(files: PartFiles, pipeline: Pipeline, models: Mapping[str, nn.Module]) -> None:
-    """Let parts without weights keep in eight bits what those that lie in files would, by the files' headers."""
+def keep_shapes_of(files: PartFiles, pipeline: Pipeline, root: Path, models: Mapping[str, nn.Module]) -> None:
+    """Let parts without weights keep in eight bits what those that lie in files would, by the files' headers.
+
+    Raises UsageError for a transformer that is not the one of the folder `root`, by the names of its weights.
+    """
     path = files[pipeline.weighted[0].name]
     for part in (part for part in pipeline.weighted if part.name in files):
         file, model = files[part.name], models[part.name]
         if part.is_inner or part is pipeline.weighted[0]:
+            require_names(path, pipeline, part, root, model)
             keep_shapes(model, _layers_as_stored(path, pipeline, part, model))
         elif part.library == "transformers":
             keep_shapes(model, layers_as_stored(file, part.prefix if file == path else "", model))
@@ -148,9 +152,7 @@ def _layers_as_stored(path: Path, pipeline: Pipeline, part: Part, model: nn.Modu
     with opened(path) as file:
         names = _names(file.keys(), pipeline, part if part.is_inner else None)
     for name, own in names.items():
-        stem, leaf = _split(own)
-        for live_part in layers.parts(stem) or (LivePart(stem, None),):
-            key = live.get(f"{live_part.path}_{leaf}")
+        for key, _ in _places(own, layers, live):
             if key is not None and name in eight and is_kept(model, key):
                 found[key] = eight[name]
     return found
@@ -175,23 +177,51 @@ def _load(path: Path, pipeline: Pipeline, part: Part, root: Path, dtype: torch.d
 
     The latter is small, and not built as shapes alone: it may compute what no file holds, such as angles of places.
     """
-    settings = root / part.name / "config.json"
     model = empty_part(part, root / part.name, "cpu" if part.is_inner else "meta")
+    require_names(path, pipeline, part, root, model)
     with opened(path) as file:
         names = _names(file.keys(), pipeline, part if part.is_inner else None)
     held, kept = _placed(path, names, Layers(() if part.is_inner else pipeline.layers), model, dtype)
-    missing = model.state_dict().keys() - held.keys()
-    if missing:
-        raise UsageError(
-            f"{path}: {len(missing)} weights that {settings} asks for are not in the file, such as {min(missing)}. The "
-            "file is of another model than the folder.",
-            Setting("base"),
-        )
     with foreign(f"{path} cannot be loaded as a {part.title}"):
         model.load_state_dict(held, strict=True, assign=True)
     keep_as_stored(model, kept)
     require_finite_weights(model, dtype, str(path))
     return model.eval()
+
+
+def require_names(path: Path, pipeline: Pipeline, part: Part, root: Path, model: nn.Module) -> None:
+    """Raise UsageError unless a file's names are those of the transformer that `root` describes.
+
+    Or those of what its code counts to it.
+    """
+    layers, live = Layers(() if part.is_inner else pipeline.layers), {flat(name): name for name in model.state_dict()}
+    with opened(path) as file:
+        names = _names(file.keys(), pipeline, part if part.is_inner else None)
+    found = {name: dict(_places(own, layers, live)) for name, own in names.items() if not _is_beside(name, own)}
+    strange = [name for name, places in found.items() if None in places]
+    if strange:
+        raise UsageError(f"{path}: {inert(min(strange), 120)} has no place in the transformer of its base.")
+    missing = model.state_dict().keys() - {key for places in found.values() for key in places}
+    if missing:
+        settings = root / part.name / "config.json"
+        raise UsageError(
+            f"{path}: {len(missing)} weights that {settings} asks for are not in the file, such as {min(missing)}. The "
+            "file is of another model than that folder: name one of its own kind under [bases], or its own folder as "
+            "the base.",
+            Setting("base"),
+        )
+
+
+def _is_beside(name: str, own: str) -> bool:
+    """Return whether a tensor only says how another one is stored."""
+    return bool(_BESIDE.fullmatch(own)) or is_beside(name)
+
+
+def _places(name: str, layers: Layers, live: Mapping[str, str]) -> list[tuple[str | None, LivePart]]:
+    """Return which parameters a tensor of a file is, by its name in the original code; None for one that is none."""
+    stem, leaf = _split(name)
+    parts = layers.parts(stem) or (LivePart(stem, None),)
+    return [(live.get(f"{part.path}_{leaf}" if leaf else part.path), part) for part in parts]
 
 
 def _placed(
@@ -208,7 +238,7 @@ def _placed(
     with opened(path) as file:
         scales = Scales(path, file)
         for name, own in names.items():
-            if _BESIDE.fullmatch(own) or is_beside(name):
+            if _is_beside(name, own):
                 continue
             for key, half, value in _parts(path, own, scales.stored(name), layers, live, shapes):
                 if half in pieces.setdefault(key, {}):
@@ -242,17 +272,12 @@ def _parts(
     shapes: Mapping[str, tuple[int, ...]],
 ) -> Iterator[tuple[str, int, Stored]]:
     """Yield which parameters a tensor of a file is: name, half (0 for all), and its rows."""
-    stem, leaf = _split(name)
-    parts = layers.parts(stem) or (LivePart(stem, None),)
-    keys = [live.get(f"{part.path}_{leaf}" if leaf else part.path) for part in parts]
-    known = [key for key in keys if key is not None]
-    if len(known) < len(keys):
-        raise UsageError(f"{path}: {name} has no place in the transformer of its base.")
-    rows = [shapes[key][0] // (1 if part.half is None else 2) for key, part in zip(known, parts, strict=True)]
+    known = [(key, part) for key, part in _places(name, layers, live) if key is not None]
+    rows = [shapes[key][0] // (1 if part.half is None else 2) for key, part in known]
     if len(known) > 1 and sum(rows) != value.rows:
         raise UsageError(f"{path}: {name} has {value.rows} rows, and the layers that it is here {sum(rows)}.")
     cut = value.split(rows) if len(known) > 1 else (value,)
-    for key, part, piece in zip(known, parts, cut, strict=True):
+    for (key, part), piece in zip(known, cut, strict=True):
         yield key, part.half or 0, piece
 
 
