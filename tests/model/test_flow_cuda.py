@@ -19,7 +19,7 @@ WIDTHS = {"flux": 32, "z_image": 32, "flux2_klein": 96, "krea2": 12 * 32, "qwen_
 
 
 @pytest.fixture(params=WIDTHS)
-def denoiser(request):
+def denoiser(request, monkeypatch):
     require_fake_cuda()
     with FakeTensorMode(allow_non_fake_inputs=True):
         parts = made_on_fake_cuda(PARTS[request.param], torch.bfloat16)
@@ -28,8 +28,8 @@ def denoiser(request):
                 part.weight = torch.nn.Parameter(part.weight.float(), requires_grad=False)  # as it is loaded
         denoiser = denoiser_of(parts, request.param)
         if request.param == "z_image":
-            denoiser.encode_text = _whole(denoiser.encode_text)
-            denoiser.encode_guided = _whole(denoiser.encode_guided)
+            for name in ("encode_text", "encode_guided"):
+                monkeypatch.setattr(denoiser, name, _whole(getattr(denoiser, name)))
         yield denoiser
 
 
