@@ -36,7 +36,8 @@ def check_base(kinds: Collection[type[Evidence]], base: ModelPass, plan: AuditPl
     if Drawings in kinds:
         asked.append(others)
     with base.explained(checked):
-        _draw(base, "Base: drawing", asked)
+        for draws in filter(None, asked):
+            base.draw("Base: drawing", "draw", draws)
     return _check_reading(base, checked)
 
 
@@ -76,11 +77,6 @@ def _without(draws: Draws, others: Draws) -> Draws:
     return tuple(draw for draw in draws if draw not in there)
 
 
-def _draw(model: ModelPass, title: str, groups: Iterable[Draws]) -> None:
-    for draws in filter(None, groups):
-        model.draw(title, "draw", draws)
-
-
 def _first_draws(plan: AuditPlan) -> Draws:
     """Return the first draw of each prompt."""
     return audit_draws(plan)[:: plan.images_per_prompt]
@@ -109,7 +105,8 @@ def _drawings(base: ModelPass, plan: AuditPlan, labelled: LabelledImages | None)
     other = base.draw("Base: noise floor of images", "draw-other", audit_draws(plan, floor=True))
 
     def finish(tuned: ModelPass) -> Drawings:
-        _draw(tuned, "LoRA: drawing", _groups(plan))
+        for group in filter(None, _groups(plan)):
+            tuned.draw("LoRA: drawing", "draw", group)
         return Drawings(images, tuned.images("draw", draws), other)
 
     return finish
