@@ -25,7 +25,7 @@ def rectified_flow(steps: int = 1000, shift: float = 1.0) -> Schedule:
 class GaussianDenoiser:
     """The optimal network for x0 | class k ~ N(means[k], spread^2 I); prompt "k" conditions on class k."""
 
-    family, name = "gaussian", "gaussian"
+    family, name = "custom", "gaussian"
     device, dtype, resolution, made_for = torch.device("cpu"), torch.float64, 8, 8
     clip_skip = None
 
