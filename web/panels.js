@@ -189,7 +189,7 @@ function meterPanel(data) {
 
 function factsPanel(data) {
   const cells = some(data.lines).flatMap(([label, value]) => [make("span", "owf-faint", label), make("span", "", value)]);
-  const badge = data.badge && `${data.symbol} ${data.badge}`;
+  const badge = [data.symbol, data.badge].filter(Boolean).join(" "); // an older version saved no symbol
   return [head(data, badge, data.state), make("div", "owf-facts", ...cells), ...some(data.notes).map((note) => make("p", "owf-reason", note))];
 }
 

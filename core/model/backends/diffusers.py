@@ -17,7 +17,7 @@ from ..memory import AS_LOADED, Keeping
 from .kept_as_stored import plain_state, widen_for
 from .networks import Network, network_named
 from .offload import Turns, offload_layers, tile_vae
-from .quantize import quantize
+from .quantize import ROUNDING, quantize
 
 
 class DiffusersDenoiser:
@@ -73,7 +73,7 @@ class DiffusersDenoiser:
         if keeping.quantize != "none":  # before anything is moved: what is rounded takes less room
             unrounded = self.digest()
             quantize(self.components.values(), keeping)
-            self._digest = hashlib.sha256(f"{unrounded}|{keeping.quantize}".encode()).hexdigest()
+            self._digest = hashlib.sha256(f"{unrounded}|{keeping.quantize}|{ROUNDING}".encode()).hexdigest()
         if keeping.offload == "model":
             Turns(parts, device)
         elif keeping.offload == "group":

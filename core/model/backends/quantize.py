@@ -10,6 +10,8 @@ from ...errors import Setting, UsageError
 from ..memory import Keeping
 from .kept_as_stored import widen
 
+ROUNDING = 2
+"""Version of what is rounded and how, for the digests of rounded bases: what another one measured stands for nothing."""
 _LIBRARIES = {"int8": "torchao.quantization", "nf4": "bitsandbytes.nn"}
 
 
