@@ -11,7 +11,7 @@ from ..memory import Keeping
 from .kept_as_stored import widen
 
 ROUNDING = 2
-"""Version of what is rounded and how, for the digests of rounded bases: what another one measured stands for nothing."""
+"""Version of what is rounded and how, for digests of rounded bases: what another one measured stands for nothing."""
 _LIBRARIES = {"int8": "torchao.quantization", "nf4": "bitsandbytes.nn"}
 
 
