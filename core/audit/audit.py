@@ -18,6 +18,8 @@ from ..metrics.metric import Tools, chosen, needed
 from ..metrics.screening.suspects import suspects
 from ..model.diffusion.batch import Batching
 from ..model.diffusion.denoiser import Denoiser
+from ..model.diffusion.encodings import Encodings
+from ..model.diffusion.read_ahead import kept_readings
 from ..plan.audit_plan import AuditPlan, plan_data, plan_digest, questions
 from ..plan.concept import Concept
 from ..plan.screening.screening import asked_instead
@@ -153,9 +155,14 @@ def _gather(
     """Return every kind of evidence that the metrics need, and what speaks against the base, if that does."""
     about = _about(denoiser, plan, setting)
     run_file = _run_file(about, change.key, plan, setting)
-    with open_results(about, setting.cache) as base_store, whole_store(run_file) as run_store:
-        base = ModelPass(denoiser, plan, base_store, setting.batch, setting.progress)
-        tuned = ModelPass(denoiser, plan, run_store, setting.batch, setting.progress)
+    with (
+        open_results(about, setting.cache) as base_store,
+        whole_store(run_file) as run_store,
+        kept_readings(denoiser, setting.cache) as of_base,
+    ):
+        of_tuned = of_base if change.reads_as_base else Encodings(denoiser)
+        base = ModelPass(of_base, plan, base_store, setting.batch, setting.progress)
+        tuned = ModelPass(of_tuned, plan, run_store, setting.batch, setting.progress)
         cost = _cost(plan, setting)
         left = remaining(plan, cost, base.before, tuned.before)
         likeness = (

@@ -21,6 +21,8 @@ class Change(Protocol):
 
     is_repeatable: bool
     """Whether the same key means the same change in another run, so that samples of an interrupted one are of use."""
+    reads_as_base: bool
+    """Whether it leaves alone what reads prompts, so that what the base made of them counts."""
     claimed: tuple[str, ...]
     """Words by which its files call what it is to change, which is no damage; none where nothing says so."""
 
@@ -67,6 +69,7 @@ class AdapterChange:
         adapters = (adapter, *(each.adapter for each in self._below))
         self.claimed = tuple(word for each in adapters for word in each.trigger_words)
         self._switch = attached(components, adapters, merged=keeping.is_plain)
+        self.reads_as_base = not any(report.changes_text for report in self._switch.reports)
         self._way = "" if isinstance(self._switch, Switch) else BESIDE
 
     @property

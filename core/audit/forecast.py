@@ -38,7 +38,7 @@ def forecast(adapter: Adapter, base: Blueprint, plan: AuditPlan, cost: Cost, lik
     effect = matching.takes_effect
     broken = effect.left_out[: len(adapter.broken)]
     # Norms are not known, which is no problem; nor is yet whether numbers are finite.
-    unread = MatchReport(effect, matching.unexpected, math.nan, math.nan, (), broken)
+    unread = MatchReport(effect, matching.unexpected, math.nan, math.nan, (), broken, matching.changes_text)
     coverage, refusal = effect.sentence("would apply to"), mismatch(adapter, unread.problems)
     return Forecast(base, plan, cost, coverage, refusal, _bytes(matching), likeness)
 

@@ -81,8 +81,6 @@ class Pipeline:
     """Which of its denoiser's layers trainings change."""
     multiple: int = 8
     """Pixels of which the sides of pictures are multiples: those of a latent, or of a patch of them."""
-    trains_text: bool = True
-    """Whether its text encoders are ones that are trained for a few pictures: CLIP, and no language model."""
     learns_words: bool = False
     """Whether a word of its prompts has one embedding, in the one CLIP that reads them, so that it can be learned."""
 
@@ -95,6 +93,12 @@ class Pipeline:
     def weighted(self) -> tuple[Part, ...]:
         """Return the parts that have weights."""
         return tuple(part for part in self.parts if part.prefix)
+
+    @property
+    def is_read_by_clip(self) -> bool:
+        """Return whether CLIP alone reads its prompts: it is fast, and trained for a few pictures."""
+        readers = [part for part in self.weighted if part.library == "transformers"]
+        return all(name.startswith("CLIPText") for part in readers for name in part.classes)
 
 
 @dataclass(frozen=True)

@@ -94,7 +94,6 @@ PIPELINE = Pipeline(
     half="bfloat16",
     targets=_TARGETS,
     multiple=16,
-    trains_text=False,
 )
 
 RECIPES_OF_TRANSFORMERS = (

@@ -57,7 +57,6 @@ PIPELINE = Pipeline(
     half="bfloat16",
     targets=_TARGETS,
     multiple=16,
-    trains_text=False,
 )
 _BASE = "the base of FLUX.2 klein"
 DRAWINGS = (

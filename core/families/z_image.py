@@ -49,7 +49,6 @@ PIPELINE = Pipeline(
     half="bfloat16",
     targets=_TARGETS,
     multiple=16,
-    trains_text=False,
 )
 
 _TURBO = "Z-Image-Turbo"

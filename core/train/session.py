@@ -129,10 +129,10 @@ def _require_trainable_parts(family: families.Family, plan: TrainPlan) -> None:
     pipeline = family.pipeline
     if pipeline is None:
         return
-    if not pipeline.trains_text and plan.train_text_encoder:
+    if not pipeline.is_read_by_clip and plan.train_text_encoder:
         said = f"The text encoders of {family.title} are not trained; its transformer is, alone."
         raise UsageError(said, Setting("train_text_encoder", OFF))
-    if not pipeline.trains_text and plan.method != "dreambooth_lora":
+    if not pipeline.is_read_by_clip and plan.method != "dreambooth_lora":
         said = f"Custom Diffusion trains the cross-attention of a U-Net and a word; {family.title} has no such layers."
         raise UsageError(said, Setting("method", "dreambooth_lora"))
     if plan.resolution % pipeline.multiple or plan.bucket % pipeline.multiple:

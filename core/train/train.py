@@ -14,7 +14,7 @@ from ..audit.learned.evidence import drawn_rows
 from ..errors import Setting, UsageError
 from ..model.diffusion.denoiser import ToldInTraining, TrainableDenoiser
 from ..model.diffusion.drawings import LatentCache
-from ..model.diffusion.encodings import Encodings
+from ..model.diffusion.encodings import Encodings, kept_encodings
 from ..model.memory import Keeping
 from ..plan.concept import Concept
 from ..verdict.learning import Learning, learning_facts
@@ -62,33 +62,33 @@ def train(
     setting.progress.total(all_rows(plan, bank, setting.usual) + _learned_rows(denoiser, bank, plan, setting))
     check_base(denoiser, bank, setting)
     setting.progress.stage("Encoding pictures")
-    encodings = Encodings(denoiser, setting.cache)
-    data = _data(encodings, pictures, plan)
-    validation = _data(encodings, held_out, plan) if held_out else None
-    denoiser.checkpoint_gradients(plan.checkpointing)
-    method = attach(denoiser, plan)
-    try:
-        texts = _texts(encodings, method, (*pictures, *held_out), bank, plan, setting)
-        terms, watch = _preservation(denoiser, method, data, texts, bank, plan, setting)
-        state = TrainState(denoiser, method, plan, denoiser.dtype)
-        checkpoint = Checkpoint(setting.folder / f"{setting.name}.checkpoint", identity, setting.save_every)
-        if setting.resume:
-            checkpoint.restore(state)
-        losses = LossMaker(denoiser, method, texts, plan.min_snr, denoiser.dtype)
-        step = Step(losses, data, terms, plan, setting.progress)
-        gain = ConceptGain(losses, method, data) if plan.sets_weight else None
-        measurements = Measurements(denoiser, losses, watch, validation, gain, plan, setting)
-        with repeatable(denoiser.device):
-            finished = run_steps(state, step, measurements, checkpoint, plan, setting)
-        trained = _finish(state, method, denoiser, pictures, plan, setting, finished)
-        if not finished or setting.networks is None:
-            return trained
-        with state.averaged():  # the file is there already: what comes now may take minutes and be interrupted
-            learning = learned(denoiser, method.off, pictures, held_out, bank.form, plan, setting)
-        return _knowing(trained, learning)
-    finally:
-        method.detach()
-        denoiser.checkpoint_gradients(False)
+    with kept_encodings(denoiser, setting.cache) as encodings:
+        data = _data(encodings, pictures, plan)
+        validation = _data(encodings, held_out, plan) if held_out else None
+        denoiser.checkpoint_gradients(plan.checkpointing)
+        method = attach(denoiser, plan)
+        try:
+            texts = _texts(encodings, method, (*pictures, *held_out), bank, plan, setting)
+            terms, watch = _preservation(denoiser, method, data, texts, bank, plan, setting)
+            state = TrainState(denoiser, method, plan, denoiser.dtype)
+            checkpoint = Checkpoint(setting.folder / f"{setting.name}.checkpoint", identity, setting.save_every)
+            if setting.resume:
+                checkpoint.restore(state)
+            losses = LossMaker(denoiser, method, texts, plan.min_snr, denoiser.dtype)
+            step = Step(losses, data, terms, plan, setting.progress)
+            gain = ConceptGain(losses, method, data) if plan.sets_weight else None
+            measurements = Measurements(denoiser, losses, watch, validation, gain, plan, setting)
+            with repeatable(denoiser.device):
+                finished = run_steps(state, step, measurements, checkpoint, plan, setting)
+            trained = _finish(state, method, denoiser, pictures, plan, setting, finished)
+            if not finished or setting.networks is None:
+                return trained
+            with state.averaged():  # the file is there already: what comes now may take minutes and be interrupted
+                learning = learned(denoiser, method.off, pictures, held_out, bank.form, plan, setting)
+            return _knowing(trained, learning)
+        finally:
+            method.detach()
+            denoiser.checkpoint_gradients(False)
 
 
 def _learned_rows(denoiser: TrainableDenoiser, bank: Bank, plan: TrainPlan, setting: TrainSetting) -> int:
@@ -141,7 +141,7 @@ def _texts(
     Where the method trains what reads them, they are read as they are asked, and stay in memory alone.
     """
     if method.trains_text:
-        return TextCache(Encodings(encodings.denoiser, None))
+        return TextCache(Encodings(encodings.denoiser))
     concept, found = Concept(plan.trigger, plan.class_word), TextCache(encodings)
     captions = [picture.caption for picture in pictures]
     bare = [concept.strip(caption, plan.caption) for caption in ("", *captions)]

@@ -32,6 +32,7 @@ class LoraChange:
         with reading(adapter.path):
             self._match = match(adapter, denoiser.components)
             self.tuned = with_lora(denoiser, adapter, strength)
+        self.reads_as_base = not self._match.changes_text
 
     @property
     def key(self) -> tuple[str, ...]:
@@ -66,6 +67,7 @@ class GraphChange:
     """A second MODEL and CLIP, whatever the user's graph did to make them."""
 
     is_repeatable = False
+    reads_as_base = False
 
     def __init__(self, denoiser: ComfyDenoiser, tuned: Pair, title: str = "", claimed: tuple[str, ...] = ()) -> None:
         """Take how a report is to call it, where the graph says what it is made of, and the words of these files."""

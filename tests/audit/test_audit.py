@@ -330,16 +330,17 @@ def test_without_labelled_images_the_base_makes_them(denoiser, plan, tmp_path):
     from owf.core.audit.evidence.recorder import ModelPass
     from owf.core.disk.store import SampleStore
     from owf.core.metrics.evidence import Answers
+    from owf.core.model.diffusion.encodings import Encodings
 
     plan = dataclasses.replace(plan, per_class=2, metrics=("semantic",))
     with SampleStore(tmp_path / "s.sqlite") as store:
-        base = ModelPass(denoiser, plan, store, Batching(8), SILENT)
+        base = ModelPass(Encodings(denoiser), plan, store, Batching(8), SILENT)
         check_base([Answers], base, plan)
         rests = gather_base([Answers], base, plan, None)
         rows = sum(sample_rows(plan)[stage] for stage, _ in store.measured())
     assert rows == audit_cost(plan, 4).base
     with SampleStore(tmp_path / "t.sqlite") as store:
-        seen = gather_tuned(rests, ModelPass(denoiser, plan, store, Batching(8), SILENT))[Answers]
+        seen = gather_tuned(rests, ModelPass(Encodings(denoiser), plan, store, Batching(8), SILENT))[Answers]
     assert seen.labelled.images.shape == (4, 3, 64, 64)
     assert seen.labelled.labels.tolist() == [0, 0, 1, 1]
     assert np.array_equal(seen.base, seen.tuned, equal_nan=True)  # the model was not changed in between

@@ -7,6 +7,7 @@ import pytest
 import torch
 from owf.cli.audit import main
 from owf.core.model.backends.diffusers import DiffusersDenoiser
+from owf.core.model.diffusion.encodings import Encodings
 from owf.core.model.diffusion.reading import level_timesteps
 from owf.core.plan import presets
 from safetensors.torch import save_file
@@ -32,6 +33,8 @@ LORAS = {
     },
 }
 """Family -> names of layers and their shapes, as musubi-tuner and sd-scripts write them."""
+TRANSFORMER = {"lora_unet_blocks_0_self_attn_q_proj": (48, 48)}
+"""Layers of Anima that read no prompts."""
 DRAWN = {"krea2": (5.5, 28), "qwen_image": (4.0, 2), "anima": (4.0, 2)}
 """Family -> guidance and steps of its usual base, or of the plan."""
 
@@ -48,6 +51,7 @@ def arguments(family, tmp_path):
 
 
 def _arguments(family, layers, folder, name="tiny"):
+    folder.mkdir(exist_ok=True)
     base, generator, tensors = save_folder(family, PARTS[family](), folder / name), torch.Generator(), {}
     for stem, (out, inputs) in layers.items():
         tensors[f"{stem}.lora_down.weight"] = torch.randn(2, inputs, generator=generator)
@@ -86,6 +90,24 @@ def test_a_change_of_what_reads_prompts_alone_is_measured(tmp_path, monkeypatch)
     report = _report(_arguments("anima", layers, tmp_path), tmp_path, monkeypatch)
     assert report["adapter"]["matched"] == 1 and _drift(report) > 0
     assert report["plan"]["prompt_form"] == "tags"
+
+
+def test_what_reads_prompts_is_asked_for_the_first_lora_alone(tmp_path, monkeypatch):
+    """Of those that leave it as it is; where it is changed, every prompt is read anew, and nothing of that is kept."""
+    changed = {"diffusion_model.llm_adapter.blocks.1.mlp.2": (32, 128)}
+    asked, drift = [], []
+    encoded = Encodings._encoded
+    monkeypatch.setattr(Encodings, "_encoded", lambda self, *text: asked.append(text) or encoded(self, *text))
+    alone = _drift(_report(_arguments("anima", changed, tmp_path / "alone"), tmp_path / "alone", monkeypatch))
+    counts = []
+    for number, layers in enumerate((TRANSFORMER, changed, TRANSFORMER)):
+        asked.clear()
+        arguments = _arguments("anima", layers, tmp_path)
+        arguments[arguments.index("--out") + 1] = str(tmp_path / str(number) / "out")
+        drift.append(_drift(_report(arguments, tmp_path / str(number), monkeypatch)))
+        counts.append(len(set(asked)))
+    assert drift == [drift[0], alone, drift[0]]
+    assert counts == [4, 2, 0]  # two prompts, for the base to draw as well
 
 
 @pytest.mark.parametrize("name", ["z-image-turbo", "z-image"])

@@ -40,7 +40,7 @@ class Worded(GaussianDenoiser):
 class Moved:
     """A change of what one prompt means."""
 
-    is_repeatable, key, claimed = True, ("moved",), ()
+    is_repeatable, reads_as_base, key, claimed = True, True, ("moved",), ()
 
     def __init__(self, denoiser: Worded, prompt: str, by: float | torch.Tensor) -> None:
         self._row, self._by = denoiser.means.weight.data[denoiser.places[prompt]], by

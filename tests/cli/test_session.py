@@ -47,7 +47,9 @@ def start(monkeypatch, tmp_path):
 
     def change(components, adapter, strength, keeping, below):
         key = (adapter.key, str(strength))
-        return SimpleNamespace(refusal=lambda: refusals.get("why"), key=key, claimed=(), is_repeatable=True)
+        return SimpleNamespace(
+            refusal=lambda: refusals.get("why"), key=key, claimed=(), is_repeatable=True, reads_as_base=True
+        )
 
     monkeypatch.setattr(module, "AdapterChange", change)
 

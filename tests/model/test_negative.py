@@ -9,6 +9,7 @@ from gaussian_denoiser import GaussianDenoiser
 from owf.core import families
 from owf.core.audit.evidence.recorder import ModelPass
 from owf.core.model.diffusion.batch import Batching
+from owf.core.model.diffusion.encodings import Encodings
 from owf.core.model.diffusion.sample import Sampling, generate_latents
 from owf.core.plan.presets import in_form, preset_plan
 from owf.core.progress import SILENT
@@ -55,5 +56,5 @@ def test_an_audit_draws_away_from_the_plan_s_negative():
     for asked in ("tags", "sentences"):
         form = families.get("sdxl").prompt_form(asked, ["pony"])
         plan = in_form(preset_plan("quick"), form)
-        passing = ModelPass(cast(Any, None), plan, store, Batching(1), SILENT)
+        passing = ModelPass(Encodings(cast(Any, None)), plan, store, Batching(1), SILENT)
         assert passing._sampling == Sampling(plan.sampling_steps, plan.guidance_scale, form.negative, plan.solver)

@@ -118,12 +118,12 @@ def test_a_stop_before_a_measurement_does_not_wait_for_it(tmp_path):
 
 
 def test_validation_sees_every_picture_once_as_it_is(tmp_path):
-    data = ConceptData(Encodings(tiny_denoiser(), None), [p.pixels for p in two_pictures()], ["a", "b"], [3, 1],
+    data = ConceptData(Encodings(tiny_denoiser()), [p.pixels for p in two_pictures()], ["a", "b"], [3, 1],
                        small_plan(flip=True, caption_dropout=1.0, noise_offset=1.0, batch=1, seed=7))  # fmt: skip
     rows = list(data.sweep(0))
     assert [r.captions for r in rows] == [("a",), ("b",)]
     again = ConceptData(
-        Encodings(tiny_denoiser(), None), [p.pixels for p in two_pictures()], ["a", "b"], [1, 1], small_plan(batch=1)
+        Encodings(tiny_denoiser()), [p.pixels for p in two_pictures()], ["a", "b"], [1, 1], small_plan(batch=1)
     )
     assert all(
         torch.allclose(r.x0, o.x0, atol=1e-5) and torch.equal(r.eps, o.eps)

@@ -115,7 +115,7 @@ def test_steps_lower_the_loss_of_a_fixed_batch(family, dtype, checkpointing):
         part.to(dtype)
     denoiser.checkpoint_gradients(checkpointing)
     method = attach(denoiser, asked)
-    losses = LossMaker(denoiser, method, TextCache(Encodings(denoiser, None)), 0.0, denoiser.dtype)
+    losses = LossMaker(denoiser, method, TextCache(Encodings(denoiser)), 0.0, denoiser.dtype)
     x0, eps = (gaussian((2, *denoiser.latent_shape), 0, name) for name in ("x0", "eps"))
     rows = Rows(x0, eps, Draw(0, 0).timesteps(2, denoiser.schedule, "x"), PROMPTS)
     optimizer, found = torch.optim.AdamW(method.parameters.values(), lr=1e-2), []
@@ -180,7 +180,7 @@ def test_flux_is_told_no_guidance_in_a_training_and_the_usual_one_elsewhere():
 def test_captions_wait_in_main_memory_without_what_fills_them_up(family, tmp_path):
     """And are the same network's when rows of several lengths are asked together."""
     denoiser = base(family)
-    for texts in (TextCache(Encodings(denoiser, None)), TextCache(Encodings(denoiser, tmp_path))):
+    for texts in (TextCache(Encodings(denoiser)), TextCache(Encodings(denoiser, tmp_path))):
         cond, whole = texts.rows(PROMPTS), joined([denoiser.encode_text([prompt]) for prompt in PROMPTS])
         x, t = gaussian((2, *denoiser.latent_shape), 0, "x"), torch.tensor([300, 700])
         assert torch.equal(denoiser.predict(x, t, cond), denoiser.predict(x, t, whole))

@@ -56,6 +56,8 @@ class Matching:
     """Sound modules that do not."""
     unexpected: str | None
     """The problem of tensors that are not understood but name a module of file or base; None without any."""
+    changes_text: bool
+    """Whether a module of any part of the base but the denoiser is changed: prompts are encoded otherwise then."""
 
     @property
     def modules(self) -> tuple[AdapterModule, ...]:
@@ -98,7 +100,9 @@ def match_modules(adapter: Adapter, components: Components) -> Matching:
     live = places.live_paths()
     left_out = (Unapplied(inert(m.stem), reason, len(m.slots), m.size) for m, reason, _ in unmatched)
     unexpected = unexpected_in_modules(adapter, live) or _misfits(unmatched, live)
-    return Matching(adapter, tuple(matched), tuple(left_out), unexpected)
+    return Matching(
+        adapter, tuple(matched), tuple(left_out), unexpected, places.any_reads(pair.owner for pair in matched)
+    )
 
 
 def _idle(modules: Sequence[AdapterModule]) -> set[str]:

@@ -34,6 +34,8 @@ class MatchReport:
     """Modules whose changed weights contain NaN or infinity."""
     broken: tuple[Unapplied, ...]
     """Modules of the file that are damaged or contradictory."""
+    changes_text: bool
+    """Whether it changes what reads prompts: see `Matching`."""
     norms: tuple[ModuleNorms, ...] = ()
     """Size of the change of every module that was changed, biases included; empty when it was not computed."""
 
@@ -135,6 +137,7 @@ class ReportBuilder:
             base_norm=math.nan if fake else math.hypot(*bases),
             not_finite=tuple(inert(pair.module.stem) for pair in bad),
             broken=takes_effect.left_out[: len(matching.adapter.broken)],
+            changes_text=matching.changes_text,
             norms=tuple(_norms(*sizes) for sizes in zip(matched, changes, bases, strict=False)),
         )
 

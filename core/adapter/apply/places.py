@@ -1,6 +1,6 @@
 """Which live layer of a base a module of a file means."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
 from ... import families
@@ -12,6 +12,7 @@ from .unexpected import LivePaths
 if TYPE_CHECKING:
     import torch
 
+_DENOISERS = ("unet", "transformer")
 Components = Mapping[str, "torch.nn.Module"]
 """The parts of a pipeline by name, such as `unet` and `text_encoder`."""
 
@@ -50,6 +51,11 @@ class Places:
         if len(owners) == 1 and parts[0].half is None:
             return owners[0]
         return Fused(owners, tuple(part.half for part in parts))
+
+    def any_reads(self, owners: "Iterable[torch.nn.Module]") -> bool:
+        """Return whether a module is part of what reads prompts: of any component but the denoiser."""
+        readers = {owner for (component, _), owner in self._live.items() if component not in _DENOISERS}
+        return any(owner in readers for owner in owners)
 
     def live_paths(self) -> LivePaths:
         """Return the flattened paths of all layers, of what they belong to, and of rows of blocks."""

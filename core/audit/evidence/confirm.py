@@ -47,7 +47,7 @@ def confirm(model: ModelPass, groups: Sequence[Suspects], on: Callable[[], None]
         places = range(start, start + BLOCK)
         _draw(model, undecided, places, on, off)
         looks = [(each, place) for each in undecided for place in places]
-        for denoiser, (each, place) in reading_ahead(model.denoiser, looks, _texts):
+        for denoiser, (each, place) in reading_ahead(model.encodings, looks, _texts):
             each.before.append(_answer(model, denoiser, BEFORE, each.group, place))
             each.after.append(_answer(model, denoiser, AFTER, each.group, place))
         undecided = [e for e in undecided if not is_decided(drop_so_far(e.before, e.after, len(groups)))]

@@ -13,10 +13,11 @@ from ...disk.store import Arrays, SampleStore
 from ...model.diffusion import reading
 from ...model.diffusion.batch import Batching
 from ...model.diffusion.classifier import image_errors, images_at_once
-from ...model.diffusion.denoiser import Denoiser, overflow
+from ...model.diffusion.denoiser import overflow
 from ...model.diffusion.drawings import draw_name
+from ...model.diffusion.encodings import Encodings
 from ...model.diffusion.predictions import predictions
-from ...model.diffusion.read_ahead import reading_ahead
+from ...model.diffusion.read_ahead import read_prompts, reading_ahead
 from ...model.diffusion.sample import Sampling, generate_latents, texts_of
 from ...plan.audit_plan import AuditPlan
 from ...progress import Progress
@@ -57,9 +58,10 @@ class ModelPass:
     """Measures whatever the denoiser's weights are at the moment; keeps what is done in `store`."""
 
     def __init__(
-        self, denoiser: Denoiser, plan: AuditPlan, store: SampleStore, batch: Batching, progress: Progress
+        self, encodings: Encodings, plan: AuditPlan, store: SampleStore, batch: Batching, progress: Progress
     ) -> None:
-        self.denoiser, self.plan, self.batch, self.progress = denoiser, plan, batch, progress
+        self.encodings, self.denoiser = encodings, encodings.denoiser
+        self.plan, self.batch, self.progress = plan, batch, progress
         self._store = store
         self._sampling = Sampling(plan.sampling_steps, plan.guidance_scale, plan.negative, plan.solver)
         self.before = store.measured()
@@ -84,7 +86,7 @@ class ModelPass:
         size = max(1, self.batch.size * self.batch.workers // (sampling.rows // sampling.steps))
         parts = [missing[start : start + size] for start in range(0, len(missing), size)]
         for denoiser, part in reading_ahead(
-            self.denoiser, parts, lambda part: texts_of((p for p, _ in part), sampling)
+            self.encodings, parts, lambda part: texts_of((p for p, _ in part), sampling)
         ):
             prompts, seeds = [p for p, _ in part], [s for _, s in part]
             latents = generate_latents(denoiser, prompts, seeds, sampling, self.batch, self.progress)
@@ -111,7 +113,7 @@ class ModelPass:
         missing = [
             pair for pair in zip(labelled.items, labelled.images, strict=True) if not self.has(stage, pair[0], cost)
         ]
-        classes = self.denoiser.encode_text(plan.class_prompts)
+        classes = read_prompts(self.encodings, plan.class_prompts)
         size = images_at_once(len(classes), plan.stages, self.batch)
         for start in range(0, len(missing), size):
             items, images = zip(*missing[start : start + size], strict=True)
@@ -136,7 +138,7 @@ class ModelPass:
         self.progress.stage(title)
         prompts = [p.text for p in self.plan.prompts[: len(latents)]]
         missing = [i for i in range(len(prompts)) if not self.has(stage, str(i), self.plan.drift_timesteps)]
-        for denoiser, index in reading_ahead(self.denoiser, missing, lambda index: [(prompts[index],)]):
+        for denoiser, index in reading_ahead(self.encodings, missing, lambda index: [(prompts[index],)]):
             values = predictions(
                 denoiser,
                 torch.from_numpy(latents[index]).to(denoiser.device),
@@ -158,7 +160,7 @@ class ModelPass:
         self.progress.stage(title)
         latents = self.latents("draw", draws)
         missing = [i for i, draw in enumerate(draws) if not self.has(stage, draw_name(draw), reading.READING_ROWS)]
-        for denoiser, i in reading_ahead(self.denoiser, missing, lambda i: [(draws[i][0],)]):
+        for denoiser, i in reading_ahead(self.encodings, missing, lambda i: [(draws[i][0],)]):
             name, place = draw_name(draws[i]), torch.from_numpy(latents[i]).to(denoiser.device)
             sums = reading.reading_sums(denoiser, place, name, denoiser.encode_text([draws[i][0]]), self.batch)
             self.progress.advance(reading.READING_ROWS)

@@ -7,7 +7,7 @@ import torch
 
 from ...model.diffusion.denoiser import overflow
 from ...model.diffusion.predictions import cell_predictions
-from ...model.diffusion.read_ahead import reading_ahead
+from ...model.diffusion.read_ahead import read_prompts, reading_ahead
 from ...model.diffusion.schedule import asked_timesteps
 from ...plan.screening.block_design import Cells
 from ...plan.screening.screening import CANDIDATES, TIMESTEPS, plan_pilot
@@ -85,7 +85,7 @@ class Screening:
         size = max(1, model.batch.size * model.batch.workers // self._rows)
         pictures = torch.from_numpy(self._latents).to(model.denoiser.device)
         parts = [missing[start : start + size] for start in range(0, len(missing), size)]
-        for denoiser, part in reading_ahead(model.denoiser, parts, lambda part: _texts(asked, part)):
+        for denoiser, part in reading_ahead(model.encodings, parts, lambda part: _texts(asked, part)):
             values = cell_predictions(
                 denoiser,
                 pictures,
@@ -137,6 +137,6 @@ def read_texts(base: ModelPass, prompts: Iterable[str]) -> dict[str, np.ndarray]
     missing = [i for i in range(len(each)) if not base.has("texts", str(i), 0)]
     for start in range(0, len(missing), base.batch.size):
         part = missing[start : start + base.batch.size]
-        read = base.denoiser.encode_text([each[i] for i in part]).mean().cpu().numpy()
+        read = read_prompts(base.encodings, [each[i] for i in part]).mean().cpu().numpy()
         base.keep("texts", [(str(i), {"text": text}) for i, text in zip(part, read, strict=True)])
     return {prompt: base.sample("texts", str(i))["text"] for i, prompt in enumerate(each)}

@@ -13,7 +13,7 @@ from torch import nn
 
 from ...adapter import LoraCard
 from ...model.diffusion.denoiser import TrainableDenoiser
-from ...model.diffusion.encodings import Encodings
+from ...model.diffusion.encodings import Encodings, kept_encodings
 from ...plan.concept import Concept
 from ...train.data.concept import ConceptData
 from ...train.data.text_cache import TextCache
@@ -64,14 +64,13 @@ def invert(training: Training, path: Path, setting: TrainSetting) -> Learning:
     """Return what was learned by an embedding, which is at `path` then."""
     denoiser, plan, pictures = training.denoiser, training.plan, training.pictures
     setting.progress.total(plan.steps * plan.batch)
-    encodings = Encodings(denoiser, setting.cache)
-    data = ConceptData(
-        encodings, [p.pixels for p in pictures], [p.caption for p in pictures], [p.repeats for p in pictures], plan
-    )
+    pixels, captions, repeats = zip(*((p.pixels, p.caption, p.repeats) for p in pictures), strict=True)
+    with kept_encodings(denoiser, setting.cache) as encodings:
+        data = ConceptData(encodings, pixels, captions, repeats, plan)
     method = TextualInversion(denoiser, plan)
     try:
         state = TrainState(denoiser, method, plan, denoiser.dtype)
-        losses = LossMaker(denoiser, method, TextCache(Encodings(denoiser, None)), plan.min_snr, denoiser.dtype)
+        losses = LossMaker(denoiser, method, TextCache(Encodings(denoiser)), plan.min_snr, denoiser.dtype)
         step = Step(losses, data, {}, plan, setting.progress)
         setting.progress.stage("Training an embedding")
         while state.step < plan.steps:
@@ -86,6 +85,7 @@ class EmbeddingChange:
     """An embedding in the place of the base's own, as hosts put it there."""
 
     is_repeatable = True
+    reads_as_base = False
 
     def __init__(self, denoiser: TrainableDenoiser, path: Path, word: str, claimed: tuple[str, ...] = ()) -> None:
         self.claimed = claimed

@@ -31,6 +31,7 @@ class ReferenceChange:
     """Hooks on the self-attentions of a U-Net; off, the base's modules are as they were."""
 
     is_repeatable = True
+    reads_as_base = True
 
     def __init__(self, denoiser: TrainableDenoiser, picture: torch.Tensor, claimed: tuple[str, ...] = ()) -> None:
         """Take a picture (3, H, W) uint8 and the words for what it shows.

@@ -22,6 +22,7 @@ class StackChange:
         self._adapters = tuple(adapters)
         self.claimed = tuple(word for adapter in self._adapters for word in adapter.trigger_words)
         self._switch = attached(components, self._adapters, merged=keeping.is_plain)
+        self.reads_as_base = not any(report.changes_text for report in self._switch.reports)
         self._way = "" if isinstance(self._switch, Switch) else BESIDE
 
     @property

@@ -1,7 +1,9 @@
-"""What a base's encoders make of captions and pictures, each encoded once and kept on disk for the next training."""
+"""What a base's encoders make of prompts and pictures, each encoded once and kept on disk for the next time."""
 
 import hashlib
-from collections.abc import Callable, Sequence
+import json
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -20,15 +22,28 @@ _MEMORY = torch.device("cpu")
 """Where captions wait: hundreds of them at 512 tokens are gigabytes, of which a step asks a few rows."""
 
 Arrays = dict[str, np.ndarray]
+Text = tuple[str, ...]
+"""A prompt, or a prompt and what guidance leads away from."""
+
+
+@contextmanager
+def kept_encodings(denoiser: Denoiser, cache: Path | None) -> "Iterator[Encodings]":
+    """Return a context with the encodings that a cache's folder holds, to which others are added; None keeps nothing.
+
+    The file is read whole, once, for what is damaged in it.
+    """
+    if cache is None:
+        yield Encodings(denoiser)
+        return
+    with open_cached(cache / f"encoded-{_key(denoiser)}.sqlite") as store:
+        yield Encodings(denoiser, store)
 
 
 class Encodings:
-    """Encoded captions and pictures of one base; its adapter must be off, and its encoders those of the base."""
+    """Encoded prompts and pictures of one base; where they are kept, its encoders must be those of the base."""
 
-    def __init__(self, denoiser: Denoiser, cache: Path | None) -> None:
-        """Take the folder of the cache; None keeps nothing."""
-        self.denoiser = denoiser
-        self._path = None if cache is None else cache / f"encoded-{_key(denoiser)}.sqlite"
+    def __init__(self, denoiser: Denoiser, store: SampleStore | None = None) -> None:
+        self.denoiser, self._store = denoiser, store
 
     def captions(self, captions: Sequence[str]) -> list[Conditioning]:
         """Return one row for each caption in main memory, encoded alone and without what fills it up.
@@ -36,34 +51,44 @@ class Encodings:
         A row of several depends in its last digits on how many there are, as the pooled ones of Stable Diffusion XL
         do, and a training that goes on meets its captions in other company.
         """
-        if self._path is None:
-            return [self._encoded(caption) for caption in captions]
-        with open_cached(self._path) as store:
-            found = [_got(store, "captions", caption, lambda c=caption: self._read(c)) for caption in captions]
-        return [_conditioning(arrays) for arrays in found]
+        return self.texts([(caption,) for caption in captions])
+
+    def texts(self, texts: Sequence[Text]) -> list[Conditioning]:
+        """Return what `captions` does of prompts, and two rows where one says what guidance leads away from."""
+        return [self._text(text) for text in texts]
 
     def pictures(self, pictures: Sequence[torch.Tensor], *, mirrored: bool) -> list[torch.Tensor]:
         """Return the latents (1 or 2, C, h, w) float32 on the CPU of uint8 pictures (3, H, W).
 
         With `mirrored` the second is that of the mirror image. Raises InvalidError where they are not finite.
         """
-        if self._path is None:
-            return [self._seen(picture, mirrored) for picture in pictures]
-        found = []
-        with open_cached(self._path) as store:
-            for picture in pictures:
-                name = _picture_name(picture, mirrored)
-                arrays = _got(store, "pictures", name, lambda p=picture: {"latents": self._seen(p, mirrored).numpy()})
-                found.append(torch.from_numpy(arrays["latents"]))
+        return [self._picture(picture, mirrored) for picture in pictures]
+
+    def _encoded(self, prompt: str, *negative: str) -> Conditioning:
+        if not negative:
+            return self.denoiser.encode_text([prompt]).to(_MEMORY).trimmed()
+        return self.denoiser.encode_guided([prompt], negative).to(_MEMORY).trimmed()
+
+    def _text(self, text: Text) -> Conditioning:
+        stage, name = ("captions", *text) if len(text) == 1 else ("guided", json.dumps(text))
+        kept = None if self._store is None else self._store.get(stage, name)
+        if kept is not None:
+            return _conditioning(kept)
+        found = self._encoded(*text)
+        if self._store is not None and type(found) is Conditioning:  # a host's holds more than tensors
+            self._store.put(stage, [(name, _arrays(found))])
         return found
 
-    def _encoded(self, caption: str) -> Conditioning:
-        return self.denoiser.encode_text([caption]).to(_MEMORY).trimmed()
-
-    def _read(self, caption: str) -> Arrays:
-        found = self._encoded(caption)
-        parts = {name: getattr(found, name) for name in _PARTS}
-        return dict(_packed(name, part) for name, part in parts.items() if part is not None)
+    def _picture(self, picture: torch.Tensor, mirrored: bool) -> torch.Tensor:
+        if self._store is None:
+            return self._seen(picture, mirrored)
+        name = _picture_name(picture, mirrored)
+        kept = self._store.get("pictures", name)
+        if kept is not None:
+            return torch.from_numpy(kept["latents"])
+        found = self._seen(picture, mirrored)
+        self._store.put("pictures", [(name, {"latents": found.numpy()})])
+        return found
 
     def _seen(self, picture: torch.Tensor, mirrored: bool) -> torch.Tensor:
         views = [picture, picture.flip(2)] if mirrored else [picture]
@@ -72,15 +97,6 @@ class Encodings:
             dtype = self.denoiser.dtype
             raise overflow(f"The VAE made numbers that are not finite ({dtype})", dtype)
         return latents
-
-
-def _got(store: SampleStore, stage: str, item: str, make: Callable[[], Arrays]) -> Arrays:
-    """Return a sample from the disk, or make it and put it there."""
-    found = store.get(stage, item)
-    if found is None:
-        found = make()
-        store.put(stage, [(item, found)])
-    return found
 
 
 def _key(denoiser: Denoiser) -> str:
@@ -102,6 +118,11 @@ def _packed(name: str, part: torch.Tensor) -> tuple[str, np.ndarray]:
     part = part.detach().cpu().contiguous()
     bits = part.view(torch.int16) if part.dtype == torch.bfloat16 else part
     return f"{name}.{str(part.dtype).removeprefix('torch.')}", bits.numpy()
+
+
+def _arrays(found: Conditioning) -> Arrays:
+    parts = {name: getattr(found, name) for name in _PARTS}
+    return dict(_packed(name, part) for name, part in parts.items() if part is not None)
 
 
 def _conditioning(arrays: Arrays) -> Conditioning:

@@ -4,6 +4,7 @@ import pytest
 import torch
 from owf.core.model.backends.diffusers import DiffusersDenoiser
 from owf.core.model.diffusion import read_ahead
+from owf.core.model.diffusion.encodings import Encodings
 from owf.core.model.diffusion.read_ahead import reading_ahead
 from tiny_flows import PARTS
 from tiny_sd import tiny_parts
@@ -31,14 +32,14 @@ class Watched:
         return self._denoiser.encode_guided(prompts, negatives)
 
 
-@pytest.fixture(scope="module", params=["flux", "z_image"])
+@pytest.fixture(scope="module", params=list(PARTS))
 def denoiser(request):
     return DiffusersDenoiser(PARTS[request.param](), "tiny", request.param)
 
 
 def test_texts_are_read_before_the_first_part_each_once_and_alone(denoiser):
     watched, parts = Watched(denoiser), [PROMPTS[:2], PROMPTS[1:], PROMPTS[:1]]
-    for reader, part in reading_ahead(watched, parts, lambda part: [(p,) for p in part]):
+    for reader, part in reading_ahead(Encodings(watched), parts, lambda part: [(p,) for p in part]):
         reader.encode_text(part)
         watched.asked.append("asked")
     assert watched.asked == [*((prompt,) for prompt in PROMPTS), "asked", "asked", "asked"]
@@ -47,7 +48,7 @@ def test_texts_are_read_before_the_first_part_each_once_and_alone(denoiser):
 def test_no_more_are_read_than_memory_is_kept_for(denoiser, monkeypatch):
     monkeypatch.setattr(read_ahead, "AHEAD", 2)
     watched = Watched(denoiser)
-    for _, part in reading_ahead(watched, PROMPTS, lambda prompt: [(prompt,)]):
+    for _, part in reading_ahead(Encodings(watched), PROMPTS, lambda prompt: [(prompt,)]):
         watched.asked.append(part)
     first, second, third = PROMPTS
     assert watched.asked == [(first,), (second,), first, second, (third,), third]
@@ -55,12 +56,12 @@ def test_no_more_are_read_than_memory_is_kept_for(denoiser, monkeypatch):
 
 def test_they_are_what_the_model_reads(denoiser):
     """To the last digits, which depend on how many are read at once; what fills up a shorter one is masked."""
-    ((reader, _),) = reading_ahead(denoiser, ["all"], lambda _: [(p,) for p in PROMPTS])
+    ((reader, _),) = reading_ahead(Encodings(denoiser), ["all"], lambda _: [(p,) for p in PROMPTS])
     own, ahead = denoiser.encode_text(PROMPTS), reader.encode_text(PROMPTS)
     torch.testing.assert_close(ahead.mean(), own.mean(), atol=1e-5, rtol=1e-4)
     negative = ["", "a cat", ""]
     texts = list(zip(PROMPTS, negative, strict=True))
-    ((reader, _),) = reading_ahead(denoiser, ["all"], lambda _: texts)
+    ((reader, _),) = reading_ahead(Encodings(denoiser), ["all"], lambda _: texts)
     own, ahead = denoiser.encode_guided(PROMPTS, negative), reader.encode_guided(PROMPTS, negative)
     assert len(ahead) == 2 * len(PROMPTS)
     torch.testing.assert_close(ahead.mean(), own.mean(), atol=1e-5, rtol=1e-4)
@@ -68,5 +69,7 @@ def test_they_are_what_the_model_reads(denoiser):
 
 def test_what_a_clip_reads_is_read_when_it_is_asked():
     watched = Watched(DiffusersDenoiser(tiny_parts(), "tiny", "demo"))
-    assert [found for found, _ in reading_ahead(watched, PROMPTS, lambda prompt: [(prompt,)])] == [watched] * 3
+    assert [found for found, _ in reading_ahead(Encodings(watched), PROMPTS, lambda prompt: [(prompt,)])] == [
+        watched
+    ] * 3
     assert watched.asked == []

@@ -5,9 +5,20 @@ import torch
 from owf.core.disk.stores import stores
 from owf.core.errors import InvalidError
 from owf.core.model.backends.diffusers import DiffusersDenoiser
-from owf.core.model.diffusion.encodings import Encodings
+from owf.core.model.diffusion.encodings import Encodings, kept_encodings
 from small_training import BANK, run, small_plan, tiny_denoiser, two_pictures
 from tiny_sdxl import tiny_xl_parts
+
+
+def kept_captions(denoiser, cache, captions):
+    with kept_encodings(denoiser, cache) as encodings:
+        return encodings.captions(captions)
+
+
+def kept_pictures(denoiser, cache, pictures, mirrored):
+    with kept_encodings(denoiser, cache) as encodings:
+        return encodings.pictures(pictures, mirrored=mirrored)
+
 
 CAPTIONS = ("a photo of a sks bag", "", "rouge à lèvres")
 PICTURES = [picture.pixels for picture in two_pictures()]
@@ -36,8 +47,8 @@ def test_what_is_kept_is_what_was_encoded_to_the_bit(tmp_path, dtype):
     denoiser = DiffusersDenoiser(tiny_xl_parts(), "tiny", "sdxl")
     for part in denoiser.components.values():
         part.to(dtype)
-    fresh, first = Encodings(denoiser, None).captions(CAPTIONS), Encodings(denoiser, tmp_path).captions(CAPTIONS)
-    again = Encodings(denoiser, tmp_path).captions(CAPTIONS)
+    fresh, first = Encodings(denoiser).captions(CAPTIONS), kept_captions(denoiser, tmp_path, CAPTIONS)
+    again = kept_captions(denoiser, tmp_path, CAPTIONS)
     for one, two, three in zip(fresh, first, again, strict=True):
         assert one.pooled is not None and one.mask is None and three.mask is None
         assert one.context.dtype == three.context.dtype == dtype
@@ -48,22 +59,22 @@ def test_what_is_kept_is_what_was_encoded_to_the_bit(tmp_path, dtype):
 @pytest.mark.parametrize("mirrored", [False, True])
 def test_pictures_and_their_mirror_images_are_kept(tmp_path, mirrored):
     denoiser = tiny_denoiser()
-    fresh = Encodings(denoiser, None).pictures(PICTURES, mirrored=mirrored)
-    Encodings(denoiser, tmp_path).pictures(PICTURES, mirrored=mirrored)
+    fresh = Encodings(denoiser).pictures(PICTURES, mirrored=mirrored)
+    kept_pictures(denoiser, tmp_path, PICTURES, mirrored=mirrored)
     counted = Counted(denoiser)
-    kept = Encodings(counted, tmp_path).pictures(PICTURES[::-1], mirrored=mirrored)
+    kept = kept_pictures(counted, tmp_path, PICTURES[::-1], mirrored=mirrored)
     assert counted.pictures == 0 and len(kept[0]) == 1 + mirrored
     assert all(torch.equal(a, b) for a, b in zip(fresh, kept[::-1], strict=True))
-    Encodings(counted, tmp_path).pictures(PICTURES, mirrored=not mirrored)
+    kept_pictures(counted, tmp_path, PICTURES, mirrored=not mirrored)
     assert counted.pictures > 0  # they are asked for with or without their mirror images, and answered so
 
 
 def test_a_changed_pixel_is_another_picture(tmp_path):
     counted = Counted(tiny_denoiser())
-    Encodings(counted, tmp_path).pictures(PICTURES[:1], mirrored=False)
+    kept_pictures(counted, tmp_path, PICTURES[:1], mirrored=False)
     changed = PICTURES[0].clone()
     changed[0, 0, 0] ^= 1
-    Encodings(counted, tmp_path).pictures([changed], mirrored=False)
+    kept_pictures(counted, tmp_path, [changed], mirrored=False)
     assert counted.pictures == 2
 
 
@@ -91,21 +102,21 @@ def test_held_out_prompts_are_read_once_however_often_drift_is_measured(tmp_path
 
 def test_one_base_is_not_taken_for_another(tmp_path):
     one, other = tiny_denoiser(), tiny_denoiser()
-    Encodings(one, tmp_path).captions(CAPTIONS)
+    kept_captions(one, tmp_path, CAPTIONS)
     with torch.no_grad():
         next(other.components["text_encoder"].parameters()).add_(0.5)
     counted = Counted(other)
-    Encodings(counted, tmp_path).captions(CAPTIONS)
+    kept_captions(counted, tmp_path, CAPTIONS)
     assert counted.captions == list(CAPTIONS)
     assert len(stores(tmp_path)) == 2  # and both count where the cache is held to its size
 
 
 def test_a_damaged_store_is_read_anew(tmp_path):
     denoiser = Counted(tiny_denoiser())
-    Encodings(denoiser, tmp_path).captions(CAPTIONS)
+    kept_captions(denoiser, tmp_path, CAPTIONS)
     (path,) = stores(tmp_path)
     path.write_bytes(b"no database")
-    Encodings(denoiser, tmp_path).captions(CAPTIONS)
+    kept_captions(denoiser, tmp_path, CAPTIONS)
     assert denoiser.captions == [*CAPTIONS, *CAPTIONS]
 
 
@@ -114,4 +125,4 @@ def test_latents_that_are_not_finite_are_refused_and_not_kept(tmp_path):
     denoiser.encode_image = lambda images: torch.full((len(images), 4, 8, 8), torch.nan)
     for _ in range(2):
         with pytest.raises(InvalidError, match="not finite"):
-            Encodings(denoiser, tmp_path).pictures(PICTURES, mirrored=False)
+            kept_pictures(denoiser, tmp_path, PICTURES, mirrored=False)

@@ -85,7 +85,7 @@ def test_interrupted_anywhere_it_resumes_to_the_same_bytes(tmp_path):
 def test_the_rows_are_the_same_each_time_and_enough():
     pictures = two_pictures()
     data = ConceptData(
-        Encodings(tiny_denoiser(), None),
+        Encodings(tiny_denoiser()),
         [p.pixels for p in pictures],
         [p.caption for p in pictures],
         [1, 1],

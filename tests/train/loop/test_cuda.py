@@ -55,7 +55,7 @@ def rows():
 
 
 def _texts(denoiser):
-    return TextCache(Encodings(denoiser, None))
+    return TextCache(Encodings(denoiser))
 
 
 @pytest.mark.parametrize(

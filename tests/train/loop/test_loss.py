@@ -68,9 +68,9 @@ def rows(captions=("ab", "abcd"), t=(0, 2)):
 
 
 def losses(model, terms, **options):
-    return LossMaker(
-        model, model, TextCache(Encodings(model, None)), options.get("min_snr", 0.0), torch.float32
-    ).losses(rows(), Draw(0, 0), terms)
+    return LossMaker(model, model, TextCache(Encodings(model)), options.get("min_snr", 0.0), torch.float32).losses(
+        rows(), Draw(0, 0), terms
+    )
 
 
 @pytest.mark.parametrize("prediction_type", ["epsilon", "v_prediction"])

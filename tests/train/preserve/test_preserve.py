@@ -38,7 +38,7 @@ def context(parts, **options):
     denoiser, method, cache = parts
     plan = small_plan(**options)
     pictures = two_pictures()
-    encodings = Encodings(denoiser, None)
+    encodings = Encodings(denoiser)
     data = ConceptData(encodings, [p.pixels for p in pictures], [p.caption for p in pictures], [1, 1], plan)
     drawings = LatentCache(denoiser, cache, Batching(4), SILENT)
     return TermContext(
