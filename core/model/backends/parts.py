@@ -167,6 +167,15 @@ def require_width_of(width: int, taken: int, title: str, path: str) -> None:
         )
 
 
+def require_places(known: Sequence[object], asked: Sequence[int], setting: str, path: str) -> None:
+    """Raise UsageError where a transformer knows fewer places along an axis than prompts and pictures have."""
+    if len(known) != len(asked) or any(type(k) is not int or k < a for k, a in zip(known, asked, strict=True)):
+        raise UsageError(
+            f"{path}: the transformer's {setting} is {list(known)}, fewer places than prompts and pictures "
+            f"have: {list(asked)}."
+        )
+
+
 def require_angles_of(axes: Sequence[int], width: int, path: str) -> None:
     """Raise UsageError where places are turned into angles of other than all numbers of an attention's head."""
     if not all(type(axis) is int and axis > 0 for axis in axes) or sum(axes) != width:

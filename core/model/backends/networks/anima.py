@@ -16,7 +16,7 @@ from ...diffusion.denoiser import Conditioning, Token
 from ...diffusion.schedule import Schedule
 from ..activations import sequential_values
 from ..flow import Shift, flow_of
-from ..parts import require_channels_of, require_vocabulary, require_width_of, require_words
+from ..parts import require_channels_of, require_places, require_vocabulary, require_width_of, require_words
 from .described import cut, filled
 from .network import in_turn, noise_share, reading_values
 from .on_qwen_vae import OnQwenVae
@@ -67,6 +67,8 @@ class Anima(OnQwenVae):
         require_channels_of(config.in_channels, config.out_channels, vae.z_dim, path)
         if tuple(config.patch_size) != (1, PATCH, PATCH):
             raise UsageError(f"{path}: its patches are {config.patch_size!r} latents, not 1 by {PATCH} by {PATCH}.")
+        latents = cls.latents_of(vae)
+        require_places(config.max_size, (1, latents, latents), "max_size", path)
         require_width_of(conditioner.target_dim, config.text_embed_dim, "its text conditioner", path)
         require_width_of(parts.text_encoder.config.hidden_size, conditioner.source_dim, "its text encoder", path)
         require_words(parts.tokenizer, parts.text_encoder, path)

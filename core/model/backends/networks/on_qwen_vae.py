@@ -53,6 +53,11 @@ class OnQwenVae(Network):
                 f"{path}: the VAE's sample_size is {size!r}, and pictures have a multiple of {each} pixels."
             )
 
+    @classmethod
+    def latents_of(cls, vae: Any) -> int:
+        """Return the side in latents of the pictures that a base with a VAE of these settings is made for."""
+        return _size(vae, cls.usual_size) // _pixels_per_latent(vae)
+
     def scaled(self, mean: torch.Tensor) -> torch.Tensor:
         """Return latents (N, C, h, w) of what the VAE gives (N, C, 1, h, w), normalised."""
         mid, spread = self._statistics(mean)

@@ -19,6 +19,7 @@ from ..flow import by_size, flow_of
 from ..parts import (
     pixels_per_latent,
     require_channels_of,
+    require_places,
     require_scaled_vae,
     require_size,
     require_width_of,
@@ -39,6 +40,8 @@ _TIMES = 1_000
 """Timesteps of its process, as many as ComfyUI lists sigmas of."""
 _LONGEST = 512
 """Tokens of a prompt and what its template puts around it; the rest is cut, as in diffusers' pipeline."""
+_BEFORE_PICTURE = 2
+"""Places along the first axis besides those of a prompt: the one before it, and that of the picture."""
 _LAYER = -2
 """Hidden states of the text encoder that are read: the last but one."""
 _RATIO = 8 / 3
@@ -78,6 +81,8 @@ class ZImage(Network):
         require_words(parts.tokenizer, parts.text_encoder, path)
         if PATCH not in config.all_patch_size or config.siglip_feat_dim is not None:
             raise UsageError(f"{path}: the transformer is not one that draws from text alone, in patches of {PATCH}.")
+        patches = parts.vae.config.sample_size // pixels_per_latent(parts.vae.config) // PATCH
+        require_places(config.axes_lens, (_LONGEST + _BEFORE_PICTURE, patches, patches), "axes_lens", path)
         require_chat(parts.tokenizer, path)
 
     def schedule(self) -> Schedule:

@@ -18,6 +18,9 @@ ODD = {
     "a text in the VAE": ("flux2_klein", "vae", {"batch_norm_eps": "x"}, "batch_norm_eps is 'x'"),
     "no groups": ("z_image", "vae", {"norm_num_groups": -1}, "norm_num_groups is -1"),
     "places that are learned": ("anima", "transformer", {"extra_pos_embed_type": "x"}, "extra_pos_embed_type"),
+    "no places": ("anima", "transformer", {"max_size": [0, 0, 0]}, "max_size is"),
+    "too few places for a prompt": ("z_image", "transformer", {"axes_lens": [513, 64, 64]}, "axes_lens is"),
+    "too few for a picture": ("z_image", "transformer", {"axes_lens": [1024, 64, 1]}, "axes_lens is"),
     "a text for tokens": ("anima", "text_conditioner", {"min_sequence_length": "x"}, "min_sequence_length is 'x'"),
 }
 SCHEDULERS = {
