@@ -36,6 +36,11 @@ class Drawing:
         """Whether such a base was distilled to few steps, and guidance with them: those of others are the preset's."""
         return self.steps > 0 and self.guidance_scale == 1
 
+    @property
+    def own_steps(self) -> int:
+        """Return how many steps such a base was distilled to; 0 for others."""
+        return self.steps if self.is_distilled else 0
+
     def contradicts(self, settings: Mapping[str, object]) -> list[str]:
         """Return what settings say otherwise, as words such as "shift 6.0"."""
         others = [(name, settings[name]) for name, value in self.settings if settings.get(name, value) != value]

@@ -165,8 +165,9 @@ def _preservation(
     context = TermContext(denoiser, method, plan, concept, bank, drawings, data, texts)
     with method.off():
         terms = {name: make_regularizer(name, context) for name in plan.preserve}
-    watch = DriftWatch(denoiser, method, bank.watched, drawings, setting.batch) if plan.drift_every else None
-    return terms, watch
+    if not plan.drift_every:
+        return terms, None
+    return terms, DriftWatch(denoiser, method, bank.watched, drawings, setting.batch, setting.usual.own_steps)
 
 
 def fingerprint(denoiser: TrainableDenoiser, pictures: Sequence[Picture], bank: Bank, plan: TrainPlan) -> str:

@@ -106,7 +106,7 @@ def require_same_by_loader(found: dict, family: str) -> None:
         assert found[name]["apart"] < 1e-4 and found[name]["family"] == family, (name, found[name])
 
 
-def test_the_node_reads_what_the_command_line_reads(host, base, tmp_path):
+def test_the_node_reads_what_the_command_line_reads_by_name_and_as_tuned_model(host, base, tmp_path):
     folder = host.home / "output" / "loras"
     folder.mkdir(parents=True, exist_ok=True)
     file = lora(Path(base["file"]), folder / "tiny.safetensors")
@@ -115,7 +115,7 @@ def test_the_node_reads_what_the_command_line_reads(host, base, tmp_path):
     # ComfyUI has every Z-Image at the times of a Turbo, which are only those of what comes from one.
     name = Path(base["folder"]).name
     loader = {} if name == base["family"] else {"unet_name": name}
-    report = host.run("audit_flow", lora=file.name, loader=loader, **base)["report"]
+    report, of_graph = host.run("audit_flow", lora=file.name, loader=loader, **base)["reports"]
     # ComfyUI knows for which size a family is made, the command line for which the tiny base was.
     assert report["plan"] == {**expected["plan"], "resolution": 64}
     assert report["verdict"]["decision"] == expected["verdict"]["decision"] != "INVALID"
@@ -123,6 +123,8 @@ def test_the_node_reads_what_the_command_line_reads(host, base, tmp_path):
     assert report["adapter"]["delta_norm"] == pytest.approx(expected["adapter"]["delta_norm"], rel=1e-5)
     # Six grey pictures of noise: a byte that rounds the other way moves an interval of their colours a little more.
     assert len(numbers(expected)) > 20 and not apart(report, expected, shift=5e-3)
+    assert (of_graph["adapter"]["name"], of_graph["adapter"]["format"]) == ("tiny", "ComfyUI patches")
+    assert of_graph["plan"] == report["plan"] and not apart(of_graph, expected, shift=5e-3)
 
 
 def command_line(file: Path, base: str, folder: Path) -> dict:

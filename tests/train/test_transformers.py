@@ -13,11 +13,13 @@ from owf.core.errors import UsageError
 from owf.core.model.backends.diffusers import DiffusersDenoiser
 from owf.core.model.diffusion.batch import Batching
 from owf.core.model.diffusion.denoiser import joined
+from owf.core.model.diffusion.drawings import LatentCache
 from owf.core.model.diffusion.encodings import Encodings
 from owf.core.model.diffusion.noise import gaussian
 from owf.core.progress import SILENT
 from owf.core.train.data.rows import Draw, Rows
 from owf.core.train.data.text_cache import TextCache
+from owf.core.train.loop.drift import DriftWatch
 from owf.core.train.loop.loss import LossMaker
 from owf.core.train.metadata import read_metadata
 from owf.core.train.methods.method import attach
@@ -147,6 +149,18 @@ def test_an_interrupted_training_resumes_to_the_same_bytes_whatever_shapes_its_p
     facts = read_metadata(whole.path)
     assert facts["owf.timesteps"].startswith("logit-normal") and facts["modelspec.prediction_type"] == "flow"
     assert facts.get("ss_guidance_scale") == ("1.0" if family == "flux" else None)
+
+
+@pytest.mark.parametrize("usual", [families.USUAL, families.Drawing("turbo", 1.0, 8)])
+def test_drift_of_a_distilled_base_is_watched_at_its_samplers_own_timesteps(family, usual, tmp_path):
+    denoiser, asked = base(family), set()
+    drawings = LatentCache(denoiser, tmp_path, Batching(4), SILENT, usual=usual)
+    drawings.latents("drawing", PROMPTS)
+    predict = denoiser.predict
+    denoiser.predict = lambda x, t, cond: asked.update(t.tolist()) or predict(x, t, cond)
+    watch = DriftWatch(denoiser, attach(denoiser, plan()), PROMPTS, drawings, Batching(4), usual.own_steps)
+    assert watch.measure() == 0 and len(asked) == 4
+    assert (asked <= set(denoiser.schedule.drawn_timesteps(8))) is usual.is_distilled
 
 
 def test_targets_hold_one_another(family):

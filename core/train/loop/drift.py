@@ -20,8 +20,9 @@ class DriftWatch:
     """Compares the trained model with the base on the same latents, noise and timesteps each time."""
 
     def __init__(self, denoiser: TrainableDenoiser, method: Method, prompts: tuple[str, ...], drawings: LatentCache,
-                 batch: Batching) -> None:  # fmt: skip
-        self._denoiser, self._prompts, self._batch = denoiser, prompts, batch
+                 batch: Batching, own_steps: int = 0) -> None:  # fmt: skip
+        """Take how many steps the base was distilled to, at whose times it is asked then; 0 for other bases."""
+        self._denoiser, self._prompts, self._batch, self._own_steps = denoiser, prompts, batch, own_steps
         self._trains_text = method.trains_text
         self._cond: Conditioning | None = None
         with method.off():
@@ -39,7 +40,14 @@ class DriftWatch:
         cond, device = self._encoded(), self._denoiser.device
         return [
             predictions(
-                self._denoiser, self._latents[i], prompt, cond.rows([i]).to(device), TIMESTEPS, SEED, self._batch
+                self._denoiser,
+                self._latents[i],
+                prompt,
+                cond.rows([i]).to(device),
+                TIMESTEPS,
+                SEED,
+                self._batch,
+                drawn=self._own_steps,
             )
             for i, prompt in enumerate(self._prompts)
         ]
