@@ -70,7 +70,7 @@ def _figure(rows: dict[str, list[Result]]) -> Figure:
         if found is not None:
             span = ((found.low, found.high),) if found.n > 1 else ()
             series.append(Series(name, ((float(place), found.value),), spans=span))
-    return Figure("Zero-shot accuracy lost", "method, in the order of the table", "points", tuple(series))
+    return Figure("Zero-shot accuracy lost", "method", "points", tuple(series), tuple(METHODS))
 
 
 EXPERIMENT = Experiment(

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from owf.core.experiments.experiment import find_experiment
 from owf.core.experiments.findings.compare import cell, counted_runs, floor_of, mean_of, table, values
+from owf.core.experiments.findings.figure import HEIGHT, WIDTH
 from owf.core.experiments.frontier import OWN, at_level, least_drifts, sets_it
 from owf.core.experiments.jobs.study import Asked
 from owf.core.metrics.measurement import Estimate
@@ -45,7 +46,11 @@ def test_table1_shows_accuracy_with_the_mean_worst_class_drop():
     ]
     results[0].numbers["worst_class_drop"] = Estimate(0.3, 0.1, 0.5, 50, "share", 0.12)
     results[0].numbers["accuracy_drop"] = Estimate(0.1, 0.05, 0.15, 50, "share", 0.01)
-    lines = find_experiment("table1").findings(study(), results).lines
+    found = find_experiment("table1").findings(study(), results)
+    lines, figure = found.lines, found.figure
+    # Each method stands over its own name, the last as well as the first.
+    assert [(figure.names[int(series.points[0][0])]) for series in figure.series] == ["DB", "CD"]
+    assert figure.draw().size == (WIDTH, HEIGHT)
     assert cells(lines, "Base")[1:4] == ["80.0 (floor 12)", "floor 1.0", "floor -"]
     assert cells(lines, "DB")[1:] == ["65.0 (40)", "15.0", "2.00", "1 of 2"]
     assert cells(lines, "CD")[1:3] == ["80.0 (10)", "0.0"]

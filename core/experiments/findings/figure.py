@@ -1,6 +1,6 @@
 """A plot of curves and points over two axes, drawn with Pillow alone. No torch."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -47,6 +47,8 @@ class Figure:
     """What the axes say."""
     series: tuple[Series, ...]
     """What is drawn, the first first."""
+    names: tuple[str, ...] = ()
+    """What x = 0, 1, ... stand for, where they are no amounts."""
 
     @property
     def has_points(self) -> bool:
@@ -63,13 +65,20 @@ class Figure:
         picture = Image.new("RGB", (WIDTH, HEIGHT), "white")
         pen = ImageDraw.Draw(picture)
         ends = [y for series in self.series for span in series.spans for y in span]
-        across = ticks_over(min(0.0, *(x for x, _ in points)), max(x for x, _ in points))
+        across = self._across([x for x, _ in points])
         up = ticks_over(min(0.0, *(y for _, y in points), *ends), max([*(y for _, y in points), *ends]))
-        place = _placing(across, up)
+        beside = 0.5 if self.names else 0.0
+        place = _placing((across[0] - beside, across[-1] + beside), up)
         self._axes(pen, across, up, place)
         for number, series in enumerate(self.series):
             _series(pen, series, COLORS[number % len(COLORS)], place, TOP + 20 * number)
         return picture
+
+    def _across(self, found: list[float]) -> list[float]:
+        """Return the ticks of x."""
+        if self.names:
+            return [float(number) for number in range(len(self.names))]
+        return ticks_over(min(0.0, *found), max(found))
 
     def _axes(self, pen: Any, across: list[float], up: list[float], place: Callable[[Point], Point]) -> None:
         pen.text((LEFT, 16), self.title, INK, font(16))
@@ -82,10 +91,11 @@ class Figure:
         for tick in across:
             x = place((tick, up[0]))[0]
             pen.line([(x, TOP), (x, HEIGHT - BOTTOM)], GRID)
-            pen.text((x, HEIGHT - BOTTOM + 8), f"{tick:g}", FAINT, font(12), anchor="mt")
+            said = self.names[int(tick)] if self.names else f"{tick:g}"
+            pen.text((x, HEIGHT - BOTTOM + 8), said, FAINT, font(12), anchor="mt")
 
 
-def _placing(across: list[float], up: list[float]) -> Callable[[Point], Point]:
+def _placing(across: Sequence[float], up: Sequence[float]) -> Callable[[Point], Point]:
     def place(point: Point) -> Point:
         right, above = (point[0] - across[0]) / (across[-1] - across[0]), (point[1] - up[0]) / (up[-1] - up[0])
         return LEFT + right * (WIDTH - RIGHT - LEFT), HEIGHT - BOTTOM - above * (HEIGHT - BOTTOM - TOP)
