@@ -58,11 +58,12 @@ def _rows(part: torch.Tensor | None, index: torch.Tensor) -> torch.Tensor | None
 
 
 def joined(parts: Sequence[Conditioning]) -> Conditioning:
-    """Return the rows of several conditionings of one model as one; what is shorter is filled up."""
+    """Return the rows of several conditionings of one model as one; shorter ones are filled up, and masks say so."""
     if len(parts) == 1:
         return parts[0]
     length = max(part.context.shape[1] for part in parts)
-    filled = [_filled(part, length) for part in parts]
+    are_masked = any(part.mask is not None or part.context.shape[1] < length for part in parts)
+    filled = [_filled(part, length) for part in parts] if are_masked else parts
     return Conditioning(
         torch.cat([part.context for part in filled]),
         _joined([part.pooled for part in filled]),
@@ -71,12 +72,11 @@ def joined(parts: Sequence[Conditioning]) -> Conditioning:
 
 
 def _filled(part: Conditioning, length: int) -> Conditioning:
-    """Return rows of hidden states with zeros behind them, which the mask leaves out."""
-    more = length - part.context.shape[1]
-    if more == 0 or part.mask is None:
-        return part
+    """Return rows of hidden states with zeros behind them, which the mask leaves out; else all are of prompts."""
+    own, more = part.context.shape[:2], length - part.context.shape[1]
+    mask = torch.ones(own, dtype=torch.bool, device=part.context.device) if part.mask is None else part.mask
     context = pad(part.context, (*(0, 0) * (part.context.ndim - 2), 0, more))
-    return Conditioning(context, part.pooled, pad(part.mask, (0, more)))
+    return Conditioning(context, part.pooled, pad(mask, (0, more)))
 
 
 def _joined(parts: Sequence[torch.Tensor | None]) -> torch.Tensor | None:

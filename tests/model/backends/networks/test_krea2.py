@@ -122,6 +122,14 @@ def test_prompts_of_other_lengths_are_joined_and_what_fills_them_up_counts_for_n
     torch.testing.assert_close(both.mean()[:1], short.context.mean(1))
 
 
+def test_prompts_without_what_fills_them_up_are_filled_up_where_they_are_joined():
+    """As a host gives each that it reads alone; of one length they need no mask."""
+    short, long = Conditioning(torch.ones(1, 2, 3)), Conditioning(torch.ones(1, 4, 3))
+    both = joined([short, long])
+    assert both.mask is not None and both.mask.tolist() == [[True, True, False, False], [True] * 4]
+    assert both.context[0].sum() == 6 and joined([long, long]).mask is None
+
+
 def test_the_mean_of_hidden_states_is_of_those_of_the_prompt():
     context = torch.tensor([[[2.0], [4.0], [9.0]]])
     assert Conditioning(context).mean().tolist() == [[5.0]]
