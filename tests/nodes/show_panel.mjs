@@ -23,7 +23,7 @@ class Element {
     this.children = parts;
   }
   setAttribute(name, value) {
-    this[name] = value;
+    this[name === "class" ? "className" : name] = value;
   }
   addEventListener() {}
 }

@@ -281,6 +281,18 @@ def test_an_audit_of_several_says_what_each_is_called(tmp_path):
 
 
 @pytest.mark.skipif(not NODE, reason="needs node to parse JavaScript")
+def test_the_line_of_a_silent_alarm_is_grey_and_that_of_a_limit_is_not(tmp_path):
+    curve = {"title": "Hues", "points": [[0.5, 1.0], [1.0, 2.0]], "limit": 6.0, "last": "2"}
+    for name, silent in (("alarm", True), ("limit", False)):
+        curves = [{**curve, "silent": silent}]
+        data = {"kind": "table", "title": "a", "notes": [], "rows": [], "curves": curves, "most": 1}
+        (tmp_path / f"{name}.json").write_text(json.dumps(data))
+    alarm, limit = shown(tmp_path, tmp_path / "alarm.json", tmp_path / "limit.json")
+    assert "owf-alarm" in alarm["classes"] and "owf-alarm" not in limit["classes"]
+    assert ".owf-curve line.owf-alarm { stroke: var(--owf-invalid); }" in (ROOT / "web" / "owf.css").read_text()
+
+
+@pytest.mark.skipif(not NODE, reason="needs node to parse JavaScript")
 def test_an_audit_says_what_it_costs_before_it_is_queued_and_asks_once_for_several_changes(tmp_path):
     widgets = {"lora": "a b.safetensors", "strength": 1, "preset": "quick", "stop_graph": "never"}
     asked = {"widgets": widgets, "set": {"preset": "standard", "strength": 0.5}}
