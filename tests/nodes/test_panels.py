@@ -210,6 +210,7 @@ def test_a_node_is_as_high_as_its_panel_and_never_lower_than_somebody_made_it(tm
     edges = 20  # which ComfyUI leaves above and below
     assert [height - edges for height in found["heights"]] == [123, 2000, 2000, 50]
     assert found["chosen"] == [700, 900 + edges, 900 + edges, 700, 700]
+    assert [height - edges for height in found["wider"]] == [600, 580, 560, 560]
     assert found["loaded"] == [600 + edges, 400 + edges, 840, 840]
     assert found["vue"] == [80, 80, 280]
 
