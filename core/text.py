@@ -74,6 +74,11 @@ def counted(number: int, noun: str) -> str:
     return f"{number:,} {noun}" + ("" if number == 1 else "s")
 
 
+def percent(share: float, decimals: int = 2) -> str:
+    """Return a share in percent, such as "0.13 %", as reports write it."""
+    return f"{100 * share:.{decimals}f} %"
+
+
 def _visible(char: str) -> str:
     kind = unicodedata.category(char)
     if char in "\t\n\r\v\f\x85\u2028\u2029" or kind == "Zs":

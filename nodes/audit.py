@@ -17,7 +17,16 @@ from .auditing.audit_inputs import (
     strength_input,
 )
 from .auditing.gate import blocker, closed_note, is_closed
-from .auditing.request import AUTO, NOT_LINKED, audit_request, compared, limits_wrong, require_one_source, wrong
+from .auditing.request import (
+    AUTO,
+    NOT_LINKED,
+    audit_request,
+    compared,
+    limits_wrong,
+    require_number,
+    require_one_source,
+    wrong,
+)
 from .auditing.run import AuditResult, Probes, Question, Tuned, run_audit
 from .auditing.shown import remembered, report_images
 from .auditing.upstream import base_of, loras_between
@@ -105,6 +114,7 @@ class DriftAudit(io.ComfyNode):
         tuned = Tuned(lora, strength, tuned_model, tuned_clip, loras_between(cls.hidden.prompt, cls.hidden.unique_id))
         probes = Probes(probe_images, probe_labels, probe_folder)
         with graph_words():
+            require_number("strength", strength)
             asked = audit_request(
                 preset, audit_seed, metrics, per_class, resolution, guidance_scale, features, probe_folder
             )

@@ -12,7 +12,7 @@ from .auditing.audit_inputs import (
     probe_folder_input,
     strength_input,
 )
-from .auditing.request import AUTO, audit_request, limits_wrong, wrong
+from .auditing.request import AUTO, audit_request, limits_wrong, require_number, wrong
 from .auditing.run import NodeAudits, Question
 from .auditing.upstream import base_of
 from .backend import places
@@ -97,6 +97,7 @@ class FolderAudit(io.ComfyNode):
 
         progress = NodeProgress(cls.hidden.unique_id)
         with graph_words():
+            require_number("strength", strength)
             names = places.loras_named(loras)
             asked = audit_request(
                 preset, audit_seed, metrics, per_class, resolution, guidance_scale, features, probe_folder

@@ -11,7 +11,7 @@ from ..core.verdict.verdict import PASS
 from .auditing.audit_inputs import gate_input, lora_input, strength_input
 from .auditing.gate import blocker, closed_note, is_closed
 from .auditing.known import known_of
-from .auditing.request import wrong
+from .auditing.request import require_number, wrong
 from .backend import places
 from .ui.schema import found_by
 from .ui.wording import graph_words
@@ -62,6 +62,7 @@ class LoadAuditedLora(io.ComfyNode):
     @classmethod
     def execute(cls, model: Any, lora: str, strength: float, stop_graph: str, clip: Any = None) -> io.NodeOutput:
         """Load the file, and say what is known of it."""
+        require_number("strength", strength)
         from .backend.change import patched
         from .backend.lora_file import lora_weights
         from .backend.model.denoiser import Pair

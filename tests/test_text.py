@@ -5,7 +5,7 @@ import unicodedata
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from owf.core.text import cell, file_stem, inert, without_unseen
+from owf.core.text import cell, file_stem, inert, percent, without_unseen
 
 
 @given(st.text(max_size=300), st.integers(1, 250))
@@ -93,3 +93,7 @@ def test_no_part_of_a_cell_is_a_formula_where_semicolons_part_cells(start):
     for text in (f"{start}1", f"a;{start}1;b", f"a; {start}1", f"\u200b{start}1", f"a;\t{start}1"):
         assert all(not part.strip(" \ufffd").startswith(start) for part in cell(text).split(";")), text
     assert cell("a; b - c = d") == "a; b - c = d"
+
+
+def test_a_share_is_written_in_percent_as_reports_write_it():
+    assert (percent(0.00134), percent(0.5, 0)) == ("0.13 %", "50 %")

@@ -2,6 +2,7 @@
 
 export const LEAST = 40; // pixels of a panel: one line, until the browser has laid out more
 export const EDGE = 10; // pixels that ComfyUI leaves around an element on each side
+const OWN = 100; // heights of its panel that a node is remembered to have followed: a drag makes many
 const LATER = 64; // pixels of lines that a panel gets after its node was loaded, such as what a run would cost
 
 /**
@@ -18,13 +19,16 @@ export function fit(node) {
   if (now !== node.owfSize) {
     // Somebody else chose this size. ComfyUI itself makes room for every input of a node that it loads, folded or not.
     const least = node.owfSize === undefined ? Math.max(needed, node.computeSize()[1]) + LATER : needed + EDGE / 2;
-    node.owfGiven = now > least ? now : 0;
+    // Whoever drags a node wider brings back the height that it had when the drag began, until the drag ends.
+    const isOwn = (node.owfOwn ?? []).some((own) => Math.abs(now - needed - (own - height)) <= EDGE);
+    node.owfGiven = now > least && !isOwn ? now : 0;
   }
   const wanted = Math.max(needed, node.owfGiven);
   if (Math.abs(wanted - now) > EDGE / 2) {
     node.setSize?.([node.size[0], wanted]);
     node.setDirtyCanvas?.(true, true);
   }
+  if (!node.owfGiven && node.owfOwn?.at(-1) !== height) node.owfOwn = [...(node.owfOwn ?? []), height].slice(-OWN);
   node.owfSize = node.size[1];
 }
 

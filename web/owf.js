@@ -155,6 +155,7 @@ function addPanel(node) {
   after("onExecuted", (output) => output?.owf?.[0] && keep(node, output.owf[0]));
   after("onConfigure", () => {
     node.owfSize = undefined; // a workflow brings its own
+    node.owfOwn = [];
     draw(node);
     if (AUDITS.has(node.comfyClass)) forecast(node);
   });

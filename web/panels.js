@@ -193,15 +193,15 @@ function factsPanel(data) {
   return [head(data, badge, data.state), make("div", "owf-facts", ...cells), ...some(data.notes).map((note) => make("p", "owf-reason", note))];
 }
 
-/** Return one curve over `axis` with its name, last value and, if given, the line it is to stay under. */
-function curve(name, points, most, axis, target, last = "", dots = false) {
+/** Return one curve over `axis` with its name, last value and, if given, the line it is to stay under: grey for an `alarm`. */
+function curve(name, points, most, axis, target, last = "", dots = false, alarm = false) {
   const values = points.map((point) => point[1]);
   const top = values.reduce((most, value) => Math.max(most, value), Math.max(target ?? 0, 1e-12));
   const low = values.reduce((least, value) => Math.min(least, value), 0);
   const y = (value) => (60 * (top - value)) / (top - low) + 2;
   const line = points.map(([step, value]) => `${((1000 * step) / (most > 0 ? most : 1)).toFixed(1)},${y(value).toFixed(2)}`);
   const chart = svg("svg", { class: "owf-curve", viewBox: "0 0 1000 64", preserveAspectRatio: "none" });
-  if (target) chart.append(svg("line", { x1: 0, x2: 1000, y1: y(target), y2: y(target) }));
+  if (target) chart.append(svg("line", { class: alarm ? "owf-alarm" : "", x1: 0, x2: 1000, y1: y(target), y2: y(target) }));
   chart.append(svg("polyline", { points: line.join(" ") }));
   if (dots) chart.append(svg("path", { d: line.map((at) => `M${at}h0`).join("") })); // few points, each measured
   const ends = ["0", axis, `${most}`].map((text) => make("span", "", text));
@@ -230,7 +230,7 @@ function tablePanel(data) {
     return line;
   });
   const notes = some(data.notes).map((note) => make("p", "owf-reason", note));
-  const charts = some(data.curves).map((each) => curve(each.title, each.points, data.most, "strength", each.limit, each.last, true));
+  const charts = some(data.curves).map((each) => curve(each.title, each.points, data.most, "strength", each.limit, each.last, true, each.silent));
   return [head(data), ...notes, ...lines, make("div", "owf-curves", ...charts)];
 }
 

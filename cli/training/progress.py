@@ -4,6 +4,7 @@ import dataclasses
 import time
 from typing import Any
 
+from ...core.text import percent
 from ...core.train.curves import Smoothed
 from ...core.train.records import StepRecord
 from ..output.events import TrainingStep, emit
@@ -28,9 +29,9 @@ class StepBar(Bar):
     def step(self, record: StepRecord) -> None:
         """Describe the step."""
         if record.drift is not None:
-            self._drift = f"  drift {record.drift:.2%}"
+            self._drift = f"  drift {percent(record.drift)}"
         if record.gain is not None:
-            self._gain = f"  gain {record.gain:.0%}"
+            self._gain = f"  gain {percent(record.gain, 0)}"
         weight = f"  dc {record.weights['dc']:.3g}" if "dc" in record.weights else ""
         loss = self._loss.add(record.loss)
         self.stage(f"{record.step}/{self._steps}  loss {loss:.3f}{self._drift}{self._gain}{weight}")

@@ -14,7 +14,7 @@ from ...core.model.diffusion.batch import default_batching
 from ...core.model.diffusion.denoiser import Denoiser
 from ...core.model.names import base_names, contradiction
 from ...core.render.pictures.curves import write_curves
-from ...core.text import inert
+from ...core.text import inert, percent
 from ...core.train.audited import AUDITS
 from ...core.train.curves import Curves
 from ...core.train.data.bank import read_bank
@@ -177,7 +177,7 @@ class TrainCommand:
         return INTERRUPTED
 
     def _announce_result(self, trained: Trained) -> None:
-        drift = "" if trained.drift is None else f", drift {trained.drift:.2%} on held-out prompts"
+        drift = "" if trained.drift is None else f", drift {percent(trained.drift)} on held-out prompts"
         embedding = "" if trained.embedding is None else f" with {inert(str(trained.embedding), 4000)}"
         sentences = [f"Trained {inert(str(trained.path), 4000)}{embedding}{drift}."]
         sentences += above_budget(trained, self._plan, option)

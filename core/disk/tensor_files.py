@@ -22,8 +22,8 @@ _STARTS = (
     (b"PK", "a zip archive, as PyTorch's pickles and packed downloads are: unpack it, or get a safetensors file"),
     *((start, "a pickle, which can run code: get a safetensors file") for start in _PICKLED),
     (b"GGUF", "a GGUF file, which is not read: get a safetensors file"),
-    (b"\x89PNG", "a picture"),
-    (b"\xff\xd8\xff", "a picture"),
+    (b"\x89PNG", f"a picture instead of tensors; {AGAIN}"),
+    (b"\xff\xd8\xff", f"a picture instead of tensors; {AGAIN}"),
 )
 
 
@@ -54,7 +54,7 @@ def instead_of_archive(start: bytes) -> str:
 def _other(start: bytes) -> str:
     """Return what a file that begins so is, if it is known and nothing that is read here; else nothing."""
     if not start:
-        return "an empty file of 0 bytes"
+        return f"an empty file of 0 bytes; {AGAIN}"
     if start.removeprefix(b"\xef\xbb\xbf").lstrip()[:1] in (b"<", b"{", b"["):
         return f"a web page or JSON text instead of tensors; {AGAIN}"
     known = next((kind for beginning, kind in _STARTS if start.startswith(beginning)), "")

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from ..errors import Setting, with_words
 from ..model.diffusion.batch import Batching
 from ..model.diffusion.speed import estimate
-from ..text import counted, inert
+from ..text import counted, inert, percent
 from ..verdict.outcome import said
 from .cost import BACKWARD, drawings, drawn_rows, rows_until, step_rows, teacher_rows
 from .data.bank import Bank
@@ -50,7 +50,7 @@ def notes(
         f"Preserved by {terms or 'nothing'}.",
     ]
     if trained.drift is not None:
-        found.append(f"Drift on held-out prompts: {trained.drift:.2%}.")
+        found.append(f"Drift on held-out prompts: {percent(trained.drift)}.")
     learned = [] if trained.learning is None else [said(trained.learning, word)]
     return [*learned, *found, *above_budget(trained, plan, word)]
 
@@ -59,7 +59,9 @@ def above_budget(trained: Trained, plan: TrainPlan, word: Callable[[Setting], st
     """Return what to change where drift ended above the budget; nothing elsewhere."""
     if not trained.is_above(plan.drift_budget):
         return []
-    text = f"That is above the budget of {plan.drift_budget:.2%}: start from a higher weight, measure more often, or "
+    text = (
+        f"That is above the budget of {percent(plan.drift_budget)}: start from a higher weight, measure more often, or "
+    )
     settings = Setting("dc_weight"), Setting("drift_every"), Setting("rate")
     return [with_words(f"{text}learn at a lower rate.", settings, word)]
 
@@ -87,7 +89,7 @@ def _preservation(bank: Bank, plan: TrainPlan) -> str:
     if not plan.preserve:
         return "Nothing is preserved."
     terms = ", ".join(f"{term} ({_weight(plan, term)})" for term in plan.preserve)
-    budget = f", aiming at a drift of {plan.drift_budget:.2%}" if plan.drift_budget else ""
+    budget = f", aiming at a drift of {percent(plan.drift_budget)}" if plan.drift_budget else ""
     left_out = f", {len(bank.left_out)} left out" if bank.left_out else ""
     asked = f" The bank has {len(bank.prompts)} prompts and {len(bank.watched)} held out to watch drift{left_out}."
     tags = f" It is in tags, drawn away from {bank.form.negative!r}." if bank.form.negative else ""

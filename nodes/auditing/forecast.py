@@ -35,6 +35,8 @@ _OF_BASE = ("probe_folder", "open_clip")
 """Inputs that make other base results; what is cached of them is not looked for."""
 _OF_AUDIT = ("concept", "references")
 """Inputs that make another audit on the same base results."""
+_FOLDERS = ("probe_folder", "references")
+"""Inputs that name a folder: one that is missing is said here, before a base is loaded for nothing."""
 _OF_LORA = frozenset({"lora", "strength", "tuned_model", "tuned_clip"})
 """Inputs of which a value that comes from the graph is another LoRA."""
 
@@ -104,6 +106,8 @@ def _rows(inputs: Mapping[str, str], lora: Path | None, strength: float) -> str:
     from ...core.plan.audit_plan import plan_digest
     from .known import is_remembered
 
+    for folder in filter(None, (inputs.get(name, "") for name in _FOLDERS)):
+        places.input_folder(folder)
     last, audits = _base(inputs.get("base", "")), _audits(inputs)
     side = families.get(last.family).resolution
     plan, given = plan_for(_asked(inputs), last.family, side, None, (last.name,))

@@ -6,6 +6,7 @@ shows the sentence once for every input that such a method names, so they name f
 
 import dataclasses
 import logging
+import math
 from typing import TYPE_CHECKING
 
 from ...core.errors import OwfError, UsageError
@@ -38,9 +39,10 @@ def audit_request(
     features: str,
     probe_folder: str,
 ) -> "AuditRequest":
-    """Return what an audit node's inputs ask for; raise UsageError for unknown metrics and folders."""
+    """Return what an audit node's inputs ask for; raise UsageError for unknown metrics, folders and no numbers."""
     from ...core.audit.request import AuditRequest
 
+    require_number("guidance_scale", guidance_scale)
     return AuditRequest(
         preset=preset,
         seed=seed,
@@ -51,6 +53,12 @@ def audit_request(
         features="" if features == AUTO else features,
         images=_probe_folder(probe_folder),
     )
+
+
+def require_number(name: str, value: float) -> None:
+    """Raise UsageError where an input is no finite number: NaN lies within ComfyUI's limits, and it checks no link."""
+    if not math.isfinite(value):
+        raise UsageError(f"{name} is {value}: give it a number.")
 
 
 def compared(asked: "AuditRequest", concept: str, references: str, open_clip: str) -> "AuditRequest":

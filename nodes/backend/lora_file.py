@@ -49,5 +49,16 @@ def lora_weights(path: Path) -> "dict[str, torch.Tensor]":
         except OSError:
             raise
         except Exception as error:  # safetensors, pickle, zip and ComfyUI itself each have errors of their own
-            why = inert(str(error) or type(error).__name__, 300)
+            why = inert(_wrong_with(path) or str(error) or type(error).__name__, 300)
             raise UsageError(f"ComfyUI cannot read it: {why.rstrip('.')}.") from error
+
+
+def _wrong_with(path: Path) -> str:
+    """Return what OWF's own reader finds wrong with a file, in words that say more than a library's; "" for nothing."""
+    from ...core.adapter import read_adapter
+
+    try:
+        read_adapter(path)
+    except OwfError as error:
+        return str(error).removeprefix(f"{inert(path.name)}: ")
+    return ""

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from ...core.ledger.rank import nearest
 from ...core.ledger.row import Number, Row
+from ...core.ledger.sweep import Sweep
 from ...core.render import words
 from ...core.render.audited import estimate_of, headlines, judgement_of
 from ...core.render.bars import bar
@@ -53,8 +54,8 @@ def _unjudged(rows: Sequence[Row]) -> list[str]:
 
 
 def ranking_panel(base: str, lines: Sequence[dict[str, str]], rows: Sequence[Row], known: int) -> dict[str, Any]:
-    """Return the panel of many LoRAs on one base, `known` of which were measured before."""
-    notes = [f"{known} of {len(lines)} were measured before."] if known else []
+    """Return the panel of many LoRAs on one base, `known` of which were known before: measured, or refused."""
+    notes = [f"{known} of {len(lines)} were known before."] if known else []
     notes += _unjudged(rows)
     if len(lines) > LINES:
         notes.append(f"The {LINES} worst of {len(lines)}; leaderboard.html in output/owf has all.")
@@ -76,19 +77,24 @@ def sweep_panel(lora: str, sentence: str, lines: Sequence[dict[str, str]], rows:
 def _curves(rows: Sequence[Row]) -> list[dict[str, Any]]:
     """Return each number that has a limit against the strength, in the units in which it is shown.
 
-    Of strengths of both signs those above 0 are drawn: what a LoRA does the other way is another curve.
+    Of strengths of both signs those above 0 are drawn: what a LoRA does the other way is another curve. A change that
+    may go either way is drawn by how far it went, as its limit sees it, and its last value is said with its sign.
     """
-    forward = [row for row in rows if row.strength > 0]
-    rows = forward or rows
-    keys = dict.fromkeys((n.metric, n.name) for row in rows for n in row.numbers if n.limit is not None)
+    signed = {(row.strength, n.metric, n.name): n for row in rows for n in row.numbers}
     found = []
-    for key in sorted(keys, key=lambda key: (words.metric_order(key[0]), key[1])):
-        numbers = [(abs(row.strength), n) for row in rows for n in row.numbers if (n.metric, n.name) == key]
-        last = numbers[-1][1]
+    for curve in sorted(Sweep(tuple(rows)).curves, key=lambda curve: (words.metric_order(curve.key[0]), curve.key[1])):
+        last = curve.numbers[-1]
         scale = words.scale_of(last.unit)
-        limit = None if last.limit is None else scale * last.limit
-        points = [[strength, scale * n.value] for strength, n in numbers if math.isfinite(n.value)]
-        found.append({"title": words.estimate_title(key[1]), "points": points, "limit": limit, "last": _shown(last)})
+        points = [[abs(at), scale * n.value] for at, n in zip(curve.strengths, curve.numbers, strict=True)]
+        found.append(
+            {
+                "title": words.estimate_title(last.name),
+                "points": [point for point in points if math.isfinite(point[1])],
+                "limit": None if last.limit is None else scale * last.limit,
+                "silent": curve.is_alarm,
+                "last": _shown(signed[(curve.strengths[-1], *curve.key)]),
+            }
+        )
     return found
 
 

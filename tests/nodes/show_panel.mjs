@@ -23,7 +23,7 @@ class Element {
     this.children = parts;
   }
   setAttribute(name, value) {
-    this[name] = value;
+    this[name === "class" ? "className" : name] = value;
   }
   addEventListener() {}
 }
@@ -124,6 +124,14 @@ async function shown(panel) {
   const heights = [123, 2000, 0, 50].map(heightAt);
   node.size = [420, 760]; // as the user made it
   const chosen = [600, 900, 0, 600, 100].map(heightAt);
+  // Made wider by its corner, which brings back the height of the drag's beginning with every move of the mouse.
+  node.size = [420, 60];
+  const wider = [heightAt(600)];
+  const begun = node.size[1];
+  for (const content of [580, 560, 560]) {
+    node.size = [500, begun + 2];
+    wider.push(heightAt(content));
+  }
   // A workflow has the height that its node needed, and lines are still to come; then one that somebody chose.
   const loaded = [loadedAt(700, 600), heightAt(400), loadedAt(900, 600), heightAt(400)];
   globalThis.LiteGraph = { vueNodesMode: true };
@@ -145,6 +153,7 @@ async function shown(panel) {
     warnings: warnings.splice(0),
     heights,
     chosen,
+    wider,
     loaded,
     vue,
     asked: asked.splice(0),

@@ -29,7 +29,8 @@ def test_whatever_is_wrong_with_a_lora_names_its_file_once(stub, content):
     said = stub.run("broken_lora", "half.safetensors")["said"]
     read, *hosts, inspected, gone, named = said
     assert read == inspected and read[0] == "AdapterError"
-    assert all(kind == "UsageError" and "ComfyUI cannot read it: " in text for kind, text, _ in hosts)
+    wrong = read[1].removeprefix("half.safetensors: ").rstrip(".")
+    assert all(host == ["UsageError", f"half.safetensors: ComfyUI cannot read it: {wrong}.", 0] for host in hosts)
     assert gone[1] == "half.safetensors: No such file or directory. Check the path."
     assert named == ["AdapterError", "half.safetensors: it is broken", 1]
     assert all(text.startswith("half.safetensors: ") and text.count("half.safetensors") == 1 for _, text, _ in said)
@@ -114,6 +115,7 @@ def test_an_audit_says_what_it_would_cost_before_it_is_queued(stub):
     unknown, no_number, gone = found["wrong"]
     assert unknown.startswith("Unknown preset 'no'") and "not among ComfyUI's LoRA files" in gone
     assert no_number == found["pace"] == ""
+    assert all(said == "There is no folder 'missing' below ComfyUI's input folder." for said in found["folders"])
     same, other, demo = found["bases"]
     assert same == found["cached"] and other.startswith("On other.safetensors: 384 UNet rows for the LoRA, 1,664 for")
     assert demo.startswith("On OWF demo base: 360 UNet rows") and "About" not in demo
@@ -289,3 +291,10 @@ def test_a_folder_that_cannot_be_written_is_said_before_the_training(stub, block
     (stub.home / "output" / blocked).touch()
     said = stub.run("unwritable_training")["said"]
     assert f"{Path('output', blocked)} is no folder" in said and "(ComfyUI's option --output-directory)" in said
+
+
+def test_what_is_no_number_is_refused_before_anything_is_measured(stub):
+    """A link may bring one, such as the meter's KID without features, and ComfyUI checks no link."""
+    nan = "strength is nan: give it a number."
+    guidance = "guidance_scale is nan: give it a number."
+    assert stub.run("no_number")["said"] == [nan, "strength is inf: give it a number.", nan, guidance]

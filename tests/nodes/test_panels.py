@@ -210,6 +210,7 @@ def test_a_node_is_as_high_as_its_panel_and_never_lower_than_somebody_made_it(tm
     edges = 20  # which ComfyUI leaves above and below
     assert [height - edges for height in found["heights"]] == [123, 2000, 2000, 50]
     assert found["chosen"] == [700, 900 + edges, 900 + edges, 700, 700]
+    assert [height - edges for height in found["wider"]] == [600, 580, 560, 560]
     assert found["loaded"] == [600 + edges, 400 + edges, 840, 840]
     assert found["vue"] == [80, 80, 280]
 
@@ -278,6 +279,18 @@ def test_an_audit_of_several_says_what_each_is_called(tmp_path):
     (found,) = shown(tmp_path, tmp_path / "panel.json")
     assert "owf-named" in found["classes"]
     assert {"a.safetensors", "v PASS", row["text"]} <= set(found["texts"])
+
+
+@pytest.mark.skipif(not NODE, reason="needs node to parse JavaScript")
+def test_the_line_of_a_silent_alarm_is_grey_and_that_of_a_limit_is_not(tmp_path):
+    curve = {"title": "Hues", "points": [[0.5, 1.0], [1.0, 2.0]], "limit": 6.0, "last": "2"}
+    for name, silent in (("alarm", True), ("limit", False)):
+        curves = [{**curve, "silent": silent}]
+        data = {"kind": "table", "title": "a", "notes": [], "rows": [], "curves": curves, "most": 1}
+        (tmp_path / f"{name}.json").write_text(json.dumps(data))
+    alarm, limit = shown(tmp_path, tmp_path / "alarm.json", tmp_path / "limit.json")
+    assert "owf-alarm" in alarm["classes"] and "owf-alarm" not in limit["classes"]
+    assert ".owf-curve line.owf-alarm { stroke: var(--owf-invalid); }" in (ROOT / "web" / "owf.css").read_text()
 
 
 @pytest.mark.skipif(not NODE, reason="needs node to parse JavaScript")

@@ -33,6 +33,15 @@ def test_a_sweep_in_both_directions_draws_the_usual_one_and_none_may_pass(stub):
     assert [point[0] for point in found["panel"]["curves"][0]["points"]] == [0.5]
 
 
+def test_a_sweep_draws_what_may_go_either_way_by_how_far_it_went_and_tells_silent_alarms(stub):
+    """Of a shift of colours to -8 with an alarm at 10 either way the curve goes up towards it, never away from it."""
+    found = stub.run("swept_shift", [[0.5, -4.0], [1.0, -8.0]])
+    drift, shift = found["curves"]
+    assert shift["points"] == [[0.5, 4.0], [1.0, 8.0]] and shift["limit"] == 10.0 and shift["silent"]
+    assert shift["last"].startswith("−8")
+    assert not drift["silent"]
+
+
 def test_many_loras_are_ranked_and_what_was_known_is_said(stub):
     given = [["good.safetensors", 1.0, HARMLESS, True], ["best.safetensors", 1.0, HARMLESS, False, True]]
     given += [["bad.safetensors", 1.0, HARMFUL], ["broken", 1.0, None]]
@@ -45,7 +54,7 @@ def test_many_loras_are_ranked_and_what_was_known_is_said(stub):
     ]
     assert found["passed"] == "best.safetensors"
     known, unjudged = found["panel"]["notes"]
-    assert known == "1 of 4 were measured before." and unjudged.startswith("Not judged: Damage map, Knowledge")
+    assert known == "1 of 4 were known before." and unjudged.startswith("Not judged: Damage map, Knowledge")
     bad, broken, _, good = found["panel"]["rows"]
     assert bad["report"].startswith("/view?filename=report.html&subfolder=owf%2Fx") and bad["text"]
     assert broken["report"] == "" and "broken" in broken["reason"] and broken["text"] == broken["reason"]

@@ -41,6 +41,7 @@ again = {**asked, "lora": places.DEMO}
 others = ({"strength": "0.5"}, {"audit_seed": "1"}, {"concept": "dog"}, {"linked": "lora"}, {"linked": "probe_images"})
 remembered = [module.forecast({**again, **given}) for given in ({}, *others)]
 wrong = [module.forecast({**asked, **given}) for given in ({"preset": "no"}, {"per_class": "x"}, {"lora": "gone"})]
+folders = [module.forecast({**asked, name: "missing"}) for name in ("probe_folder", "references")]
 bases = [module.forecast({**asked, "base": name}) for name in ("a/b\\My <base>", "other.safetensors", "[demo]")]
 many = [
     module.forecast({**asked, **given}) for given in ({"strengths": "1, 2"}, {"loras": "[demo] *"}, {"strengths": "x"})
@@ -62,6 +63,7 @@ answer(
     known=known,
     remembered=remembered,
     wrong=wrong,
+    folders=folders,
     times=times,
     bases=bases,
     many=many,
