@@ -11,6 +11,9 @@ from .graph import Blueprint, Graph, Node, Schemas, is_widget
 
 LEFT, TOP, BETWEEN, TITLE = 70, 100, 60, 30
 """Place of the first node, pixels between two, and height of a title, which stands above a node's place."""
+BELOW = 180
+"""Pixels by which a column stands lower that takes something from behind the one before it, so that no link comes out
+level with another node's outputs and looks like theirs: a node has seven at most."""
 INPUTS, OUTPUTS = -10, -20
 """Nodes of a subgraph that stand for its inputs and outputs, in the page's own numbers."""
 SIDE = (160, 40, 20)
@@ -210,11 +213,20 @@ def _outputs(node: Node, schemas: Schemas, links: list[Link], number: int) -> li
 
 def _places(graph: Graph) -> dict[str, tuple[int, int]]:
     """Return where each node stands: columns from left to right, none over another."""
-    found, left = {}, LEFT
-    for column in graph.columns:
-        top = TOP
+    found, left, first = {}, LEFT, TOP
+    for number, column in enumerate(graph.columns):
+        first += BELOW if _reaches_behind(graph, number) else 0
+        top = first
         for name, node in column.items():
             found[name] = (left, top)
             top += node.size[1] + TITLE + BETWEEN
         left += max(node.size[0] for node in column.values()) + BETWEEN
     return found
+
+
+def _reaches_behind(graph: Graph, number: int) -> bool:
+    """Return whether a node of a column takes something from a column before the one before it."""
+    further = {name for column in graph.columns[: max(0, number - 1)] for name in column}
+    return any(
+        where.partition(".")[0] in further for node in graph.columns[number].values() for where in node.links.values()
+    )
