@@ -162,7 +162,7 @@ def _add_device_options(group: argparse._ArgumentGroup) -> None:
         "--batch",
         type=positive,
         metavar="N",
-        help="UNet rows at once (default: chosen, halved if memory runs out)",
+        help="rows of the denoiser at once (default: chosen, halved if memory runs out)",
     )
 
 

@@ -38,7 +38,7 @@ def rows_ahead(left: Remaining, whole: Cost, audits: int = 1) -> str:
     if left.base:
         base = f"{_of(left.base, whole.base)} for the base (once, then cached)"
     each = "the LoRA" if audits == 1 else f"each of {audits:,} audits"
-    return f"{_of(left.tuned, whole.tuned)} UNet rows for {each}, {base}"
+    return f"{_of(left.tuned, whole.tuned)} rows of the denoiser for {each}, {base}"
 
 
 def _of(left: int, whole: int) -> str:

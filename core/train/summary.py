@@ -80,9 +80,8 @@ def _length(pictures: Sequence[Picture], plan: TrainPlan) -> str:
     rows, asked = step_rows(plan, step), teacher_rows(plan, step)
     teacher = f" and {asked} of the base" if asked else ""
     often = f" at every {plan.preserve_every}. step" if plan.preserve and plan.preserve_every > 1 else ""
-    return (
-        f"{counted(plan.steps, 'step')}, {epochs:.3g} epochs, {rows} UNet rows with gradients{teacher} a step{often}."
-    )
+    length = f"{counted(plan.steps, 'step')}, {epochs:.3g} epochs"
+    return f"{length}, {rows} rows of the denoiser with gradients{teacher} a step{often}."
 
 
 def _preservation(bank: Bank, plan: TrainPlan) -> str:

@@ -117,11 +117,16 @@ def test_an_audit_says_what_it_would_cost_before_it_is_queued(stub):
     assert no_number == found["pace"] == ""
     assert all(said == "There is no folder 'missing' below ComfyUI's input folder." for said in found["folders"])
     same, other, demo = found["bases"]
-    assert same == found["cached"] and other.startswith("On other.safetensors: 384 UNet rows for the LoRA, 1,664 for")
-    assert demo.startswith("On OWF demo base: 360 UNet rows") and "About" not in demo
+    assert same == found["cached"] and other.startswith(
+        "On other.safetensors: 384 rows of the denoiser for the LoRA, 1,664 for"
+    )
+    assert demo.startswith("On OWF demo base: 360 rows of the denoiser") and "About" not in demo
     strengths, loras, none = found["many"]
     for said in (strengths, loras):
-        assert "384 UNet rows for each of 2 audits, the base's are cached. What is remembered costs nothing." in said
+        assert (
+            "384 rows of the denoiser for each of 2 audits, the base's are cached. What is remembered costs nothing."
+            in said
+        )
     assert none.startswith("strengths has 'x'")
     assert found["served"] == [{"text": found["cached"]}, {"text": unknown}]
 

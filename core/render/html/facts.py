@@ -47,7 +47,7 @@ def run_sections(report: Report) -> list[tuple[str, list[tuple[str, str]]]]:
         ("Policy", _policy(report)),
         ("Environment", _flatten(report.environment)),
         ("Time", [_timing(key, value) for key, value in report.timing.items()]),
-        ("Cost in UNet rows", _flatten(report.cost)),
+        ("Cost in rows of the denoiser", _flatten(report.cost)),
         ("Digests", _flatten(digests)),
     ]
     return [(title, rows) for title, rows in sections if rows]
