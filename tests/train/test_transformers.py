@@ -157,7 +157,7 @@ def test_drift_of_a_distilled_base_is_watched_at_its_samplers_own_timesteps(fami
     drawings = LatentCache(denoiser, tmp_path, Batching(4), SILENT, usual=usual)
     drawings.latents("drawing", PROMPTS)
     predict = denoiser.predict
-    denoiser.predict = lambda x, t, cond: asked.update(t.tolist()) or predict(x, t, cond)
+    denoiser.predict = lambda x_t, t, cond: asked.update(t.tolist()) or predict(x_t, t, cond)
     watch = DriftWatch(denoiser, attach(denoiser, plan()), PROMPTS, drawings, Batching(4), usual.own_steps)
     assert watch.measure() == 0 and len(asked) == 4
     assert (asked <= set(denoiser.schedule.drawn_timesteps(8))) is usual.is_distilled
