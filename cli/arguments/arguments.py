@@ -126,7 +126,7 @@ def _add_output_options(group: argparse._ArgumentGroup) -> None:
         metavar="GB",
         dest="cache_limit",
         default=CACHE_LIMIT,
-        help=f"what base results may take there; those used longest ago are given up (default {CACHE_LIMIT / 1e9:g})",
+        help=f"what results may take there; those used longest ago are given up (default {CACHE_LIMIT / 1e9:g})",
     )
 
 
