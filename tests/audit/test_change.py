@@ -21,7 +21,7 @@ from tiny_sd import tiny_parts, write_tiny_lora
 class Louder:
     """A change that no LoRA file describes: every output of the UNet is multiplied."""
 
-    claimed = ()
+    reads_as_base, claimed = True, ()
 
     def __init__(self, denoiser, factor: float, refused: str | None = None):
         self.key, self._factor, self._refused = ("louder", repr(factor)), factor, refused

@@ -14,7 +14,7 @@ from owf.core.model.backends.diffusers import DiffusersDenoiser
 from owf.core.model.diffusion.batch import Batching
 from owf.core.model.diffusion.denoiser import joined
 from owf.core.model.diffusion.drawings import LatentCache
-from owf.core.model.diffusion.encodings import Encodings
+from owf.core.model.diffusion.encodings import Encodings, kept_encodings
 from owf.core.model.diffusion.noise import gaussian
 from owf.core.progress import SILENT
 from owf.core.train.data.rows import Draw, Rows
@@ -194,13 +194,14 @@ def test_flux_is_told_no_guidance_in_a_training_and_the_usual_one_elsewhere():
 def test_captions_wait_in_main_memory_without_what_fills_them_up(family, tmp_path):
     """And are the same network's when rows of several lengths are asked together."""
     denoiser = base(family)
-    for texts in (TextCache(Encodings(denoiser)), TextCache(Encodings(denoiser, tmp_path))):
-        cond, whole = texts.rows(PROMPTS), joined([denoiser.encode_text([prompt]) for prompt in PROMPTS])
+    for cache in (None, tmp_path, tmp_path):
+        with kept_encodings(denoiser, cache) as encodings:
+            cond, kept = TextCache(encodings).rows(PROMPTS), encodings.captions(PROMPTS)
+        whole = joined([denoiser.encode_text([prompt]) for prompt in PROMPTS])
         x, t = gaussian((2, *denoiser.latent_shape), 0, "x"), torch.tensor([300, 700])
         assert torch.equal(denoiser.predict(x, t, cond), denoiser.predict(x, t, whole))
         length = int(whole.mask.any(0).nonzero().max()) + 1 if whole.mask is not None else 512
         assert cond.context.shape[1] == length and (length < 512) == (family == "z_image")
-    kept = Encodings(denoiser, tmp_path).captions(PROMPTS)
     assert all(part.context.untyped_storage().nbytes() == part.context.nbytes for part in kept)
 
 
