@@ -13,6 +13,7 @@ from ...core.render.bars import bar
 from ...core.text import counted, inert
 from ...core.verdict.part import IN_PART
 from ...core.verdict.report import Report
+from ...core.verdict.verdict import NO_ALARM
 from ..backend import places
 from .panel import UNKNOWN, unjudged_notes
 
@@ -91,7 +92,7 @@ def _curves(rows: Sequence[Row]) -> list[dict[str, Any]]:
                 "title": words.estimate_title(last.name),
                 "points": [point for point in points if math.isfinite(point[1])],
                 "limit": None if last.limit is None else scale * last.limit,
-                "silent": curve.is_alarm,
+                "silent": all(n.decision == NO_ALARM for n in curve.numbers),
                 "last": _shown(signed[(curve.strengths[-1], *curve.key)]),
             }
         )

@@ -40,6 +40,8 @@ def test_a_sweep_draws_what_may_go_either_way_by_how_far_it_went_and_tells_silen
     assert shift["points"] == [[0.5, 4.0], [1.0, 8.0]] and shift["limit"] == 10.0 and shift["silent"]
     assert shift["last"].startswith("−8")
     assert not drift["silent"]
+    loud = stub.run("swept_shift", [[0.5, -4.0], [1.0, -12.0]])["curves"][1]
+    assert not loud["silent"]
 
 
 def test_many_loras_are_ranked_and_what_was_known_is_said(stub):

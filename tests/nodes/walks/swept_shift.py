@@ -1,4 +1,4 @@
-"""Returns the curves of a LoRA that shifts hues at several strengths, without reaching the alarm."""
+"""Returns the curves of a LoRA that shifts hues at several strengths, below the alarm and above it."""
 
 import dataclasses
 
@@ -8,7 +8,8 @@ from walk import ARGUMENTS, answer, pack
 row, table = pack("core.ledger.row"), pack("nodes.ui.table")
 rows = []
 for strength, shift in ARGUMENTS[0]:
-    hues = row.Number("color_shift", "hue_turn", shift, shift, shift, 8, "degrees", limit=10.0, decision="NO ALARM")
+    said = "NO ALARM" if abs(shift) < 10 else "DRIFT"
+    hues = row.Number("color_shift", "hue_turn", shift, shift, shift, 8, "degrees", limit=10.0, decision=said)
     made = done("a.safetensors", strength, 0.0001).row
     rows.append(dataclasses.replace(made, numbers=(hues, *made.numbers)))
 answer(curves=table.sweep_panel("a", "", [], rows)["curves"])
