@@ -14,7 +14,7 @@ from ..change.sketch import changes_nothing
 from ..change.weights import Fused
 from ..containers.source import Loader, Source, all_mapped, all_reading
 from ..module import AdapterModule
-from ..naming.names import flatten, is_typical
+from ..naming.names import DENOISERS, flatten, is_typical
 from .coverage import TWICE, Coverage, Unapplied, left_out_of_file, misfit_problem
 from .omi import in_live_order
 from .places import Components, Places
@@ -169,16 +169,13 @@ def deltas(matching: Matching) -> Iterator[tuple[MatchedModule, Delta]]:
             yield pair, pair.change(loads[pair.module.source])
 
 
-_DENOISERS = {"unet": "U-Net", "transformer": "transformer"}
-
-
 def _missing(module: AdapterModule, components: Components) -> str:
     """Return why no live module has the name of `module`."""
     if module.component in components:
         return f"the base's {module.component} has no such module"
-    live = next((part for part in _DENOISERS if part in components), None)
-    if module.component not in _DENOISERS or live is None:
+    live = next((part for part in DENOISERS if part in components), None)
+    if module.component not in DENOISERS or live is None:
         return f"the base has no {module.component}"
     if is_typical(module.component, module.path):
-        return f"made for a {_DENOISERS[module.component]}, the base has a {_DENOISERS[live]}"
+        return f"made for a {DENOISERS[module.component]}, the base has a {DENOISERS[live]}"
     return f"the base's {live} has no such module"

@@ -6,13 +6,12 @@ from typing import TYPE_CHECKING
 from ... import families
 from ..change.weights import Fused, has_weight
 from ..module import AdapterModule
-from ..naming.names import flatten
+from ..naming.names import DENOISERS, flatten
 from .unexpected import LivePaths
 
 if TYPE_CHECKING:
     import torch
 
-_DENOISERS = ("unet", "transformer")
 Components = Mapping[str, "torch.nn.Module"]
 """The parts of a pipeline by name, such as `unet` and `text_encoder`."""
 
@@ -54,7 +53,7 @@ class Places:
 
     def any_reads(self, owners: "Iterable[torch.nn.Module]") -> bool:
         """Return whether a module is part of what reads prompts: of any component but the denoiser."""
-        readers = {owner for (component, _), owner in self._live.items() if component not in _DENOISERS}
+        readers = {owner for (component, _), owner in self._live.items() if component not in DENOISERS}
         return any(owner in readers for owner in owners)
 
     def live_paths(self) -> LivePaths:

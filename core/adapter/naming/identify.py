@@ -9,13 +9,12 @@ from ...families import Family
 from ..module import AdapterModule
 from .by_layers import alike, has_other_sizes, listed
 from .first_layer import inputs_of, trained_on
-from .names import is_typical
+from .names import DENOISERS, is_typical
 from .prefixes import FIRST_OF_SEVERAL
 from .stated.metadata import Training
 from .usual_layers import usual_layers
 
 _CROSS = ("attn2_to_k", "attn2_to_v")
-_DENOISERS = {"unet": "U-Net", "transformer": "transformer"}
 _FORMATS = {
     "kohya": "kohya",
     "sgm": "kohya with LDM block names",
@@ -85,7 +84,7 @@ def _identify(modules: Sequence[AdapterModule], stated: Training, metadata: Mapp
     denoiser = _denoiser(modules)
     if shown is None and claimed is not None and _denoiser_of(claimed) not in (None, denoiser) and denoiser:
         return Identity(
-            None, (f"the metadata says {claimed.name}, but the modules are those of a {_DENOISERS[denoiser]}",)
+            None, (f"the metadata says {claimed.name}, but the modules are those of a {DENOISERS[denoiser]}",)
         )
     if shown is None and claimed is not None and has_other_sizes(claimed, modules):
         return Identity(None, (f"the metadata says {claimed.name}, but most layers have other sizes there",))
@@ -139,7 +138,7 @@ def _meant(claimed: Sequence[Family], shown: Family | None, modules: Sequence[Ad
 def _denoiser(modules: Iterable[AdapterModule]) -> str | None:
     """Return the kind of denoiser that most modules with typical names are of; None where there are none."""
     kinds = Counter(module.component for module in modules if is_typical(module.component, module.path))
-    return max(_DENOISERS, key=lambda kind: kinds[kind]) if any(kinds[kind] for kind in _DENOISERS) else None
+    return max(DENOISERS, key=lambda kind: kinds[kind]) if any(kinds[kind] for kind in DENOISERS) else None
 
 
 def _denoiser_of(family: Family) -> str | None:
@@ -147,7 +146,7 @@ def _denoiser_of(family: Family) -> str | None:
     parts = [part.lstrip("!^") for marker in family.markers for part in marker]
     if family.context_width is not None:
         return "unet"
-    return next((kind for kind in _DENOISERS if any(is_typical(kind, part) for part in parts)), None)
+    return next((kind for kind in DENOISERS if any(is_typical(kind, part) for part in parts)), None)
 
 
 def context_width(modules: Iterable[AdapterModule]) -> int | None:

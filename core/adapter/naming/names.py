@@ -14,6 +14,9 @@ from ..algorithms.algorithm import Ending
 from . import ldm_names
 from .prefixes import IN_TRANSFORMER, OTHER_ENCODER, PREFIXES, TEXT, TRANSFORMER, UNET, WHOLE_PATHS
 
+DENOISERS = {"unet": "U-Net", "transformer": "transformer"}
+"""Components that predict -> what people call them; of the others, text encoders and the like, prompts are read."""
+
 # Endings of tensors that may accompany any algorithm, or belong to none that is read.
 _OTHER_ENDINGS: tuple[Ending, ...] = (
     (".alpha", "alpha", ""),

@@ -13,10 +13,9 @@ from ...families import Family, Layers, LivePart, all_families
 from ..module import AdapterModule
 from .first_layer import trained_on
 from .layer_tables import Shape, Table, unpacked
-from .names import flatten
+from .names import DENOISERS, flatten
 
 _FOLDERS = tuple(Path(__file__).resolve().parents[2] / "families" / kind for kind in ("configs", "shapes"))
-_DENOISERS = ("unet", "transformer")
 _NUMBERED = re.compile(r"(.*?)_(\d{1,3})_", re.ASCII)
 LAYERS = "layers.json"
 """File that has them: title of a base -> component -> table of its layers."""
@@ -73,7 +72,7 @@ class UsualLayers:
             for part in self._places(module):
                 row, number = _block(part.path)
                 theirs[row] = max(theirs.get(row, number), number)
-        for path in (path for component in _DENOISERS for path in self._shapes.get(component, ())):
+        for path in (path for component in DENOISERS for path in self._shapes.get(component, ())):
             row, number = _block(path)
             if row in theirs:
                 own[row] = max(own.get(row, number), number)
